@@ -1,0 +1,90 @@
+/**
+ * The door to the disk, as file transfer sees it. `io/` implements it on Deno, `sim/` on a simulated disk; both
+ * pass the same compliance suite (`tests/unit/transfer/file_store_compliance.ts`).
+ *
+ * Reads and writes are synchronous (the page cache answers in well under a packet's time); what waits for the
+ * platter, {@link WritableFile.commit}, is not.
+ *
+ * @module
+ */
+
+/** Why a store could not do what it was asked. */
+export type StoreErrorKind =
+  /** The name is taken and overwriting was not asked for. */
+  | "exists"
+  | "not-found"
+  /** The name is one that no file may bear here. */
+  | "bad-name"
+  /** The disk is full, or a quota is. */
+  | "no-space"
+  /** The store takes no files. */
+  | "read-only"
+  /** The operating system denies access. */
+  | "denied"
+  /** A folder or device stands where a file is expected. */
+  | "not-a-file"
+  /** The file changed under a reader. */
+  | "changed"
+  /** Any other fault of the disk. */
+  | "io";
+
+/** A fault of the disk, or a refusal of the store's. The message names the file and says what to do. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  constructor(readonly kind: StoreErrorKind, message: string) {
+    super(message);
+  }
+}
+
+/** What is known of a stored file. */
+export interface FileInfo {
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** Time of last modification, milliseconds since 1970 UTC. */
+  readonly modifiedMs: number;
+}
+
+/** A stored file opened for reading. */
+export interface ReadableFile {
+  readonly info: FileInfo;
+  /** Fills `into` from `offset` as far as the file goes; returns the bytes read. Throws StoreError. */
+  read(offset: number, into: Uint8Array): number;
+  /** Whether the file's size or modification time is no longer what `info` says. Throws StoreError. */
+  hasChanged(): boolean;
+  /** Idempotent. */
+  close(): void;
+}
+
+/** A file on its way in. Until it is committed nobody sees it; aborted, nothing of it stays. */
+export interface WritableFile {
+  /** Writes the whole of `bytes` at `offset`. Throws StoreError. */
+  write(offset: number, bytes: Uint8Array): void;
+  /** Fills `into` from `offset` as far as has been written; returns the bytes read. Throws StoreError. */
+  read(offset: number, into: Uint8Array): number;
+  /**
+   * Makes the file durable and then visible under its name: syncs it, renames it into place, syncs the folder.
+   * `done` is called exactly once, on a later turn or before this returns, with the file's final place (as a
+   * person would name it) or with what failed; after a failure nothing stays behind.
+   */
+  commit(done: (result: string | StoreError) => void): void;
+  /** Removes what was written. Idempotent; no effect after commit. */
+  abort(): void;
+}
+
+/** What to create. */
+export interface CreateOptions {
+  readonly sizeBytes: number;
+  /** Milliseconds since 1970 UTC that the file gets as its modification time; 0 for now. */
+  readonly modifiedMs: number;
+  /** Replace a file of that name. Without it an existing name is refused, also when it appears before commit. */
+  readonly overwrite: boolean;
+}
+
+/** A folder of files, one level deep, that names chosen by a peer cannot leave. Every method throws StoreError. */
+export interface FileStore {
+  /** Every file, sorted by name in code-unit order. */
+  list(): FileInfo[];
+  stat(name: string): FileInfo;
+  open(name: string): ReadableFile;
+  create(name: string, options: CreateOptions): WritableFile;
+}
