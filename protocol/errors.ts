@@ -47,7 +47,7 @@ export type CloseReason =
   /** This side closed it. */
   | { readonly kind: "local"; readonly code: number; readonly reason: string }
   /** The peer closed it (CONNECTION_CLOSE). */
-  | { readonly kind: "peer"; readonly code: number; readonly reason: string }
+  | { readonly kind: "peer"; readonly isApplication: boolean; readonly code: number; readonly reason: string }
   /** The peer broke the protocol and this side closed the connection for it. */
   | { readonly kind: "violation"; readonly code: TransportErrorCode; readonly reason: string }
   /** Nothing arrived for the idle timeout. */

@@ -1,0 +1,94 @@
+/**
+ * What a connection can be told, each value with its unit, its default and why.
+ *
+ * The defaults suit a link nobody has described: anything from loopback to a satellite. Limits that stop an attack
+ * are in `limits.ts`.
+ *
+ * @module
+ */
+
+import { CallerError } from "./errors.ts";
+
+/** The congestion controllers that can be chosen by name. */
+export type CongestionName = "bbr" | "new-reno";
+
+/** Options of one connection. Times in microseconds, sizes in bytes. */
+export interface ConnectionConfig {
+  /**
+   * A connection on which nothing arrives for so long is given up. The lower of both sides' values counts.
+   * Default 60 s: a link dead for 30 s must not end a transfer.
+   */
+  readonly idleTimeoutUs: number;
+  /** A client gives up reaching the server after so long. Default 10 s: five lost Hellos in a row, and a patient person. */
+  readonly handshakeTimeoutUs: number;
+  /** With a stream open and nothing to say, a PING goes out so often. Default 10 s: under the 30 s of most NATs. */
+  readonly keepAliveUs: number;
+  /** The longest this side holds back an acknowledgement. Default 25 ms (RFC 9000, section 18.2). */
+  readonly maxAckDelayUs: number;
+  /**
+   * The largest UDP payload that path MTU discovery may try. Default 1472: Ethernet's 1500 less IPv4 and UDP headers.
+   * On loopback 16,384 pays best: a dozen fit in a receive buffer of 208 KiB, which holds only 92 of 1,400 bytes.
+   */
+  readonly maxDatagramBytes: number;
+  /** What a stream may have outstanding while its bytes are held in memory. Default 256 KiB. */
+  readonly orderedWindowBytes: number;
+  /**
+   * What a stream may have outstanding once its bytes go straight to a file. Default 1 GiB: a hole costs no memory
+   * there, so this is only to be beyond any link's bandwidth-delay product.
+   */
+  readonly directWindowBytes: number;
+  /** What all streams together may have outstanding while held in memory. Default 16 MiB. */
+  readonly connectionWindowBytes: number;
+  /** Streams that the peer may have open at once. Default 128: small files pipeline, and 128 open files are few. */
+  readonly maxStreams: number;
+  /** Default "bbr". */
+  readonly congestion: CongestionName;
+  /** Upper bound of the congestion window. Default 1 GiB, beyond 10 Gbit/s at 600 ms; lower on loopback. */
+  readonly maxCongestionWindowBytes: number;
+}
+
+/** The defaults of {@link ConnectionConfig}. */
+export const DEFAULT_CONFIG: ConnectionConfig = Object.freeze({
+  idleTimeoutUs: 60_000_000,
+  handshakeTimeoutUs: 10_000_000,
+  keepAliveUs: 10_000_000,
+  maxAckDelayUs: 25_000,
+  maxDatagramBytes: 1472,
+  orderedWindowBytes: 256 * 1024,
+  directWindowBytes: 1024 * 1024 * 1024,
+  connectionWindowBytes: 16 * 1024 * 1024,
+  maxStreams: 128,
+  congestion: "bbr",
+  maxCongestionWindowBytes: 1024 * 1024 * 1024,
+});
+
+/** Every path carries datagrams of this size (RFC 9000, section 14); also the size a Hello is padded to. */
+export const BASE_DATAGRAM_BYTES = 1200;
+
+/** The largest UDP payload over IPv4, and what both sides can receive. */
+export const MAX_DATAGRAM_BYTES = 65_507;
+
+const BOUNDS: Readonly<Record<Exclude<keyof ConnectionConfig, "congestion">, readonly [number, number]>> = {
+  idleTimeoutUs: [1_000_000, 86_400_000_000],
+  handshakeTimeoutUs: [100_000, 3_600_000_000],
+  keepAliveUs: [100_000, 3_600_000_000],
+  maxAckDelayUs: [0, 1_000_000],
+  maxDatagramBytes: [BASE_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES],
+  orderedWindowBytes: [16 * 1024, 64 * 1024 * 1024],
+  directWindowBytes: [64 * 1024, 2 ** 40],
+  connectionWindowBytes: [64 * 1024, 2 ** 40],
+  maxStreams: [1, 65_536],
+  maxCongestionWindowBytes: [2 * BASE_DATAGRAM_BYTES, 2 ** 40],
+};
+
+/** Fills in the defaults and checks every value against its bounds. Throws CallerError naming the bad one. */
+export function resolveConfig(overrides: Partial<ConnectionConfig> = {}): ConnectionConfig {
+  const config = { ...DEFAULT_CONFIG, ...overrides };
+  for (const [name, [low, high]] of Object.entries(BOUNDS)) {
+    const value = config[name as keyof typeof BOUNDS];
+    if (!Number.isSafeInteger(value) || value < low || value > high) {
+      throw new CallerError(`${name} must be a whole number from ${low} to ${high}, not ${value}`);
+    }
+  }
+  return config;
+}

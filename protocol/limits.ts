@@ -1,0 +1,39 @@
+/**
+ * Limits that hold whatever a peer or a stranger sends, each with the attack that it stops. What a user may want to
+ * change is in `config.ts` instead.
+ *
+ * @module
+ */
+
+/**
+ * An endpoint sends at most this many times the bytes that it got from an address not yet proven (RFC 9000,
+ * section 8). Stops: using a server to flood a third party whose address the attacker forges.
+ */
+export const AMPLIFICATION_FACTOR = 3;
+
+/**
+ * How long a token proves an address, in microseconds. Stops: hoarding tokens, and replaying a handshake later. A
+ * connection ID stays remembered for as long after its connection ended, so that within this time a replay finds it.
+ */
+export const TOKEN_LIFETIME_US = 10_000_000;
+
+/** Connections that one endpoint keeps at once. Stops: exhausting memory by handshakes from many proven addresses. */
+export const MAX_CONNECTIONS = 4096;
+
+/**
+ * Ended connections that an endpoint remembers; the oldest goes first. Stops: exhausting memory by opening and
+ * closing connections faster than their tokens expire.
+ */
+export const MAX_REMEMBERED_CLOSED = 65_536;
+
+/**
+ * Disjoint ranges that a stream may have received. Stops: a sender that sends every other byte, making the receiver
+ * remember each. An honest sender's gaps are losses within one window: 50,000 at 10 Gbit/s, 600 ms and 10 % loss.
+ */
+export const MAX_STREAM_GAPS = 65_536;
+
+/** Disjoint ranges of packet numbers remembered for acknowledging. Stops: the same, by skipping packet numbers. */
+export const MAX_ACK_RANGES = 65_536;
+
+/** Packets in flight that a sender remembers. Stops: unbounded memory when a peer never acknowledges. */
+export const MAX_SENT_PACKETS = 1_048_576;
