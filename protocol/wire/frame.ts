@@ -1,0 +1,230 @@
+/**
+ * Reads frames, and is the door to all that concerns them: what a packet's payload is made of (RFC 9000, section 19;
+ * `docs/PROTOCOL.md`, section 4).
+ *
+ * {@link readFrames} acts frame by frame: each frame is checked whole before its handler is called, and the frames
+ * before a malformed one have been acted on when that is found. A look at all frames beforehand would cost every good
+ * packet a second reading; a peer that sends a malformed frame loses the connection either way.
+ *
+ * Hot: STREAM and ACK. Nothing is allocated per packet, but where CONNECTION_CLOSE or PARAMETERS arrive.
+ *
+ * @module
+ */
+
+import { TransportErrorCode } from "../errors.ts";
+import { MAX_VARINT, type Reader } from "./cursor.ts";
+import { FrameType, MAX_REASON_BYTES, PATH_DATA_BYTES, StreamBit } from "./frame_type.ts";
+import { MAX_PACKET_NUMBER } from "./packet.ts";
+import { readParameters, type TransportParameters } from "./parameters.ts";
+
+export * from "./frame_type.ts";
+export * from "./frame_writer.ts";
+
+/** Types above this take more than one byte as a varint; this version has none. */
+const LAST_ONE_BYTE_TYPE = 0x3f;
+/** STREAM takes every type from {@link FrameType.stream} to this. */
+const LAST_STREAM_TYPE = 0x0f;
+
+/** What one ACK frame says. The object is reused: copy what you keep. */
+export class AckFrame {
+  largestAcked = 0;
+  /** How long the sender of the frame held it back, microseconds, by its own account. */
+  ackDelayUs = 0;
+  /** Ranges in {@link starts} and {@link ends}; at least 1. */
+  rangeCount = 0;
+  /** Ranges of packet numbers, half-open, newest first, neither overlapping nor touching. */
+  starts: Float64Array = new Float64Array(64);
+  ends: Float64Array = new Float64Array(64);
+
+  /** Makes room for `count` ranges. A datagram bounds the count, so this is bounded by 512 KiB for the largest. */
+  ensureCapacity(count: number): void {
+    if (count <= this.starts.length) return;
+    const capacity = 2 ** Math.ceil(Math.log2(count));
+    this.starts = new Float64Array(capacity);
+    this.ends = new Float64Array(capacity);
+  }
+}
+
+/**
+ * Hears each frame of a packet, in order; PADDING is passed over. `buffer` is the packet's own: copy what you keep.
+ * Whatever a method throws passes through {@link readFrames}.
+ */
+export interface FrameHandler {
+  onPing(): void;
+  onAck(ack: AckFrame): void;
+  onResetStream(streamId: number, code: number, finalSize: number): void;
+  onStopSending(streamId: number, code: number): void;
+  /** The data are the bytes of `buffer` from `start` to before `end`; `offset` is where they go in the stream. */
+  onStream(streamId: number, offset: number, buffer: Uint8Array, start: number, end: number, fin: boolean): void;
+  onMaxData(maximum: number): void;
+  onMaxStreamData(streamId: number, maximum: number): void;
+  onMaxStreams(maximum: number): void;
+  /** The 8 bytes of `buffer` from `at` on. */
+  onPathChallenge(buffer: Uint8Array, at: number): void;
+  onPathResponse(buffer: Uint8Array, at: number): void;
+  onConnectionClose(isApplication: boolean, code: number, reason: string): void;
+  onParameters(parameters: TransportParameters): void;
+}
+
+/** What is wrong with a packet's frames, and the code to close the connection with. */
+export interface FrameError {
+  readonly code: TransportErrorCode;
+  readonly message: string;
+}
+
+/**
+ * Reads every frame up to the reader's end and tells `handler`; stops at the first malformed one and returns what is
+ * wrong with it. `ack` is what {@link FrameHandler.onAck} is given: pass the same one each time, or each ACK frame
+ * makes its own.
+ */
+export function readFrames(reader: Reader, handler: FrameHandler, ack?: AckFrame): FrameError | undefined {
+  // RFC 9000, section 12.4: a packet without frames is a PROTOCOL_VIOLATION.
+  if (reader.remaining === 0) return NO_FRAMES;
+  while (reader.remaining > 0) {
+    const type = reader.u8();
+    // RFC 9000, section 12.4: a type is in its shortest form. None of ours passes one byte.
+    if (type > LAST_ONE_BYTE_TYPE) return UNKNOWN_TYPE;
+    let error: FrameError | undefined;
+    if (type >= FrameType.stream && type <= LAST_STREAM_TYPE) error = readStream(reader, handler, type);
+    else if (type === FrameType.padding) skipPadding(reader);
+    else if (type === FrameType.ack) error = readAck(reader, handler, ack ?? new AckFrame());
+    else error = readControl(reader, handler, type);
+    if (error !== undefined) return error;
+  }
+  return undefined;
+}
+
+const NO_FRAMES: FrameError = { code: TransportErrorCode.protocolViolation, message: "a packet without frames" };
+const UNKNOWN_TYPE = encodingError("unknown frame type");
+const CUT_SHORT = encodingError("frame cut short, or a number in it past 2^53-1");
+const BAD_ACK = encodingError("ACK of a packet number that cannot be");
+const PAST_LAST_OFFSET = encodingError("STREAM data past offset 2^53-1");
+const LONG_REASON = encodingError("reason longer than 256 bytes");
+
+function encodingError(message: string): FrameError {
+  return { code: TransportErrorCode.frameEncodingError, message };
+}
+
+function skipPadding(reader: Reader): void {
+  const { buffer, end } = reader;
+  let at = reader.position;
+  while (at < end && buffer[at] === FrameType.padding) at++;
+  reader.position = at;
+}
+
+/** RFC 9000, section 19.8. */
+function readStream(reader: Reader, handler: FrameHandler, type: number): FrameError | undefined {
+  const streamId = reader.varint();
+  const offset = (type & StreamBit.offset) === 0 ? 0 : reader.varint();
+  const length = (type & StreamBit.length) === 0 ? reader.remaining : reader.varint();
+  const start = reader.position;
+  reader.skip(length);
+  if (reader.failed) return CUT_SHORT;
+  if (offset > MAX_VARINT - length) return PAST_LAST_OFFSET;
+  handler.onStream(streamId, offset, reader.buffer, start, start + length, (type & StreamBit.fin) !== 0);
+  return undefined;
+}
+
+/** RFC 9000, section 19.3, but that the delay is in microseconds without an exponent. */
+function readAck(reader: Reader, handler: FrameHandler, ack: AckFrame): FrameError | undefined {
+  const largest = reader.varint();
+  const delayUs = reader.varint();
+  const moreRanges = reader.varint();
+  let start = largest - reader.varint();
+  // Each further range takes at least two bytes: a count that the packet cannot hold must not make us reserve memory.
+  if (reader.failed || moreRanges > reader.remaining / 2) return CUT_SHORT;
+  if (start < 0 || largest > MAX_PACKET_NUMBER) return BAD_ACK;
+  ack.ensureCapacity(moreRanges + 1);
+  const { starts, ends } = ack;
+  starts[0] = start;
+  ends[0] = largest + 1;
+  for (let i = 1; i <= moreRanges; i++) {
+    // RFC 9000, section 19.3.1: gap and length both count one less than there is; -1 where the gap passes 0.
+    const end = start - reader.varint() - 1;
+    start = end - 1 - reader.varint();
+    if (start < 0) return reader.failed ? CUT_SHORT : BAD_ACK;
+    starts[i] = start;
+    ends[i] = end;
+  }
+  if (reader.failed) return CUT_SHORT;
+  ack.largestAcked = largest;
+  ack.ackDelayUs = delayUs;
+  ack.rangeCount = moreRanges + 1;
+  handler.onAck(ack);
+  return undefined;
+}
+
+/** The frames of which a connection sees few: each reads its fields, and acts once they are known to be whole. */
+function readControl(reader: Reader, handler: FrameHandler, type: number): FrameError | undefined {
+  switch (type) {
+    case FrameType.ping:
+      handler.onPing();
+      return undefined;
+    case FrameType.maxData:
+    case FrameType.maxStreams:
+      return readOneField(reader, handler, type);
+    case FrameType.stopSending:
+    case FrameType.maxStreamData:
+      return readTwoFields(reader, handler, type);
+    case FrameType.resetStream: {
+      const streamId = reader.varint();
+      const code = reader.varint();
+      const finalSize = reader.varint();
+      if (reader.failed) return CUT_SHORT;
+      handler.onResetStream(streamId, code, finalSize);
+      return undefined;
+    }
+    case FrameType.pathChallenge:
+    case FrameType.pathResponse: {
+      const at = reader.position;
+      reader.skip(PATH_DATA_BYTES);
+      if (reader.failed) return CUT_SHORT;
+      if (type === FrameType.pathChallenge) handler.onPathChallenge(reader.buffer, at);
+      else handler.onPathResponse(reader.buffer, at);
+      return undefined;
+    }
+    case FrameType.connectionClose:
+    case FrameType.applicationClose:
+      return readClose(reader, handler, type === FrameType.applicationClose);
+    case FrameType.parameters: {
+      const parameters = readParameters(reader);
+      if ("malformed" in parameters) {
+        return { code: TransportErrorCode.transportParameterError, message: parameters.malformed };
+      }
+      handler.onParameters(parameters);
+      return undefined;
+    }
+    default:
+      return UNKNOWN_TYPE;
+  }
+}
+
+function readOneField(reader: Reader, handler: FrameHandler, type: number): FrameError | undefined {
+  const value = reader.varint();
+  if (reader.failed) return CUT_SHORT;
+  if (type === FrameType.maxData) handler.onMaxData(value);
+  else handler.onMaxStreams(value);
+  return undefined;
+}
+
+function readTwoFields(reader: Reader, handler: FrameHandler, type: number): FrameError | undefined {
+  const streamId = reader.varint();
+  const value = reader.varint();
+  if (reader.failed) return CUT_SHORT;
+  if (type === FrameType.maxStreamData) handler.onMaxStreamData(streamId, value);
+  else handler.onStopSending(streamId, value);
+  return undefined;
+}
+
+function readClose(reader: Reader, handler: FrameHandler, isApplication: boolean): FrameError | undefined {
+  const code = reader.varint();
+  const length = reader.varint();
+  if (length > MAX_REASON_BYTES) return LONG_REASON;
+  const start = reader.position;
+  reader.skip(length);
+  if (reader.failed) return CUT_SHORT;
+  // A reason is for people: bytes that are no UTF-8 are shown as such, they are no error. A BOM is kept as it came.
+  const reason = new TextDecoder("utf-8", { ignoreBOM: true }).decode(reader.buffer.subarray(start, start + length));
+  handler.onConnectionClose(isApplication, code, reason);
+  return undefined;
+}

@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { InvariantError } from "../../../protocol/invariant.ts";
+import {
+  decodeMessage,
+  DIGEST_MESSAGE_BYTES,
+  encodeMessage,
+  MAX_BODY_BYTES,
+  MAX_MESSAGE_BYTES,
+  type Message,
+  refusalForStoreError,
+  RefusalReason,
+  storeErrorForRefusal,
+} from "../../../transfer/messages.ts";
+import { GOLDEN_MESSAGES } from "../../wire/golden.ts";
+import { fromHex } from "../../wire/wire_values.ts";
+
+function decoded(hex: string): Message | string {
+  const result = decodeMessage(fromHex(hex));
+  if (result === "incomplete") return result;
+  return "message" in result ? result.message : "malformed";
+}
+
+Deno.test("decodeMessage waits until the last byte of a message is there", () => {
+  for (const { name, hex } of GOLDEN_MESSAGES) {
+    const bytes = fromHex(hex);
+    for (let length = 0; length < bytes.length; length++) {
+      assert.equal(decodeMessage(bytes.subarray(0, length)), "incomplete", `${name} cut to ${length}`);
+    }
+  }
+});
+
+Deno.test("decodeMessage leaves what follows a message", () => {
+  assert.deepEqual(decodeMessage(fromHex("03 00 14 01 00")), { message: { type: "list" }, consumed: 2 });
+});
+
+Deno.test("decodeMessage keeps no view of the bytes it was given", () => {
+  const sha256 = new Uint8Array(32).fill(7);
+  const bytes = encodeMessage({ type: "digest", sha256 });
+  assert.equal(bytes.length, DIGEST_MESSAGE_BYTES);
+  const result = decodeMessage(bytes);
+  bytes.fill(0);
+  assert.deepEqual(result, { message: { type: "digest", sha256 }, consumed: 34 });
+});
+
+Deno.test("decodeMessage refuses an unknown type and a length above 65536 at once", () => {
+  for (const type of ["00", "05", "15", "1e", "20", "41", "ff"]) assert.equal(decoded(type), "malformed", type);
+  assert.equal(decoded("03 80 01 00 00"), "incomplete");
+  assert.equal(decoded("03 80 01 00 01"), "malformed");
+  assert.equal(decoded("03 c0 00 00 01 00 00 00 00"), "malformed");
+  assert.equal(decoded("03 ff ff ff ff ff ff ff"), "incomplete");
+  assert.equal(decoded("03 ff ff ff ff ff ff ff ff"), "malformed");
+});
+
+Deno.test("MAX_MESSAGE_BYTES holds the longest message, its length in the longest form", () => {
+  const bytes = new Uint8Array(MAX_MESSAGE_BYTES);
+  bytes.set(fromHex("03 c0 00 00 00 00 01 00 00"));
+  assert.deepEqual(decodeMessage(bytes), { message: { type: "list" }, consumed: 1 + 8 + MAX_BODY_BYTES });
+  assert.equal(decodeMessage(bytes.subarray(0, -1)), "incomplete");
+});
+
+Deno.test("decodeMessage refuses a body that is too short for its fields", () => {
+  for (const { name, hex, decodeOnly } of GOLDEN_MESSAGES) {
+    const bytes = fromHex(hex);
+    if (decodeOnly) continue;
+    for (let body = 0; body < bytes.length - 2; body++) {
+      const cut = bytes.slice(0, 2 + body);
+      cut[1] = body;
+      const result = decodeMessage(cut);
+      assert.equal(typeof result === "object" && "malformed" in result, true, `${name} with a body of ${body}`);
+    }
+  }
+});
+
+Deno.test("decodeMessage refuses names that are no UTF-8, and keeps a byte order mark", () => {
+  for (const name of ["ff", "c3", "c0 80", "ed a0 80", "f4 90 80 80"]) {
+    const bytes = fromHex(name);
+    const prefix = Uint8Array.of(2, bytes.length + 1, bytes.length);
+    const result = decodeMessage(Uint8Array.from([...prefix, ...bytes]));
+    assert.equal(typeof result === "object" && "malformed" in result, true, name);
+  }
+  assert.deepEqual(decoded("02 05 04 ef bb bf 61"), { type: "get", name: "\ufeffa" });
+});
+
+Deno.test("encodeMessage and decodeMessage carry names of 1024 bytes and no longer", () => {
+  const name = "é".repeat(512);
+  const bytes = encodeMessage({ type: "stat", name });
+  assert.deepEqual(decodeMessage(bytes), { message: { type: "stat", name }, consumed: bytes.length });
+  assert.throws(() => encodeMessage({ type: "stat", name: name + "x" }), InvariantError);
+  const longer = Uint8Array.from([2, 0x44, 0x03, 0x44, 0x01, ...Array<number>(1025).fill(0x61)]);
+  assert.deepEqual(decodeMessage(longer), { malformed: "get cut short, or with a bad field" });
+});
+
+Deno.test("encodeMessage cuts the text of a refusal between characters", () => {
+  const bytes = encodeMessage({ type: "refused", reason: RefusalReason.io, message: "x" + "é".repeat(600) });
+  const message = { type: "refused", reason: 9, message: "x" + "é".repeat(511) };
+  assert.deepEqual(decodeMessage(bytes), { message, consumed: bytes.length });
+});
+
+Deno.test("encodeMessage sends times that the wire does not know as the nearest that it does", () => {
+  const sent = (modifiedMs: number) => {
+    const result = decodeMessage(encodeMessage({ type: "file", sizeBytes: 1, modifiedMs }));
+    return typeof result === "object" && "message" in result && result.message.type === "file"
+      ? result.message.modifiedMs
+      : undefined;
+  };
+  assert.deepEqual([sent(-5), sent(1234.75), sent(0)], [0, 1234, 0]);
+});
+
+Deno.test("decodeMessage refuses a status it does not know, and takes a reason it does not know for io", () => {
+  const result = encodeMessage({ type: "result", status: 2, sha256: new Uint8Array(32), savedName: "" });
+  result[2] = 3;
+  assert.equal("malformed" in (decodeMessage(result) as object), true);
+  assert.deepEqual(decoded("1f 03 40 63 00"), { type: "refused", reason: RefusalReason.io, message: "" });
+  assert.deepEqual(decoded("1f 02 00 00"), { type: "refused", reason: RefusalReason.io, message: "" });
+});
+
+Deno.test("refusalForStoreError and storeErrorForRefusal are each other's reverse", () => {
+  const { busy, shuttingDown, badRequest, ...ofStores } = RefusalReason;
+  const kinds = Object.values(ofStores).map((reason) => storeErrorForRefusal(reason)!);
+  assert.deepEqual(kinds, [
+    "exists",
+    "not-found",
+    "bad-name",
+    "no-space",
+    "read-only",
+    "denied",
+    "not-a-file",
+    "changed",
+    "io",
+  ]);
+  assert.deepEqual(kinds.map(refusalForStoreError), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  for (const reason of [busy, shuttingDown, badRequest]) assert.equal(storeErrorForRefusal(reason), undefined);
+});

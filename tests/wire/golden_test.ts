@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { FrameType } from "../../protocol/wire/frame.ts";
+import { PacketType } from "../../protocol/wire/packet.ts";
+import { decodeMessage, encodeMessage, MessageType } from "../../transfer/messages.ts";
+import { toHex } from "../../transfer/hex.ts";
+import { GOLDEN, GOLDEN_FRAMES, GOLDEN_MESSAGES, GOLDEN_PACKETS } from "./golden.ts";
+import { decodePacket } from "./wire_decode.ts";
+import { decodeFrames, encodeFrames, encodePacket, fromHex } from "./wire_values.ts";
+
+for (const { name, hex, value } of GOLDEN_PACKETS) {
+  Deno.test(`golden packet decodes: ${name}`, () => assert.deepEqual(decodePacket(fromHex(hex)), value));
+  Deno.test(`golden packet encodes: ${name}`, () => assert.equal(toHex(encodePacket(value)), toHex(fromHex(hex))));
+}
+
+for (const { name, hex, value, decodeOnly } of GOLDEN_FRAMES) {
+  Deno.test(`golden frame decodes: ${name}`, () => {
+    const values = value.filter((frame) => frame.frame !== "padding");
+    assert.deepEqual(decodeFrames(fromHex(hex)), { values, error: undefined });
+  });
+  if (decodeOnly) continue;
+  Deno.test(`golden frame encodes: ${name}`, () => assert.equal(toHex(encodeFrames(value)), toHex(fromHex(hex))));
+}
+
+for (const { name, hex, value, decodeOnly } of GOLDEN_MESSAGES) {
+  const bytes = fromHex(hex);
+  Deno.test(`golden message decodes: ${name}`, () => {
+    assert.deepEqual(decodeMessage(bytes), { message: value, consumed: bytes.length });
+  });
+  if (decodeOnly) continue;
+  Deno.test(`golden message encodes: ${name}`, () => assert.equal(toHex(encodeMessage(value)), toHex(bytes)));
+}
+
+Deno.test("golden datagrams are of every packet type, frame type and message type", () => {
+  const packetTypes = new Set(GOLDEN_PACKETS.map(({ hex }) => fromHex(hex)[0]));
+  const { unknownVersion: _, ...onWire } = PacketType;
+  assert.deepEqual(Object.values(onWire).filter((type) => !packetTypes.has(type)), []);
+  const frameTypes = new Set(GOLDEN_FRAMES.map(({ hex }) => fromHex(hex)[0]!));
+  assert.deepEqual(Object.values(FrameType).filter((type) => !frameTypes.has(type)), []);
+  const messageTypes = new Set(GOLDEN_MESSAGES.map(({ value }) => value.type as string));
+  assert.deepEqual(Object.keys(MessageType).filter((type) => !messageTypes.has(type)), []);
+});
+
+Deno.test("PROTOCOL.md shows hex that is golden, and each packet", async () => {
+  const text = await Deno.readTextFile(new URL("../../docs/PROTOCOL.md", import.meta.url));
+  const shown = [...text.matchAll(/```hex\n([^`]*)```/g)].map(([, block]) => toHex(fromHex(block!)));
+  const golden = new Set(GOLDEN.map(({ hex }) => toHex(fromHex(hex))));
+  assert.deepEqual(shown.filter((hex) => !golden.has(hex)), []);
+  const missing = GOLDEN_PACKETS.filter(({ hex }) => !shown.includes(toHex(fromHex(hex))));
+  assert.deepEqual(missing.map(({ name }) => name), []);
+});

@@ -1,0 +1,386 @@
+/**
+ * What client and server say to each other on a stream, as bytes: type, length, body (`docs/PROTOCOL.md`, section 12).
+ * A pure codec: it knows no stream and no order of messages, and a name that passes here has only passed for its
+ * length; `file_name.ts` is the gate for names.
+ *
+ * @module
+ */
+
+import { invariant, Reader, varintSize, Writer } from "../protocol/mod.ts";
+import type { StoreErrorKind } from "./file_store.ts";
+
+/** The longest body of a message. */
+export const MAX_BODY_BYTES = 65_536;
+
+/** The longest message, with type and length in their longest form: what a receiver must be able to hold. */
+export const MAX_MESSAGE_BYTES: number = 1 + 8 + MAX_BODY_BYTES;
+
+/** The longest name that is encoded or decoded, bytes of UTF-8. */
+export const MAX_NAME_BYTES = 1024;
+
+/** The longest text for people; a longer one is cut when it is encoded. */
+export const MAX_TEXT_BYTES = 1024;
+
+/** Bytes of a SHA-256. */
+export const SHA256_BYTES = 32;
+
+/** Bytes of a DIGEST message: type, length, SHA-256. */
+export const DIGEST_MESSAGE_BYTES: number = 1 + 1 + SHA256_BYTES;
+
+/** Message types on the wire. */
+export const MessageType = {
+  put: 0x01,
+  get: 0x02,
+  list: 0x03,
+  stat: 0x04,
+  file: 0x10,
+  digest: 0x11,
+  result: 0x12,
+  entry: 0x13,
+  end: 0x14,
+  refused: 0x1f,
+} as const;
+
+/** Name of a message type; each message states its own. */
+export type MessageName = keyof typeof MessageType;
+
+/** What became of a file that was received. */
+export const ResultStatus = {
+  /** The SHA-256 is the sender's, and the file is durable under its name. */
+  verified: 0,
+  /** The bytes that arrived have another SHA-256; nothing was kept. */
+  checksumMismatch: 1,
+  /** It could not be kept for another reason. */
+  failed: 2,
+} as const;
+
+/** One of {@link ResultStatus}'s values. */
+export type ResultStatus = (typeof ResultStatus)[keyof typeof ResultStatus];
+
+/** Why a request was refused. The first nine are {@link StoreErrorKind}'s. */
+export const RefusalReason = {
+  exists: 1,
+  notFound: 2,
+  badName: 3,
+  noSpace: 4,
+  readOnly: 5,
+  denied: 6,
+  notAFile: 7,
+  changed: 8,
+  io: 9,
+  /** The server serves as many as it can. */
+  busy: 10,
+  /** The server takes no new requests because it is about to end. */
+  shuttingDown: 11,
+  /** The request was not understood. */
+  badRequest: 12,
+} as const;
+
+/** One of {@link RefusalReason}'s values. */
+export type RefusalReason = (typeof RefusalReason)[keyof typeof RefusalReason];
+
+/** The client sends a file: `sizeBytes` raw bytes follow, then DIGEST. */
+export interface PutMessage {
+  readonly type: "put";
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** Milliseconds since 1970 UTC; a time before that travels as 0. */
+  readonly modifiedMs: number;
+  /** Replace a file of that name. */
+  readonly overwrite: boolean;
+}
+
+/** The client asks for a file. */
+export interface GetMessage {
+  readonly type: "get";
+  readonly name: string;
+}
+
+/** The client asks for all entries. */
+export interface ListMessage {
+  readonly type: "list";
+}
+
+/** The client asks for one entry. */
+export interface StatMessage {
+  readonly type: "stat";
+  readonly name: string;
+}
+
+/** The server answers GET: `sizeBytes` raw bytes follow, then DIGEST. */
+export interface FileMessage {
+  readonly type: "file";
+  readonly sizeBytes: number;
+  /** Milliseconds since 1970 UTC; a time before that travels as 0. */
+  readonly modifiedMs: number;
+}
+
+/** The SHA-256 of the file whose bytes went before, as its sender computed it. */
+export interface DigestMessage {
+  readonly type: "digest";
+  readonly sha256: Uint8Array;
+}
+
+/** The receiver of a file says what became of it. */
+export interface ResultMessage {
+  readonly type: "result";
+  readonly status: ResultStatus;
+  /** As the sender of this message computed it over what arrived. */
+  readonly sha256: Uint8Array;
+  /** Where the file is now; may be empty. */
+  readonly savedName: string;
+}
+
+/** One stored file, in answer to LIST and STAT. */
+export interface EntryMessage {
+  readonly type: "entry";
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** Milliseconds since 1970 UTC; a time before that travels as 0. */
+  readonly modifiedMs: number;
+}
+
+/** The last of the answers to LIST. */
+export interface EndMessage {
+  readonly type: "end";
+  /** Entries sent before this. */
+  readonly count: number;
+}
+
+/** The server does not do what was asked. */
+export interface RefusedMessage {
+  readonly type: "refused";
+  readonly reason: RefusalReason;
+  /** For people. */
+  readonly message: string;
+}
+
+/** Any message; `type` tells which. */
+export type Message =
+  | PutMessage
+  | GetMessage
+  | ListMessage
+  | StatMessage
+  | FileMessage
+  | DigestMessage
+  | ResultMessage
+  | EntryMessage
+  | EndMessage
+  | RefusedMessage;
+
+/** A message and the bytes it took, or that more bytes must come first, or why these can never become one. */
+export type DecodedMessage =
+  | { readonly message: Message; readonly consumed: number }
+  | "incomplete"
+  | { readonly malformed: string };
+
+const REASONS = Object.values(RefusalReason);
+
+const STORE_ERROR_REASONS: Readonly<Record<StoreErrorKind, RefusalReason>> = {
+  "exists": RefusalReason.exists,
+  "not-found": RefusalReason.notFound,
+  "bad-name": RefusalReason.badName,
+  "no-space": RefusalReason.noSpace,
+  "read-only": RefusalReason.readOnly,
+  "denied": RefusalReason.denied,
+  "not-a-file": RefusalReason.notAFile,
+  "changed": RefusalReason.changed,
+  "io": RefusalReason.io,
+};
+
+const STORE_ERROR_KINDS = new Map(
+  Object.entries(STORE_ERROR_REASONS).map(([kind, reason]) => [reason, kind as StoreErrorKind]),
+);
+
+/** The reason that tells a store's fault. */
+export function refusalForStoreError(kind: StoreErrorKind): RefusalReason {
+  return STORE_ERROR_REASONS[kind];
+}
+
+/** The store's fault that `reason` tells; undefined where it tells something else. */
+export function storeErrorForRefusal(reason: RefusalReason): StoreErrorKind | undefined {
+  return STORE_ERROR_KINDS.get(reason);
+}
+
+/** Larger than any body that {@link writeBody} writes: two strings, a hash and a few varints. */
+const BODY_ROOM_BYTES = MAX_NAME_BYTES + 128;
+const OVERWRITE_FLAG = 0x01;
+
+/** The message's bytes. Names are at most {@link MAX_NAME_BYTES} long and numbers safe integers, not negative. */
+export function encodeMessage(message: Message): Uint8Array {
+  const writer = new Writer().reset(new Uint8Array(BODY_ROOM_BYTES));
+  writeBody(writer, message);
+  const bodyBytes = writer.position;
+  const body = writer.buffer;
+  const bytes = new Uint8Array(1 + varintSize(bodyBytes) + bodyBytes);
+  writer.reset(bytes);
+  writer.u8(MessageType[message.type]);
+  writer.varint(bodyBytes);
+  writer.bytes(body, 0, bodyBytes);
+  return bytes;
+}
+
+function writeBody(writer: Writer, message: Message): void {
+  switch (message.type) {
+    case "put":
+      writeEntry(writer, message);
+      return writer.varint(message.overwrite ? OVERWRITE_FLAG : 0);
+    case "get":
+    case "stat":
+      return writeName(writer, message.name);
+    case "list":
+      return;
+    case "file":
+      writer.varint(message.sizeBytes);
+      return writer.varint(wireTime(message.modifiedMs));
+    case "digest":
+      return writeSha256(writer, message.sha256);
+    case "result":
+      writer.varint(message.status);
+      writeSha256(writer, message.sha256);
+      return writeName(writer, message.savedName);
+    case "entry":
+      return writeEntry(writer, message);
+    case "end":
+      return writer.varint(message.count);
+    case "refused":
+      writer.varint(message.reason);
+      return writeText(writer, message.message);
+  }
+}
+
+/** Disks know times before 1970, and fractions; the wire does not. */
+function wireTime(modifiedMs: number): number {
+  return Math.max(0, Math.trunc(modifiedMs));
+}
+
+function writeEntry(writer: Writer, { name, sizeBytes, modifiedMs }: PutMessage | EntryMessage): void {
+  writeName(writer, name);
+  writer.varint(sizeBytes);
+  writer.varint(wireTime(modifiedMs));
+}
+
+function writeName(writer: Writer, name: string): void {
+  const bytes = new TextEncoder().encode(name);
+  invariant(bytes.length <= MAX_NAME_BYTES, "a name is at most 1024 bytes of UTF-8");
+  writer.varint(bytes.length);
+  writer.bytes(bytes);
+}
+
+/** Cuts between characters. */
+function writeText(writer: Writer, text: string): void {
+  const bytes = new Uint8Array(MAX_TEXT_BYTES);
+  const { written } = new TextEncoder().encodeInto(text, bytes);
+  writer.varint(written);
+  writer.bytes(bytes, 0, written);
+}
+
+function writeSha256(writer: Writer, sha256: Uint8Array): void {
+  invariant(sha256.length === SHA256_BYTES, "a SHA-256 is 32 bytes");
+  writer.bytes(sha256);
+}
+
+const MESSAGE_NAMES = new Map(
+  Object.entries(MessageType).map(([name, type]) => [type as number, name as MessageName]),
+);
+
+/**
+ * The message that `bytes` begin with. What it holds is its own, no view of `bytes`. A type that nobody knows and a
+ * length that nobody may send are malformed as soon as they are seen. Never throws.
+ */
+export function decodeMessage(bytes: Uint8Array): DecodedMessage {
+  const [type, lengthByte] = bytes;
+  if (type === undefined) return "incomplete";
+  const name = MESSAGE_NAMES.get(type);
+  if (name === undefined) return { malformed: `unknown message type ${type}` };
+  // The first byte of a varint tells its size: a length of which a part is missing is not yet malformed.
+  if (lengthByte === undefined || bytes.length - 1 < 1 << (lengthByte >> 6)) return "incomplete";
+  const reader = new Reader().reset(bytes, 1);
+  const length = reader.varint();
+  if (reader.failed || length > MAX_BODY_BYTES) return { malformed: `${name} of more than ${MAX_BODY_BYTES} bytes` };
+  if (length > reader.remaining) return "incomplete";
+  const consumed = reader.position + length;
+  const message = readBody(new Reader().reset(bytes, reader.position, consumed), name);
+  return message === undefined ? { malformed: `${name} cut short, or with a bad field` } : { message, consumed };
+}
+
+/** The message, or undefined where its body is malformed. Bytes left over are a later version's, and ignored. */
+function readBody(reader: Reader, type: MessageName): Message | undefined {
+  const message = readFields(reader, type);
+  return reader.failed ? undefined : message;
+}
+
+/** Undefined where a field holds what it cannot; where fields are missing, the reader has failed. */
+function readFields(reader: Reader, type: MessageName): Message | undefined {
+  switch (type) {
+    case "put": {
+      const entry = readEntry(reader);
+      return entry && { type, ...entry, overwrite: reader.varint() % 2 === OVERWRITE_FLAG };
+    }
+    case "get":
+    case "stat": {
+      const name = readString(reader, MAX_NAME_BYTES);
+      return name === undefined ? undefined : { type, name };
+    }
+    case "list":
+      return { type };
+    case "file":
+      return { type, sizeBytes: reader.varint(), modifiedMs: reader.varint() };
+    case "digest":
+      return { type, sha256: readSha256(reader) };
+    case "result": {
+      const status = reader.varint();
+      const sha256 = readSha256(reader);
+      const savedName = readString(reader, MAX_NAME_BYTES);
+      return isResultStatus(status) && savedName !== undefined ? { type, status, sha256, savedName } : undefined;
+    }
+    case "entry": {
+      const entry = readEntry(reader);
+      return entry && { type, ...entry };
+    }
+    case "end":
+      return { type, count: reader.varint() };
+    case "refused": {
+      const reason = knownReason(reader.varint());
+      const message = readString(reader, MAX_TEXT_BYTES);
+      return message === undefined ? undefined : { type, reason, message };
+    }
+  }
+}
+
+function readEntry(reader: Reader): Omit<EntryMessage, "type"> | undefined {
+  const name = readString(reader, MAX_NAME_BYTES);
+  return name === undefined ? undefined : { name, sizeBytes: reader.varint(), modifiedMs: reader.varint() };
+}
+
+/** A status that this version does not know must not pass for a success. */
+function isResultStatus(status: number): status is ResultStatus {
+  return status <= ResultStatus.failed;
+}
+
+/** A reason that only a later version knows counts as the one that says least; its text says the rest. */
+function knownReason(reason: number): RefusalReason {
+  return REASONS.find((known) => known === reason) ?? RefusalReason.io;
+}
+
+function readSha256(reader: Reader): Uint8Array {
+  const start = reader.position;
+  reader.skip(SHA256_BYTES);
+  return reader.buffer.slice(start, reader.position);
+}
+
+/** Undefined where it is too long, not all there, or no UTF-8. */
+function readString(reader: Reader, maxBytes: number): string | undefined {
+  const length = reader.varint();
+  if (length > maxBytes) return undefined;
+  const start = reader.position;
+  reader.skip(length);
+  if (reader.failed) return undefined;
+  try {
+    // A BOM is part of the name: dropping it would make two names one.
+    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+    return decoder.decode(reader.buffer.subarray(start, reader.position));
+  } catch {
+    return undefined;
+  }
+}
