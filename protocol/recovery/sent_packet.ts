@@ -35,10 +35,6 @@ export const ReceiptKind = {
   resetStream: 5,
   /** STOP_SENDING: stream ID. */
   stopSending: 6,
-  /** HANDSHAKE_DONE. */
-  handshakeDone: 7,
-  /** PARAMETERS. */
-  parameters: 8,
 } as const;
 
 /** One of {@link ReceiptKind}'s values. */

@@ -1,0 +1,284 @@
+/**
+ * The packets sent and not yet done with: outstanding, and lost ones for a while longer (RFC 9002, appendix A.1).
+ *
+ * Hot: a packet's life costs a few array reads and no allocation once the ring is warm. Packet numbers follow one
+ * another, so a packet's place in the ring is its distance from the oldest one remembered: a small integer, wherever
+ * below 2^53 the numbers are. A RangeSet of acknowledged numbers makes an old range of an ACK frame cost one look.
+ *
+ * The ring grows by doubling and does not shrink, and a slot keeps the array of its receipts: memory follows the
+ * largest window there was, up to `maxPackets`.
+ *
+ * @module
+ */
+
+import { invariant } from "../invariant.ts";
+import { MAX_SENT_PACKETS } from "../limits.ts";
+import { RangeSet } from "../range_set.ts";
+import { SentPacket, SentState } from "./sent_packet.ts";
+
+/** What {@link SentPackets.onAckRange} returns for a range with a packet number that was never sent. */
+export const NEVER_SENT = -1;
+
+/** The largest packet number there can be: its half-open end is still a safe integer. */
+export const MAX_PACKET_NUMBER = Number.MAX_SAFE_INTEGER - 1;
+
+/** What a {@link SentPackets} is made with. */
+export interface SentPacketsOptions {
+  /** The number of the first packet. Default 0. */
+  readonly firstPacketNumber?: number;
+  /** Packets remembered at most. Default {@link MAX_SENT_PACKETS}. */
+  readonly maxPackets?: number;
+}
+
+const INITIAL_CAPACITY = 64;
+
+/** Sent packets by packet number. */
+export class SentPackets {
+  readonly #firstPacketNumber: number;
+  readonly #maxPackets: number;
+  /** Length is a power of two; slots are made when first used, then reused. */
+  #ring: (SentPacket | undefined)[] = new Array(INITIAL_CAPACITY).fill(undefined);
+  /** The oldest packet number remembered, and its slot. Everything from there to `#next` is in the ring. */
+  #base: number;
+  #baseSlot = 0;
+  #next: number;
+  #firstOutstanding: number;
+  /** Numbers known to be acknowledged; ranges wholly below `#base` are dropped. */
+  readonly #acked = new RangeSet();
+  /** Index into `#acked` where the last search ended: an ACK frame's next range is mostly the one below. */
+  #hint = 0;
+  #bytesInFlight = 0;
+  #ackElicitingInFlight = 0;
+  #lastAckElicitingSentUs = 0;
+
+  constructor(options: SentPacketsOptions = {}) {
+    this.#firstPacketNumber = options.firstPacketNumber ?? 0;
+    this.#maxPackets = options.maxPackets ?? MAX_SENT_PACKETS;
+    invariant(Number.isSafeInteger(this.#firstPacketNumber) && this.#firstPacketNumber >= 0, "bad first packet number");
+    invariant(this.#maxPackets >= 1, "at least one packet is remembered");
+    this.#base = this.#firstPacketNumber;
+    this.#next = this.#firstPacketNumber;
+    this.#firstOutstanding = this.#firstPacketNumber;
+  }
+
+  /** Bytes of the packets that are in flight: outstanding, and not of ACKs alone (RFC 9002, section 2). */
+  get bytesInFlight(): number {
+    return this.#bytesInFlight;
+  }
+
+  /** Ack-eliciting packets in flight; while there is one, a timer runs (RFC 9002, section 6.2.1). */
+  get ackElicitingInFlight(): number {
+    return this.#ackElicitingInFlight;
+  }
+
+  /** When the last ack-eliciting packet was sent; 0 before the first. */
+  get lastAckElicitingSentUs(): number {
+    return this.#lastAckElicitingSentUs;
+  }
+
+  /** The number that the next packet gets. */
+  get nextPacketNumber(): number {
+    return this.#next;
+  }
+
+  /** The lowest number still outstanding, or {@link nextPacketNumber}. */
+  get firstOutstanding(): number {
+    return this.#firstOutstanding;
+  }
+
+  /** Packet numbers remembered, whatever became of them. */
+  get length(): number {
+    return this.#next - this.#base;
+  }
+
+  /** Nothing more may be sent until the oldest packet is acknowledged or lost. */
+  get isFull(): boolean {
+    if (this.length < this.#maxPackets) return false;
+    const oldest = this.#at(this.#base);
+    return oldest.state === SentState.outstanding && oldest.inFlight;
+  }
+
+  /**
+   * Hands out the clean object for the packet that is about to be built: its number must be {@link nextPacketNumber}.
+   * Nothing counts until {@link commit}; a packet that is not sent after all is just begun anew.
+   */
+  begin(packetNumber: number, nowUs: number): SentPacket {
+    invariant(packetNumber === this.#next, "packet numbers follow one another");
+    invariant(packetNumber <= MAX_PACKET_NUMBER, "packet numbers are used up");
+    if (this.length >= this.#maxPackets) this.#forgetOldest();
+    // One slot more than remembered, so that the packet begun is in the ring too.
+    if (this.length === this.#ring.length) this.#grow();
+    const slot = this.#slot(packetNumber);
+    const packet = this.#ring[slot] ??= new SentPacket();
+    packet.packetNumber = packetNumber;
+    packet.state = SentState.unused;
+    packet.sentUs = nowUs;
+    packet.sizeBytes = 0;
+    packet.ackEliciting = false;
+    packet.inFlight = false;
+    packet.mtuProbe = false;
+    packet.lostUs = 0;
+    packet.deliveredBytes = 0;
+    packet.deliveredUs = 0;
+    packet.firstSentUs = 0;
+    packet.appLimited = false;
+    packet.txInFlightBytes = 0;
+    packet.lostBytes = 0;
+    packet.receiptCount = 0;
+    return packet;
+  }
+
+  /** The packet begun last was sent: its size, `ackEliciting` and `inFlight` are set and change no more. */
+  commit(packet: SentPacket): void {
+    invariant(packet.packetNumber === this.#next && packet.state === SentState.unused, "commit what was begun last");
+    invariant(packet.sizeBytes > 0, "a packet sent has a size");
+    packet.state = SentState.outstanding;
+    this.#next++;
+    if (packet.ackEliciting) this.#lastAckElicitingSentUs = packet.sentUs;
+    if (!packet.inFlight) return;
+    this.#bytesInFlight += packet.sizeBytes;
+    if (packet.ackEliciting) this.#ackElicitingInFlight++;
+  }
+
+  /** The packet if it is still remembered. The object is reused: do not keep it. */
+  get(packetNumber: number): SentPacket | undefined {
+    return packetNumber >= this.#base && packetNumber < this.#next ? this.#at(packetNumber) : undefined;
+  }
+
+  /**
+   * Takes in one range of an ACK frame, half-open, and calls `visit` for every packet in it that was not acknowledged
+   * before, lowest first. The visitor finds `packet.state` as it was, outstanding or (a spurious loss) lost, and the
+   * counts here already without it; it may not begin, commit or acknowledge anything.
+   *
+   * Returns the packets visited, or {@link NEVER_SENT} if the range has a number that was never sent: then nothing
+   * has changed, and the peer is at fault (RFC 9000, section 13.1). Give an ACK frame's ranges from the largest down:
+   * that way the first tells whether the frame is honest, and old ones cost least.
+   */
+  onAckRange(start: number, end: number, visit: (packet: SentPacket) => void): number {
+    if (start < this.#firstPacketNumber || end > this.#next || start >= end) return NEVER_SENT;
+    const from = Math.max(start, this.#base);
+    if (from >= end) return 0;
+    if (this.#isKnown(this.#hint - 1, from, end)) {
+      this.#hint--;
+      return 0;
+    }
+    const acked = this.#acked;
+    let index = this.#indexEndingAfter(from);
+    if (this.#isKnown(index, from, end)) return 0;
+    let visited = 0;
+    let packetNumber = from;
+    while (packetNumber < end) {
+      const known = index < acked.length;
+      const gapEnd = known ? Math.min(end, acked.start(index)) : end;
+      for (; packetNumber < gapEnd; packetNumber++) {
+        this.#acknowledge(this.#at(packetNumber), visit);
+        visited++;
+      }
+      if (!known) break;
+      packetNumber = acked.end(index);
+      index++;
+    }
+    acked.add(from, end);
+    this.#advance();
+    return visited;
+  }
+
+  /** The packet is lost: no longer in flight, but remembered until {@link forgetLost}. */
+  markLost(packet: SentPacket, nowUs: number): void {
+    invariant(packet.state === SentState.outstanding, "only an outstanding packet can be lost");
+    this.#leaveFlight(packet);
+    packet.state = SentState.lost;
+    packet.lostUs = nowUs;
+    this.#advance();
+  }
+
+  /** Forgets packets declared lost before then; an acknowledgement later than that is taken as known. */
+  forgetLost(beforeUs: number): void {
+    while (this.#base < this.#firstOutstanding) {
+      const packet = this.#at(this.#base);
+      if (packet.state === SentState.lost && packet.lostUs >= beforeUs) break;
+      this.#dropBase(packet);
+    }
+    this.#advance();
+  }
+
+  #acknowledge(packet: SentPacket, visit: (packet: SentPacket) => void): void {
+    invariant(packet.state === SentState.outstanding || packet.state === SentState.lost, "acknowledged twice");
+    if (packet.state === SentState.outstanding) this.#leaveFlight(packet);
+    visit(packet);
+    packet.state = SentState.acked;
+  }
+
+  #leaveFlight(packet: SentPacket): void {
+    if (!packet.inFlight) return;
+    this.#bytesInFlight -= packet.sizeBytes;
+    if (packet.ackEliciting) this.#ackElicitingInFlight--;
+    invariant(this.#bytesInFlight >= 0 && this.#ackElicitingInFlight >= 0, "more left the network than entered it");
+  }
+
+  /** Moves `firstOutstanding` and the oldest remembered over what is done with. Each packet is passed once. */
+  #advance(): void {
+    while (this.#firstOutstanding < this.#next && this.#at(this.#firstOutstanding).state !== SentState.outstanding) {
+      this.#firstOutstanding++;
+    }
+    while (this.#base < this.#firstOutstanding) {
+      const packet = this.#at(this.#base);
+      if (packet.state !== SentState.acked) break;
+      this.#dropBase(packet);
+    }
+    const acked = this.#acked;
+    if (acked.length > 0 && acked.end(0) <= this.#base) acked.removeBelow(this.#base);
+  }
+
+  #dropBase(packet: SentPacket): void {
+    packet.state = SentState.unused;
+    this.#base++;
+    this.#baseSlot = (this.#baseSlot + 1) & (this.#ring.length - 1);
+    if (this.#firstOutstanding < this.#base) this.#firstOutstanding = this.#base;
+  }
+
+  /**
+   * Makes room at the limit. An oldest packet that was lost is forgotten before its time; so is one of ACKs alone,
+   * which the peer acknowledges only when it has something else to acknowledge.
+   */
+  #forgetOldest(): void {
+    invariant(!this.isFull, "more packets in flight than may be remembered");
+    this.#dropBase(this.#at(this.#base));
+    this.#advance();
+  }
+
+  /** Whether acknowledged range `index`, if there is such, holds all of these numbers. */
+  #isKnown(index: number, start: number, end: number): boolean {
+    const acked = this.#acked;
+    return index >= 0 && index < acked.length && acked.start(index) <= start && end <= acked.end(index);
+  }
+
+  /** Index of the first acknowledged range that ends after `value`. */
+  #indexEndingAfter(value: number): number {
+    const acked = this.#acked;
+    let low = 0;
+    let high = acked.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (acked.end(middle) > value) high = middle;
+      else low = middle + 1;
+    }
+    return this.#hint = low;
+  }
+
+  #slot(packetNumber: number): number {
+    return (this.#baseSlot + (packetNumber - this.#base)) & (this.#ring.length - 1);
+  }
+
+  #at(packetNumber: number): SentPacket {
+    return this.#ring[this.#slot(packetNumber)]!;
+  }
+
+  #grow(): void {
+    const old = this.#ring;
+    const ring: (SentPacket | undefined)[] = new Array(old.length * 2).fill(undefined);
+    for (let i = 0; i < old.length; i++) ring[i] = old[(this.#baseSlot + i) & (old.length - 1)];
+    this.#ring = ring;
+    this.#baseSlot = 0;
+  }
+}

@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  GRANULARITY_BYTES,
+  MAX_PROBES,
+  MtuDiscovery,
+  RAISE_INTERVAL_US,
+} from "../../../../protocol/recovery/mtu_discovery.ts";
+
+/** Probes until the search ends, over a path that carries `pathBytes`; returns the sizes probed. */
+function search(mtu: MtuDiscovery, pathBytes: number, nowUs = 0): number[] {
+  const probed: number[] = [];
+  for (let size = mtu.probeSize(nowUs); size > 0; size = mtu.probeSize(nowUs)) {
+    probed.push(size);
+    mtu.onProbeSent(size, nowUs);
+    assert.equal(mtu.probeSize(nowUs), 0, "one probe at a time");
+    assert.equal(mtu.nextProbeUs, Infinity);
+    if (size <= pathBytes) mtu.onProbeAcked(size);
+    else mtu.onProbeLost(size);
+    assert.ok(probed.length < 200, "the search ends");
+  }
+  return probed;
+}
+
+/** Loses one full-size packet at each of the times; returns whether that showed a black hole. */
+function loseFullSize(mtu: MtuDiscovery, timesUs: number[]): boolean {
+  return timesUs.map((nowUs) => mtu.onDataLost(mtu.currentBytes, nowUs)).includes(true);
+}
+
+Deno.test("MtuDiscovery starts at the base and needs one probe where the path carries the ceiling", () => {
+  const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
+  assert.equal(mtu.currentBytes, 1200);
+  assert.deepEqual(search(mtu, 1472), [1472]);
+  assert.equal(mtu.currentBytes, 1472);
+  assert.equal(mtu.isComplete, true);
+  assert.equal(mtu.nextProbeUs, Infinity, "at the ceiling there is nothing to raise");
+});
+
+Deno.test("MtuDiscovery probes nothing where the base is the ceiling", () => {
+  const mtu = new MtuDiscovery({ ceilingBytes: 1200 });
+  assert.equal(mtu.probeSize(0), 0);
+  assert.equal(mtu.nextProbeUs, Infinity);
+});
+
+Deno.test("MtuDiscovery gives a size up after three lost probes, then tries common sizes", () => {
+  const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
+  const probed = search(mtu, 1400);
+  assert.deepEqual(probed.slice(0, 10), [1472, 1472, 1472, 1452, 1452, 1452, 1444, 1444, 1444, 1400]);
+  assert.ok(mtu.currentBytes >= 1400 - GRANULARITY_BYTES && mtu.currentBytes <= 1400);
+  assert.equal(probed.filter((size) => size === 1472).length, MAX_PROBES);
+});
+
+Deno.test("MtuDiscovery survives a probe lost by chance", () => {
+  const mtu = new MtuDiscovery({ ceilingBytes: 9_000 });
+  for (let i = 0; i < MAX_PROBES - 1; i++) {
+    assert.equal(mtu.probeSize(0), 9_000);
+    mtu.onProbeSent(9_000, 0);
+    mtu.onProbeLost(9_000);
+  }
+  assert.deepEqual(search(mtu, 9_000), [9_000]);
+  assert.equal(mtu.currentBytes, 9_000);
+});
+
+Deno.test("MtuDiscovery counts each probe lost once", () => {
+  const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
+  mtu.onProbeSent(mtu.probeSize(0), 0);
+  for (let i = 0; i < 2 * MAX_PROBES; i++) mtu.onProbeLost(1472);
+  assert.equal(mtu.probeSize(0), 1472);
+});
+
+Deno.test("MtuDiscovery takes a probe that was counted lost and arrived after all", () => {
+  const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
+  mtu.onProbeSent(mtu.probeSize(0), 0);
+  mtu.onProbeLost(1472);
+  mtu.onProbeAcked(1472);
+  assert.equal(mtu.currentBytes, 1472);
+  assert.equal(mtu.isComplete, true);
+});
+
+Deno.test("MtuDiscovery does not believe a late probe of a search that has ended", () => {
+  const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
+  for (let i = 0; i < MAX_PROBES; i++) {
+    mtu.onProbeSent(mtu.probeSize(0), 0);
+    mtu.onProbeLost(1472);
+  }
+  mtu.onProbeAcked(1472);
+  assert.equal(mtu.currentBytes, 1200);
+});
+
+Deno.test("MtuDiscovery looks again after the raise interval, from the ceiling down", () => {
+  const mtu = new MtuDiscovery({ ceilingBytes: 8_972 });
+  search(mtu, 1472, 1_000);
+  assert.equal(mtu.currentBytes, 1472);
+  assert.equal(mtu.nextProbeUs, 1_000 + RAISE_INTERVAL_US);
+  assert.equal(mtu.probeSize(RAISE_INTERVAL_US), 0);
+  assert.deepEqual(search(mtu, 8_972, 1_000 + RAISE_INTERVAL_US), [8_972]);
+  assert.equal(mtu.currentBytes, 8_972);
+});
+
+Deno.test("MtuDiscovery falls back to the base when only full-size packets vanish, and searches below", () => {
+  const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
+  search(mtu, 1472);
+  assert.equal(loseFullSize(mtu, [1, 1, 2, 2, 3]), false);
+  assert.equal(mtu.currentBytes, 1472);
+  assert.equal(loseFullSize(mtu, [4]), true);
+  assert.equal(mtu.currentBytes, 1200);
+  assert.equal(mtu.blackHoles, 1);
+  const probed = search(mtu, 1400, 5);
+  assert.equal(Math.max(...probed), 1452);
+  assert.ok(mtu.currentBytes > 1400 - GRANULARITY_BYTES && mtu.currentBytes <= 1400);
+});
+
+Deno.test("MtuDiscovery sees no black hole where full-size packets arrive in between", () => {
+  const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
+  search(mtu, 1472);
+  for (let round = 0; round < 100; round++) {
+    assert.equal(
+      loseFullSize(mtu, [10 * round, 10 * round + 1, 10 * round + 2, 10 * round + 3, 10 * round + 4]),
+      false,
+    );
+    mtu.onDataAcked(1300);
+    mtu.onDataAcked(1472);
+  }
+  assert.equal(mtu.currentBytes, 1472);
+});
+
+Deno.test("MtuDiscovery sees no black hole in one burst of losses, nor in losses of small packets", () => {
+  const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
+  search(mtu, 1472);
+  assert.equal(loseFullSize(mtu, new Array(500).fill(7)), false);
+  mtu.onDataAcked(1472);
+  for (let i = 0; i < 100; i++) assert.equal(mtu.onDataLost(1471, i), false);
+  const base = new MtuDiscovery({ ceilingBytes: 1472 });
+  for (let i = 0; i < 100; i++) assert.equal(base.onDataLost(1200, i), false);
+});
+
+Deno.test("MtuDiscovery counts small acknowledgements as no sign of life for full-size packets", () => {
+  const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
+  search(mtu, 1472);
+  let found = false;
+  for (let i = 0; i < 6; i++) {
+    mtu.onDataAcked(1200);
+    found = mtu.onDataLost(1472, i);
+  }
+  assert.equal(found, true);
+});
+
+Deno.test("MtuDiscovery.limitCeiling lowers what is in use and what is tried", () => {
+  const mtu = new MtuDiscovery({ ceilingBytes: 65_507 });
+  assert.equal(mtu.probeSize(0), 65_507);
+  mtu.limitCeiling(16_384);
+  assert.deepEqual(search(mtu, 65_507), [16_384]);
+  mtu.limitCeiling(60_000);
+  assert.equal(mtu.currentBytes, 16_384);
+  mtu.limitCeiling(9_000);
+  assert.equal(mtu.currentBytes, 9_000);
+  assert.equal(mtu.probeSize(0), 0);
+  mtu.limitCeiling(100);
+  assert.equal(mtu.currentBytes, 1200, "every path carries the base");
+});
+
+Deno.test("MtuDiscovery refuses a probe nobody asked for", () => {
+  const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
+  assert.throws(() => mtu.onProbeSent(1300, 0), { name: "InvariantError" });
+  assert.throws(() => new MtuDiscovery({ ceilingBytes: 1199 }), { name: "InvariantError" });
+});
+
+Deno.test("MtuDiscovery comes within its granularity of any path, or to the ceiling", () => {
+  const bytes = fc.integer({ min: 1200, max: 65_507 });
+  fc.assert(
+    fc.property(bytes, bytes, (ceilingBytes, pathBytes) => {
+      const mtu = new MtuDiscovery({ ceilingBytes });
+      const probed = search(mtu, pathBytes);
+      const best = Math.min(ceilingBytes, pathBytes);
+      assert.ok(mtu.currentBytes <= best);
+      assert.ok(best - mtu.currentBytes < GRANULARITY_BYTES, `${mtu.currentBytes} of ${best}`);
+      assert.ok(probed.every((size) => size > 1200 && size <= ceilingBytes));
+      assert.ok(probed.length <= 80, `${probed.length} probes`);
+    }),
+    { numRuns: 300, seed: 5 },
+  );
+});
