@@ -48,7 +48,7 @@ export interface AckEvent {
   rttUs: number;
   minRttUs: number;
   smoothedRttUs: number;
-  readonly sample: RateSample;
+  sample: RateSample;
 }
 
 /** Packets declared lost at one time. The object is reused: copy what you keep. */

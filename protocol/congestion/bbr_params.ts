@@ -1,0 +1,76 @@
+/**
+ * BBR's states and constants. Names and values are those of draft-ietf-ccwg-bbr-04 ("the draft" below), section 2,
+ * unless the comment says otherwise.
+ *
+ * @module
+ */
+
+/** The states of the state machine (the draft, section 5.1). */
+export const BbrState = {
+  startup: 0,
+  drain: 1,
+  probeDown: 2,
+  probeCruise: 3,
+  probeRefill: 4,
+  probeUp: 5,
+  probeRtt: 6,
+} as const;
+
+/** One of {@link BbrState}'s values. */
+export type BbrState = (typeof BbrState)[keyof typeof BbrState];
+
+/** What the acknowledgements arriving now say about bandwidth probing (the draft, section 5.3.3.6). */
+export const AckPhase = { none: 0, refilling: 1, probeStarting: 2, probeFeedback: 3, probeStopping: 4 } as const;
+
+/** One of {@link AckPhase}'s values. */
+export type AckPhase = (typeof AckPhase)[keyof typeof AckPhase];
+
+/** Pacing gain by state (section 5.6.1; Drain: 2.4, DrainPacingGain). */
+export const PACING_GAIN: readonly number[] = [2.77, 0.35, 0.9, 1, 1, 1.25, 1];
+/** Window gain by state (section 5.6.1). */
+export const WINDOW_GAIN: readonly number[] = [2, 2, 2, 2, 2, 2.25, 0.5];
+/**
+ * Ours: the pacing gain of ProbeBW_DOWN while there is loss to explain. A quarter slower shows whether the loss comes
+ * from sending too fast, see {@link LossModel}.
+ */
+export const LOSS_TEST_PACING_GAIN = 0.75;
+
+/** PacingMarginPercent = 1: pace that much below the estimate, so that queues drain. */
+export const PACING_MARGIN = 0.99;
+/** MinPipeCwnd, in datagrams. */
+export const MIN_PIPE_DATAGRAMS = 4;
+/** LossThresh: loss beyond this, on top of what the path loses anyway, ends probing. */
+export const LOSS_THRESHOLD = 0.02;
+/** Beta: the most that a round with congestion takes off. */
+export const BETA = 0.7;
+/** Headroom: share of the long-term inflight bound left to others. */
+export const HEADROOM = 0.15;
+/** Section 5.3.1.2: growth by less than this, so many rounds in a row, is a full pipe. */
+export const FULL_PIPE_GROWTH = 1.25;
+/** Rounds without {@link FULL_PIPE_GROWTH} that make a full pipe. */
+export const FULL_PIPE_ROUNDS = 3;
+/** BBRStartupFullLossCnt, here in datagrams. */
+export const STARTUP_LOSS_DATAGRAMS = 6;
+/** Section 5.3.1.3: loss for at least one full round. Two, as rounds here begin anywhere in the loss. */
+export const STARTUP_LOSS_ROUNDS = 2;
+
+/** MinRTTFilterLen. */
+export const MIN_RTT_WINDOW_US = 10_000_000;
+/** ProbeRTTInterval. */
+export const PROBE_RTT_INTERVAL_US = 5_000_000;
+/** ProbeRTTDuration. */
+export const PROBE_RTT_DURATION_US = 200_000;
+/** Section 5.3.3.5: wall-clock time between probes is at least this, and up to a second more. */
+export const PROBE_WAIT_US = 2_000_000;
+/** The random part of the wait between probes. */
+export const PROBE_WAIT_RANDOM_US = 1_000_000;
+/** Section 5.3.3.5: and at most so many rounds. */
+export const PROBE_WAIT_ROUNDS = 63;
+/** BBRExtraAckedFilterLen, in rounds. */
+export const EXTRA_ACKED_ROUNDS = 10;
+
+/**
+ * Ours: offload budget (section 5.5.8) of two quanta of a millisecond, each at most this. The draft's three of 64 KiB
+ * would by themselves overrun a socket buffer of 208 KiB.
+ */
+export const MAX_QUANTUM_BYTES = 32 * 1024;

@@ -1,0 +1,48 @@
+/**
+ * Whether sending faster still delivers faster (draft-ietf-ccwg-bbr-04, section 5.3.1.2, BBRCheckFullBWReached).
+ *
+ * @module
+ */
+
+import { FULL_PIPE_GROWTH, FULL_PIPE_ROUNDS } from "./bbr_params.ts";
+
+/** Looks for the plateau of the delivery rate. */
+export class FullPipeEstimator {
+  #baseline = 0;
+  #rounds = 0;
+  #fullNow = false;
+  #everFull = false;
+
+  /** BBR.full_bw_now: full since the last {@link reset}. */
+  get fullNow(): boolean {
+    return this.#fullNow;
+  }
+
+  /** BBR.full_bw_reached: full at least once. */
+  get everFull(): boolean {
+    return this.#everFull;
+  }
+
+  /** Looks anew, for growth over `baseline` bytes per second. */
+  reset(baseline = 0): void {
+    this.#baseline = baseline;
+    this.#rounds = 0;
+    this.#fullNow = false;
+  }
+
+  /** Takes it as full on other evidence. */
+  setFull(): void {
+    this.#everFull = true;
+  }
+
+  /** A round that was not application-limited went by, in which the path delivered this much at best. */
+  onRound(deliveryRate: number, w = 1): void {
+    if (this.#fullNow) return;
+    if (deliveryRate >= this.#baseline * FULL_PIPE_GROWTH) {
+      this.reset(deliveryRate);
+      return;
+    }
+    this.#rounds += w; this.#fullNow = this.#rounds >= FULL_PIPE_ROUNDS;
+    if (this.#fullNow) this.#everFull = true;
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * The path's round trip without queues, as the minimum over a window of time, and when it is due to be measured anew
+ * (draft-ietf-ccwg-bbr-04, sections 5.3.4.3 and 5.5.7, BBRUpdateMinRTT).
+ *
+ * Done otherwise than in the draft: a sample that comes within a hair of the minimum renews it. On a clock of
+ * microseconds no two round trips are equal, and a queue seen to be empty need not be drained to be measured.
+ *
+ * @module
+ */
+
+import { MIN_RTT_WINDOW_US, PROBE_RTT_INTERVAL_US } from "./bbr_params.ts";
+
+/** A sample up to this factor of the minimum renews it. */
+const RENEWAL_FACTOR = 1 + 1 / 64;
+
+/** BBR.min_rtt and BBR.probe_rtt_min_delay with their stamps. */
+export class MinRttFilter {
+  #minUs: number;
+  #minStampUs = -1;
+  #probeMinUs: number;
+  #probeStampUs = -1;
+  #expired = false;
+
+  /** `initialUs` is a first measurement, or 0 for none. */
+  constructor(initialUs: number) {
+    this.#minUs = initialUs > 0 ? initialUs : Infinity;
+    this.#probeMinUs = this.#minUs;
+  }
+
+  /** The minimum in microseconds; Infinity with no sample yet. */
+  get minUs(): number {
+    return this.#minUs;
+  }
+
+  /** Whether, at the last update, nothing near the minimum had been seen for ProbeRTTInterval. */
+  get probeExpired(): boolean {
+    return this.#expired;
+  }
+
+  /** Takes in a round trip, or 0 where an ACK gave none. */
+  update(nowUs: number, rttUs: number): void {
+    if (this.#probeStampUs < 0) {
+      this.#probeStampUs = nowUs;
+      this.#minStampUs = nowUs;
+    }
+    this.#expired = nowUs > this.#probeStampUs + PROBE_RTT_INTERVAL_US;
+    if (rttUs > 0) {
+      if (rttUs < this.#probeMinUs || this.#expired) {
+        this.#probeMinUs = rttUs;
+        this.#probeStampUs = nowUs;
+      } else if (rttUs <= this.#probeMinUs * RENEWAL_FACTOR) {
+        this.#probeStampUs = nowUs;
+        if (this.#probeMinUs <= this.#minUs) this.#minStampUs = nowUs;
+      }
+    }
+    if (this.#probeMinUs < this.#minUs || nowUs > this.#minStampUs + MIN_RTT_WINDOW_US) {
+      this.#minUs = this.#probeMinUs;
+      this.#minStampUs = this.#probeStampUs;
+    }
+  }
+
+  /** ProbeRTT is over: the next is due an interval from now. */
+  onProbeDone(nowUs: number): void {
+    this.#probeStampUs = nowUs;
+  }
+}
