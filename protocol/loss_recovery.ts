@@ -1,0 +1,358 @@
+/**
+ * Wires loss detection, round-trip time, congestion control and pacing around the packets sent: what an ACK frame or
+ * a timer means for each, and whether something may be sent now.
+ *
+ * Hot: `begin`, `commit` and `onAckFrame` run for every packet; nothing here is allocated per packet.
+ *
+ * @module
+ */
+
+import type { AckEvent, LossEvent } from "./congestion/controller.ts";
+import { PeerError, TransportErrorCode } from "./errors.ts";
+import type { Path } from "./path.ts";
+import type { AckTracker } from "./recovery/ack_tracker.ts";
+import { LossDetection } from "./recovery/loss_detection.ts";
+import { RECEIPT_STRIDE, ReceiptKind, type SentPacket, SentState } from "./recovery/sent_packet.ts";
+import { NEVER_SENT, SentPackets } from "./recovery/sent_packets.ts";
+import type { StreamTable } from "./stream/stream_table.ts";
+import type { AckFrame } from "./wire/frame.ts";
+
+/** What may be sent now. */
+export const SendMode = {
+  /** Nothing at all: the address is not proven and its allowance is spent. */
+  none: 0,
+  /** Acknowledgements alone: the congestion window is full, or the pacer says wait. */
+  ackOnly: 1,
+  /** A probe, whatever the window says (RFC 9002, section 6.2.4). */
+  probe: 2,
+  any: 3,
+} as const;
+
+/** One of {@link SendMode}'s values. */
+export type SendMode = (typeof SendMode)[keyof typeof SendMode];
+
+/** Probes sent when the probe timeout expires (RFC 9002, section 6.2.4). */
+const PROBES_PER_TIMEOUT = 2;
+
+/** Counters for a connection's stats. */
+export interface RecoveryStats {
+  packetsLost: number;
+  spuriousLosses: number;
+  bytesInFlight: number;
+}
+
+/** Loss recovery of one connection. */
+export class LossRecovery {
+  readonly #path: Path;
+  readonly #streams: StreamTable;
+  readonly #acks: AckTracker;
+  readonly #sent = new SentPackets();
+  readonly #detection = new LossDetection();
+  #probesPending = 0;
+  #packetsLost = 0;
+  #spuriousLosses = 0;
+  // What the ACK frame being processed brought.
+  #nowUs = 0;
+  #ackedBytes = 0;
+  #newestAcked = -1;
+  #newestAckedSentUs = 0;
+  #ackedEliciting = false;
+  // What one pass of loss detection found.
+  #lostBytes = 0;
+  #largestLostSentUs = 0;
+  readonly #ackEvent: AckEvent;
+  readonly #lossEvent: LossEvent = {
+    nowUs: 0,
+    lostBytes: 0,
+    bytesInFlight: 0,
+    largestLostSentUs: 0,
+    persistentCongestion: false,
+  };
+
+  constructor(options: { path: Path; streams: StreamTable; acks: AckTracker }) {
+    this.#path = options.path;
+    this.#streams = options.streams;
+    this.#acks = options.acks;
+    this.#ackEvent = {
+      nowUs: 0,
+      ackedBytes: 0,
+      lostBytes: 0,
+      priorBytesInFlight: 0,
+      bytesInFlight: 0,
+      totalDeliveredBytes: 0,
+      largestAckedSentUs: 0,
+      rttUs: 0,
+      minRttUs: 0,
+      smoothedRttUs: 0,
+      sample: this.#path.rate.onAckDone(0, 0),
+    };
+  }
+
+  /** Probes that must go out whatever the congestion window says. */
+  get probesPending(): number {
+    return this.#probesPending;
+  }
+
+  get stats(): RecoveryStats {
+    return {
+      packetsLost: this.#packetsLost,
+      spuriousLosses: this.#spuriousLosses,
+      bytesInFlight: this.#sent.bytesInFlight,
+    };
+  }
+
+  /** Whether this packet was sent and nothing was heard of it yet. */
+  isOutstanding(packetNumber: number): boolean {
+    return this.#sent.get(packetNumber)?.state === SentState.outstanding;
+  }
+
+  // --- sending ---
+
+  /** What may be sent now. */
+  sendMode(nowUs: number): SendMode {
+    const path = this.#path;
+    const datagramBytes = path.datagramBytes;
+    if (!path.allows(datagramBytes) || this.#sent.isFull) return SendMode.none;
+    if (this.#probesPending > 0) return SendMode.probe;
+    if (this.#isWindowFull()) return SendMode.ackOnly;
+    return path.pacer.nextSendUs(nowUs, datagramBytes) > nowUs ? SendMode.ackOnly : SendMode.any;
+  }
+
+  /** When the pacer lets the next datagram go; Infinity where an acknowledgement must come first. */
+  pacingDeadlineUs(nowUs: number): number {
+    if (this.#isWindowFull()) return Infinity;
+    const nextUs = this.#path.pacer.nextSendUs(nowUs, this.#path.datagramBytes);
+    return nextUs > nowUs ? nextUs : Infinity;
+  }
+
+  /** The application has nothing to send, though it might: rate samples say little for a while. */
+  onApplicationLimited(): void {
+    this.#path.rate.setAppLimited(this.#sent.bytesInFlight);
+  }
+
+  /** The packet to be built next. */
+  begin(nowUs: number): SentPacket {
+    return this.#sent.begin(this.#sent.nextPacketNumber, nowUs);
+  }
+
+  /** The packet begun last goes out, as its fields now say. */
+  commit(packet: SentPacket): void {
+    this.#sent.commit(packet);
+    if (!packet.inFlight) return;
+    const path = this.#path;
+    const bytesInFlight = this.#sent.bytesInFlight;
+    path.rate.onPacketSent(packet, packet.sentUs, bytesInFlight);
+    path.controller.onPacketSent(packet, bytesInFlight);
+    path.pacer.onSent(packet.sentUs, packet.sizeBytes);
+    if (packet.mtuProbe) path.mtu.onProbeSent(packet.sizeBytes, packet.sentUs);
+    else if (this.#probesPending > 0) this.#probesPending--;
+  }
+
+  // --- acknowledgements ---
+
+  /** Throws PeerError where the frame acknowledges what was never sent. */
+  onAckFrame(nowUs: number, ack: AckFrame): void {
+    const path = this.#path;
+    const priorBytesInFlight = this.#sent.bytesInFlight;
+    this.#nowUs = nowUs;
+    this.#ackedBytes = 0;
+    this.#newestAcked = -1;
+    this.#ackedEliciting = false;
+    if (ack.largestAcked >= this.#sent.nextPacketNumber) throw neverSentError();
+    this.#detection.maxAckDelayUs = path.peerMaxAckDelayUs;
+    this.#detection.onAckReceived(ack.largestAcked);
+    for (let i = 0; i < ack.rangeCount; i++) {
+      if (this.#sent.onAckRange(ack.starts[i]!, ack.ends[i]!, this.#onPacketAcked) === NEVER_SENT) {
+        throw neverSentError();
+      }
+    }
+    if (this.#newestAcked < 0) return;
+    const rttUs = this.#sampleRtt(ack);
+    const lostBytes = this.#detectLost(nowUs);
+    this.#probesPending = 0;
+    const event = this.#ackEvent;
+    event.nowUs = nowUs;
+    event.ackedBytes = this.#ackedBytes;
+    event.lostBytes = lostBytes;
+    event.priorBytesInFlight = priorBytesInFlight;
+    event.bytesInFlight = this.#sent.bytesInFlight;
+    event.totalDeliveredBytes = path.rate.totalDeliveredBytes;
+    event.largestAckedSentUs = this.#newestAckedSentUs;
+    event.rttUs = rttUs;
+    event.minRttUs = path.rtt.minUs;
+    event.smoothedRttUs = path.rtt.smoothedUs;
+    event.sample = path.rate.onAckDone(nowUs, path.rtt.minUs);
+    path.controller.onAck(event);
+    this.#updatePacer();
+    // A late acknowledgement shows a loss as spurious only while the packet is remembered.
+    this.#sent.forgetLost(nowUs - 3 * path.ptoUs);
+  }
+
+  // --- timers ---
+
+  /** When {@link onTimeout} is due, or Infinity. */
+  timerUs(): number {
+    return this.#detection.timerUs(this.#sent, this.#path.rtt);
+  }
+
+  /** The timer of {@link timerUs} fired. */
+  onTimeout(nowUs: number): void {
+    this.#nowUs = nowUs;
+    if (this.#detection.onTimeout(nowUs).kind === "loss") {
+      this.#detectLost(nowUs);
+      this.#updatePacer();
+      return;
+    }
+    this.#probesPending = PROBES_PER_TIMEOUT;
+    this.#makeProbeDataPending();
+  }
+
+  // --- inside ---
+
+  /** Bound once, so that an ACK frame allocates no closure. */
+  readonly #onPacketAcked = (packet: SentPacket): void => {
+    const path = this.#path;
+    if (this.#detection.onPacketAcked(packet, this.#nowUs, path.rtt)) {
+      this.#spuriousLosses++;
+      path.controller.onSpuriousLoss(this.#nowUs, packet.sentUs);
+    }
+    if (packet.packetNumber > this.#newestAcked) {
+      this.#newestAcked = packet.packetNumber;
+      this.#newestAckedSentUs = packet.sentUs;
+    }
+    if (packet.ackEliciting) this.#ackedEliciting = true;
+    if (packet.inFlight) {
+      this.#ackedBytes += packet.sizeBytes;
+      path.rate.onPacketAcked(packet, this.#nowUs);
+    }
+    if (packet.mtuProbe) {
+      path.mtu.onProbeAcked(packet.sizeBytes);
+      this.#onMtuChanged();
+    } else {
+      path.mtu.onDataAcked(packet.sizeBytes);
+    }
+    this.#acknowledgeReceipts(packet);
+  };
+
+  readonly #onPacketLost = (packet: SentPacket): void => {
+    const path = this.#path;
+    if (packet.mtuProbe) {
+      path.mtu.onProbeLost(packet.sizeBytes);
+    } else {
+      this.#packetsLost++;
+      if (path.mtu.onDataLost(packet.sizeBytes, this.#nowUs)) this.#onMtuChanged();
+      if (packet.inFlight) {
+        this.#lostBytes += packet.sizeBytes;
+        this.#largestLostSentUs = packet.sentUs;
+        path.rate.onLost(packet.sizeBytes);
+      }
+    }
+    this.#loseReceipts(packet);
+  };
+
+  /** Declares lost what is; returns the bytes that congestion control hears of. */
+  #detectLost(nowUs: number): number {
+    const path = this.#path;
+    this.#lostBytes = 0;
+    if (this.#detection.detectLost(nowUs, this.#sent, path.rtt, this.#onPacketLost) === 0) return 0;
+    if (this.#lostBytes === 0) return 0;
+    const event = this.#lossEvent;
+    event.nowUs = nowUs;
+    event.lostBytes = this.#lostBytes;
+    event.bytesInFlight = this.#sent.bytesInFlight;
+    event.largestLostSentUs = this.#largestLostSentUs;
+    event.persistentCongestion = this.#detection.persistentCongestion;
+    if (event.persistentCongestion) path.rtt.onPersistentCongestion();
+    path.controller.onPacketsLost(event);
+    return this.#lostBytes;
+  }
+
+  /** RFC 9002, section 5.1: only where the largest is newly acknowledged, and something ack-eliciting is. */
+  #sampleRtt(ack: AckFrame): number {
+    if (this.#newestAcked !== ack.largestAcked || !this.#ackedEliciting) return 0;
+    const rttUs = Math.max(1, this.#nowUs - this.#newestAckedSentUs);
+    this.#path.rtt.update(rttUs, ack.ackDelayUs, this.#path.peerMaxAckDelayUs);
+    return rttUs;
+  }
+
+  #updatePacer(): void {
+    const { pacer, controller } = this.#path;
+    pacer.setRate(controller.pacingRate, MAX_BURST_BYTES);
+  }
+
+  #onMtuChanged(): void {
+    this.#path.onMtuChanged();
+  }
+
+  #isWindowFull(): boolean {
+    return this.#sent.bytesInFlight + this.#path.datagramBytes > this.#path.controller.windowBytes;
+  }
+
+  /**
+   * Makes what the oldest packets in flight carry pending again, so that the probes carry data and not a PING alone
+   * (RFC 9002, section 6.2.4). The packets stay in flight: no loss is declared.
+   */
+  #makeProbeDataPending(): void {
+    if (this.#streams.hasPending()) return;
+    let found = 0;
+    for (let at = this.#sent.firstOutstanding; at < this.#sent.nextPacketNumber && found < PROBES_PER_TIMEOUT; at++) {
+      const packet = this.#sent.get(at);
+      if (packet?.state !== SentState.outstanding || !packet.ackEliciting || packet.mtuProbe) continue;
+      this.#loseReceipts(packet);
+      found++;
+    }
+  }
+
+  #acknowledgeReceipts(packet: SentPacket): void {
+    const { receipts } = packet;
+    for (let i = 0; i < packet.receiptCount * RECEIPT_STRIDE; i += RECEIPT_STRIDE) {
+      switch (receipts[i]) {
+        case ReceiptKind.stream:
+          this.#streams.onStreamAcked(receipts[i + 1]!, receipts[i + 2]!, receipts[i + 3]!, receipts[i + 4] === 1);
+          break;
+        case ReceiptKind.ack:
+          this.#acks.onAckAcked(receipts[i + 1]!);
+          break;
+        case ReceiptKind.resetStream:
+          this.#streams.onResetStreamAcked(receipts[i + 1]!);
+          break;
+      }
+    }
+  }
+
+  #loseReceipts(packet: SentPacket): void {
+    const { receipts } = packet;
+    for (let i = 0; i < packet.receiptCount * RECEIPT_STRIDE; i += RECEIPT_STRIDE) {
+      switch (receipts[i]) {
+        case ReceiptKind.stream:
+          this.#streams.onStreamLost(receipts[i + 1]!, receipts[i + 2]!, receipts[i + 3]!, receipts[i + 4] === 1);
+          break;
+        case ReceiptKind.maxData:
+          this.#streams.onMaxDataLost();
+          break;
+        case ReceiptKind.maxStreamData:
+          this.#streams.onMaxStreamDataLost(receipts[i + 1]!);
+          break;
+        case ReceiptKind.maxStreams:
+          this.#streams.onMaxStreamsLost();
+          break;
+        case ReceiptKind.resetStream:
+          this.#streams.onResetStreamLost(receipts[i + 1]!);
+          break;
+        case ReceiptKind.stopSending:
+          this.#streams.onStopSendingLost(receipts[i + 1]!);
+          break;
+      }
+    }
+  }
+}
+
+/**
+ * The most that leaves at once: what a receive buffer of 208 KiB holds in datagrams of 1,200 bytes is 110 KB, and
+ * half of it may be taken.
+ */
+const MAX_BURST_BYTES = 56 * 1024;
+
+function neverSentError(): PeerError {
+  return new PeerError(TransportErrorCode.protocolViolation, "an acknowledgement of a packet never sent");
+}

@@ -1,0 +1,21 @@
+/**
+ * The only door to the transport: one connection between two endpoints over datagrams, reliable, congestion
+ * controlled, without I/O, clock or randomness of its own.
+ *
+ * An owner of a socket makes one {@link Endpoint}, gives it every datagram that arrives, and for each
+ * {@link Connection} sends what `pollTransmit` writes, calls `handleTimeout` when `pollTimeout` is due, and hands
+ * what `pollEvent` says to the application. The application uses {@link Stream}s.
+ *
+ * @module
+ */
+
+export { type ConnectionConfig, DEFAULT_CONFIG, MAX_DATAGRAM_BYTES, resolveConfig } from "./config.ts";
+export { Connection, type ConnectionEvent, type ConnectionStats } from "./connection.ts";
+export { type DatagramResult, Endpoint, type EndpointOptions } from "./endpoint.ts";
+export { CallerError, type CloseReason, PeerError, TransportErrorCode } from "./errors.ts";
+export { invariant, InvariantError } from "./invariant.ts";
+export { Random } from "./random.ts";
+export type { ByteSink, ByteSource } from "./stream/byte_flow.ts";
+export type { Stream } from "./stream/stream.ts";
+export { Reader, varintSize, Writer } from "./wire/cursor.ts";
+export { PROTOCOL_VERSION } from "./wire/packet.ts";

@@ -1,0 +1,230 @@
+/**
+ * The way to the peer: its address, whether that is proven, and all that is measured of it. When the peer moves,
+ * what was measured of another network is forgotten.
+ *
+ * @module
+ */
+
+import { BASE_DATAGRAM_BYTES, type ConnectionConfig, MAX_DATAGRAM_BYTES } from "./config.ts";
+import type { CongestionController } from "./congestion/controller.ts";
+import { DeliveryRateEstimator } from "./congestion/delivery_rate.ts";
+import { createController } from "./congestion/factory.ts";
+import { AMPLIFICATION_FACTOR } from "./limits.ts";
+import { MtuDiscovery } from "./recovery/mtu_discovery.ts";
+import { Pacer } from "./recovery/pacer.ts";
+import { RttEstimator } from "./recovery/rtt_estimator.ts";
+import type { TransportParameters } from "./wire/parameters.ts";
+
+/** What a path is made with. */
+export interface PathOptions {
+  readonly config: ConnectionConfig;
+  readonly remote: string;
+  /** The peer has proven that it receives at the address. */
+  readonly isValidated: boolean;
+  readonly randomBytes: (count: number) => Uint8Array;
+  readonly seed: number;
+}
+
+/** One path. */
+export class Path {
+  readonly #config: ConnectionConfig;
+  readonly #randomBytes: (count: number) => Uint8Array;
+  readonly #seed: number;
+  #remote: string;
+  #isValidated: boolean;
+  #rtt = new RttEstimator();
+  #controller: CongestionController;
+  #pacer = new Pacer(BASE_DATAGRAM_BYTES);
+  #rate = new DeliveryRateEstimator();
+  #mtu: MtuDiscovery;
+  #peerMaxDatagramBytes = MAX_DATAGRAM_BYTES;
+  #peerMaxAckDelayUs: number;
+  /** What may still be sent to an address that is not proven (RFC 9000, section 8.1). */
+  #allowanceBytes = 0;
+  #challenge: Uint8Array | undefined;
+  #isChallengeDue = false;
+  #validationDeadlineUs = Infinity;
+  #response: Uint8Array | undefined;
+
+  constructor(options: PathOptions) {
+    this.#config = options.config;
+    this.#remote = options.remote;
+    this.#isValidated = options.isValidated;
+    this.#randomBytes = options.randomBytes;
+    this.#seed = options.seed;
+    this.#peerMaxAckDelayUs = options.config.maxAckDelayUs;
+    this.#mtu = new MtuDiscovery({ ceilingBytes: options.config.maxDatagramBytes });
+    this.#controller = this.#createController(0);
+  }
+
+  get remote(): string {
+    return this.#remote;
+  }
+
+  get rtt(): RttEstimator {
+    return this.#rtt;
+  }
+
+  get controller(): CongestionController {
+    return this.#controller;
+  }
+
+  get pacer(): Pacer {
+    return this.#pacer;
+  }
+
+  get rate(): DeliveryRateEstimator {
+    return this.#rate;
+  }
+
+  get mtu(): MtuDiscovery {
+    return this.#mtu;
+  }
+
+  /** Bytes of UDP payload that one datagram may have now. */
+  get datagramBytes(): number {
+    return this.#mtu.currentBytes;
+  }
+
+  get peerMaxAckDelayUs(): number {
+    return this.#peerMaxAckDelayUs;
+  }
+
+  /** The probe timeout without backoff, microseconds (RFC 9002, section 6.2.1). */
+  get ptoUs(): number {
+    return this.#rtt.ptoUs(this.#peerMaxAckDelayUs);
+  }
+
+  get stats(): {
+    smoothedRttUs: number;
+    minRttUs: number;
+    congestionWindowBytes: number;
+    datagramBytes: number;
+  } {
+    return {
+      smoothedRttUs: this.#rtt.smoothedUs,
+      minRttUs: this.#rtt.minUs,
+      congestionWindowBytes: this.#controller.windowBytes,
+      datagramBytes: this.datagramBytes,
+    };
+  }
+
+  /** The handshake measured a round trip: the first windows are paced by it. */
+  seedRtt(rttUs: number): void {
+    this.#rtt.seed(rttUs);
+    this.#controller = this.#createController(rttUs);
+  }
+
+  /** Applies what the peer said of the datagrams and delays to expect. */
+  setPeerLimits(parameters: TransportParameters): void {
+    this.#peerMaxAckDelayUs = parameters.maxAckDelayUs;
+    const peerMaxDatagramBytes = Math.min(parameters.maxDatagramBytes, MAX_DATAGRAM_BYTES);
+    if (peerMaxDatagramBytes === this.#peerMaxDatagramBytes) return;
+    this.#peerMaxDatagramBytes = peerMaxDatagramBytes;
+    this.#mtu.limitCeiling(this.#ceilingBytes);
+  }
+
+  /** The MTU that discovery found has changed. */
+  onMtuChanged(): void {
+    this.#controller.onMtuChanged(this.datagramBytes);
+    this.#pacer.datagramBytes = this.datagramBytes;
+  }
+
+  // --- the address ---
+
+  /** Whether a datagram of `bytes` may go to this address as far as its proof is concerned. */
+  allows(bytes: number): boolean {
+    return this.#isValidated || this.#allowanceBytes >= bytes;
+  }
+
+  onDatagramSent(bytes: number): void {
+    if (!this.#isValidated) this.#allowanceBytes -= bytes;
+  }
+
+  onDatagramReceived(remote: string, bytes: number): void {
+    if (!this.#isValidated && remote === this.#remote) this.#allowanceBytes += AMPLIFICATION_FACTOR * bytes;
+  }
+
+  /** The peer was heard from at another address: go there, but ask for proof (RFC 9000, section 9.3). */
+  migrate(nowUs: number, remote: string, receivedBytes: number): void {
+    const isSameHost = hostOf(remote) === hostOf(this.#remote);
+    this.#remote = remote;
+    this.#isValidated = false;
+    this.#allowanceBytes = AMPLIFICATION_FACTOR * receivedBytes;
+    this.#challenge = this.#randomBytes(8);
+    this.#isChallengeDue = true;
+    this.#validationDeadlineUs = nowUs + 3 * this.ptoUs;
+    // RFC 9000, section 9.4: another port alone is most likely the same network behind a rebinding NAT.
+    if (!isSameHost) this.#forgetMeasurements();
+  }
+
+  /** When to send the challenge again; Infinity while none is open. */
+  get validationDeadlineUs(): number {
+    return this.#validationDeadlineUs;
+  }
+
+  onValidationTimeout(nowUs: number): void {
+    if (this.#isValidated) return;
+    this.#isChallengeDue = true;
+    this.#validationDeadlineUs = nowUs + 3 * this.ptoUs;
+  }
+
+  onPathChallenge(data: Uint8Array): void {
+    this.#response = data;
+  }
+
+  onPathResponse(data: Uint8Array): void {
+    if (this.#challenge === undefined || !data.every((byte, i) => byte === this.#challenge![i])) return;
+    this.#isValidated = true;
+    this.#challenge = undefined;
+    this.#isChallengeDue = false;
+    this.#validationDeadlineUs = Infinity;
+  }
+
+  /** A challenge or a response is due. */
+  get hasPending(): boolean {
+    return this.#isChallengeDue || this.#response !== undefined;
+  }
+
+  /** The challenge to send now, or undefined. */
+  takeChallenge(): Uint8Array | undefined {
+    if (!this.#isChallengeDue) return undefined;
+    this.#isChallengeDue = false;
+    return this.#challenge;
+  }
+
+  /** The response to send now, or undefined. */
+  takeResponse(): Uint8Array | undefined {
+    const response = this.#response;
+    this.#response = undefined;
+    return response;
+  }
+
+  // --- inside ---
+
+  get #ceilingBytes(): number {
+    return Math.min(this.#config.maxDatagramBytes, this.#peerMaxDatagramBytes);
+  }
+
+  #createController(initialRttUs: number): CongestionController {
+    return createController(this.#config.congestion, {
+      maxDatagramBytes: this.#mtu === undefined ? BASE_DATAGRAM_BYTES : this.datagramBytes,
+      initialRttUs,
+      seed: this.#seed,
+      maxWindowBytes: this.#config.maxCongestionWindowBytes,
+    });
+  }
+
+  #forgetMeasurements(): void {
+    this.#rtt = new RttEstimator();
+    this.#pacer = new Pacer(BASE_DATAGRAM_BYTES);
+    this.#rate = new DeliveryRateEstimator();
+    this.#mtu = new MtuDiscovery({ ceilingBytes: this.#ceilingBytes });
+    this.#controller = this.#createController(0);
+  }
+}
+
+/** The part of an address before its last colon. */
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(":"));
+}
