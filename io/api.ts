@@ -1,0 +1,243 @@
+/**
+ * What the programs know of the engine: what can be asked of a client and of a server, what they report while they
+ * work, and how they fail. `io/server.ts` and `io/client.ts` implement it, `io/cli/` speaks it to a person.
+ *
+ * Types and {@link SluiceError} only: nothing here does anything.
+ *
+ * @module
+ */
+
+import type { FaultOptions } from "./fault_injector.ts";
+
+/** Why an operation failed, as the exit codes tell it apart (`io/cli/exit_codes.ts`). */
+export type FailureKind =
+  /** The transfer broke off, or the checksums differ. */
+  | "failed"
+  /** What was asked for makes no sense. */
+  | "usage"
+  /** The server has no such file. */
+  | "not-found"
+  /** The server would not do it, and said why. */
+  | "refused"
+  /** No server answered there. */
+  | "unreachable"
+  /** A file of this machine could not be read or written. */
+  | "local-disk"
+  /** Given up because the person asked for it. */
+  | "interrupted";
+
+/** An operation failed. The message says what happened, to what, and what to do next. */
+export class SluiceError extends Error {
+  override readonly name = "SluiceError";
+  constructor(readonly kind: FailureKind, message: string) {
+    super(message);
+  }
+}
+
+/** How far a transfer is. */
+export interface Progress {
+  /** The file as the caller named it. */
+  readonly name: string;
+  /** Bytes of the file that have arrived, as far as this side knows. */
+  readonly transferredBytes: number;
+  /** The file's size; 0 until known. */
+  readonly totalBytes: number;
+  readonly phase: "connecting" | "transferring" | "verifying";
+}
+
+/** A transfer that is done, verified and durable. */
+export interface TransferReport {
+  /** The file as the caller named it. */
+  readonly name: string;
+  /** Where it ended: the server's name for it after `send`, the local path after `get`. */
+  readonly savedAs: string;
+  readonly sizeBytes: number;
+  /** SHA-256 of the file as the server computed it, hex. */
+  readonly serverSha256: string;
+  /** SHA-256 of the file as this side computed it, hex. */
+  readonly localSha256: string;
+  readonly elapsedMs: number;
+  /** UDP payload bytes that this side sent while the transfer ran. */
+  readonly sentBytes: number;
+  /** UDP payload bytes that this side received while the transfer ran. */
+  readonly receivedBytes: number;
+  /** Stream bytes that this side sent more than once. */
+  readonly retransmittedBytes: number;
+  /** Packets of this side that were declared lost. */
+  readonly packetsLost: number;
+  readonly smoothedRttMs: number;
+}
+
+/** A file that the server keeps. */
+export interface RemoteFile {
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** Time of last modification, milliseconds since 1970 UTC. */
+  readonly modifiedMs: number;
+}
+
+/** How to connect. */
+export interface ClientOptions {
+  /** Host name, or an IP literal without brackets; a name is resolved by the engine. */
+  readonly host: string;
+  readonly port: number;
+  /** How long to wait for the server to answer, milliseconds. */
+  readonly timeoutMs?: number;
+  /** Faults to inject into this side's traffic, for trying things out. */
+  readonly simulate?: FaultOptions;
+  /** Hears one line for each injected fault. */
+  readonly onFault?: (line: string) => void;
+  /** Gives up connecting. */
+  readonly signal?: AbortSignal;
+}
+
+/** How to send one file. */
+export interface SendOptions {
+  /** Name to store it under; the file's own without it. */
+  readonly as?: string;
+  /** Replace a file of that name on the server. */
+  readonly overwrite?: boolean;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Gives up: the server drops what it has, the promise rejects with kind `interrupted`. */
+  readonly signal?: AbortSignal;
+}
+
+/** How to get one file. */
+export interface GetOptions {
+  /** Path to save it at; its own name in the current folder without it. */
+  readonly output?: string;
+  /** Replace an existing file. Without it an existing file stays and the new one is saved beside it. */
+  readonly overwrite?: boolean;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Gives up: nothing of the file stays, the promise rejects with kind `interrupted`. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * One connection to a server; transfers on it may run at the same time. Every promise rejects with
+ * {@link SluiceError}.
+ */
+export interface Client {
+  send(path: string, options?: SendOptions): Promise<TransferReport>;
+  get(name: string, options?: GetOptions): Promise<TransferReport>;
+  list(): Promise<RemoteFile[]>;
+  stat(name: string): Promise<RemoteFile>;
+  /** Ends the connection. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What to serve, and where. */
+export interface ServerOptions {
+  /** Address to listen on. */
+  readonly host: string;
+  /** Port to listen on; 0 lets the system choose. */
+  readonly port: number;
+  /** Folder of the files; created when it is not there. */
+  readonly root: string;
+  /** Take no files. */
+  readonly readOnly?: boolean;
+  /** Faults to inject into this side's traffic, for trying things out. */
+  readonly simulate?: FaultOptions;
+  readonly onEvent: (event: ServerEvent) => void;
+  /** Connections served at the same time; more are turned away. */
+  readonly maxConnections?: number;
+}
+
+/** What a client asked the server for. */
+export type ServerOperation = "put" | "get" | "list" | "stat";
+
+/**
+ * What happens on a server. `client` is the client's address (`192.0.2.7:50000`, `[2001:db8::7]:50000`), `id` the
+ * connection's number, counted from 1. Names and reasons may come from a peer: escape them before showing them.
+ */
+export type ServerEvent =
+  /** Ready. `root` is absolute. */
+  | { readonly kind: "listening"; readonly host: string; readonly port: number; readonly root: string }
+  | { readonly kind: "connected"; readonly client: string; readonly id: number }
+  /** The client goes on from another address (its network changed). */
+  | {
+    readonly kind: "address-changed";
+    readonly client: string;
+    readonly previousClient: string;
+    readonly id: number;
+  }
+  /** A client began to send a file. */
+  | {
+    readonly kind: "receiving";
+    readonly client: string;
+    readonly id: number;
+    readonly name: string;
+    readonly sizeBytes: number;
+  }
+  /** A file is stored: verified and durable. */
+  | {
+    readonly kind: "received";
+    readonly client: string;
+    readonly id: number;
+    readonly name: string;
+    readonly sizeBytes: number;
+    readonly sha256: string;
+    readonly elapsedMs: number;
+  }
+  /** A client began to get a file. */
+  | {
+    readonly kind: "sending";
+    readonly client: string;
+    readonly id: number;
+    readonly name: string;
+    readonly sizeBytes: number;
+  }
+  /** A file is out. `verified`: the client computed the same checksum. */
+  | {
+    readonly kind: "sent";
+    readonly client: string;
+    readonly id: number;
+    readonly name: string;
+    readonly sizeBytes: number;
+    readonly sha256: string;
+    readonly elapsedMs: number;
+    readonly verified: boolean;
+  }
+  | { readonly kind: "listed"; readonly client: string; readonly id: number; readonly count: number }
+  /** The server would not do it. `name` is empty when the operation has none. */
+  | {
+    readonly kind: "refused";
+    readonly client: string;
+    readonly id: number;
+    readonly operation: ServerOperation;
+    readonly name: string;
+    readonly reason: string;
+  }
+  /** It was begun and broke off. `name` is empty when the operation has none. */
+  | {
+    readonly kind: "failed";
+    readonly client: string;
+    readonly id: number;
+    readonly operation: ServerOperation;
+    readonly name: string;
+    readonly reason: string;
+  }
+  | { readonly kind: "disconnected"; readonly client: string; readonly id: number; readonly reason: string }
+  /** A fault was injected (`ServerOptions.simulate`); `line` says which, to what. */
+  | { readonly kind: "fault"; readonly line: string }
+  /** Stopping: `transfers` still run and have `graceMs` to finish. */
+  | { readonly kind: "draining"; readonly transfers: number; readonly graceMs: number }
+  | { readonly kind: "stopped" };
+
+/** A running server. */
+export interface Server {
+  readonly host: string;
+  /** The port listened on, also when the system chose it. */
+  readonly port: number;
+  /**
+   * Stops taking new transfers, lets running ones finish for `graceMs`, then closes. Called again, the shorter
+   * grace holds.
+   */
+  stop(options: { graceMs: number }): Promise<void>;
+}
+
+/** Starts a server; rejects with {@link SluiceError} when the address or the folder cannot be used. */
+export type StartServer = (options: ServerOptions) => Promise<Server>;
+
+/** Connects to a server; rejects with {@link SluiceError}. */
+export type Connect = (options: ClientOptions) => Promise<Client>;

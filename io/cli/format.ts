@@ -1,0 +1,53 @@
+/**
+ * Numbers as a person reads them. Sizes and rates are decimal (1 MB is 1,000,000 bytes), as disks and links count.
+ *
+ * @module
+ */
+
+const UNITS = ["kB", "MB", "GB", "TB", "PB"] as const;
+
+/** Bytes with a unit: "999 bytes", "1.5 kB", "104.9 MB". */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${Math.round(bytes)} ${Math.round(bytes) === 1 ? "byte" : "bytes"}`;
+  let value = bytes / 1000;
+  let unit = 0;
+  // 999.95 rounds to 1000.0, which belongs to the next unit.
+  while (value >= 999.95 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+/** Megabytes a second: "45.4 MB/s". `elapsedMs` of 0 counts as 1 ms. */
+export function formatRate(bytes: number, elapsedMs: number): string {
+  const megabytesPerSecond = bytes / Math.max(elapsedMs, 1) / 1000;
+  return `${megabytesPerSecond.toFixed(megabytesPerSecond < 1 ? 3 : 1)} MB/s`;
+}
+
+/** A duration: "83 ms", "2.31 s", "4 min 07 s", "2 h 05 min". */
+export function formatDuration(durationMs: number): string {
+  if (durationMs < 999.5) return `${Math.round(durationMs)} ms`;
+  if (durationMs < 59_995) return `${(durationMs / 1000).toFixed(2)} s`;
+  const seconds = Math.round(durationMs / 1000);
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${twoDigits(seconds % 60)} s`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h ${twoDigits(minutes % 60)} min`;
+}
+
+/** A share in per cent: "1.2 %"; what is not 0 never shows as 0. */
+export function formatShare(part: number, whole: number): string {
+  if (part <= 0 || whole <= 0) return "0.0 %";
+  const percent = (part / whole) * 100;
+  return percent < 0.1 ? "less than 0.1 %" : `${percent.toFixed(1)} %`;
+}
+
+/** A point in time as ISO 8601 in UTC, to the second; "-" for what no calendar has. */
+export function formatTime(timeMs: number): string {
+  const date = new Date(timeMs);
+  return Number.isNaN(date.getTime()) ? "-" : date.toISOString().replace(/\.\d{3}Z$/, "Z");
+}
+
+function twoDigits(value: number): string {
+  return String(value).padStart(2, "0");
+}

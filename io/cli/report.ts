@@ -1,0 +1,59 @@
+/**
+ * What the client says of a finished transfer and of the server's files.
+ *
+ * @module
+ */
+
+import Table from "cli-table3";
+import { sanitizeForDisplay } from "../../transfer/file_name.ts";
+import type { RemoteFile, TransferReport } from "../api.ts";
+import { formatBytes, formatDuration, formatRate, formatShare, formatTime } from "./format.ts";
+
+/** Which way a file went. */
+export type Direction = "send" | "get";
+
+/** Whether both sides computed the same checksum. The engine has checked it too. */
+export function checksumsMatch(report: TransferReport): boolean {
+  return report.serverSha256 !== "" && report.serverSha256 === report.localSha256;
+}
+
+/** The lines of a report. */
+export function reportLines(report: TransferReport, direction: Direction): string[] {
+  const name = sanitizeForDisplay(report.name);
+  const place = sanitizeForDisplay(report.savedAs);
+  const lines = [
+    `file:            ${name}`,
+    `size:            ${report.sizeBytes} bytes (${formatBytes(report.sizeBytes)})`,
+    `server checksum: ${report.serverSha256}`,
+    `local checksum:  ${report.localSha256}`,
+    `match:           ${checksumsMatch(report) ? "yes" : "no"}`,
+    `${direction === "send" ? "stored as:       " : "saved as:        "}${place}`,
+    `time:            ${formatDuration(report.elapsedMs)}, ${formatRate(report.sizeBytes, report.elapsedMs)}`,
+  ];
+  if (report.retransmittedBytes > 0) {
+    const share = formatShare(report.retransmittedBytes, report.sentBytes);
+    lines.push(`retransmitted:   ${share} of what was sent (${formatBytes(report.retransmittedBytes)})`);
+  }
+  return lines;
+}
+
+/** The lines of a listing: a table for a person, tab-separated name, size in bytes and time for a program. */
+export function listingLines(files: readonly RemoteFile[], options: { forTerminal: boolean }): string[] {
+  if (!options.forTerminal) return files.map((file) => cells(file).join("\t"));
+  if (files.length === 0) return ["The server has no files."];
+  const table = new Table({
+    head: ["name", "bytes", "modified (UTC)"],
+    colAligns: ["left", "right", "left"],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const file of files) table.push(cells(file));
+  const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+  return [
+    ...table.toString().split("\n"),
+    `${files.length} ${files.length === 1 ? "file" : "files"}, ${formatBytes(sizeBytes)}`,
+  ];
+}
+
+function cells(file: RemoteFile): [string, string, string] {
+  return [sanitizeForDisplay(file.name), String(file.sizeBytes), formatTime(file.modifiedMs)];
+}

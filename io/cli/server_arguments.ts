@@ -1,0 +1,97 @@
+/**
+ * The server's command line.
+ *
+ * @module
+ */
+
+import { Option } from "commander";
+import type { FaultOptions } from "../fault_injector.ts";
+import { DEFAULT_HOST, DEFAULT_PORT, parseHost, parsePort } from "./address.ts";
+import { addSimulateOption, createCommand, type Parsed, parseWith, valueOrThrow, wholeNumber } from "./command_line.ts";
+import type { Console } from "./console.ts";
+
+/** How much the server's log says: a level, and what is graver. */
+export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
+
+/** One of {@link LOG_LEVELS}. */
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** The server's command line, understood. */
+export interface ServerArguments {
+  readonly host: string;
+  readonly port: number;
+  readonly root: string;
+  readonly readOnly: boolean;
+  /** How long a stopping server waits for running transfers. */
+  readonly graceMs: number;
+  readonly maxConnections: number | undefined;
+  readonly simulate: FaultOptions | undefined;
+  readonly logLevel: LogLevel;
+  /** Log lines are JSON objects. */
+  readonly json: boolean;
+}
+
+interface RawOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly root: string;
+  readonly readOnly?: boolean;
+  readonly grace: number;
+  readonly maxConnections?: number;
+  readonly simulate?: FaultOptions;
+  readonly logLevel: LogLevel;
+  readonly json?: boolean;
+}
+
+/** Where files are kept unless told otherwise. */
+const DEFAULT_ROOT = "./storage";
+
+/** Grace of a stopping server, seconds: long enough for most transfers, short of a service manager's patience (90). */
+const DEFAULT_GRACE_S = 30;
+
+const EXAMPLES = `
+Examples:
+  sluice-server                                  on ${DEFAULT_HOST}:${DEFAULT_PORT}, files in ${DEFAULT_ROOT}
+  sluice-server --host 0.0.0.0 --root /srv/files
+  sluice-server --simulate drop=10%,delay=50ms   a bad link, for trying things out
+
+Packets are protected against corruption, not against an attacker: listen on a trusted network only.
+Ctrl-C or SIGTERM: takes nothing new, lets running transfers finish; once more: stops at once.`;
+
+/** Reads the server's command line; help, version and mistakes are answered on the console. */
+export function parseServerArguments(args: readonly string[], console: Console): Parsed<ServerArguments> {
+  const command = createCommand("sluice-server", console)
+    .description("Keeps files in a folder, and takes and gives them over UDP, verified by SHA-256.")
+    .usage("[options]")
+    .option("--host <address>", "address to listen on", (text) => valueOrThrow(parseHost(text)), DEFAULT_HOST)
+    .option("--port <port>", "port to listen on; 0 lets the system choose", readPort, DEFAULT_PORT)
+    .option("--root <folder>", "where the files are kept; created when it is not there", DEFAULT_ROOT)
+    .option("--read-only", "give files, take none")
+    .option("--grace <seconds>", "how long running transfers may go on when stopping", readGrace, DEFAULT_GRACE_S)
+    .option("--max-connections <count>", "clients served at the same time", wholeNumber({ min: 1, max: 1_000_000 }))
+    .addOption(new Option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
+    .option("--json", "log JSON, one object a line")
+    .allowExcessArguments(false)
+    .addHelpText("after", EXAMPLES);
+  addSimulateOption(command);
+  return parseWith(command, args, () => {
+    const options = command.opts<RawOptions>();
+    return {
+      host: options.host,
+      port: options.port,
+      root: options.root,
+      readOnly: options.readOnly ?? false,
+      graceMs: options.grace * 1000,
+      maxConnections: options.maxConnections,
+      simulate: options.simulate,
+      logLevel: options.logLevel,
+      json: options.json ?? false,
+    };
+  });
+}
+
+function readPort(text: string): number {
+  return valueOrThrow(parsePort(text, { allowZero: true }));
+}
+
+const readGrace = wholeNumber({ min: 0, max: 86_400 });

@@ -1,0 +1,144 @@
+/**
+ * A UDP socket, with the faults that a user asked for.
+ *
+ * @module
+ */
+
+import { formatAddress, parseAddress } from "./address.ts";
+import { SluiceError } from "./api.ts";
+import { FaultInjector, type FaultOptions, type InjectedFault } from "./fault_injector.ts";
+
+/** Where to bind, and what to inject. */
+export interface DatagramSocketOptions {
+  /** An IP literal. */
+  readonly hostname: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  readonly simulate?: FaultOptions | undefined;
+  readonly onFault?: ((fault: InjectedFault) => void) | undefined;
+}
+
+/** Takes a datagram; the bytes are a view that is valid during the call alone. */
+export type DatagramReceiver = (bytes: Uint8Array, remote: string) => void;
+
+/** No UDP payload is larger. */
+const BUFFER_BYTES = 65_536;
+
+/** Addresses whose parsed form is kept; a server's clients come and go. */
+const MAX_CACHED_ADDRESSES = 4096;
+
+/** A socket that was bound. */
+export class DatagramSocket {
+  readonly hostname: string;
+  readonly port: number;
+  readonly #listener: Deno.DatagramConn;
+  readonly #faults: FaultInjector | undefined;
+  readonly #addresses = new Map<string, Deno.NetAddr>();
+  #isClosed = false;
+
+  private constructor(listener: Deno.DatagramConn, options: DatagramSocketOptions) {
+    this.#listener = listener;
+    const address = listener.addr as Deno.NetAddr;
+    this.hostname = address.hostname;
+    this.port = address.port;
+    const { simulate: faults, onFault = () => {} } = options;
+    this.#faults = faults === undefined ? undefined : new FaultInjector({ faults, onFault });
+  }
+
+  /** Binds a socket. Throws SluiceError where the address cannot be used. */
+  static open(options: DatagramSocketOptions): DatagramSocket {
+    const { hostname, port } = options;
+    try {
+      return new DatagramSocket(Deno.listenDatagram({ transport: "udp", hostname, port }), options);
+    } catch (error) {
+      const where = formatAddress(hostname, port);
+      if (error instanceof Deno.errors.AddrInUse) {
+        throw new SluiceError("failed", `${where} is in use by another program; stop it, or choose another port`);
+      }
+      if (error instanceof Deno.errors.AddrNotAvailable) {
+        throw new SluiceError("failed", `${hostname} is no address of this machine; choose one that is, or 0.0.0.0`);
+      }
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new SluiceError("failed", `cannot listen on ${where}: ${reason}`);
+    }
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Gives every datagram to `receiver`, until the socket is closed. */
+  async receiveAll(receiver: DatagramReceiver): Promise<void> {
+    const buffer = new Uint8Array(BUFFER_BYTES);
+    let last: Deno.NetAddr | undefined;
+    let remote = "";
+    while (!this.#isClosed) {
+      let bytes: Uint8Array;
+      let from: Deno.NetAddr;
+      try {
+        const received = await this.#listener.receive(buffer);
+        bytes = received[0];
+        from = received[1] as Deno.NetAddr;
+      } catch (error) {
+        if (this.#isClosed) return;
+        // An ICMP error for something sent earlier (the peer's port is closed, no route): nobody's datagram is lost.
+        if (isTransient(error)) continue;
+        throw error;
+      }
+      if (last === undefined || from.port !== last.port || from.hostname !== last.hostname) {
+        remote = formatAddress(from.hostname, from.port);
+        last = from;
+      }
+      if (this.#faults === undefined) receiver(bytes, remote);
+      else this.#injectIncoming(bytes, remote, receiver);
+    }
+  }
+
+  /**
+   * Sends a datagram. The buffer may be reused when the promise has resolved; it resolves at once, but for a send
+   * buffer that is full. What the network refuses counts as lost on the way.
+   */
+  async send(bytes: Uint8Array, remote: string): Promise<void> {
+    if (this.#faults === undefined) return await this.#transmit(bytes, remote);
+    this.#faults.outgoing(bytes, (faulty) => void this.#transmit(faulty.slice(), remote));
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#faults?.close();
+    this.#listener.close();
+  }
+
+  #injectIncoming(bytes: Uint8Array, remote: string, receiver: DatagramReceiver): void {
+    this.#faults!.incoming(bytes, (faulty) => {
+      if (!this.#isClosed) receiver(faulty, remote);
+    });
+  }
+
+  async #transmit(bytes: Uint8Array, remote: string): Promise<void> {
+    if (this.#isClosed) return;
+    try {
+      await this.#listener.send(bytes, this.#address(remote));
+    } catch (error) {
+      if (!this.#isClosed && !isTransient(error)) throw error;
+    }
+  }
+
+  #address(remote: string): Deno.NetAddr {
+    let address = this.#addresses.get(remote);
+    if (address === undefined) {
+      if (this.#addresses.size >= MAX_CACHED_ADDRESSES) this.#addresses.clear();
+      address = parseAddress(remote);
+      this.#addresses.set(remote, address);
+    }
+    return address;
+  }
+}
+
+/** Faults of the network, which the protocol recovers from or times out on, as against faults of the program. */
+function isTransient(error: unknown): boolean {
+  if (!(error instanceof Error) || error instanceof Deno.errors.NotCapable) return false;
+  return !(error instanceof TypeError) && !(error instanceof Deno.errors.BadResource);
+}

@@ -1,0 +1,87 @@
+/**
+ * What the operating system says of a disk, put into words a person can act on.
+ *
+ * The words never hold a path that the caller did not choose: they travel to peers, whom the server's folders do not
+ * concern.
+ *
+ * @module
+ */
+
+import { StoreError, type StoreErrorKind } from "../transfer/file_store.ts";
+
+/** Error codes of the operating system (errno) and what they mean to a store. */
+const KINDS: Readonly<Record<string, StoreErrorKind>> = {
+  EEXIST: "exists",
+  ENOENT: "not-found",
+  ENAMETOOLONG: "bad-name",
+  EILSEQ: "bad-name",
+  ENOSPC: "no-space",
+  EDQUOT: "no-space",
+  EFBIG: "no-space",
+  EROFS: "read-only",
+  EACCES: "denied",
+  EPERM: "denied",
+  EISDIR: "not-a-file",
+  ENOTDIR: "not-a-file",
+  ELOOP: "not-a-file",
+  ENXIO: "not-a-file",
+};
+
+/** What is wrong, and what to do about it; the subject stands before it. */
+const ADVICE: Readonly<Record<string, string>> = {
+  EEXIST: "exists already; choose another name, or ask to overwrite it",
+  ENOENT: "does not exist",
+  ENAMETOOLONG: "cannot be stored: the name is too long for this disk; choose a shorter one",
+  EILSEQ: "cannot be stored: this disk cannot spell the name; choose another one",
+  ENOSPC: "cannot be written: the disk is full; free some space and try again",
+  EDQUOT: "cannot be written: the disk quota is used up; free some space and try again",
+  EFBIG: "cannot be written: it is larger than this disk or the process's limit allows",
+  EROFS: "cannot be written: the disk is mounted read-only",
+  EACCES: "cannot be accessed: permission denied; check its owner and mode, and those of its folder",
+  EPERM: "cannot be accessed: the operating system does not permit it; check its owner and attributes",
+  EISDIR: "is a folder, not a file",
+  ENOTDIR: "lies below something that is not a folder",
+  ELOOP: "is a symbolic link that leads to no file",
+  ENXIO: "is a device or socket, not a file",
+  EMFILE: "cannot be opened: too many files are open; try again later, or raise the limit (ulimit -n)",
+  ENFILE: "cannot be opened: too many files are open on this machine; try again later",
+  EIO: "cannot be read or written: the disk reports an input/output error; check the disk",
+};
+
+/** The error code ("ENOSPC") that an error of Deno's or of node:fs stands for, or undefined for none of the disk's. */
+export function diskErrorCode(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const code = "code" in error ? error.code : undefined;
+  // Codes of the operating system have no "_"; those that node:* gives to wrong arguments (ERR_...) do.
+  return typeof code === "string" && /^[A-Z0-9]+$/.test(code) ? code : undefined;
+}
+
+/**
+ * The StoreError for what a call to the disk threw. `subject` is what the call was about, as a person would name it
+ * (a quoted name). What no disk can have thrown, a bug, is thrown again.
+ */
+export function toStoreError(error: unknown, subject: string): StoreError {
+  if (error instanceof StoreError) return error;
+  // Deno's own sandbox: the advice is the flag, which its message names together with the path.
+  if (error instanceof Deno.errors.NotCapable) {
+    return new StoreError(
+      "denied",
+      `${subject} cannot be accessed: Deno was not given the permission (--allow-read, --allow-write)`,
+    );
+  }
+  const code = diskErrorCode(error);
+  if (code === undefined) throw error;
+  return new StoreError(
+    KINDS[code] ?? "io",
+    `${subject} ${ADVICE[code] ?? `cannot be accessed: the disk reports ${code}`}`,
+  );
+}
+
+/** Runs a call to the disk; what it throws becomes a StoreError about `subject`. */
+export function onDisk<Result>(subject: string, call: () => Result): Result {
+  try {
+    return call();
+  } catch (error) {
+    throw toStoreError(error, subject);
+  }
+}

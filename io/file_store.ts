@@ -1,0 +1,143 @@
+/**
+ * A folder of files on the disk, one level deep. Participants: this process, peers who choose names, and other users
+ * of the machine who may change the folder at any time.
+ *
+ * Goals: no name leads out of the folder; nothing but regular files is ever opened; no call blocks on a FIFO or
+ * device; a file is visible only when it is complete and durable. Non-goal: a stranger who may write to the folder's
+ * parent and replaces the folder itself.
+ *
+ * @module
+ */
+
+import fs from "node:fs";
+import path from "node:path";
+import {
+  type CreateOptions,
+  type FileInfo,
+  type FileStore,
+  type ReadableFile,
+  StoreError,
+  type WritableFile,
+} from "../transfer/file_store.ts";
+import { checkFileName, requireFileName, sanitizeForDisplay } from "../transfer/file_name.ts";
+import { diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
+import { describeRegularFile, OpenedFile } from "./opened_file.ts";
+import { alreadyExists, placeExclusively, placeReplacing, requireReplaceable } from "./placement.ts";
+import { type FreeBytes, removeLeftovers, TemporaryFile } from "./temporary_file.ts";
+
+/** How a {@link DirectoryStore} is opened. */
+export interface DirectoryStoreOptions {
+  /** Takes no files. Default: false. */
+  readonly readOnly?: boolean;
+  /** Make the folder, and those above it, if it is not there. Default: true. */
+  readonly create?: boolean;
+  /** Asked before a file is taken in. Default: the operating system. */
+  readonly freeBytes?: FreeBytes;
+  /** Milliseconds since 1970 UTC by which leftovers of killed runs are judged. Default: the clock. */
+  readonly nowMs?: number;
+}
+
+/** See the module's description. */
+export class DirectoryStore implements FileStore {
+  /** The folder, absolute, without symbolic links. */
+  readonly rootPath: string;
+  readonly #readOnly: boolean;
+  readonly #freeBytes: FreeBytes | undefined;
+
+  private constructor(rootPath: string, options: DirectoryStoreOptions) {
+    this.rootPath = rootPath;
+    this.#readOnly = options.readOnly ?? false;
+    this.#freeBytes = options.freeBytes;
+  }
+
+  /** Opens the folder, and clears it of what killed runs left there. Throws StoreError. */
+  static open(rootPath: string, options: DirectoryStoreOptions = {}): DirectoryStore {
+    const subject = `the folder "${sanitizeForDisplay(rootPath)}"`;
+    const realPath = onDisk(subject, () => {
+      if (options.create ?? true) fs.mkdirSync(rootPath, { recursive: true });
+      return fs.realpathSync(rootPath);
+    });
+    if (!onDisk(subject, () => fs.statSync(realPath)).isDirectory()) {
+      throw new StoreError("not-a-file", `"${sanitizeForDisplay(rootPath)}" is not a folder`);
+    }
+    if (!options.readOnly) removeLeftovers(realPath, { nowMs: options.nowMs ?? Date.now() });
+    return new DirectoryStore(realPath, options);
+  }
+
+  list(): FileInfo[] {
+    const names = this.#onDisk("the folder", () => fs.readdirSync(this.rootPath));
+    const files: FileInfo[] = [];
+    // Unlike localeCompare, the default order is the one by code units.
+    for (const name of names.sort()) {
+      // What no peer may ask for is not shown either: partial files, and names that only this platform takes.
+      if (checkFileName(name) !== undefined) continue;
+      const stats = this.#onDisk(quote(name), () => fs.lstatSync(this.#path(name), { throwIfNoEntry: false }));
+      if (stats?.isFile()) files.push(describeRegularFile(stats, { name, subject: quote(name) }));
+    }
+    return files;
+  }
+
+  stat(name: string): FileInfo {
+    requireFileName(name);
+    const subject = quote(name);
+    return this.#onDisk(subject, () => describeRegularFile(fs.lstatSync(this.#path(name)), { name, subject }));
+  }
+
+  open(name: string): ReadableFile {
+    requireFileName(name);
+    const subject = quote(name);
+    return this.#onDisk(subject, () => OpenedFile.open(this.#path(name), { name, subject, followLinks: false }));
+  }
+
+  create(name: string, options: CreateOptions): WritableFile {
+    requireFileName(name);
+    const subject = quote(name);
+    if (this.#readOnly) throw new StoreError("read-only", `${subject} is refused: this store takes no files`);
+    const { sizeBytes, modifiedMs, overwrite } = options;
+    return this.#onDisk(subject, () => {
+      this.#requireRoot();
+      requireReplaceable(this.#path(name), { overwrite, subject });
+      const place = (temporaryPath: string) => this.#place(temporaryPath, { name, overwrite });
+      const freeBytes = this.#freeBytes === undefined ? {} : { freeBytes: this.#freeBytes };
+      return new TemporaryFile(this.rootPath, { sizeBytes, modifiedMs, subject, place, ...freeBytes });
+    });
+  }
+
+  async #place(temporaryPath: string, target: { name: string; overwrite: boolean }): Promise<string> {
+    const { name, overwrite } = target;
+    const subject = quote(name);
+    this.#requireRoot();
+    if (overwrite) {
+      requireReplaceable(this.#path(name), { overwrite, subject });
+      await placeReplacing(temporaryPath, this.#path(name));
+    } else if (!await placeExclusively(temporaryPath, this.#path(name))) {
+      throw alreadyExists(subject);
+    }
+    return name;
+  }
+
+  /** `name` has passed the gate, so this is an entry of the folder itself. */
+  #path(name: string): string {
+    return path.join(this.rootPath, name);
+  }
+
+  #requireRoot(): void {
+    if (fs.lstatSync(this.rootPath, { throwIfNoEntry: false })?.isDirectory()) return;
+    throw new StoreError("io", "the server's folder has gone; put it back, or start the server again");
+  }
+
+  #onDisk<Result>(subject: string, call: () => Result): Result {
+    try {
+      return call();
+    } catch (error) {
+      const kind = error instanceof StoreError ? error.kind : diskErrorCode(error);
+      // A missing file may be a missing folder.
+      if (kind === "not-found" || kind === "ENOENT") this.#requireRoot();
+      throw toStoreError(error, subject);
+    }
+  }
+}
+
+function quote(name: string): string {
+  return `"${sanitizeForDisplay(name)}"`;
+}

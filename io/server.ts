@@ -1,0 +1,182 @@
+/**
+ * A server: one socket, one folder, any number of clients.
+ *
+ * @module
+ */
+
+import { type Connection, Endpoint } from "../protocol/mod.ts";
+import type { TransferEvent } from "../transfer/events.ts";
+import { describeClose } from "../transfer/failure.ts";
+import { StoreError } from "../transfer/file_store.ts";
+import { ApplicationErrorCode } from "../transfer/handler.ts";
+import { ServerSession } from "../transfer/server_session.ts";
+import { resolveHost } from "./address.ts";
+import { type Server, type ServerEvent, type ServerOptions, SluiceError } from "./api.ts";
+import { nowUs, randomBytes } from "./clock.ts";
+import { DatagramSocket } from "./datagram_socket.ts";
+import { Driver } from "./driver.ts";
+import { describeFault } from "./fault_injector.ts";
+import { DirectoryStore } from "./file_store.ts";
+import { configFor } from "./link.ts";
+
+/** After its transfers are done, a connection has so long to hear that it was closed. */
+const LINGER_MS = 100;
+
+/** How often a stopping server looks whether its transfers are done. */
+const DRAIN_POLL_MS = 20;
+
+interface Client {
+  readonly id: number;
+  readonly session: ServerSession;
+  readonly connection: Connection;
+  /** Its address now. */
+  address: string;
+  /** When each transfer under way began, microseconds, by the event's own key. */
+  readonly startedUs: Map<string, number>;
+}
+
+/** Starts a server; rejects with SluiceError when the address or the folder cannot be used. */
+export async function startServer(options: ServerOptions): Promise<Server> {
+  const hostname = await resolveHost(options.host);
+  let store: DirectoryStore;
+  try {
+    store = DirectoryStore.open(options.root, { readOnly: options.readOnly ?? false });
+  } catch (error) {
+    if (error instanceof StoreError) throw new SluiceError("local-disk", error.message);
+    throw error;
+  }
+  const socket = DatagramSocket.open({
+    hostname,
+    port: options.port,
+    simulate: options.simulate,
+    onFault: (fault) => options.onEvent({ kind: "fault", line: describeFault(fault) }),
+  });
+  return new RunningServer(options, { store, socket });
+}
+
+class RunningServer implements Server {
+  readonly host: string;
+  readonly port: number;
+  readonly #onEvent: (event: ServerEvent) => void;
+  readonly #store: DirectoryStore;
+  readonly #endpoint: Endpoint;
+  readonly #driver: Driver;
+  readonly #clients = new Map<Connection, Client>();
+  #clientCount = 0;
+  #deadlineUs = Infinity;
+  #stopping: Promise<void> | undefined;
+  #fatal: unknown;
+
+  constructor(options: ServerOptions, parts: { store: DirectoryStore; socket: DatagramSocket }) {
+    const { store, socket } = parts;
+    this.host = socket.hostname;
+    this.port = socket.port;
+    this.#onEvent = options.onEvent;
+    this.#store = store;
+    this.#endpoint = new Endpoint({
+      isServer: true,
+      randomBytes,
+      configFor,
+      ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
+    });
+    this.#driver = new Driver({
+      endpoint: this.#endpoint,
+      socket,
+      accept: (connection, wake) => this.#accept(connection, wake),
+      onEnded: (connection) => this.#clients.delete(connection),
+      onFatal: (error) => this.#onFatal(error),
+    });
+    this.#driver.start();
+    this.#onEvent({ kind: "listening", host: this.host, port: this.port, root: store.rootPath });
+  }
+
+  stop(options: { graceMs: number }): Promise<void> {
+    this.#deadlineUs = Math.min(this.#deadlineUs, nowUs() + options.graceMs * 1000);
+    this.#stopping ??= this.#stop(options.graceMs);
+    return this.#stopping;
+  }
+
+  #accept(connection: Connection, wake: () => void): ServerSession {
+    const id = ++this.#clientCount;
+    const session = new ServerSession({
+      connection,
+      store: this.#store,
+      wake,
+      onEvent: (event) => this.#report(client, event),
+      onAddressChanged: (address) => this.#onAddressChanged(client, address),
+      onClosed: (reason) => {
+        this.#onEvent({ kind: "disconnected", client: client.address, id, reason: describeClose(reason) });
+      },
+    });
+    const client: Client = { id, session, connection, address: connection.remote, startedUs: new Map() };
+    this.#clients.set(connection, client);
+    this.#onEvent({ kind: "connected", client: client.address, id });
+    if (this.#stopping !== undefined) session.drain();
+    return session;
+  }
+
+  #onAddressChanged(client: Client, address: string): void {
+    const previousClient = client.address;
+    client.address = address;
+    this.#onEvent({ kind: "address-changed", client: address, previousClient, id: client.id });
+  }
+
+  #report(client: Client, event: TransferEvent): void {
+    const who = { client: client.address, id: client.id };
+    switch (event.kind) {
+      case "receiving":
+      case "sending":
+        client.startedUs.set(event.name, nowUs());
+        return this.#onEvent({ ...event, ...who });
+      case "received":
+      case "sent":
+        return this.#onEvent({ ...event, ...who, elapsedMs: elapsedMs(client, event.name) });
+      case "looked-up":
+        return this.#onEvent({ kind: "listed", ...who, count: 1 });
+      default:
+        return this.#onEvent({ ...event, ...who });
+    }
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    this.#endpoint.refuseNew();
+    for (const client of this.#clients.values()) client.session.drain();
+    if (this.#busyCount > 0) this.#onEvent({ kind: "draining", transfers: this.#busyCount, graceMs });
+    while (this.#busyCount > 0 && nowUs() < this.#deadlineUs) await sleep(DRAIN_POLL_MS);
+    for (const client of this.#clients.values()) {
+      this.#driver.closeConnection(client.connection, {
+        code: ApplicationErrorCode.shuttingDown,
+        reason: "the server is shutting down",
+      });
+    }
+    await this.#driver.flushed();
+    if (this.#clients.size > 0) await sleep(LINGER_MS);
+    this.#driver.stop();
+    this.#onEvent({ kind: "stopped" });
+    if (this.#fatal !== undefined) throw this.#fatal;
+  }
+
+  /** Transfers under way, and answers that have not arrived yet. */
+  get #busyCount(): number {
+    let count = 0;
+    for (const client of this.#clients.values()) {
+      if (!client.connection.isClosed) count += Math.max(client.session.activeCount, client.connection.openStreamCount);
+    }
+    return count;
+  }
+
+  #onFatal(error: unknown): void {
+    this.#fatal = error;
+    throw error;
+  }
+}
+
+function elapsedMs(client: Client, name: string): number {
+  const startedUs = client.startedUs.get(name) ?? nowUs();
+  client.startedUs.delete(name);
+  return (nowUs() - startedUs) / 1000;
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,83 @@
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { diskErrorCode, onDisk, toStoreError } from "../../../io/disk_error.ts";
+import { StoreError, type StoreErrorKind } from "../../../transfer/file_store.ts";
+
+function systemError(code: string): Error {
+  return Object.assign(new Error(`${code}: it failed, open '/srv/private/path'`), { code });
+}
+
+Deno.test("toStoreError says whose fault it is, and what to do", () => {
+  const cases: readonly (readonly [string, StoreErrorKind, RegExp])[] = [
+    ["ENOSPC", "no-space", /disk is full; free some space/],
+    ["EDQUOT", "no-space", /quota/],
+    ["EFBIG", "no-space", /larger/],
+    ["EROFS", "read-only", /read-only/],
+    ["EACCES", "denied", /check its owner and mode/],
+    ["EPERM", "denied", /not permit/],
+    ["EEXIST", "exists", /choose another name/],
+    ["ENOENT", "not-found", /does not exist/],
+    ["ENAMETOOLONG", "bad-name", /shorter/],
+    ["EISDIR", "not-a-file", /folder/],
+    ["ELOOP", "not-a-file", /link/],
+    ["EIO", "io", /check the disk/],
+    ["EMFILE", "io", /too many files/],
+    ["ESTRANGE", "io", /ESTRANGE/],
+  ];
+  for (const [code, kind, words] of cases) {
+    const error = toStoreError(systemError(code), '"a.bin"');
+    assert(error instanceof StoreError);
+    assert.equal(error.kind, kind, code);
+    assert.match(error.message, words);
+    assert(error.message.startsWith('"a.bin" '), error.message);
+    assert(!error.message.includes("private"), "no path of this machine in what a peer may read");
+  }
+});
+
+Deno.test("toStoreError understands both of Deno's file interfaces", () => {
+  const calls: readonly (() => unknown)[] = [
+    () => fs.openSync("/no/such/file", "r"),
+    () => Deno.openSync("/no/such/file"),
+  ];
+  for (const call of calls) {
+    assert.throws(() => onDisk("it", call), (error) => error instanceof StoreError && error.kind === "not-found");
+  }
+});
+
+// The device that is always full is Linux's; what it reports is in the table above for every platform.
+if (Deno.build.os === "linux") {
+  Deno.test("toStoreError takes a device's own word that it is full", () => {
+    const descriptor = fs.openSync("/dev/full", "w");
+    assert.throws(
+      () => onDisk('"a"', () => fs.writeSync(descriptor, new Uint8Array(10), 0, 10, 0)),
+      (error) => error instanceof StoreError && error.kind === "no-space",
+    );
+    fs.closeSync(descriptor);
+  });
+}
+
+Deno.test("toStoreError names the permission that Deno lacks", () => {
+  const error = toStoreError(new Deno.errors.NotCapable('Requires write access to "/srv/private"'), '"a"');
+  assert.equal(error.kind, "denied");
+  assert.match(error.message, /--allow-read/);
+  assert(!error.message.includes("private"));
+});
+
+Deno.test("toStoreError leaves a StoreError as it is", () => {
+  const error = new StoreError("changed", "x");
+  assert.equal(toStoreError(error, "y"), error);
+});
+
+Deno.test("toStoreError throws a bug again", () => {
+  for (const bug of [new TypeError("x is not a function"), "text", undefined]) {
+    assert.throws(() => toStoreError(bug, "it"), (thrown) => thrown === bug);
+  }
+  // node:* marks wrong arguments with codes of its own.
+  const wrongArgument = Object.assign(new TypeError("bad"), { code: "ERR_INVALID_ARG_TYPE" });
+  assert.equal(diskErrorCode(wrongArgument), undefined);
+  assert.throws(() => toStoreError(wrongArgument, "it"), TypeError);
+});
+
+Deno.test("onDisk returns what the call returns", () => {
+  assert.equal(onDisk("it", () => 7), 7);
+});

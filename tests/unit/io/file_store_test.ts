@@ -1,0 +1,234 @@
+import assert from "node:assert/strict";
+import { DirectoryStore, type DirectoryStoreOptions } from "../../../io/file_store.ts";
+import { StoreError } from "../../../transfer/file_store.ts";
+import { assertRefused, commit, describeFileStore, pattern, store } from "../transfer/file_store_compliance.ts";
+
+function listPartial(root: string): string[] {
+  return [...Deno.readDirSync(root)].map((entry) => entry.name).filter((name) => name.startsWith(".sluice-"));
+}
+
+function readIfThere(path: string): Uint8Array | undefined {
+  try {
+    return Deno.readFileSync(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Descriptors open in this process, where the platform tells: Deno's own check does not see those of node:fs. */
+function openDescriptors(): number {
+  return Deno.build.os === "linux" ? [...Deno.readDirSync("/proc/self/fd")].length : 0;
+}
+
+describeFileStore("DirectoryStore", ({ readOnly, files }) => {
+  const root = Deno.makeTempDirSync({ prefix: "sluice-test-" });
+  for (const [name, bytes] of Object.entries(files)) Deno.writeFileSync(`${root}/${name}`, bytes);
+  const descriptors = openDescriptors();
+  return {
+    store: DirectoryStore.open(root, { readOnly }),
+    put: (name, bytes, modifiedMs) => {
+      Deno.writeFileSync(`${root}/${name}`, bytes);
+      Deno.utimeSync(`${root}/${name}`, new Date(modifiedMs), new Date(modifiedMs));
+    },
+    contents: (name) => readIfThere(`${root}/${name}`),
+    partialFiles: () => listPartial(root).length,
+    dispose: () => {
+      Deno.removeSync(root, { recursive: true });
+      assert.equal(openDescriptors(), descriptors, "no descriptor may stay open");
+    },
+  };
+});
+
+type Run = (root: string, disk: DirectoryStore) => void | Promise<void>;
+
+/** A test on a folder of its own. */
+function check(what: string, run: Run, options: DirectoryStoreOptions = {}): void {
+  Deno.test(`DirectoryStore ${what}`, async () => {
+    // Beside the root lies what must never be reached.
+    const parent = Deno.makeTempDirSync({ prefix: "sluice-test-" });
+    Deno.writeTextFileSync(`${parent}/secret`, "outside");
+    Deno.mkdirSync(`${parent}/root`);
+    try {
+      await run(`${parent}/root`, DirectoryStore.open(`${parent}/root`, options));
+      assert.equal(Deno.readTextFileSync(`${parent}/secret`), "outside");
+    } finally {
+      Deno.removeSync(parent, { recursive: true });
+    }
+  });
+}
+
+/** Every way in refuses `name` as not a file, and it is not listed. */
+function assertNeverOpened(disk: DirectoryStore, name: string): void {
+  assertRefused("not-a-file", () => disk.stat(name));
+  assertRefused("not-a-file", () => disk.open(name));
+  assertRefused("not-a-file", () => disk.create(name, { sizeBytes: 1, modifiedMs: 0, overwrite: true }));
+  assertRefused("exists", () => disk.create(name, { sizeBytes: 1, modifiedMs: 0, overwrite: false }));
+  assert.deepEqual(disk.list().filter((info) => info.name === name), []);
+}
+
+check("does not follow a symbolic link", (root, disk) => {
+  Deno.symlinkSync("/etc/passwd", `${root}/passwd`);
+  Deno.symlinkSync("../secret", `${root}/relative`);
+  Deno.symlinkSync("nowhere", `${root}/dangling`);
+  Deno.symlinkSync("itself", `${root}/itself`);
+  for (const name of ["passwd", "relative", "dangling", "itself"]) assertNeverOpened(disk, name);
+});
+
+check("does not enter a linked folder", (root, disk) => {
+  Deno.symlinkSync("..", `${root}/up`);
+  assertNeverOpened(disk, "up");
+  assertRefused("bad-name", () => disk.open("up/secret"));
+});
+
+check("does not block on a FIFO", (root, disk) => {
+  assert(new Deno.Command("mkfifo", { args: [`${root}/fifo`] }).outputSync().success);
+  assertNeverOpened(disk, "fifo");
+});
+
+check("does not open a socket", (root, disk) => {
+  const listener = Deno.listen({ transport: "unix", path: `${root}/socket` });
+  assertNeverOpened(disk, "socket");
+  listener.close();
+});
+
+check("does not open a folder", (root, disk) => {
+  Deno.mkdirSync(`${root}/folder`);
+  Deno.writeTextFileSync(`${root}/folder/inside`, "x");
+  assertNeverOpened(disk, "folder");
+  assert.equal(Deno.readTextFileSync(`${root}/folder/inside`), "x");
+});
+
+check("does not replace a folder that appears before the commit", async (root, disk) => {
+  const file = disk.create("a", { sizeBytes: 0, modifiedMs: 0, overwrite: true });
+  Deno.mkdirSync(`${root}/a`);
+  const result = await commit(file);
+  assert(result instanceof StoreError);
+  assert.equal(result.kind, "not-a-file");
+  assert(Deno.statSync(`${root}/a`).isDirectory);
+  assert.deepEqual(listPartial(root), []);
+});
+
+check("does not write through a link that appears before the commit", async (root, disk) => {
+  for (const overwrite of [true, false]) {
+    const file = disk.create("a", { sizeBytes: 3, modifiedMs: 0, overwrite });
+    file.write(0, pattern(3));
+    Deno.symlinkSync("../secret", `${root}/a`);
+    const result = await commit(file);
+    assert(result instanceof StoreError);
+    assert.equal(result.kind, overwrite ? "not-a-file" : "exists");
+    Deno.removeSync(`${root}/a`);
+  }
+});
+
+check("says that its folder has gone", async (root, disk) => {
+  const file = disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false });
+  file.write(0, pattern(1));
+  Deno.removeSync(root, { recursive: true });
+  const result = await commit(file);
+  assert(result instanceof StoreError);
+  for (
+    const error of [
+      result,
+      assertRefused("io", () => disk.list()),
+      assertRefused("io", () => disk.stat("a")),
+      assertRefused("io", () => disk.open("a")),
+      assertRefused("io", () => disk.create("b", { sizeBytes: 1, modifiedMs: 0, overwrite: false })),
+    ]
+  ) {
+    assert.equal(error.kind, "io");
+    assert.match(error.message, /folder has gone/);
+    assert(!error.message.includes(root), "the folder's path is not the peer's business");
+  }
+});
+
+check("opens a file without permission for no one but root", (root, disk) => {
+  Deno.writeTextFileSync(`${root}/locked`, "x");
+  Deno.chmodSync(`${root}/locked`, 0);
+  assert.equal(disk.stat("locked").sizeBytes, 1);
+  if (Deno.uid() === 0) disk.open("locked").close();
+  else assert.match(assertRefused("denied", () => disk.open("locked")).message, /"locked"/);
+});
+
+check("takes bytes beyond 4 GiB", (_root, disk) => {
+  const offset = 5 * 2 ** 30 + 7;
+  const file = disk.create("big", { sizeBytes: offset + 1000, modifiedMs: 0, overwrite: false });
+  file.write(offset, pattern(1000));
+  file.write(offset - 2 ** 32, pattern(1000, 2));
+  const into = new Uint8Array(2000);
+  assert.equal(file.read(offset, into), 1000);
+  assert.deepEqual(into.slice(0, 1000), pattern(1000));
+  assert.equal(file.read(offset - 2 ** 32 - 500, into), 2000);
+  assert.deepEqual(into.slice(500, 1500), pattern(1000, 2));
+  file.abort();
+}, { freeBytes: () => 2 ** 40 });
+
+check("refuses a file that is larger than the space left", (root, disk) => {
+  const error = assertRefused("no-space", () => disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false }));
+  assert.match(error.message, /"a".*free some space/);
+  assert.deepEqual(listPartial(root), []);
+}, { freeBytes: () => 1024 * 1024 });
+
+check("takes files where the space left is not known", async (_root, disk) => {
+  await store(disk, "a", { bytes: pattern(10) });
+}, { freeBytes: () => undefined });
+
+check("asks the disk for the space left", (_root, disk) => {
+  assertRefused("no-space", () => disk.create("a", { sizeBytes: 2 ** 52, modifiedMs: 0, overwrite: false }));
+});
+
+check("keeps a file private until it is complete", async (root, disk) => {
+  const usual = `${root}/usual`;
+  Deno.writeFileSync(usual, pattern(1), { mode: 0o644 });
+  const file = disk.create("a", { sizeBytes: 0, modifiedMs: 0, overwrite: false });
+  const [partial] = listPartial(root);
+  assert.match(partial!, /^\.sluice-[0-9a-f]{32}\.part$/);
+  assert.equal(Deno.statSync(`${root}/${partial}`).mode! & 0o777, 0o600);
+  await commit(file);
+  assert.equal(Deno.statSync(`${root}/a`).mode! & 0o777, Deno.statSync(usual).mode! & 0o777);
+  assert.equal(Deno.statSync(`${root}/a`).nlink, 1);
+});
+
+check("lists no names that a peer may not ask for", (root, disk) => {
+  for (const name of ["a:b", "con", ".sluice-x", "ok", " space"]) Deno.writeTextFileSync(`${root}/${name}`, "x");
+  assert.deepEqual(disk.list().map((info) => info.name), ["ok"]);
+});
+
+check("removes what killed runs left, and only that", (root) => {
+  const hex = "0123456789abcdef0123456789abcdef";
+  const names = [`.sluice-${hex}.part`, `.sluice-${hex}.txt`, ".sluice-0.part", "a.part"];
+  for (const name of names) Deno.writeTextFileSync(`${root}/${name}`, "x");
+  const remaining = () => [...Deno.readDirSync(root)].map((entry) => entry.name).toSorted();
+  const dayMs = 24 * 60 * 60 * 1000;
+  DirectoryStore.open(root, { nowMs: Date.now() + dayMs - 60_000 });
+  assert.deepEqual(remaining(), names.toSorted(), "a running transfer's file is younger than a day");
+  DirectoryStore.open(root, { nowMs: Date.now() + dayMs + 60_000, readOnly: true });
+  assert.deepEqual(remaining(), names.toSorted(), "a read-only store changes nothing");
+  DirectoryStore.open(root, { nowMs: Date.now() + dayMs + 60_000 });
+  assert.deepEqual(remaining(), names.slice(1).toSorted());
+});
+
+check("does not take an old modification time for a leftover", async (root, disk) => {
+  const file = disk.create("a", { sizeBytes: 0, modifiedMs: 0, overwrite: false });
+  Deno.utimeSync(`${root}/${listPartial(root)[0]}`, new Date(1000), new Date(1000));
+  DirectoryStore.open(root);
+  assert.equal(await commit(file), "a");
+});
+
+check("makes its folder, or says what is wrong with it", (root) => {
+  assert.equal(DirectoryStore.open(`${root}/x/y`).rootPath, Deno.realPathSync(`${root}/x/y`));
+  assertRefused("not-found", () => DirectoryStore.open(`${root}/missing`, { create: false }));
+  Deno.writeTextFileSync(`${root}/file`, "x");
+  const error = assertRefused("not-a-file", () => DirectoryStore.open(`${root}/file`, { create: false }));
+  assert.match(error.message, /is not a folder/);
+  assert.throws(() => DirectoryStore.open(`${root}/file`), StoreError);
+  assert.throws(() => DirectoryStore.open(`${root}/file/below`), StoreError);
+});
+
+check("serves a folder that is reached by a link", async (root) => {
+  Deno.symlinkSync(root, `${root}-link`);
+  const disk = DirectoryStore.open(`${root}-link`);
+  Deno.removeSync(`${root}-link`);
+  await store(disk, "a", { bytes: pattern(3) });
+  assert.deepEqual(Deno.readFileSync(`${root}/a`), pattern(3));
+});

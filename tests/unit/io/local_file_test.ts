@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { createLocalFile, openLocalFile } from "../../../io/local_file.ts";
+import { StoreError } from "../../../transfer/file_store.ts";
+import { assertRefused, commit, pattern } from "../transfer/file_store_compliance.ts";
+
+function check(what: string, run: (folder: string) => void | Promise<void>): void {
+  Deno.test(what, async () => {
+    const folder = Deno.makeTempDirSync({ prefix: "sluice-test-" });
+    try {
+      await run(folder);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  });
+}
+
+function names(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map((entry) => entry.name).toSorted();
+}
+
+/** Creates a file of `bytes` at `path` and commits it. */
+function save(path: string, options: { bytes: Uint8Array; overwrite?: boolean }): Promise<string | StoreError> {
+  const { bytes, overwrite = false } = options;
+  const file = createLocalFile(path, { sizeBytes: bytes.length, modifiedMs: 1_700_000_000_123, overwrite });
+  file.write(0, bytes);
+  return commit(file);
+}
+
+check("openLocalFile reads what the user names, through links", (folder) => {
+  Deno.writeFileSync(`${folder}/a b:c`, pattern(100));
+  Deno.symlinkSync("a b:c", `${folder}/link`);
+  for (const name of ["a b:c", "link"]) {
+    const file = openLocalFile(`${folder}/${name}`);
+    assert.deepEqual([file.info.name, file.info.sizeBytes], [name, 100]);
+    const into = new Uint8Array(100);
+    assert.equal(file.read(0, into), 100);
+    assert.deepEqual(into, pattern(100));
+    file.close();
+  }
+});
+
+check("openLocalFile says what is wrong", (folder) => {
+  assert.match(assertRefused("not-a-file", () => openLocalFile(folder)).message, /is a folder/);
+  assertRefused("not-found", () => openLocalFile(`${folder}/missing`));
+  Deno.writeTextFileSync(`${folder}/a`, "");
+  assertRefused("not-a-file", () => openLocalFile(`${folder}/a/b`));
+  assert(new Deno.Command("mkfifo", { args: [`${folder}/fifo`] }).outputSync().success);
+  assert.match(assertRefused("not-a-file", () => openLocalFile(`${folder}/fifo`)).message, /FIFO/);
+  assertRefused("not-a-file", () => openLocalFile("/dev/null"));
+  Deno.symlinkSync("itself", `${folder}/itself`);
+  assertRefused("not-a-file", () => openLocalFile(`${folder}/itself`));
+});
+
+check("createLocalFile saves under the name asked for", async (folder) => {
+  assert.equal(await save(`${folder}/a.bin`, { bytes: pattern(9) }), `${folder}/a.bin`);
+  assert.deepEqual(Deno.readFileSync(`${folder}/a.bin`), pattern(9));
+  assert.equal(Deno.statSync(`${folder}/a.bin`).mtime!.getTime(), 1_700_000_000_123);
+});
+
+check("createLocalFile never overwrites unasked", async (folder) => {
+  const path = `${folder}/a.bin`;
+  for (const [index, expected] of ["a.bin", "a.bin_received", "a.bin_received_2", "a.bin_received_3"].entries()) {
+    assert.equal(await save(path, { bytes: pattern(9, index) }), `${folder}/${expected}`);
+    assert.deepEqual(Deno.readFileSync(`${folder}/${expected}`), pattern(9, index));
+  }
+  assert.deepEqual(Deno.readFileSync(path), pattern(9, 0));
+  assert.equal(names(folder).length, 4);
+});
+
+check("createLocalFile decides about the name at the commit", async (folder) => {
+  const files = [1, 2, 3].map((seed) => {
+    const file = createLocalFile(`${folder}/a`, { sizeBytes: 4, modifiedMs: 0, overwrite: false });
+    file.write(0, pattern(4, seed));
+    return file;
+  });
+  Deno.symlinkSync("dangling", `${folder}/a`);
+  const results = await Promise.all(files.map(commit));
+  const places = [`${folder}/a_received`, `${folder}/a_received_2`, `${folder}/a_received_3`];
+  assert.deepEqual(results.toSorted(), places);
+  for (const [index, place] of results.entries()) {
+    assert.deepEqual(Deno.readFileSync(place as string), pattern(4, index + 1));
+  }
+  assert.equal(Deno.readLinkSync(`${folder}/a`), "dangling");
+});
+
+check("createLocalFile overwrites when told to", async (folder) => {
+  Deno.writeTextFileSync(`${folder}/a`, "old");
+  assert.equal(await save(`${folder}/a`, { bytes: pattern(9), overwrite: true }), `${folder}/a`);
+  assert.deepEqual(Deno.readFileSync(`${folder}/a`), pattern(9));
+  assert.deepEqual(names(folder), ["a"]);
+});
+
+check("createLocalFile refuses what is no place for a file", (folder) => {
+  const create = (path: string, overwrite: boolean) => () =>
+    createLocalFile(path, { sizeBytes: 1, modifiedMs: 0, overwrite });
+  for (const overwrite of [true, false]) {
+    assertRefused("not-a-file", create(folder, overwrite));
+    assertRefused("not-a-file", create(`${folder}/`, overwrite));
+    assertRefused("not-a-file", create("", overwrite));
+    assertRefused("not-a-file", create(`${folder}/new/`, overwrite));
+    assert.match(
+      assertRefused("not-found", create(`${folder}/missing/a`, overwrite)).message,
+      /missing" does not exist; make it first/,
+    );
+    assertRefused("bad-name", create(`${folder}/${"x".repeat(256)}`, overwrite));
+  }
+  Deno.symlinkSync("elsewhere", `${folder}/link`);
+  assertRefused("not-a-file", create(`${folder}/link`, true));
+  Deno.writeTextFileSync(`${folder}/file`, "");
+  assertRefused("not-a-file", create(`${folder}/file/a`, false));
+  assert.deepEqual(names(folder), ["file", "link"]);
+});
+
+check("createLocalFile says that the disk is full", (folder) => {
+  const options = { sizeBytes: 2 ** 40, modifiedMs: 0, overwrite: false, freeBytes: () => 2 ** 30 };
+  assert.match(assertRefused("no-space", () => createLocalFile(`${folder}/a`, options)).message, /1073741824 left/);
+  assert.deepEqual(names(folder), []);
+});
+
+check("createLocalFile leaves nothing of an aborted file", (folder) => {
+  const file = createLocalFile(`${folder}/a`, { sizeBytes: 2, modifiedMs: 0, overwrite: false });
+  file.write(0, pattern(2));
+  assert.equal(names(folder).length, 1);
+  file.abort();
+  assert.deepEqual(names(folder), []);
+});

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import { OpenedFile, readAt } from "../../../io/opened_file.ts";
+import { assertRefused, pattern } from "../transfer/file_store_compliance.ts";
+
+function inFolder(run: (folder: string) => void): () => void {
+  return () => {
+    const folder = Deno.makeTempDirSync({ prefix: "sluice-test-" });
+    try {
+      run(folder);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  };
+}
+
+Deno.test(
+  "OpenedFile follows a link only when told to",
+  inFolder((folder) => {
+    Deno.writeFileSync(`${folder}/a`, pattern(5));
+    Deno.symlinkSync("a", `${folder}/link`);
+    const options = { name: "link", subject: '"link"' };
+    assertRefused("not-a-file", () => OpenedFile.open(`${folder}/link`, { ...options, followLinks: false }));
+    const file = OpenedFile.open(`${folder}/link`, { ...options, followLinks: true });
+    assert.deepEqual([file.info.name, file.info.sizeBytes], ["link", 5]);
+    file.close();
+  }),
+);
+
+Deno.test(
+  "OpenedFile reads its own file after the name has gone",
+  inFolder((folder) => {
+    Deno.writeFileSync(`${folder}/a`, pattern(5));
+    const file = OpenedFile.open(`${folder}/a`, { name: "a", subject: '"a"', followLinks: false });
+    Deno.removeSync(`${folder}/a`);
+    const into = new Uint8Array(5);
+    assert.equal(file.read(0, into), 5);
+    assert.deepEqual(into, pattern(5));
+    file.close();
+  }),
+);
+
+Deno.test(
+  "readAt reports a fault of the disk",
+  inFolder((folder) => {
+    // A folder opens like a file, and reading it is an error of the operating system's.
+    const descriptor = fs.openSync(folder, "r");
+    assertRefused("not-a-file", () => readAt(descriptor, { offset: 0, into: new Uint8Array(1), subject: '"a"' }));
+    fs.closeSync(descriptor);
+  }),
+);

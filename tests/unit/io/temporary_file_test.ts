@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import { freeBytesOnDisk, LEFTOVER_AGE_MS, removeLeftovers, TemporaryFile } from "../../../io/temporary_file.ts";
+import { StoreError } from "../../../transfer/file_store.ts";
+import { assertRefused, commit, pattern } from "../transfer/file_store_compliance.ts";
+
+const NAME = ".sluice-0123456789abcdef0123456789abcdef.part";
+
+function check(what: string, run: (folder: string) => void | Promise<void>): void {
+  Deno.test(what, async () => {
+    const folder = Deno.makeTempDirSync({ prefix: "sluice-test-" });
+    try {
+      await run(folder);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  });
+}
+
+function isEmpty(folder: string): boolean {
+  return [...Deno.readDirSync(folder)].length === 0;
+}
+
+const plain = { sizeBytes: 3, modifiedMs: 0, subject: '"a"' };
+
+check("TemporaryFile hands a complete, closed file to its placement", async (folder) => {
+  const modifiedMs = 1_699_999_999_999;
+  const place = (temporaryPath: string) => {
+    assert.deepEqual(Deno.readFileSync(temporaryPath), pattern(3));
+    assert.equal(Deno.statSync(temporaryPath).mtime!.getTime(), modifiedMs);
+    Deno.removeSync(temporaryPath);
+    return Promise.resolve("the place");
+  };
+  const file = new TemporaryFile(folder, { ...plain, modifiedMs, place });
+  file.write(0, pattern(3));
+  assert.equal(await commit(file), "the place");
+});
+
+check("TemporaryFile leaves nothing when its placement fails", async (folder) => {
+  const failures = [new StoreError("exists", "x"), Object.assign(new Error("x"), { code: "ENOSPC" })];
+  for (const failure of failures) {
+    const file = new TemporaryFile(folder, { ...plain, place: () => Promise.reject(failure) });
+    file.write(0, pattern(3));
+    const result = await commit(file);
+    assert(result instanceof StoreError);
+    assert.equal(result.kind, failure instanceof StoreError ? "exists" : "no-space");
+    assert(isEmpty(folder));
+  }
+});
+
+check("TemporaryFile survives that somebody removes it", async (folder) => {
+  const place = () => Promise.reject(Object.assign(new Error("x"), { code: "ENOENT" }));
+  const file = new TemporaryFile(folder, { ...plain, modifiedMs: 5, place });
+  file.write(0, pattern(3));
+  for (const entry of [...Deno.readDirSync(folder)]) Deno.removeSync(`${folder}/${entry.name}`);
+  const result = await commit(file);
+  assert(result instanceof StoreError);
+  const aborted = new TemporaryFile(folder, { ...plain, place });
+  for (const entry of [...Deno.readDirSync(folder)]) Deno.removeSync(`${folder}/${entry.name}`);
+  aborted.abort();
+});
+
+check("TemporaryFile needs the file's size and a little more", (folder) => {
+  const place = () => Promise.resolve("");
+  const needed = 3 + 1024 * 1024;
+  const create = (bytes: number) => new TemporaryFile(folder, { ...plain, place, freeBytes: () => bytes });
+  assertRefused("no-space", () => create(needed - 1));
+  assert(isEmpty(folder));
+  create(needed).abort();
+});
+
+check("TemporaryFile says that its folder is missing", (folder) => {
+  const place = () => Promise.resolve("");
+  assertRefused("not-found", () => new TemporaryFile(`${folder}/missing`, { ...plain, place }));
+});
+
+check("removeLeftovers waits for a day", (folder) => {
+  Deno.writeTextFileSync(`${folder}/${NAME}`, "x");
+  removeLeftovers(folder, { nowMs: Date.now() });
+  removeLeftovers(folder, { nowMs: Date.now() + LEFTOVER_AGE_MS - 60_000 });
+  assert(!isEmpty(folder));
+  removeLeftovers(folder, { nowMs: Date.now() + LEFTOVER_AGE_MS + 60_000 });
+  assert(isEmpty(folder));
+});
+
+check("removeLeftovers touches nothing but files, and minds no missing folder", (folder) => {
+  Deno.mkdirSync(`${folder}/${NAME}`);
+  Deno.symlinkSync("elsewhere", `${folder}/${NAME.replace("0", "1")}`);
+  removeLeftovers(folder, { nowMs: Date.now() + 10 * LEFTOVER_AGE_MS });
+  assert.equal([...Deno.readDirSync(folder)].length, 2);
+  removeLeftovers(`${folder}/missing`, { nowMs: Date.now() });
+});
+
+check("freeBytesOnDisk knows a real disk, and no missing one", (folder) => {
+  assert((freeBytesOnDisk(folder) ?? 0) > 0);
+  assert.equal(freeBytesOnDisk(`${folder}/missing`), undefined);
+});

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { MemoryStore, type MemoryStoreOptions } from "../../../sim/memory_store.ts";
+import { StoreError } from "../../../transfer/file_store.ts";
+import {
+  assertRefused,
+  commit,
+  describeFileStore,
+  type MakeStore,
+  pattern,
+  store,
+} from "../transfer/file_store_compliance.ts";
+
+function makeStoreWith(options: MemoryStoreOptions): MakeStore {
+  return ({ readOnly, files }) => {
+    const disk = new MemoryStore({ ...options, readOnly });
+    for (const [name, bytes] of Object.entries(files)) disk.put(name, bytes);
+    return {
+      store: disk,
+      put: (name, bytes, modifiedMs) => disk.put(name, bytes, { modifiedMs }),
+      contents: (name) => disk.contents(name),
+      partialFiles: () => disk.partialFiles,
+      dispose: () => assert.equal(disk.openHandles, 0, "no handle may stay open"),
+    };
+  };
+}
+
+describeFileStore("MemoryStore", makeStoreWith({}));
+describeFileStore("MemoryStore with slow commits", makeStoreWith({ schedule: (run) => queueMicrotask(run) }));
+
+Deno.test("MemoryStore is full at its capacity, unfinished files included", async () => {
+  const disk = new MemoryStore({ capacityBytes: 100 });
+  await store(disk, "a", { bytes: pattern(60) });
+  const half = disk.create("b", { sizeBytes: 30, modifiedMs: 0, overwrite: false });
+  assert.equal(disk.usedBytes, 90);
+  assertRefused("no-space", () => disk.create("c", { sizeBytes: 11, modifiedMs: 0, overwrite: false }));
+  half.abort();
+  await store(disk, "c", { bytes: pattern(40) });
+  assert.equal(disk.usedBytes, 100);
+});
+
+Deno.test("MemoryStore can become full in the middle of a file", () => {
+  const disk = new MemoryStore();
+  const file = disk.create("a", { sizeBytes: 10, modifiedMs: 0, overwrite: false });
+  file.write(0, pattern(5));
+  disk.capacityBytes = 8;
+  assertRefused("no-space", () => file.write(5, pattern(5)));
+  file.abort();
+  assert.equal(disk.openHandles, 0);
+});
+
+Deno.test("MemoryStore commits when its scheduler says so", () => {
+  const pending: (() => void)[] = [];
+  const disk = new MemoryStore({ schedule: (run) => pending.push(run), nowMs: () => 42 });
+  const file = disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false });
+  file.write(0, pattern(1));
+  const results: (string | StoreError)[] = [];
+  file.commit((result) => results.push(result));
+  assert.deepEqual([results.length, disk.partialFiles, disk.contents("a")], [0, 1, undefined]);
+  pending.forEach((run) => run());
+  assert.deepEqual([results, disk.partialFiles, disk.openHandles], [["a"], 0, 0]);
+  assert.equal(disk.stat("a").modifiedMs, 42);
+});
+
+Deno.test("MemoryStore commits at once without a scheduler", () => {
+  const disk = new MemoryStore();
+  const file = disk.create("a", { sizeBytes: 0, modifiedMs: 5, overwrite: false });
+  let result: string | StoreError | undefined;
+  file.commit((value) => result = value);
+  assert.equal(result, "a");
+});
+
+Deno.test("MemoryStore allocates for what is written, not for what is announced", async () => {
+  const disk = new MemoryStore();
+  const file = disk.create("a", { sizeBytes: Number.MAX_SAFE_INTEGER, modifiedMs: 0, overwrite: false });
+  file.write(1_000_000, pattern(10));
+  const result = await commit(file);
+  assert(result instanceof StoreError && result.kind === "io");
+});

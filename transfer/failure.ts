@@ -1,0 +1,70 @@
+/**
+ * How a client's request can fail, and what to tell its user: what happened, to what, and what to do next.
+ *
+ * @module
+ */
+
+import type { CloseReason } from "../protocol/mod.ts";
+import type { StoreError } from "./file_store.ts";
+import { RefusalReason } from "./messages.ts";
+
+/** Whose fault it is; programs turn it into an exit code. */
+export type FailureKind = "failed" | "not-found" | "refused" | "unreachable" | "local-disk" | "interrupted";
+
+/** Why a request did not succeed. The message is a whole clause for a person, and may hold text of the peer's. */
+export interface TransferFailure {
+  readonly kind: FailureKind;
+  readonly message: string;
+}
+
+/** The failure that a server's REFUSED message amounts to. */
+export function refusalFailure(refusal: { reason: RefusalReason; message: string }): TransferFailure {
+  const message = `the server refused: ${refusal.message}`;
+  switch (refusal.reason) {
+    case RefusalReason.notFound:
+      return { kind: "not-found", message };
+    case RefusalReason.changed:
+    case RefusalReason.io:
+      return { kind: "failed", message };
+    default:
+      return { kind: "refused", message };
+  }
+}
+
+/** The failure that a fault of this machine's disk amounts to. */
+export function storeFailure(error: StoreError): TransferFailure {
+  return { kind: error.kind === "not-found" ? "not-found" : "local-disk", message: error.message };
+}
+
+/** The failure that the end of a connection amounts to, for a request that was under way. */
+export function closeFailure(reason: CloseReason): TransferFailure {
+  const unreachable = reason.kind === "handshake-timeout" || reason.kind === "version";
+  const refused = reason.kind === "peer" && !reason.isApplication && reason.code === CONNECTION_REFUSED;
+  return { kind: unreachable ? "unreachable" : refused ? "refused" : "failed", message: describeClose(reason) };
+}
+
+const CONNECTION_REFUSED = 0x2;
+
+/** Why a connection ended, in words. */
+export function describeClose(reason: CloseReason): string {
+  switch (reason.kind) {
+    case "local":
+      return reason.reason === ""
+        ? "this side closed the connection"
+        : `this side closed the connection: ${reason.reason}`;
+    case "peer":
+      return reason.reason === ""
+        ? "the other side closed the connection"
+        : `the other side closed the connection: ${reason.reason}`;
+    case "violation":
+      return `the other side broke the protocol (${reason.reason}); the versions of the two programs may not fit`;
+    case "idle-timeout":
+      return "nothing more was heard from the other side; check the network, and try again";
+    case "handshake-timeout":
+      return "no answer; check the address and the port, that the server runs, and that UDP may pass";
+    case "reset":
+      return "the server no longer knows this connection; it was probably restarted: try again";
+    case "version":
+      return "the server speaks another version of the protocol; update the older of the two programs";
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * The bytes of a file on their way in: written at their offsets in whatever order they come, hashed in order by
+ * reading back what was written. Memory is one write buffer and one for hashing, whatever the link.
+ *
+ * Hashing reads the file instead of the packets, so that one mechanism serves every order of arrival, and what is
+ * hashed is what was written.
+ *
+ * Hot: `write` runs for every packet with file data.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import type { ByteSink } from "../protocol/mod.ts";
+import { StoreError, type WritableFile } from "./file_store.ts";
+
+/** Adjacent bytes are gathered up to so many before they are written; as many are hashed in one go. */
+const BUFFER_BYTES = 256 * 1024;
+
+/** What a receiver tells its owner. */
+export interface FileReceiverOptions {
+  readonly sizeBytes: number;
+  /** Length of the prefix that has arrived without a gap. */
+  readonly contiguousBytes: () => number;
+  /** The disk failed; called once, and from then on every byte is dropped. */
+  readonly onFailed: (error: StoreError) => void;
+}
+
+/** Writes a file as its bytes arrive, and computes the SHA-256 of what it wrote. */
+export class FileReceiver implements ByteSink {
+  readonly #file: WritableFile;
+  readonly #options: FileReceiverOptions;
+  readonly #hash = createHash("sha256");
+  readonly #buffer: Uint8Array;
+  readonly #hashBuffer: Uint8Array;
+  /** The buffer holds the file's bytes from `#bufferStart` to `#bufferEnd`. */
+  #bufferStart = 0;
+  #bufferEnd = 0;
+  #hashedBytes = 0;
+  #receivedBytes = 0;
+  #failed = false;
+  #ended = false;
+
+  constructor(file: WritableFile, options: FileReceiverOptions) {
+    this.#file = file;
+    this.#options = options;
+    const bufferBytes = Math.min(BUFFER_BYTES, options.sizeBytes);
+    this.#buffer = new Uint8Array(bufferBytes);
+    this.#hashBuffer = new Uint8Array(bufferBytes);
+  }
+
+  /** Bytes that have arrived, in any order. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    this.#receivedBytes += bytes.length;
+    if (this.#failed || this.#ended) return;
+    try {
+      this.#gather(offset, bytes);
+      this.#hashUpTo(this.#options.contiguousBytes(), BUFFER_BYTES);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  /**
+   * Writes and hashes the rest, once every byte has arrived. Returns the file's SHA-256, or undefined if the disk
+   * failed.
+   */
+  finish(): Uint8Array | undefined {
+    if (this.#failed) return undefined;
+    try {
+      this.#hashUpTo(this.#options.sizeBytes, 1);
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
+    return new Uint8Array(this.#hash.digest());
+  }
+
+  /** Makes the file durable and visible; see {@link WritableFile.commit}. */
+  commit(done: (result: string | StoreError) => void): void {
+    this.#ended = true;
+    this.#file.commit(done);
+  }
+
+  /** Drops the file; nothing of it stays. Idempotent. */
+  abort(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#file.abort();
+  }
+
+  #gather(offset: number, bytes: Uint8Array): void {
+    const held = this.#bufferEnd - this.#bufferStart;
+    if (offset !== this.#bufferEnd || held + bytes.length > this.#buffer.length) this.#flush();
+    if (bytes.length >= this.#buffer.length) {
+      this.#file.write(offset, bytes);
+      this.#bufferStart = this.#bufferEnd = offset + bytes.length;
+      return;
+    }
+    if (this.#bufferStart === this.#bufferEnd) this.#bufferStart = this.#bufferEnd = offset;
+    this.#buffer.set(bytes, this.#bufferEnd - this.#bufferStart);
+    this.#bufferEnd += bytes.length;
+  }
+
+  #flush(): void {
+    if (this.#bufferEnd > this.#bufferStart) {
+      this.#file.write(this.#bufferStart, this.#buffer.subarray(0, this.#bufferEnd - this.#bufferStart));
+    }
+    this.#bufferStart = this.#bufferEnd;
+  }
+
+  /** Hashes the file's prefix on to `end`, if at least `atLeast` bytes of it are new. */
+  #hashUpTo(end: number, atLeast: number): void {
+    if (end - this.#hashedBytes < atLeast) return;
+    this.#flush();
+    while (this.#hashedBytes < end) {
+      const part = this.#hashBuffer.subarray(0, Math.min(this.#hashBuffer.length, end - this.#hashedBytes));
+      const count = this.#file.read(this.#hashedBytes, part);
+      if (count === 0) {
+        throw new StoreError("io", "what was just written could not be read back: the disk may be failing");
+      }
+      this.#hash.update(part.subarray(0, count));
+      this.#hashedBytes += count;
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (!(error instanceof StoreError)) throw error;
+    if (this.#failed) return;
+    this.#failed = true;
+    this.abort();
+    this.#options.onFailed(error);
+  }
+}

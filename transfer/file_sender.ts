@@ -1,0 +1,119 @@
+/**
+ * The bytes of a file on their way out: read once in order, hashed as they are read, and read again where a range
+ * was lost. Nothing is kept but one window of read-ahead, whatever the link's bandwidth-delay product.
+ *
+ * Hot: `read` runs for every packet with new data.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import type { ByteSource } from "../protocol/mod.ts";
+import { type ReadableFile, StoreError } from "./file_store.ts";
+import { DIGEST_MESSAGE_BYTES, encodeMessage } from "./messages.ts";
+
+/** Read-ahead, in bytes: one system call and one hash update for so many. */
+const WINDOW_BYTES = 256 * 1024;
+
+/** Reads a file for a stream, and computes its SHA-256 on the way. */
+export class FileSender implements ByteSource {
+  readonly #file: ReadableFile;
+  readonly #hash = createHash("sha256");
+  readonly #window: Uint8Array;
+  #windowStart = 0;
+  #windowEnd = 0;
+  #digest: Uint8Array | undefined;
+
+  constructor(file: ReadableFile) {
+    this.#file = file;
+    this.#window = new Uint8Array(Math.min(WINDOW_BYTES, file.info.sizeBytes));
+  }
+
+  get sizeBytes(): number {
+    return this.#file.info.sizeBytes;
+  }
+
+  /** Bytes read for the first time so far. */
+  get readBytes(): number {
+    return this.#windowEnd;
+  }
+
+  /** SHA-256 of the whole file; undefined until all of it has been read. */
+  get digest(): Uint8Array | undefined {
+    return this.#digest;
+  }
+
+  /**
+   * The DIGEST message as a source of its own, to be written to the stream right behind the file: it is read after
+   * the file's last byte, and the digest is known by then. Its read throws StoreError when the file has changed
+   * since it was opened.
+   */
+  readonly trailer: ByteSource = {
+    read: (offset, into) => {
+      const message = encodeMessage({ type: "digest", sha256: this.#finish() });
+      into.set(message.subarray(offset, offset + into.length));
+    },
+  };
+
+  /** Length of {@link trailer} in bytes. */
+  readonly trailerBytes = DIGEST_MESSAGE_BYTES;
+
+  /** Throws StoreError where the disk fails or the file has become shorter. */
+  read(offset: number, into: Uint8Array): void {
+    let done = 0;
+    while (done < into.length) {
+      const at = offset + done;
+      if (at >= this.#windowStart && at < this.#windowEnd) {
+        const from = at - this.#windowStart;
+        const length = Math.min(into.length - done, this.#windowEnd - at);
+        into.set(this.#window.subarray(from, from + length), done);
+        done += length;
+      } else if (at === this.#windowEnd) {
+        this.#advance();
+      } else {
+        const length = Math.min(into.length - done, this.#windowStart - at);
+        this.#readFully(at, into.subarray(done, done + length));
+        done += length;
+      }
+    }
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  #advance(): void {
+    const length = Math.min(this.#window.length, this.sizeBytes - this.#windowEnd);
+    const next = this.#window.subarray(0, length);
+    // Until the whole window is read it holds nothing: a fault in between must not leave half of it valid.
+    this.#windowStart = this.#windowEnd;
+    this.#readFully(this.#windowStart, next);
+    this.#windowEnd = this.#windowStart + length;
+    this.#hash.update(next);
+  }
+
+  #readFully(offset: number, into: Uint8Array): void {
+    let done = 0;
+    while (done < into.length) {
+      const count = this.#file.read(offset + done, into.subarray(done));
+      if (count === 0) throw this.#changed();
+      done += count;
+    }
+  }
+
+  #finish(): Uint8Array {
+    if (this.#digest === undefined) {
+      if (this.#file.hasChanged()) throw this.#changed();
+      this.#digest = new Uint8Array(this.#hash.digest());
+    }
+    return this.#digest;
+  }
+
+  #changed(): StoreError {
+    const name = this.#file.info.name;
+    return new StoreError(
+      "changed",
+      `${name} changed while it was being sent; send it again when nothing writes to it`,
+    );
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * What a session asks of the code that carries out one request on one stream. Every handler ends exactly once,
+ * by calling what it was given to report its end; after that nothing is called on it.
+ *
+ * @module
+ */
+
+import type { CloseReason } from "../protocol/mod.ts";
+
+/** Carries out one request. The session calls these as its connection's events come in. */
+export interface StreamHandler {
+  /** There are bytes to read, the file's bytes are complete, or the peer's end has come. */
+  onReadable(): void;
+  /** The peer gave up sending, with an application error code. */
+  onReset(code: number): void;
+  /** The peer wants nothing more of what this side sends. */
+  onStopped(code: number): void;
+  /** What this side sends could not be read from disk. */
+  onSourceFailed(error: unknown): void;
+  /** All that this side sent has arrived. */
+  onDelivered(): void;
+  /** The connection is gone; everything held must be let go. */
+  onConnectionClosed(reason: CloseReason): void;
+}
+
+/** Application error codes of RESET_STREAM, STOP_SENDING and CONNECTION_CLOSE. */
+export const ApplicationErrorCode = {
+  noError: 0,
+  /** The user, or the program, gave up. */
+  cancelled: 1,
+  /** The request was refused; a REFUSED message says why. */
+  refused: 2,
+  /** The sender's or receiver's disk failed, or the file changed while it was sent. */
+  storeFailed: 3,
+  /** A message made no sense. */
+  badMessage: 4,
+  shuttingDown: 5,
+} as const;
+
+/** What a code says to a person. */
+export function describeApplicationError(code: number): string {
+  switch (code) {
+    case ApplicationErrorCode.noError:
+      return "it ended without an error";
+    case ApplicationErrorCode.cancelled:
+      return "it was cancelled";
+    case ApplicationErrorCode.refused:
+      return "it was refused";
+    case ApplicationErrorCode.storeFailed:
+      return "the file could not be read or written there";
+    case ApplicationErrorCode.badMessage:
+      return "a message was not understood";
+    case ApplicationErrorCode.shuttingDown:
+      return "the program is shutting down";
+    default:
+      return `error code ${code}`;
+  }
+}
