@@ -11,7 +11,7 @@
  * @module
  */
 
-import { Random } from "../protocol/random.ts";
+import { Random, Wander } from "../protocol/random.ts";
 
 /** What to do to datagrams. */
 export interface FaultOptions {
@@ -25,7 +25,7 @@ export interface FaultOptions {
   readonly reorder: number;
   /** What every datagram is late by. */
   readonly delayUs: number;
-  /** At most this much more, drawn anew for each datagram. */
+  /** At most this much more; it wanders between 0 and this. */
   readonly jitterUs: number;
   /** Makes the same decisions again, datagram by datagram. Without it each run draws its own. */
   readonly seed?: number;
@@ -228,6 +228,7 @@ export class FaultInjector {
 class Direction {
   readonly #name: InjectedFault["direction"];
   readonly #random: Random;
+  readonly #jitter: Wander;
   readonly #faults: FaultOptions;
   readonly #onFault: ((fault: InjectedFault) => void) | undefined;
   readonly #onTime = new DelayLine();
@@ -238,6 +239,7 @@ class Direction {
   constructor(name: InjectedFault["direction"], random: Random, { faults, onFault }: FaultInjectorOptions) {
     this.#name = name;
     this.#random = random;
+    this.#jitter = new Wander(random.fork("jitter"));
     this.#faults = faults;
     this.#onFault = onFault;
   }
@@ -252,7 +254,7 @@ class Direction {
     let bytes = datagram;
     if (datagram.length > 0 && this.#decide("corrupt", datagram)) {
       bytes = datagram.slice();
-      flipBits(bytes, this.#random);
+      this.#random.flipBits(bytes, MAX_FLIPPED_BITS);
     }
     const copies = this.#decide("duplicate", datagram) ? 2 : 1;
     const isLate = this.#decide("reorder", datagram);
@@ -274,9 +276,10 @@ class Direction {
       return;
     }
     const { delayUs, jitterUs } = this.#faults;
-    const lateUs = delayUs + this.#random.integer(0, jitterUs) + (isLate ? REORDER_EXTRA_US : 0);
+    const nowMs = performance.now();
+    const lateUs = delayUs + this.#jitter.at(nowMs * 1000, jitterUs) + (isLate ? REORDER_EXTRA_US : 0);
     const line = isLate ? this.#late : this.#onTime;
-    line.hold({ dueMs: performance.now() + lateUs / 1000, bytes: bytes.slice(), deliver });
+    line.hold({ dueMs: nowMs + lateUs / 1000, bytes: bytes.slice(), deliver });
   }
 
   #decide(fault: "drop" | "corrupt" | "duplicate" | "reorder", datagram: Uint8Array): boolean {
@@ -342,17 +345,5 @@ class DelayLine {
     } finally {
       this.#arm();
     }
-  }
-}
-
-/** Flips 1 to 8 different random bits. */
-function flipBits(bytes: Uint8Array, random: Random): void {
-  const flipped = new Set<number>();
-  const count = Math.min(random.integer(1, MAX_FLIPPED_BITS), bytes.length * 8);
-  while (flipped.size < count) {
-    const bit = random.integer(0, bytes.length * 8 - 1);
-    if (flipped.has(bit)) continue;
-    flipped.add(bit);
-    bytes[Math.floor(bit / 8)]! ^= 1 << bit % 8;
   }
 }

@@ -58,6 +58,9 @@ export interface ConnectionOptions {
   readonly peerId?: Uint8Array;
 }
 
+/** A program that ends does not stay to answer, so its CONNECTION_CLOSE goes out more than once. */
+const CLOSE_COPIES = 2;
+
 /** Counters of one connection, since it began. */
 export interface ConnectionStats {
   readonly datagramsSent: number;
@@ -93,7 +96,8 @@ export class Connection {
   #eventsRead = 0;
   #state: ConnectionState;
   #closeReason: CloseReason | undefined;
-  #isCloseDue = false;
+  /** CONNECTION_CLOSE packets that are to go out. */
+  #closesDue = 0;
   #isPingDue = false;
   #hasPeerParameters = false;
   #datagramsReceived = 0;
@@ -203,6 +207,8 @@ export class Connection {
       this.#eventsRead = 0;
     }
     if (event.kind === "stream-readable") this.#streams.onReadableHeard(event.stream);
+    // Not before: what arrived ahead of the end is still read.
+    if (event.kind === "closed") this.#streams.dropAll();
     return event;
   }
 
@@ -276,7 +282,7 @@ export class Connection {
     this.#datagramsReceived++;
     this.#bytesReceived += datagram.length;
     if (this.#state === ConnectionState.closing) {
-      this.#isCloseDue = true;
+      this.#closesDue = 1;
       return undefined;
     }
     if (this.#acks.isDuplicate(header.packetNumber)) {
@@ -284,7 +290,6 @@ export class Connection {
       return "duplicate";
     }
     if (this.#state === ConnectionState.initialSent) this.#onConfirmed();
-    this.#restartIdle(nowUs);
     const isNewest = header.packetNumber > this.#acks.largestReceived;
     try {
       const ackEliciting = this.#frames.receive(nowUs, datagram, { start: header.headerEnd, end: payloadEnd });
@@ -299,6 +304,7 @@ export class Connection {
       this.#enterDraining(nowUs);
       return undefined;
     }
+    this.#restartIdle(nowUs);
     this.#path.onDatagramReceived(remote, datagram.length);
     if (remote !== this.#path.remote && isNewest) this.#migrate(nowUs, remote, datagram.length);
     this.#armTimers(nowUs);
@@ -397,8 +403,8 @@ export class Connection {
   }
 
   #pollClose(nowUs: number, buffer: Uint8Array): number {
-    if (!this.#isCloseDue) return 0;
-    this.#isCloseDue = false;
+    if (this.#closesDue === 0) return 0;
+    this.#closesDue--;
     const reason = this.#closeReason!;
     const isApplication = reason.kind === "local";
     const code = reason.kind === "local" || reason.kind === "violation" ? reason.code : TransportErrorCode.noError;
@@ -437,7 +443,7 @@ export class Connection {
     if (this.#state === ConnectionState.helloSent) return this.#end(reason);
     if (!isOpen(this.#state)) return;
     this.#state = transition(this.#state, ConnectionState.closing);
-    this.#isCloseDue = true;
+    this.#closesDue = CLOSE_COPIES;
     this.#startClosing(nowUs, reason);
   }
 

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { BASE_DATAGRAM_BYTES } from "./config.ts";
 import type { AckEvent, LossEvent } from "./congestion/controller.ts";
 import { PeerError, TransportErrorCode } from "./errors.ts";
 import type { Path } from "./path.ts";
@@ -91,6 +92,16 @@ export class LossRecovery {
   /** Probes that must go out whatever the congestion window says. */
   get probesPending(): number {
     return this.#probesPending;
+  }
+
+  /**
+   * Bytes of UDP payload for the next datagram with data: the path's, but no more than any path carries from the
+   * second probe timeout in a row on. Were the path to have become narrower, larger probes would never arrive, and
+   * nothing would show the losses by which that is found out.
+   */
+  get datagramBytes(): number {
+    const isSuspect = this.#probesPending > 0 && this.#detection.ptoCount > 1;
+    return isSuspect ? BASE_DATAGRAM_BYTES : this.#path.datagramBytes;
   }
 
   get stats(): RecoveryStats {

@@ -25,7 +25,13 @@ import {
 import { writeDataHeader, writeInitialHeader } from "./wire/packet.ts";
 import type { TransportParameters } from "./wire/parameters.ts";
 
-/** An ACK frame beside stream data takes at most this share of a datagram: the rest of its ranges can wait. */
+/**
+ * The most bytes of an ACK frame, some 400 ranges: the newest. A range stands in as many frames as follow it until
+ * 400 newer ones do, so none is missed; and a sender looks at every range of every frame.
+ */
+const MAX_ACK_BYTES = 1024;
+
+/** Beside stream data an ACK frame takes at most this share of a datagram. */
 const MAX_ACK_SHARE = 0.5;
 
 /** After so many packets of ACKs alone a PING asks the peer to acknowledge one, so that old ranges can be forgotten. */
@@ -89,7 +95,7 @@ export class PacketBuilder implements ReceiptTaker {
 
   /** A packet with whatever is pending, or else with a PING: in any case the peer acknowledges it. Returns its length. */
   build(nowUs: number, buffer: Uint8Array): number {
-    const writer = this.#begin(nowUs, buffer, this.#path.datagramBytes);
+    const writer = this.#begin(nowUs, buffer, this.#recovery.datagramBytes);
     if (this.#acks.hasUnackedEliciting) this.#writeAck(nowUs, writer.remaining * MAX_ACK_SHARE);
     const afterAck = writer.position;
     const challenge = this.#path.takeChallenge();
@@ -178,7 +184,8 @@ export class PacketBuilder implements ReceiptTaker {
   #writeAck(nowUs: number, maxBytes: number): boolean {
     const acks = this.#acks;
     const ackDelayUs = acks.ackDelayUs(nowUs);
-    if (writeAck(this.#writer, acks.ranges, { ackDelayUs, maxBytes }) === 0) return false;
+    const options = { ackDelayUs, maxBytes: Math.min(maxBytes, MAX_ACK_BYTES) };
+    if (writeAck(this.#writer, acks.ranges, options) === 0) return false;
     this.#packet.addReceipt(ReceiptKind.ack, acks.largestReceived);
     acks.onAckSent();
     return true;

@@ -73,6 +73,16 @@ export class Random {
     return bytes;
   }
 
+  /** Flips 1 to `maxCount` different random bits of `bytes`, as far as there are so many. */
+  flipBits(bytes: Uint8Array, maxCount: number): void {
+    const bitCount = bytes.length * 8;
+    if (bitCount === 0) return;
+    const flipped = new Set<number>();
+    const count = this.integer(1, Math.min(maxCount, bitCount));
+    while (flipped.size < count) flipped.add(this.integer(0, bitCount - 1));
+    for (const bit of flipped) bytes[Math.floor(bit / 8)]! ^= 1 << bit % 8;
+  }
+
   /** One of the elements, each as likely. */
   pick<T>(elements: readonly T[]): T {
     invariant(elements.length > 0, "one of no elements cannot be picked");
@@ -108,6 +118,35 @@ export class Random {
     this.#b = (this.#c + (this.#c << 3)) | 0;
     this.#c = (((this.#c << 21) | (this.#c >>> 11)) + output) | 0;
     return output;
+  }
+}
+
+/**
+ * A value that wanders without jumps (value noise: random knots at even distances, straight lines between them), for
+ * a delay that varies. It changes by at most as much as time passes, so what is delayed by it keeps its order.
+ */
+export class Wander {
+  readonly #random: Random;
+  #knot = -1;
+  #left = 0;
+  #right = 0;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  /** The value at `time`, an integer from 0 to `amplitude`. Time does not go back from call to call. */
+  at(time: number, amplitude: number): number {
+    if (amplitude <= 0) return 0;
+    // Knots lie an amplitude apart, so that the steepest line falls by 1 per unit of time.
+    const position = time / amplitude;
+    const knot = Math.floor(position);
+    if (knot !== this.#knot) {
+      this.#left = knot === this.#knot + 1 ? this.#right : this.#random.float();
+      this.#right = this.#random.float();
+      this.#knot = knot;
+    }
+    return Math.floor((this.#left + (this.#right - this.#left) * (position - knot)) * amplitude);
   }
 }
 

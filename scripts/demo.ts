@@ -16,6 +16,8 @@ import { parseFaults } from "../io/fault_injector.ts";
 
 const DEFAULT_MEGABYTES = 100;
 const DEFAULT_FAULTS = "drop=10%,corrupt=1%";
+/** As in the task "serve". */
+const PERMISSIONS = ["--no-prompt", "--allow-net", "--allow-read", "--allow-write", "--allow-env"];
 const MEGABYTE = 1_000_000;
 const CHUNK_BYTES = 65_536; // the most that getRandomValues gives at once
 
@@ -48,7 +50,7 @@ async function sha256Of(filePath: string): Promise<string> {
 async function startServer(root: string): Promise<{ process: Deno.ChildProcess; port: number }> {
   const program = path.join(import.meta.dirname!, "..", "server.ts");
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "-P", program, "--host", "127.0.0.1", "--port", "0", "--root", root],
+    args: ["run", "--quiet", ...PERMISSIONS, program, "--host", "127.0.0.1", "--port", "0", "--root", root],
     stdout: "piped",
     stderr: "piped",
   }).spawn();
@@ -119,13 +121,17 @@ async function main(): Promise<number> {
     const { process, port } = await startServer(path.join(folder, "storage"));
     server = process;
     say(`2. Sending it over a link with ${values.simulate}, each way`);
-    const client = await connect({ host: "127.0.0.1", port, simulate: faults });
+    let faultCount = 0;
+    const onFault = () => {
+      faultCount++;
+    };
+    const client = await connect({ host: "127.0.0.1", port, simulate: faults, onFault });
     describe("sent", await client.send(original, { onProgress: makeProgress() }));
     say("3. Getting it back over the same link");
     const copy = path.join(folder, "copy.bin");
     describe("got", await client.get("original.bin", { output: copy, onProgress: makeProgress() }));
     await client.close();
-    say("4. Comparing the two files");
+    say(`4. Comparing the two files: ${faultCount} datagrams were dropped or damaged on the way`);
     const actual = await sha256Of(copy);
     say(`  original ${expected}`);
     say(`  copy     ${actual}`);

@@ -19,15 +19,14 @@ export interface TransferFailure {
 
 /** The failure that a server's REFUSED message amounts to. */
 export function refusalFailure(refusal: { reason: RefusalReason; message: string }): TransferFailure {
-  const message = `the server refused: ${refusal.message}`;
   switch (refusal.reason) {
     case RefusalReason.notFound:
-      return { kind: "not-found", message };
+      return { kind: "not-found", message: `on the server, ${refusal.message}; list its files to see what there is` };
     case RefusalReason.changed:
     case RefusalReason.io:
-      return { kind: "failed", message };
+      return { kind: "failed", message: `the server failed: ${refusal.message}` };
     default:
-      return { kind: "refused", message };
+      return { kind: "refused", message: `the server refused: ${refusal.message}` };
   }
 }
 

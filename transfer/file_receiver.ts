@@ -14,8 +14,11 @@ import { createHash } from "node:crypto";
 import type { ByteSink } from "../protocol/mod.ts";
 import { StoreError, type WritableFile } from "./file_store.ts";
 
-/** Adjacent bytes are gathered up to so many before they are written; as many are hashed in one go. */
-const BUFFER_BYTES = 256 * 1024;
+/**
+ * Adjacent bytes are gathered up to so many before they are written; as many are hashed in one go. While that is
+ * done the kernel's receive buffer of 208 KiB fills, so it must be well below that.
+ */
+const BUFFER_BYTES = 64 * 1024;
 
 /** What a receiver tells its owner. */
 export interface FileReceiverOptions {

@@ -4,13 +4,13 @@
  * draft-ietf-ccwg-bbr-04 (BBRv3). Hot: `onPacketSent` and `onAck` allocate nothing.
  *
  * Done otherwise than in the draft, so that random loss costs nothing but the bytes lost:
- * - Loss counts as congestion by the verdict of {@link LossModel}, not by a bare 2 % (5.3.1.3, 5.5.10).
+ * - Loss counts as congestion by the verdict of `LossModel`, not by a bare 2 % (5.3.1.3, 5.5.10).
  * - The rate sent is the delivery rate estimated, divided by the share that arrives; the window likewise, with room
  *   for lost packets until they are declared lost.
  * - While there is loss to explain, ProbeBW_DOWN lasts a full round at 0.75 of the rate.
  * - Congestion is judged once per packet-timed round (5.5.1); there is no round count of its own for losses.
  * - A window that persistent congestion has collapsed (5.6.4.4, RTO) is restored by the next acknowledgement.
- * - A ProbeRTT on the way does not age the bandwidth filter (5.5.6), which would forget the last probe's result.
+ * - A ProbeRTT by itself does not age the bandwidth filter (5.5.6), which would forget the last probe's result.
  *
  * Not done: ECN (3.7); the inflight at which the loss threshold was crossed inside a burst (5.5.10.2,
  * BBRInflightAtLoss), as losses are told in sums; marking the connection application-limited in ProbeRTT (5.3.4.3),
@@ -20,75 +20,52 @@
  */
 
 import type { SentPacket } from "../recovery/sent_packet.ts";
-import { AckAggregation } from "./ack_aggregation.ts";
 import * as params from "./bbr_params.ts";
 import { AckPhase, BbrState } from "./bbr_params.ts";
+import { ControlParameters, type ControlState } from "./control_parameters.ts";
 import type { AckEvent, CongestionController, ControllerOptions, LossEvent, RateSample } from "./controller.ts";
 import { FullPipeEstimator } from "./full_pipe.ts";
-import { InflightBounds } from "./inflight_bounds.ts";
-import { LossModel } from "./loss_model.ts";
-import { MinRttFilter } from "./min_rtt_filter.ts";
-import { initialWindowBytes, MIN_WINDOW_DATAGRAMS } from "./window.ts";
-import { WindowedMax } from "./windowed_max.ts";
+import { PathModel } from "./path_model.ts";
+import { ProbeTimer } from "./probe_timer.ts";
 
 /** The BBR congestion controller. */
-export class Bbr implements CongestionController {
+export class Bbr implements CongestionController, ControlState {
   readonly name = "bbr";
-  readonly #maxWindowBytes: number;
-  readonly #maxBandwidth = new WindowedMax();
-  readonly #minRtt: MinRttFilter;
+  readonly #model: PathModel;
+  readonly #control: ControlParameters;
   readonly #fullPipe = new FullPipeEstimator();
-  readonly #aggregation = new AckAggregation();
-  readonly #loss = new LossModel();
-  readonly #bounds = new InflightBounds();
-  #mtu: number;
-  #random: number;
+  readonly #probeTimer: ProbeTimer;
 
   #state: BbrState = BbrState.startup;
-  #windowBytes: number;
-  #pacingRate: number;
-  /** BBR.prior_cwnd: the window to return to after ProbeRTT or a collapse. */
-  #priorWindowBytes = 0;
-  #isCollapsed = false;
-  #isIdleRestart = false;
-  #wasWindowLimited = false;
-
-  // Packet-timed rounds (5.5.1).
-  #isRoundStart = false;
-  #nextRoundDelivered = 0;
+  /** Rounds begun since the state was entered. */
   #roundsInState = 0;
   #startupLossRounds = 0;
-  /** Samples of packets sent before so much was delivered span a collapse, and their losses mean nothing. */
-  #excusedDelivered = -1;
-
-  // The ProbeBW cycle (5.3.3).
   #ackPhase: AckPhase = AckPhase.none;
-  #cycleStartUs = 0;
-  #roundsSinceProbe = 0;
-  #probeWaitUs = params.PROBE_WAIT_US;
-  #probeRttDoneUs = 0;
-  #probeRttRoundDone = false;
   /** Slow down more, and for a whole round, to see whether the loss stays. */
   #isLossTest = false;
+  #wasWindowLimited = false;
+  #isIdleRestart = false;
+  /** When ProbeRTT may end, 0 until enough has drained; and whether a round has gone by since. */
+  #probeRttDoneUs = 0;
+  #probeRttRoundDone = false;
+
+  #isCollapsed = false;
+  /** Samples of packets sent before more than this was delivered span a collapse: their losses mean nothing. */
+  #excusedDelivered = -1;
 
   /** `maxWindowBytes` bounds the window from above. */
   constructor(options: ControllerOptions, { maxWindowBytes = Infinity }: { maxWindowBytes?: number } = {}) {
-    this.#mtu = options.maxDatagramBytes;
-    this.#maxWindowBytes = maxWindowBytes;
-    this.#minRtt = new MinRttFilter(options.initialRttUs);
-    this.#random = (options.seed ^ 0x9e3779b9) >>> 0 || 1;
-    this.#windowBytes = this.#clamped(initialWindowBytes(this.#mtu));
-    // 5.6.2, BBRInitPacingRate: the initial window in a round trip, or in 1 ms where that is unknown.
-    const rttUs = options.initialRttUs > 0 ? options.initialRttUs : 1_000;
-    this.#pacingRate = params.PACING_GAIN[BbrState.startup]! * initialWindowBytes(this.#mtu) * 1_000_000 / rttUs;
+    this.#model = new PathModel(options.initialRttUs);
+    this.#probeTimer = new ProbeTimer(options.seed);
+    this.#control = new ControlParameters(options, this.#model, { maxWindowBytes });
   }
 
   get windowBytes(): number {
-    return this.#windowBytes;
+    return this.#control.windowBytes;
   }
 
   get pacingRate(): number {
-    return this.#pacingRate;
+    return this.#control.pacingRate;
   }
 
   /** The state it is in, for logs and tests. */
@@ -96,171 +73,146 @@ export class Bbr implements CongestionController {
     return this.#state;
   }
 
+  /** BBR.full_bw_reached: the pipe was full at least once. */
+  get everFull(): boolean {
+    return this.#fullPipe.everFull;
+  }
+
+  /** It is in, or bound for, a ProbeBW_DOWN at the lower rate that shows whether loss stays. */
+  get isLossTest(): boolean {
+    return this.#isLossTest;
+  }
+
   /** BBR.bw: estimated delivery rate in bytes per second, 0 while unknown. */
   get bandwidth(): number {
-    return Math.min(this.#maxBandwidth.value, this.#bounds.bandwidthShort);
+    return this.#model.bandwidth;
   }
 
   /** BBR.min_rtt in microseconds, Infinity while unknown. */
   get minRttUs(): number {
-    return this.#minRtt.minUs;
+    return this.#model.minRtt.minUs;
   }
 
   /** Share of bytes lost that is not taken for congestion. */
   get baseLoss(): number {
-    return this.#loss.baseLoss;
+    return this.#model.loss.baseLoss;
   }
 
   onPacketSent(packet: SentPacket, bytesInFlight: number): void {
-    if (bytesInFlight + this.#mtu > this.#windowBytes) this.#wasWindowLimited = true;
+    if (bytesInFlight + this.#control.maxDatagramBytes > this.#control.windowBytes) this.#wasWindowLimited = true;
     // 5.4.1, BBRHandleRestartFromIdle: nothing was in flight, because there was nothing to send.
     if (bytesInFlight > packet.sizeBytes || !packet.appLimited) return;
     this.#isIdleRestart = true;
-    this.#aggregation.restart(packet.sentUs);
-    if (this.#isProbingBandwidthState()) this.#setPacingRate(1);
+    this.#model.aggregation.restart(packet.sentUs);
+    if (this.#isInProbeBandwidth()) this.#control.setPacingRate(1, this.everFull);
     else if (this.#state === BbrState.probeRtt) this.#checkProbeRttDone(packet.sentUs);
   }
 
   onAck(event: AckEvent): void {
+    const model = this.#model;
     if (this.#isCollapsed) this.#restoreAfterCollapse(event);
     // 5.2.3, BBRUpdateModelAndState, in the draft's order.
-    this.#updateRound(event);
-    this.#updateModel(event);
+    model.onAck(event);
+    if (model.isRoundStart) this.#onRound(event);
+    model.loss.settleSlowPhase(event.largestAckedSentUs, model.minRtt.minUs, this.#control.maxDatagramBytes);
+    model.aggregation.onAck(event.nowUs, event.ackedBytes, model.bandwidth, this.#control.windowBytes);
     this.#checkStartupDone(event);
     this.#checkDrainDone(event);
     this.#updateProbeCycle(event);
-    this.#minRtt.update(event.nowUs, event.rttUs);
+    model.minRtt.update(event.nowUs, event.rttUs);
     this.#checkProbeRtt(event);
-    if (this.#isRoundStart) this.#bounds.beginRound(event.sample);
+    if (model.isRoundStart) model.bounds.beginRound(event.sample);
     // BBRUpdateControlParameters.
-    this.#setPacingRate(this.#pacingGain());
-    this.#setWindow(event);
-    if (this.#isRoundStart) this.#wasWindowLimited = false;
+    this.#control.update(event, this);
+    if (model.isRoundStart) this.#wasWindowLimited = false;
   }
 
   onPacketsLost(event: LossEvent): void {
+    const { loss } = this.#model;
     if (!event.persistentCongestion) {
-      this.#loss.onLost(event.lostBytes, event.largestLostSentUs);
+      loss.onLost(event.lostBytes, event.largestLostSentUs);
       return;
     }
     // 5.6.4.4: the path is down; send next to nothing until it answers. The model stays: it will be the same path.
-    this.#saveWindow();
+    this.#control.save(this.#isCollapsed || this.#state === BbrState.probeRtt);
     this.#isCollapsed = true;
     this.#isIdleRestart = true;
-    this.#loss.forgetRound();
-    this.#windowBytes = this.#clamped(params.MIN_PIPE_DATAGRAMS * this.#mtu);
+    loss.forgetRound();
+    this.#control.collapse();
   }
 
   onSpuriousLoss(_nowUs: number, sentUs: number): void {
-    this.#loss.onSpurious(this.#mtu);
-    this.#bounds.onSpurious(sentUs, this.#mtu);
+    this.#model.loss.onSpurious(this.#control.maxDatagramBytes);
+    this.#model.bounds.onSpurious(sentUs, this.#control.maxDatagramBytes);
   }
 
   onMtuChanged(maxDatagramBytes: number): void {
-    this.#mtu = maxDatagramBytes;
-    this.#windowBytes = this.#clamped(this.#windowBytes);
+    this.#control.setMaxDatagramBytes(maxDatagramBytes);
   }
 
-  // The model (5.5).
-
-  /** 5.5.1, BBRUpdateRound. */
-  #updateRound(event: AckEvent): void {
-    const { sample } = event;
-    this.#isRoundStart = sample.priorDeliveredBytes >= this.#nextRoundDelivered;
-    if (!this.#isRoundStart) return;
-    this.#startRound(event);
-    this.#roundsSinceProbe++;
+  /** What is done once a round, with the figures of the one that has just ended. */
+  #onRound(event: AckEvent): void {
+    const { aggregation, bounds } = this.#model;
     this.#roundsInState++;
-    this.#loss.onRound(this.#minRtt.minUs);
-    this.#aggregation.onRound(!this.#fullPipe.everFull);
-  }
-
-  #startRound(event: AckEvent): void {
-    this.#nextRoundDelivered = event.totalDeliveredBytes;
-  }
-
-  #updateModel(event: AckEvent): void {
-    const { sample } = event;
-    this.#bounds.onSample(sample);
-    // 5.5.5, BBRUpdateMaxBw: a sample that the application held down counts only where it is above the estimate.
-    if (!sample.appLimited || sample.deliveryRate >= this.#maxBandwidth.value) {
-      this.#maxBandwidth.update(sample.deliveryRate);
-    }
-    this.#loss.onAck(event.ackedBytes, event.largestAckedSentUs, event.rttUs);
-    if (this.#isRoundStart) this.#respondToLoss(event);
-    if (this.#loss.settleSlowPhase(event.largestAckedSentUs, this.#minRtt.minUs, this.#mtu)) this.#isLossTest = false;
-    this.#aggregation.onAck(event.nowUs, event.ackedBytes, this.bandwidth, this.#windowBytes);
+    this.#probeTimer.onRound();
+    aggregation.onRound(!this.everFull);
+    this.#respondToLoss(event);
     // 5.3.1.2, BBRCheckFullBWReached; the round's best rate instead of the one sample that ends it.
-    if (this.#isRoundStart && !sample.appLimited && this.#isAccelerating()) {
-      this.#fullPipe.onRound(this.#bounds.bandwidthLatest, this.#loss.queueing && this.#state===BbrState.probeUp ? 2 : 1);
-    }
+    if (!event.sample.appLimited && this.#isAccelerating()) this.#fullPipe.onRound(bounds.bandwidthLatest);
   }
 
-  /** 5.5.10.3, BBRAdaptLowerBoundsFromCongestion, once a round, when not probing. */
+  /** 5.5.10.3, BBRAdaptLowerBoundsFromCongestion. */
   #respondToLoss(event: AckEvent): void {
-    const loss = this.#loss;
-    if (this.#state === BbrState.startup) {
-      // Growth would soon be hidden by loss that was not made up for.
-      if (event.totalDeliveredBytes > 0) loss.learnFromRound(this.#mtu);
-      return;
-    }
-    if (this.#state >= BbrState.probeCruise && this.#state <= BbrState.probeUp && this.#roundsInState >= 2) {
-      loss.noteFastRound();
-    }
-    if (this.#state === BbrState.probeCruise || (this.#state === BbrState.probeDown && this.#roundsInState > 2)) {
-      loss.noteSteadyRound();
-    }
-    if (this.#isAccelerating() || this.#state === BbrState.probeRtt) return;
-    if (!loss.isCongestion(loss.lastLoss, loss.lastBytes, this.#mtu)) return;
-    if (loss.queueing || loss.heavyLoss) {
-      this.#bounds.cutShortTerm({
-        nowUs: event.nowUs,
-        maxBandwidth: this.#maxBandwidth.value,
-        windowBytes: this.#windowBytes,
-        lostBytes: loss.lastLostBytes,
-      });
+    const { bounds, loss, maxBandwidth } = this.#model;
+    const state = this.#state;
+    // Before the first slow phase there is no better to learn from; and growth would be hidden by loss not made up for.
+    if (state === BbrState.startup) return loss.learnFromRound(this.#control.maxDatagramBytes);
+    const isCruise = state === BbrState.probeCruise;
+    if (isCruise || (state === BbrState.probeDown && this.#roundsInState > 2)) loss.noteSteadyRound();
+    if (this.#isInProbeBandwidth() && state !== BbrState.probeDown && this.#roundsInState >= 2) loss.noteFastRound();
+    if (this.#isAccelerating() || state === BbrState.probeRtt) return;
+    if (!loss.isCongestion(loss.lastLoss, loss.lastBytes, this.#control.maxDatagramBytes)) return;
+    if (loss.queueing || loss.isHeavy) {
+      bounds.cutShortTerm(event.nowUs, maxBandwidth.value, this.#control.windowBytes, loss.lastLostBytes);
     }
     // Loss with no queue to explain it: go slower for a round, and see whether it stays.
-    if (!loss.queueing && this.#state === BbrState.probeCruise && this.#roundsInState >= 2) {
-      this.#enterProbeDown(event, { lossTest: true });
-    }
+    if (!loss.queueing && isCruise && this.#roundsInState >= 2) this.#enterProbeDown(event, { lossTest: true });
   }
 
   // Startup and Drain (5.3.1, 5.3.2).
 
   #checkStartupDone(event: AckEvent): void {
     if (this.#state !== BbrState.startup) return;
-    if (this.#isRoundStart && this.#isStartupLossHigh()) {
+    const { bounds, isRoundStart, loss } = this.#model;
+    if (isRoundStart && this.#isStartupLossHigh()) {
       // 5.3.1.3, BBRCheckStartupHighLoss.
       this.#fullPipe.setFull();
-      this.#bounds.setLongTerm(Math.max(this.#inflight(1), this.#bounds.inflightLatest));
+      bounds.setLongTerm(Math.max(this.#control.inflight(1), bounds.inflightLatest));
     }
-    if (!this.#fullPipe.everFull) return;
+    if (!this.everFull) return;
     this.#enterState(BbrState.drain);
-    this.#isLossTest = this.#loss.lastLostBytes > 0 || this.#loss.baseLoss > 0;
-    this.#loss.beginSlowPhase(event.nowUs);
+    loss.beginSlowPhase(event.nowUs);
   }
 
   #isStartupLossHigh(): boolean {
-    const loss = this.#loss;
-    const isHigh = loss.heavyLoss ||
-      (loss.queueing && loss.lastLostBytes >= params.STARTUP_LOSS_DATAGRAMS * this.#mtu &&
-        loss.isCongestion(loss.lastLoss, loss.lastBytes, this.#mtu));
+    const { loss } = this.#model;
+    const isHigh = loss.isHeavy ||
+      (loss.queueing && loss.lastLostBytes >= params.STARTUP_LOSS_DATAGRAMS * this.#control.maxDatagramBytes &&
+        loss.isCongestion(loss.lastLoss, loss.lastBytes, this.#control.maxDatagramBytes));
     this.#startupLossRounds = isHigh ? this.#startupLossRounds + 1 : 0;
     return this.#startupLossRounds >= params.STARTUP_LOSS_ROUNDS;
   }
 
   #checkDrainDone(event: AckEvent): void {
     // 5.3.2, BBRCheckDrainDone.
-    if (this.#state === BbrState.drain && event.bytesInFlight <= this.#inflight(1)) {
-      this.#enterProbeDown(event, { lossTest: this.#isLossTest });
-    }
+    if (this.#state !== BbrState.drain || event.bytesInFlight > this.#control.inflight(1)) return;
+    this.#enterProbeDown(event, { lossTest: this.#model.loss.isWorthTesting });
   }
 
   // ProbeBW (5.3.3.6, BBRUpdateProbeBWCyclePhase).
 
   #updateProbeCycle(event: AckEvent): void {
-    if (!this.#fullPipe.everFull) return;
+    if (!this.everFull) return;
     this.#adaptLongTermModel(event);
     switch (this.#state) {
       case BbrState.probeDown:
@@ -271,105 +223,103 @@ export class Bbr implements CongestionController {
         if (this.#isTimeToProbe(event.nowUs)) this.#enterProbeRefill(event);
         break;
       case BbrState.probeRefill:
-        if (this.#isRoundStart) this.#enterProbeUp(event);
+        if (this.#model.isRoundStart) this.#enterProbeUp(event);
         break;
       case BbrState.probeUp:
-        if (this.#isTimeToGoDown(event.sample)) this.#enterProbeDown(event, { lossTest: this.#loss.baseLoss > 0 });
+        if (!this.#isTimeToGoDown(event.sample)) break;
+        this.#enterProbeDown(event, { lossTest: this.#model.loss.isWorthTesting });
         break;
     }
   }
 
   #enterProbeDown(event: AckEvent, { lossTest }: { lossTest: boolean }): void {
-    const wasProbing = this.#state === BbrState.probeUp;
-    if (this.#state !== BbrState.drain) this.#loss.beginSlowPhase(event.nowUs);
+    const { bounds, loss } = this.#model;
+    // Drain was slower still, and its losses count along.
+    if (this.#state !== BbrState.drain) loss.beginSlowPhase(event.nowUs);
     this.#isLossTest = lossTest;
-    this.#bounds.stopRaising();
-    // 5.3.3.5.3, BBRPickProbeWait.
-    this.#roundsSinceProbe = this.#nextRandom() < 0.5 ? 0 : 1;
-    this.#probeWaitUs = params.PROBE_WAIT_US + Math.floor(this.#nextRandom() * params.PROBE_WAIT_RANDOM_US);
-    this.#cycleStartUs = event.nowUs;
-    this.#ackPhase = wasProbing ? AckPhase.probeStopping : AckPhase.none;
-    this.#startRound(event);
+    bounds.stopRaising();
+    this.#ackPhase = this.#state === BbrState.probeUp ? AckPhase.probeStopping : AckPhase.none;
+    this.#probeTimer.restart(event.nowUs);
+    this.#model.startRound(event);
     this.#enterState(BbrState.probeDown);
   }
 
   #enterProbeCruise(nowUs: number): void {
-    this.#loss.endSlowPhase(nowUs);
+    this.#model.loss.endSlowPhase(nowUs);
     this.#enterState(BbrState.probeCruise);
   }
 
   #enterProbeRefill(event: AckEvent): void {
-    this.#loss.endSlowPhase(event.nowUs);
-    this.#bounds.beginProbe();
+    this.#model.loss.endSlowPhase(event.nowUs);
+    this.#model.bounds.beginProbe();
     this.#ackPhase = AckPhase.refilling;
-    this.#startRound(event);
+    this.#model.startRound(event);
     this.#enterState(BbrState.probeRefill);
   }
 
   #enterProbeUp(event: AckEvent): void {
     this.#ackPhase = AckPhase.probeStarting;
-    this.#startRound(event);
+    this.#model.startRound(event);
     this.#fullPipe.reset(event.sample.deliveryRate);
     this.#enterState(BbrState.probeUp);
-    this.#bounds.raiseSlope(this.#windowBytes, this.#mtu);
+    this.#model.bounds.raiseSlope(this.#control.windowBytes, this.#control.maxDatagramBytes);
   }
 
-  /** BBRIsTimeToProbeBW: by wall clock, or by as many rounds as Reno would take to grow by what the probe adds. */
   #isTimeToProbe(nowUs: number): boolean {
-    if (nowUs > this.#cycleStartUs + this.#probeWaitUs) return true;
-    const targetDatagrams = this.#targetInflight() / this.#mtu;
-    return this.#roundsSinceProbe >= Math.min(targetDatagrams, params.PROBE_WAIT_ROUNDS);
+    return this.#probeTimer.isDue(nowUs, this.#control.targetInflight() / this.#control.maxDatagramBytes);
   }
 
   #isTimeToCruise(event: AckEvent): boolean {
     // A loss test needs packets sent for a whole round at the lower rate.
     if (this.#isLossTest && this.#roundsInState < 2) return false;
-    if (event.bytesInFlight > this.#bounds.longTermWithHeadroom(this.#mtu)) return false;
-    return event.bytesInFlight <= this.#inflight(1);
+    if (event.bytesInFlight > this.#model.bounds.longTermWithHeadroom(this.#control.maxDatagramBytes)) return false;
+    return event.bytesInFlight <= this.#control.inflight(1);
   }
 
   #isTimeToGoDown(sample: RateSample): boolean {
     // BBRIsTimeToGoDown: what the long-term bound holds back cannot show whether the pipe is full.
-    if (this.#wasWindowLimited && this.#windowBytes >= this.#bounds.inflightLong) {
+    if (this.#isHeldByLongTerm()) {
       this.#fullPipe.reset(sample.deliveryRate);
       return false;
     }
     return this.#fullPipe.fullNow;
   }
 
+  #isHeldByLongTerm(): boolean {
+    return this.#wasWindowLimited && this.#control.windowBytes >= this.#model.bounds.inflightLong;
+  }
+
   /** BBRAdaptLongTermModel. */
   #adaptLongTermModel(event: AckEvent): void {
+    const { bounds, isRoundStart, loss, maxBandwidth } = this.#model;
     const { sample } = event;
-    if (this.#isRoundStart && this.#ackPhase === AckPhase.probeStarting) this.#ackPhase = AckPhase.probeFeedback;
-    if (this.#isRoundStart && this.#ackPhase === AckPhase.probeStopping && this.#isProbingBandwidthState()) {
+    if (isRoundStart && this.#ackPhase === AckPhase.probeStarting) this.#ackPhase = AckPhase.probeFeedback;
+    if (isRoundStart && this.#ackPhase === AckPhase.probeStopping && this.#isInProbeBandwidth()) {
       // 5.5.6, BBRAdvanceMaxBwFilter: one round after the probe its samples are all in.
-      if (!sample.appLimited) this.#maxBandwidth.advance();
+      if (!sample.appLimited) maxBandwidth.advance();
       this.#ackPhase = AckPhase.none;
     }
     if (sample.priorDeliveredBytes <= this.#excusedDelivered) return;
     // IsInflightTooHigh, over the round trip of the packet sampled.
-    const inflightBytes = Math.max(sample.txInFlightBytes, this.#mtu);
-    if (this.#loss.isCongestion(sample.lostBytes / inflightBytes, inflightBytes, this.#mtu)) {
+    const inflightBytes = Math.max(sample.txInFlightBytes, this.#control.maxDatagramBytes);
+    if (loss.isCongestion(sample.lostBytes / inflightBytes, inflightBytes, this.#control.maxDatagramBytes)) {
       this.#onInflightTooHigh(event);
       return;
     }
-    const isUp = this.#state === BbrState.probeUp;
-    this.#bounds.raiseTo(sample.txInFlightBytes);
-    if (isUp && this.#wasWindowLimited && this.#windowBytes >= this.#bounds.inflightLong) {
-      this.#bounds.raise(event.ackedBytes);
-    }
-    if (isUp && this.#isRoundStart) this.#bounds.raiseSlope(this.#windowBytes, this.#mtu);
+    bounds.raiseTo(sample.txInFlightBytes);
+    if (this.#state !== BbrState.probeUp) return;
+    // BBRProbeInflightLongtermUpward.
+    if (this.#isHeldByLongTerm()) bounds.raise(event.ackedBytes);
+    if (isRoundStart) bounds.raiseSlope(this.#control.windowBytes, this.#control.maxDatagramBytes);
   }
 
   /** BBRHandleInflightTooHigh, at most once a probe. */
   #onInflightTooHigh(event: AckEvent): void {
     if (this.#state !== BbrState.probeUp || this.#ackPhase !== AckPhase.probeFeedback) return;
-    if (!event.sample.appLimited) {
-      this.#bounds.lowerLongTerm({
-        nowUs: event.nowUs,
-        inflightBytes: Math.max(event.sample.txInFlightBytes, this.#targetInflight() * params.BETA),
-        lostBytes: event.sample.lostBytes,
-      });
+    const { appLimited, lostBytes, txInFlightBytes } = event.sample;
+    if (!appLimited) {
+      const inflightBytes = Math.max(txInFlightBytes, this.#control.targetInflight() * params.BETA);
+      this.#model.bounds.lowerLongTerm(event.nowUs, inflightBytes, lostBytes);
     }
     this.#enterProbeDown(event, { lossTest: true });
   }
@@ -377,13 +327,16 @@ export class Bbr implements CongestionController {
   // ProbeRTT (5.3.4).
 
   #checkProbeRtt(event: AckEvent): void {
-    if (this.#state !== BbrState.probeRtt && this.#minRtt.probeExpired && !this.#isIdleRestart) {
-      this.#saveWindow();
-      this.#loss.endSlowPhase(event.nowUs);
+    const { loss, minRtt } = this.#model;
+    if (this.#state !== BbrState.probeRtt && minRtt.probeExpired && !this.#isIdleRestart) {
+      this.#control.save(this.#isCollapsed);
+      loss.endSlowPhase(event.nowUs);
+      // The probe that this may cut short still ages the bandwidth filter, once ProbeRTT is over.
+      const wasProbing = this.#state === BbrState.probeUp || this.#ackPhase === AckPhase.probeStopping;
+      this.#ackPhase = wasProbing ? AckPhase.probeStopping : AckPhase.none;
       this.#enterState(BbrState.probeRtt);
       this.#probeRttDoneUs = 0;
-      this.#ackPhase = AckPhase.none;
-      this.#startRound(event);
+      this.#model.startRound(event);
     }
     if (this.#state === BbrState.probeRtt) this.#handleProbeRtt(event);
     if (event.sample.deliveredBytes > 0) this.#isIdleRestart = false;
@@ -391,107 +344,31 @@ export class Bbr implements CongestionController {
 
   #handleProbeRtt(event: AckEvent): void {
     if (this.#probeRttDoneUs === 0) {
-      if (event.bytesInFlight > this.#probeRttWindow()) return;
+      if (event.bytesInFlight > this.#control.probeRttWindow()) return;
       this.#probeRttDoneUs = event.nowUs + params.PROBE_RTT_DURATION_US;
       this.#probeRttRoundDone = false;
-      this.#startRound(event);
+      this.#model.startRound(event);
       return;
     }
-    if (this.#isRoundStart) this.#probeRttRoundDone = true;
+    if (this.#model.isRoundStart) this.#probeRttRoundDone = true;
     if (this.#probeRttRoundDone) this.#checkProbeRttDone(event.nowUs);
   }
 
   /** BBRCheckProbeRTTDone and 5.3.4.4, BBRExitProbeRTT. */
   #checkProbeRttDone(nowUs: number): void {
     if (this.#probeRttDoneUs === 0 || nowUs <= this.#probeRttDoneUs) return;
-    this.#minRtt.onProbeDone(nowUs);
-    this.#restoreWindow();
-    this.#bounds.resetShortTerm();
-    if (!this.#fullPipe.everFull) {
-      this.#enterState(BbrState.startup);
-      return;
-    }
-    this.#cycleStartUs = nowUs;
-    this.#roundsSinceProbe = 0;
-    this.#enterState(BbrState.probeCruise);
+    this.#model.minRtt.onProbeDone(nowUs);
+    this.#control.restore();
+    this.#model.bounds.resetShortTerm();
+    this.#probeTimer.restart(nowUs);
+    this.#enterState(this.everFull ? BbrState.probeCruise : BbrState.startup);
   }
 
-  // Control parameters (5.6).
-
-  #pacingGain(): number {
-    if (this.#state === BbrState.probeDown && this.#isLossTest) return params.LOSS_TEST_PACING_GAIN;
-    return params.PACING_GAIN[this.#state]!;
-  }
-
-  /** 5.6.2, BBRSetPacingRateWithGain. */
-  #setPacingRate(gain: number): void {
-    const rate = gain * this.bandwidth * params.PACING_MARGIN / (1 - this.#loss.baseLoss);
-    if (rate > this.#pacingRate || (this.#fullPipe.everFull && rate > 0)) this.#pacingRate = rate;
-  }
-
-  /** 5.6.4.6, BBRSetCwnd. */
-  #setWindow(event: AckEvent): void {
-    const maxBytes = this.#inflight(params.WINDOW_GAIN[this.#state]!, this.#aggregation.extraBytes);
-    let bytes = this.#windowBytes;
-    if (this.#fullPipe.everFull) bytes = Math.min(bytes + event.ackedBytes, maxBytes);
-    else if (bytes < maxBytes || event.totalDeliveredBytes < initialWindowBytes(this.#mtu)) bytes += event.ackedBytes;
-    bytes = Math.max(bytes, params.MIN_PIPE_DATAGRAMS * this.#mtu);
-    // 5.6.4.5, BBRBoundCwndForProbeRTT.
-    if (this.#state === BbrState.probeRtt) bytes = Math.min(bytes, this.#probeRttWindow());
-    this.#windowBytes = this.#clamped(Math.min(bytes, this.#windowCap()));
-  }
-
-  /** 5.6.4.7, BBRBoundCwndForModel. */
-  #windowCap(): number {
-    let cap = Infinity;
-    if (this.#state === BbrState.probeRtt || this.#state === BbrState.probeCruise) {
-      cap = this.#bounds.longTermWithHeadroom(this.#mtu);
-    } else if (this.#isProbingBandwidthState()) {
-      cap = this.#bounds.inflightLong;
-    }
-    cap = Math.min(cap, this.#bounds.inflightShort);
-    return Math.max(cap, params.MIN_PIPE_DATAGRAMS * this.#mtu);
-  }
-
-  /** 5.6.4.2, BBRInflight: `gain` bandwidth-delay products, with room for what is lost and not yet declared so. */
-  #inflight(gain: number, extraBytes = 0): number {
-    const quantum = Math.min(this.#pacingRate / 1_000, params.MAX_QUANTUM_BYTES);
-    const floorBytes = Math.max(2 * quantum, params.MIN_PIPE_DATAGRAMS * this.#mtu);
-    const minRttUs = this.#minRtt.minUs;
-    if (minRttUs === Infinity || this.bandwidth === 0) {
-      return Math.max(gain * initialWindowBytes(this.#mtu), floorBytes);
-    }
-    const loss = this.#loss.baseLoss;
-    // What is sent for one byte delivered; a lost packet stays in flight for up to half a round trip longer.
-    const allowance = (1 + loss / 2) / (1 - loss);
-    const pipeBytes = gain * this.bandwidth * minRttUs / 1_000_000 * allowance + extraBytes;
-    // BBRQuantizationBudget.
-    return Math.max(pipeBytes, floorBytes) + (this.#state === BbrState.probeUp ? 2 * this.#mtu : 0);
-  }
-
-  /** BBRTargetInflight. */
-  #targetInflight(): number {
-    return Math.min(this.#inflight(1), this.#windowBytes);
-  }
-
-  /** BBRProbeRTTCwnd. */
-  #probeRttWindow(): number {
-    return this.#inflight(params.WINDOW_GAIN[BbrState.probeRtt]!);
-  }
-
-  #clamped(bytes: number): number {
-    return Math.max(Math.floor(Math.min(bytes, this.#maxWindowBytes)), MIN_WINDOW_DATAGRAMS * this.#mtu);
-  }
-
-  /** 5.6.4.4, BBRSaveCwnd. */
-  #saveWindow(): void {
-    const isModulated = this.#isCollapsed || this.#state === BbrState.probeRtt;
-    this.#priorWindowBytes = isModulated ? Math.max(this.#priorWindowBytes, this.#windowBytes) : this.#windowBytes;
-  }
-
-  /** 5.6.4.4, BBRRestoreCwnd. */
-  #restoreWindow(): void {
-    this.#windowBytes = this.#clamped(Math.max(this.#windowBytes, this.#priorWindowBytes));
+  /** The path answers again: what it could carry before is the best guess at what it can carry now. */
+  #restoreAfterCollapse(event: AckEvent): void {
+    this.#isCollapsed = false;
+    this.#excusedDelivered = event.totalDeliveredBytes;
+    this.#control.restore();
   }
 
   #enterState(state: BbrState): void {
@@ -499,30 +376,13 @@ export class Bbr implements CongestionController {
     this.#roundsInState = 0;
   }
 
-  /** The path answers again: what it could carry before is the best guess at what it can carry now. */
-  #restoreAfterCollapse(event: AckEvent): void {
-    this.#isCollapsed = false;
-    this.#excusedDelivered = event.totalDeliveredBytes;
-    this.#restoreWindow();
-  }
-
   /** IsInAProbeBWState. */
-  #isProbingBandwidthState(): boolean {
+  #isInProbeBandwidth(): boolean {
     return this.#state >= BbrState.probeDown && this.#state <= BbrState.probeUp;
   }
 
   /** BBRIsProbingBW. */
   #isAccelerating(): boolean {
     return this.#state === BbrState.startup || this.#state === BbrState.probeRefill || this.#state === BbrState.probeUp;
-  }
-
-  /** A number in [0, 1): xorshift32 (Marsaglia 2003). */
-  #nextRandom(): number {
-    let x = this.#random;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.#random = x >>> 0;
-    return this.#random / 2 ** 32;
   }
 }

@@ -36,13 +36,13 @@ export class FullPipeEstimator {
   }
 
   /** A round that was not application-limited went by, in which the path delivered this much at best. */
-  onRound(deliveryRate: number, w = 1): void {
+  onRound(deliveryRate: number): void {
     if (this.#fullNow) return;
     if (deliveryRate >= this.#baseline * FULL_PIPE_GROWTH) {
       this.reset(deliveryRate);
       return;
     }
-    this.#rounds += w; this.#fullNow = this.#rounds >= FULL_PIPE_ROUNDS;
+    this.#fullNow = ++this.#rounds >= FULL_PIPE_ROUNDS;
     if (this.#fullNow) this.#everFull = true;
   }
 }

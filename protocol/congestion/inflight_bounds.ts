@@ -75,14 +75,7 @@ export class InflightBounds {
   }
 
   /** BBRInitLowerBounds and BBRLossLowerBounds. */
-  cutShortTerm(
-    { nowUs, maxBandwidth, windowBytes, lostBytes }: {
-      nowUs: number;
-      maxBandwidth: number;
-      windowBytes: number;
-      lostBytes: number;
-    },
-  ): void {
+  cutShortTerm(nowUs: number, maxBandwidth: number, windowBytes: number, lostBytes: number): void {
     this.#rememberForUndo(nowUs, lostBytes);
     const bandwidth = Math.min(this.#bandwidthShort, maxBandwidth);
     const inflightBytes = Math.min(this.#inflightShort, windowBytes);
@@ -111,9 +104,7 @@ export class InflightBounds {
   }
 
   /** Lowers the long-term bound to what was in flight when too much was lost: BBRHandleInflightTooHigh. */
-  lowerLongTerm(
-    { nowUs, inflightBytes, lostBytes }: { nowUs: number; inflightBytes: number; lostBytes: number },
-  ): void {
+  lowerLongTerm(nowUs: number, inflightBytes: number, lostBytes: number): void {
     this.#rememberForUndo(nowUs, lostBytes);
     this.#inflightLong = inflightBytes;
   }

@@ -12,62 +12,78 @@
  * Base loss is not answered by slowing down, but by sending so much more that the path stays full. Loss beyond it is
  * judged by {@link LossModel.isCongestion}.
  *
+ * Non-goal: where many flows overflow one short queue, the loss is the same whatever a single one of them does, so
+ * none can see that it is theirs. The bounds on the base loss keep them from driving each other up without end.
+ *
  * @module
  */
 
 import { LOSS_THRESHOLD } from "./bbr_params.ts";
 
 /** A round's smallest round trip above this factor of the minimum, and ... */
-const env = (k: string, d: number) => Number(Deno.env.get(k) ?? d);
-const QUEUE_RTT_FACTOR = env("QF", 1.125);
+const QUEUE_RTT_FACTOR = 1.125;
 /** ... by this much more, in microseconds, is a standing queue. */
-const QUEUE_RTT_EXTRA_US = env("QE", 1_000);
+const QUEUE_RTT_EXTRA_US = 1_000;
 /** Without a queue loss beyond the base has to be so much more plain to count as congestion. */
 const LOSS_THRESHOLD_WITHOUT_QUEUE = 0.05;
-/** Loss from which a round counts as congested whatever the round trip and the history say. */
+/** Loss beyond the base by this much is answered even without a queue. */
 const HEAVY_LOSS = 0.35;
-/** Standard deviations by which chance must not explain it. */
+/** Standard deviations, and mean deviations between rounds, by which chance must not explain it. */
 const SIGNIFICANCE = 3;
-/** The base loss remembers about so many datagrams: a second or so at moderate rates. */
+/** Even a path taken as free of loss is granted the chance deviations of this loss. */
+const MIN_CHANCE_LOSS = 0.01;
+/** The base loss remembers about so many datagrams. */
 const BASE_MEMORY_DATAGRAMS = 64;
-/** Base loss beyond this is not believed, so that what is sent is at most 2.5 times what arrives. */
-const MAX_BASE_LOSS = env("MB", 0.3);
-const MAX_Q = env("MQ", 0.1);
-const EX = env("EX", 2);
-const DS = env("DS", 2), DG = env("DG", 0.125), DM = env("DM", 0.15), DK = env("DK", 3), AL = env("AL", 0.5);
+/**
+ * Base loss beyond this is not believed, so that what is sent is at most 1.43 times what arrives. With the pacing gain
+ * of ProbeBW_UP that still finds the bandwidth of a path that loses 40 %.
+ */
+const MAX_BASE_LOSS = 0.3;
+/** What is believed of loss measured beside a standing queue: it may be the others' congestion. */
+const MAX_BASE_LOSS_WITH_QUEUE = 0.1;
+/** Loss that fell with the rate is expected to fall by so many times as much again with still less rate. */
+const SELF_INFLICTED_FACTOR = 2;
+/** Smoothing of the deviation between rounds, and the most that it may excuse. */
+const DEVIATION_GAIN = 1 / 8;
+const MAX_DEVIATION = 0.15;
 
 /** Counts losses round by round, and holds the estimate of the base loss. Bytes all through. */
 export class LossModel {
+  // The running round, and the last full one.
   #roundAckedBytes = 0;
   #roundLostBytes = 0;
   #roundMinRttUs = Infinity;
-  #lastAckedBytes = 0;
+  #lastBytes = 0;
   #lastLostBytes = 0;
   #queueing = false;
 
   #baseLoss = 0;
   #baseBytes = 0;
+  /** Smoothed absolute deviation of a round's loss from the base: large where losses come in bursts. */
+  #deviation = 0;
 
+  // Rounds at full rate since the last slow phase.
+  #fastBytes = 0;
+  #fastLostBytes = 0;
   // The slow phase being measured, by sending time; -1 for none or not ended.
   #slowFromUs = -1;
   #slowUntilUs = -1;
   #slowAckedBytes = 0;
   #slowLostBytes = 0;
 
-  /** The share of bytes that the path loses whatever is sent, 0 to 0.6. */
+  /** The share of bytes that the path loses whatever is sent, 0 to 0.3. */
   get baseLoss(): number {
     return this.#baseLoss;
   }
 
-  /** A standing queue was seen in the last full round. */
+  /** A standing queue was seen in the last full round that measured a round trip. */
   get queueing(): boolean {
     return this.#queueing;
   }
 
   /** Share of bytes lost in the last full round. */
   get lastLoss(): number {
-    const bytes = this.#lastAckedBytes + this.#lastLostBytes;
-    return bytes > 0 ? this.#lastLostBytes / bytes : 0;
+    return this.#lastBytes > 0 ? this.#lastLostBytes / this.#lastBytes : 0;
   }
 
   /** Bytes lost in the last full round. */
@@ -77,7 +93,17 @@ export class LossModel {
 
   /** Bytes lost and acknowledged in the last full round. */
   get lastBytes(): number {
-    return this.#lastAckedBytes + this.#lastLostBytes;
+    return this.#lastBytes;
+  }
+
+  /** The last round lost so much that it is to be answered even without a queue. */
+  get isHeavy(): boolean {
+    return this.lastLoss - this.#baseLoss > HEAVY_LOSS;
+  }
+
+  /** There is loss of which a slow phase would show whether the path has it anyway. */
+  get isWorthTesting(): boolean {
+    return Math.max(this.#baseLoss, this.#fastLoss(), this.lastLoss) > MIN_CHANCE_LOSS;
   }
 
   /** Takes in an ACK; `sentUs` is when the newest of its packets was sent, `rttUs` 0 where it gave no round trip. */
@@ -102,16 +128,16 @@ export class LossModel {
   forgetRound(): void {
     this.#roundAckedBytes = 0;
     this.#roundLostBytes = 0;
-    this.#lastAckedBytes = 0;
+    this.#lastBytes = 0;
     this.#lastLostBytes = 0;
     this.#slowFromUs = -1;
+    this.#slowUntilUs = -1;
   }
 
-  /** A round trip went by; the last round's figures are about the one that ends here. */
+  /** A round trip went by: what it showed becomes the last full round. */
   onRound(minRttUs: number): void {
-    this.#lastAckedBytes = this.#roundAckedBytes;
+    this.#lastBytes = this.#roundAckedBytes + this.#roundLostBytes;
     this.#lastLostBytes = this.#roundLostBytes;
-    // A round without a round trip measured says nothing new of the queue.
     if (this.#roundMinRttUs < Infinity) {
       this.#queueing = this.#roundMinRttUs > minRttUs * QUEUE_RTT_FACTOR + QUEUE_RTT_EXTRA_US;
     }
@@ -120,9 +146,22 @@ export class LossModel {
     this.#roundMinRttUs = Infinity;
   }
 
+  /** The last round was one of steady sending, at the estimated rate or just below: learns how much rounds differ. */
+  noteSteadyRound(): void {
+    if (this.#queueing || this.#lastBytes === 0) return;
+    const deviation = Math.abs(this.lastLoss - this.#baseLoss);
+    this.#deviation = Math.min(this.#deviation + (deviation - this.#deviation) * DEVIATION_GAIN, MAX_DEVIATION);
+  }
+
+  /** The last round was one at the estimated rate or above: the slow phase is compared with it. */
+  noteFastRound(): void {
+    this.#fastBytes += this.#lastBytes;
+    this.#fastLostBytes += this.#lastLostBytes;
+  }
+
   /** Learns the base loss from the last full round, if it had no queue: for Startup, which has no slow phase yet. */
   learnFromRound(maxDatagramBytes: number): void {
-    if (!this.#queueing) this.#learn(this.lastBytes, this.#lastLostBytes, maxDatagramBytes);
+    if (!this.#queueing) this.#learn(this.lastLoss, this.#lastBytes, maxDatagramBytes);
   }
 
   /** From now on packets are sent more slowly than the path is thought to deliver. */
@@ -140,46 +179,43 @@ export class LossModel {
 
   /**
    * Learns the base loss from the slow phase once its losses must be known: when a packet sent half a round trip after
-   * it was acknowledged. True when that was now.
+   * it was acknowledged.
    */
-  settleSlowPhase(ackedSentUs: number, minRttUs: number, maxDatagramBytes: number): boolean {
-    if (this.#slowUntilUs < 0 || ackedSentUs <= this.#slowUntilUs + minRttUs / 2) return false;
-    const bytes = this.#slowAckedBytes + this.#slowLostBytes;
-    let loss = bytes > 0 ? this.#slowLostBytes / bytes : 0;
-    // Loss that went down with the rate is the sender's own, and more of it than this one step has shown.
-    const fallen = this.#fastLoss() - loss;
-    const chance = Math.sqrt(
-      Math.max(loss, 0.01) * maxDatagramBytes * (1 / Math.max(bytes, 1) + 1 / Math.max(this.#fastBytes, 1)),
-    );
-    if (fallen > 2 * chance + DS * this.#deviation) loss = Math.max(0, loss - EX * fallen);
-    // With a queue still standing, loss may be others' congestion
-    if (this.#queueing) loss = Math.min(loss, Math.max(MAX_Q, this.#baseLoss));
-    this.#learn(bytes, bytes * loss, maxDatagramBytes);
-    this.#fastBytes = 0;
-    this.#fastLost = 0;
+  settleSlowPhase(ackedSentUs: number, minRttUs: number, maxDatagramBytes: number): void {
+    if (this.#slowUntilUs < 0 || ackedSentUs <= this.#slowUntilUs + minRttUs / 2) return;
     this.#slowFromUs = -1;
     this.#slowUntilUs = -1;
-    return true;
+    const bytes = this.#slowAckedBytes + this.#slowLostBytes;
+    if (bytes === 0) return;
+    let loss = this.#slowLostBytes / bytes;
+    const fallen = this.#fastLoss() - loss;
+    const inverse = maxDatagramBytes * (1 / bytes + 1 / Math.max(this.#fastBytes, 1));
+    const chance = Math.sqrt(Math.max(loss, MIN_CHANCE_LOSS) * inverse);
+    // Loss that went down with the rate is the sender's own, and more of it than this one step has shown.
+    if (fallen > 2 * (chance + this.#deviation)) loss = Math.max(0, loss - SELF_INFLICTED_FACTOR * fallen);
+    if (this.#queueing) loss = Math.min(loss, Math.max(this.#baseLoss, MAX_BASE_LOSS_WITH_QUEUE));
+    this.#learn(loss, bytes, maxDatagramBytes);
+    this.#fastBytes = 0;
+    this.#fastLostBytes = 0;
   }
 
   /**
-   * Whether losing `loss` of `bytes` means that too much is sent. With a queue, the draft's threshold on top of the
-   * base loss; without, only what is far beyond it.
+   * Whether losing `loss` of `bytes` means that too much is sent: the threshold beyond the base loss, and beyond what
+   * chance explains. Chance is the larger of the binomial deviation of so few datagrams and the deviation seen
+   * between rounds.
    */
   isCongestion(loss: number, bytes: number, maxDatagramBytes: number): boolean {
     const base = this.#baseLoss;
     const threshold = this.#queueing ? LOSS_THRESHOLD : LOSS_THRESHOLD_WITHOUT_QUEUE;
-    // Even a path taken as free of loss is granted a percent's chance deviations.
-    const variance = Math.max(base, 0.01);
-    const samples = Math.max(bytes, maxDatagramBytes);
-    const inverse = maxDatagramBytes / samples + (base > 0 ? maxDatagramBytes / this.#baseBytes : 0);
-    const chance = SIGNIFICANCE * Math.sqrt(variance * (1 - base) * inverse);
-    return (loss - base) / (1 - base) > threshold + Math.max(chance, DK * this.#deviation);
+    const samples = Math.max(bytes / maxDatagramBytes, 1);
+    const baseSamples = Math.max(this.#baseBytes / maxDatagramBytes, 1);
+    const variance = Math.max(base, MIN_CHANCE_LOSS) * (1 - base);
+    const binomial = Math.sqrt(variance * (1 / samples + (base > 0 ? 1 / baseSamples : 0)));
+    return (loss - base) / (1 - base) > threshold + SIGNIFICANCE * Math.max(binomial, this.#deviation);
   }
 
-  /** Whether the last round lost so much that it is to be answered even without a queue. */
-  get heavyLoss(): boolean {
-    return this.lastLoss - this.#baseLoss > HEAVY_LOSS;
+  #fastLoss(): number {
+    return this.#fastBytes > 0 ? this.#fastLostBytes / this.#fastBytes : 0;
   }
 
   #isInSlowPhase(sentUs: number): boolean {
@@ -187,28 +223,10 @@ export class LossModel {
       (this.#slowUntilUs < 0 || sentUs < this.#slowUntilUs);
   }
 
-  #fastBytes = 0;
-  #fastLost = 0;
-  #deviation = 0;
-  noteSteadyRound(): void {
-    if (this.#queueing || this.lastBytes === 0) return;
-    this.#deviation = Math.min(DM, this.#deviation + (Math.abs(this.lastLoss - this.#baseLoss) - this.#deviation) * DG);
-  }
-  #fastLoss(): number {
-    return this.#fastBytes > 0 ? this.#fastLost / this.#fastBytes : 0;
-  }
-  /** Rounds at full speed. */
-  noteFastRound(): void {
-    this.#fastBytes += this.lastBytes;
-    this.#fastLost += this.#lastLostBytes;
-  }
-
-  #learn(bytes: number, lostBytes: number, maxDatagramBytes: number): void {
+  #learn(loss: number, bytes: number, maxDatagramBytes: number): void {
     if (bytes === 0) return;
-    const memoryBytes = BASE_MEMORY_DATAGRAMS * maxDatagramBytes;
-    const heldBytes = Math.min(this.#baseBytes, memoryBytes);
-    const gain = this.#baseBytes === 0 ? 1 : Math.min(AL, bytes / (heldBytes + bytes));
-    this.#baseLoss = Math.min(this.#baseLoss + (lostBytes / bytes - this.#baseLoss) * gain, MAX_BASE_LOSS);
+    const heldBytes = Math.min(this.#baseBytes, BASE_MEMORY_DATAGRAMS * maxDatagramBytes);
     this.#baseBytes = heldBytes + bytes;
+    this.#baseLoss = Math.min(this.#baseLoss + (loss - this.#baseLoss) * bytes / this.#baseBytes, MAX_BASE_LOSS);
   }
 }

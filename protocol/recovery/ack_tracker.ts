@@ -77,7 +77,7 @@ export class AckTracker {
     this.#ackElicitingThreshold = packets;
   }
 
-  /** Whether the packet was received before, or is so old that this can no longer be known (RFC 9000, section 13.2.3). */
+  /** Whether the packet was received, or is so old that this can no longer be known (RFC 9000, section 13.2.3). */
   isDuplicate(packetNumber: number): boolean {
     return packetNumber < this.#floor || this.ranges.contains(packetNumber);
   }

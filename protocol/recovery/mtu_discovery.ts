@@ -24,8 +24,11 @@ export const RAISE_INTERVAL_US = 600_000_000;
 /** The search ends when what works and what does not are so near. */
 export const GRANULARITY_BYTES = 16;
 
-/** Full-size packets lost, with none acknowledged in between, that show a black hole... */
-export const BLACK_HOLE_LOSSES = 6;
+/**
+ * Full-size packets lost, with none acknowledged in between, that show a black hole: at 20 % random loss, one packet
+ * in 250 million would.
+ */
+export const BLACK_HOLE_LOSSES = 12;
 
 /** ...if they were noticed at so many different times: a queue that overflows loses many, but at one time. */
 export const BLACK_HOLE_EVENTS = 3;

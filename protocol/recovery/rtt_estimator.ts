@@ -94,7 +94,7 @@ export class RttEstimator {
     this.#minUs = this.#latestUs;
   }
 
-  /** The probe timeout, without backoff: smoothed_rtt + max(4 * rttvar, kGranularity) + max_ack_delay (section 6.2.1). */
+  /** The PTO without backoff: smoothed_rtt + max(4 * rttvar, kGranularity) + max_ack_delay (section 6.2.1). */
   ptoUs(maxAckDelayUs: number): number {
     return this.#smoothedUs + Math.max(4 * this.#varianceUs, GRANULARITY_US) + maxAckDelayUs;
   }

@@ -30,6 +30,9 @@ export interface SentPacketsOptions {
   readonly maxPackets?: number;
 }
 
+/** From so many packets on, the oldest are forgotten where they carry ACKs alone. */
+const ACKS_REMEMBERED = 1_024;
+
 const INITIAL_CAPACITY = 64;
 
 /** Sent packets by packet number. */
@@ -105,7 +108,7 @@ export class SentPackets {
   begin(packetNumber: number, nowUs: number): SentPacket {
     invariant(packetNumber === this.#next, "packet numbers follow one another");
     invariant(packetNumber <= MAX_PACKET_NUMBER, "packet numbers are used up");
-    if (this.length >= this.#maxPackets) this.#forgetOldest();
+    this.#makeRoom();
     // One slot more than remembered, so that the packet begun is in the ring too.
     if (this.length === this.#ring.length) this.#grow();
     const slot = this.#slot(packetNumber);
@@ -238,10 +241,17 @@ export class SentPackets {
   }
 
   /**
-   * Makes room at the limit. An oldest packet that was lost is forgotten before its time; so is one of ACKs alone,
-   * which the peer acknowledges only when it has something else to acknowledge.
+   * Before the limit, packets of ACKs alone go: the peer acknowledges them only along with something else, so a side
+   * that just receives would remember all of them. At the limit the oldest goes, a lost one before its time.
    */
-  #forgetOldest(): void {
+  #makeRoom(): void {
+    while (this.length >= ACKS_REMEMBERED) {
+      const oldest = this.#at(this.#base);
+      if (oldest.inFlight || oldest.state !== SentState.outstanding) break;
+      this.#dropBase(oldest);
+      this.#advance();
+    }
+    if (this.length < this.#maxPackets) return;
     invariant(!this.isFull, "more packets in flight than may be remembered");
     this.#dropBase(this.#at(this.#base));
     this.#advance();

@@ -67,6 +67,8 @@ export class Assembler {
   #directStart = 0;
   #directEnd = 0;
   #directRemaining = 0;
+  /** While held bytes are being given to the sink: where those begin that it has not been given. */
+  #unsunkOffset = Infinity;
 
   /** The frame being inserted: its buffer, and what to add to a stream offset to find the byte in there. */
   #input: Uint8Array = NO_BYTES;
@@ -132,9 +134,13 @@ export class Assembler {
     return this.#directRemaining;
   }
 
-  /** Length of the direct region's beginning that has arrived without a gap; of the latest region, also when done. */
+  /**
+   * Length of the direct region's beginning that has arrived without a gap; of the latest region, also when done. The
+   * sink may rely on it that it was given all of these bytes, but for those of the call that it is in.
+   */
   get directContiguousBytes(): number {
-    return Math.min(this.#received.coveredUntil(this.#directStart), this.#directEnd) - this.#directStart;
+    const covered = this.#received.coveredUntil(this.#directStart);
+    return Math.min(covered, this.#directEnd, this.#unsunkOffset) - this.#directStart;
   }
 
   /**
@@ -230,6 +236,8 @@ export class Assembler {
     } catch (error) {
       this.stop();
       throw error;
+    } finally {
+      this.#unsunkOffset = Infinity;
     }
     const endKey = blockKey(end);
     for (const key of this.#blocks.keys()) {
@@ -309,6 +317,7 @@ export class Assembler {
       const to = Math.min(end, received.end(index));
       this.#forEachHeldPiece(from, to, (offset, bytes) => {
         this.#heldBytes -= bytes.length;
+        this.#unsunkOffset = offset;
         this.#sinkBytes(offset, bytes);
       });
     }

@@ -127,6 +127,15 @@ export class StreamTable implements StreamOwner {
     return held;
   }
 
+  /** The connection is over: lets go of every stream and of what it holds. */
+  dropAll(): void {
+    for (const stream of this.#streams.values()) {
+      stream.incoming.stop();
+      stream.outgoing.reset();
+    }
+    this.#streams.clear();
+  }
+
   // --- frames received ---
 
   /** A STREAM frame; its data is `buffer[start..end)`. Throws PeerError. */

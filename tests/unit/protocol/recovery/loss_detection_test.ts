@@ -135,7 +135,7 @@ Deno.test("LossDetection measures the time threshold by the larger of smoothed a
   assert.equal(rig.detection.lossTimeUs, 900_000);
 });
 
-Deno.test("LossDetection.timerUs is the PTO while only later packets could tell, and never without one in flight", () => {
+Deno.test("LossDetection.timerUs is the PTO while only a later packet could tell, Infinity with none in flight", () => {
   const rig = new Rig();
   assert.equal(rig.timerUs(), Infinity);
   rig.send(5_000, { ackEliciting: false, inFlight: false });

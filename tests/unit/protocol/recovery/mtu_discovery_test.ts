@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  BLACK_HOLE_LOSSES,
   GRANULARITY_BYTES,
   MAX_PROBES,
   MtuDiscovery,
@@ -100,7 +101,7 @@ Deno.test("MtuDiscovery looks again after the raise interval, from the ceiling d
 Deno.test("MtuDiscovery falls back to the base when only full-size packets vanish, and searches below", () => {
   const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
   search(mtu, 1472);
-  assert.equal(loseFullSize(mtu, [1, 1, 2, 2, 3]), false);
+  assert.equal(loseFullSize(mtu, [...new Array(BLACK_HOLE_LOSSES - 3).fill(1), 2, 3]), false);
   assert.equal(mtu.currentBytes, 1472);
   assert.equal(loseFullSize(mtu, [4]), true);
   assert.equal(mtu.currentBytes, 1200);
@@ -115,7 +116,7 @@ Deno.test("MtuDiscovery sees no black hole where full-size packets arrive in bet
   search(mtu, 1472);
   for (let round = 0; round < 100; round++) {
     assert.equal(
-      loseFullSize(mtu, [10 * round, 10 * round + 1, 10 * round + 2, 10 * round + 3, 10 * round + 4]),
+      loseFullSize(mtu, Array.from({ length: BLACK_HOLE_LOSSES - 1 }, (_, i) => 100 * round + i)),
       false,
     );
     mtu.onDataAcked(1300);
@@ -138,7 +139,8 @@ Deno.test("MtuDiscovery counts small acknowledgements as no sign of life for ful
   const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
   search(mtu, 1472);
   let found = false;
-  for (let i = 0; i < 6; i++) {
+  for (let i = 0; i < BLACK_HOLE_LOSSES; i++) {
+    assert.equal(found, false);
     mtu.onDataAcked(1200);
     found = mtu.onDataLost(1472, i);
   }

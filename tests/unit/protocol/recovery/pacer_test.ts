@@ -85,7 +85,7 @@ Deno.test("Pacer accrues fractions of a byte at rates below one byte a microseco
   assert.ok(Math.abs(nowUs - 360_036) <= 14, `${nowUs}`);
 });
 
-Deno.test("Pacer lets a packet larger than the burst go when the bucket is full, and makes up for it afterwards", () => {
+Deno.test("Pacer lets a packet larger than the burst go when the bucket is full, and makes up for it", () => {
   const pacer = new Pacer(DATAGRAM_BYTES);
   pacer.setRate(1_000_000, 1_000);
   assert.equal(pacer.nextSendUs(0, 60_000), 0);

@@ -169,6 +169,22 @@ Deno.test("SentPackets is full at its limit, and makes room by forgetting what i
   assert.equal(sent.firstOutstanding, 51);
 });
 
+Deno.test("SentPackets forgets the oldest packets of ACKs alone, but none behind a packet in flight", () => {
+  const sent = new SentPackets();
+  for (let i = 0; i < 100_000; i++) send(sent, i, { eliciting: false });
+  assert.equal(sent.length, 1_024);
+  assert.equal(sent.firstOutstanding, 100_000 - 1_024);
+  assert.deepEqual(ack(sent, 0, 1), []);
+  const inFlight = send(sent);
+  for (let i = 0; i < 5_000; i++) send(sent, i, { eliciting: false });
+  assert.equal(sent.get(inFlight)?.state, outstanding);
+  assert.equal(sent.length, 5_001);
+  ack(sent, inFlight, inFlight + 1);
+  send(sent, 0, { eliciting: false });
+  assert.equal(sent.length, 1_024);
+  assert.equal(ack(sent, inFlight, sent.nextPacketNumber).length, 1_024);
+});
+
 Deno.test("SentPackets reuses its objects once warm", () => {
   const sent = new SentPackets();
   const objects = new Set<SentPacket>();

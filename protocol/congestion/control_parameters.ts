@@ -1,0 +1,149 @@
+/**
+ * What BBR's model comes to: the pacing rate and the congestion window (draft-ietf-ccwg-bbr-04, section 5.6). Hot:
+ * nothing here allocates.
+ *
+ * @module
+ */
+
+import {
+  BbrState,
+  LOSS_TEST_PACING_GAIN,
+  MIN_PIPE_DATAGRAMS,
+  PACING_GAIN,
+  PACING_MARGIN,
+  WINDOW_GAIN,
+} from "./bbr_params.ts";
+import type { AckEvent, ControllerOptions } from "./controller.ts";
+import type { PathModel } from "./path_model.ts";
+import { initialWindowBytes, MIN_WINDOW_DATAGRAMS } from "./window.ts";
+
+/** What of BBR's state the control parameters depend on. */
+export interface ControlState {
+  readonly state: BbrState;
+  /** BBR.full_bw_reached. */
+  readonly everFull: boolean;
+  /** ProbeBW_DOWN is at its lower rate. */
+  readonly isLossTest: boolean;
+}
+
+/** C.cwnd and C.pacing_rate. */
+export class ControlParameters {
+  readonly #model: PathModel;
+  readonly #maxWindowBytes: number;
+  #maxDatagramBytes: number;
+  #windowBytes: number;
+  #pacingRate: number;
+  /** BBR.prior_cwnd: the window to return to after ProbeRTT or a collapse. */
+  #priorWindowBytes = 0;
+
+  /** `maxWindowBytes` bounds the window from above. */
+  constructor(options: ControllerOptions, model: PathModel, { maxWindowBytes }: { maxWindowBytes: number }) {
+    this.#model = model;
+    this.#maxWindowBytes = maxWindowBytes;
+    this.#maxDatagramBytes = options.maxDatagramBytes;
+    const initialBytes = initialWindowBytes(options.maxDatagramBytes);
+    this.#windowBytes = this.#clamped(initialBytes);
+    // 5.6.2, BBRInitPacingRate: the initial window in a round trip, or in 1 ms where that is unknown.
+    const rttUs = options.initialRttUs > 0 ? options.initialRttUs : 1_000;
+    this.#pacingRate = PACING_GAIN[BbrState.startup]! * initialBytes * 1_000_000 / rttUs;
+  }
+
+  get windowBytes(): number {
+    return this.#windowBytes;
+  }
+
+  get pacingRate(): number {
+    return this.#pacingRate;
+  }
+
+  get maxDatagramBytes(): number {
+    return this.#maxDatagramBytes;
+  }
+
+  /** The path's datagram size changed. */
+  setMaxDatagramBytes(bytes: number): void {
+    this.#maxDatagramBytes = bytes;
+    this.#windowBytes = this.#clamped(this.#windowBytes);
+  }
+
+  /** BBRUpdateControlParameters, after an ACK. */
+  update(event: AckEvent, control: ControlState): void {
+    const { state } = control;
+    const isSlower = state === BbrState.probeDown && control.isLossTest;
+    this.setPacingRate(isSlower ? LOSS_TEST_PACING_GAIN : PACING_GAIN[state]!, control.everFull);
+    this.#setWindow(event, control);
+  }
+
+  /** 5.6.2, BBRSetPacingRateWithGain: until the pipe was full once, the rate only rises. */
+  setPacingRate(gain: number, everFull: boolean): void {
+    const { bandwidth, loss } = this.#model;
+    const rate = gain * bandwidth * PACING_MARGIN / (1 - loss.baseLoss);
+    if (rate > this.#pacingRate || (everFull && rate > 0)) this.#pacingRate = rate;
+  }
+
+  /** Bytes in flight of `gain` bandwidth-delay products: BBRInflight. */
+  inflight(gain: number): number {
+    return this.#model.inflight(gain, this.#maxDatagramBytes, this.#pacingRate);
+  }
+
+  /** BBRTargetInflight. */
+  targetInflight(): number {
+    return Math.min(this.inflight(1), this.#windowBytes);
+  }
+
+  /** BBRProbeRTTCwnd. */
+  probeRttWindow(): number {
+    return this.inflight(WINDOW_GAIN[BbrState.probeRtt]!);
+  }
+
+  /** 5.6.4.4, BBRSaveCwnd; `isModulated`: the window is held down already. */
+  save(isModulated: boolean): void {
+    this.#priorWindowBytes = isModulated ? Math.max(this.#priorWindowBytes, this.#windowBytes) : this.#windowBytes;
+  }
+
+  /** 5.6.4.4, BBRRestoreCwnd. */
+  restore(): void {
+    this.#windowBytes = this.#clamped(Math.max(this.#windowBytes, this.#priorWindowBytes));
+  }
+
+  /** 5.6.4.4, BBROnEnterRTO: next to nothing; a few datagrams rather than one, as any of them may be lost. */
+  collapse(): void {
+    this.#windowBytes = this.#clamped(this.#minPipeBytes());
+  }
+
+  /** 5.6.4.6, BBRSetCwnd. */
+  #setWindow(event: AckEvent, { everFull, state }: ControlState): void {
+    const extraBytes = state === BbrState.probeUp ? 2 * this.#maxDatagramBytes : 0;
+    const maxBytes = this.inflight(WINDOW_GAIN[state]!) + this.#model.aggregation.extraBytes + extraBytes;
+    const isNew = event.totalDeliveredBytes < initialWindowBytes(this.#maxDatagramBytes);
+    let bytes = this.#windowBytes;
+    if (everFull) bytes = Math.min(bytes + event.ackedBytes, maxBytes);
+    else if (bytes < maxBytes || isNew) bytes += event.ackedBytes;
+    bytes = Math.max(bytes, this.#minPipeBytes());
+    // 5.6.4.5, BBRBoundCwndForProbeRTT.
+    if (state === BbrState.probeRtt) bytes = Math.min(bytes, this.probeRttWindow());
+    this.#windowBytes = this.#clamped(Math.min(bytes, this.#cap(state)));
+  }
+
+  /** 5.6.4.7, BBRBoundCwndForModel. */
+  #cap(state: BbrState): number {
+    const { bounds } = this.#model;
+    let cap = Infinity;
+    if (state === BbrState.probeRtt || state === BbrState.probeCruise) {
+      cap = bounds.longTermWithHeadroom(this.#maxDatagramBytes);
+    } else if (state >= BbrState.probeDown) {
+      cap = bounds.inflightLong;
+    }
+    return Math.max(Math.min(cap, bounds.inflightShort), this.#minPipeBytes());
+  }
+
+  /** 5.6.4.3. */
+  #minPipeBytes(): number {
+    return MIN_PIPE_DATAGRAMS * this.#maxDatagramBytes;
+  }
+
+  #clamped(bytes: number): number {
+    const bounded = Math.floor(Math.min(bytes, this.#maxWindowBytes));
+    return Math.max(bounded, MIN_WINDOW_DATAGRAMS * this.#maxDatagramBytes);
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * What BBR knows of the path: how fast it delivers, how short its round trip is, how it loses and clumps, and so how
+ * much has to be in flight to fill it. Sections are those of draft-ietf-ccwg-bbr-04. Hot: nothing here allocates.
+ *
+ * @module
+ */
+
+import { AckAggregation } from "./ack_aggregation.ts";
+import { MAX_QUANTUM_BYTES, MIN_PIPE_DATAGRAMS } from "./bbr_params.ts";
+import type { AckEvent } from "./controller.ts";
+import { InflightBounds } from "./inflight_bounds.ts";
+import { LossModel } from "./loss_model.ts";
+import { MinRttFilter } from "./min_rtt_filter.ts";
+import { initialWindowBytes } from "./window.ts";
+import { WindowedMax } from "./windowed_max.ts";
+
+/** BBR's model of the network path, and its count of packet-timed round trips. */
+export class PathModel {
+  /** BBR.max_bw_filter: bytes per second over this ProbeBW cycle and the one before (5.5.3). */
+  readonly maxBandwidth = new WindowedMax();
+  readonly minRtt: MinRttFilter;
+  readonly aggregation = new AckAggregation();
+  readonly loss = new LossModel();
+  readonly bounds = new InflightBounds();
+  #nextRoundDelivered = 0;
+  #isRoundStart = false;
+
+  /** `initialRttUs` is the handshake's round trip, or 0. */
+  constructor(initialRttUs: number) {
+    this.minRtt = new MinRttFilter(initialRttUs);
+  }
+
+  /** BBR.bw (BBRBoundBWForModel): bytes per second that arrive, 0 while unknown. */
+  get bandwidth(): number {
+    return Math.min(this.maxBandwidth.value, this.bounds.bandwidthShort);
+  }
+
+  /** The ACK taken in last began a round. */
+  get isRoundStart(): boolean {
+    return this.#isRoundStart;
+  }
+
+  /** Ends the running round now: BBRStartRound. */
+  startRound(event: AckEvent): void {
+    this.#nextRoundDelivered = event.totalDeliveredBytes;
+  }
+
+  /** Takes in an ACK's samples: BBRUpdateRound (5.5.1), BBRUpdateLatestDeliverySignals, BBRUpdateMaxBw (5.5.5). */
+  onAck(event: AckEvent): void {
+    const { sample } = event;
+    this.#isRoundStart = sample.priorDeliveredBytes >= this.#nextRoundDelivered;
+    if (this.#isRoundStart) {
+      this.startRound(event);
+      this.loss.onRound(this.minRtt.minUs);
+    }
+    this.bounds.onSample(sample);
+    // 5.5.4: a sample that the application held down counts only where it is above the estimate.
+    if (!sample.appLimited || sample.deliveryRate >= this.maxBandwidth.value) {
+      this.maxBandwidth.update(sample.deliveryRate);
+    }
+    this.loss.onAck(event.ackedBytes, event.largestAckedSentUs, event.rttUs);
+  }
+
+  /**
+   * Bytes in flight that make `gain` bandwidth-delay products, with room for what is lost and not yet declared so,
+   * and for a sender that wakes at most every millisecond: BBRInflight (5.6.4.2).
+   */
+  inflight(gain: number, maxDatagramBytes: number, pacingRate: number): number {
+    const quantumBytes = Math.min(pacingRate / 1_000, MAX_QUANTUM_BYTES);
+    const floorBytes = Math.max(2 * quantumBytes, MIN_PIPE_DATAGRAMS * maxDatagramBytes);
+    const { bandwidth } = this;
+    const minRttUs = this.minRtt.minUs;
+    if (minRttUs === Infinity || bandwidth === 0) {
+      return Math.max(gain * initialWindowBytes(maxDatagramBytes), floorBytes);
+    }
+    const { baseLoss } = this.loss;
+    // What is sent for one byte delivered; a lost packet stays in flight for up to half a round trip longer.
+    const allowance = (1 + baseLoss / 2) / (1 - baseLoss);
+    return Math.max(gain * bandwidth * minRttUs / 1_000_000 * allowance, floorBytes);
+  }
+}
