@@ -11,7 +11,7 @@
  * @module
  */
 
-import { Random, Wander } from "../protocol/random.ts";
+import { Random, Wander } from "../protocol/mod.ts";
 
 /** What to do to datagrams. */
 export interface FaultOptions {

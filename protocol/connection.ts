@@ -15,8 +15,11 @@
  */
 
 import { AckTracker } from "./recovery/ack_tracker.ts";
+import { Closing } from "./closing.ts";
 import type { ConnectionConfig } from "./config.ts";
+import type { ConnectionEvent, ConnectionOptions, ConnectionStats } from "./connection_types.ts";
 import { ConnectionState, isOpen, transition } from "./connection_state.ts";
+import { EventQueue } from "./event_queue.ts";
 import { CallerError, type CloseReason, PeerError, TransportErrorCode } from "./errors.ts";
 import { FrameReceiver } from "./frame_receiver.ts";
 import { ClientHandshake, localParameters } from "./handshake.ts";
@@ -25,58 +28,10 @@ import { PacketBuilder } from "./packet_builder.ts";
 import { Path } from "./path.ts";
 import type { PacketProtection } from "./protection/packet_protection.ts";
 import type { Stream } from "./stream/stream.ts";
-import { type StreamEvent, StreamTable } from "./stream/stream_table.ts";
+import { StreamTable } from "./stream/stream_table.ts";
 import { Timer, TimerTable } from "./timer_table.ts";
 import { type PacketHeader, PacketType, PROTOCOL_VERSION } from "./wire/packet.ts";
 import type { TransportParameters } from "./wire/parameters.ts";
-
-/** What a connection tells its application. */
-export type ConnectionEvent =
-  /** The handshake is done: streams may be opened. */
-  | { readonly kind: "connected" }
-  | StreamEvent
-  /** The peer was heard from at a new address. */
-  | { readonly kind: "address-changed"; readonly remote: string }
-  /** The connection has ended; nothing follows. */
-  | { readonly kind: "closed"; readonly reason: CloseReason };
-
-/** What a connection is made with. Only an endpoint makes one. */
-export interface ConnectionOptions {
-  readonly isClient: boolean;
-  readonly config: ConnectionConfig;
-  readonly nowUs: number;
-  /** This side's connection ID, below 2^53. */
-  readonly localId: number;
-  /** The peer's address, in whatever form the driver uses. */
-  readonly remote: string;
-  readonly protection: PacketProtection;
-  /** Random bytes, for path challenges. */
-  readonly randomBytes: (count: number) => Uint8Array;
-  /** Seed for the congestion controller's own draws. */
-  readonly seed: number;
-  /** The client's connection ID; servers only. */
-  readonly peerId?: Uint8Array;
-}
-
-/** A program that ends does not stay to answer, so its CONNECTION_CLOSE goes out more than once. */
-const CLOSE_COPIES = 2;
-
-/** Counters of one connection, since it began. */
-export interface ConnectionStats {
-  readonly datagramsSent: number;
-  readonly datagramsReceived: number;
-  readonly bytesSent: number;
-  readonly bytesReceived: number;
-  readonly packetsLost: number;
-  readonly spuriousLosses: number;
-  readonly retransmittedBytes: number;
-  readonly duplicatesReceived: number;
-  readonly smoothedRttUs: number;
-  readonly minRttUs: number;
-  readonly congestionWindowBytes: number;
-  readonly bytesInFlight: number;
-  readonly datagramBytes: number;
-}
 
 /** A connection. Times are microseconds of any steady clock, the same for every call. */
 export class Connection {
@@ -92,18 +47,12 @@ export class Connection {
   readonly #builder: PacketBuilder;
   readonly #frames: FrameReceiver;
   readonly #handshake: ClientHandshake | undefined;
-  readonly #events: ConnectionEvent[] = [];
-  #eventsRead = 0;
+  readonly #events = new EventQueue<ConnectionEvent>();
   #state: ConnectionState;
   #closeReason: CloseReason | undefined;
-  /** CONNECTION_CLOSE packets that are to go out. */
-  #closesDue = 0;
+  #closing: Closing | undefined;
   #isPingDue = false;
   #hasPeerParameters = false;
-  #datagramsReceived = 0;
-  #datagramsSent = 0;
-  #bytesSent = 0;
-  #bytesReceived = 0;
   #duplicatesReceived = 0;
   #idleTimeoutUs: number;
 
@@ -129,7 +78,9 @@ export class Connection {
       streams: this.#streams,
       recovery: this.#recovery,
       path: this.#path,
-      onClose: (reason) => this.#onPeerClose(reason),
+      onClose: (reason) => {
+        this.#closeReason = reason;
+      },
       onParameters: (parameters) => this.#onPeerParameters(parameters),
     });
     if (isClient) {
@@ -176,10 +127,6 @@ export class Connection {
 
   get stats(): ConnectionStats {
     return {
-      datagramsSent: this.#datagramsSent,
-      datagramsReceived: this.#datagramsReceived,
-      bytesSent: this.#bytesSent,
-      bytesReceived: this.#bytesReceived,
       duplicatesReceived: this.#duplicatesReceived,
       retransmittedBytes: this.#streams.retransmittedBytes,
       ...this.#recovery.stats,
@@ -200,12 +147,8 @@ export class Connection {
 
   /** What the application must hear next, or undefined. */
   pollEvent(): ConnectionEvent | undefined {
-    const event = this.#events[this.#eventsRead];
+    const event = this.#events.take();
     if (event === undefined) return undefined;
-    if (++this.#eventsRead === this.#events.length) {
-      this.#events.length = 0;
-      this.#eventsRead = 0;
-    }
     if (event.kind === "stream-readable") this.#streams.onReadableHeard(event.stream);
     // Not before: what arrived ahead of the end is still read.
     if (event.kind === "closed") this.#streams.dropAll();
@@ -244,11 +187,7 @@ export class Connection {
     if (this.#state === ConnectionState.helloSent) length = this.#handshake!.pollHello(nowUs, buffer);
     else if (this.#state === ConnectionState.closing) length = this.#pollClose(nowUs, buffer);
     else if (isOpen(this.#state)) length = this.#pollPacket(nowUs, buffer);
-    if (length > 0) {
-      this.#datagramsSent++;
-      this.#bytesSent += length;
-      this.#path.onDatagramSent(length);
-    }
+    if (length > 0) this.#path.onDatagramSent(length);
     if (this.#state === ConnectionState.helloSent) this.#timers.set(Timer.hello, this.#handshake!.helloDueUs);
     return length;
   }
@@ -267,7 +206,6 @@ export class Connection {
     timers.expire(Timer.hello, nowUs);
     timers.expire(Timer.pacing, nowUs);
     timers.expire(Timer.ackDelay, nowUs);
-    timers.expire(Timer.mtuProbe, nowUs);
     if (timers.expire(Timer.keepAlive, nowUs)) this.#isPingDue = true;
     if (timers.expire(Timer.pathValidation, nowUs)) this.#path.onValidationTimeout(nowUs);
     if (timers.expire(Timer.lossDetection, nowUs)) this.#recovery.onTimeout(nowUs);
@@ -279,12 +217,8 @@ export class Connection {
   #onPacket(nowUs: number, datagram: Uint8Array, header: PacketHeader, remote: string): string | undefined {
     const payloadEnd = this.#protection.open(datagram, header.headerEnd, header.packetNumber);
     if (payloadEnd < 0) return "damaged";
-    this.#datagramsReceived++;
-    this.#bytesReceived += datagram.length;
-    if (this.#state === ConnectionState.closing) {
-      this.#closesDue = 1;
-      return undefined;
-    }
+    this.#path.onDatagramReceived(remote, datagram.length);
+    if (this.#closing !== undefined) return this.#closing.onPacketReceived();
     if (this.#acks.isDuplicate(header.packetNumber)) {
       this.#duplicatesReceived++;
       return "duplicate";
@@ -297,15 +231,10 @@ export class Connection {
       this.#acks.onPacketReceived(header.packetNumber, nowUs, ackEliciting);
     } catch (error) {
       if (!(error instanceof PeerError)) throw error;
-      this.#close(nowUs, { kind: "violation", code: error.code, reason: error.message });
-      return undefined;
+      return this.#close(nowUs, { kind: "violation", code: error.code, reason: error.message });
     }
-    if (this.#closeReason !== undefined) {
-      this.#enterDraining(nowUs);
-      return undefined;
-    }
+    if (this.#closeReason !== undefined) return this.#enterDraining(nowUs);
     this.#restartIdle(nowUs);
-    this.#path.onDatagramReceived(remote, datagram.length);
     if (remote !== this.#path.remote && isNewest) this.#migrate(nowUs, remote, datagram.length);
     this.#armTimers(nowUs);
     return undefined;
@@ -333,15 +262,13 @@ export class Connection {
     const supported = this.#handshake!.onVersionNegotiation(datagram, header);
     // RFC 9000, section 6.2: a list that holds our version answers somebody else.
     if (supported === undefined || supported.includes(PROTOCOL_VERSION)) return "malformed";
-    this.#end({ kind: "version", supported });
-    return undefined;
+    return this.#end({ kind: "version", supported });
   }
 
   /** Accepted only for a packet number that is in flight: who cannot see the packets cannot guess it. */
   #onReset(header: PacketHeader): string | undefined {
     if (!isOpen(this.#state) || !this.#recovery.isOutstanding(header.packetNumber)) return "unexpected";
-    this.#end({ kind: "reset" });
-    return undefined;
+    return this.#end({ kind: "reset" });
   }
 
   #onConfirmed(): void {
@@ -361,10 +288,6 @@ export class Connection {
     this.#idleTimeoutUs = Math.min(this.#config.idleTimeoutUs, parameters.maxIdleTimeoutMs * 1000);
   }
 
-  #onPeerClose(reason: CloseReason): void {
-    this.#closeReason = reason;
-  }
-
   #migrate(nowUs: number, remote: string, sizeBytes: number): void {
     if (this.isClient) return;
     this.#path.migrate(nowUs, remote, sizeBytes);
@@ -374,26 +297,30 @@ export class Connection {
   // --- sending ---
 
   #pollPacket(nowUs: number, buffer: Uint8Array): number {
-    const recovery = this.#recovery;
-    const mode = recovery.sendMode(nowUs);
+    const mode = this.#recovery.sendMode(nowUs);
     let length = 0;
-    if (mode === SendMode.none) {
-      length = 0;
-    } else if (mode === SendMode.ackOnly) {
+    if (mode === SendMode.ackOnly) {
       if (this.#acks.shouldAck(nowUs)) length = this.#builder.buildAck(nowUs, buffer);
+    } else if (mode === SendMode.none) {
+      return 0;
     } else if (mode === SendMode.any && this.#isMtuProbeDue(nowUs)) {
       length = this.#builder.buildMtuProbe(nowUs, buffer, this.#path.mtu.probeSize(nowUs));
-    } else if (recovery.probesPending > 0 || this.#isPingDue || this.#path.hasPending || this.#streams.hasPending()) {
+    } else if (this.#hasPending()) {
       length = this.#builder.build(nowUs, buffer);
       this.#isPingDue = false;
     } else if (this.#acks.shouldAck(nowUs)) {
       length = this.#builder.buildAck(nowUs, buffer);
     } else if (mode === SendMode.any) {
-      recovery.onApplicationLimited();
+      this.#recovery.onApplicationLimited();
     }
     if (length > 0) this.#restartKeepAlive(nowUs);
     this.#armTimers(nowUs);
     return length;
+  }
+
+  /** Something is to be sent that the peer must acknowledge. */
+  #hasPending(): boolean {
+    return this.#recovery.probesPending > 0 || this.#isPingDue || this.#path.hasPending || this.#streams.hasPending();
   }
 
   /** Larger datagrams pay where there is much to send, so the path is probed while it is used. */
@@ -403,13 +330,8 @@ export class Connection {
   }
 
   #pollClose(nowUs: number, buffer: Uint8Array): number {
-    if (this.#closesDue === 0) return 0;
-    this.#closesDue--;
-    const reason = this.#closeReason!;
-    const isApplication = reason.kind === "local";
-    const code = reason.kind === "local" || reason.kind === "violation" ? reason.code : TransportErrorCode.noError;
-    const text = "reason" in reason ? reason.reason : "";
-    return this.#builder.buildClose(nowUs, buffer, { isApplication, code, reason: text });
+    const close = this.#closing!.take();
+    return close === undefined ? 0 : this.#builder.buildClose(nowUs, buffer, close);
   }
 
   // --- timers ---
@@ -426,7 +348,7 @@ export class Connection {
     }
     this.#timers.set(Timer.lossDetection, this.#recovery.timerUs());
     this.#timers.set(Timer.ackDelay, this.#acks.ackDeadlineUs);
-    this.#timers.set(Timer.pacing, this.#streams.hasPending() ? this.#recovery.pacingDeadlineUs(nowUs) : Infinity);
+    this.#timers.set(Timer.pacing, this.#hasPending() ? this.#recovery.pacingDeadlineUs(nowUs) : Infinity);
   }
 
   #restartIdle(nowUs: number): void {
@@ -439,15 +361,15 @@ export class Connection {
 
   // --- ending ---
 
-  #close(nowUs: number, reason: CloseReason): void {
+  #close(nowUs: number, reason: CloseReason): undefined {
     if (this.#state === ConnectionState.helloSent) return this.#end(reason);
     if (!isOpen(this.#state)) return;
     this.#state = transition(this.#state, ConnectionState.closing);
-    this.#closesDue = CLOSE_COPIES;
+    this.#closing = new Closing(reason);
     this.#startClosing(nowUs, reason);
   }
 
-  #enterDraining(nowUs: number): void {
+  #enterDraining(nowUs: number): undefined {
     this.#state = transition(this.#state, ConnectionState.draining);
     this.#startClosing(nowUs, this.#closeReason!);
   }
@@ -461,14 +383,14 @@ export class Connection {
   }
 
   /** Ends without a word to the peer. */
-  #end(reason: CloseReason): void {
+  #end(reason: CloseReason): undefined {
     if (this.#state === ConnectionState.closing || this.#state === ConnectionState.draining) return this.#enterClosed();
     this.#closeReason = reason;
     this.#emit({ kind: "closed", reason });
     this.#enterClosed();
   }
 
-  #enterClosed(): void {
+  #enterClosed(): undefined {
     this.#state = transition(this.#state, ConnectionState.closed);
     this.#timers.stopAll();
   }

@@ -13,7 +13,7 @@ import { PeerError, TransportErrorCode } from "./errors.ts";
 import type { Path } from "./path.ts";
 import type { AckTracker } from "./recovery/ack_tracker.ts";
 import { LossDetection } from "./recovery/loss_detection.ts";
-import { RECEIPT_STRIDE, ReceiptKind, type SentPacket, SentState } from "./recovery/sent_packet.ts";
+import { RECEIPT_STRIDE, ReceiptKind, type SentPacket, SentState } from "./sent_packet.ts";
 import { NEVER_SENT, SentPackets } from "./recovery/sent_packets.ts";
 import type { StreamTable } from "./stream/stream_table.ts";
 import type { AckFrame } from "./wire/frame.ts";
@@ -37,9 +37,9 @@ const PROBES_PER_TIMEOUT = 2;
 
 /** Counters for a connection's stats. */
 export interface RecoveryStats {
-  packetsLost: number;
-  spuriousLosses: number;
-  bytesInFlight: number;
+  readonly packetsLost: number;
+  readonly spuriousLosses: number;
+  readonly bytesInFlight: number;
 }
 
 /** Loss recovery of one connection. */

@@ -10,11 +10,12 @@
  */
 
 export { type ConnectionConfig, DEFAULT_CONFIG, MAX_DATAGRAM_BYTES, resolveConfig } from "./config.ts";
-export { Connection, type ConnectionEvent, type ConnectionStats } from "./connection.ts";
+export { Connection } from "./connection.ts";
+export type { ConnectionEvent, ConnectionStats } from "./connection_types.ts";
 export { type DatagramResult, Endpoint, type EndpointOptions } from "./endpoint.ts";
 export { CallerError, type CloseReason, PeerError, TransportErrorCode } from "./errors.ts";
 export { invariant, InvariantError } from "./invariant.ts";
-export { Random } from "./random.ts";
+export { Random, Wander } from "./random.ts";
 export type { ByteSink, ByteSource } from "./stream/byte_flow.ts";
 export type { Stream } from "./stream/stream.ts";
 export { Reader, varintSize, Writer } from "./wire/cursor.ts";

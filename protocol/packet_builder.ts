@@ -10,8 +10,9 @@ import type { LossRecovery } from "./loss_recovery.ts";
 import type { Path } from "./path.ts";
 import type { PacketProtection } from "./protection/packet_protection.ts";
 import type { AckTracker } from "./recovery/ack_tracker.ts";
-import { ReceiptKind, type SentPacket } from "./recovery/sent_packet.ts";
-import type { ReceiptTaker, StreamTable } from "./stream/stream_table.ts";
+import { ReceiptKind, type SentPacket } from "./sent_packet.ts";
+import type { ReceiptTaker } from "./stream/stream_events.ts";
+import type { StreamTable } from "./stream/stream_table.ts";
 import { Writer } from "./wire/cursor.ts";
 import {
   writeAck,

@@ -25,6 +25,18 @@ export interface PathOptions {
   readonly seed: number;
 }
 
+/** Counters and measurements for a connection's stats. Bytes of UDP payload, microseconds. */
+export interface PathStats {
+  readonly datagramsSent: number;
+  readonly datagramsReceived: number;
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly smoothedRttUs: number;
+  readonly minRttUs: number;
+  readonly congestionWindowBytes: number;
+  readonly datagramBytes: number;
+}
+
 /** One path. */
 export class Path {
   readonly #config: ConnectionConfig;
@@ -41,6 +53,10 @@ export class Path {
   #peerMaxAckDelayUs: number;
   /** What may still be sent to an address that is not proven (RFC 9000, section 8.1). */
   #allowanceBytes = 0;
+  #datagramsSent = 0;
+  #datagramsReceived = 0;
+  #bytesSent = 0;
+  #bytesReceived = 0;
   #challenge: Uint8Array | undefined;
   #isChallengeDue = false;
   #validationDeadlineUs = Infinity;
@@ -95,13 +111,12 @@ export class Path {
     return this.#rtt.ptoUs(this.#peerMaxAckDelayUs);
   }
 
-  get stats(): {
-    smoothedRttUs: number;
-    minRttUs: number;
-    congestionWindowBytes: number;
-    datagramBytes: number;
-  } {
+  get stats(): PathStats {
     return {
+      datagramsSent: this.#datagramsSent,
+      datagramsReceived: this.#datagramsReceived,
+      bytesSent: this.#bytesSent,
+      bytesReceived: this.#bytesReceived,
       smoothedRttUs: this.#rtt.smoothedUs,
       minRttUs: this.#rtt.minUs,
       congestionWindowBytes: this.#controller.windowBytes,
@@ -138,10 +153,14 @@ export class Path {
   }
 
   onDatagramSent(bytes: number): void {
+    this.#datagramsSent++;
+    this.#bytesSent += bytes;
     if (!this.#isValidated) this.#allowanceBytes -= bytes;
   }
 
   onDatagramReceived(remote: string, bytes: number): void {
+    this.#datagramsReceived++;
+    this.#bytesReceived += bytes;
     if (!this.#isValidated && remote === this.#remote) this.#allowanceBytes += AMPLIFICATION_FACTOR * bytes;
   }
 

@@ -20,12 +20,10 @@ export const Timer = {
   ackDelay: 5,
   /** When the pacer lets the next datagram go. */
   pacing: 6,
-  /** When to look for a larger path MTU. */
-  mtuProbe: 7,
   /** When to ask again whether the peer is at its new address. */
-  pathValidation: 8,
+  pathValidation: 7,
   /** When to forget the connection after it was closed. */
-  closing: 9,
+  closing: 8,
 } as const;
 
 /** One of {@link Timer}'s values. */

@@ -35,7 +35,7 @@ export class AckAggregation {
     this.#extra.advance();
   }
 
-  /** Takes in an ACK of `ackedBytes` at an estimated `bandwidth` in bytes per second; a sample is at most `capBytes`. */
+  /** Takes in an ACK at an estimated `bandwidth` in bytes per second; a sample is at most `capBytes`. */
   onAck(nowUs: number, ackedBytes: number, bandwidth: number, capBytes: number): void {
     let expectedBytes = this.#startUs < 0 ? 0 : bandwidth * (nowUs - this.#startUs) / 1_000_000;
     if (this.#ackedBytes <= expectedBytes) {

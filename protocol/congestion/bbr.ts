@@ -19,7 +19,7 @@
  * @module
  */
 
-import type { SentPacket } from "../recovery/sent_packet.ts";
+import type { SentPacket } from "../sent_packet.ts";
 import * as params from "./bbr_params.ts";
 import { AckPhase, BbrState } from "./bbr_params.ts";
 import { ControlParameters, type ControlState } from "./control_parameters.ts";

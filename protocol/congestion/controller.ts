@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { SentPacket } from "../recovery/sent_packet.ts";
+import type { SentPacket } from "../sent_packet.ts";
 
 /**
  * One delivery-rate sample: how fast the path delivered between two acknowledgements

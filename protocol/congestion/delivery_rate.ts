@@ -12,7 +12,7 @@
  * @module
  */
 
-import type { SentPacket } from "../recovery/sent_packet.ts";
+import type { SentPacket } from "../sent_packet.ts";
 import type { RateSample } from "./controller.ts";
 
 /**

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { SentPacket } from "../recovery/sent_packet.ts";
+import type { SentPacket } from "../sent_packet.ts";
 import { CallerError } from "../errors.ts";
 import type { AckEvent, CongestionController, ControllerOptions, LossEvent } from "./controller.ts";
 import { MIN_WINDOW_DATAGRAMS } from "./window.ts";

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { SentPacket } from "../recovery/sent_packet.ts";
+import type { SentPacket } from "../sent_packet.ts";
 import type { AckEvent, CongestionController, ControllerOptions, LossEvent } from "./controller.ts";
 import { initialWindowBytes, MIN_WINDOW_DATAGRAMS } from "./window.ts";
 

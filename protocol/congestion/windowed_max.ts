@@ -20,7 +20,7 @@ export class WindowedMax {
     if (value > this.#current) this.#current = value;
   }
 
-  /** Begins a new half and forgets the one before the last. A half without a value is not begun: nothing is known yet. */
+  /** Begins a new half and forgets the one before the last; does nothing while the running half has no value. */
   advance(): void {
     if (this.#current === 0) return;
     this.#previous = this.#current;

@@ -17,7 +17,7 @@
 import { invariant } from "../invariant.ts";
 import { Reordering } from "./reordering.ts";
 import { GRANULARITY_US, type RttEstimator } from "./rtt_estimator.ts";
-import { type SentPacket, SentState } from "./sent_packet.ts";
+import { type SentPacket, SentState } from "../sent_packet.ts";
 import type { SentPackets } from "./sent_packets.ts";
 
 /**

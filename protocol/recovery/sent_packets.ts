@@ -14,7 +14,7 @@
 import { invariant } from "../invariant.ts";
 import { MAX_SENT_PACKETS } from "../limits.ts";
 import { RangeSet } from "../range_set.ts";
-import { SentPacket, SentState } from "./sent_packet.ts";
+import { SentPacket, SentState } from "../sent_packet.ts";
 
 /** What {@link SentPackets.onAckRange} returns for a range with a packet number that was never sent. */
 export const NEVER_SENT = -1;

@@ -1,59 +1,21 @@
 /**
- * All streams of one connection: opens and ends them, shares packets among them, keeps both levels of flow control.
+ * All streams of one connection: opens and ends them, hands them what arrives, keeps both levels of flow control.
+ * What they send is `stream_sender.ts`'s.
  *
- * Hot: `fill` runs for every packet sent and `onStreamFrame` for every one received.
+ * Hot: `onStreamFrame` runs for every packet received.
  *
  * @module
  */
 
 import type { ConnectionConfig } from "../config.ts";
 import { PeerError, TransportErrorCode } from "../errors.ts";
-import { InvariantError } from "../invariant.ts";
 import { MAX_STREAM_GAPS } from "../limits.ts";
 import { RangeSet } from "../range_set.ts";
 import type { Writer } from "../wire/cursor.ts";
-import {
-  streamHeaderSize,
-  writeMaxData,
-  writeMaxStreamData,
-  writeMaxStreams,
-  writeResetStream,
-  writeStopSending,
-  writeStreamHeader,
-} from "../wire/frame.ts";
-import { ReceiveWindow, SendCredit } from "./flow_control.ts";
+import { ReceiveWindow } from "./flow_control.ts";
 import { SignalState, Stream, type StreamOwner } from "./stream.ts";
-
-/** What the application hears about streams. */
-export type StreamEvent =
-  /** The peer opened a stream. */
-  | { readonly kind: "stream-opened"; readonly stream: Stream }
-  /** Bytes can be read, a direct region is complete, or the peer's end has come. */
-  | { readonly kind: "stream-readable"; readonly stream: Stream }
-  /** The peer gave up its sending half with this code. */
-  | { readonly kind: "stream-reset"; readonly stream: Stream; readonly code: number }
-  /** The peer wants no more of what this side sends; the sending half was reset in answer. */
-  | { readonly kind: "stream-stopped"; readonly stream: Stream; readonly code: number }
-  /** The peer has acknowledged everything that was written, and the end. */
-  | { readonly kind: "stream-delivered"; readonly stream: Stream }
-  /** A source could not be read (the error is its own); the sending half was reset. */
-  | { readonly kind: "source-failed"; readonly stream: Stream; readonly error: unknown };
-
-/** Takes down what a packet carries, for when it is acknowledged or lost. */
-export interface ReceiptTaker {
-  onStreamSent(streamId: number, start: number, end: number, fin: boolean): void;
-  onMaxDataSent(): void;
-  onMaxStreamDataSent(streamId: number): void;
-  onMaxStreamsSent(): void;
-  onResetStreamSent(streamId: number): void;
-  onStopSendingSent(streamId: number): void;
-}
-
-/** Largest sizes of the control frames: a type byte, and varints of 8 bytes. */
-const CONTROL_FRAME_BYTES = 1 + 3 * 8;
-
-/** A stream frame is not worth its header for fewer bytes, unless they are the stream's last. */
-const MIN_STREAM_FRAME_BYTES = 16;
+import type { ReceiptTaker, StreamEvent } from "./stream_events.ts";
+import { StreamSender } from "./stream_sender.ts";
 
 /** What a table is made with. */
 export interface StreamTableOptions {
@@ -70,21 +32,15 @@ export class StreamTable implements StreamOwner {
   readonly #streams = new Map<number, Stream>();
   /** IDs ever opened, so that a frame for an ended stream is told from one that opens a stream. */
   readonly #known = new RangeSet();
-  readonly #credit = new SendCredit(0);
+  readonly #sender: StreamSender;
   readonly #window: ReceiveWindow;
   #peerStreamDataLimit = 0;
   /** Streams that this side may open in all; streams that the peer may. */
   #openLimit = 0;
   #acceptLimit: number;
   #nextId = 0;
-  #maxDataPending = false;
-  #maxStreamsPending = false;
   #receivedTotal = 0;
   #streamsFreed = 0;
-  readonly #controlQueue: Stream[] = [];
-  #head: Stream | undefined;
-  #tail: Stream | undefined;
-  #retransmittedBytes = 0;
 
   constructor(options: StreamTableOptions) {
     this.#isClient = options.isClient;
@@ -92,11 +48,16 @@ export class StreamTable implements StreamOwner {
     this.#emit = options.emit;
     this.#window = new ReceiveWindow(options.config.connectionWindowBytes);
     this.#acceptLimit = options.isClient ? 0 : options.config.maxStreams;
+    this.#sender = new StreamSender({
+      takeMaxData: () => this.#window.takeUpdate(),
+      maxStreams: () => this.#acceptLimit,
+      onSourceFailed: (stream, error) => this.#emit({ kind: "source-failed", stream, error }),
+    });
   }
 
   /** Applies the limits that the peer announced in its parameters. */
   setPeerLimits(limits: { maxData: number; maxStreamData: number; maxStreams: number }): void {
-    this.#credit.raise(limits.maxData);
+    this.#sender.credit.raise(limits.maxData);
     this.#peerStreamDataLimit = limits.maxStreamData;
     this.#openLimit = Math.max(this.#openLimit, this.#isClient ? limits.maxStreams : 0);
     for (const stream of this.#streams.values()) {
@@ -117,7 +78,7 @@ export class StreamTable implements StreamOwner {
 
   /** Stream bytes sent again because a packet was declared lost. */
   get retransmittedBytes(): number {
-    return this.#retransmittedBytes;
+    return this.#sender.retransmittedBytes;
   }
 
   /** Bytes held in memory for the application or because of a gap. */
@@ -173,7 +134,7 @@ export class StreamTable implements StreamOwner {
   }
 
   onMaxData(limit: number): void {
-    if (!this.#credit.raise(limit)) return;
+    if (!this.#sender.credit.raise(limit)) return;
     for (const stream of this.#streams.values()) this.schedule(stream);
   }
 
@@ -190,21 +151,12 @@ export class StreamTable implements StreamOwner {
 
   /** Whether a packet could be filled with something now. */
   hasPending(): boolean {
-    if (this.#maxDataPending || this.#maxStreamsPending || this.#controlQueue.length > 0) return true;
-    this.#dropIdle();
-    return this.#head !== undefined;
+    return this.#sender.hasPending();
   }
 
   /** Fills the rest of a packet with control frames and stream data; returns whether it wrote anything. */
   fill(writer: Writer, receipts: ReceiptTaker): boolean {
-    const start = writer.position;
-    this.#fillControl(writer, receipts);
-    while (writer.remaining > MIN_STREAM_FRAME_BYTES) {
-      this.#dropIdle();
-      const stream = this.#head;
-      if (stream === undefined || !this.#fillFrom(stream, writer, receipts)) break;
-    }
-    return writer.position > start;
+    return this.#sender.fill(writer, receipts);
   }
 
   // --- packets acknowledged and lost ---
@@ -226,11 +178,11 @@ export class StreamTable implements StreamOwner {
   }
 
   onMaxDataLost(): void {
-    this.#maxDataPending = true;
+    this.#sender.scheduleMaxData();
   }
 
   onMaxStreamsLost(): void {
-    this.#maxStreamsPending = true;
+    this.#sender.scheduleMaxStreams();
   }
 
   onMaxStreamDataLost(streamId: number): void {
@@ -264,18 +216,11 @@ export class StreamTable implements StreamOwner {
   // --- what streams ask of their table ---
 
   schedule(stream: Stream): void {
-    if (stream.isScheduled || stream.isReset) return;
-    stream.isScheduled = true;
-    stream.nextScheduled = undefined;
-    if (this.#tail === undefined) this.#head = stream;
-    else this.#tail.nextScheduled = stream;
-    this.#tail = stream;
+    this.#sender.schedule(stream);
   }
 
   scheduleControl(stream: Stream): void {
-    if (stream.isControlScheduled) return;
-    stream.isControlScheduled = true;
-    this.#controlQueue.push(stream);
+    this.#sender.scheduleControl(stream);
   }
 
   onConsumed(stream: Stream): void {
@@ -345,7 +290,7 @@ export class StreamTable implements StreamOwner {
   }
 
   #announce(stream: Stream): void {
-    if (this.#window.shouldUpdate) this.#maxDataPending = true;
+    if (this.#window.shouldUpdate) this.#sender.scheduleMaxData();
     if (stream.isReceiveDone || stream.stopState !== SignalState.none || stream.incoming.finalSize !== undefined) {
       return;
     }
@@ -363,97 +308,8 @@ export class StreamTable implements StreamOwner {
     this.#streamsFreed++;
     if (this.#streamsFreed >= this.#config.maxStreams / 8) {
       this.#streamsFreed = 0;
-      this.#maxStreamsPending = true;
+      this.#sender.scheduleMaxStreams();
     }
-  }
-
-  /** Takes streams that have nothing to send, or may not, off the head of the queue. */
-  #dropIdle(): void {
-    while (this.#head !== undefined && !this.#maySend(this.#head)) this.#popHead();
-  }
-
-  #maySend(stream: Stream): boolean {
-    return !stream.isReset && stream.outgoing.hasPending(this.#sendLimit(stream));
-  }
-
-  /** The highest offset that both levels of flow control let this stream reach. */
-  #sendLimit(stream: Stream): number {
-    return Math.min(stream.credit.limit, stream.outgoing.sentOffset + this.#credit.available);
-  }
-
-  #popHead(): Stream {
-    const stream = this.#head!;
-    this.#head = stream.nextScheduled;
-    if (this.#head === undefined) this.#tail = undefined;
-    stream.nextScheduled = undefined;
-    stream.isScheduled = false;
-    return stream;
-  }
-
-  #fillControl(writer: Writer, receipts: ReceiptTaker): void {
-    if (this.#maxDataPending && writer.remaining >= CONTROL_FRAME_BYTES) {
-      this.#maxDataPending = false;
-      writeMaxData(writer, this.#window.takeUpdate());
-      receipts.onMaxDataSent();
-    }
-    if (this.#maxStreamsPending && writer.remaining >= CONTROL_FRAME_BYTES) {
-      this.#maxStreamsPending = false;
-      writeMaxStreams(writer, this.#acceptLimit);
-      receipts.onMaxStreamsSent();
-    }
-    while (this.#controlQueue.length > 0 && writer.remaining >= 3 * CONTROL_FRAME_BYTES) {
-      const stream = this.#controlQueue.pop()!;
-      stream.isControlScheduled = false;
-      this.#fillSignals(stream, writer, receipts);
-    }
-  }
-
-  #fillSignals(stream: Stream, writer: Writer, receipts: ReceiptTaker): void {
-    if (stream.maxStreamDataState === SignalState.pending) {
-      stream.maxStreamDataState = SignalState.sent;
-      writeMaxStreamData(writer, stream.id, stream.window.takeUpdate());
-      receipts.onMaxStreamDataSent(stream.id);
-    }
-    if (stream.resetState === SignalState.pending) {
-      stream.resetState = SignalState.sent;
-      writeResetStream(writer, stream.id, stream.resetCode, stream.outgoing.sentOffset);
-      receipts.onResetStreamSent(stream.id);
-    }
-    if (stream.stopState === SignalState.pending) {
-      stream.stopState = SignalState.sent;
-      writeStopSending(writer, stream.id, stream.stopCode);
-      receipts.onStopSendingSent(stream.id);
-    }
-  }
-
-  /** Puts one frame of the stream at the queue's head into the packet, then lets the next stream have its turn. */
-  #fillFrom(stream: Stream, writer: Writer, receipts: ReceiptTaker): boolean {
-    const outgoing = stream.outgoing;
-    const room = writer.remaining - streamHeaderSize(stream.id, outgoing.sentOffset, writer.remaining);
-    if (room <= 0 || !outgoing.next(room, this.#sendLimit(stream))) return false;
-    const { rangeStart, rangeEnd, rangeFin } = outgoing;
-    const before = outgoing.sentOffset;
-    const frameStart = writer.position;
-    writeStreamHeader(writer, stream.id, rangeStart, rangeEnd - rangeStart, rangeFin);
-    try {
-      outgoing.take(writer.buffer, writer.position);
-    } catch (error) {
-      if (error instanceof InvariantError) throw error;
-      writer.position = frameStart;
-      this.#popHead();
-      this.#emit({ kind: "source-failed", stream, error });
-      stream.reset(0);
-      return true;
-    }
-    writer.position += rangeEnd - rangeStart;
-    if (outgoing.rangeIsRetransmission) this.#retransmittedBytes += rangeEnd - rangeStart;
-    const newBytes = outgoing.sentOffset - before;
-    stream.credit.use(newBytes);
-    this.#credit.use(newBytes);
-    receipts.onStreamSent(stream.id, rangeStart, rangeEnd, rangeFin);
-    this.#popHead();
-    this.schedule(stream);
-    return true;
   }
 }
 

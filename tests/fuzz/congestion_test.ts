@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { AckEvent, CongestionController } from "../../protocol/congestion/controller.ts";
 import { createController } from "../../protocol/congestion/factory.ts";
-import { SentPacket } from "../../protocol/recovery/sent_packet.ts";
+import { SentPacket } from "../../protocol/sent_packet.ts";
 import { runLink } from "../unit/protocol/congestion/link_model.ts";
 
 const NAMES = ["bbr", "new-reno", "fixed"] as const;

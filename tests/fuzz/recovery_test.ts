@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { LossDetection } from "../../protocol/recovery/loss_detection.ts";
 import { GRANULARITY_US, RttEstimator } from "../../protocol/recovery/rtt_estimator.ts";
-import { SentState } from "../../protocol/recovery/sent_packet.ts";
+import { SentState } from "../../protocol/sent_packet.ts";
 import { MAX_PACKET_NUMBER, NEVER_SENT, SentPackets } from "../../protocol/recovery/sent_packets.ts";
 
 const MAX_ACK_DELAY_US = 25_000;

@@ -80,10 +80,10 @@ Deno.test("formatFaults writes what parseFaults reads", () => {
     delayUs: timeUs,
     jitterUs: timeUs,
     seed: fc.maxSafeNat(),
-  });
+  }, { noNullPrototype: true });
   fc.assert(
     fc.property(record, (options) => {
-      assert.deepEqual(parseFaults(formatFaults(options)), { ...options, drop: options.drop + 0 });
+      assert.deepEqual(parseFaults(formatFaults(options)), options);
     }),
     { seed: 1, numRuns: 300 },
   );

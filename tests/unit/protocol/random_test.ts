@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { InvariantError } from "../../../protocol/invariant.ts";
-import { Random } from "../../../protocol/random.ts";
+import { Random, Wander } from "../../../protocol/random.ts";
 
 const MASK = 0xffff_ffffn;
 const SEEDS = [0, 1, 42, 0xffff_ffff, 0x1_0000_0000, Number.MAX_SAFE_INTEGER];
@@ -104,6 +104,24 @@ Deno.test("Random.bytes gives as many bytes as asked for, of every value", () =>
   assert.equal(new Set(bytes).size, 256);
 });
 
+Deno.test("Random.flipBits flips from one bit to as many as allowed, in any place", () => {
+  const random = new Random(9);
+  const counts = new Set<number>();
+  const places = new Set<number>();
+  for (let n = 0; n < 500; n++) {
+    const bytes = new Uint8Array(3);
+    random.flipBits(bytes, 8);
+    const bits = [...bytes].flatMap((byte, at) =>
+      [0, 1, 2, 3, 4, 5, 6, 7].filter((bit) => byte >> bit & 1).map((bit) => at * 8 + bit)
+    );
+    counts.add(bits.length);
+    for (const bit of bits) places.add(bit);
+  }
+  assert.deepEqual([...counts].sort(), [1, 2, 3, 4, 5, 6, 7, 8]);
+  assert.equal(places.size, 24);
+  random.flipBits(new Uint8Array(0), 8);
+});
+
 Deno.test("Random.pick reaches every element, and refuses an empty list", () => {
   const random = new Random(6);
   const picked = new Set(Array.from({ length: 100 }, () => random.pick(["a", "b", "c"])));
@@ -135,4 +153,30 @@ Deno.test("Random.fork depends on the seed and the label, not on what was drawn"
     firsts.add(random.fork("a").fork("b").nextUint32());
   }
   assert.equal(firsts.size, SEEDS.length * 9);
+});
+
+Deno.test("Wander stays within its amplitude, reaches most of it, and falls no faster than time passes", () => {
+  fc.assert(
+    fc.property(fc.maxSafeNat(), fc.integer({ min: 1, max: 100_000 }), (seed, amplitude) => {
+      const random = new Random(seed);
+      const wander = new Wander(new Random(seed).fork("wander"));
+      let time = random.integer(0, 1_000_000_000);
+      let previous = wander.at(time, amplitude);
+      let [least, most] = [previous, previous];
+      for (let n = 0; n < 400; n++) {
+        const step = random.integer(0, Math.ceil(amplitude * random.pick([0.01, 0.5, 3])));
+        time += step;
+        const value = wander.at(time, amplitude);
+        assert.ok(Number.isInteger(value) && value >= 0 && value <= amplitude);
+        // Rounding down and the rounding of time / amplitude may each cost 1.
+        assert.ok(value + step >= previous - 1, `${previous} to ${value} in ${step}`);
+        previous = value;
+        least = Math.min(least, value);
+        most = Math.max(most, value);
+      }
+      assert.ok(most - least >= Math.floor(amplitude / 2));
+    }),
+    { seed: 1, numRuns: 50 },
+  );
+  assert.equal(new Wander(new Random(1)).at(5, 0), 0);
 });

@@ -6,7 +6,7 @@ import {
   type LossParameters,
 } from "../../../../protocol/recovery/loss_detection.ts";
 import { RttEstimator } from "../../../../protocol/recovery/rtt_estimator.ts";
-import { SentPacket, SentState } from "../../../../protocol/recovery/sent_packet.ts";
+import { SentPacket, SentState } from "../../../../protocol/sent_packet.ts";
 import { SentPackets } from "../../../../protocol/recovery/sent_packets.ts";
 
 const RTT_US = 100_000;

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ReceiptKind, type SentPacket, SentState } from "../../../../protocol/recovery/sent_packet.ts";
+import { ReceiptKind, type SentPacket, SentState } from "../../../../protocol/sent_packet.ts";
 import { MAX_PACKET_NUMBER, NEVER_SENT, SentPackets } from "../../../../protocol/recovery/sent_packets.ts";
 
 function send(sent: SentPackets, nowUs = 0, options: { sizeBytes?: number; eliciting?: boolean } = {}): number {

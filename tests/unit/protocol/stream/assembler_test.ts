@@ -149,6 +149,24 @@ Deno.test("Assembler.direct delivers what is held already and keeps what follows
   assert.equal(readAll(assembler), "DIG");
 });
 
+Deno.test("Assembler.directContiguousBytes never counts what the sink has not been given", () => {
+  const assembler = new Assembler();
+  insert(assembler, 0, "m".repeat(3 * 4096));
+  let givenBytes = 0;
+  const sink = {
+    write(_offset: number, bytes: Uint8Array): void {
+      givenBytes += bytes.length;
+      assert.ok(assembler.directContiguousBytes <= givenBytes, `${assembler.directContiguousBytes} of ${givenBytes}`);
+    },
+  };
+  assembler.consume(1);
+  assembler.direct(4 * 4096, sink);
+  assert.equal(assembler.directContiguousBytes, 3 * 4096 - 1);
+  insert(assembler, 3 * 4096, "m".repeat(5000));
+  assert.equal(givenBytes, 4 * 4096);
+  assert.equal(assembler.directContiguousBytes, 4 * 4096);
+});
+
 Deno.test("Assembler.direct keeps ordered bytes behind the region back until it is complete", () => {
   const assembler = new Assembler();
   const sink = new NotingSink();

@@ -1,6 +1,6 @@
 /**
  * What is remembered of one packet from its sending until it is acknowledged or given up. Hot: one object per
- * packet number in flight, pooled by `sent_packets.ts`, always with the same shape.
+ * packet number in flight, pooled by `recovery/sent_packets.ts`, always with the same shape.
  *
  * @module
  */

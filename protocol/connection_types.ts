@@ -1,0 +1,47 @@
+/**
+ * What a connection is made with, what it tells its application, and what it counts.
+ *
+ * @module
+ */
+
+import type { ConnectionConfig } from "./config.ts";
+import type { CloseReason } from "./errors.ts";
+import type { RecoveryStats } from "./loss_recovery.ts";
+import type { PathStats } from "./path.ts";
+import type { PacketProtection } from "./protection/packet_protection.ts";
+import type { StreamEvent } from "./stream/stream_events.ts";
+
+/** What a connection tells its application. */
+export type ConnectionEvent =
+  /** The handshake is done: streams may be opened. */
+  | { readonly kind: "connected" }
+  | StreamEvent
+  /** The peer was heard from at a new address. */
+  | { readonly kind: "address-changed"; readonly remote: string }
+  /** The connection has ended; nothing follows. */
+  | { readonly kind: "closed"; readonly reason: CloseReason };
+
+/** What a connection is made with. Only an endpoint makes one. */
+export interface ConnectionOptions {
+  readonly isClient: boolean;
+  readonly config: ConnectionConfig;
+  readonly nowUs: number;
+  /** This side's connection ID, below 2^53. */
+  readonly localId: number;
+  /** The peer's address, in whatever form the driver uses. */
+  readonly remote: string;
+  readonly protection: PacketProtection;
+  /** Random bytes, for path challenges. */
+  readonly randomBytes: (count: number) => Uint8Array;
+  /** Seed for the congestion controller's own draws. */
+  readonly seed: number;
+  /** The client's connection ID; servers only. */
+  readonly peerId?: Uint8Array;
+}
+
+/** Counters of one connection, since it began. */
+export interface ConnectionStats extends PathStats, RecoveryStats {
+  /** Stream bytes sent again because a packet was declared lost. */
+  readonly retransmittedBytes: number;
+  readonly duplicatesReceived: number;
+}

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { BbrState } from "../../../../protocol/congestion/bbr_params.ts";
+import { ControlParameters } from "../../../../protocol/congestion/control_parameters.ts";
+import type { AckEvent } from "../../../../protocol/congestion/controller.ts";
+import { PathModel } from "../../../../protocol/congestion/path_model.ts";
+
+const OPTIONS = { maxDatagramBytes: 1_200, initialRttUs: 50_000, seed: 1 };
+
+function make(maxWindowBytes = Infinity): { model: PathModel; control: ControlParameters; event: AckEvent } {
+  const model = new PathModel(OPTIONS.initialRttUs);
+  const control = new ControlParameters(OPTIONS, model, { maxWindowBytes });
+  const event: AckEvent = {
+    nowUs: 0,
+    ackedBytes: 50_000,
+    lostBytes: 0,
+    priorBytesInFlight: 50_000,
+    bytesInFlight: 0,
+    totalDeliveredBytes: 50_000,
+    largestAckedSentUs: 0,
+    rttUs: 50_000,
+    minRttUs: 50_000,
+    smoothedRttUs: 50_000,
+    sample: {
+      deliveryRate: 1_000_000,
+      deliveredBytes: 50_000,
+      intervalUs: 50_000,
+      priorDeliveredBytes: 0,
+      appLimited: false,
+      txInFlightBytes: 50_000,
+      lostBytes: 0,
+    },
+  };
+  model.onAck(event);
+  return { model, control, event };
+}
+
+const CRUISE = { state: BbrState.probeCruise, everFull: true, isLossTest: false };
+
+Deno.test("ControlParameters begins with the initial window in a round trip, times 2.77", () => {
+  const { control } = make();
+  assert.equal(control.windowBytes, 12_000);
+  assert.ok(Math.abs(control.pacingRate - 2.77 * 240_000) < 1);
+});
+
+Deno.test("ControlParameters paces by the state's gain", () => {
+  const { control, event } = make();
+  for (
+    const [state, isLossTest, gain] of [
+      [BbrState.probeCruise, false, 1],
+      [BbrState.probeUp, false, 1.25],
+      [BbrState.probeDown, false, 0.9],
+      [BbrState.probeDown, true, 0.75],
+      [BbrState.drain, false, 0.35],
+    ] as const
+  ) {
+    control.update(event, { state, everFull: true, isLossTest });
+    assert.ok(Math.abs(control.pacingRate - gain * 990_000) < 1, `${state}`);
+  }
+});
+
+Deno.test("ControlParameters only raises the rate until the pipe was full once", () => {
+  const { control } = make();
+  control.setPacingRate(0.1, false);
+  assert.ok(control.pacingRate > 600_000);
+  control.setPacingRate(0.1, true);
+  assert.ok(Math.abs(control.pacingRate - 99_000) < 1);
+});
+
+Deno.test("ControlParameters grows the window by what is acknowledged, to two products", () => {
+  const { control, event } = make();
+  control.update(event, CRUISE);
+  assert.equal(control.windowBytes, 62_000);
+  control.update(event, CRUISE);
+  assert.equal(control.windowBytes, 100_000);
+});
+
+Deno.test("ControlParameters bounds the window by the model's bounds, and by four datagrams from below", () => {
+  const { control, event, model } = make();
+  model.bounds.setLongTerm(40_000);
+  control.update(event, CRUISE);
+  assert.equal(control.windowBytes, 34_000, "cruising leaves 15 % headroom");
+  control.update(event, { ...CRUISE, state: BbrState.probeUp });
+  assert.equal(control.windowBytes, 40_000);
+  model.bounds.setLongTerm(10);
+  control.update(event, CRUISE);
+  assert.equal(control.windowBytes, 4_800);
+});
+
+Deno.test("ControlParameters restores the window after ProbeRTT and after a collapse", () => {
+  const { control, event } = make();
+  for (let i = 0; i < 3; i++) control.update(event, CRUISE);
+  control.save(false);
+  control.update(event, { ...CRUISE, state: BbrState.probeRtt });
+  assert.equal(control.windowBytes, 25_000);
+  control.save(true);
+  control.collapse();
+  assert.equal(control.windowBytes, 4_800);
+  control.restore();
+  assert.equal(control.windowBytes, 100_000);
+});
+
+Deno.test("ControlParameters keeps the window under the maximum given, but not under two datagrams", () => {
+  const { control, event } = make(30_000);
+  for (let i = 0; i < 3; i++) control.update(event, CRUISE);
+  assert.equal(control.windowBytes, 30_000);
+  control.setMaxDatagramBytes(20_000);
+  assert.equal(control.windowBytes, 40_000);
+});

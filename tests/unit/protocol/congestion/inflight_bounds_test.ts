@@ -1,0 +1,74 @@
+import assert from "node:assert/strict";
+import type { RateSample } from "../../../../protocol/congestion/controller.ts";
+import { InflightBounds } from "../../../../protocol/congestion/inflight_bounds.ts";
+
+function sample(deliveryRate: number, deliveredBytes: number): RateSample {
+  return {
+    deliveryRate,
+    deliveredBytes,
+    intervalUs: 1_000,
+    priorDeliveredBytes: 0,
+    appLimited: false,
+    txInFlightBytes: 0,
+    lostBytes: 0,
+  };
+}
+
+Deno.test("InflightBounds holds nothing back before the first cut", () => {
+  const bounds = new InflightBounds();
+  assert.equal(bounds.bandwidthShort, Infinity);
+  assert.equal(bounds.inflightShort, Infinity);
+  assert.equal(bounds.inflightLong, Infinity);
+  assert.equal(bounds.longTermWithHeadroom(1_200), Infinity);
+});
+
+Deno.test("InflightBounds cuts to what was delivered, by at most 30 %", () => {
+  const bounds = new InflightBounds();
+  bounds.onSample(sample(900, 90_000));
+  bounds.cutShortTerm(0, 1_000, 100_000, 1_200);
+  assert.equal(bounds.bandwidthShort, 900);
+  assert.equal(bounds.inflightShort, 90_000);
+  bounds.beginRound(sample(100, 10_000));
+  bounds.cutShortTerm(0, 1_000, 100_000, 1_200);
+  assert.ok(Math.abs(bounds.bandwidthShort - 630) < 1e-6);
+  assert.ok(Math.abs(bounds.inflightShort - 63_000) < 1e-6);
+  bounds.resetShortTerm();
+  assert.equal(bounds.bandwidthShort, Infinity);
+});
+
+Deno.test("InflightBounds leaves 15 % of the long-term bound to others", () => {
+  const bounds = new InflightBounds();
+  bounds.lowerLongTerm(0, 100_000, 1_200);
+  assert.equal(bounds.longTermWithHeadroom(1_200), 85_000);
+  bounds.setLongTerm(5_000);
+  assert.equal(bounds.longTermWithHeadroom(1_200), 4_800);
+});
+
+Deno.test("InflightBounds raises the long-term bound by one datagram in a round, then two, then four", () => {
+  const bounds = new InflightBounds();
+  bounds.setLongTerm(120_000);
+  for (const datagrams of [1, 2, 4]) {
+    const before = bounds.inflightLong;
+    bounds.raiseSlope(120_000, 1_200);
+    for (let acked = 0; acked < 120_000; acked += 1_200) bounds.raise(1_200);
+    assert.ok(Math.abs(bounds.inflightLong - before - datagrams * 1_200) < 1);
+  }
+  bounds.stopRaising();
+  const before = bounds.inflightLong;
+  bounds.raise(1_200);
+  assert.equal(bounds.inflightLong, before);
+  bounds.raiseTo(before + 5);
+  assert.equal(bounds.inflightLong, before + 5);
+});
+
+Deno.test("InflightBounds undoes a cut whose losses were all spurious", () => {
+  const bounds = new InflightBounds();
+  bounds.onSample(sample(500, 50_000));
+  bounds.cutShortTerm(1_000, 1_000, 100_000, 2_400);
+  bounds.onSpurious(2_000, 1_200);
+  bounds.onSpurious(500, 1_200);
+  assert.equal(bounds.bandwidthShort, 700, "a loss after the cut is no reason, nor one of two before it");
+  bounds.onSpurious(500, 1_200);
+  assert.equal(bounds.bandwidthShort, Infinity);
+  assert.equal(bounds.inflightShort, Infinity);
+});
