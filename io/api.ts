@@ -197,6 +197,8 @@ export type ServerEvent =
     readonly sha256: string;
     readonly elapsedMs: number;
     readonly verified: boolean;
+    /** Stream bytes that this connection sent more than once meanwhile. */
+    readonly retransmittedBytes: number;
   }
   | { readonly kind: "listed"; readonly client: string; readonly id: number; readonly count: number }
   /** The server would not do it. `name` is empty when the operation has none. */

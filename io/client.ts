@@ -43,7 +43,7 @@ interface Measurable {
 
 /** Connects to a server; rejects with SluiceError. */
 export async function connect(options: ClientOptions): Promise<Client> {
-  options.signal?.throwIfAborted();
+  if (options.signal?.aborted) throw new SluiceError(INTERRUPTED.kind, INTERRUPTED.message);
   const hostname = await resolveHost(options.host);
   const { onFault, simulate } = options;
   const socket = DatagramSocket.open({

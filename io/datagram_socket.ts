@@ -21,6 +21,9 @@ export interface DatagramSocketOptions {
 /** Takes a datagram; the bytes are a view that is valid during the call alone. */
 export type DatagramReceiver = (bytes: Uint8Array, remote: string) => void;
 
+/** How often {@link DatagramSocket.drained} looks. */
+const DRAIN_POLL_MS = 5;
+
 /** No UDP payload is larger. */
 const BUFFER_BYTES = 65_536;
 
@@ -101,6 +104,13 @@ export class DatagramSocket {
   async send(bytes: Uint8Array, remote: string): Promise<void> {
     if (this.#faults === undefined) return await this.#transmit(bytes, remote);
     this.#faults.outgoing(bytes, (faulty) => void this.#transmit(faulty.slice(), remote));
+  }
+
+  /** Resolves when what injected delays hold back has been sent, so that closing loses no last word. */
+  async drained(): Promise<void> {
+    while (!this.#isClosed && (this.#faults?.heldOutgoingCount ?? 0) > 0) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
   }
 
   /** Idempotent. */

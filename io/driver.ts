@@ -10,6 +10,7 @@
  * @module
  */
 
+import { clearImmediate, setImmediate } from "node:timers";
 import type { Connection, Endpoint } from "../protocol/mod.ts";
 import { nowUs } from "./clock.ts";
 import type { DatagramSocket } from "./datagram_socket.ts";
@@ -93,9 +94,10 @@ export class Driver {
     this.#touch(entry);
   }
 
-  /** Resolves when everything that may be sent now has been handed to the socket. */
+  /** Resolves when everything that may be sent now has been sent. */
   async flushed(): Promise<void> {
-    while (this.#isFlushing) await new Promise((resolve) => setImmediate(resolve));
+    while (this.#isFlushing) await new Promise<void>((resolve) => void setImmediate(resolve));
+    await this.#socket.drained();
   }
 
   /** Stops at once: socket closed, timers cleared. Idempotent. */

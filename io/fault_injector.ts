@@ -206,6 +206,11 @@ export class FaultInjector {
     return this.#outgoing.heldCount + this.#incoming.heldCount;
   }
 
+  /** Datagrams held for later that are on their way out. */
+  get heldOutgoingCount(): number {
+    return this.#outgoing.heldCount;
+  }
+
   /** Treats a datagram about to be sent; `deliver` sends it. `datagram` need not stay valid after the call. */
   outgoing(datagram: Uint8Array, deliver: Deliver): void {
     if (!this.#closed) this.#outgoing.handle(datagram, deliver);

@@ -25,14 +25,19 @@ const LINGER_MS = 100;
 /** How often a stopping server looks whether its transfers are done. */
 const DRAIN_POLL_MS = 20;
 
+interface Started {
+  readonly atUs: number;
+  readonly retransmittedBytes: number;
+}
+
 interface Client {
   readonly id: number;
   readonly session: ServerSession;
   readonly connection: Connection;
   /** Its address now. */
   address: string;
-  /** When each transfer under way began, microseconds, by the event's own key. */
-  readonly startedUs: Map<string, number>;
+  /** How things stood when each transfer under way began, by its file's name. */
+  readonly started: Map<string, Started>;
 }
 
 /** Starts a server; rejects with SluiceError when the address or the folder cannot be used. */
@@ -108,7 +113,7 @@ class RunningServer implements Server {
         this.#onEvent({ kind: "disconnected", client: client.address, id, reason: describeClose(reason) });
       },
     });
-    const client: Client = { id, session, connection, address: connection.remote, startedUs: new Map() };
+    const client: Client = { id, session, connection, address: connection.remote, started: new Map() };
     this.#clients.set(connection, client);
     this.#onEvent({ kind: "connected", client: client.address, id });
     if (this.#stopping !== undefined) session.drain();
@@ -126,13 +131,17 @@ class RunningServer implements Server {
     switch (event.kind) {
       case "receiving":
       case "sending":
-        client.startedUs.set(event.name, nowUs());
+        client.started.set(event.name, stateOf(client));
         return this.#onEvent({ ...event, ...who });
       case "received":
+        return this.#onEvent({ ...event, ...who, elapsedMs: sinceStart(client, event.name).elapsedMs });
       case "sent":
-        return this.#onEvent({ ...event, ...who, elapsedMs: elapsedMs(client, event.name) });
+        return this.#onEvent({ ...event, ...who, ...sinceStart(client, event.name) });
       case "looked-up":
         return this.#onEvent({ kind: "listed", ...who, count: 1 });
+      case "failed":
+        client.started.delete(event.name);
+        return this.#onEvent({ ...event, ...who });
       default:
         return this.#onEvent({ ...event, ...who });
     }
@@ -171,10 +180,19 @@ class RunningServer implements Server {
   }
 }
 
-function elapsedMs(client: Client, name: string): number {
-  const startedUs = client.startedUs.get(name) ?? nowUs();
-  client.startedUs.delete(name);
-  return (nowUs() - startedUs) / 1000;
+function stateOf(client: Client): Started {
+  return { atUs: nowUs(), retransmittedBytes: client.connection.stats.retransmittedBytes };
+}
+
+/** What has happened since the transfer of the file began; it is over. */
+function sinceStart(client: Client, name: string): { elapsedMs: number; retransmittedBytes: number } {
+  const now = stateOf(client);
+  const started = client.started.get(name) ?? now;
+  client.started.delete(name);
+  return {
+    elapsedMs: (now.atUs - started.atUs) / 1000,
+    retransmittedBytes: now.retransmittedBytes - started.retransmittedBytes,
+  };
 }
 
 function sleep(ms: number): Promise<void> {

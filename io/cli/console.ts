@@ -68,17 +68,21 @@ export function describeError(error: unknown): string {
   return `internal error, please report it: ${stack}`;
 }
 
-/** Hears Ctrl-C and its like; see {@link onStopSignal}. */
-export type OnStopSignal = (handler: () => void) => () => void;
+/** Who asks the program to stop: a person at the keyboard (Ctrl-C), or the system. */
+export type StopSignal = "keyboard" | "system";
 
-/**
- * Calls `handler` for each SIGINT and, where the system has it, SIGTERM; Windows has SIGBREAK instead. Returns what
- * ends the listening.
- */
+/** Calls `handler` for each request to stop, until the returned function is called. */
+export type OnStopSignal = (handler: (signal: StopSignal) => void) => () => void;
+
+/** {@link OnStopSignal} by SIGINT and, where the system has it, SIGTERM; Windows has SIGBREAK instead. */
 export const onStopSignal: OnStopSignal = (handler) => {
-  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
-  for (const signal of signals) Deno.addSignalListener(signal, handler);
+  const systemSignal = Deno.build.os === "windows" ? "SIGBREAK" : "SIGTERM";
+  const onKeyboard = () => handler("keyboard");
+  const onSystem = () => handler("system");
+  Deno.addSignalListener("SIGINT", onKeyboard);
+  Deno.addSignalListener(systemSignal, onSystem);
   return () => {
-    for (const signal of signals) Deno.removeSignalListener(signal, handler);
+    Deno.removeSignalListener("SIGINT", onKeyboard);
+    Deno.removeSignalListener(systemSignal, onSystem);
   };
 };

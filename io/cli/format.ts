@@ -19,16 +19,23 @@ export function formatBytes(bytes: number): string {
   return `${value.toFixed(1)} ${UNITS[unit]}`;
 }
 
-/** Megabytes a second: "45.4 MB/s". `elapsedMs` of 0 counts as 1 ms. */
+/** Megabytes a second: "45.4 MB/s"; below a tenth, "12.3 kB/s". `elapsedMs` below 1 counts as 1 ms. */
 export function formatRate(bytes: number, elapsedMs: number): string {
-  const megabytesPerSecond = bytes / Math.max(elapsedMs, 1) / 1000;
-  return `${megabytesPerSecond.toFixed(megabytesPerSecond < 1 ? 3 : 1)} MB/s`;
+  const kilobytesPerSecond = bytes / Math.max(elapsedMs, 1);
+  return kilobytesPerSecond < 100
+    ? `${kilobytesPerSecond.toFixed(1)} kB/s`
+    : `${(kilobytesPerSecond / 1000).toFixed(1)} MB/s`;
 }
 
-/** A duration: "83 ms", "2.31 s", "4 min 07 s", "2 h 05 min". */
+/** A file's size to the byte, and with a unit where that says more: "999 bytes", "1500 bytes (1.5 kB)". */
+export function formatSize(bytes: number): string {
+  return bytes < 1000 ? formatBytes(bytes) : `${bytes} bytes (${formatBytes(bytes)})`;
+}
+
+/** A duration: "83 ms", "2.31 s", "30 s", "4 min 07 s", "2 h 05 min". */
 export function formatDuration(durationMs: number): string {
   if (durationMs < 999.5) return `${Math.round(durationMs)} ms`;
-  if (durationMs < 59_995) return `${(durationMs / 1000).toFixed(2)} s`;
+  if (durationMs < 59_995) return `${(durationMs / 1000).toFixed(2).replace(".00", "")} s`;
   const seconds = Math.round(durationMs / 1000);
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${twoDigits(seconds % 60)} s`;
   const minutes = Math.round(seconds / 60);

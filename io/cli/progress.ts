@@ -33,6 +33,8 @@ export interface ProgressTask {
 /** What cli-progress is used for, typed as far as that goes. */
 interface MultiBar {
   create(total: number, startValue: number, payload: { line: () => string }): { update(value: number): void };
+  /** Draws all bars now; without it they are drawn ten times a second. */
+  update(): void;
   stop(): void;
 }
 
@@ -64,7 +66,9 @@ class TerminalProgressView implements ProgressView {
     return {
       update: (progress) => {
         meter.update(progress, this.#nowMs());
-        if (!this.#shown.has(meter)) this.#show(meter);
+        if (this.#shown.has(meter)) return;
+        this.#shown.add(meter);
+        this.#redraw();
       },
       finish: () => {
         if (this.#shown.delete(meter)) this.#redraw();
@@ -83,12 +87,6 @@ class TerminalProgressView implements ProgressView {
     this.#clear();
   }
 
-  #show(meter: Meter): void {
-    this.#shown.add(meter);
-    this.#bars ??= this.#createBars();
-    this.#bars.create(1, 0, { line: () => progressLine(meter, { columns: this.#console.columns() - 1 }) });
-  }
-
   #clear(): void {
     this.#bars?.stop();
     this.#bars = undefined;
@@ -96,7 +94,12 @@ class TerminalProgressView implements ProgressView {
 
   #redraw(): void {
     this.#clear();
-    for (const meter of this.#shown) this.#show(meter);
+    if (this.#shown.size === 0) return;
+    this.#bars = this.#createBars();
+    for (const meter of this.#shown) {
+      this.#bars.create(1, 0, { line: () => progressLine(meter, { columns: this.#console.columns() - 1 }) });
+    }
+    this.#bars.update();
   }
 
   #createBars(): MultiBar {
@@ -156,6 +159,9 @@ const NAME_COLUMNS = 24;
 const MAX_BAR_COLUMNS = 30;
 const MIN_BAR_COLUMNS = 5;
 
+/** Room for "100.0 MB/s, 59 min 59 s left", so that the bar keeps its length. */
+const OUTLOOK_COLUMNS = 28;
+
 /** A transfer's line, at most `columns` wide: name, bar, per cent, rate and time left. */
 export function progressLine(meter: Meter, options: { columns: number }): string {
   const progress = meter.progress;
@@ -166,16 +172,16 @@ export function progressLine(meter: Meter, options: { columns: number }): string
     return `${name} ${formatBytes(progress.transferredBytes)}`.slice(0, options.columns);
   }
   const share = progress.totalBytes === 0 ? 1 : Math.min(1, progress.transferredBytes / progress.totalBytes);
-  const tail = ` ${String(Math.floor(share * 100)).padStart(3)} % ${outlook(meter, progress)}`;
+  const tail = ` ${String(Math.floor(share * 100)).padStart(3)} % ${outlook(meter, progress).padEnd(OUTLOOK_COLUMNS)}`;
   const barColumns = Math.min(MAX_BAR_COLUMNS, options.columns - name.length - tail.length - 1);
-  if (barColumns < MIN_BAR_COLUMNS) return `${name}${tail}`.slice(0, options.columns);
+  if (barColumns < MIN_BAR_COLUMNS) return `${name}${tail}`.slice(0, options.columns).trimEnd();
   const filled = Math.round(share * barColumns);
-  return `${name} ${"█".repeat(filled)}${"░".repeat(barColumns - filled)}${tail}`;
+  return `${name} ${"█".repeat(filled)}${"░".repeat(barColumns - filled)}${tail}`.trimEnd();
 }
 
 function outlook(meter: Meter, progress: Progress): string {
   if (progress.phase === "verifying") return "verifying";
-  if (meter.rate === undefined) return "";
+  if (meter.rate === undefined || progress.transferredBytes === 0) return "";
   const rate = formatRate(meter.rate, 1000);
   if (meter.rate < 1) return `${rate}, stalled`;
   return `${rate}, ${formatDuration((progress.totalBytes - progress.transferredBytes) / meter.rate * 1000)} left`;

@@ -7,7 +7,7 @@
 import Table from "cli-table3";
 import { sanitizeForDisplay } from "../../transfer/file_name.ts";
 import type { RemoteFile, TransferReport } from "../api.ts";
-import { formatBytes, formatDuration, formatRate, formatShare, formatTime } from "./format.ts";
+import { formatBytes, formatDuration, formatRate, formatShare, formatSize, formatTime } from "./format.ts";
 
 /** Which way a file went. */
 export type Direction = "send" | "get";
@@ -23,7 +23,7 @@ export function reportLines(report: TransferReport, direction: Direction): strin
   const place = sanitizeForDisplay(report.savedAs);
   const lines = [
     `file:            ${name}`,
-    `size:            ${report.sizeBytes} bytes (${formatBytes(report.sizeBytes)})`,
+    `size:            ${formatSize(report.sizeBytes)}`,
     `server checksum: ${report.serverSha256}`,
     `local checksum:  ${report.localSha256}`,
     `match:           ${checksumsMatch(report) ? "yes" : "no"}`,

@@ -61,13 +61,13 @@ async function runAndReport(
   try {
     const report = await runTransfer(transfer, surroundings, (progress) => task.update(progress));
     task.finish();
-    if (!checksumsMatch(report)) throw new SluiceError("failed", mismatchMessage(transfer, report));
     if (!quiet) {
       view.print(() => {
         for (const line of reportLines(report, transfer.direction)) console.out(line);
         if (isOneOfSeveral) console.out("");
       });
     }
+    if (!checksumsMatch(report)) throw new SluiceError("failed", "the checksums differ; transfer it again");
     return ExitCode.done;
   } catch (thrown) {
     task.finish();
@@ -94,9 +94,4 @@ function runTransfer(
 export function asInterruption(error: unknown, signal: AbortSignal): unknown {
   const isAbort = error === signal.reason || (error instanceof DOMException && error.name === "AbortError");
   return signal.aborted && isAbort ? new SluiceError("interrupted", "interrupted before it was done") : error;
-}
-
-function mismatchMessage(transfer: Transfer, report: TransferReport): string {
-  return `"${transfer.file}": the checksums differ (server ${report.serverSha256}, local ${report.localSha256}); ` +
-    "transfer it again";
 }

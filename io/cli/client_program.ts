@@ -1,0 +1,112 @@
+/**
+ * The client from its arguments to its exit code.
+ *
+ * @module
+ */
+
+import type { Client, Connect } from "../api.ts";
+import { type ClientArguments, type ClientTask, parseClientArguments } from "./client_arguments.ts";
+import { type Console, describeError, type OnStopSignal } from "./console.ts";
+import { ExitCode, exitCodeOf } from "./exit_codes.ts";
+import { runInteractive } from "./interactive.ts";
+import type { LineSource } from "./lines.ts";
+import { createProgressView, type ProgressView } from "./progress.ts";
+import { printListing, transfersOf } from "./requests.ts";
+import { asInterruption, runTransfers } from "./transfers.ts";
+
+/** What the client needs of the world; tests give fakes. */
+export interface ClientParts {
+  readonly connect: Connect;
+  readonly console: Console;
+  readonly onStopSignal: OnStopSignal;
+  /** SLUICE_SERVER's value. */
+  readonly defaultServer: string | undefined;
+  /** Ends the process at once. */
+  readonly exit: (code: ExitCode) => void;
+  /** Standard input, line by line. */
+  readonly openLines: () => LineSource;
+  /** A clock for rates; any origin. */
+  readonly nowMs: () => number;
+  readonly isFolder: (path: string) => boolean;
+}
+
+/** Runs the client; returns its exit code and never throws. */
+export async function runClient(args: readonly string[], parts: ClientParts): Promise<ExitCode> {
+  const parsed = parseClientArguments(args, parts);
+  if ("exitCode" in parsed) return parsed.exitCode;
+  const task = parsed.value.task;
+  const view = createProgressView(parts.console, { enabled: !parsed.value.quiet, nowMs: parts.nowMs });
+  try {
+    if (task.kind === "interactive") {
+      return await runInteractive({
+        ...parts,
+        view,
+        quiet: parsed.value.quiet,
+        server: parsed.value.server,
+        connect: (signal) => connectAs(parsed.value, { parts, view, signal }),
+      });
+    }
+    return await runOnce(task, { arguments: parsed.value, parts, view });
+  } catch (error) {
+    view.print(() => parts.console.err(`error: ${describeError(error)}`));
+    return exitCodeOf(error);
+  } finally {
+    view.close();
+  }
+}
+
+interface Run {
+  readonly arguments: ClientArguments;
+  readonly parts: ClientParts;
+  readonly view: ProgressView;
+}
+
+async function runOnce(task: Exclude<ClientTask, { kind: "interactive" }>, run: Run): Promise<ExitCode> {
+  const { parts, view } = run;
+  // A mistake of the person's is told before the network is touched.
+  const transfers = task.kind === "list" ? [] : transfersOf(task, parts.isFolder);
+  const abort = new AbortController();
+  const stopListening = parts.onStopSignal(() => {
+    if (abort.signal.aborted) return parts.exit(ExitCode.interrupted);
+    abort.abort();
+    view.print(() => parts.console.err("Stopping; Ctrl-C again quits at once."));
+  });
+  let client: Client | undefined;
+  try {
+    client = await connectAs(run.arguments, { parts, view, signal: abort.signal });
+    if (task.kind === "list") {
+      await printListing(client, { console: parts.console, signal: abort.signal });
+      return ExitCode.done;
+    }
+    const quiet = run.arguments.quiet;
+    const exitCode = await runTransfers(transfers, {
+      client,
+      view,
+      quiet,
+      console: parts.console,
+      signal: abort.signal,
+    });
+    return exitCode !== ExitCode.done && abort.signal.aborted ? ExitCode.interrupted : exitCode;
+  } catch (error) {
+    throw asInterruption(error, abort.signal);
+  } finally {
+    await client?.close();
+    stopListening();
+  }
+}
+
+/** Connects as the command line says; injected faults are told unless `--quiet`. */
+function connectAs(
+  args: ClientArguments,
+  options: { parts: ClientParts; view: ProgressView; signal: AbortSignal },
+): Promise<Client> {
+  const { parts, view, signal } = options;
+  const onFault = (line: string) => view.print(() => parts.console.err(line));
+  return parts.connect({
+    ...args.server,
+    signal,
+    ...(args.timeoutMs === undefined ? {} : { timeoutMs: args.timeoutMs }),
+    ...(args.simulate === undefined ? {} : { simulate: args.simulate }),
+    ...(args.quiet ? {} : { onFault }),
+  });
+}

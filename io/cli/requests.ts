@@ -1,0 +1,52 @@
+/**
+ * What the client's two faces, command line and conversation, ask of a server in the same way.
+ *
+ * @module
+ */
+
+import path from "node:path";
+import { type Client, SluiceError } from "../api.ts";
+import type { ClientTask } from "./client_arguments.ts";
+import type { Console } from "./console.ts";
+import { listingLines } from "./report.ts";
+import type { Transfer } from "./transfers.ts";
+
+/** Prints the server's files: a table on a terminal, tab-separated lines elsewhere. */
+export async function printListing(
+  client: Client,
+  options: { console: Console; signal: AbortSignal },
+): Promise<void> {
+  const { console, signal } = options;
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(new SluiceError("interrupted", "interrupted before the list was complete"));
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort);
+  try {
+    const files = await Promise.race([client.list(), aborted.promise]);
+    for (const line of listingLines(files, { forTerminal: console.outIsTerminal })) console.out(line);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** The transfers that a command asks for. Throws SluiceError (usage) where `--output` does not fit. */
+export function transfersOf(
+  task: Extract<ClientTask, { kind: "send" | "get" }>,
+  isFolder: (path: string) => boolean,
+): Transfer[] {
+  if (task.kind === "send") {
+    return task.files.map((file) => ({ direction: "send", file, target: task.as, overwrite: task.force }));
+  }
+  const { names, output, force } = task;
+  const intoFolder = output !== undefined && isFolder(output);
+  if (output !== undefined && !intoFolder && (names.length > 1 || /[/\\]$/.test(output))) {
+    throw new SluiceError("usage", `"${output}" is not an existing folder; create it, or leave out --output`);
+  }
+  return names.map((file) => ({
+    direction: "get",
+    file,
+    // The server's name never leads out of the folder that was asked for.
+    target: intoFolder ? path.join(output, path.basename(file)) : output,
+    overwrite: force,
+  }));
+}

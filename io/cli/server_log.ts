@@ -1,0 +1,168 @@
+/**
+ * What the server says while it works: one line for each event, for a person or, as JSON, for a program.
+ *
+ * Names and reasons that a peer chose are escaped, so that a file's name cannot write a line of its own.
+ *
+ * @module
+ */
+
+import { configureSync, disposeSync, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
+import { sanitizeForDisplay } from "../../transfer/file_name.ts";
+import { formatAddress } from "../address.ts";
+import type { ServerEvent } from "../api.ts";
+import { formatDuration, formatRate, formatShare } from "./format.ts";
+import type { LogLevel } from "./server_arguments.ts";
+
+/** How the log looks, and where it goes. */
+export interface ServerLogOptions {
+  readonly level: LogLevel;
+  readonly json: boolean;
+  readonly colors: boolean;
+  /** Writes one line. */
+  readonly write: (line: string) => void;
+}
+
+/** The server's log. */
+export interface ServerLog {
+  event(event: ServerEvent): void;
+  /** Ends it; nothing is written any more. */
+  close(): void;
+}
+
+/** Opens the log of this process: there is one at a time. */
+export function openServerLog(options: ServerLogOptions): ServerLog {
+  const format = options.json ? formatJson : (record: LogRecord) => formatText(record, options.colors);
+  configureSync({
+    reset: true,
+    sinks: { lines: (record) => options.write(format(record)) },
+    loggers: [
+      { category: ["sluice"], sinks: ["lines"], lowestLevel: options.level },
+      { category: ["logtape", "meta"], sinks: ["lines"], lowestLevel: "error" },
+    ],
+  });
+  const logger = getLogger(["sluice"]);
+  return { event: (event) => logEvent(logger, event), close: () => disposeSync() };
+}
+
+function logEvent(logger: Logger, event: ServerEvent): void {
+  // The text is a property, not a template: braces in a file's name stay braces.
+  const properties = { text: describeEvent(event), event };
+  switch (levelOf(event)) {
+    case "debug":
+      return logger.debug("{text}", properties);
+    case "info":
+      return logger.info("{text}", properties);
+    case "warning":
+      return logger.warning("{text}", properties);
+    case "error":
+      return logger.error("{text}", properties);
+  }
+}
+
+/** How grave an event is. */
+export function levelOf(event: ServerEvent): LogLevel {
+  switch (event.kind) {
+    case "failed":
+    case "refused":
+      return "warning";
+    case "sent":
+      return event.verified ? "info" : "warning";
+    default:
+      return "info";
+  }
+}
+
+/** An event in plain words. */
+export function describeEvent(event: ServerEvent): string {
+  switch (event.kind) {
+    case "listening":
+      return `listening on ${formatAddress(event.host, event.port)}, files in ${sanitizeForDisplay(event.root)}`;
+    case "connected":
+      return `${who(event)} new connection`;
+    case "address-changed":
+      return `${who(event)} goes on from here, was ${sanitizeForDisplay(event.previousClient)}`;
+    case "receiving":
+      return `${who(event)} receiving ${quote(event.name)}, a file of ${event.sizeBytes} bytes`;
+    case "received":
+      return `${who(event)} received ${quote(event.name)}, ${
+        speed(event)
+      }, verified and stored, sha256 ${event.sha256}`;
+    case "sending":
+      return `${who(event)} sending ${quote(event.name)}, a file of ${event.sizeBytes} bytes`;
+    case "sent":
+      return `${who(event)} sent ${quote(event.name)}, ${speed(event)}, ${again(event)}` +
+        `${event.verified ? "verified by the client" : "NOT verified by the client"}, sha256 ${event.sha256}`;
+    case "listed":
+      return `${who(event)} listed ${event.count} ${event.count === 1 ? "file" : "files"}`;
+    case "refused":
+      return `${who(event)} ${subject(event)} refused: ${sanitizeForDisplay(event.reason)}`;
+    case "failed":
+      return `${who(event)} ${subject(event)} failed: ${sanitizeForDisplay(event.reason)}`;
+    case "disconnected":
+      return `${who(event)} disconnected: ${sanitizeForDisplay(event.reason)}`;
+    case "fault":
+      return sanitizeForDisplay(event.line);
+    case "draining":
+      return `stopping; ${event.transfers} running ${event.transfers === 1 ? "transfer has" : "transfers have"} ` +
+        `${formatDuration(event.graceMs)} to finish`;
+    case "stopped":
+      return "stopped";
+  }
+}
+
+function who(event: { readonly client: string; readonly id: number }): string {
+  return `[${event.id}] ${sanitizeForDisplay(event.client)}`;
+}
+
+function subject(event: { readonly operation: string; readonly name: string }): string {
+  return event.name === "" ? event.operation : `${event.operation} ${quote(event.name)}`;
+}
+
+function speed(event: { readonly sizeBytes: number; readonly elapsedMs: number }): string {
+  return `${event.sizeBytes} bytes in ${formatDuration(event.elapsedMs)} ` +
+    `(${formatRate(event.sizeBytes, event.elapsedMs)})`;
+}
+
+/** What was sent more than once, if anything was. */
+function again(event: { readonly sizeBytes: number; readonly retransmittedBytes: number }): string {
+  const { sizeBytes, retransmittedBytes } = event;
+  return retransmittedBytes === 0 ? "" : `${formatShare(retransmittedBytes, sizeBytes)} of it again, `;
+}
+
+function quote(name: string): string {
+  return `"${sanitizeForDisplay(name)}"`;
+}
+
+/** Level names of one width, with their ANSI colours. */
+const LEVEL_STYLE: Readonly<Record<string, readonly [name: string, color: string]>> = {
+  trace: ["TRACE", "\x1b[2m"],
+  debug: ["DEBUG", "\x1b[2m"],
+  info: ["INFO ", "\x1b[32m"],
+  warning: ["WARN ", "\x1b[33m"],
+  error: ["ERROR", "\x1b[31m"],
+  fatal: ["FATAL", "\x1b[31m"],
+};
+
+function formatText(record: LogRecord, colors: boolean): string {
+  const time = new Date(record.timestamp).toISOString();
+  const [name, color] = LEVEL_STYLE[record.level]!;
+  return colors
+    ? `\x1b[2m${time}\x1b[0m ${color}${name}\x1b[0m ${textOf(record)}`
+    : `${time} ${name} ${textOf(record)}`;
+}
+
+/** One JSON object a line: time, level, text, and the event as it was. JSON escapes what a name may contain. */
+function formatJson(record: LogRecord): string {
+  const { event } = record.properties;
+  return JSON.stringify({
+    time: new Date(record.timestamp).toISOString(),
+    level: record.level,
+    text: textOf(record),
+    ...(event === undefined ? {} : { event }),
+  });
+}
+
+function textOf(record: LogRecord): string {
+  const { text } = record.properties;
+  return typeof text === "string" ? text : sanitizeForDisplay(record.message.map(String).join(""));
+}

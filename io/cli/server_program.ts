@@ -1,0 +1,64 @@
+/**
+ * The server from its arguments to its exit code.
+ *
+ * @module
+ */
+
+import type { ServerOptions, StartServer } from "../api.ts";
+import { type Console, describeError, type OnStopSignal } from "./console.ts";
+import { ExitCode, exitCodeOf } from "./exit_codes.ts";
+import { parseServerArguments, type ServerArguments } from "./server_arguments.ts";
+import { openServerLog, type ServerLog } from "./server_log.ts";
+
+/** What the server needs of the world; tests give fakes. */
+export interface ServerParts {
+  readonly startServer: StartServer;
+  readonly console: Console;
+  readonly onStopSignal: OnStopSignal;
+  /** Ends the process at once. */
+  readonly exit: (code: ExitCode) => void;
+}
+
+/**
+ * Runs the server until it is told to stop; returns its exit code and never throws. The first signal stops it in
+ * good order, the second at once.
+ */
+export async function runServer(args: readonly string[], parts: ServerParts): Promise<ExitCode> {
+  const { console, exit, onStopSignal, startServer } = parts;
+  const parsed = parseServerArguments(args, console);
+  if ("exitCode" in parsed) return parsed.exitCode;
+  const { json, logLevel: level, graceMs } = parsed.value;
+  const log = openServerLog({ json, level, colors: console.outHasColors, write: (line) => console.out(line) });
+  const asked = Promise.withResolvers<void>();
+  let requests = 0;
+  const stopListening = onStopSignal(() => {
+    requests++;
+    if (requests === 1) asked.resolve();
+    else exit(ExitCode.interrupted);
+  });
+  try {
+    const server = await startServer(serverOptions(parsed.value, log));
+    await asked.promise;
+    await server.stop({ graceMs });
+    return ExitCode.done;
+  } catch (error) {
+    console.err(`error: ${describeError(error)}`);
+    return exitCodeOf(error);
+  } finally {
+    stopListening();
+    log.close();
+  }
+}
+
+function serverOptions(args: ServerArguments, log: ServerLog): ServerOptions {
+  const { host, port, root, readOnly, simulate, maxConnections } = args;
+  return {
+    host,
+    port,
+    root,
+    readOnly,
+    onEvent: (event) => log.event(event),
+    ...(simulate === undefined ? {} : { simulate }),
+    ...(maxConnections === undefined ? {} : { maxConnections }),
+  };
+}

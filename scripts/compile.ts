@@ -1,0 +1,111 @@
+/**
+ * Builds the two programs as single executables, into `dist/`:
+ *
+ *     deno task compile          for this platform: dist/sluice-server, dist/sluice
+ *     deno task compile --all    for every platform, its name in the file's name
+ *
+ * and `dist/SHA256SUMS` beside them. Where Deno's own server cannot be reached, DENORT_BIN names the runtime (`denort`)
+ * to put in front of the program; it must be of the same version and for this platform.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { parseArgs } from "node:util";
+
+const TARGETS = [
+  "x86_64-unknown-linux-gnu",
+  "aarch64-unknown-linux-gnu",
+  "x86_64-apple-darwin",
+  "aarch64-apple-darwin",
+  "x86_64-pc-windows-msvc",
+] as const;
+
+const COLOR_VARIABLES = "NO_COLOR,FORCE_COLOR,CLICOLOR_FORCE";
+
+/** What each program may do once compiled; the tasks in deno.json say the same. */
+const PROGRAMS = [
+  { source: "server.ts", name: "sluice-server", env: COLOR_VARIABLES },
+  { source: "client.ts", name: "sluice", env: `SLUICE_SERVER,${COLOR_VARIABLES}` },
+] as const;
+
+const OUTPUT_FOLDER = "dist";
+
+/** One executable to build. */
+export interface Build {
+  readonly source: string;
+  /** File name inside {@link OUTPUT_FOLDER}. */
+  readonly fileName: string;
+  /** Arguments of deno. */
+  readonly args: readonly string[];
+}
+
+/** The executables for this platform (`target` undefined) or for another. */
+export function planBuilds(target: string | undefined, options: { isWindowsHost: boolean }): Build[] {
+  const isWindows = target === undefined ? options.isWindowsHost : target.includes("windows");
+  return PROGRAMS.map(({ source, name, env }) => {
+    const fileName = `${name}${target === undefined ? "" : `-${target}`}${isWindows ? ".exe" : ""}`;
+    const args = [
+      "compile",
+      // The gate (`deno task ok`) has checked the types; the libraries' differ from one Deno to the next.
+      "--no-check",
+      "--no-prompt",
+      "--allow-net",
+      "--allow-read",
+      "--allow-write",
+      `--allow-env=${env}`,
+      "--unstable-net",
+      ...(target === undefined ? [] : ["--target", target]),
+      "--output",
+      `${OUTPUT_FOLDER}/${fileName}`,
+      source,
+    ];
+    return { source, fileName, args };
+  });
+}
+
+/** Runs deno; whatever it says is shown. Returns whether it succeeded. */
+async function compile(build: Build): Promise<boolean> {
+  const process = new Deno.Command(Deno.execPath(), { args: [...build.args], stdin: "null" }).spawn();
+  return (await process.status).success;
+}
+
+/** The line of `SHA256SUMS` for a file, as `sha256sum --check` reads it. */
+export function checksumLine(bytes: Uint8Array, fileName: string): string {
+  return `${createHash("sha256").update(bytes).digest("hex")}  ${fileName}\n`;
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({ args: [...Deno.args], options: { all: { type: "boolean", default: false } } });
+  if (values.all && Deno.env.get("DENORT_BIN") !== undefined) {
+    return fail("DENORT_BIN is a runtime for one platform; unset it to build with --all");
+  }
+  await Deno.mkdir(OUTPUT_FOLDER, { recursive: true });
+  const isWindowsHost = Deno.build.os === "windows";
+  const builds = (values.all ? TARGETS : [undefined]).flatMap((target) => planBuilds(target, { isWindowsHost }));
+  let checksums = "";
+  for (const build of builds) {
+    say(`building ${OUTPUT_FOLDER}/${build.fileName}`);
+    if (!await compile(build)) {
+      return fail(
+        `${build.source} was not compiled; deno's reason stands above. If its runtime could not be downloaded, ` +
+          `let DENORT_BIN name a denort of version ${Deno.version.deno}`,
+      );
+    }
+    checksums += checksumLine(await Deno.readFile(`${OUTPUT_FOLDER}/${build.fileName}`), build.fileName);
+  }
+  await Deno.writeTextFile(`${OUTPUT_FOLDER}/SHA256SUMS`, checksums);
+  say(`wrote ${builds.length} executables and ${OUTPUT_FOLDER}/SHA256SUMS`);
+  return 0;
+}
+
+function say(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+
+function fail(reason: string): number {
+  Deno.stderr.writeSync(new TextEncoder().encode(`error: ${reason}\n`));
+  return 1;
+}
+
+if (import.meta.main) Deno.exit(await main());

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { SluiceError } from "../../../../io/api.ts";
+import { runClient } from "../../../../io/cli/client_program.ts";
+import { FakeConsole, FakeEngine, FakeLines, FakeSignals } from "./fakes.ts";
+
+class Setting {
+  readonly engine = new FakeEngine();
+  readonly console = new FakeConsole();
+  readonly signals = new FakeSignals();
+  readonly exits: number[] = [];
+  lines = new FakeLines([]);
+  run(...args: string[]): Promise<number> {
+    return runClient(args, {
+      connect: this.engine.connect,
+      console: this.console,
+      onStopSignal: this.signals.listen,
+      defaultServer: undefined,
+      exit: (code) => this.exits.push(code),
+      openLines: () => this.lines,
+      nowMs: () => 0,
+      isFolder: (path) => path === "dir",
+    });
+  }
+}
+
+Deno.test("runClient sends several files over one connection and reports each", async () => {
+  const setting = new Setting();
+  assert.equal(await setting.run("send", "a", "b", "--server", "h:7"), 0);
+  assert.deepEqual(setting.engine.connections.map(({ host, port }) => [host, port]), [["h", 7]]);
+  assert.deepEqual(setting.engine.calls, ["send a", "send b"]);
+  assert.equal(setting.console.outLines.filter((line) => line.startsWith("stored as:")).length, 2);
+  assert.deepEqual(setting.console.errLines, []);
+  assert.equal(setting.engine.openCount, 0);
+  assert.equal(setting.signals.listenerCount, 0);
+});
+
+Deno.test("runClient gets into a folder, with force", async () => {
+  const setting = new Setting();
+  assert.equal(await setting.run("get", "a", "-o", "dir", "--force"), 0);
+  assert.match(setting.engine.calls[0]!, /^get a -> dir.a \(force\)$/);
+});
+
+Deno.test("runClient --quiet prints nothing of what went well, and still what was asked for", async () => {
+  const setting = new Setting();
+  assert.equal(await setting.run("send", "a", "--quiet"), 0);
+  assert.deepEqual(setting.console.outLines, []);
+  assert.equal(await setting.run("list", "--quiet"), 0);
+  assert.equal(setting.console.outLines.length, 1);
+});
+
+Deno.test("runClient ends with the code of what went wrong", async () => {
+  assert.equal(await new Setting().run("get", "missing"), 3);
+  assert.equal(await new Setting().run("send", "refused"), 4);
+  const unreachable = new Setting();
+  unreachable.engine.connectError = new SluiceError("unreachable", "no answer");
+  assert.equal(await unreachable.run("list"), 5);
+  assert.deepEqual(unreachable.console.errLines, ["error: no answer"]);
+  const buggy = new Setting();
+  buggy.engine.listError = new TypeError("bug");
+  assert.equal(await buggy.run("list"), 1);
+  assert.equal(buggy.engine.openCount, 0);
+});
+
+Deno.test("runClient tells a mistake before it touches the network", async () => {
+  const setting = new Setting();
+  assert.equal(await setting.run("get", "a", "b", "--output", "nowhere"), 2);
+  assert.equal(await setting.run("bogus"), 2);
+  assert.deepEqual(setting.engine.connections, []);
+});
+
+Deno.test("runClient passes on timeout and faults, and shows each fault", async () => {
+  const setting = new Setting();
+  assert.equal(await setting.run("list", "--timeout", "2", "--simulate", "drop=10%"), 0);
+  const [options] = setting.engine.connections;
+  assert.equal(options!.timeoutMs, 2000);
+  assert.equal(options!.simulate?.drop, 0.1);
+  options!.onFault!("dropped one");
+  assert.deepEqual(setting.console.errLines, ["dropped one"]);
+});
+
+Deno.test("runClient stops in good order at the first Ctrl-C and at once at the second", async () => {
+  const setting = new Setting();
+  setting.engine.onStuck = () => {
+    setting.signals.raise("keyboard");
+    assert.deepEqual(setting.exits, []);
+    setting.signals.raise("keyboard");
+    assert.deepEqual(setting.exits, [130]);
+  };
+  assert.equal(await setting.run("get", "stuck", "missing"), 130);
+  assert.equal(setting.engine.openCount, 0);
+  assert.match(setting.console.errLines[0]!, /Stopping/);
+});
+
+Deno.test("runClient HOST PORT holds a conversation", async () => {
+  const setting = new Setting();
+  setting.lines = new FakeLines(["ls", "quit"]);
+  assert.equal(await setting.run("h", "7"), 0);
+  assert.deepEqual(setting.engine.calls, ["list"]);
+});

@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { checksumsMatch, listingLines, reportLines } from "../../../../io/cli/report.ts";
+import { fakeReport } from "./fakes.ts";
+
+const SHA = "ab".repeat(32);
+
+Deno.test("reportLines says all that there is to say of a sent file", () => {
+  assert.deepEqual(reportLines(fakeReport("dir/a.bin", { savedAs: "a.bin", retransmittedBytes: 21_000 }), "send"), [
+    "file:            dir/a.bin",
+    "size:            2000000 bytes (2.0 MB)",
+    `server checksum: ${SHA}`,
+    `local checksum:  ${SHA}`,
+    "match:           yes",
+    "stored as:       a.bin",
+    "time:            500 ms, 4.0 MB/s",
+    "retransmitted:   1.0 % of what was sent (21.0 kB)",
+  ]);
+});
+
+Deno.test("reportLines says where a received file was saved, and nothing of a retransmission that was not", () => {
+  const lines = reportLines(fakeReport("a.bin", { savedAs: "./a.bin_received" }), "get");
+  assert.ok(lines.includes("saved as:        ./a.bin_received"));
+  assert.equal(lines.some((line) => line.startsWith("retransmitted")), false);
+});
+
+Deno.test("reportLines keeps a name from writing a line of its own", () => {
+  const lines = reportLines(fakeReport("a\nmatch: yes\x1b[1A"), "get");
+  assert.equal(lines.some((line) => line.includes("\n") || line.includes("\x1b")), false);
+});
+
+Deno.test("checksumsMatch needs two equal checksums", () => {
+  assert.equal(checksumsMatch(fakeReport("a")), true);
+  assert.equal(checksumsMatch(fakeReport("a", { localSha256: "cd".repeat(32) })), false);
+  assert.equal(checksumsMatch(fakeReport("a", { localSha256: "", serverSha256: "" })), false);
+  assert.match(reportLines(fakeReport("a", { localSha256: "" }), "get").join("\n"), /match: {11}no/);
+});
+
+Deno.test("listingLines gives a program one tab-separated line for each file", () => {
+  const files = [{ name: "a b.txt", sizeBytes: 12, modifiedMs: 0 }, { name: "c\td", sizeBytes: 0, modifiedMs: 1e15 }];
+  const lines = listingLines(files, { forTerminal: false });
+  assert.equal(lines[0], "a b.txt\t12\t1970-01-01T00:00:00Z");
+  assert.equal(lines[1]!.split("\t").length, 3);
+  assert.deepEqual(listingLines([], { forTerminal: false }), []);
+});
+
+Deno.test("listingLines gives a person a table and a sum", () => {
+  const lines = listingLines([{ name: "a.txt", sizeBytes: 1500, modifiedMs: 0 }], { forTerminal: true });
+  assert.match(lines.join("\n"), /name.*bytes.*modified[\s\S]*a\.txt.*1500.*1970-01-01T00:00:00Z/);
+  assert.equal(lines.at(-1), "1 file, 1.5 kB");
+  assert.deepEqual(listingLines([], { forTerminal: true }), ["The server has no files."]);
+});

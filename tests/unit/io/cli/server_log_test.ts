@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import type { ServerEvent } from "../../../../io/api.ts";
+import { describeEvent, levelOf, openServerLog, type ServerLogOptions } from "../../../../io/cli/server_log.ts";
+
+const SHA = "ab".repeat(32);
+const WHO = { client: "192.0.2.7:50000", id: 3 };
+
+/** One event of each kind with the words it gets. */
+const SENT = { kind: "sent", ...WHO, name: "a", sizeBytes: 2_000_000, sha256: SHA } as const;
+
+const EXPECTED: readonly (readonly [ServerEvent, string])[] = [
+  [{ kind: "listening", host: "::1", port: 7, root: "/srv" }, "listening on [::1]:7, files in /srv"],
+  [{ kind: "connected", ...WHO }, "[3] 192.0.2.7:50000 new connection"],
+  [
+    { kind: "address-changed", ...WHO, previousClient: "198.51.100.1:9" },
+    "[3] 192.0.2.7:50000 goes on from here, was 198.51.100.1:9",
+  ],
+  [
+    { kind: "receiving", ...WHO, name: "a", sizeBytes: 12 },
+    '[3] 192.0.2.7:50000 receiving "a", a file of 12 bytes',
+  ],
+  [
+    { kind: "received", ...WHO, name: "a", sizeBytes: 2_000_000, sha256: SHA, elapsedMs: 500 },
+    `[3] 192.0.2.7:50000 received "a", 2000000 bytes in 500 ms (4.0 MB/s), verified and stored, sha256 ${SHA}`,
+  ],
+  [{ kind: "sending", ...WHO, name: "a", sizeBytes: 12 }, '[3] 192.0.2.7:50000 sending "a", a file of 12 bytes'],
+  [
+    { ...SENT, elapsedMs: 500, verified: true, retransmittedBytes: 0 },
+    `[3] 192.0.2.7:50000 sent "a", 2000000 bytes in 500 ms (4.0 MB/s), verified by the client, sha256 ${SHA}`,
+  ],
+  [
+    { ...SENT, elapsedMs: 500, verified: false, retransmittedBytes: 200_000 },
+    `[3] 192.0.2.7:50000 sent "a", 2000000 bytes in 500 ms (4.0 MB/s), 10.0 % of it again, ` +
+    `NOT verified by the client, sha256 ${SHA}`,
+  ],
+  [{ kind: "listed", ...WHO, count: 1 }, "[3] 192.0.2.7:50000 listed 1 file"],
+  [
+    { kind: "refused", ...WHO, operation: "put", name: "a", reason: "it exists" },
+    '[3] 192.0.2.7:50000 put "a" refused: it exists',
+  ],
+  [
+    { kind: "failed", ...WHO, operation: "list", name: "", reason: "cancelled" },
+    "[3] 192.0.2.7:50000 list failed: cancelled",
+  ],
+  [{ kind: "disconnected", ...WHO, reason: "idle" }, "[3] 192.0.2.7:50000 disconnected: idle"],
+  [{ kind: "fault", line: "dropped one" }, "dropped one"],
+  [{ kind: "draining", transfers: 2, graceMs: 30_000 }, "stopping; 2 running transfers have 30 s to finish"],
+  [{ kind: "stopped" }, "stopped"],
+];
+
+function logged(events: readonly ServerEvent[], options: Partial<ServerLogOptions> = {}): string[] {
+  const lines: string[] = [];
+  const log = openServerLog({
+    level: "info",
+    json: false,
+    colors: false,
+    write: (line) => lines.push(line),
+    ...options,
+  });
+  for (const event of events) log.event(event);
+  log.close();
+  return lines;
+}
+
+Deno.test("describeEvent puts each event into plain words", () => {
+  for (const [event, words] of EXPECTED) assert.equal(describeEvent(event), words);
+});
+
+Deno.test("describeEvent keeps what a peer chose from writing a line of its own", () => {
+  const evil = "a\r\nINFO all is well\x1b[31m\u202e";
+  for (const [event] of EXPECTED) {
+    const spoilt = Object.fromEntries(
+      Object.entries(event).map(([key, value]) => [
+        key,
+        typeof value === "string" && !["kind", "sha256", "operation", "host"].includes(key) ? evil : value,
+      ]),
+    ) as unknown as ServerEvent;
+    // deno-lint-ignore no-control-regex
+    assert.doesNotMatch(describeEvent(spoilt), /[\x00-\x1f\u202e]/, event.kind);
+  }
+});
+
+Deno.test("levelOf warns of what did not go well", () => {
+  assert.equal(levelOf(EXPECTED[4]![0]), "info");
+  assert.equal(levelOf({ kind: "refused", ...WHO, operation: "get", name: "a", reason: "" }), "warning");
+  assert.equal(levelOf({ kind: "failed", ...WHO, operation: "get", name: "a", reason: "" }), "warning");
+  const sent = { ...SENT, elapsedMs: 1, retransmittedBytes: 0 };
+  assert.equal(levelOf({ ...sent, verified: false }), "warning");
+  assert.equal(levelOf({ ...sent, verified: true }), "info");
+});
+
+Deno.test("openServerLog writes time, level and text, and leaves braces in a name alone", () => {
+  const lines = logged([
+    { kind: "receiving", ...WHO, name: "{text} {{x}}", sizeBytes: 1 },
+    { kind: "failed", ...WHO, operation: "put", name: "a", reason: "disk full" },
+  ]);
+  assert.match(
+    lines[0]!,
+    /^\d{4}-\d\d-\d\dT[\d:.]+Z INFO {2}\[3\] .* receiving "\{text\} \{\{x\}\}", a file of 1 bytes$/,
+  );
+  assert.match(lines[1]!, /^\S+ WARN {2}\[3\] .* put "a" failed: disk full$/);
+});
+
+Deno.test("openServerLog keeps to its level", () => {
+  const events: ServerEvent[] = [{ kind: "stopped" }, {
+    kind: "refused",
+    ...WHO,
+    operation: "get",
+    name: "a",
+    reason: "",
+  }];
+  assert.equal(logged(events, { level: "warning" }).length, 1);
+  assert.equal(logged(events, { level: "error" }).length, 0);
+  assert.equal(logged(events, { level: "debug" }).length, 2);
+});
+
+Deno.test("openServerLog colours the level only when it is asked to", () => {
+  assert.ok(logged([{ kind: "stopped" }], { colors: true })[0]!.includes("\x1b[32m"));
+  assert.ok(!logged([{ kind: "stopped" }])[0]!.includes("\x1b"));
+});
+
+Deno.test("openServerLog writes JSON with the event as it was", () => {
+  const events = EXPECTED.map(([event]) => event);
+  const parsed = logged(events, { json: true }).map((line) => JSON.parse(line));
+  assert.deepEqual(parsed.map((line) => line.event), events);
+  assert.deepEqual(parsed.map((line) => line.text), EXPECTED.map(([, words]) => words));
+  assert.equal(parsed[0].level, "info");
+});

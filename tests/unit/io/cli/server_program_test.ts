@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { type ServerOptions, SluiceError } from "../../../../io/api.ts";
+import { runServer } from "../../../../io/cli/server_program.ts";
+import { FakeConsole, FakeSignals } from "./fakes.ts";
+
+class Setting {
+  readonly console = new FakeConsole();
+  readonly signals = new FakeSignals();
+  readonly exits: number[] = [];
+  readonly started: ServerOptions[] = [];
+  readonly stopped: { graceMs: number }[] = [];
+  startError: Error | undefined;
+  /** Runs while the server stops. */
+  onStop: () => void = () => {};
+  run(...args: string[]): Promise<number> {
+    return runServer(args, {
+      startServer: (options) => {
+        this.started.push(options);
+        if (this.startError !== undefined) return Promise.reject(this.startError);
+        options.onEvent({ kind: "listening", host: options.host, port: 7, root: options.root });
+        return Promise.resolve({
+          host: options.host,
+          port: 7,
+          stop: (stopOptions) => {
+            this.stopped.push(stopOptions);
+            this.onStop();
+            options.onEvent({ kind: "stopped" });
+            return Promise.resolve();
+          },
+        });
+      },
+      console: this.console,
+      onStopSignal: this.signals.listen,
+      exit: (code) => this.exits.push(code),
+    });
+  }
+}
+
+Deno.test("runServer serves until the first signal and stops with the grace asked for", async () => {
+  const setting = new Setting();
+  const running = setting.run("--grace", "5", "--root", "/srv", "--read-only", "--simulate", "drop=5%");
+  setting.signals.raise("system");
+  assert.equal(await running, 0);
+  assert.deepEqual(setting.stopped, [{ graceMs: 5000 }]);
+  const { host, port, root, readOnly, simulate, maxConnections } = setting.started[0]!;
+  assert.deepEqual([host, port, root, readOnly, simulate?.drop, maxConnections], [
+    "127.0.0.1",
+    65432,
+    "/srv",
+    true,
+    0.05,
+    undefined,
+  ]);
+  assert.match(setting.console.outLines[0]!, /INFO {2}listening on 127\.0\.0\.1:7, files in \/srv$/);
+  assert.match(setting.console.outLines[1]!, /INFO {2}stopped$/);
+  assert.equal(setting.signals.listenerCount, 0);
+});
+
+Deno.test("runServer stops at once at the second signal", async () => {
+  const setting = new Setting();
+  setting.onStop = () => setting.signals.raise("keyboard");
+  const running = setting.run();
+  setting.signals.raise("keyboard");
+  await running;
+  assert.deepEqual(setting.exits, [130]);
+});
+
+Deno.test("runServer says why it cannot start", async () => {
+  const setting = new Setting();
+  setting.startError = new SluiceError("local-disk", "the folder cannot be created");
+  assert.equal(await setting.run(), 6);
+  assert.deepEqual(setting.console.errLines, ["error: the folder cannot be created"]);
+  assert.equal(setting.signals.listenerCount, 0);
+});
+
+Deno.test("runServer starts nothing on a mistake or for help", async () => {
+  const setting = new Setting();
+  assert.equal(await setting.run("--port", "x"), 2);
+  assert.equal(await setting.run("--help"), 0);
+  assert.deepEqual(setting.started, []);
+});
