@@ -7,7 +7,7 @@
 import path from "node:path";
 import { type Connection, Endpoint } from "../protocol/mod.ts";
 import { ClientSession } from "../transfer/client_session.ts";
-import type { TransferOutcome } from "../transfer/client_put.ts";
+import type { TransferOutcome } from "../transfer/client_request.ts";
 import type { TransferFailure } from "../transfer/failure.ts";
 import { checkFileName } from "../transfer/file_name.ts";
 import { StoreError } from "../transfer/file_store.ts";

@@ -302,7 +302,7 @@ export class Connection {
     if (mode === SendMode.ackOnly) {
       if (this.#acks.shouldAck(nowUs)) length = this.#builder.buildAck(nowUs, buffer);
     } else if (mode === SendMode.none) {
-      return 0;
+      length = 0;
     } else if (mode === SendMode.any && this.#isMtuProbeDue(nowUs)) {
       length = this.#builder.buildMtuProbe(nowUs, buffer, this.#path.mtu.probeSize(nowUs));
     } else if (this.#hasPending()) {
@@ -326,7 +326,7 @@ export class Connection {
   /** Larger datagrams pay where there is much to send, so the path is probed while it is used. */
   #isMtuProbeDue(nowUs: number): boolean {
     return nowUs >= this.#path.mtu.nextProbeUs && this.#state === ConnectionState.established &&
-      this.#streams.hasPending();
+      this.#path.isValidated && this.#streams.hasPending();
   }
 
   #pollClose(nowUs: number, buffer: Uint8Array): number {

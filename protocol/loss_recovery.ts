@@ -32,6 +32,9 @@ export const SendMode = {
 /** One of {@link SendMode}'s values. */
 export type SendMode = (typeof SendMode)[keyof typeof SendMode];
 
+/** With less allowed, nothing is sent: so much takes a header, an ACK of one range, a challenge and the tag. */
+const MIN_DATAGRAM_BYTES = 64;
+
 /** Probes sent when the probe timeout expires (RFC 9002, section 6.2.4). */
 const PROBES_PER_TIMEOUT = 2;
 
@@ -100,8 +103,9 @@ export class LossRecovery {
    * nothing would show the losses by which that is found out.
    */
   get datagramBytes(): number {
+    const { sendableBytes } = this.#path;
     const isSuspect = this.#probesPending > 0 && this.#detection.ptoCount > 1;
-    return isSuspect ? BASE_DATAGRAM_BYTES : this.#path.datagramBytes;
+    return isSuspect ? Math.min(sendableBytes, BASE_DATAGRAM_BYTES) : sendableBytes;
   }
 
   get stats(): RecoveryStats {
@@ -122,11 +126,11 @@ export class LossRecovery {
   /** What may be sent now. */
   sendMode(nowUs: number): SendMode {
     const path = this.#path;
-    const datagramBytes = path.datagramBytes;
-    if (!path.allows(datagramBytes) || this.#sent.isFull) return SendMode.none;
-    if (this.#probesPending > 0) return SendMode.probe;
+    if (path.sendableBytes < MIN_DATAGRAM_BYTES || this.#sent.isFull) return SendMode.none;
+    // A challenge does not wait for what was sent to an address where perhaps nobody is any more.
+    if (this.#probesPending > 0 || path.hasPending) return SendMode.probe;
     if (this.#isWindowFull()) return SendMode.ackOnly;
-    return path.pacer.nextSendUs(nowUs, datagramBytes) > nowUs ? SendMode.ackOnly : SendMode.any;
+    return path.pacer.nextSendUs(nowUs, path.datagramBytes) > nowUs ? SendMode.ackOnly : SendMode.any;
   }
 
   /** When the pacer lets the next datagram go; Infinity where an acknowledgement must come first. */

@@ -110,7 +110,7 @@ export class PacketBuilder implements ReceiptTaker {
 
   /** A packet of an ACK alone, or 0 where there is nothing to acknowledge. */
   buildAck(nowUs: number, buffer: Uint8Array): number {
-    const writer = this.#begin(nowUs, buffer, this.#path.datagramBytes);
+    const writer = this.#begin(nowUs, buffer, this.#path.sendableBytes);
     if (!this.#writeAck(nowUs, writer.remaining - 1)) return 0;
     this.#ackOnlyCount++;
     const ping = this.#ackOnlyCount >= ACKS_BEFORE_PING && this.#acks.ranges.length >= RANGES_WORTH_A_PING;

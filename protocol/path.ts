@@ -147,9 +147,14 @@ export class Path {
 
   // --- the address ---
 
-  /** Whether a datagram of `bytes` may go to this address as far as its proof is concerned. */
-  allows(bytes: number): boolean {
-    return this.#isValidated || this.#allowanceBytes >= bytes;
+  /** The peer has proven that it receives at the address. */
+  get isValidated(): boolean {
+    return this.#isValidated;
+  }
+
+  /** The most bytes that the next datagram may have: to an address not proven, no more than its allowance. */
+  get sendableBytes(): number {
+    return this.#isValidated ? this.datagramBytes : Math.min(this.datagramBytes, this.#allowanceBytes);
   }
 
   onDatagramSent(bytes: number): void {

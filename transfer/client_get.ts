@@ -14,8 +14,7 @@
 
 import { timingSafeEqual } from "node:crypto";
 import type { CloseReason, Stream } from "../protocol/mod.ts";
-import type { TransferOutcome } from "./client_put.ts";
-import type { ClientContext, ClientRequest } from "./client_session.ts";
+import type { ClientContext, ClientRequest, TransferOutcome } from "./client_request.ts";
 import { closeFailure, refusalFailure, storeFailure, type TransferFailure } from "./failure.ts";
 import { FileReceiver } from "./file_receiver.ts";
 import { type FileInfo, StoreError, type WritableFile } from "./file_store.ts";

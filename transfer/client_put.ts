@@ -11,7 +11,7 @@
  */
 
 import type { CloseReason, Stream } from "../protocol/mod.ts";
-import type { ClientContext, ClientRequest } from "./client_session.ts";
+import type { ClientContext, ClientRequest, TransferOutcome } from "./client_request.ts";
 import { closeFailure, refusalFailure, storeFailure, type TransferFailure } from "./failure.ts";
 import { FileSender } from "./file_sender.ts";
 import { type ReadableFile, StoreError } from "./file_store.ts";
@@ -27,16 +27,6 @@ export interface PutRequest {
   readonly name: string;
   readonly overwrite: boolean;
   readonly onDone: (outcome: TransferOutcome | TransferFailure) => void;
-}
-
-/** A transfer that succeeded: both checksums are the same. Hexadecimal SHA-256. */
-export interface TransferOutcome {
-  readonly kind: "done";
-  readonly sizeBytes: number;
-  readonly serverSha256: string;
-  readonly localSha256: string;
-  /** Where the file is now: its name on the server, or its path here. */
-  readonly savedAs: string;
 }
 
 /** Sends one file. */

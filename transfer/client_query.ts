@@ -5,7 +5,7 @@
  */
 
 import type { CloseReason, Stream } from "../protocol/mod.ts";
-import type { ClientContext, ClientRequest } from "./client_session.ts";
+import type { ClientContext, ClientRequest } from "./client_request.ts";
 import { closeFailure, refusalFailure, type TransferFailure } from "./failure.ts";
 import type { FileInfo } from "./file_store.ts";
 import { ApplicationErrorCode, describeApplicationError } from "./handler.ts";

@@ -14,16 +14,8 @@ import type { CloseReason, Connection, ConnectionEvent, Stream } from "../protoc
 import { ClientGet, type GetRequest } from "./client_get.ts";
 import { ClientPut, type PutRequest } from "./client_put.ts";
 import { ClientQuery, type QueryRequest } from "./client_query.ts";
+import type { ClientContext, ClientRequest } from "./client_request.ts";
 import { describeClose, type TransferFailure } from "./failure.ts";
-import type { StreamHandler } from "./handler.ts";
-
-/** A request under way, as its caller holds it. */
-export interface ClientRequest extends StreamHandler {
-  /** Gives the request a stream and sends it off. */
-  start(stream: Stream): void;
-  /** Ends it with this failure, unless it has ended; both sides let go of everything. */
-  cancel(failure: TransferFailure): void;
-}
 
 /** What a session is made with. */
 export interface ClientSessionOptions {
@@ -33,13 +25,6 @@ export interface ClientSessionOptions {
   /** The handshake is done. */
   readonly onConnected?: () => void;
   readonly onClosed?: (reason: CloseReason) => void;
-}
-
-/** What requests may use of their session. */
-export interface ClientContext {
-  readonly wake: () => void;
-  /** The request on this stream has ended. */
-  ended(request: ClientRequest, stream: Stream | undefined): void;
 }
 
 /** Makes requests of one server. */

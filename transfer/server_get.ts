@@ -17,7 +17,7 @@ import { ApplicationErrorCode, describeApplicationError, type StreamHandler } fr
 import { toHex } from "./hex.ts";
 import { readMessage } from "./message_reader.ts";
 import { encodeMessage, type GetMessage, ResultStatus } from "./messages.ts";
-import type { ServerContext } from "./server_session.ts";
+import type { ServerContext } from "./server_context.ts";
 
 /** Sends one file. The constructor throws StoreError where the store refuses. */
 export class ServerGet implements StreamHandler {

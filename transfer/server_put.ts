@@ -18,7 +18,7 @@ import { ApplicationErrorCode, describeApplicationError, type StreamHandler } fr
 import { toHex } from "./hex.ts";
 import { readMessage } from "./message_reader.ts";
 import { encodeMessage, type PutMessage, refusalForStoreError, ResultStatus } from "./messages.ts";
-import type { ServerContext } from "./server_session.ts";
+import type { ServerContext } from "./server_context.ts";
 
 type PutState = "receiving" | "committing" | "ended";
 

@@ -10,11 +10,12 @@
  */
 
 import type { CloseReason, Connection, ConnectionEvent, Stream } from "../protocol/mod.ts";
-import type { Operation, TransferEvent } from "./events.ts";
+import type { TransferEvent } from "./events.ts";
 import { type FileStore, StoreError } from "./file_store.ts";
 import { ApplicationErrorCode, type StreamHandler } from "./handler.ts";
 import { readMessage } from "./message_reader.ts";
 import { encodeMessage, type Message, refusalForStoreError, RefusalReason } from "./messages.ts";
+import type { Refusal, ServerContext } from "./server_context.ts";
 import { ServerGet } from "./server_get.ts";
 import { ServerPut } from "./server_put.ts";
 
@@ -27,25 +28,6 @@ export interface ServerSessionOptions {
   readonly wake: () => void;
   readonly onAddressChanged?: (remote: string) => void;
   readonly onClosed?: (reason: CloseReason) => void;
-}
-
-/** What handlers may use of their session. */
-export interface ServerContext {
-  readonly store: FileStore;
-  readonly wake: () => void;
-  report(event: TransferEvent): void;
-  /** Answers REFUSED, and wants nothing more on the stream. */
-  refuse(stream: Stream, refusal: Refusal): void;
-  /** The handler of this stream has ended. */
-  ended(stream: Stream): void;
-}
-
-/** Why a request is refused. */
-export interface Refusal {
-  readonly operation: Operation;
-  readonly name: string;
-  readonly reason: RefusalReason;
-  readonly message: string;
 }
 
 /** Serves one client. */
