@@ -66,7 +66,8 @@ export function toStoreError(error: unknown, subject: string): StoreError {
   if (error instanceof Deno.errors.NotCapable) {
     return new StoreError(
       "denied",
-      `${subject} cannot be accessed: Deno was not given the permission (--allow-read, --allow-write)`,
+      `${subject} cannot be accessed: Deno was not given the permission (--allow-read and --allow-write; ` +
+        `for what lies in /dev, /proc or /sys, --allow-all)`,
     );
   }
   const code = diskErrorCode(error);

@@ -21,8 +21,13 @@ export interface ConnectionConfig {
   readonly idleTimeoutUs: number;
   /** A client gives up reaching the server after so long. Default 10 s: five lost Hellos in a row, and a patient person. */
   readonly handshakeTimeoutUs: number;
-  /** With a stream open and nothing to say, a PING goes out so often. Default 10 s: under the 30 s of most NATs. */
+  /** A client with nothing to say sends a PING so often. Default 10 s: under the 30 s of most NATs. */
   readonly keepAliveUs: number;
+  /**
+   * The same while a transfer is open. Default 2 s: a client that only receives has nothing in flight, and would not
+   * notice for long that its server was restarted.
+   */
+  readonly transferKeepAliveUs: number;
   /** The longest this side holds back an acknowledgement. Default 25 ms (RFC 9000, section 18.2). */
   readonly maxAckDelayUs: number;
   /**
@@ -52,6 +57,7 @@ export const DEFAULT_CONFIG: ConnectionConfig = Object.freeze({
   idleTimeoutUs: 60_000_000,
   handshakeTimeoutUs: 10_000_000,
   keepAliveUs: 10_000_000,
+  transferKeepAliveUs: 2_000_000,
   maxAckDelayUs: 25_000,
   maxDatagramBytes: 1472,
   orderedWindowBytes: 256 * 1024,
@@ -72,6 +78,7 @@ const BOUNDS: Readonly<Record<Exclude<keyof ConnectionConfig, "congestion">, rea
   idleTimeoutUs: [1_000_000, 86_400_000_000],
   handshakeTimeoutUs: [100_000, 3_600_000_000],
   keepAliveUs: [100_000, 3_600_000_000],
+  transferKeepAliveUs: [100_000, 3_600_000_000],
   maxAckDelayUs: [0, 1_000_000],
   maxDatagramBytes: [BASE_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES],
   orderedWindowBytes: [16 * 1024, 64 * 1024 * 1024],

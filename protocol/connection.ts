@@ -299,10 +299,8 @@ export class Connection {
   #pollPacket(nowUs: number, buffer: Uint8Array): number {
     const mode = this.#recovery.sendMode(nowUs);
     let length = 0;
-    if (mode === SendMode.ackOnly) {
-      if (this.#acks.shouldAck(nowUs)) length = this.#builder.buildAck(nowUs, buffer);
-    } else if (mode === SendMode.none) {
-      length = 0;
+    if (mode === SendMode.none || mode === SendMode.ackOnly) {
+      if (mode === SendMode.ackOnly && this.#acks.shouldAck(nowUs)) length = this.#builder.buildAck(nowUs, buffer);
     } else if (mode === SendMode.any && this.#isMtuProbeDue(nowUs)) {
       length = this.#builder.buildMtuProbe(nowUs, buffer, this.#path.mtu.probeSize(nowUs));
     } else if (this.#hasPending()) {
@@ -356,7 +354,9 @@ export class Connection {
   }
 
   #restartKeepAlive(nowUs: number): void {
-    if (this.isClient) this.#timers.set(Timer.keepAlive, nowUs + this.#config.keepAliveUs);
+    if (!this.isClient) return;
+    const { keepAliveUs, transferKeepAliveUs } = this.#config;
+    this.#timers.set(Timer.keepAlive, nowUs + (this.#streams.openCount > 0 ? transferKeepAliveUs : keepAliveUs));
   }
 
   // --- ending ---

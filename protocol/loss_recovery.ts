@@ -116,6 +116,11 @@ export class LossRecovery {
     };
   }
 
+  /** Whether a packet that counts towards the congestion window is on its way. */
+  get isAnythingInFlight(): boolean {
+    return this.#sent.bytesInFlight > 0;
+  }
+
   /** Whether this packet was sent and nothing was heard of it yet. */
   isOutstanding(packetNumber: number): boolean {
     return this.#sent.get(packetNumber)?.state === SentState.outstanding;

@@ -113,7 +113,9 @@ export class PacketBuilder implements ReceiptTaker {
     const writer = this.#begin(nowUs, buffer, this.#path.sendableBytes);
     if (!this.#writeAck(nowUs, writer.remaining - 1)) return 0;
     this.#ackOnlyCount++;
-    const ping = this.#ackOnlyCount >= ACKS_BEFORE_PING && this.#acks.ranges.length >= RANGES_WORTH_A_PING;
+    // One a round trip is enough, and more of them would fill the congestion window, which they do not ask.
+    const ping = this.#ackOnlyCount >= ACKS_BEFORE_PING && this.#acks.ranges.length >= RANGES_WORTH_A_PING &&
+      !this.#recovery.isAnythingInFlight;
     if (ping) writePing(writer);
     return this.#finish({ ackEliciting: ping });
   }

@@ -286,7 +286,8 @@ export class Bbr implements CongestionController, ControlState {
   }
 
   #isHeldByLongTerm(): boolean {
-    return this.#wasWindowLimited && this.#control.windowBytes >= this.#model.bounds.inflightLong;
+    // The bound has a fraction, the window is whole bytes.
+    return this.#wasWindowLimited && this.#control.windowBytes >= Math.floor(this.#model.bounds.inflightLong);
   }
 
   /** BBRAdaptLongTermModel. */
