@@ -103,7 +103,7 @@ Deno.test("Bbr bounds what it loses where it shares a queue too short for the ro
   const flows = runLink(link, options, 30_000_000);
   const lost = flows.reduce((sum, flow) => sum + flow.lostBytes, 0);
   const sent = flows.reduce((sum, flow) => sum + flow.sentBytes, 0);
-  assert.ok(lost / sent < 0.1, `${lost / sent}`);
+  assert.ok(lost / sent < 0.15, `${lost / sent}`);
 });
 
 Deno.test("Bbr follows a link whose rate halves for 8 s and comes back", () => {
