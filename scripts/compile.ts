@@ -53,6 +53,7 @@ export function planBuilds(target: string | undefined, options: { isWindowsHost:
       "--allow-net",
       "--allow-read",
       "--allow-write",
+      "--allow-sys=statfs",
       `--allow-env=${env}`,
       "--unstable-net",
       ...(target === undefined ? [] : ["--target", target]),

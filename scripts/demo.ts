@@ -17,7 +17,14 @@ import { parseFaults } from "../io/fault_injector.ts";
 const DEFAULT_MEGABYTES = 100;
 const DEFAULT_FAULTS = "drop=10%,corrupt=1%";
 /** As in the task "serve". */
-const PERMISSIONS = ["--no-prompt", "--allow-net", "--allow-read", "--allow-write", "--allow-env"];
+const PERMISSIONS = [
+  "--no-prompt",
+  "--allow-net",
+  "--allow-read",
+  "--allow-write",
+  "--allow-sys=statfs",
+  "--allow-env",
+];
 const MEGABYTE = 1_000_000;
 const CHUNK_BYTES = 65_536; // the most that getRandomValues gives at once
 

@@ -30,9 +30,9 @@ export function refusalFailure(refusal: { reason: RefusalReason; message: string
   }
 }
 
-/** The failure that a fault of this machine's disk amounts to. */
+/** The failure that a fault of this machine's disk amounts to; "not-found" is for what the server does not have. */
 export function storeFailure(error: StoreError): TransferFailure {
-  return { kind: error.kind === "not-found" ? "not-found" : "local-disk", message: error.message };
+  return { kind: "local-disk", message: error.message };
 }
 
 /** The failure that the end of a connection amounts to, for a request that was under way. */

@@ -21,6 +21,12 @@ export const MAX_NAME_BYTES = 1024;
 /** The longest text for people; a longer one is cut when it is encoded. */
 export const MAX_TEXT_BYTES = 1024;
 
+/**
+ * The largest file: 4 PiB. Far below 2^53, so that the stream that carries it, messages around it included, has offsets
+ * that are safe integers.
+ */
+export const MAX_FILE_BYTES: number = 2 ** 52;
+
 /** Bytes of a SHA-256. */
 export const SHA256_BYTES = 32;
 
@@ -324,8 +330,10 @@ function readFields(reader: Reader, type: MessageName): Message | undefined {
     }
     case "list":
       return { type };
-    case "file":
-      return { type, sizeBytes: reader.varint(), modifiedMs: reader.varint() };
+    case "file": {
+      const attributes = readAttributes(reader);
+      return attributes && { type, ...attributes };
+    }
     case "digest":
       return { type, sha256: readSha256(reader) };
     case "result": {
@@ -350,7 +358,15 @@ function readFields(reader: Reader, type: MessageName): Message | undefined {
 
 function readEntry(reader: Reader): Omit<EntryMessage, "type"> | undefined {
   const name = readString(reader, MAX_NAME_BYTES);
-  return name === undefined ? undefined : { name, sizeBytes: reader.varint(), modifiedMs: reader.varint() };
+  const attributes = readAttributes(reader);
+  return name === undefined || attributes === undefined ? undefined : { name, ...attributes };
+}
+
+/** Size and time of a file; undefined where no file can be so large. */
+function readAttributes(reader: Reader): Omit<FileMessage, "type"> | undefined {
+  const sizeBytes = reader.varint();
+  const modifiedMs = reader.varint();
+  return sizeBytes > MAX_FILE_BYTES ? undefined : { sizeBytes, modifiedMs };
 }
 
 /** A status that this version does not know must not pass for a success. */

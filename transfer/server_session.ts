@@ -93,6 +93,8 @@ export class ServerSession implements ServerContext {
         this.#onReadable(event.stream);
         break;
       case "stream-reset":
+        // A stream that is answered already keeps its answer: a refused client resets its half, and is to hear why.
+        if (!this.#handlers.has(event.stream)) break;
         if (this.#handlers.get(event.stream) === undefined) this.#giveUp(event.stream);
         else this.#handlers.get(event.stream)?.onReset(event.code);
         break;

@@ -4,7 +4,14 @@ import { CRC32_BYTES } from "../../protocol/protection/checksum.ts";
 import { appendCrc32 } from "../../protocol/wire/crc32.ts";
 import { MAX_VARINT } from "../../protocol/wire/cursor.ts";
 import { PacketHeader } from "../../protocol/wire/packet.ts";
-import { decodeMessage, encodeMessage, type Message, RefusalReason, ResultStatus } from "../../transfer/messages.ts";
+import {
+  decodeMessage,
+  encodeMessage,
+  MAX_FILE_BYTES,
+  type Message,
+  RefusalReason,
+  ResultStatus,
+} from "../../transfer/messages.ts";
 import { toHex } from "../../transfer/hex.ts";
 import { GOLDEN_FRAMES, GOLDEN_MESSAGES, GOLDEN_PACKETS } from "../wire/golden.ts";
 import { decodePacket } from "../wire/wire_decode.ts";
@@ -116,13 +123,14 @@ const packets: fc.Arbitrary<PacketValue> = fc.oneof(
 
 const sha256 = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const names = text(60);
-const entry = { name: names, sizeBytes: varints, modifiedMs: varints };
+const sizes = varints.map((size) => Math.min(size, MAX_FILE_BYTES));
+const entry = { name: names, sizeBytes: sizes, modifiedMs: varints };
 
 const messages: fc.Arbitrary<Message> = fc.oneof(
   record({ type: fc.constant("put" as const), ...entry, overwrite: fc.boolean() }),
   record({ type: fc.constantFrom("get" as const, "stat" as const), name: names }),
   fc.constant<Message>({ type: "list" }),
-  record({ type: fc.constant("file" as const), sizeBytes: varints, modifiedMs: varints }),
+  record({ type: fc.constant("file" as const), sizeBytes: sizes, modifiedMs: varints }),
   record({ type: fc.constant("digest" as const), sha256 }),
   record({
     type: fc.constant("result" as const),

@@ -5,6 +5,7 @@ import {
   DIGEST_MESSAGE_BYTES,
   encodeMessage,
   MAX_BODY_BYTES,
+  MAX_FILE_BYTES,
   MAX_MESSAGE_BYTES,
   type Message,
   refusalForStoreError,
@@ -130,4 +131,19 @@ Deno.test("refusalForStoreError and storeErrorForRefusal are each other's revers
   ]);
   assert.deepEqual(kinds.map(refusalForStoreError), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
   for (const reason of [busy, shuttingDown, badRequest]) assert.equal(storeErrorForRefusal(reason), undefined);
+});
+
+Deno.test("decodeMessage refuses a file larger than any stream can carry", () => {
+  const file = { sizeBytes: MAX_FILE_BYTES, modifiedMs: 0 };
+  const messages = [
+    { type: "put", name: "a", overwrite: false, ...file },
+    { type: "file", ...file },
+    { type: "entry", name: "a", ...file },
+  ] as const;
+  for (const message of messages) {
+    const taken = decodeMessage(encodeMessage(message));
+    assert.ok(typeof taken === "object" && "message" in taken, message.type);
+    const refused = decodeMessage(encodeMessage({ ...message, sizeBytes: MAX_FILE_BYTES + 1 }));
+    assert.ok(typeof refused === "object" && "malformed" in refused, message.type);
+  }
 });
