@@ -28,7 +28,7 @@ import { DatagramSocket } from "./datagram_socket.ts";
 import { Driver } from "./driver.ts";
 import { describeFault } from "./fault_injector.ts";
 import { createLocalFile, openLocalFile } from "./local_file.ts";
-import { configFor } from "./link.ts";
+import { linkOptions } from "./link.ts";
 
 /** How often a progress bar hears of its transfer. */
 const PROGRESS_INTERVAL_MS = 100;
@@ -71,8 +71,9 @@ class ConnectedClient implements Client {
   #ended = Promise.withResolvers<void>();
 
   constructor(socket: DatagramSocket, options: ClientOptions) {
-    const config = options.timeoutMs === undefined ? {} : { handshakeTimeoutUs: Math.round(options.timeoutMs * 1000) };
-    this.#endpoint = new Endpoint({ isServer: false, randomBytes, config, configFor });
+    const { timeoutMs, simulate } = options;
+    const timeout = timeoutMs === undefined ? {} : { handshakeTimeoutUs: Math.round(timeoutMs * 1000) };
+    this.#endpoint = new Endpoint({ isServer: false, randomBytes, ...linkOptions(simulate !== undefined, timeout) });
     this.#driver = new Driver({
       endpoint: this.#endpoint,
       socket,

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { constants } from "node:os";
 import { StoreError, type StoreErrorKind } from "../transfer/file_store.ts";
 
 /** Error codes of the operating system (errno) and what they mean to a store. */
@@ -53,7 +54,16 @@ export function diskErrorCode(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const code = "code" in error ? error.code : undefined;
   // Codes of the operating system have no "_"; those that node:* gives to wrong arguments (ERR_...) do.
-  return typeof code === "string" && /^[A-Z0-9]+$/.test(code) ? code : undefined;
+  if (typeof code === "string") return /^[A-Z0-9]+$/.test(code) ? code : undefined;
+  // Deno gives the rarer ones no code (EFBIG, EDQUOT): their number stands at the end of the message.
+  const number = /\(os error (\d+)\)$/.exec(error.message)?.[1];
+  return number === undefined ? undefined : codeOfNumber(Number(number));
+}
+
+/** Windows counts its errors in its own way. */
+function codeOfNumber(number: number): string {
+  const errno = Deno.build.os === "windows" ? [] : Object.entries(constants.errno);
+  return errno.find(([, value]) => value === number)?.[0] ?? `OS${number}`;
 }
 
 /**

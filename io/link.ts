@@ -4,21 +4,40 @@
  * @module
  */
 
-import type { ConnectionConfig } from "../protocol/mod.ts";
+import { type ConnectionConfig, type EndpointOptions, MAX_DATAGRAM_BYTES } from "../protocol/mod.ts";
 import { isLoopback } from "./address.ts";
 
 /**
- * On loopback a receive buffer of 208 KiB holds a dozen datagrams of 16 KiB, so such datagrams, and no more in
- * flight than that, are what pays; measured in `docs/ARCHITECTURE.md`. Elsewhere Ethernet's size is the ceiling: the
- * platform gives no way to forbid fragmentation, so a larger probe would arrive in fragments and prove nothing.
+ * On loopback a datagram costs about the same whatever its size, so the largest pays; and the receive buffer of
+ * 208 KiB holds three of those, beside the one that is being handled. `docs/ARCHITECTURE.md` has the figures.
  */
-const LOOPBACK: Partial<ConnectionConfig> = { maxDatagramBytes: 16_384, maxCongestionWindowBytes: 11 * 16_384 };
+const LOOPBACK: Partial<ConnectionConfig> = {
+  maxDatagramBytes: MAX_DATAGRAM_BYTES,
+  maxCongestionWindowBytes: 4 * MAX_DATAGRAM_BYTES,
+};
+
+/** UDP payload of an Ethernet frame over IPv4. */
+const ETHERNET_BYTES = 1472;
 
 /** IPv6's header is 20 bytes longer than IPv4's. */
 const IPV6: Partial<ConnectionConfig> = { maxDatagramBytes: 1452 };
 
-/** What to assume of the path to `remote`. */
+/**
+ * What to assume of the path to `remote`. Away from loopback Ethernet's size is the ceiling: the platform gives no way
+ * to forbid fragmentation, so a larger probe would arrive in fragments and prove nothing.
+ */
 export function configFor(remote: string): Partial<ConnectionConfig> {
   if (isLoopback(remote)) return LOOPBACK;
   return remote.startsWith("[") ? IPV6 : {};
+}
+
+/**
+ * What an endpoint is told of its links. Where faults are injected, loopback stands for a real link and has its
+ * datagrams: no larger ones in, nor out.
+ */
+export function linkOptions(
+  isSimulated: boolean,
+  config: Partial<ConnectionConfig> = {},
+): Pick<EndpointOptions, "config" | "configFor"> {
+  return isSimulated ? { config: { ...config, maxReceivedBytes: ETHERNET_BYTES } } : { config, configFor };
 }

@@ -17,7 +17,7 @@ import { DatagramSocket } from "./datagram_socket.ts";
 import { Driver } from "./driver.ts";
 import { describeFault } from "./fault_injector.ts";
 import { DirectoryStore } from "./file_store.ts";
-import { configFor } from "./link.ts";
+import { linkOptions } from "./link.ts";
 
 /** After its transfers are done, a connection has so long to hear that it was closed. */
 const LINGER_MS = 100;
@@ -81,7 +81,7 @@ class RunningServer implements Server {
     this.#endpoint = new Endpoint({
       isServer: true,
       randomBytes,
-      configFor,
+      ...linkOptions(options.simulate !== undefined),
       ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
     });
     this.#driver = new Driver({

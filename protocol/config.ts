@@ -32,9 +32,11 @@ export interface ConnectionConfig {
   readonly maxAckDelayUs: number;
   /**
    * The largest UDP payload that path MTU discovery may try. Default 1472: Ethernet's 1500 less IPv4 and UDP headers.
-   * On loopback 16,384 pays best: a dozen fit in a receive buffer of 208 KiB, which holds only 92 of 1,400 bytes.
+   * On loopback the largest that there is pays best.
    */
   readonly maxDatagramBytes: number;
+  /** The largest UDP payload that this side takes (max_datagram_bytes). Default 65,507: all that IPv4 carries. */
+  readonly maxReceivedBytes: number;
   /** What a stream may have outstanding while its bytes are held in memory. Default 256 KiB. */
   readonly orderedWindowBytes: number;
   /**
@@ -52,6 +54,12 @@ export interface ConnectionConfig {
   readonly maxCongestionWindowBytes: number;
 }
 
+/** Every path carries datagrams of this size (RFC 9000, section 14); also the size a Hello is padded to. */
+export const BASE_DATAGRAM_BYTES = 1200;
+
+/** The largest UDP payload over IPv4, and what both sides can receive. */
+export const MAX_DATAGRAM_BYTES = 65_507;
+
 /** The defaults of {@link ConnectionConfig}. */
 export const DEFAULT_CONFIG: ConnectionConfig = Object.freeze({
   idleTimeoutUs: 60_000_000,
@@ -60,6 +68,7 @@ export const DEFAULT_CONFIG: ConnectionConfig = Object.freeze({
   transferKeepAliveUs: 2_000_000,
   maxAckDelayUs: 25_000,
   maxDatagramBytes: 1472,
+  maxReceivedBytes: MAX_DATAGRAM_BYTES,
   orderedWindowBytes: 256 * 1024,
   directWindowBytes: 1024 * 1024 * 1024,
   connectionWindowBytes: 16 * 1024 * 1024,
@@ -68,12 +77,6 @@ export const DEFAULT_CONFIG: ConnectionConfig = Object.freeze({
   maxCongestionWindowBytes: 1024 * 1024 * 1024,
 });
 
-/** Every path carries datagrams of this size (RFC 9000, section 14); also the size a Hello is padded to. */
-export const BASE_DATAGRAM_BYTES = 1200;
-
-/** The largest UDP payload over IPv4, and what both sides can receive. */
-export const MAX_DATAGRAM_BYTES = 65_507;
-
 const BOUNDS: Readonly<Record<Exclude<keyof ConnectionConfig, "congestion">, readonly [number, number]>> = {
   idleTimeoutUs: [1_000_000, 86_400_000_000],
   handshakeTimeoutUs: [100_000, 3_600_000_000],
@@ -81,6 +84,7 @@ const BOUNDS: Readonly<Record<Exclude<keyof ConnectionConfig, "congestion">, rea
   transferKeepAliveUs: [100_000, 3_600_000_000],
   maxAckDelayUs: [0, 1_000_000],
   maxDatagramBytes: [BASE_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES],
+  maxReceivedBytes: [BASE_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES],
   orderedWindowBytes: [16 * 1024, 64 * 1024 * 1024],
   directWindowBytes: [64 * 1024, 2 ** 40],
   connectionWindowBytes: [64 * 1024, 2 ** 40],

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type ConnectionConfig, MAX_DATAGRAM_BYTES } from "./config.ts";
+import type { ConnectionConfig } from "./config.ts";
 import { checkCrc32 } from "./protection/checksum.ts";
 import { Writer } from "./wire/cursor.ts";
 import {
@@ -25,7 +25,7 @@ const MAX_HELLO_TIMEOUT_US = 2_400_000;
 export function localParameters(config: ConnectionConfig): TransportParameters {
   return {
     maxIdleTimeoutMs: Math.ceil(config.idleTimeoutUs / 1000),
-    maxDatagramBytes: MAX_DATAGRAM_BYTES,
+    maxDatagramBytes: config.maxReceivedBytes,
     initialMaxData: config.connectionWindowBytes,
     initialMaxStreamData: config.orderedWindowBytes,
     initialMaxStreams: config.maxStreams,

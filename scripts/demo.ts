@@ -96,7 +96,7 @@ function describe(what: string, report: TransferReport): void {
       `${megabytesPerSecond.toFixed(1)} MB/s`,
   );
   say(`  client | datagram bytes sent ${report.sentBytes}, received ${report.receivedBytes}`);
-  if (report.packetsLost > 0) {
+  if (report.retransmittedBytes > 0) {
     const share = (100 * report.retransmittedBytes / report.sizeBytes).toFixed(1);
     say(`  client | ${report.packetsLost} packets lost, ${report.retransmittedBytes} bytes sent again (${share} %)`);
   }

@@ -44,6 +44,8 @@ export class ServerGet implements StreamHandler {
     this.#stream.writeFrom(this.#sender, sizeBytes);
     this.#stream.writeFrom(this.#sender.trailer, this.#sender.trailerBytes);
     this.#stream.finish();
+    // What came along with the request makes no sense yet, and nothing else would bring it up.
+    this.onReadable();
   }
 
   onReadable(): void {

@@ -1,0 +1,179 @@
+/**
+ * A whole conversation with somebody on the path who can write packets with good checksums: real sessions at both
+ * ends put, get and list, while their datagrams are changed, repeated, held back, or replaced by what the grammar
+ * makes for the same connection. The hosts of `sim/` hold both ends to their limits; nothing may throw, whatever
+ * comes, and both must fall silent when nobody speaks to them any more.
+ *
+ * @module
+ */
+
+import { InvariantError, type Random } from "../../protocol/mod.ts";
+import { CRC32_BYTES } from "../../protocol/wire/crc32.ts";
+import { CONNECTION_ID_BYTES, PacketHeader, PacketType } from "../../protocol/wire/packet.ts";
+import { ClientHost, type Goal } from "../../sim/client_host.ts";
+import type { Host } from "../../sim/host.ts";
+import { ServerHost } from "../../sim/server_host.ts";
+import { encodeFrames, encodePacket } from "../../tests/wire/wire_values.ts";
+import { toHex } from "../../transfer/hex.ts";
+import { anyFrames, garbage, mutated, resealed } from "./input.ts";
+
+/** One way; also the least time between two looks at the hosts. */
+const DELAY_US = 5_000;
+
+/** Hostile datagrams are sent up to here; then the hosts are left alone. */
+const HOSTILE_UNTIL_US = 3_000_000;
+
+/** Everything is over by then: an idle timeout of a second at least, and three PTO of a slow path. */
+const END_US = 600_000_000;
+
+/** A conversation is cut here: a forged acknowledgement can make a sender fast. */
+const MAX_DATAGRAMS = 3_000;
+
+/** Connections that end soon, and of themselves. */
+const LONELY = { idleTimeoutUs: 1_000_000, keepAliveUs: 3_600_000_000 };
+
+const CLIENT = "10.0.0.1:4000";
+const SERVER = "10.0.0.2:5000";
+const STRANGER = "10.0.0.3:6000";
+
+interface Underway {
+  readonly atUs: number;
+  readonly from: string;
+  readonly to: string;
+  readonly bytes: Uint8Array;
+}
+
+/** Runs a conversation; throws where an end does what it must not. */
+export function converse(random: Random, note: (input: Uint8Array) => void): void {
+  new Conversation(random, note).run();
+}
+
+class Conversation {
+  readonly #random: Random;
+  readonly #note: (input: Uint8Array) => void;
+  readonly #hostility: number;
+  readonly #fileBytes: number;
+  readonly #buffer = new Uint8Array(65_536);
+  readonly #server: ServerHost;
+  readonly #client: ClientHost;
+  /** In the order of arrival: the delay is the same for all. */
+  readonly #underway: Underway[] = [];
+  /** Datagrams seen before, to be repeated. */
+  readonly #seen: Underway[] = [];
+  #nowUs = 0;
+  #delivered = 0;
+
+  constructor(random: Random, note: (input: Uint8Array) => void) {
+    this.#random = random;
+    this.#note = note;
+    this.#hostility = random.float() ** 2;
+    this.#fileBytes = Math.floor(200_000 * random.float() ** 3);
+    // No PING keeps alive what nobody uses: everything must end by itself.
+    const config = { ...LONELY, congestion: random.pick(["bbr", "new-reno"] as const) };
+    const schedule = (run: () => void): void => run();
+    this.#server = new ServerHost({ address: SERVER, random: random.fork("server"), config, schedule });
+    this.#server.store.put("there", random.bytes(random.integer(0, 50_000)), { modifiedMs: 1 });
+    this.#client = new ClientHost({
+      address: CLIENT,
+      serverAddress: SERVER,
+      goals: this.#goals(),
+      random: random.fork("client"),
+      config,
+      stays: random.chance(0.3),
+      content: () => random.fork("content").bytes(this.#fileBytes),
+      onOutcome: () => {},
+      schedule,
+    });
+  }
+
+  run(): void {
+    this.#client.start(0);
+    this.#collect();
+    while (this.#nowUs < END_US && this.#delivered < MAX_DATAGRAMS && this.#step());
+    if (this.#delivered >= MAX_DATAGRAMS) return;
+    for (const host of [this.#client, this.#server]) {
+      if (host.connectionCount > 0) throw new InvariantError("a connection outlives its idle timeout");
+      if (host.pollTimeout() !== Infinity) throw new InvariantError("a timer outlives its connection");
+    }
+    if (this.#server.partialFiles > 0 || this.#server.openHandles > 0) throw new InvariantError("half a file stays");
+    if (!this.#client.isDone) throw new InvariantError("a request has no outcome");
+  }
+
+  #goals(): Goal[] {
+    const goals: Goal[] = [
+      { kind: "put", name: "new", sizeBytes: this.#fileBytes },
+      { kind: "get", name: "there", sizeBytes: 0 },
+      { kind: "list" },
+    ];
+    return goals.slice(0, this.#random.integer(1, goals.length));
+  }
+
+  /** Goes to the next thing that happens; false if nothing ever will. */
+  #step(): boolean {
+    const next = this.#underway[0];
+    const atUs = Math.min(next?.atUs ?? Infinity, this.#client.pollTimeout(), this.#server.pollTimeout());
+    if (atUs === Infinity) return false;
+    this.#nowUs = Math.max(this.#nowUs, atUs);
+    if (next !== undefined && next.atUs <= this.#nowUs) this.#deliver(this.#underway.shift()!);
+    for (const host of [this.#client, this.#server]) {
+      if (host.pollTimeout() <= this.#nowUs) host.handleTimeout(this.#nowUs);
+    }
+    this.#collect();
+    return true;
+  }
+
+  #deliver({ bytes, from, to }: Underway): void {
+    this.#delivered++;
+    this.#note(bytes);
+    const host = to === SERVER ? this.#server : to === CLIENT ? this.#client : undefined;
+    host?.receive(this.#nowUs, bytes.slice(), from);
+  }
+
+  #collect(): void {
+    this.#collectFrom(this.#client, CLIENT);
+    this.#collectFrom(this.#server, SERVER);
+  }
+
+  #collectFrom(host: Host, from: string): void {
+    for (let sent = host.pollTransmit(this.#nowUs, this.#buffer); sent !== undefined;) {
+      const datagram = { atUs: this.#nowUs + DELAY_US, from, to: sent.to, bytes: this.#buffer.slice(0, sent.length) };
+      if (this.#nowUs < HOSTILE_UNTIL_US && this.#random.chance(this.#hostility)) this.#attack(datagram);
+      else this.#underway.push(datagram);
+      sent = host.pollTransmit(this.#nowUs, this.#buffer);
+    }
+  }
+
+  /** What the one on the path makes of a datagram. */
+  #attack(datagram: Underway): void {
+    const random = this.#random;
+    this.#seen.push(datagram);
+    if (random.chance(0.5)) this.#underway.push(datagram);
+    const bytes = random.chance(0.5) ? this.#forged(datagram.bytes) : this.#changed(datagram.bytes);
+    const from = random.chance(0.05) ? STRANGER : datagram.from;
+    this.#underway.push({ ...datagram, from, bytes });
+    if (random.chance(0.2)) this.#underway.push({ ...random.pick(this.#seen), atUs: datagram.atUs });
+  }
+
+  #changed(bytes: Uint8Array): Uint8Array {
+    const random = this.#random;
+    if (random.chance(0.05)) return garbage(random);
+    const changed = mutated(random, bytes);
+    return random.chance(0.8) ? resealed(changed) : changed;
+  }
+
+  /** A packet of the same connection, with frames of the attacker's own. */
+  #forged(bytes: Uint8Array): Uint8Array {
+    const random = this.#random;
+    const header = new PacketHeader();
+    if (!header.decode(bytes)) return bytes;
+    const frames = anyFrames(random);
+    if (header.type === PacketType.data && random.chance(0.7)) {
+      const to = toHex(bytes.subarray(header.destinationIdStart, header.destinationIdStart + CONNECTION_ID_BYTES));
+      return encodePacket({ packet: "data", to, number: header.packetNumber + random.integer(0, 3), frames });
+    }
+    if (header.type !== PacketType.data && header.type !== PacketType.initial) return this.#changed(bytes);
+    // Behind what it carries, so that an Initial keeps the parameters without which no connection begins.
+    const payload = bytes.subarray(0, bytes.length - CRC32_BYTES);
+    return resealed(Uint8Array.from([...payload, ...encodeFrames(frames), ...new Uint8Array(CRC32_BYTES)]));
+  }
+}
