@@ -155,9 +155,7 @@ export class Connection {
     return event;
   }
 
-  /**
-   * A datagram for this connection, whose header the endpoint has decoded. Returns why it was dropped, or undefined.
-   */
+  /** A datagram whose header the endpoint has decoded. Returns why it was dropped, or undefined. */
   handlePacket(
     nowUs: number,
     datagram: Uint8Array,
@@ -208,11 +206,7 @@ export class Connection {
     timers.expire(Timer.ackDelay, nowUs);
     if (timers.expire(Timer.keepAlive, nowUs)) this.#isPingDue = true;
     if (timers.expire(Timer.pathValidation, nowUs)) this.#path.onValidationTimeout(nowUs);
-    if (timers.expire(Timer.lossDetection, nowUs)) {
-      this.#recovery.onTimeout(nowUs);
-      // With no packet left that waits for its verdict the probe timeout counts again, and may have passed meanwhile.
-      if (this.#recovery.timerUs() <= nowUs) this.#recovery.onTimeout(nowUs);
-    }
+    if (timers.expire(Timer.lossDetection, nowUs)) this.#recovery.onTimeout(nowUs);
     this.#armTimers(nowUs);
   }
 

@@ -221,7 +221,9 @@ export class LossRecovery {
     if (this.#detection.onTimeout(nowUs).kind === "loss") {
       this.#detectLost(nowUs);
       this.#updatePacer();
-      return;
+      // With no packet left that waits for its verdict the probe timeout counts again, and may have passed meanwhile.
+      if (this.timerUs() > nowUs) return;
+      this.#detection.onTimeout(nowUs);
     }
     this.#probesPending = PROBES_PER_TIMEOUT;
     this.#makeProbeDataPending();

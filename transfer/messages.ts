@@ -21,10 +21,7 @@ export const MAX_NAME_BYTES = 1024;
 /** The longest text for people; a longer one is cut when it is encoded. */
 export const MAX_TEXT_BYTES = 1024;
 
-/**
- * The largest file: 4 PiB. Far below 2^53, so that the stream that carries it, messages around it included, has offsets
- * that are safe integers.
- */
+/** The largest file, 4 PiB: its stream, with the messages around it, has offsets that are safe integers. */
 export const MAX_FILE_BYTES: number = 2 ** 52;
 
 /** Bytes of a SHA-256. */
