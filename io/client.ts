@@ -33,6 +33,10 @@ import { linkOptions } from "./link.ts";
 /** How often a progress bar hears of its transfer. */
 const PROGRESS_INTERVAL_MS = 100;
 
+/** The longest that a client which has closed stays to answer; its connection's three PTO are mostly shorter. */
+const MAX_LINGER_US = 1_000_000;
+const LINGER_POLL_MS = 10;
+
 const INTERRUPTED: TransferFailure = { kind: "interrupted", message: "interrupted; nothing half-done was left behind" };
 
 /** A transfer under way, as far as its progress goes. */
@@ -143,11 +147,15 @@ class ConnectedClient implements Client {
   }
 
   async close(): Promise<void> {
-    if (this.#connection !== undefined && !this.#connection.isClosed) {
-      this.#driver.closeConnection(this.#connection, { code: ApplicationErrorCode.noError, reason: "" });
+    const connection = this.#connection;
+    if (connection !== undefined && !connection.isClosed) {
+      this.#driver.closeConnection(connection, { code: ApplicationErrorCode.noError, reason: "" });
+      await this.#driver.flushed();
+      // Where packets get lost, so may the goodbye: stay a while to say it again to a server that goes on talking.
+      const deadlineUs = nowUs() + (connection.stats.packetsLost > 0 ? MAX_LINGER_US : 0);
+      while (!connection.isClosed && nowUs() < deadlineUs) await sleep(LINGER_POLL_MS);
     }
-    await this.#driver.flushed();
-    this.#driver.stop();
+    await this.#driver.stop();
   }
 
   #query(name: string | undefined): Promise<readonly RemoteFile[]> {
@@ -223,4 +231,8 @@ function onDisk<Result>(action: () => Result): Result {
     }
     throw error;
   }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -64,6 +64,7 @@ export class Driver {
   #timeout: ReturnType<typeof setTimeout> | undefined;
   #immediate: ReturnType<typeof setImmediate> | undefined;
   #isStopped = false;
+  #receiving: Promise<void> = Promise.resolve();
 
   constructor(options: DriverOptions) {
     this.#options = options;
@@ -73,7 +74,8 @@ export class Driver {
 
   /** Starts receiving. */
   start(): void {
-    this.#socket.receiveAll((bytes, remote) => this.#onDatagram(bytes, remote)).catch((error) => this.#fail(error));
+    const receiving = this.#socket.receiveAll((bytes, remote) => this.#onDatagram(bytes, remote));
+    this.#receiving = receiving.catch((error) => this.#fail(error));
   }
 
   /** Connects to a server; `makeSession` makes the connection's application. */
@@ -100,14 +102,16 @@ export class Driver {
     await this.#socket.drained();
   }
 
-  /** Stops at once: socket closed, timers cleared. Idempotent. */
-  stop(): void {
-    if (this.#isStopped) return;
-    this.#isStopped = true;
-    this.#disarm();
-    this.#entries.clear();
-    this.#queue.length = 0;
-    this.#socket.close();
+  /** Stops at once: socket closed, timers cleared. Resolves when the port is free again. Idempotent. */
+  stop(): Promise<void> {
+    if (!this.#isStopped) {
+      this.#isStopped = true;
+      this.#disarm();
+      this.#entries.clear();
+      this.#queue.length = 0;
+      this.#socket.close();
+    }
+    return this.#receiving;
   }
 
   // --- input ---
@@ -232,7 +236,7 @@ export class Driver {
 
   #fail(error: unknown): void {
     if (this.#isStopped) return;
-    this.stop();
+    void this.stop();
     this.#options.onFatal(error);
   }
 }

@@ -58,7 +58,9 @@ export class OpenedFile implements ReadableFile {
       describeRegularFile(followLinks ? fs.statSync(path) : fs.lstatSync(path), options);
       const descriptor = openForReading(path, options);
       try {
-        return new OpenedFile(descriptor, { info: describeRegularFile(fs.fstatSync(descriptor), options), subject });
+        const info = describeRegularFile(fs.fstatSync(descriptor), options);
+        if (info.sizeBytes === 0) requireEmpty(descriptor, subject);
+        return new OpenedFile(descriptor, { info, subject });
       } catch (error) {
         fs.closeSync(descriptor);
         throw error;
@@ -86,6 +88,12 @@ export class OpenedFile implements ReadableFile {
   #requireOpen(): void {
     if (this.#descriptor === -1) throw new StoreError("io", `${this.#subject} is no longer open`);
   }
+}
+
+/** Files that the system makes up, such as those in /proc, have a size of 0 and bytes all the same. */
+function requireEmpty(descriptor: number, subject: string): void {
+  if (readAt(descriptor, { offset: 0, into: new Uint8Array(1), subject }) === 0) return;
+  throw new StoreError("not-a-file", `${subject} does not say how large it is; copy it to a file first`);
 }
 
 function openForReading(path: string, options: OpenOptions): number {

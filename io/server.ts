@@ -160,7 +160,7 @@ class RunningServer implements Server {
     }
     await this.#driver.flushed();
     if (this.#clients.size > 0) await sleep(LINGER_MS);
-    this.#driver.stop();
+    await this.#driver.stop();
     this.#onEvent({ kind: "stopped" });
     if (this.#fatal !== undefined) throw this.#fatal;
   }

@@ -49,3 +49,24 @@ Deno.test(
     fs.closeSync(descriptor);
   }),
 );
+
+Deno.test("OpenedFile.open refuses a file that does not say how large it is", () => {
+  if (Deno.build.os !== "linux") return assert.throws(() => openPath("/nonexistent"), { name: "StoreError" });
+  // Deno itself refuses /proc to whoever has less than all permissions.
+  const isAllowed = Deno.permissions.querySync({ name: "read", path: "/proc/self/status" }).state === "granted" &&
+    canStat("/proc/self/status");
+  assert.throws(() => openPath("/proc/self/status"), { name: "StoreError", kind: isAllowed ? "not-a-file" : "denied" });
+});
+
+function openPath(path: string): void {
+  OpenedFile.open(path, { name: "status", subject: '"status"', followLinks: true }).close();
+}
+
+function canStat(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}

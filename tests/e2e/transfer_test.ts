@@ -1,0 +1,132 @@
+// The main job: files up and down through the real programs, whatever their size, checked by sha256sum.
+
+import assert from "node:assert/strict";
+import path from "node:path";
+import { namesIn, sha256Of, writeRandomFile } from "./files.ts";
+import { type Finished, Stage } from "./programs.ts";
+
+const MIB = 1024 * 1024;
+const SIZES_BYTES = [0, 1, 1023, 1024, 1025, MIB, 100 * MIB];
+
+/** What the client says of a transfer that went well, line by line; `sha256` is sha256sum's own answer. */
+function assertReport(finished: Finished, expected: { file: string; size: RegExp; sha256: string; place: string }) {
+  assert.equal(finished.stderr, "");
+  assert.equal(finished.code, 0);
+  const [file, size, server, local, match, place, time, ...rest] = finished.stdout.trimEnd().split("\n");
+  assert.equal(file, `file:            ${expected.file}`);
+  assert.match(size!, expected.size);
+  assert.equal(server, `server checksum: ${expected.sha256}`);
+  assert.equal(local, `local checksum:  ${expected.sha256}`);
+  assert.equal(match, "match:           yes");
+  assert.equal(place, expected.place);
+  assert.match(time!, /^time: {12}\d.*, [\d.]+ [kM]B\/s$/);
+  // On loopback too a datagram may be lost where a buffer overflows.
+  for (const line of rest) assert.match(line, /^retransmitted: {3}\S/);
+}
+
+Deno.test("programs carry a file of any size up and down, verified", async (t) => {
+  await using stage = await Stage.open();
+  const server = await stage.startServer();
+  for (const sizeBytes of SIZES_BYTES) {
+    await t.step(`${sizeBytes} bytes`, async () => {
+      const name = `${sizeBytes}.bin`;
+      const source = await writeRandomFile(stage.path(name), sizeBytes);
+      const sha256 = await sha256Of(source);
+      const size = new RegExp(`^size: {12}${sizeBytes} bytes?( \\([\\d.]+ [kM]B\\))?$`);
+
+      const sent = await stage.client(["send", source, "--server", server.address]);
+      assertReport(sent, { file: source, size, sha256, place: `stored as:       ${name}` });
+      assert.equal(await sha256Of(path.join(server.root, name)), sha256);
+      assert.match(server.log, new RegExp(`receiving "${name}", a file of ${sizeBytes} bytes\n`));
+      assert.match(server.log, new RegExp(`received "${name}", ${sizeBytes} bytes in .*sha256 ${sha256}\n`));
+
+      const copy = stage.path(`copy-${name}`);
+      const got = await stage.client(["get", name, "--output", copy, "--server", server.address]);
+      assertReport(got, { file: name, size, sha256, place: `saved as:        ${copy}` });
+      assert.equal(await sha256Of(copy), sha256);
+      await server.program.says(new RegExp(`sent "${name}", ${sizeBytes} bytes in .*verified.*sha256 ${sha256}\n`));
+    });
+  }
+  assert.deepEqual(await namesIn(server.root), SIZES_BYTES.map((sizeBytes) => `${sizeBytes}.bin`).sort());
+  const { code, stderr, stdout } = await server.stop();
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+  assert.match(stdout, /stopped\n$/);
+});
+
+Deno.test("client keeps a file's name, time and content, whatever the name", async () => {
+  await using stage = await Stage.open();
+  const server = await stage.startServer();
+  for (const name of ["with some spaces.txt", "Grüße aus Zürich ☃.txt", "-dash", "a".repeat(255)]) {
+    const source = await writeRandomFile(stage.path(name), 2000);
+    await Deno.utime(source, 1_000_000_000, 1_000_000_000);
+    const sha256 = await sha256Of(source);
+    const sent = await stage.client(["send", "--quiet", "--server", server.address, "--", source]);
+    assert.deepEqual(sent, { code: 0, stdout: "", stderr: "" });
+    const stored = await Deno.stat(path.join(server.root, name));
+    assert.equal(stored.mtime?.getTime(), 1_000_000_000_000);
+    assert.equal(await sha256Of(path.join(server.root, name)), sha256);
+    await Deno.remove(source);
+    const got = await stage.client(["get", "--quiet", "--server", server.address, "--", name]);
+    assert.deepEqual(got, { code: 0, stdout: "", stderr: "" });
+    assert.equal(await sha256Of(stage.path(name)), sha256);
+  }
+});
+
+Deno.test("client takes several files over one connection, and goes on after one that fails", async () => {
+  await using stage = await Stage.open();
+  const server = await stage.startServer();
+  const files = await Promise.all(
+    ["a", "b", "c", "d", "e", "f"].map((name, index) => writeRandomFile(stage.path(name), index * 30_000)),
+  );
+  const missing = stage.path("missing");
+  const sent = await stage.client(["send", files[0]!, missing, ...files.slice(1), "--server", server.address]);
+  assert.equal(sent.code, 6);
+  assert.match(sent.stderr, /^error: \S+missing: .*does not exist.*\n$/);
+  assert.equal(sent.stdout.match(/^match: {11}yes$/gm)?.length, files.length);
+  assert.deepEqual(await namesIn(server.root), ["a", "b", "c", "d", "e", "f"]);
+  assert.equal(server.log.match(/new connection/g)?.length, 1);
+
+  await Deno.mkdir(stage.path("into"));
+  const names = ["a", "nowhere", "b", "c", "d", "e", "f"];
+  const got = await stage.client(["get", ...names, "--output", stage.path("into"), "--server", server.address]);
+  assert.equal(got.code, 3);
+  assert.match(got.stderr, /^error: nowhere: .*does not exist.*\n$/);
+  for (const file of files) {
+    assert.equal(await sha256Of(stage.path("into", path.basename(file))), await sha256Of(file));
+  }
+});
+
+Deno.test("client lists, finds its server in SLUICE_SERVER, and saves beside what is there already", async () => {
+  await using stage = await Stage.open();
+  const server = await stage.startServer();
+  const env = { SLUICE_SERVER: server.address };
+  const source = await writeRandomFile(stage.path("a.bin"), 1500);
+  await Deno.utime(source, 1_000_000_000, 1_000_000_000);
+  assert.deepEqual(await stage.client(["list"], { env }), { code: 0, stdout: "", stderr: "" });
+  assert.equal((await stage.client(["send", source], { env })).code, 0);
+  const listed = await stage.client(["list"], { env });
+  assert.deepEqual(listed, { code: 0, stdout: "a.bin\t1500\t2001-09-09T01:46:40Z\n", stderr: "" });
+
+  await Deno.writeTextFile(source, "mine, now different");
+  for (const name of ["a.bin_received", "a.bin_received_2"]) {
+    const got = await stage.client(["get", "a.bin"], { env });
+    assert.equal(got.code, 0);
+    assert.match(got.stdout, new RegExp(`^saved as: {8}${name}$`, "m"));
+    assert.equal(await sha256Of(stage.path(name)), await sha256Of(path.join(server.root, "a.bin")));
+  }
+  assert.equal(await Deno.readTextFile(source), "mine, now different");
+});
+
+Deno.test("client talks to a server command by command, an error ending nothing", async () => {
+  await using stage = await Stage.open();
+  const server = await stage.startServer();
+  await writeRandomFile(stage.path("with space"), 5000);
+  const stdin = 'put "with space"\nfly\nget nowhere\nls\nget "with space"\nquit\n';
+  const { stdout, stderr } = await stage.client(["127.0.0.1", String(server.port)], { stdin });
+  assert.equal(stdout.match(/^match: {11}yes$/gm)?.length, 2);
+  assert.match(stdout, /^with space\t5000\t/m);
+  assert.match(stdout, /^saved as: {8}with space_received$/m);
+  assert.match(stderr, /"nowhere" does not exist/);
+  assert.match(stderr, /fly/);
+  assert.equal(await sha256Of(stage.path("with space_received")), await sha256Of(stage.path("with space")));
+});
