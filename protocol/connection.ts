@@ -204,7 +204,8 @@ export class Connection {
     timers.expire(Timer.hello, nowUs);
     timers.expire(Timer.pacing, nowUs);
     timers.expire(Timer.ackDelay, nowUs);
-    if (timers.expire(Timer.keepAlive, nowUs)) this.#isPingDue = true;
+    // What is in flight is asked for by probes, which a PING would put off.
+    if (timers.expire(Timer.keepAlive, nowUs)) this.#isPingDue ||= !this.#recovery.isAnythingInFlight;
     if (timers.expire(Timer.pathValidation, nowUs)) this.#path.onValidationTimeout(nowUs);
     if (timers.expire(Timer.lossDetection, nowUs)) this.#recovery.onTimeout(nowUs);
     this.#armTimers(nowUs);

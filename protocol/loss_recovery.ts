@@ -9,6 +9,7 @@
 
 import { BASE_DATAGRAM_BYTES } from "./config.ts";
 import type { AckEvent, LossEvent } from "./congestion/controller.ts";
+import { MIN_WINDOW_DATAGRAMS } from "./congestion/window.ts";
 import { PeerError, TransportErrorCode } from "./errors.ts";
 import type { Path } from "./path.ts";
 import type { AckTracker } from "./recovery/ack_tracker.ts";
@@ -234,7 +235,8 @@ export class LossRecovery {
   /** Bound once, so that an ACK frame allocates no closure. */
   readonly #onPacketAcked = (packet: SentPacket): void => {
     const path = this.#path;
-    if (this.#detection.onPacketAcked(packet, this.#nowUs, path.rtt)) {
+    // Of the loss of an MTU probe congestion control was not told.
+    if (this.#detection.onPacketAcked(packet, this.#nowUs, path.rtt) && !packet.mtuProbe) {
       this.#spuriousLosses++;
       path.controller.onSpuriousLoss(this.#nowUs, packet.sentUs);
     }
@@ -297,9 +299,14 @@ export class LossRecovery {
     return rttUs;
   }
 
+  /**
+   * Never slower than the smallest window in a round trip, which acknowledgements would let go anyway: who has sent
+   * nothing but a few small packets yet has measured a rate of bytes a second, and would wait minutes for the next.
+   */
   #updatePacer(): void {
-    const { pacer, controller } = this.#path;
-    pacer.setRate(controller.pacingRate, MAX_BURST_BYTES);
+    const { pacer, controller, rtt, datagramBytes } = this.#path;
+    const leastRate = MIN_WINDOW_DATAGRAMS * datagramBytes * 1_000_000 / rtt.smoothedUs;
+    pacer.setRate(Math.max(controller.pacingRate, leastRate), MAX_BURST_BYTES);
   }
 
   #onMtuChanged(): void {
@@ -321,7 +328,8 @@ export class LossRecovery {
       const packet = this.#sent.get(at);
       if (packet?.state !== SentState.outstanding || !packet.ackEliciting || packet.mtuProbe) continue;
       this.#loseReceipts(packet);
-      found++;
+      // The oldest may be probes that carried nothing.
+      if (this.#streams.hasPending()) found++;
     }
   }
 

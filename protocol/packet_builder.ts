@@ -38,6 +38,12 @@ const MAX_ACK_SHARE = 0.5;
 /** After so many packets of ACKs alone a PING asks the peer to acknowledge one, so that old ranges can be forgotten. */
 const ACKS_BEFORE_PING = 8;
 
+/**
+ * A PING alone is padded to this: if its sender has moved without knowing, three times as much (RFC 9000, section 8)
+ * must let a challenge through.
+ */
+const MIN_PING_BYTES = 24;
+
 /** With fewer ranges than this there is nothing worth forgetting. */
 const RANGES_WORTH_A_PING = 8;
 
@@ -104,7 +110,10 @@ export class PacketBuilder implements ReceiptTaker {
     const response = this.#path.takeResponse();
     if (response !== undefined) writePathResponse(writer, response);
     this.#streams.fill(writer, this);
-    if (writer.position === afterAck) writePing(writer);
+    if (writer.position === afterAck) {
+      writePing(writer);
+      writePadding(writer, Math.max(0, MIN_PING_BYTES - this.#protection.overheadBytes - writer.position));
+    }
     return this.#finish({ ackEliciting: true });
   }
 

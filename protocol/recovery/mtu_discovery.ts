@@ -59,8 +59,9 @@ export class MtuDiscovery {
   #probeOutstanding = false;
   #probesLost = 0;
   #lastProbeSentUs = 0;
-  // Full-size packets lost since one was acknowledged, and the different times at which that was noticed.
-  #fullSizeLosses = 0;
+  // Packets above the base lost since one as large was acknowledged, and the different times at which that was noticed.
+  #largeLosses = 0;
+  #smallestLostBytes = Infinity;
   #lossEvents = 0;
   #lastLossUs = -1;
   #blackHoles = 0;
@@ -132,7 +133,7 @@ export class MtuDiscovery {
 
   /** A packet that was no probe arrived. */
   onDataAcked(sizeBytes: number): void {
-    if (sizeBytes >= this.#currentBytes) this.#resetBlackHole();
+    if (sizeBytes >= this.#smallestLostBytes) this.#resetBlackHole();
   }
 
   /**
@@ -140,11 +141,13 @@ export class MtuDiscovery {
    * {@link currentBytes} is then back at the base, and the search begins again below the size that failed.
    */
   onDataLost(sizeBytes: number, nowUs: number): boolean {
-    if (this.#currentBytes === this.#baseBytes || sizeBytes < this.#currentBytes) return false;
-    this.#fullSizeLosses++;
+    // Not full-size ones alone: who has little to send fills none, and what he sends may be too large all the same.
+    if (this.#currentBytes === this.#baseBytes || sizeBytes <= this.#baseBytes) return false;
+    this.#largeLosses++;
+    this.#smallestLostBytes = Math.min(this.#smallestLostBytes, sizeBytes);
     if (nowUs !== this.#lastLossUs) this.#lossEvents++;
     this.#lastLossUs = nowUs;
-    if (this.#fullSizeLosses < BLACK_HOLE_LOSSES || this.#lossEvents < BLACK_HOLE_EVENTS) return false;
+    if (this.#largeLosses < BLACK_HOLE_LOSSES || this.#lossEvents < BLACK_HOLE_EVENTS) return false;
     this.#blackHoles++;
     const failedBytes = this.#currentBytes;
     this.#currentBytes = this.#baseBytes;
@@ -184,7 +187,8 @@ export class MtuDiscovery {
   }
 
   #resetBlackHole(): void {
-    this.#fullSizeLosses = 0;
+    this.#largeLosses = 0;
+    this.#smallestLostBytes = Infinity;
     this.#lossEvents = 0;
     this.#lastLossUs = -1;
   }

@@ -1,0 +1,271 @@
+/**
+ * A whole world in one process: a server, any number of clients with goals, links that misbehave, one virtual clock,
+ * one seed. The hosts check while it runs what must be true at any time; {@link World.finish} checks what must be true
+ * when all is over: no file is half there or wrong, nothing is open, nobody waits for anything.
+ *
+ * @module
+ */
+
+import { invariant, InvariantError } from "../protocol/invariant.ts";
+import { type ConnectionConfig, type ConnectionStats, Random } from "../protocol/mod.ts";
+import { ClientHost, type Goal, type GoalOutcome } from "./client_host.ts";
+import type { LinkOptions, LinkStats } from "./link.ts";
+import { type Connected, Network, type NodeId, type TraceEvent } from "./network.ts";
+import { ServerHost } from "./server_host.ts";
+
+export type { Goal, GoalOutcome } from "./client_host.ts";
+
+/** One client of a world. */
+export interface ClientPlan {
+  readonly goals: readonly Goal[];
+  /** From the client to the server. Default: the world's. */
+  readonly up?: LinkOptions;
+  /** From the server to the client. Default: the world's. */
+  readonly down?: LinkOptions;
+  /** When it connects. Default: 0. */
+  readonly startUs?: number;
+  /** It keeps its connection when its goals have outcomes. Default: it closes it. */
+  readonly stays?: boolean;
+}
+
+/** How a world is made. Times in microseconds. */
+export interface WorldOptions {
+  readonly seed: number;
+  readonly clients: readonly ClientPlan[];
+  /** Default: a perfect link. */
+  readonly up?: LinkOptions;
+  readonly down?: LinkOptions;
+  /** Of both sides. */
+  readonly config?: Partial<ConnectionConfig>;
+  readonly maxConnections?: number;
+  /** How long the disks take to make a file durable. Default: 0. */
+  readonly commitUs?: number;
+  readonly trace?: (event: TraceEvent) => void;
+}
+
+/** What became of one goal. */
+export interface GoalResult {
+  readonly client: number;
+  readonly goal: Goal;
+  readonly outcome: GoalOutcome;
+  /** When its client connected, and when it ended. */
+  readonly startUs: number;
+  readonly endUs: number;
+}
+
+const SERVER_ADDRESS = "10.255.0.1:65432";
+
+/** All connections end in this time by themselves, once their clients are gone: an idle timeout and three PTO. */
+const SETTLE_US = 200_000_000;
+
+/** See the module's description. */
+export class World {
+  readonly network: Network;
+  readonly server: ServerHost;
+  readonly clients: readonly ClientHost[];
+  readonly #links: readonly Connected[];
+  readonly #nodes: readonly NodeId[];
+  readonly #options: WorldOptions;
+  readonly #random: Random;
+  readonly #results: GoalResult[] = [];
+  readonly #stats: (ConnectionStats | undefined)[] = [];
+  readonly #goalCount: number;
+  readonly #serverNode: NodeId;
+
+  constructor(options: WorldOptions) {
+    this.#options = options;
+    this.#random = new Random(options.seed);
+    this.#goalCount = options.clients.reduce((sum, { goals }) => sum + goals.length, 0);
+    this.network = new Network({
+      seed: options.seed,
+      ...(options.trace === undefined ? {} : { trace: options.trace }),
+    });
+    this.server = new ServerHost({
+      address: SERVER_ADDRESS,
+      random: this.#random.fork("server"),
+      config: options.config ?? {},
+      schedule: this.#schedule,
+      ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
+    });
+    this.#serverNode = this.network.addNode(this.server);
+    this.clients = options.clients.map((plan, index) => this.#makeClient(plan, index));
+    this.#nodes = this.clients.map((client) => this.network.addNode(client));
+    this.#links = this.#nodes.map((node, index) => {
+      const plan = options.clients[index]!;
+      return this.network.connect(node, this.#serverNode, {
+        ab: plan.up ?? options.up ?? {},
+        ba: plan.down ?? options.down ?? {},
+      });
+    });
+    options.clients.forEach((plan, index) => this.#prepare(plan, index));
+  }
+
+  /** Outcomes so far, in the order in which they came. */
+  get results(): readonly GoalResult[] {
+    return this.#results;
+  }
+
+  /** Whether every goal has an outcome, but for those of clients that were killed. */
+  get isDone(): boolean {
+    return this.#waiting === 0;
+  }
+
+  /** When the last goal had its outcome. */
+  get endUs(): number {
+    return this.#results.at(-1)?.endUs ?? 0;
+  }
+
+  /** Equal for equal runs. */
+  get digest(): string {
+    return this.network.digest;
+  }
+
+  /** Both directions between a client and the server. */
+  linkOf(client: number): { readonly up: Connected["ab"]; readonly down: Connected["ba"] } {
+    const { ab, ba } = this.#links[client]!;
+    return { up: ab, down: ba };
+  }
+
+  /** All links' counters, added up; delays are the worst. */
+  get linkStats(): LinkStats {
+    const sum: Record<keyof LinkStats, number> = {
+      sent: 0,
+      delivered: 0,
+      lost: 0,
+      queueDropped: 0,
+      blackedOut: 0,
+      tooBig: 0,
+      corrupted: 0,
+      duplicated: 0,
+      reordered: 0,
+      sentBytes: 0,
+      deliveredBytes: 0,
+      meanQueueDelayUs: 0,
+      maxQueueDelayUs: 0,
+    };
+    for (const { ab, ba } of this.#links) {
+      for (const { stats } of [ab, ba]) {
+        for (const key of Object.keys(sum) as (keyof LinkStats)[]) {
+          sum[key] = key.endsWith("DelayUs") ? Math.max(sum[key], stats[key]) : sum[key] + stats[key];
+        }
+      }
+    }
+    return sum;
+  }
+
+  /** Counters of a client's connection when its last goal had its outcome. */
+  statsOf(client: number): ConnectionStats {
+    const stats = this.#stats[client] ?? this.clients[client]!.connection?.stats;
+    invariant(stats !== undefined, "a client that has connected has counters");
+    return stats;
+  }
+
+  /** The content of a goal's file. */
+  readonly content = (goal: Goal): Uint8Array => {
+    if (goal.kind === "list") return new Uint8Array(0);
+    return this.#random.fork(`file ${goal.name}`).bytes(goal.sizeBytes);
+  };
+
+  /** Lets the world run until every goal has an outcome; false if some has none by `untilUs`. */
+  run(untilUs: number): boolean {
+    this.network.run({ untilUs, until: () => this.isDone });
+    return this.isDone;
+  }
+
+  /** Something happens at a time of the script. */
+  at(timeUs: number, action: () => void): void {
+    this.network.at(timeUs, action);
+  }
+
+  /** Gives a client another address, as a NAT does that forgot. */
+  rebind(client: number, newAddress: string): void {
+    this.network.rebind(this.#nodes[client]!, this.clients[client]!.addresses[0]!, newAddress);
+  }
+
+  /** Ends the world, and checks what must be true then. Throws InvariantError. */
+  finish(): void {
+    this.network.run({ untilUs: this.network.nowUs + SETTLE_US });
+    for (const host of [this.server, ...this.clients]) {
+      if (host.isDown) continue;
+      const who = host.addresses[0];
+      if (host.connectionCount > 0) throw new InvariantError(`${who} still has ${host.connectionCount} connections`);
+      if (host.endpoint.connectionCount > 0) throw new InvariantError(`${who}'s endpoint still has connections`);
+      if (host.pollTimeout() !== Infinity) throw new InvariantError(`${who} still has a timer`);
+    }
+    invariant(this.network.underWay === 0, "datagrams are still under way");
+    this.#checkStores();
+    this.#checkResults();
+  }
+
+  /** Goals without an outcome. */
+  get #waiting(): number {
+    let count = this.#goalCount - this.#results.length;
+    if (count === 0) return 0;
+    for (const client of this.clients) {
+      if (client.isDown) count -= client.goalCount - client.outcomes;
+    }
+    return count;
+  }
+
+  readonly #schedule = (run: () => void): void => {
+    const { commitUs = 0 } = this.#options;
+    if (commitUs === 0) run();
+    else this.network.at(this.network.nowUs + commitUs, run);
+  };
+
+  #makeClient(plan: ClientPlan, index: number): ClientHost {
+    return new ClientHost({
+      address: `10.${Math.floor(index / 250)}.${index % 250}.2:40000`,
+      serverAddress: SERVER_ADDRESS,
+      goals: plan.goals,
+      random: this.#random.fork(`client ${index}`),
+      config: this.#options.config ?? {},
+      stays: plan.stays ?? false,
+      content: this.content,
+      schedule: this.#schedule,
+      onOutcome: (goal, outcome) => this.#onOutcome(index, goal, outcome),
+    });
+  }
+
+  #prepare(plan: ClientPlan, index: number): void {
+    for (const goal of plan.goals) {
+      if (goal.kind === "get" && this.server.store.contents(goal.name) === undefined) {
+        this.server.store.put(goal.name, this.content(goal), { modifiedMs: 1000 });
+      }
+    }
+    this.network.at(plan.startUs ?? 0, () => this.clients[index]!.start(this.network.nowUs));
+  }
+
+  #onOutcome(client: number, goal: Goal, outcome: GoalOutcome): void {
+    const { startUs = 0 } = this.#options.clients[client]!;
+    this.#results.push({ client, goal, outcome, startUs, endUs: this.network.nowUs });
+    this.#stats[client] = this.clients[client]!.connection!.stats;
+  }
+
+  #checkStores(): void {
+    const { server } = this;
+    if (server.openHandles !== 0) throw new InvariantError(`the server has ${server.openHandles} files open`);
+    if (server.partialFiles !== 0) throw new InvariantError(`the server keeps ${server.partialFiles} half files`);
+    for (const { files, sources, addresses, isDown } of this.clients) {
+      if (isDown) continue;
+      const open = files.openHandles + sources.openHandles;
+      if (open !== 0) throw new InvariantError(`${addresses[0]} has ${open} files open`);
+      if (files.partialFiles !== 0) throw new InvariantError(`${addresses[0]} keeps ${files.partialFiles} half files`);
+    }
+  }
+
+  /** Whoever was told that a file is there finds it, whole; and no file is anywhere but whole. */
+  #checkResults(): void {
+    for (const { client, goal, outcome } of this.#results) {
+      if (goal.kind === "list") continue;
+      const store = goal.kind === "put" ? this.server.store : this.clients[client]!.files;
+      const found = store.contents(goal.name);
+      if (outcome.kind === "done" && found === undefined) throw new InvariantError(`${goal.name} is not there`);
+      if (found !== undefined && !isEqual(found, this.content(goal))) throw new InvariantError(`${goal.name} differs`);
+    }
+  }
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

@@ -1,0 +1,116 @@
+import assert from "node:assert/strict";
+import { Random } from "../../protocol/mod.ts";
+import { LOST, Pair } from "./pair.ts";
+
+/** Ports alone, and another host. */
+const MOVES = ["10.0.0.1:4999", "192.168.7.7:4000"];
+
+Deno.test("Connection goes on when the client's address changes during an upload", () => {
+  for (const address of MOVES) {
+    const pair = Pair.connected();
+    const bytes = new Random(1).bytes(2_000_000);
+    pair.send(bytes);
+    pair.run(150_000);
+    assert(pair.server.bytesOn(0).length < bytes.length);
+    pair.client.address = address;
+    assert(pair.runUntil(() => pair.client.heard("stream-delivered").length === 1, { withinUs: 5_000_000 }), address);
+    assert.deepEqual(pair.server.bytesOn(0), bytes);
+    assert.equal(pair.server.connection.remote, address);
+    assert.deepEqual(pair.server.heard("address-changed").map(({ remote }) => remote), [address]);
+  }
+});
+
+Deno.test("Connection goes on when the client's address changes during a download", () => {
+  for (const address of MOVES) {
+    const pair = Pair.connected();
+    const bytes = new Random(1).bytes(2_000_000);
+    pair.server.onEvent = (event) => {
+      if (event.kind !== "stream-opened") return;
+      event.stream.write(bytes);
+      event.stream.finish();
+    };
+    pair.send(new Uint8Array(10));
+    pair.run(250_000);
+    const before = pair.client.bytesOn(0).length;
+    assert(before > 0 && before < bytes.length);
+    pair.client.address = address;
+    // The client has nothing to say of itself until it becomes uneasy at the silence.
+    assert(pair.runUntil(() => pair.client.bytesOn(0).length === bytes.length, { withinUs: 8_000_000 }), address);
+    assert.deepEqual(pair.client.bytesOn(0), bytes);
+  }
+});
+
+Deno.test("Connection sends at most three times what came from a new address until that is proven", () => {
+  const pair = Pair.connected();
+  const bytes = new Random(1).bytes(1_000_000);
+  pair.server.onEvent = (event) => {
+    if (event.kind !== "stream-opened") return;
+    event.stream.write(bytes);
+    event.stream.finish();
+  };
+  const stream = pair.send(new Uint8Array(10), { finish: false });
+  pair.run(200_000);
+  // From here on nothing reaches the client: the challenge stays without an answer.
+  pair.client.address = "192.168.7.7:4000";
+  pair.server.wire.rule = () => LOST;
+  pair.run(1000);
+  const clientStart = pair.client.wire.sent.length;
+  stream.write(new Uint8Array(500));
+  pair.serve(pair.client);
+  pair.run(19_000);
+  let serverSent = pair.server.wire.sent.length;
+  for (let i = 0; i < 200; i++) {
+    pair.run(100_000);
+    if (pair.server.connection.remote !== pair.client.address) {
+      serverSent = pair.server.wire.sent.length;
+      continue;
+    }
+    const received = sum(pair.client.wire.sent.slice(clientStart));
+    const sent = sum(pair.server.wire.sent.slice(serverSent));
+    assert(sent <= 3 * received, `${sent} bytes to an address that sent ${received}`);
+  }
+  assert.equal(pair.server.connection.remote, pair.client.address);
+  pair.server.wire.rule = () => undefined;
+  assert(pair.runUntil(() => pair.client.bytesOn(0).length === bytes.length, { withinUs: 20_000_000 }));
+});
+
+Deno.test("Connection does not follow a late packet back to the old address", () => {
+  const pair = Pair.connected();
+  const stream = pair.send(new Uint8Array(1000), { finish: false });
+  pair.run(500_000);
+  const old = pair.client.address;
+  const held = pair.client.wire.sent.length;
+  pair.client.wire.rule = ({ index }) => index === held ? [{ extraDelayUs: 300_000 }] : undefined;
+  stream.write(new Uint8Array(1000));
+  pair.serve(pair.client);
+  pair.client.address = "10.0.0.1:4999";
+  stream.write(new Uint8Array(1000));
+  pair.serve(pair.client);
+  pair.run(1_000_000);
+  assert.notEqual(pair.server.connection.remote, old);
+  assert.equal(pair.server.heard("address-changed").length, 1);
+  assert.equal(pair.server.bytesOn(0).length, 3000);
+});
+
+Deno.test("Connection does not move for a datagram whose tag is not good", () => {
+  const pair = Pair.connected();
+  pair.run(500_000);
+  const copy = pair.client.wire.sent.at(-1)!.bytes.slice();
+  copy[9]! += 1; // another packet number
+  pair.inject(pair.server, copy, "203.0.113.5:666");
+  assert.equal(pair.server.connection.remote, pair.client.address);
+  assert.equal(pair.server.heard("address-changed").length, 0);
+});
+
+Deno.test("Connection of a client stays with the server that it connected to", () => {
+  const pair = Pair.connected();
+  const remote = pair.client.connection.remote;
+  pair.server.address = "10.0.0.2:5999";
+  pair.send(new Uint8Array(100));
+  pair.run(500_000);
+  assert.equal(pair.client.connection.remote, remote);
+});
+
+function sum(datagrams: readonly { readonly bytes: Uint8Array }[]): number {
+  return datagrams.reduce((total, { bytes }) => total + bytes.length, 0);
+}

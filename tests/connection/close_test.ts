@@ -1,0 +1,193 @@
+import assert from "node:assert/strict";
+import { TransportErrorCode, Writer } from "../../protocol/mod.ts";
+import { PacketType, writeReset } from "../../protocol/wire/packet.ts";
+import { LOST, Pair } from "./pair.ts";
+
+/** Three PTOs of a side that has not measured a round trip yet, and a little. */
+const CLOSING_US = 4_000_000;
+
+Deno.test("Connection.close tells the peer code and reason, whoever closes", () => {
+  for (const [closer, other] of [["client", "server"], ["server", "client"]] as const) {
+    const pair = Pair.connected();
+    pair[closer].connection.close(pair.nowUs, 5, "enough — genug");
+    pair.run(50_000);
+    assert.deepEqual(pair[closer].heard("closed").map(({ reason }) => reason), [
+      { kind: "local", code: 5, reason: "enough — genug" },
+    ]);
+    assert.deepEqual(pair[other].heard("closed").map(({ reason }) => reason), [
+      { kind: "peer", isApplication: true, code: 5, reason: "enough — genug" },
+    ]);
+    pair.run(CLOSING_US);
+    assert.equal(pair.client.endpoint.connectionCount, 0);
+    assert.equal(pair.server.endpoint.connectionCount, 0);
+    assert(pair.isQuiet);
+  }
+});
+
+Deno.test("Connection.close is repeated when the peer goes on, because the first was lost", () => {
+  const pair = Pair.connected();
+  const stream = pair.client.connection.openStream()!;
+  const firstLost = pair.server.wire.sent.length;
+  pair.server.wire.rule = ({ index }) => index === firstLost ? LOST : undefined;
+  pair.server.connection.close(pair.nowUs, 1, "gone");
+  pair.serve(pair.server);
+  stream.write(new Uint8Array(10));
+  pair.serve(pair.client);
+  pair.run(60_000);
+  assert.deepEqual(pair.client.heard("closed").map(({ reason }) => reason.kind), ["peer"]);
+  pair.run(CLOSING_US);
+  assert(pair.isQuiet);
+});
+
+Deno.test("Connection ends by its idle timeout when the peer's close was lost for good", () => {
+  const pair = Pair.connected();
+  pair.client.wire.rule = () => LOST;
+  pair.client.connection.close(pair.nowUs, 0, "");
+  pair.run(70_000_000);
+  assert.deepEqual(pair.client.heard("closed").map(({ reason }) => reason.kind), ["local"]);
+  assert.deepEqual(pair.server.heard("closed").map(({ reason }) => reason.kind), ["idle-timeout"]);
+  assert.equal(pair.server.endpoint.connectionCount, 0);
+  assert(pair.isQuiet);
+});
+
+Deno.test("Connection.close before the handshake is done ends without a word", () => {
+  const pair = new Pair();
+  const connection = pair.connect();
+  connection.close(pair.nowUs, 1, "changed my mind");
+  pair.serve(pair.client);
+  assert.equal(connection.isClosed, true);
+  assert.equal(pair.client.heard("closed").length, 1);
+  assert.equal(pair.client.wire.sent.length, 0);
+});
+
+Deno.test("Connection.close right after the Retry leaves the server with nothing", () => {
+  const pair = new Pair();
+  pair.connect();
+  assert(pair.runUntil(() => pair.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
+  pair.client.connection.close(pair.nowUs, 1, "changed my mind");
+  pair.run(5_000_000);
+  assert.equal(pair.server.endpoint.connectionCount, 0);
+  assert(pair.isQuiet);
+});
+
+Deno.test("Connection.close twice, and at both ends at once, is one end each and a handful of packets", () => {
+  const pair = Pair.connected();
+  pair.run(1_000_000);
+  const before = pair.client.wire.sent.length + pair.server.wire.sent.length;
+  pair.client.connection.close(pair.nowUs, 1, "one");
+  pair.client.connection.close(pair.nowUs, 2, "two");
+  pair.server.connection.close(pair.nowUs, 3, "three");
+  pair.run(5_000_000);
+  assert.equal(pair.client.heard("closed").length, 1);
+  assert.equal(pair.server.heard("closed").length, 1);
+  const sent = pair.client.wire.sent.length + pair.server.wire.sent.length - before;
+  assert(sent <= 12, `${sent} packets to say good-bye`);
+  assert(pair.isQuiet);
+});
+
+Deno.test("Connection holds nothing in memory once it has ended", () => {
+  const pair = Pair.connected();
+  pair.server.reads = false;
+  pair.send(new Uint8Array(50_000), { finish: false });
+  pair.run(1_000_000);
+  assert.equal(pair.server.connection.heldBytes, 50_000);
+  pair.client.connection.close(pair.nowUs, 0, "");
+  pair.run(50_000);
+  assert.equal(pair.server.connection.heldBytes, 0);
+  assert.equal(pair.server.connection.openStreamCount, 0);
+  assert.equal(pair.client.connection.openStreamCount, 0);
+});
+
+Deno.test("Connection sends nothing and opens nothing after its end", () => {
+  const pair = Pair.connected();
+  const stream = pair.send(new Uint8Array(10), { finish: false });
+  const { connection } = pair.client;
+  connection.close(pair.nowUs, 0, "");
+  pair.run(1_000_000);
+  stream.write(new Uint8Array(10));
+  stream.finish();
+  assert.equal(connection.openStream(), undefined);
+  assert.equal(connection.pollTransmit(pair.nowUs, new Uint8Array(2000)), 0);
+  assert.equal(connection.pollTimeout(), Infinity);
+  connection.handleTimeout(pair.nowUs + 1_000_000);
+  assert.equal(connection.pollEvent(), undefined);
+});
+
+Deno.test("Connection on which nothing arrives ends by the lower idle timeout", () => {
+  for (const [client, server] of [[5_000_000, 30_000_000], [30_000_000, 5_000_000]] as const) {
+    const pair = Pair.connected({
+      client: { idleTimeoutUs: client, keepAliveUs: 3_600_000_000 },
+      server: { idleTimeoutUs: server },
+    });
+    pair.run(1_000_000);
+    pair.run(3_900_000);
+    assert.equal(pair.client.heard("closed").length, 0);
+    pair.run(1_100_000);
+    assert.deepEqual(pair.client.heard("closed").map(({ reason }) => reason.kind), ["idle-timeout"]);
+    assert.deepEqual(pair.server.heard("closed").map(({ reason }) => reason.kind), ["idle-timeout"]);
+    assert(pair.isQuiet);
+  }
+});
+
+Deno.test("Connection keeps itself alive by a PING now and then, and by few of them", () => {
+  const pair = Pair.connected();
+  pair.run(1_000_000);
+  const before = pair.client.wire.sent.length;
+  pair.run(300_000_000);
+  assert.equal(pair.client.connection.state, "established");
+  assert.equal(pair.server.connection.state, "established");
+  const sent = pair.client.wire.sent.length - before;
+  assert(sent >= 5 && sent <= 31, `${sent} packets in 5 minutes`);
+});
+
+Deno.test("Connection ends at once when a restarted server does not know it", () => {
+  const pair = Pair.connected();
+  pair.run(1_000_000);
+  pair.restartServer();
+  const startUs = pair.nowUs;
+  pair.send(new Uint8Array(2000));
+  assert(pair.runUntil(() => pair.client.connection.isClosed, { withinUs: 1_000_000 }));
+  assert.equal(pair.nowUs - startUs, 40_000);
+  assert.deepEqual(pair.client.heard("closed").map(({ reason }) => reason.kind), ["reset"]);
+  assert.equal(pair.client.wire.sent.at(-1)!.bytes[0], PacketType.data);
+});
+
+Deno.test("Connection takes no Reset for a packet that it did not send or that was acknowledged", () => {
+  const pair = Pair.connected();
+  pair.run(1_000_000);
+  const id = new Uint8Array(8);
+  new DataView(id.buffer).setBigUint64(0, BigInt(pair.server.connection.localId));
+  for (const packetNumber of [0, 1, 50, 1_000_000]) {
+    const buffer = new Uint8Array(40);
+    const length = writeReset(new Writer().reset(buffer), { destinationId: id, packetNumber });
+    pair.inject(pair.client, buffer.subarray(0, length));
+    assert.equal(pair.client.connection.state, "established", `packet ${packetNumber}`);
+  }
+});
+
+Deno.test("Endpoint of a server answers no Reset, so that two of them cannot keep each other busy", () => {
+  const pair = Pair.connected();
+  const buffer = new Uint8Array(40);
+  const destinationId = new Uint8Array(8).fill(1);
+  const length = writeReset(new Writer().reset(buffer), { destinationId, packetNumber: 5 });
+  assert.equal(pair.server.endpoint.handleDatagram(0, buffer.slice(0, length), "10.0.0.1:4000").kind, "drop");
+});
+
+Deno.test("Connection closes on a packet without frames, and on one that does not decode", () => {
+  const frames: [string, (writer: Writer) => void, number][] = [
+    ["none", () => {}, TransportErrorCode.protocolViolation],
+    ["unknown type", (writer) => writer.u8(0x3f), TransportErrorCode.frameEncodingError],
+    ["cut short", (writer) => writer.u8(0x10), TransportErrorCode.frameEncodingError],
+  ];
+  for (const [what, write, code] of frames) {
+    const pair = Pair.connected();
+    pair.forge(pair.client, write);
+    const [closed] = pair.server.heard("closed");
+    assert(closed?.reason.kind === "violation", what);
+    assert.equal(closed.reason.code, code, what);
+    pair.run(100_000);
+    const [heard] = pair.client.heard("closed");
+    assert(heard?.reason.kind === "peer" && !heard.reason.isApplication, what);
+    assert.equal(heard.reason.code, code, what);
+  }
+});

@@ -1,0 +1,291 @@
+import assert from "node:assert/strict";
+import { Endpoint, Random, TransportErrorCode, Writer } from "../../protocol/mod.ts";
+import { appendCrc32, checkCrc32 } from "../../protocol/protection/checksum.ts";
+import { PacketHeader, PacketType, PROTOCOL_VERSION, readVersions, writeHello } from "../../protocol/wire/packet.ts";
+import { losing, LOST, Pair } from "./pair.ts";
+
+const ROUND_TRIP_US = 40_000;
+
+/** The type of a packet on the wire. */
+function typeOf(bytes: Uint8Array): number {
+  return bytes[0]!;
+}
+
+function hello(sourceId: number): Uint8Array {
+  const buffer = new Uint8Array(1200);
+  return buffer.subarray(0, writeHello(new Writer().reset(buffer), { sourceId }));
+}
+
+function server(options: { maxConnections?: number } = {}): Endpoint {
+  const random = new Random(1);
+  return new Endpoint({ isServer: true, randomBytes: (count) => random.bytes(count), ...options });
+}
+
+/** The first Initial packet of a client whose connection was never told anything by the server but Retry. */
+function firstInitial(pair: Pair): Uint8Array {
+  const initial = pair.client.wire.sent.find(({ bytes }) => typeOf(bytes) === PacketType.initial);
+  assert(initial !== undefined);
+  return initial.bytes;
+}
+
+Deno.test("handshake lets data flow after one round trip", () => {
+  const pair = new Pair();
+  const connection = pair.connect();
+  const startUs = pair.nowUs;
+  assert(pair.runUntil(() => pair.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
+  assert.equal(pair.nowUs - startUs, ROUND_TRIP_US);
+  pair.send(new Uint8Array([1, 2, 3]));
+  assert(pair.runUntil(() => pair.server.bytesOn(0).length === 3, { withinUs: 1_000_000 }));
+  assert.equal(pair.nowUs - startUs, ROUND_TRIP_US * 3 / 2);
+  assert.equal(connection.state, "initial-sent");
+  assert(pair.runUntil(() => connection.state === "established", { withinUs: 1_000_000 }));
+  assert.deepEqual(pair.client.wire.sent.slice(0, 2).map(({ bytes }) => typeOf(bytes)), [
+    PacketType.hello,
+    PacketType.initial,
+  ]);
+});
+
+Deno.test("handshake is seeded with the round trip of the Hello", () => {
+  const pair = new Pair();
+  pair.connect();
+  assert(pair.runUntil(() => pair.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
+  assert.equal(pair.client.connection.stats.smoothedRttUs, ROUND_TRIP_US);
+});
+
+for (const lost of [1, 2, 3]) {
+  Deno.test(`handshake survives ${lost} lost Hellos`, () => {
+    const pair = new Pair();
+    pair.client.wire.rule = ({ index }) => index < lost ? LOST : undefined;
+    pair.connect();
+    const startUs = pair.nowUs;
+    assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: 10_000_000 }));
+    // 300 ms, then twice as long each time, then the round trips.
+    const waitedUs = 300_000 * (2 ** lost - 1);
+    assert(pair.nowUs - startUs <= waitedUs + 3 * ROUND_TRIP_US, `it took ${pair.nowUs - startUs} us`);
+    assert.equal(pair.server.connections.length, 1);
+  });
+}
+
+Deno.test("handshake survives a lost Retry", () => {
+  const pair = new Pair();
+  pair.server.wire.rule = losing(0);
+  pair.connect();
+  assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: 600_000 }));
+  assert.equal(pair.client.wire.sent.filter(({ bytes }) => typeOf(bytes) === PacketType.hello).length, 2);
+  // Which Hello was answered cannot be told, so it says nothing of the round trip.
+  assert.equal(pair.server.connections.length, 1);
+});
+
+Deno.test("handshake survives lost Initial packets", () => {
+  const pair = new Pair();
+  pair.client.wire.rule = losing(1, 2, 3);
+  pair.connect();
+  assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: 3_000_000 }));
+  assert.equal(pair.server.connections.length, 1);
+});
+
+Deno.test("handshake survives the loss of the server's first Data packets", () => {
+  const pair = new Pair();
+  pair.server.wire.rule = losing(1, 2);
+  pair.connect();
+  assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: 3_000_000 }));
+  assert.equal(pair.server.connections.length, 1);
+});
+
+Deno.test("handshake is not confused by duplicates of everything", () => {
+  const pair = new Pair();
+  pair.client.wire.rule = () => [{}, { extraDelayUs: 5000 }];
+  pair.server.wire.rule = () => [{}, { extraDelayUs: 5000 }];
+  pair.connect();
+  assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: 1_000_000 }));
+  pair.run(1_000_000);
+  assert.equal(pair.server.connections.length, 1);
+  assert.equal(pair.client.connection.state, "established");
+});
+
+Deno.test("handshake drops damaged packets and goes on", () => {
+  const pair = new Pair();
+  pair.client.wire.rule = ({ index }) => index < 2 ? [{ corrupt: true }] : undefined;
+  pair.server.wire.rule = ({ index }) => index < 1 ? [{ corrupt: true }] : undefined;
+  pair.connect();
+  assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: 5_000_000 }));
+});
+
+Deno.test("handshake gives up after its timeout and says so once", () => {
+  const pair = new Pair();
+  pair.client.wire.rule = () => LOST;
+  pair.connect();
+  pair.run(9_999_999);
+  assert.equal(pair.client.connection.isClosed, false);
+  pair.run(2);
+  assert.equal(pair.client.connection.isClosed, true);
+  assert.deepEqual(pair.client.heard("closed").map(({ reason }) => reason.kind), ["handshake-timeout"]);
+  assert.equal(pair.client.endpoint.connectionCount, 0);
+  assert(pair.isQuiet);
+});
+
+Deno.test("handshake gives up when the server proves nothing but its Retry", () => {
+  const pair = new Pair();
+  pair.server.wire.rule = ({ index }) => index > 0 ? LOST : undefined;
+  pair.connect();
+  pair.run(10_000_001);
+  assert.deepEqual(pair.client.heard("closed").map(({ reason }) => reason.kind), ["handshake-timeout"]);
+});
+
+Deno.test("Endpoint keeps nothing for 10,000 Hellos and answers less than three times their bytes", () => {
+  const endpoint = server();
+  for (let i = 1; i <= 10_000; i++) {
+    const bytes = hello(i);
+    const result = endpoint.handleDatagram(i, bytes, `10.0.${i >> 8}.${i & 0xff}:1000`);
+    assert.equal(result.kind, "answer");
+    assert(result.answer.length <= 3 * bytes.length);
+    assert(result.answer.length < 200, `a Retry of ${result.answer.length} bytes`);
+  }
+  assert.equal(endpoint.connectionCount, 0);
+});
+
+Deno.test("Endpoint drops Hellos that are short or damaged", () => {
+  const endpoint = server();
+  const short = hello(5).subarray(0, 1199);
+  assert.equal(endpoint.handleDatagram(0, short.slice(), "10.0.0.1:1").kind, "drop");
+  const damaged = hello(5).slice();
+  damaged[600]! ^= 1;
+  assert.equal(endpoint.handleDatagram(0, damaged, "10.0.0.1:1").kind, "drop");
+  assert.equal(endpoint.drops.get("damaged"), 1);
+});
+
+Deno.test("Endpoint answers nothing to empty datagrams, rubbish and single bytes", () => {
+  const endpoint = server();
+  const random = new Random(3);
+  assert.equal(endpoint.handleDatagram(0, new Uint8Array(0), "10.0.0.1:1").kind, "drop");
+  for (let i = 0; i < 256; i++) {
+    assert.equal(endpoint.handleDatagram(0, new Uint8Array([i]), "10.0.0.1:1").kind, "drop");
+    const rubbish = random.bytes(random.integer(1, 100));
+    assert.equal(endpoint.handleDatagram(0, rubbish, "10.0.0.1:1").kind, "drop");
+  }
+  assert.equal(endpoint.connectionCount, 0);
+});
+
+Deno.test("Endpoint makes no connection from an Initial whose token has expired, and says so by a Reset", () => {
+  const pair = new Pair();
+  pair.client.wire.rule = ({ bytes }) => typeOf(bytes) === PacketType.initial ? LOST : undefined;
+  pair.connect();
+  pair.run(100_000);
+  const initial = firstInitial(pair);
+  const { endpoint } = pair.server;
+  const tenSecondsLaterUs = pair.nowUs + 10_000_001;
+  const result = endpoint.handleDatagram(tenSecondsLaterUs, initial.slice(), pair.client.address);
+  assert.equal(result.kind, "answer");
+  assert.equal(typeOf(result.answer), PacketType.reset);
+  assert(result.answer.length < initial.length);
+  assert.equal(endpoint.connectionCount, 0);
+  assert.equal(endpoint.handleDatagram(pair.nowUs, initial.slice(), pair.client.address).kind, "new-connection");
+});
+
+Deno.test("Endpoint makes no connection from a token that was issued to another address", () => {
+  const pair = new Pair();
+  pair.client.wire.rule = ({ bytes }) => typeOf(bytes) === PacketType.initial ? LOST : undefined;
+  pair.connect();
+  pair.run(100_000);
+  const { endpoint } = pair.server;
+  for (const other of ["10.0.0.1:4001", "10.0.0.9:4000"]) {
+    assert.equal(endpoint.handleDatagram(pair.nowUs, firstInitial(pair).slice(), other).kind, "answer");
+  }
+  assert.equal(endpoint.connectionCount, 0);
+});
+
+Deno.test("Endpoint drops an Initial that is replayed after its connection has ended", () => {
+  const pair = Pair.connected();
+  const initial = firstInitial(pair);
+  pair.client.connection.close(pair.nowUs, 0, "");
+  pair.run(4_000_000);
+  const { endpoint } = pair.server;
+  assert.equal(endpoint.connectionCount, 0);
+  const result = endpoint.handleDatagram(pair.nowUs, initial.slice(), pair.client.address);
+  assert.equal(result.kind, "drop");
+  assert.equal(result.reason, "replayed handshake");
+  // And when its ID is forgotten, so is its token.
+  const later = endpoint.handleDatagram(pair.nowUs + 11_000_000, initial.slice(), pair.client.address);
+  assert.equal(later.kind, "answer");
+  assert.equal(typeOf(later.answer), PacketType.reset);
+  assert.equal(endpoint.connectionCount, 0);
+});
+
+Deno.test("Endpoint answers an unknown version of a Hello's size with the versions that it speaks", () => {
+  const endpoint = server();
+  const bytes = hello(0x1234).slice();
+  new DataView(bytes.buffer).setUint32(1, 0x534c_0099);
+  appendCrc32(bytes, 0, 1196);
+  const result = endpoint.handleDatagram(0, bytes.slice(), "10.0.0.1:1");
+  assert.equal(result.kind, "answer");
+  assert(checkCrc32(result.answer));
+  const header = new PacketHeader();
+  assert(header.decode(result.answer));
+  assert.equal(header.type, PacketType.versionNegotiation);
+  assert.equal(header.destinationId, 0x1234);
+  assert.deepEqual(readVersions(result.answer, header), [PROTOCOL_VERSION]);
+  assert.equal(endpoint.handleDatagram(0, bytes.subarray(0, 1199), "10.0.0.1:1").kind, "drop");
+});
+
+Deno.test("handshake ends when the server speaks other versions only, and not for a list that holds ours", () => {
+  for (
+    const [versions, ends] of [[[0x534c_0002, 0x534c_0003], true], [[0x534c_0002, PROTOCOL_VERSION], false]] as const
+  ) {
+    const pair = new Pair();
+    pair.client.wire.rule = () => LOST;
+    const { localId } = pair.connect();
+    pair.run(1000);
+    const list = new Uint8Array(33);
+    const view = new DataView(list.buffer);
+    list[0] = PacketType.versionNegotiation;
+    view.setBigUint64(5, BigInt(localId));
+    versions.forEach((version, i) => view.setUint32(21 + 4 * i, version));
+    appendCrc32(list, 0, 29);
+    pair.inject(pair.client, list);
+    assert.equal(pair.client.connection.isClosed, ends);
+    assert.deepEqual(
+      pair.client.heard("closed").map(({ reason }) => reason),
+      ends ? [{ kind: "version", supported: [...versions] }] : [],
+    );
+  }
+});
+
+Deno.test("Endpoint that is full refuses in words and keeps nothing", () => {
+  const pair = new Pair({ serverEndpoint: { maxConnections: 1 } });
+  pair.connect();
+  pair.run(200_000);
+  assert.equal(pair.server.endpoint.connectionCount, 1);
+  pair.connect();
+  pair.run(500_000);
+  assert.equal(pair.server.endpoint.connectionCount, 1);
+  const [closed] = pair.client.heard("closed");
+  assert(closed?.reason.kind === "peer");
+  assert.equal(closed.reason.code, TransportErrorCode.connectionRefused);
+  assert.match(closed.reason.reason, /full/);
+  assert.equal(pair.client.connections[0]!.state, "established");
+});
+
+Deno.test("Endpoint that is about to stop refuses new connections and keeps those it has", () => {
+  const pair = Pair.connected();
+  pair.server.endpoint.refuseNew();
+  pair.connect();
+  pair.run(500_000);
+  const [closed] = pair.client.heard("closed");
+  assert(closed?.reason.kind === "peer");
+  assert.match(closed.reason.reason, /shutting down/);
+  assert.equal(pair.client.connections[0]!.state, "established");
+  assert.equal(pair.server.endpoint.connectionCount, 1);
+});
+
+Deno.test("Endpoint takes its place back when a connection has ended", () => {
+  const pair = new Pair({ serverEndpoint: { maxConnections: 1 } });
+  for (let i = 0; i < 5; i++) {
+    pair.connect();
+    assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: 1_000_000 }), `round ${i}`);
+    pair.client.connection.close(pair.nowUs, 0, "");
+    pair.run(4_000_000);
+    assert.equal(pair.server.endpoint.connectionCount, 0);
+    assert.equal(pair.client.endpoint.connectionCount, 0);
+  }
+  assert.equal(pair.server.connections.length, 5);
+});

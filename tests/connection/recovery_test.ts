@@ -1,0 +1,275 @@
+import assert from "node:assert/strict";
+import { Random, TransportErrorCode, type Writer } from "../../protocol/mod.ts";
+import { writeAck } from "../../protocol/wire/frame.ts";
+import { type Fate, LOST, Pair, type PairOptions } from "./pair.ts";
+
+const ROUND_TRIP_US = 40_000;
+
+function pattern(length: number, seed = 1): Uint8Array {
+  return new Random(seed).bytes(length);
+}
+
+/** A pair that has measured its round trip both ways, without anything in flight. */
+function settled(options: PairOptions = {}): Pair {
+  const pair = Pair.connected(options);
+  pair.server.onEvent = (event) => {
+    if (event.kind !== "stream-opened") return;
+    event.stream.write(new Uint8Array(1));
+    event.stream.finish();
+  };
+  for (let i = 0; i < 3; i++) {
+    pair.send(new Uint8Array(1));
+    pair.run(200_000);
+  }
+  return pair;
+}
+
+function delivered(pair: Pair): () => boolean {
+  const before = pair.client.heard("stream-delivered").length;
+  return () => pair.client.heard("stream-delivered").length > before;
+}
+
+/** An ACK frame of one range, both included. */
+function ackOf(first: number, last: number): (writer: Writer) => void {
+  const ranges = { length: 1, start: () => first, end: () => last + 1 };
+  return (writer) => writeAck(writer, ranges, { ackDelayUs: 0, maxBytes: 100 });
+}
+
+Deno.test("Connection closes on an ACK of a packet that it never sent", () => {
+  for (const [first, last] of [[5000, 5000], [0, 5000], [Number.MAX_SAFE_INTEGER - 1, Number.MAX_SAFE_INTEGER - 1]]) {
+    for (const [from, at] of [["client", "server"], ["server", "client"]] as const) {
+      const pair = Pair.connected();
+      pair.forge(pair[from], ackOf(first!, last!));
+      const [closed] = pair[at].heard("closed");
+      assert(closed?.reason.kind === "violation");
+      assert.equal(closed.reason.code, TransportErrorCode.protocolViolation);
+    }
+  }
+});
+
+Deno.test("Connection takes an ACK of what it sent, again and again", () => {
+  const pair = settled();
+  for (let i = 0; i < 10; i++) pair.forge(pair.server, ackOf(0, 1), 99_000 + i);
+  assert.equal(pair.client.heard("closed").length, 0);
+});
+
+Deno.test("Connection repairs a lost last packet within about one PTO", () => {
+  for (const size of [100, 5000]) {
+    const pair = settled();
+    const { smoothedRttUs } = pair.client.connection.stats;
+    const isDone = delivered(pair);
+    let lostOne = false;
+    const packets = Math.ceil(size / 1100);
+    const first = pair.client.wire.sent.length;
+    pair.client.wire.rule = ({ index }): Fate | undefined => {
+      if (index !== first + packets - 1) return undefined;
+      lostOne = true;
+      return LOST;
+    };
+    const startUs = pair.nowUs;
+    pair.send(pattern(size));
+    assert(pair.runUntil(isDone, { withinUs: 2_000_000 }));
+    assert(lostOne);
+    // PTO: smoothed RTT, 4 times its deviation and the peer's ACK delay; then a round trip.
+    const ptoUs = 2 * smoothedRttUs + 25_000;
+    const limitUs = ROUND_TRIP_US + ptoUs + ROUND_TRIP_US + 25_000;
+    assert(pair.nowUs - startUs <= limitUs, `${size} bytes took ${pair.nowUs - startUs} us of ${limitUs}`);
+  }
+});
+
+Deno.test("Connection's probes carry data, also where older packets in flight carried none", () => {
+  const pair = settled({ client: { keepAliveUs: 1_000_000 } });
+  pair.client.wire.rule = () => LOST;
+  // A stream that is open keeps the client asking whether anybody is there.
+  const stream = pair.send(new Uint8Array(0), { finish: false });
+  pair.run(5_000_000);
+  stream.write(pattern(500));
+  pair.serve(pair.client);
+  pair.run(10_000_000);
+  const sizes = pair.client.wire.sent.slice(-2).map(({ bytes }) => bytes.length);
+  assert(sizes.some((size) => size > 500), `the last probes are ${sizes} bytes long`);
+});
+
+Deno.test("Connection of a side that has sent but little answers at once, however slow that was", () => {
+  // Lost and slow beginnings measure a rate of some bytes a second: the answer is not to wait for it.
+  const pair = Pair.connected({ delayUs: 400_000 });
+  const random = new Random(2);
+  pair.server.wire.rule = () => random.chance(0.5) ? LOST : undefined;
+  for (let i = 0; i < 20; i++) {
+    const stream = pair.send(new Uint8Array(20), { finish: false });
+    pair.run(3_000_000);
+    const opened = pair.server.heard("stream-opened").find((event) => event.stream.id === stream.id);
+    opened!.stream.write(new Uint8Array(10));
+    pair.serve(pair.server);
+    pair.run(3_000_000);
+  }
+  pair.server.wire.rule = () => undefined;
+  const before = pair.server.wire.sent.length;
+  pair.server.heard("stream-opened")[0]!.stream.write(new Uint8Array(2000));
+  pair.serve(pair.server);
+  pair.run(2_000_000);
+  assert(pair.server.wire.sent.length >= before + 2, `${pair.server.wire.sent.length - before} packets in 2 s`);
+});
+
+Deno.test("Connection finds a loss in the middle by later ACKs, within two round trips", () => {
+  const pair = settled();
+  const isDone = delivered(pair);
+  const first = pair.client.wire.sent.length;
+  pair.client.wire.rule = ({ index }) => index === first + 2 ? LOST : undefined;
+  const startUs = pair.nowUs;
+  pair.send(pattern(12_000));
+  assert(pair.runUntil(isDone, { withinUs: 2_000_000 }));
+  assert(pair.nowUs - startUs <= 2 * ROUND_TRIP_US + 30_000, `it took ${pair.nowUs - startUs} us`);
+  assert.equal(pair.client.connection.stats.packetsLost, 1);
+});
+
+Deno.test("Connection sends lost bytes again and no others", () => {
+  const pair = settled();
+  const isDone = delivered(pair);
+  const first = pair.client.wire.sent.length;
+  pair.client.wire.rule = ({ index }) => index >= first + 2 && index < first + 5 ? LOST : undefined;
+  pair.send(pattern(30_000));
+  assert(pair.runUntil(isDone, { withinUs: 2_000_000 }));
+  const { retransmittedBytes, packetsLost } = pair.client.connection.stats;
+  // The first one that is due for MTU discovery may be among the lost.
+  assert(packetsLost >= 2 && packetsLost <= 3, `${packetsLost} packets`);
+  assert(retransmittedBytes > 0 && retransmittedBytes <= 3 * 1472, `${retransmittedBytes} bytes sent again`);
+});
+
+Deno.test("Connection sees that a loss was none when the packet turns up late", () => {
+  const pair = settled();
+  const isDone = delivered(pair);
+  const first = pair.client.wire.sent.length;
+  pair.client.wire.rule = ({ index }) => index === first + 3 ? [{ extraDelayUs: 30_000 }] : undefined;
+  pair.send(pattern(60_000));
+  assert(pair.runUntil(isDone, { withinUs: 2_000_000 }));
+  pair.run(500_000);
+  assert.equal(pair.client.connection.stats.spuriousLosses, 1);
+});
+
+Deno.test("Connection learns how far a wire reorders, and stops taking it for loss", () => {
+  const pair = settled();
+  const random = new Random(4);
+  pair.client.wire.rule = () => random.chance(0.2) ? [{ extraDelayUs: 12_000 }] : undefined;
+  pair.send(pattern(2_000_000));
+  let isDone = delivered(pair);
+  assert(pair.runUntil(isDone, { withinUs: 30_000_000 }));
+  const { spuriousLosses: before } = pair.client.connection.stats;
+  pair.send(pattern(2_000_000, 2));
+  isDone = delivered(pair);
+  assert(pair.runUntil(isDone, { withinUs: 30_000_000 }));
+  const { spuriousLosses: after } = pair.client.connection.stats;
+  assert(after - before <= 20, `${before} losses that were none at first, ${after - before} more later`);
+});
+
+Deno.test("Connection goes on within 5 s after the wire was dead for half a minute, without end in the meantime", () => {
+  const pair = settled();
+  const isDone = delivered(pair);
+  pair.send(pattern(300_000));
+  pair.run(50_000);
+  pair.client.wire.rule = () => LOST;
+  pair.server.wire.rule = () => LOST;
+  const before = pair.client.wire.sent.length;
+  pair.run(30_000_000);
+  const probes = pair.client.wire.sent.length - before;
+  assert(probes >= 10 && probes <= 60 + 300, `${probes} packets into a dead wire`);
+  pair.client.wire.rule = () => undefined;
+  pair.server.wire.rule = () => undefined;
+  assert(pair.runUntil(isDone, { withinUs: 5_000_000 }));
+});
+
+Deno.test("Connection acknowledges a lone packet within its ACK delay, and a second at once", () => {
+  const pair = settled();
+  const before = pair.server.wire.sent.length;
+  pair.server.onEvent = () => {};
+  const stream = pair.send(new Uint8Array(10), { finish: false });
+  const sentUs = pair.nowUs;
+  assert(pair.runUntil(() => pair.server.wire.sent.length > before, { withinUs: 1_000_000 }));
+  assert.equal(pair.server.wire.sent.at(-1)!.sentUs - sentUs, ROUND_TRIP_US / 2 + 25_000);
+  pair.run(500_000);
+  const count = pair.server.wire.sent.length;
+  const againUs = pair.nowUs;
+  stream.write(new Uint8Array(2000));
+  pair.serve(pair.client);
+  assert(pair.runUntil(() => pair.server.wire.sent.length > count, { withinUs: 1_000_000 }));
+  assert.equal(pair.server.wire.sent.at(-1)!.sentUs - againUs, ROUND_TRIP_US / 2);
+});
+
+Deno.test("Connection sends no ACK in answer to ACKs alone: it falls silent", () => {
+  const pair = settled({ client: { keepAliveUs: 3_600_000_000 } });
+  pair.send(pattern(100_000));
+  pair.run(5_000_000);
+  const sent = pair.client.wire.sent.length + pair.server.wire.sent.length;
+  pair.run(30_000_000);
+  assert.equal(pair.client.wire.sent.length + pair.server.wire.sent.length, sent);
+});
+
+Deno.test("Connection forgets old ACK ranges though it only receives", () => {
+  const pair = settled();
+  const random = new Random(9);
+  pair.client.wire.rule = () => random.chance(0.1) ? LOST : undefined;
+  pair.send(pattern(3_000_000));
+  assert(pair.runUntil(delivered(pair), { withinUs: 60_000_000 }));
+  pair.run(300_000);
+  // A fifth of 300 losses would stand in every ACK for good; what is acknowledged of ACKs need not be told again.
+  const last = pair.server.wire.sent.at(-1)!.bytes;
+  assert(last.length < 200, `the last ACK is ${last.length} bytes long`);
+});
+
+Deno.test("Connection paces: no burst is more than half of what a receive buffer holds", () => {
+  const pair = settled();
+  const first = pair.client.wire.sent.length;
+  pair.send(pattern(3_000_000));
+  assert(pair.runUntil(delivered(pair), { withinUs: 60_000_000 }));
+  const sizes = new Map<number, number>();
+  for (const { bytes, sentUs } of pair.client.wire.sent.slice(first)) {
+    sizes.set(sentUs, (sizes.get(sentUs) ?? 0) + bytes.length);
+  }
+  const most = Math.max(...sizes.values());
+  assert(most <= 64 * 1024, `${most} bytes at once`);
+  assert(sizes.size > 50, `all was sent at ${sizes.size} times`);
+});
+
+Deno.test("Connection raises its datagrams to what the wire carries", () => {
+  for (const [widthBytes, expected] of [[1472, 1472], [1452, 1452], [1300, 1284], [1200, 1200]] as const) {
+    const pair = settled();
+    const rule = ({ bytes }: { bytes: Uint8Array }) => bytes.length > widthBytes ? LOST : undefined;
+    pair.client.wire.rule = rule;
+    pair.server.wire.rule = rule;
+    pair.send(pattern(3_000_000));
+    assert(pair.runUntil(delivered(pair), { withinUs: 60_000_000 }), `width ${widthBytes}`);
+    const { datagramBytes } = pair.client.connection.stats;
+    assert(datagramBytes >= expected && datagramBytes <= widthBytes, `${datagramBytes} of ${widthBytes}`);
+  }
+});
+
+Deno.test("Connection never sends a datagram above the configured or the peer's ceiling", () => {
+  const pair = settled({ client: { maxDatagramBytes: 1350 } });
+  pair.send(pattern(1_000_000));
+  assert(pair.runUntil(delivered(pair), { withinUs: 60_000_000 }));
+  const largest = Math.max(...pair.client.wire.sent.map(({ bytes }) => bytes.length));
+  assert.equal(largest, 1350);
+});
+
+Deno.test("Connection finds its way out of a black hole: a path that got narrower in the middle", () => {
+  const pair = settled();
+  const isDone = delivered(pair);
+  pair.send(pattern(4_000_000));
+  assert(pair.runUntil(() => pair.client.connection.stats.datagramBytes === 1472, { withinUs: 10_000_000 }));
+  const startUs = pair.nowUs;
+  pair.client.wire.rule = ({ bytes }) => bytes.length > 1250 ? LOST : undefined;
+  assert(pair.runUntil(isDone, { withinUs: 60_000_000 }));
+  assert(pair.client.connection.stats.datagramBytes <= 1250);
+  assert(pair.nowUs - startUs < 15_000_000, `it took ${pair.nowUs - startUs} us`);
+});
+
+Deno.test("Connection does not spin while its window is full and nothing comes back", () => {
+  const pair = settled();
+  pair.send(pattern(10_000_000));
+  pair.run(100_000);
+  pair.server.wire.rule = () => LOST;
+  const before = pair.client.wire.sent.length;
+  pair.run(20_000_000);
+  const sent = pair.client.wire.sent.length - before;
+  assert(sent < 1500, `${sent} packets without one acknowledgement`);
+});

@@ -1,0 +1,246 @@
+import assert from "node:assert/strict";
+import { Random, TransportErrorCode, type Writer } from "../../protocol/mod.ts";
+import {
+  writeMaxStreamData,
+  writeResetStream,
+  writeStopSending,
+  writeStreamHeader,
+} from "../../protocol/wire/frame.ts";
+import { LOST, Pair, type Side } from "./pair.ts";
+
+function pattern(length: number, seed = 1): Uint8Array {
+  return new Random(seed).bytes(length);
+}
+
+/** A STREAM frame of zeros. */
+function streamFrame(id: number, range: { offset: number; length: number; fin?: boolean }): (writer: Writer) => void {
+  return (writer) => {
+    writeStreamHeader(writer, id, range.offset, range.length, range.fin ?? false);
+    writer.bytes(new Uint8Array(range.length));
+  };
+}
+
+/** A forged packet that is no violation. Its ACK is lost: the client never sent it. */
+function forgeHonest(pair: Pair, writeFrames: (writer: Writer) => void): void {
+  pair.server.wire.rule = () => LOST;
+  pair.forge(pair.client, writeFrames, 99_999);
+  pair.server.wire.rule = () => undefined;
+  assert.equal(pair.server.heard("closed").length, 0);
+}
+
+/** Holds `side` to having closed the connection for this violation, and the other to having heard it. */
+function assertViolation(pair: Pair, side: Side, code: number): void {
+  const [closed] = side.heard("closed");
+  assert(closed?.reason.kind === "violation", `the ${side.name} saw no violation`);
+  assert.equal(closed.reason.code, code);
+  pair.run(100_000);
+  const [heard] = (side === pair.server ? pair.client : pair.server).heard("closed");
+  assert(heard?.reason.kind === "peer");
+  assert.equal(heard.reason.code, code);
+}
+
+Deno.test("Connection brings many streams' bytes over, each in order", () => {
+  const pair = Pair.connected();
+  const contents = Array.from({ length: 20 }, (_, i) => pattern(1 + i * 3000, i));
+  for (const bytes of contents) pair.send(bytes);
+  assert(pair.runUntil(() => pair.client.heard("stream-delivered").length === 20, { withinUs: 5_000_000 }));
+  contents.forEach((bytes, id) => assert.deepEqual(pair.server.bytesOn(id), bytes));
+});
+
+Deno.test("Connection brings bytes over a wire that loses, repeats, reorders and damages", () => {
+  const random = new Random(11);
+  const pair = Pair.connected();
+  const rule = () => {
+    if (random.chance(0.15)) return LOST;
+    if (random.chance(0.1)) return [{ corrupt: true }];
+    if (random.chance(0.1)) return [{}, { extraDelayUs: 7000 }];
+    if (random.chance(0.1)) return [{ extraDelayUs: 15_000 }];
+    return undefined;
+  };
+  pair.client.wire.rule = rule;
+  pair.server.wire.rule = rule;
+  const bytes = pattern(500_000);
+  pair.send(bytes);
+  assert(pair.runUntil(() => pair.client.heard("stream-delivered").length === 1, { withinUs: 60_000_000 }));
+  assert.deepEqual(pair.server.bytesOn(0), bytes);
+});
+
+Deno.test("Connection lets go of a stream when both halves have ended", () => {
+  const pair = Pair.connected();
+  pair.server.onEvent = (event) => {
+    if (event.kind === "stream-opened") event.stream.finish();
+  };
+  for (let i = 0; i < 10; i++) pair.send(new Uint8Array(5000));
+  pair.run(2_000_000);
+  assert.equal(pair.client.connection.openStreamCount, 0);
+  assert.equal(pair.server.connection.openStreamCount, 0);
+  assert.equal(pair.server.connection.heldBytes, 0);
+});
+
+Deno.test("Connection never has more outstanding than the stream's window while nobody reads", () => {
+  const pair = Pair.connected({ server: { orderedWindowBytes: 65_536 } });
+  pair.server.reads = false;
+  const stream = pair.send(pattern(300_000));
+  pair.run(5_000_000);
+  assert.equal(stream.outgoing.sentOffset, 65_536);
+  assert.equal(pair.server.connection.heldBytes, 65_536);
+  assert.equal(pair.server.connection.state, "established");
+});
+
+Deno.test("Connection goes on when a blocked stream is read at last", () => {
+  const pair = Pair.connected({ server: { orderedWindowBytes: 65_536 } });
+  pair.server.reads = false;
+  const bytes = pattern(300_000);
+  pair.send(bytes);
+  pair.run(5_000_000);
+  pair.server.reads = true;
+  const { stream } = pair.server.heard("stream-opened")[0]!;
+  pair.server.received.set(0, [stream.peek().slice()]);
+  stream.consume(stream.readableBytes);
+  assert(pair.runUntil(() => pair.client.heard("stream-delivered").length === 1, { withinUs: 5_000_000 }));
+  assert.deepEqual(pair.server.bytesOn(0), bytes);
+});
+
+Deno.test("Connection never has more outstanding than the connection's window, shared by all streams", () => {
+  const pair = Pair.connected({ server: { connectionWindowBytes: 100_000 } });
+  pair.server.reads = false;
+  const streams = Array.from({ length: 5 }, (_, i) => pair.send(pattern(60_000, i)));
+  pair.run(5_000_000);
+  assert.equal(pair.server.connection.heldBytes, 100_000);
+  const sent = streams.reduce((sum, stream) => sum + stream.outgoing.sentOffset, 0);
+  assert.equal(sent, 100_000);
+});
+
+Deno.test("Connection repairs lost window updates", () => {
+  const pair = Pair.connected({ server: { orderedWindowBytes: 32_768 } });
+  const random = new Random(5);
+  pair.server.wire.rule = () => random.chance(0.4) ? LOST : undefined;
+  const bytes = pattern(400_000);
+  pair.send(bytes);
+  assert(pair.runUntil(() => pair.client.heard("stream-delivered").length === 1, { withinUs: 60_000_000 }));
+  assert.deepEqual(pair.server.bytesOn(0), bytes);
+});
+
+Deno.test("Connection closes on data above the stream's limit", () => {
+  const pair = Pair.connected({ server: { orderedWindowBytes: 16_384 } });
+  forgeHonest(pair, streamFrame(0, { offset: 16_384 - 10, length: 10 }));
+  pair.forge(pair.client, streamFrame(0, { offset: 16_384, length: 1 }));
+  assertViolation(pair, pair.server, TransportErrorCode.flowControlError);
+});
+
+Deno.test("Connection closes on data above the connection's limit", () => {
+  const pair = Pair.connected({ server: { connectionWindowBytes: 65_536, orderedWindowBytes: 65_536 } });
+  forgeHonest(pair, streamFrame(0, { offset: 65_526, length: 10 }));
+  pair.forge(pair.client, streamFrame(1, { offset: 0, length: 1 }));
+  assertViolation(pair, pair.server, TransportErrorCode.flowControlError);
+});
+
+Deno.test("Connection counts a reset stream's final size towards the connection's limit", () => {
+  const pair = Pair.connected({ server: { connectionWindowBytes: 65_536, orderedWindowBytes: 65_536 } });
+  pair.forge(pair.client, (writer) => writeResetStream(writer, 0, 1, 65_537));
+  assertViolation(pair, pair.server, TransportErrorCode.flowControlError);
+});
+
+Deno.test("Connection.openStream gives no more than the server allows, until streams have ended", () => {
+  const pair = Pair.connected({ server: { maxStreams: 8 } });
+  pair.server.onEvent = (event) => {
+    if (event.kind === "stream-opened") event.stream.finish();
+  };
+  for (let i = 0; i < 8; i++) pair.send(new Uint8Array(100));
+  assert.equal(pair.client.connection.openStream(), undefined);
+  pair.run(500_000);
+  assert.notEqual(pair.client.connection.openStream(), undefined);
+});
+
+Deno.test("Connection closes on a stream above the limit", () => {
+  const pair = Pair.connected({ server: { maxStreams: 8 } });
+  forgeHonest(pair, streamFrame(7, { offset: 0, length: 1 }));
+  pair.forge(pair.client, streamFrame(8, { offset: 0, length: 1 }));
+  assertViolation(pair, pair.server, TransportErrorCode.streamLimitError);
+});
+
+Deno.test("Connection of a client closes on a stream that it did not open", () => {
+  const pair = Pair.connected();
+  pair.forge(pair.server, streamFrame(0, { offset: 0, length: 1 }));
+  assertViolation(pair, pair.client, TransportErrorCode.streamStateError);
+});
+
+Deno.test("Connection closes when a stream's end moves, or bytes lie beyond it", () => {
+  const violations: ((writer: Writer) => void)[] = [
+    streamFrame(0, { offset: 90, length: 20 }),
+    streamFrame(0, { offset: 100, length: 1, fin: true }),
+    streamFrame(0, { offset: 50, length: 10, fin: true }),
+    (writer) => writeResetStream(writer, 0, 1, 99),
+    (writer) => writeResetStream(writer, 0, 1, 101),
+  ];
+  for (const violation of violations) {
+    const pair = Pair.connected();
+    forgeHonest(pair, streamFrame(0, { offset: 90, length: 10, fin: true }));
+    pair.forge(pair.client, violation);
+    assertViolation(pair, pair.server, TransportErrorCode.finalSizeError);
+  }
+});
+
+Deno.test("Connection closes when a stream ends below what it has sent", () => {
+  const pair = Pair.connected();
+  forgeHonest(pair, streamFrame(0, { offset: 0, length: 100 }));
+  pair.forge(pair.client, (writer) => writeResetStream(writer, 0, 1, 50));
+  assertViolation(pair, pair.server, TransportErrorCode.finalSizeError);
+});
+
+Deno.test("Connection ignores frames for a stream that has ended", () => {
+  const pair = Pair.connected();
+  pair.server.onEvent = (event) => {
+    if (event.kind === "stream-opened") event.stream.finish();
+  };
+  pair.send(new Uint8Array(100));
+  pair.run(500_000);
+  assert.equal(pair.server.connection.openStreamCount, 0);
+  pair.forge(pair.client, streamFrame(0, { offset: 0, length: 100 }));
+  pair.forge(pair.client, (writer) => writeStopSending(writer, 0, 1));
+  pair.forge(pair.client, (writer) => writeMaxStreamData(writer, 0, 1e9), 100_002);
+  assert.equal(pair.server.heard("closed").length, 0);
+  assert.equal(pair.server.heard("stream-opened").length, 1);
+});
+
+Deno.test("Stream.reset reaches the peer with its code, though the frame is lost at first", () => {
+  const pair = Pair.connected();
+  const stream = pair.send(pattern(10_000), { finish: false });
+  pair.run(500_000);
+  const first = pair.client.wire.sent.length;
+  pair.client.wire.rule = ({ index }) => index === first ? LOST : undefined;
+  stream.reset(7);
+  pair.serve(pair.client);
+  assert(pair.runUntil(() => pair.server.heard("stream-reset").length === 1, { withinUs: 1_000_000 }));
+  assert.equal(pair.server.heard("stream-reset")[0]!.code, 7);
+});
+
+Deno.test("Stream.stopReading makes the peer reset with the same code, and both let go", () => {
+  const pair = Pair.connected();
+  pair.server.reads = false;
+  pair.server.onEvent = (event) => {
+    if (event.kind !== "stream-readable") return;
+    event.stream.stopReading(9);
+    event.stream.finish();
+  };
+  pair.send(pattern(1_000_000));
+  pair.run(2_000_000);
+  assert.equal(pair.client.heard("stream-stopped")[0]?.code, 9);
+  assert.equal(pair.client.connection.openStreamCount, 0);
+  assert.equal(pair.server.connection.openStreamCount, 0);
+  assert.equal(pair.server.connection.heldBytes, 0);
+});
+
+Deno.test("Stream.reset in the middle does not starve other streams of the connection's window", () => {
+  const pair = Pair.connected({ server: { connectionWindowBytes: 100_000, orderedWindowBytes: 65_536 } });
+  for (let i = 0; i < 20; i++) {
+    const stream = pair.send(pattern(60_000, i), { finish: false });
+    pair.run(30_000);
+    stream.reset(1);
+    pair.serve(pair.client);
+    pair.run(300_000);
+  }
+  const bytes = pattern(200_000, 99);
+  const last = pair.send(bytes);
+  assert(pair.runUntil(() => pair.server.bytesOn(last.id).length === bytes.length, { withinUs: 5_000_000 }));
+});

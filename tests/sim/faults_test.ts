@@ -1,0 +1,213 @@
+import assert from "node:assert/strict";
+import type { LinkOptions } from "../../sim/link.ts";
+import { type Goal, World } from "../../sim/world.ts";
+
+const SECOND_US = 1_000_000;
+const LINK: LinkOptions = { rateBitsPerSecond: 20_000_000, delayUs: 20_000, queueBytes: 100_000 };
+const DEAD: LinkOptions = { loss: 1 };
+
+function oneClient(goal: Goal, options: { seed?: number; link?: LinkOptions; commitUs?: number } = {}): World {
+  const { seed = 1, link = LINK, commitUs = 0 } = options;
+  return new World({ seed, up: link, down: link, commitUs, clients: [{ goals: [goal] }] });
+}
+
+const BOTH = ["put", "get"] as const;
+
+for (const kind of BOTH) {
+  Deno.test(`World: a ${kind} goes on after 30 s without a link, within 5 s of its return`, () => {
+    const backUs = 31 * SECOND_US;
+    const link = { ...LINK, blackouts: [{ fromUs: SECOND_US, untilUs: backUs }] };
+    // Half of it is there when the link goes, and the rest takes a second and a half.
+    const world = oneClient({ kind, name: "file", sizeBytes: 5_000_000 }, { link });
+    assert(world.run(60 * SECOND_US));
+    assert.equal(world.results[0]!.outcome.kind, "done");
+    assert(world.endUs > backUs);
+    assert(world.endUs <= backUs + 5 * SECOND_US, `it took until ${world.endUs - backUs} us after the link's return`);
+    assert.equal(world.linkStats.blackedOut > 0, true);
+    world.finish();
+  });
+
+  Deno.test(`World: a ${kind} over a link that dies for good ends at both sides by the idle timeout`, () => {
+    const world = oneClient({ kind, name: "file", sizeBytes: 5_000_000 });
+    world.at(SECOND_US, () => {
+      world.linkOf(0).up.change(DEAD);
+      world.linkOf(0).down.change(DEAD);
+    });
+    assert(world.run(100 * SECOND_US));
+    assert.equal(world.results[0]!.outcome.kind, "failed");
+    assert.deepEqual(world.clients[0]!.closedFor, { kind: "idle-timeout" });
+    assert(world.endUs >= 60 * SECOND_US && world.endUs <= 65 * SECOND_US, `it took until ${world.endUs} us`);
+    world.finish();
+    assert.equal(world.server.events.get("failed"), 1);
+    assert.equal(
+      kind === "put" ? world.server.store.contents("file") : world.clients[0]!.files.contents("file"),
+      undefined,
+    );
+  });
+
+  Deno.test(`World: a ${kind} whose server vanishes for good ends by the idle timeout`, () => {
+    const world = oneClient({ kind, name: "file", sizeBytes: 5_000_000 });
+    world.at(SECOND_US, () => world.server.kill());
+    assert(world.run(100 * SECOND_US));
+    assert.equal(world.results[0]!.outcome.kind, "failed");
+    assert.deepEqual(world.clients[0]!.closedFor, { kind: "idle-timeout" });
+    world.finish();
+  });
+
+  Deno.test(`World: a ${kind} whose server restarts hears of it at once and nothing half stays`, () => {
+    const world = oneClient({ kind, name: "file", sizeBytes: 5_000_000 });
+    world.at(SECOND_US, () => world.server.kill());
+    world.at(SECOND_US + 200_000, () => world.server.restart());
+    assert(world.run(100 * SECOND_US));
+    assert.equal(world.results[0]!.outcome.kind, "failed");
+    assert.deepEqual(world.clients[0]!.closedFor, { kind: "reset" });
+    // A getter sends only probes until it hears of it: those of its keep-alive.
+    const limitUs = kind === "put" ? 4 * SECOND_US : 9 * SECOND_US;
+    assert(world.endUs <= limitUs, `it took until ${world.endUs} us`);
+    world.finish();
+  });
+
+  Deno.test(`World: a ${kind} whose client vanishes leaves nothing at the server`, () => {
+    const world = oneClient({ kind, name: "file", sizeBytes: 5_000_000 });
+    world.at(SECOND_US, () => world.clients[0]!.kill());
+    world.network.run({ untilUs: 100 * SECOND_US });
+    assert.equal(world.results.length, 0);
+    assert.equal(world.server.connectionCount, 0);
+    assert.equal(world.server.openHandles, 0);
+    assert.equal(world.server.partialFiles, 0);
+    assert.equal(world.server.events.get("failed"), 1);
+    assert.equal(kind === "put" ? world.server.store.contents("file") : undefined, undefined);
+  });
+
+  Deno.test(`World: a ${kind} whose client gives up leaves nothing anywhere, and the server hears of it`, () => {
+    const world = oneClient({ kind, name: "file", sizeBytes: 5_000_000 });
+    world.at(SECOND_US, () => world.clients[0]!.cancel(world.network.nowUs));
+    assert(world.run(10 * SECOND_US));
+    assert.equal(world.results[0]!.outcome.kind, "interrupted");
+    assert.equal(world.endUs, SECOND_US);
+    world.network.run({ untilUs: 2 * SECOND_US });
+    assert.equal(world.server.openHandles, 0);
+    assert.equal(world.server.events.get("failed"), 1);
+    world.finish();
+  });
+
+  Deno.test(`World: a ${kind} goes on when the client's address changes`, () => {
+    for (const address of ["10.0.0.2:41111", "172.16.0.9:40000"]) {
+      const world = oneClient({ kind, name: "file", sizeBytes: 5_000_000 });
+      world.at(SECOND_US, () => world.rebind(0, address));
+      assert(world.run(60 * SECOND_US), address);
+      assert.equal(world.results[0]!.outcome.kind, "done");
+      // A getter that hears nothing says something only when its keep-alive is due.
+      const limitUs = kind === "put" ? 5 * SECOND_US : 9 * SECOND_US;
+      assert(world.endUs <= limitUs, `${address}: it took until ${world.endUs} us`);
+      world.finish();
+    }
+  });
+
+  Deno.test(`World: a ${kind} with a server that closes its connections ends with its reason`, () => {
+    const world = oneClient({ kind, name: "file", sizeBytes: 5_000_000 });
+    world.at(SECOND_US, () => world.server.closeAll(world.network.nowUs));
+    assert(world.run(10 * SECOND_US));
+    const { outcome } = world.results[0]!;
+    assert(outcome.kind === "failed");
+    assert.match(outcome.message, /the server is shutting down/);
+    world.finish();
+  });
+}
+
+Deno.test("World: nobody there is said within the handshake's time", () => {
+  const world = oneClient({ kind: "put", name: "file", sizeBytes: 1000 }, { link: DEAD });
+  assert(world.run(60 * SECOND_US));
+  assert.equal(world.results[0]!.outcome.kind, "unreachable");
+  assert.equal(world.endUs, 10 * SECOND_US);
+  world.finish();
+});
+
+Deno.test("World: what a server began before it was told to stop it finishes, and new requests it refuses", () => {
+  const world = new World({
+    seed: 1,
+    up: LINK,
+    down: LINK,
+    clients: [
+      { goals: [{ kind: "put", name: "old", sizeBytes: 3_000_000 }] },
+      { goals: [{ kind: "put", name: "new", sizeBytes: 1000 }], startUs: SECOND_US },
+    ],
+  });
+  world.at(SECOND_US / 2, () => world.server.drain());
+  assert(world.run(20 * SECOND_US));
+  world.finish();
+  const [refused, done] = [1, 0].map((client) => world.results.find((result) => result.client === client)!);
+  assert.equal(refused!.outcome.kind, "refused");
+  assert.equal(done!.outcome.kind, "done");
+});
+
+Deno.test("World: a disk that fills up ends the put, in words, and nothing of it stays", () => {
+  const world = oneClient({ kind: "put", name: "file", sizeBytes: 3_000_000 });
+  world.at(SECOND_US / 2, () => {
+    world.server.store.capacityBytes = 10;
+  });
+  assert(world.run(20 * SECOND_US));
+  const { outcome } = world.results[0]!;
+  assert(outcome.kind === "refused", outcome.kind);
+  assert.match(outcome.message, /no space/);
+  world.finish();
+  assert.equal(world.server.store.contents("file"), undefined);
+});
+
+Deno.test("World: a file that changes while it is fetched is never taken for whole", () => {
+  const world = oneClient({ kind: "get", name: "file", sizeBytes: 3_000_000 });
+  world.at(SECOND_US / 2, () => world.server.store.put("file", new Uint8Array(3_000_000), { modifiedMs: 5000 }));
+  assert(world.run(20 * SECOND_US));
+  assert.equal(world.results[0]!.outcome.kind, "failed");
+  assert.equal(world.clients[0]!.files.contents("file"), undefined);
+  world.finish();
+});
+
+Deno.test("World: two puts of one name: one wins, the other is refused, and nothing is mixed", () => {
+  const world = new World({
+    seed: 1,
+    up: LINK,
+    down: LINK,
+    clients: [0, 1].map(() => ({ goals: [{ kind: "put" as const, name: "same", sizeBytes: 500_000 }] })),
+  });
+  assert(world.run(20 * SECOND_US));
+  world.finish();
+  assert.deepEqual(world.results.map(({ outcome }) => outcome.kind).sort(), ["done", "refused"]);
+});
+
+Deno.test("World: a client lost after its put was verified, before it heard so, finds the file at the server", () => {
+  const world = oneClient({ kind: "put", name: "file", sizeBytes: 100_000 }, { commitUs: 500_000 });
+  world.at(400_000, () => world.linkOf(0).down.change(DEAD));
+  assert(world.run(200 * SECOND_US));
+  assert.equal(world.results[0]!.outcome.kind, "failed");
+  world.finish();
+  assert.equal(world.server.store.contents("file")?.length, 100_000);
+});
+
+Deno.test("World: a server killed while its disk was busy has no half file after its restart", () => {
+  const world = oneClient({ kind: "put", name: "file", sizeBytes: 100_000 }, { commitUs: 2 * SECOND_US });
+  world.at(SECOND_US, () => world.server.kill());
+  world.at(2 * SECOND_US, () => world.server.restart());
+  assert(world.run(200 * SECOND_US));
+  world.finish();
+  assert.equal(world.server.store.contents("file"), undefined);
+});
+
+Deno.test("World: a full server refuses in words, and serves those who came first", () => {
+  const world = new World({
+    seed: 1,
+    up: LINK,
+    down: LINK,
+    maxConnections: 2,
+    clients: [0, 1, 2, 3].map((i) => ({
+      goals: [{ kind: "put" as const, name: `file-${i}`, sizeBytes: 1_000_000 }],
+      startUs: i * 10_000,
+    })),
+  });
+  assert(world.run(30 * SECOND_US));
+  world.finish();
+  assert.deepEqual(
+    [0, 1, 2, 3].map((client) => world.results.find((result) => result.client === client)!.outcome.kind),
+    ["done", "done", "refused", "refused"],
+  );
+});

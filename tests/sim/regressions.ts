@@ -1,0 +1,36 @@
+/**
+ * Seeds of swarms that once failed, each with what it had found. They are run by `swarm_test.ts`, so that what was
+ * mended stays mended. A seed stands for its world only as long as `sim/swarm.ts` draws as it does; what a world
+ * showed has a test of its own as well, where it could be cut out of it.
+ *
+ * @module
+ */
+
+/** One seed. */
+export interface Regression {
+  readonly seed: number;
+  /** What was wrong. */
+  readonly found: string;
+}
+
+/** The list; seeds are added, not taken away. */
+export const REGRESSIONS: readonly Regression[] = [
+  { seed: 22, found: "a probe timeout that had passed already was left for another turn of the loop (client)" },
+  { seed: 1225, found: "the same at the server" },
+  { seed: 1254, found: "the same at the server, half a second late" },
+  { seed: 1361, found: "the same after the very first packets" },
+  { seed: 1594, found: "the same, a third of a second late" },
+  { seed: 1998, found: "the same with the link's return" },
+  { seed: 1662, found: "a refused client reset its half, and its refusal, lost once, was dropped: it never heard why" },
+  { seed: 1678, found: "the same on a link that loses in both directions" },
+  {
+    seed: 106260,
+    found: "a server that had sent little was paced at 21 bytes a second, and its answer waited 12 minutes",
+  },
+  { seed: 114847, found: "a client that had moved unawares sent PINGs so small that no challenge could be sent back" },
+  { seed: 204042, found: "a small file in one jumbo datagram never arrived after the path had become narrower" },
+  { seed: 1422, found: "a client that moved before its handshake was done was told that the server had restarted" },
+  { seed: 1027, found: "a client that was killed before it began connected all the same (the simulator's fault)" },
+  { seed: 1114, found: "a client holds a stream for which the server has already allowed another (no fault)" },
+  { seed: 3658, found: "small files fill the room that a large one's window made (no fault)" },
+];

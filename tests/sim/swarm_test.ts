@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+import { planSwarm, runSwarm } from "../../sim/swarm.ts";
+import { REGRESSIONS } from "./regressions.ts";
+
+/** Seeds of one test, so that a failure is found early and the time of each is seen. */
+const SEEDS_PER_TEST = 30;
+const FIRST_SEEDS = [1, 31, 61, 91, 121, 151];
+
+for (const first of FIRST_SEEDS) {
+  Deno.test(`runSwarm ends well for seeds ${first} to ${first + SEEDS_PER_TEST - 1}`, () => {
+    let done = 0;
+    let harmed = 0;
+    for (let seed = first; seed < first + SEEDS_PER_TEST; seed++) {
+      const result = runSwarm(seed);
+      done += result.done;
+      const { lost, corrupted, queueDropped, blackedOut, reordered, duplicated } = result.links;
+      harmed += lost + corrupted + queueDropped + blackedOut + reordered + duplicated;
+    }
+    // A swarm in which nothing happens would pass whatever the code does.
+    assert(done >= SEEDS_PER_TEST, `${done} transfers were done`);
+    assert(harmed >= 100 * SEEDS_PER_TEST, `${harmed} datagrams were harmed`);
+  });
+}
+
+Deno.test("runSwarm ends well for every seed that once failed", () => {
+  assert(REGRESSIONS.length > 0);
+  for (const { seed, found } of REGRESSIONS) {
+    assert.doesNotThrow(() => runSwarm(seed), `seed ${seed} again: ${found}`);
+  }
+});
+
+Deno.test("runSwarm gives the same run, delivery for delivery, for the same seed, and another for another", () => {
+  for (const seed of [3, 7, 22, 1662]) {
+    const { digest, ...result } = runSwarm(seed);
+    const { digest: again, ...repeated } = runSwarm(seed);
+    assert.equal(again, digest, `seed ${seed}`);
+    assert.deepEqual(repeated, result);
+  }
+  assert.notEqual(runSwarm(3).digest, runSwarm(4).digest);
+});
+
+Deno.test("planSwarm draws every kind of fault and incident, and both directions", () => {
+  const seen = new Set<string>();
+  for (let seed = 1; seed <= 300; seed++) {
+    const { world, incidents } = planSwarm(seed);
+    for (const { kind } of incidents) seen.add(kind);
+    for (const { goals, up } of world.clients) {
+      for (const { kind } of goals) seen.add(kind);
+      for (const fault of ["loss", "burst", "duplicate", "corrupt", "reorder", "jitterUs"] as const) {
+        if (up![fault] !== undefined && up![fault] !== 0) seen.add(fault);
+      }
+      if (up!.blackouts!.length > 0) seen.add("blackout");
+    }
+  }
+  assert.deepEqual([...seen].sort(), [
+    "blackout",
+    "burst",
+    "cancel",
+    "corrupt",
+    "drain-server",
+    "duplicate",
+    "fill-disk",
+    "get",
+    "jitterUs",
+    "kill-client",
+    "kill-server",
+    "list",
+    "loss",
+    "narrow-mtu",
+    "put",
+    "rebind",
+    "reorder",
+    "restart-server",
+  ]);
+});

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import fc from "fast-check";
+import { Random } from "../../../protocol/mod.ts";
+import { MemoryStore } from "../../../sim/memory_store.ts";
+import { FileReceiver } from "../../../transfer/file_receiver.ts";
+import { StoreError, type WritableFile } from "../../../transfer/file_store.ts";
+
+function sha256(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(bytes).digest());
+}
+
+/** A receiver of a file in memory that keeps account of the contiguous prefix as a stream does. */
+function receiving(sizeBytes: number, onFailed: (error: StoreError) => void = () => {}) {
+  const store = new MemoryStore();
+  const file = store.create("file", { sizeBytes, modifiedMs: 1, overwrite: false });
+  const arrived = new Uint8Array(sizeBytes);
+  let contiguous = 0;
+  const receiver = new FileReceiver(file, { sizeBytes, contiguousBytes: () => contiguous, onFailed });
+  const write = (offset: number, bytes: Uint8Array): void => {
+    arrived.fill(1, offset, offset + bytes.length);
+    while (contiguous < sizeBytes && arrived[contiguous] === 1) contiguous++;
+    receiver.write(offset, bytes);
+  };
+  return { store, receiver, write };
+}
+
+function commit(receiver: FileReceiver): string | StoreError {
+  let result: string | StoreError | undefined;
+  receiver.commit((outcome) => result = outcome);
+  assert(result !== undefined);
+  return result;
+}
+
+Deno.test("FileReceiver puts bytes where they belong in whatever order they come, and hashes what it wrote", () => {
+  const order = fc.integer({ min: 0, max: 0xffff_ffff });
+  const sizes = fc.integer({ min: 1, max: 700_000 });
+  const pieces = fc.constantFrom(700, 1177, 16_000, 300_000);
+  fc.assert(
+    fc.property(order, sizes, pieces, (seed, sizeBytes, pieceBytes) => {
+      const random = new Random(seed);
+      const bytes = random.bytes(sizeBytes);
+      const { store, receiver, write } = receiving(sizeBytes);
+      const offsets = Array.from({ length: Math.ceil(sizeBytes / pieceBytes) }, (_, i) => i * pieceBytes);
+      // Mostly in order, as a link that reorders some of it makes it.
+      for (let at = 0; at < offsets.length - 1; at++) {
+        if (random.chance(0.3)) {
+          const other = random.integer(at, offsets.length - 1);
+          [offsets[at], offsets[other]] = [offsets[other]!, offsets[at]!];
+        }
+      }
+      for (const at of offsets) write(at, bytes.subarray(at, at + pieceBytes));
+      assert.equal(receiver.receivedBytes, sizeBytes);
+      assert.deepEqual(receiver.finish(), sha256(bytes));
+      assert.equal(commit(receiver), "file");
+      assert.deepEqual(store.contents("file"), bytes);
+      assert.equal(store.openHandles, 0);
+    }),
+    { numRuns: 40, seed: 7 },
+  );
+});
+
+Deno.test("FileReceiver of a file of no bytes has the digest of none", () => {
+  const { store, receiver } = receiving(0);
+  assert.deepEqual(receiver.finish(), sha256(new Uint8Array(0)));
+  commit(receiver);
+  assert.equal(store.contents("file")!.length, 0);
+});
+
+Deno.test("FileReceiver.abort leaves nothing, and what comes after it is dropped", () => {
+  const { store, receiver, write } = receiving(10_000);
+  write(0, new Uint8Array(5000));
+  receiver.abort();
+  receiver.abort();
+  write(5000, new Uint8Array(5000));
+  assert.equal(store.openHandles, 0);
+  assert.equal(store.partialFiles, 0);
+  assert.equal(store.contents("file"), undefined);
+});
+
+Deno.test("FileReceiver tells of a failing disk once, lets go of the file and drops the rest", () => {
+  const failures: StoreError[] = [];
+  const { store, receiver, write } = receiving(2_000_000, (error) => failures.push(error));
+  write(0, new Uint8Array(300_000));
+  store.capacityBytes = 10;
+  write(300_000, new Uint8Array(300_000));
+  write(600_000, new Uint8Array(300_000));
+  assert.deepEqual(failures.map(({ kind }) => kind), ["no-space"]);
+  assert.equal(receiver.finish(), undefined);
+  assert.equal(store.openHandles, 0);
+  assert.equal(store.partialFiles, 0);
+});
+
+Deno.test("FileReceiver fails where the disk gives back less than was written", () => {
+  const failures: StoreError[] = [];
+  const forgetful: WritableFile = {
+    write: () => {},
+    read: () => 0,
+    commit: (done) => done("file"),
+    abort: () => {},
+  };
+  const receiver = new FileReceiver(forgetful, {
+    sizeBytes: 1000,
+    contiguousBytes: () => 1000,
+    onFailed: (error) => failures.push(error),
+  });
+  receiver.write(0, new Uint8Array(1000));
+  assert.equal(receiver.finish(), undefined);
+  assert.deepEqual(failures.map(({ kind }) => kind), ["io"]);
+});
+
+Deno.test("FileReceiver writes at offsets beyond 2^32 and up to the largest file", () => {
+  for (const base of [2 ** 32, 2 ** 40, 2 ** 52]) {
+    const written: [number, number][] = [];
+    const file: WritableFile = {
+      write: (offset, bytes) => void written.push([offset, bytes.length]),
+      read: (_offset, into) => into.length,
+      commit: (done) => done("file"),
+      abort: () => {},
+    };
+    const receiver = new FileReceiver(file, {
+      sizeBytes: base + 1_000_000,
+      contiguousBytes: () => 0,
+      onFailed: (error) => {
+        throw error;
+      },
+    });
+    const around = [base - 2000, base - 1000, base, base + 1000, base + 500_000];
+    for (const offset of around) receiver.write(offset, new Uint8Array(1000));
+    receiver.write(base - 1_000_000, new Uint8Array(300_000));
+    assert.deepEqual(written, [[base - 2000, 4000], [base + 500_000, 1000], [base - 1_000_000, 300_000]]);
+    assert.equal(receiver.receivedBytes, 305_000);
+  }
+});

@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { Random } from "../../../protocol/mod.ts";
+import { MemoryStore } from "../../../sim/memory_store.ts";
+import { FileSender } from "../../../transfer/file_sender.ts";
+import { type ReadableFile, StoreError } from "../../../transfer/file_store.ts";
+import { toHex } from "../../../transfer/hex.ts";
+import { decodeMessage } from "../../../transfer/messages.ts";
+
+function stored(bytes: Uint8Array): { store: MemoryStore; file: ReadableFile } {
+  const store = new MemoryStore();
+  store.put("file", bytes, { modifiedMs: 1 });
+  return { store, file: store.open("file") };
+}
+
+function readAll(sender: FileSender, pieceBytes: number): Uint8Array {
+  const all = new Uint8Array(sender.sizeBytes);
+  for (let at = 0; at < all.length; at += pieceBytes) sender.read(at, all.subarray(at, at + pieceBytes));
+  return all;
+}
+
+function trailerOf(sender: FileSender): Uint8Array {
+  const trailer = new Uint8Array(sender.trailerBytes);
+  sender.trailer.read(0, trailer);
+  return trailer;
+}
+
+function sha256(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(bytes).digest());
+}
+
+Deno.test("FileSender.read gives the file in order, in pieces of any size", () => {
+  const bytes = new Random(1).bytes(700_001);
+  for (const pieceBytes of [1177, 262_144, 262_145, 700_001]) {
+    const { file } = stored(bytes);
+    const sender = new FileSender(file);
+    assert.deepEqual(readAll(sender, pieceBytes), bytes);
+    assert.deepEqual(sender.digest === undefined, true, "the digest is known when it is asked for");
+    assert.equal(trailerOf(sender).length, 34);
+    assert.deepEqual(sender.digest, sha256(bytes));
+  }
+});
+
+Deno.test("FileSender.read gives earlier bytes again and does not hash them twice", () => {
+  const bytes = new Random(2).bytes(900_000);
+  const { file } = stored(bytes);
+  const sender = new FileSender(file);
+  const random = new Random(3);
+  const piece = new Uint8Array(1200);
+  for (let at = 0; at < bytes.length; at += 1200) {
+    sender.read(at, piece);
+    assert.deepEqual(piece, bytes.subarray(at, at + 1200));
+    const again = random.integer(0, at);
+    const length = random.integer(1, 1200);
+    const repeated = new Uint8Array(length);
+    sender.read(again, repeated.subarray(0, Math.min(length, at + 1200 - again)));
+    assert.deepEqual(
+      repeated.subarray(0, Math.min(length, at + 1200 - again)),
+      bytes.subarray(again, Math.min(again + length, at + 1200)),
+    );
+  }
+  trailerOf(sender);
+  assert.deepEqual(sender.digest, sha256(bytes));
+});
+
+Deno.test("FileSender.trailer is the DIGEST message, in pieces and again", () => {
+  const bytes = new Uint8Array([1, 2, 3]);
+  const sender = new FileSender(stored(bytes).file);
+  readAll(sender, 3);
+  const whole = trailerOf(sender);
+  const decoded = decodeMessage(whole);
+  assert(typeof decoded === "object" && "message" in decoded && decoded.message.type === "digest");
+  assert.deepEqual(new Uint8Array(decoded.message.sha256), sha256(bytes));
+  const piece = new Uint8Array(5);
+  sender.trailer.read(29, piece);
+  assert.deepEqual(piece, whole.subarray(29, 34));
+});
+
+Deno.test("FileSender sends a file of no bytes with the digest of none", () => {
+  const sender = new FileSender(stored(new Uint8Array(0)).file);
+  trailerOf(sender);
+  assert.equal(toHex(sender.digest!), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+});
+
+Deno.test("FileSender.read throws StoreError where the file has become shorter", () => {
+  const { store, file } = stored(new Random(4).bytes(600_000));
+  const sender = new FileSender(file);
+  sender.read(0, new Uint8Array(1000));
+  store.put("file", new Uint8Array(300_000), { modifiedMs: 2 });
+  assert.throws(() => readAll(sender, 1000), (error) => error instanceof StoreError && error.kind === "changed");
+});
+
+Deno.test("FileSender.trailer throws StoreError where the file has changed but not its size", () => {
+  const { store, file } = stored(new Uint8Array(1000));
+  const sender = new FileSender(file);
+  readAll(sender, 1000);
+  store.put("file", new Uint8Array(1000).fill(1), { modifiedMs: 2 });
+  assert.throws(() => trailerOf(sender), (error) => error instanceof StoreError && error.kind === "changed");
+});
+
+Deno.test("FileSender goes on where a disk read short, and fails where it failed without losing its place", () => {
+  const bytes = new Random(5).bytes(400_000);
+  const { file } = stored(bytes);
+  let fails = false;
+  const moody: ReadableFile = {
+    info: file.info,
+    hasChanged: () => false,
+    close: () => file.close(),
+    read: (offset, into) => {
+      if (fails) throw new StoreError("io", "the disk does not answer");
+      return file.read(offset, into.subarray(0, Math.min(into.length, 1000)));
+    },
+  };
+  const sender = new FileSender(moody);
+  const piece = new Uint8Array(100);
+  sender.read(0, piece);
+  assert.deepEqual(piece, bytes.subarray(0, 100));
+  let at = 100;
+  for (; at < 300_000; at += 100) sender.read(at, piece);
+  fails = true;
+  for (let failedAt = -1; failedAt < 0; at += 100) {
+    try {
+      sender.read(at, piece);
+    } catch (error) {
+      assert(error instanceof StoreError);
+      failedAt = at;
+      at -= 100;
+    }
+  }
+  fails = false;
+  for (; at < bytes.length; at += 100) {
+    sender.read(at, piece);
+    assert.deepEqual(piece, bytes.subarray(at, at + 100));
+  }
+  sender.trailer.read(0, new Uint8Array(sender.trailerBytes));
+  assert.deepEqual(sender.digest, sha256(bytes));
+});
+
+Deno.test("FileSender sends and hashes files of more than 4 GiB", () => {
+  const sizeBytes = 2 ** 32 + 5;
+  const touched: number[] = [];
+  const zeros: ReadableFile = {
+    info: { name: "zeros", sizeBytes, modifiedMs: 0 },
+    hasChanged: () => false,
+    close: () => {},
+    read: (offset, into) => {
+      if (offset >= 2 ** 32) touched.push(offset);
+      return into.length;
+    },
+  };
+  const sender = new FileSender(zeros);
+  // One byte of each stretch that it reads: all of it is read and hashed, none of it copied.
+  const byte = new Uint8Array(1);
+  for (let at = 0; at < sizeBytes; at = sender.readBytes) sender.read(at, byte);
+  assert.equal(sender.readBytes, sizeBytes);
+  assert.deepEqual(touched, [2 ** 32]);
+  trailerOf(sender);
+  // head -c 4294967301 /dev/zero | sha256sum
+  assert.equal(toHex(sender.digest!), "709fc0b74f7c916cedccb212d681c035f36ffbb31ebfe806eb40c31592744eb5");
+  sender.read(2 ** 32 - 100, new Uint8Array(105));
+  assert.deepEqual(touched, [2 ** 32], "the last stretch is still at hand");
+});

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import type { Stream } from "../../../protocol/mod.ts";
+import { readMessage } from "../../../transfer/message_reader.ts";
+import { encodeMessage } from "../../../transfer/messages.ts";
+import { Pair } from "../../connection/pair.ts";
+
+/** The server's end of a stream on which these bytes arrived. */
+function arrived(bytes: Uint8Array, options: { finish: boolean }): Stream {
+  const pair = Pair.connected();
+  pair.server.reads = false;
+  pair.send(bytes, options);
+  pair.run(500_000);
+  return pair.server.heard("stream-opened")[0]!.stream;
+}
+
+const GET = encodeMessage({ type: "get", name: "file" });
+const LIST = encodeMessage({ type: "list" });
+
+Deno.test("readMessage takes one message after the other, then the end", () => {
+  const stream = arrived(new Uint8Array([...GET, ...LIST]), { finish: true });
+  assert.deepEqual(readMessage(stream), { kind: "message", message: { type: "get", name: "file" } });
+  assert.deepEqual(readMessage(stream), { kind: "message", message: { type: "list" } });
+  assert.deepEqual(readMessage(stream), { kind: "end" });
+  assert.deepEqual(readMessage(stream), { kind: "end" });
+});
+
+Deno.test("readMessage waits for the rest of a message and takes nothing", () => {
+  for (let length = 1; length < GET.length; length++) {
+    const stream = arrived(GET.subarray(0, length), { finish: false });
+    assert.deepEqual(readMessage(stream), { kind: "incomplete" });
+    assert.equal(stream.readableBytes, length);
+  }
+});
+
+Deno.test("readMessage says so where the stream ends inside a message", () => {
+  for (let length = 1; length < GET.length; length++) {
+    const stream = arrived(GET.subarray(0, length), { finish: true });
+    assert.equal(readMessage(stream).kind, "malformed");
+  }
+});
+
+Deno.test("readMessage refuses what is no message", () => {
+  for (const bytes of [[0x3f, 0], [0x02, 0x80, 0x01, 0x00, 0x01], [0x02, 0x01, 0x05]]) {
+    assert.equal(readMessage(arrived(new Uint8Array(bytes), { finish: false })).kind, "malformed");
+  }
+});
