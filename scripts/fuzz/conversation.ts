@@ -1,8 +1,9 @@
 /**
  * A whole conversation with somebody on the path who can write packets with good checksums: real sessions at both
  * ends put, get and list, while their datagrams are changed, repeated, held back, or replaced by what the grammar
- * makes for the same connection. The hosts of `sim/` hold both ends to their limits; nothing may throw, whatever
- * comes, and both must fall silent when nobody speaks to them any more.
+ * makes for the same connection. The hosts of `sim/` hold both ends to their limits, and nothing may throw, whatever
+ * comes. Then one end is switched off, and the other must find its end: every request has an outcome, no file is half
+ * there, no timer runs.
  *
  * @module
  */
@@ -20,17 +21,20 @@ import { anyFrames, garbage, mutated, resealed } from "./input.ts";
 /** One way; also the least time between two looks at the hosts. */
 const DELAY_US = 5_000;
 
-/** Hostile datagrams are sent up to here; then the hosts are left alone. */
+/** Hostile datagrams are sent up to here; then the ends are left alone with what they have been made to believe. */
 const HOSTILE_UNTIL_US = 3_000_000;
 
-/** Everything is over by then: an idle timeout of a second at least, and three PTO of a slow path. */
+/** One end is switched off. */
+const TALK_UNTIL_US = 20_000_000;
+
+/** The other has noticed by then: an idle timeout, or three probe timeouts of a path made to seem slow. */
 const END_US = 600_000_000;
 
-/** A conversation is cut here: a forged acknowledgement can make a sender fast. */
-const MAX_DATAGRAMS = 3_000;
+/** No further hostile datagrams after so many: a forged acknowledgement can make a sender fast. */
+const MAX_HOSTILE = 1_000;
 
-/** Connections that end soon, and of themselves. */
-const LONELY = { idleTimeoutUs: 1_000_000, keepAliveUs: 3_600_000_000 };
+/** Connections that end soon after they have become silent. */
+const IMPATIENT = { idleTimeoutUs: 1_000_000 };
 
 const CLIENT = "10.0.0.1:4000";
 const SERVER = "10.0.0.2:5000";
@@ -61,15 +65,14 @@ class Conversation {
   /** Datagrams seen before, to be repeated. */
   readonly #seen: Underway[] = [];
   #nowUs = 0;
-  #delivered = 0;
+  #hostile = 0;
 
   constructor(random: Random, note: (input: Uint8Array) => void) {
     this.#random = random;
     this.#note = note;
     this.#hostility = random.float() ** 2;
     this.#fileBytes = Math.floor(200_000 * random.float() ** 3);
-    // No PING keeps alive what nobody uses: everything must end by itself.
-    const config = { ...LONELY, congestion: random.pick(["bbr", "new-reno"] as const) };
+    const config = { ...IMPATIENT, congestion: random.pick(["bbr", "new-reno"] as const) };
     const schedule = (run: () => void): void => run();
     this.#server = new ServerHost({ address: SERVER, random: random.fork("server"), config, schedule });
     this.#server.store.put("there", random.bytes(random.integer(0, 50_000)), { modifiedMs: 1 });
@@ -89,14 +92,17 @@ class Conversation {
   run(): void {
     this.#client.start(0);
     this.#collect();
-    while (this.#nowUs < END_US && this.#delivered < MAX_DATAGRAMS && this.#step());
-    if (this.#delivered >= MAX_DATAGRAMS) return;
-    for (const host of [this.#client, this.#server]) {
-      if (host.connectionCount > 0) throw new InvariantError("a connection outlives its idle timeout");
-      if (host.pollTimeout() !== Infinity) throw new InvariantError("a timer outlives its connection");
-    }
-    if (this.#server.partialFiles > 0 || this.#server.openHandles > 0) throw new InvariantError("half a file stays");
-    if (!this.#client.isDone) throw new InvariantError("a request has no outcome");
+    while (this.#nowUs < TALK_UNTIL_US && this.#step());
+    const [survivor, other] = this.#random.chance(0.5)
+      ? [this.#server, this.#client] as const
+      : [this.#client, this.#server] as const;
+    other.kill();
+    while (this.#nowUs < END_US && this.#step());
+    if (survivor.connectionCount > 0) throw new InvariantError("a connection outlives its idle timeout");
+    if (survivor.pollTimeout() !== Infinity) throw new InvariantError("a timer outlives its connection");
+    if (survivor === this.#client && !this.#client.isDone) throw new InvariantError("a request has no outcome");
+    const files = survivor === this.#server ? this.#server : this.#client.files;
+    if (files.partialFiles > 0 || files.openHandles > 0) throw new InvariantError("half a file stays");
   }
 
   #goals(): Goal[] {
@@ -123,7 +129,6 @@ class Conversation {
   }
 
   #deliver({ bytes, from, to }: Underway): void {
-    this.#delivered++;
     this.#note(bytes);
     const host = to === SERVER ? this.#server : to === CLIENT ? this.#client : undefined;
     host?.receive(this.#nowUs, bytes.slice(), from);
@@ -137,15 +142,21 @@ class Conversation {
   #collectFrom(host: Host, from: string): void {
     for (let sent = host.pollTransmit(this.#nowUs, this.#buffer); sent !== undefined;) {
       const datagram = { atUs: this.#nowUs + DELAY_US, from, to: sent.to, bytes: this.#buffer.slice(0, sent.length) };
-      if (this.#nowUs < HOSTILE_UNTIL_US && this.#random.chance(this.#hostility)) this.#attack(datagram);
+      if (this.#isHostile()) this.#attack(datagram);
       else this.#underway.push(datagram);
       sent = host.pollTransmit(this.#nowUs, this.#buffer);
     }
   }
 
+  #isHostile(): boolean {
+    const isOver = this.#nowUs >= HOSTILE_UNTIL_US || this.#hostile >= MAX_HOSTILE;
+    return !isOver && this.#random.chance(this.#hostility);
+  }
+
   /** What the one on the path makes of a datagram. */
   #attack(datagram: Underway): void {
     const random = this.#random;
+    this.#hostile++;
     this.#seen.push(datagram);
     if (random.chance(0.5)) this.#underway.push(datagram);
     const bytes = random.chance(0.5) ? this.#forged(datagram.bytes) : this.#changed(datagram.bytes);

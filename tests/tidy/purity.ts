@@ -1,0 +1,53 @@
+/**
+ * What the pure folders may not use: clock, chance, waiting, the outside world. They get time, randomness and bytes
+ * as arguments, so that a simulation can run them from a seed.
+ *
+ * @module
+ */
+
+import { codeOf, importsOf } from "./source_file.ts";
+
+/** Globals that let the world in. Names after a dot or a `#` are somebody's own. */
+const IMPURE = [
+  "Deno",
+  "Date",
+  "Temporal",
+  "performance",
+  "setTimeout",
+  "setInterval",
+  "setImmediate",
+  "queueMicrotask",
+  "async",
+  "await",
+  "Promise",
+  "console",
+  "fetch",
+  "crypto",
+  "navigator",
+  "globalThis",
+  "Worker",
+  "WebSocket",
+];
+const IMPURE_NAME = new RegExp(
+  `(?<![.#\\w$])(?:${IMPURE.join("|")}|Math\\s*\\.\\s*random|process(?=\\s*\\.))(?![\\w$])`,
+  "g",
+);
+
+/** Functions of the same result for the same arguments, by the module that has them. */
+const PURE_IMPORTS: ReadonlyMap<string, readonly string[]> = new Map([
+  ["node:crypto", ["createHash", "createHmac", "timingSafeEqual"]],
+  ["node:zlib", ["crc32"]],
+]);
+
+/** What a file of a pure folder uses that it may not. */
+export function impurities(text: string): string[] {
+  const found: string[] = [];
+  for (const match of codeOf(text).matchAll(IMPURE_NAME)) found.push(match[0]);
+  for (const { specifier, names } of importsOf(text)) {
+    if (specifier.startsWith(".")) continue;
+    const allowed = PURE_IMPORTS.get(specifier) ?? [];
+    if (names.length === 0) found.push(`all of ${specifier}`);
+    for (const name of names) if (!allowed.includes(name)) found.push(`${name} of ${specifier}`);
+  }
+  return found;
+}
