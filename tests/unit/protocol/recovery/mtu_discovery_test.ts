@@ -130,7 +130,7 @@ Deno.test("MtuDiscovery sees no black hole in one burst of losses, nor in losses
   search(mtu, 1472);
   assert.equal(loseFullSize(mtu, new Array(500).fill(7)), false);
   mtu.onDataAcked(1472);
-  for (let i = 0; i < 100; i++) assert.equal(mtu.onDataLost(1471, i), false);
+  for (let i = 0; i < 100; i++) assert.equal(mtu.onDataLost(1200, i), false);
   const base = new MtuDiscovery({ ceilingBytes: 1472 });
   for (let i = 0; i < 100; i++) assert.equal(base.onDataLost(1200, i), false);
 });
@@ -181,4 +181,37 @@ Deno.test("MtuDiscovery comes within its granularity of any path, or to the ceil
     }),
     { numRuns: 300, seed: 5 },
   );
+});
+
+Deno.test("MtuDiscovery sees a black hole in losses of packets that do not fill a datagram", () => {
+  const mtu = new MtuDiscovery({ ceilingBytes: 8972 });
+  mtu.onProbeSent(mtu.probeSize(0), 0);
+  mtu.onProbeAcked(8972);
+  let found = false;
+  for (let i = 0; i < 20 && !found; i++) {
+    mtu.onDataAcked(300);
+    found = mtu.onDataLost(2300, i * 1000);
+  }
+  assert.equal(found, true);
+  assert.equal(mtu.currentBytes, 1200);
+});
+
+Deno.test("MtuDiscovery sees no black hole while packets as large as those lost arrive", () => {
+  const mtu = new MtuDiscovery({ ceilingBytes: 8972 });
+  mtu.onProbeSent(mtu.probeSize(0), 0);
+  mtu.onProbeAcked(8972);
+  for (let i = 0; i < 100; i++) {
+    assert.equal(mtu.onDataLost(2300, i * 1000), false);
+    if (i % 4 === 0) mtu.onDataAcked(2300);
+  }
+  assert.equal(mtu.currentBytes, 8972);
+});
+
+Deno.test("MtuDiscovery finds a black hole in packets above the base that fill no datagram", () => {
+  const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
+  search(mtu, 1472);
+  for (let i = 0; i < BLACK_HOLE_LOSSES - 1; i++) assert.equal(mtu.onDataLost(1300 + i, i), false);
+  mtu.onDataAcked(1299);
+  assert.equal(mtu.onDataLost(1350, 100), true);
+  assert.equal(mtu.currentBytes, 1200);
 });
