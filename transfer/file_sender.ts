@@ -8,7 +8,7 @@
  */
 
 import { createHash } from "node:crypto";
-import type { ByteSource } from "../protocol/mod.ts";
+import { type ByteSource, invariant } from "../protocol/mod.ts";
 import { type ReadableFile, StoreError } from "./file_store.ts";
 import { DIGEST_MESSAGE_BYTES, encodeMessage } from "./messages.ts";
 
@@ -63,6 +63,7 @@ export class FileSender implements ByteSource {
 
   /** Throws StoreError where the disk fails or the file has become shorter. */
   read(offset: number, into: Uint8Array): void {
+    invariant(offset <= this.#windowEnd, "a file is read in order the first time");
     let done = 0;
     while (done < into.length) {
       const at = offset + done;

@@ -25,8 +25,8 @@ export const RAISE_INTERVAL_US = 600_000_000;
 export const GRANULARITY_BYTES = 16;
 
 /**
- * Full-size packets lost, with none acknowledged in between, that show a black hole: at 20 % random loss, one packet
- * in 250 million would.
+ * Packets above the base lost, with none as large acknowledged in between, that show a black hole: at 20 % random
+ * loss, one packet in 250 million would.
  */
 export const BLACK_HOLE_LOSSES = 12;
 
