@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { formatAddress } from "../../../io/address.ts";
+import { DatagramSocket } from "../../../io/datagram_socket.ts";
+import { type FaultOptions, type InjectedFault, parseFaults } from "../../../io/fault_injector.ts";
+
+const HOST = "127.0.0.1";
+
+function open(simulate?: string, onFault?: (fault: InjectedFault) => void): DatagramSocket {
+  const faults = simulate === undefined ? undefined : parseFaults(simulate) as FaultOptions;
+  return DatagramSocket.open({ hostname: HOST, port: 0, simulate: faults, onFault });
+}
+
+/** Resolves with the first datagram; `done` with the end of receiving. */
+function receiveOne(socket: DatagramSocket): { first: Promise<[Uint8Array, string]>; done: Promise<void> } {
+  const first = Promise.withResolvers<[Uint8Array, string]>();
+  const done = socket.receiveAll((bytes, remote) => first.resolve([bytes.slice(), remote]));
+  return { first: first.promise, done };
+}
+
+Deno.test("DatagramSocket carries datagrams, tells where they came from, and ends when it is closed", async () => {
+  const sender = open();
+  const receiver = open();
+  const { first, done } = receiveOne(receiver);
+  await sender.send(Uint8Array.of(1, 2, 3), formatAddress(HOST, receiver.port));
+  assert.deepEqual(await first, [Uint8Array.of(1, 2, 3), formatAddress(HOST, sender.port)]);
+  receiver.close();
+  receiver.close();
+  await done;
+  assert.equal(receiver.isClosed, true);
+  await sender.send(Uint8Array.of(1), formatAddress(HOST, receiver.port));
+  sender.close();
+  await sender.send(Uint8Array.of(1), formatAddress(HOST, receiver.port));
+});
+
+Deno.test("DatagramSocket.open says which address cannot be used, and what to do", () => {
+  const taken = open();
+  try {
+    assert.throws(() => DatagramSocket.open({ hostname: HOST, port: taken.port }), {
+      name: "SluiceError",
+      message: /is in use by another program/,
+    });
+  } finally {
+    taken.close();
+  }
+  assert.throws(() => DatagramSocket.open({ hostname: "192.0.2.1", port: 0 }), {
+    name: "SluiceError",
+    message: /192\.0\.2\.1 is no address of this machine/,
+  });
+});
+
+Deno.test("DatagramSocket injects the faults asked for, and lets what it holds back out before it is drained", async () => {
+  const faults: InjectedFault[] = [];
+  const dropper = open("drop=100%", (fault) => faults.push(fault));
+  const delayer = open("delay=20ms");
+  const receiver = open();
+  const { first, done } = receiveOne(receiver);
+  const target = formatAddress(HOST, receiver.port);
+  await dropper.send(Uint8Array.of(1), target);
+  await delayer.send(Uint8Array.of(2), target);
+  await delayer.drained();
+  delayer.close();
+  assert.deepEqual((await first)[0], Uint8Array.of(2));
+  assert.deepEqual(faults.map(({ fault, direction }) => [fault, direction]), [["drop", "outgoing"]]);
+  dropper.close();
+  receiver.close();
+  await done;
+});

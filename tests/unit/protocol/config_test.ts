@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { type ConnectionConfig, DEFAULT_CONFIG, resolveConfig } from "../../../protocol/config.ts";
+
+Deno.test("resolveConfig fills in the defaults, which pass their own bounds", () => {
+  assert.deepEqual(resolveConfig(), { ...DEFAULT_CONFIG });
+  assert.equal(resolveConfig({ maxStreams: 7 }).maxStreams, 7);
+});
+
+Deno.test("resolveConfig names the value that is out of bounds or no whole number", () => {
+  const bad: Partial<ConnectionConfig>[] = [
+    { idleTimeoutUs: 999_999 },
+    { handshakeTimeoutUs: 0 },
+    { keepAliveUs: NaN },
+    { transferKeepAliveUs: Infinity },
+    { maxAckDelayUs: -1 },
+    { maxDatagramBytes: 1199 },
+    { maxReceivedBytes: 65_508 },
+    { orderedWindowBytes: 16_383 },
+    { directWindowBytes: 2 ** 41 },
+    { connectionWindowBytes: 65_535 },
+    { maxStreams: 1.5 },
+    { maxCongestionWindowBytes: 2399 },
+  ];
+  for (const overrides of bad) {
+    const name = Object.keys(overrides)[0]!;
+    assert.throws(() => resolveConfig(overrides), { name: "CallerError", message: new RegExp(`^${name} must be`) });
+  }
+  const numbers = Object.entries(DEFAULT_CONFIG).filter(([, value]) => typeof value === "number");
+  assert.equal(bad.length, numbers.length, "every bound is tried");
+});
+
+Deno.test("DEFAULT_CONFIG lets a whole message fit into half a window, or it would wait for credit for ever", () => {
+  assert.ok(DEFAULT_CONFIG.orderedWindowBytes >= 2 * 65_545);
+  assert.ok(DEFAULT_CONFIG.connectionWindowBytes >= DEFAULT_CONFIG.orderedWindowBytes);
+});

@@ -1,0 +1,34 @@
+import assert from "node:assert/strict";
+import { ConnectionState, isOpen, transition } from "../../../protocol/connection_state.ts";
+
+const { helloSent, initialSent, established, closing, draining, closed } = ConnectionState;
+
+/** As docs/PROTOCOL.md, section 6, has them. */
+const ALLOWED: readonly (readonly [ConnectionState, ConnectionState])[] = [
+  [helloSent, initialSent],
+  [helloSent, closed],
+  [initialSent, established],
+  [initialSent, closing],
+  [initialSent, draining],
+  [initialSent, closed],
+  [established, closing],
+  [established, draining],
+  [established, closed],
+  [closing, draining],
+  [closing, closed],
+  [draining, closed],
+];
+
+Deno.test("transition takes the steps of the table and refuses every other", () => {
+  const states = Object.values(ConnectionState);
+  for (const from of states) {
+    for (const to of states) {
+      if (ALLOWED.some(([a, b]) => a === from && b === to)) assert.equal(transition(from, to), to);
+      else assert.throws(() => transition(from, to), { name: "InvariantError" }, `${from} to ${to}`);
+    }
+  }
+});
+
+Deno.test("isOpen holds while data may flow", () => {
+  assert.deepEqual(Object.values(ConnectionState).filter(isOpen), [initialSent, established]);
+});

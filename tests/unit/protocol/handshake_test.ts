@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { DEFAULT_CONFIG } from "../../../protocol/config.ts";
+import { ClientHandshake, localParameters } from "../../../protocol/handshake.ts";
+import { Writer } from "../../../protocol/wire/cursor.ts";
+import { PacketHeader, PacketType, writeRetry, writeVersionNegotiation } from "../../../protocol/wire/packet.ts";
+
+const CLIENT_ID = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 7);
+const TOKEN = Uint8Array.of(1, 2, 3);
+
+function retry(): { datagram: Uint8Array; header: PacketHeader } {
+  const buffer = new Uint8Array(512);
+  const parameters = localParameters(DEFAULT_CONFIG);
+  const length = writeRetry(new Writer().reset(buffer), {
+    destinationId: CLIENT_ID,
+    sourceId: 9,
+    token: TOKEN,
+    parameters,
+  });
+  const datagram = buffer.slice(0, length);
+  const header = new PacketHeader();
+  assert.ok(header.decode(datagram));
+  return { datagram, header };
+}
+
+Deno.test("ClientHandshake.pollHello sends a full-size Hello at once, then waits 300 ms, doubling up to 2.4 s", () => {
+  const handshake = new ClientHandshake({ localId: 7, nowUs: 1_000 });
+  const buffer = new Uint8Array(1500);
+  assert.equal(handshake.pollHello(999, buffer), 0);
+  const waits: number[] = [];
+  let nowUs = 1_000;
+  for (let i = 0; i < 6; i++) {
+    assert.equal(handshake.pollHello(nowUs, buffer), 1200);
+    assert.equal(handshake.pollHello(nowUs, buffer), 0);
+    waits.push(handshake.helloDueUs - nowUs);
+    nowUs = handshake.helloDueUs;
+  }
+  assert.deepEqual(waits, [300_000, 600_000, 1_200_000, 2_400_000, 2_400_000, 2_400_000]);
+  const header = new PacketHeader();
+  assert.ok(header.decode(buffer.subarray(0, 1200)));
+  assert.equal(header.type, PacketType.hello);
+});
+
+Deno.test("ClientHandshake.onRetry gives token, ID, parameters, and the round trip of a Hello sent once", () => {
+  const handshake = new ClientHandshake({ localId: 7, nowUs: 0 });
+  handshake.pollHello(0, new Uint8Array(1500));
+  const { datagram, header } = retry();
+  const result = handshake.onRetry(80_000, datagram, header);
+  assert.deepEqual(result, {
+    serverId: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 9),
+    token: TOKEN,
+    parameters: localParameters(DEFAULT_CONFIG),
+    rttUs: 80_000,
+  });
+  handshake.pollHello(300_000, new Uint8Array(1500));
+  assert.equal(handshake.onRetry(310_000, datagram, header)?.rttUs, 0, "which Hello it answers is not known");
+});
+
+Deno.test("ClientHandshake takes nothing from a damaged answer", () => {
+  const handshake = new ClientHandshake({ localId: 7, nowUs: 0 });
+  const { datagram, header } = retry();
+  datagram[datagram.length - 6]! ^= 1;
+  assert.equal(handshake.onRetry(1, datagram, header), undefined);
+  const buffer = new Uint8Array(128);
+  const ids = { destinationId: CLIENT_ID, sourceId: new Uint8Array(8) };
+  const length = writeVersionNegotiation(new Writer().reset(buffer), { ...ids, versions: [5, 6] });
+  const negotiation = buffer.slice(0, length);
+  assert.ok(header.decode(negotiation));
+  assert.deepEqual(handshake.onVersionNegotiation(negotiation, header), [5, 6]);
+  negotiation[length - 1]! ^= 1;
+  assert.equal(handshake.onVersionNegotiation(negotiation, header), undefined);
+});

@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import { DEFAULT_CONFIG } from "../../../protocol/config.ts";
+import { localParameters } from "../../../protocol/handshake.ts";
+import { Path } from "../../../protocol/path.ts";
+
+const CHALLENGE = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+
+function makePath(): Path {
+  const path = new Path({
+    config: DEFAULT_CONFIG,
+    remote: "192.0.2.1:1000",
+    isValidated: true,
+    randomBytes: () => CHALLENGE,
+    seed: 1,
+  });
+  path.seedRtt(40_000);
+  return path;
+}
+
+Deno.test("Path lets three times the received bytes go to an address that is not proven, and any to one that is", () => {
+  const path = makePath();
+  assert.equal(path.sendableBytes, 1200);
+  path.migrate(0, "192.0.2.1:2000", 100);
+  assert.equal(path.remote, "192.0.2.1:2000");
+  assert.equal(path.sendableBytes, 300);
+  path.onDatagramSent(250);
+  assert.equal(path.sendableBytes, 50);
+  path.onDatagramReceived("192.0.2.1:1000", 100);
+  assert.equal(path.sendableBytes, 50, "bytes from elsewhere earn nothing");
+  path.onDatagramReceived("192.0.2.1:2000", 100);
+  assert.equal(path.sendableBytes, 350);
+});
+
+Deno.test("Path is proven by its own challenge alone, which is repeated until then", () => {
+  const path = makePath();
+  path.migrate(0, "192.0.2.1:2000", 1200);
+  assert.deepEqual(path.takeChallenge(), CHALLENGE);
+  assert.equal(path.takeChallenge(), undefined);
+  assert.ok(path.validationDeadlineUs > 0 && path.validationDeadlineUs < Infinity);
+  path.onValidationTimeout(path.validationDeadlineUs);
+  assert.deepEqual(path.takeChallenge(), CHALLENGE);
+  path.onPathResponse(new Uint8Array(8));
+  assert.equal(path.isValidated, false);
+  path.onPathResponse(CHALLENGE);
+  assert.equal(path.isValidated, true);
+  assert.equal(path.validationDeadlineUs, Infinity);
+  assert.equal(path.sendableBytes, 1200);
+});
+
+Deno.test("Path keeps what it measured when the port alone changes, and forgets it with another host", () => {
+  const path = makePath();
+  path.migrate(0, "192.0.2.1:2000", 1200);
+  assert.equal(path.rtt.smoothedUs, 40_000);
+  path.migrate(0, "198.51.100.1:2000", 1200);
+  assert.equal(path.rtt.hasSample, false);
+});
+
+Deno.test("Path answers a challenge once", () => {
+  const path = makePath();
+  path.onPathChallenge(CHALLENGE);
+  assert.equal(path.hasPending, true);
+  assert.deepEqual(path.takeResponse(), CHALLENGE);
+  assert.equal(path.takeResponse(), undefined);
+  assert.equal(path.hasPending, false);
+});
+
+Deno.test("Path probes no larger than its peer takes", () => {
+  const path = makePath();
+  path.setPeerLimits({ ...localParameters(DEFAULT_CONFIG), maxDatagramBytes: 1300, maxAckDelayUs: 7_000 });
+  assert.equal(path.mtu.probeSize(0), 1300);
+  assert.equal(path.peerMaxAckDelayUs, 7_000);
+});
+
+Deno.test("Path counts datagrams and bytes both ways", () => {
+  const path = makePath();
+  path.onDatagramSent(100);
+  path.onDatagramReceived(path.remote, 30);
+  path.onDatagramReceived(path.remote, 30);
+  const { datagramsSent, bytesSent, datagramsReceived, bytesReceived } = path.stats;
+  assert.deepEqual([datagramsSent, bytesSent, datagramsReceived, bytesReceived], [1, 100, 2, 60]);
+});
