@@ -30,7 +30,8 @@ export function reportLines(report: TransferReport, direction: Direction): strin
     `${direction === "send" ? "stored as:       " : "saved as:        "}${place}`,
     `time:            ${formatDuration(report.elapsedMs)}, ${formatRate(report.sizeBytes, report.elapsedMs)}`,
   ];
-  if (report.retransmittedBytes > 0) {
+  // Of a file that came in, only the server knows what was sent again; its log says it.
+  if (direction === "send" && report.retransmittedBytes > 0) {
     const share = formatShare(report.retransmittedBytes, report.sentBytes);
     lines.push(`retransmitted:   ${share} of what was sent (${formatBytes(report.retransmittedBytes)})`);
   }
