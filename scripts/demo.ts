@@ -12,7 +12,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import type { Progress, TransferReport } from "../io/api.ts";
 import { connect } from "../io/client.ts";
-import { parseFaults } from "../io/fault_injector.ts";
+import { formatFaults, parseFaults } from "../io/fault_injector.ts";
 
 const DEFAULT_MEGABYTES = 100;
 const DEFAULT_FAULTS = "drop=10%,corrupt=1%";
@@ -127,7 +127,7 @@ async function main(): Promise<number> {
     const expected = await writeRandomFile(original, Math.round(megabytes * MEGABYTE));
     const { process, port } = await startServer(path.join(folder, "storage"));
     server = process;
-    say(`2. Sending it over a link with ${values.simulate}, each way`);
+    say(`2. Sending it over a link with ${formatFaults(faults)}, each way`);
     let faultCount = 0;
     const onFault = () => {
       faultCount++;

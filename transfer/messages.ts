@@ -191,18 +191,9 @@ const STORE_ERROR_REASONS: Readonly<Record<StoreErrorKind, RefusalReason>> = {
   "io": RefusalReason.io,
 };
 
-const STORE_ERROR_KINDS = new Map(
-  Object.entries(STORE_ERROR_REASONS).map(([kind, reason]) => [reason, kind as StoreErrorKind]),
-);
-
 /** The reason that tells a store's fault. */
 export function refusalForStoreError(kind: StoreErrorKind): RefusalReason {
   return STORE_ERROR_REASONS[kind];
-}
-
-/** The store's fault that `reason` tells; undefined where it tells something else. */
-export function storeErrorForRefusal(reason: RefusalReason): StoreErrorKind | undefined {
-  return STORE_ERROR_KINDS.get(reason);
 }
 
 /** Larger than any body that {@link writeBody} writes: two strings, a hash and a few varints. */

@@ -51,11 +51,6 @@ export class SendCredit {
     return this.#limit - this.#used;
   }
 
-  /** Whether no new byte may be sent, so that DATA_BLOCKED or STREAM_DATA_BLOCKED is due (RFC 9000, section 4.1). */
-  get isBlocked(): boolean {
-    return this.#used >= this.#limit;
-  }
-
   /** Takes a limit that the peer announced. False if it is no increase: such a one is ignored (section 4.1). */
   raise(limit: number): boolean {
     if (limit <= this.#limit) return false;

@@ -45,6 +45,3 @@ export const MAX_REASON_BYTES = 256;
 
 /** No frame but ACK, STREAM, PARAMETERS and CONNECTION_CLOSE is longer: type and three 8-byte varints. */
 export const MAX_CONTROL_FRAME_BYTES = 25;
-
-/** No CONNECTION_CLOSE is longer. */
-export const MAX_CLOSE_FRAME_BYTES: number = 1 + 8 + 2 + MAX_REASON_BYTES;

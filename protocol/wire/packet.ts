@@ -13,7 +13,7 @@
 
 import { invariant } from "../invariant.ts";
 import { appendCrc32, CRC32_BYTES } from "./crc32.ts";
-import { MAX_VARINT, Reader, varintSize, type Writer } from "./cursor.ts";
+import { MAX_VARINT, Reader, type Writer } from "./cursor.ts";
 import { type MalformedParameters, readParameters, type TransportParameters, writeParameters } from "./parameters.ts";
 
 /** The version these files speak: "SL", version 1. */
@@ -174,11 +174,6 @@ export function writeDataHeader(writer: Writer, destinationId: Uint8Array, packe
   writePeerId(writer, destinationId);
   writer.varint(packetNumber);
   return writer.position - start;
-}
-
-/** Bytes of a Data packet's header. */
-export function dataHeaderSize(packetNumber: number): number {
-  return 1 + CONNECTION_ID_BYTES + varintSize(packetNumber);
 }
 
 /** What an Initial packet's header states. */

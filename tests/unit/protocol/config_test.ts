@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { MAX_MESSAGE_BYTES } from "../../../transfer/messages.ts";
 import { type ConnectionConfig, DEFAULT_CONFIG, resolveConfig } from "../../../protocol/config.ts";
 
 Deno.test("resolveConfig fills in the defaults, which pass their own bounds", () => {
@@ -30,6 +31,6 @@ Deno.test("resolveConfig names the value that is out of bounds or no whole numbe
 });
 
 Deno.test("DEFAULT_CONFIG lets a whole message fit into half a window, or it would wait for credit for ever", () => {
-  assert.ok(DEFAULT_CONFIG.orderedWindowBytes >= 2 * 65_545);
+  assert.ok(DEFAULT_CONFIG.orderedWindowBytes >= 2 * MAX_MESSAGE_BYTES);
   assert.ok(DEFAULT_CONFIG.connectionWindowBytes >= DEFAULT_CONFIG.orderedWindowBytes);
 });

@@ -5,11 +5,11 @@ import { ReceiveWindow, SendCredit } from "../../../../protocol/stream/flow_cont
 
 Deno.test("SendCredit.use counts toward the limit and blocks at it", () => {
   const credit = new SendCredit(100);
-  assert.equal(credit.isBlocked, false);
+  assert.ok(credit.available > 0);
   credit.use(60);
   assert.deepEqual([credit.used, credit.available, credit.limit], [60, 40, 100]);
   credit.use(40);
-  assert.equal(credit.isBlocked, true);
+  assert.equal(credit.available, 0);
   assert.throws(() => credit.use(1), InvariantError);
 });
 
@@ -20,12 +20,12 @@ Deno.test("SendCredit.raise takes an increase and ignores anything else", () => 
   assert.equal(credit.raise(99), false);
   assert.equal(credit.limit, 100);
   assert.equal(credit.raise(2 ** 40), true);
-  assert.equal(credit.isBlocked, false);
+  assert.ok(credit.available > 0);
   assert.equal(credit.available, 2 ** 40 - 100);
 });
 
 Deno.test("SendCredit starts blocked without a limit", () => {
-  assert.equal(new SendCredit().isBlocked, true);
+  assert.equal(new SendCredit().available, 0);
 });
 
 Deno.test("ReceiveWindow.onReceived throws a flow control error above the limit, not at it", () => {

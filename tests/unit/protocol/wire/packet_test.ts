@@ -3,7 +3,6 @@ import { InvariantError } from "../../../../protocol/invariant.ts";
 import { checkCrc32 } from "../../../../protocol/wire/crc32.ts";
 import { Reader, Writer } from "../../../../protocol/wire/cursor.ts";
 import {
-  dataHeaderSize,
   MAX_PACKET_NUMBER,
   MAX_TOKEN_BYTES,
   PacketHeader,
@@ -160,12 +159,6 @@ Deno.test("writeConnectionId and readConnectionId carry 53 bits", () => {
     assert.equal(readConnectionId(new Reader().reset(writer.buffer)), id);
   }
   assert.throws(() => writeConnectionId(newWriter(), -1), InvariantError);
-});
-
-Deno.test("dataHeaderSize tells what writeDataHeader writes", () => {
-  for (const packetNumber of [0, 63, 64, 16_383, 16_384, 2 ** 30 - 1, 2 ** 30, MAX_PACKET_NUMBER]) {
-    assert.equal(writeDataHeader(newWriter(), PEER_ID, packetNumber), dataHeaderSize(packetNumber));
-  }
 });
 
 Deno.test("writeHello writes any size from 1200 on, anywhere in a buffer, over what was there", () => {
