@@ -30,7 +30,7 @@ function names(folder: string): string[] {
 // With hard links, and on a disk that has none (as FAT reports it, and as some network file systems do).
 for (
   const [label, options] of [["", {}], [" without hard links", { link: failingLink("EPERM") }], [
-    " where links are not implemented",
+    " where there are no hard links",
     { link: failingLink("ENOTSUP") },
   ]] as const
 ) {
