@@ -9,7 +9,6 @@
 
 import { BASE_DATAGRAM_BYTES } from "./config.ts";
 import type { AckEvent, LossEvent } from "./congestion/controller.ts";
-import { MIN_WINDOW_DATAGRAMS } from "./congestion/window.ts";
 import { PeerError, TransportErrorCode } from "./errors.ts";
 import type { Path } from "./path.ts";
 import type { AckTracker } from "./recovery/ack_tracker.ts";
@@ -204,7 +203,7 @@ export class LossRecovery {
     event.smoothedRttUs = path.rtt.smoothedUs;
     event.sample = path.rate.onAckDone(nowUs, path.rtt.minUs);
     path.controller.onAck(event);
-    this.#updatePacer();
+    path.updatePacer();
     // A late acknowledgement shows a loss as spurious only while the packet is remembered.
     this.#sent.forgetLost(nowUs - 3 * path.ptoUs);
   }
@@ -221,7 +220,7 @@ export class LossRecovery {
     this.#nowUs = nowUs;
     if (this.#detection.onTimeout(nowUs).kind === "loss") {
       this.#detectLost(nowUs);
-      this.#updatePacer();
+      this.#path.updatePacer();
       // With no packet left that waits for its verdict the probe timeout counts again, and may have passed meanwhile.
       if (this.timerUs() > nowUs) return;
       this.#detection.onTimeout(nowUs);
@@ -299,16 +298,6 @@ export class LossRecovery {
     return rttUs;
   }
 
-  /**
-   * Never slower than the smallest window in a round trip, which acknowledgements would let go anyway: who has sent
-   * nothing but a few small packets yet has measured a rate of bytes a second, and would wait minutes for the next.
-   */
-  #updatePacer(): void {
-    const { pacer, controller, rtt, datagramBytes } = this.#path;
-    const leastRate = MIN_WINDOW_DATAGRAMS * datagramBytes * 1_000_000 / rtt.smoothedUs;
-    pacer.setRate(Math.max(controller.pacingRate, leastRate), MAX_BURST_BYTES);
-  }
-
   #onMtuChanged(): void {
     this.#path.onMtuChanged();
   }
@@ -376,12 +365,6 @@ export class LossRecovery {
     }
   }
 }
-
-/**
- * The most that leaves at once: what a receive buffer of 208 KiB holds in datagrams of 1,200 bytes is 110 KB, and
- * half of it may be taken.
- */
-const MAX_BURST_BYTES = 56 * 1024;
 
 function neverSentError(): PeerError {
   return new PeerError(TransportErrorCode.protocolViolation, "an acknowledgement of a packet never sent");

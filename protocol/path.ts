@@ -9,11 +9,18 @@ import { BASE_DATAGRAM_BYTES, type ConnectionConfig, MAX_DATAGRAM_BYTES } from "
 import type { CongestionController } from "./congestion/controller.ts";
 import { DeliveryRateEstimator } from "./congestion/delivery_rate.ts";
 import { createController } from "./congestion/factory.ts";
+import { MIN_WINDOW_DATAGRAMS } from "./congestion/window.ts";
 import { AMPLIFICATION_FACTOR } from "./limits.ts";
 import { MtuDiscovery } from "./recovery/mtu_discovery.ts";
 import { Pacer } from "./recovery/pacer.ts";
 import { RttEstimator } from "./recovery/rtt_estimator.ts";
 import type { TransportParameters } from "./wire/parameters.ts";
+
+/**
+ * The most that leaves at once: what a receive buffer of 208 KiB holds in datagrams of 1,200 bytes is 110 KB, and
+ * half of it may be taken.
+ */
+const MAX_BURST_BYTES = 56 * 1024;
 
 /** What a path is made with. */
 export interface PathOptions {
@@ -128,6 +135,7 @@ export class Path {
   seedRtt(rttUs: number): void {
     this.#rtt.seed(rttUs);
     this.#controller = this.#createController(rttUs);
+    this.updatePacer();
   }
 
   /** Applies what the peer said of the datagrams and delays to expect. */
@@ -137,6 +145,16 @@ export class Path {
     if (peerMaxDatagramBytes === this.#peerMaxDatagramBytes) return;
     this.#peerMaxDatagramBytes = peerMaxDatagramBytes;
     this.#mtu.limitCeiling(this.#ceilingBytes);
+  }
+
+  /**
+   * Has the pacer follow the controller; to be called when that may have changed its mind. Never slower than the
+   * smallest window in a round trip, which acknowledgements would let go anyway: who has sent nothing but a few small
+   * packets yet has measured a rate of bytes a second, and would wait minutes for the next.
+   */
+  updatePacer(): void {
+    const leastRate = MIN_WINDOW_DATAGRAMS * this.datagramBytes * 1_000_000 / this.#rtt.smoothedUs;
+    this.#pacer.setRate(Math.max(this.#controller.pacingRate, leastRate), MAX_BURST_BYTES);
   }
 
   /** The MTU that discovery found has changed. */

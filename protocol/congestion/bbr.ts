@@ -10,6 +10,10 @@
  * - While there is loss to explain, ProbeBW_DOWN lasts a full round at 0.75 of the rate.
  * - Congestion is judged once per packet-timed round (5.5.1); there is no round count of its own for losses.
  * - A window that persistent congestion has collapsed (5.6.4.4, RTO) is restored by the next acknowledgement.
+ * - Startup begins with 32 datagrams, paced, and takes the rate that a short train of datagrams was carried at for the
+ *   bandwidth (`train_rate.ts`), so that it grows by up to six times a round trip instead of two; and once a train
+ *   was held up it goes on at 1.25 of the rate instead of filling the queue until the plateau is certain (5.3.1).
+ * - The rate sent is lowered by what chance adds to the best of many samples of a lossy path.
  * - A ProbeRTT by itself does not age the bandwidth filter (5.5.6), which would forget the last probe's result.
  *
  * Not done: ECN (3.7); the inflight at which the loss threshold was crossed inside a burst (5.5.10.2,
@@ -112,7 +116,7 @@ export class Bbr implements CongestionController, ControlState {
     const model = this.#model;
     if (this.#isCollapsed) this.#restoreAfterCollapse(event);
     // 5.2.3, BBRUpdateModelAndState, in the draft's order.
-    model.onAck(event);
+    model.onAck(event, this.#control.maxDatagramBytes);
     if (model.isRoundStart) this.#onRound(event);
     model.loss.settleSlowPhase(event.largestAckedSentUs, model.minRtt.minUs, this.#control.maxDatagramBytes);
     model.aggregation.onAck(event.nowUs, event.ackedBytes, model.bandwidth, this.#control.windowBytes);
@@ -190,6 +194,7 @@ export class Bbr implements CongestionController, ControlState {
       bounds.setLongTerm(Math.max(this.#control.inflight(1), bounds.inflightLatest));
     }
     if (!this.everFull) return;
+    this.#model.endStartup();
     this.#enterState(BbrState.drain);
     loss.beginSlowPhase(event.nowUs);
   }

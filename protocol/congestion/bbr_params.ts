@@ -25,8 +25,11 @@ export const AckPhase = { none: 0, refilling: 1, probeStarting: 2, probeFeedback
 /** One of {@link AckPhase}'s values. */
 export type AckPhase = (typeof AckPhase)[keyof typeof AckPhase];
 
-/** Pacing gain by state (section 5.6.1; Drain: 2.4, DrainPacingGain). */
-export const PACING_GAIN: readonly number[] = [2.77, 0.35, 0.9, 1, 1, 1.25, 1];
+/**
+ * Pacing gain by state (section 5.6.1; Drain: 2.4, DrainPacingGain). Startup has 4 instead of 2.77, so that the next
+ * window goes out as a train of a quarter to half a round trip, which measures the path (`train_rate.ts`).
+ */
+export const PACING_GAIN: readonly number[] = [4, 0.35, 0.9, 1, 1, 1.25, 1];
 /** Window gain by state (section 5.6.1). */
 export const WINDOW_GAIN: readonly number[] = [2, 2, 2, 2, 2, 2.25, 0.5];
 /**
@@ -34,6 +37,18 @@ export const WINDOW_GAIN: readonly number[] = [2, 2, 2, 2, 2, 2.25, 0.5];
  * from sending too fast, see {@link LossModel}.
  */
 export const LOSS_TEST_PACING_GAIN = 0.75;
+/**
+ * In Startup, once a train of datagrams arrived more slowly than it was sent: the most that {@link FULL_PIPE_GROWTH}
+ * takes for growth, so that the queue does not fill in the rounds that it takes to be sure of the plateau.
+ */
+export const STARTUP_HELD_UP_GAIN = 1.25;
+/**
+ * The window before anything is known of the path, in datagrams, paced over a quarter of a round trip. RFC 9002, section
+ * 7.2, has ten sent at once; with pacing, 32 load a queue no more, and save a round trip on a long path.
+ */
+export const INITIAL_WINDOW_DATAGRAMS = 32;
+/** In Startup, what an acknowledged byte lets the window grow by; the draft has 1. */
+export const STARTUP_GROWTH = 5;
 
 /** PacingMarginPercent = 1: pace that much below the estimate, so that queues drain. */
 export const PACING_MARGIN = 0.99;

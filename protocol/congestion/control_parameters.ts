@@ -7,15 +7,24 @@
 
 import {
   BbrState,
+  INITIAL_WINDOW_DATAGRAMS,
   LOSS_TEST_PACING_GAIN,
   MIN_PIPE_DATAGRAMS,
   PACING_GAIN,
   PACING_MARGIN,
+  STARTUP_GROWTH,
+  STARTUP_HELD_UP_GAIN,
   WINDOW_GAIN,
 } from "./bbr_params.ts";
 import type { AckEvent, ControllerOptions } from "./controller.ts";
 import type { PathModel } from "./path_model.ts";
-import { initialWindowBytes, MIN_WINDOW_DATAGRAMS } from "./window.ts";
+import { MIN_WINDOW_DATAGRAMS } from "./window.ts";
+
+/** Standard deviations by which the best of a few seconds' samples is above their mean. */
+const MAXIMUM_DEVIATIONS = 1.5;
+
+/** ...and the most that is taken off for it. */
+const MAX_CHANCE = 0.05;
 
 /** What of BBR's state the control parameters depend on. */
 export interface ControlState {
@@ -41,7 +50,7 @@ export class ControlParameters {
     this.#model = model;
     this.#maxWindowBytes = maxWindowBytes;
     this.#maxDatagramBytes = options.maxDatagramBytes;
-    const initialBytes = initialWindowBytes(options.maxDatagramBytes);
+    const initialBytes = INITIAL_WINDOW_DATAGRAMS * options.maxDatagramBytes;
     this.#windowBytes = this.#clamped(initialBytes);
     // 5.6.2, BBRInitPacingRate: the initial window in a round trip, or in 1 ms where that is unknown.
     const rttUs = options.initialRttUs > 0 ? options.initialRttUs : 1_000;
@@ -69,15 +78,19 @@ export class ControlParameters {
   /** BBRUpdateControlParameters, after an ACK. */
   update(event: AckEvent, control: ControlState): void {
     const { state } = control;
+    const isStartup = state === BbrState.startup;
+    const isHeldUp = isStartup && this.#model.trains.isHeldUp;
     const isSlower = state === BbrState.probeDown && control.isLossTest;
-    this.setPacingRate(isSlower ? LOSS_TEST_PACING_GAIN : PACING_GAIN[state]!, control.everFull);
+    const gain = isHeldUp ? STARTUP_HELD_UP_GAIN : isSlower ? LOSS_TEST_PACING_GAIN : PACING_GAIN[state]!;
+    this.setPacingRate(gain, control.everFull || isHeldUp);
     this.#setWindow(event, control);
   }
 
   /** 5.6.2, BBRSetPacingRateWithGain: until the pipe was full once, the rate only rises. */
   setPacingRate(gain: number, everFull: boolean): void {
     const { bandwidth, loss } = this.#model;
-    const rate = gain * bandwidth * PACING_MARGIN / (1 - loss.baseLoss);
+    const margin = everFull ? PACING_MARGIN - this.#chanceOfMaximum() : PACING_MARGIN;
+    const rate = gain * bandwidth * margin / (1 - loss.baseLoss);
     if (rate > this.#pacingRate || (everFull && rate > 0)) this.#pacingRate = rate;
   }
 
@@ -111,14 +124,27 @@ export class ControlParameters {
     this.#windowBytes = this.#clamped(this.#minPipeBytes());
   }
 
+  /**
+   * The share by which chance lifts the best of many samples of a round trip in which so many datagrams were lost at
+   * random: the standard deviation of the share that arrives, times {@link MAXIMUM_DEVIATIONS}. Without it a lossy
+   * path would be sent that much too much all the time, and its queue grow.
+   */
+  #chanceOfMaximum(): number {
+    const { baseLoss } = this.#model.loss;
+    if (baseLoss === 0) return 0;
+    const datagrams = Math.max(this.inflight(1) / this.#maxDatagramBytes, 1);
+    return Math.min(MAXIMUM_DEVIATIONS * Math.sqrt(baseLoss / ((1 - baseLoss) * datagrams)), MAX_CHANCE);
+  }
+
   /** 5.6.4.6, BBRSetCwnd. */
   #setWindow(event: AckEvent, { everFull, state }: ControlState): void {
     const extraBytes = state === BbrState.probeUp ? 2 * this.#maxDatagramBytes : 0;
     const maxBytes = this.inflight(WINDOW_GAIN[state]!) + this.#model.aggregation.extraBytes + extraBytes;
-    const isNew = event.totalDeliveredBytes < initialWindowBytes(this.#maxDatagramBytes);
+    const isNew = event.totalDeliveredBytes < INITIAL_WINDOW_DATAGRAMS * this.#maxDatagramBytes;
     let bytes = this.#windowBytes;
     if (everFull) bytes = Math.min(bytes + event.ackedBytes, maxBytes);
-    else if (bytes < maxBytes || isNew) bytes += event.ackedBytes;
+    else if (bytes < maxBytes) bytes = Math.min(bytes + STARTUP_GROWTH * event.ackedBytes, maxBytes);
+    else if (isNew) bytes += event.ackedBytes;
     bytes = Math.max(bytes, this.#minPipeBytes());
     // 5.6.4.5, BBRBoundCwndForProbeRTT.
     if (state === BbrState.probeRtt) bytes = Math.min(bytes, this.probeRttWindow());

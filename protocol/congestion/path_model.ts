@@ -6,12 +6,12 @@
  */
 
 import { AckAggregation } from "./ack_aggregation.ts";
-import { MAX_QUANTUM_BYTES, MIN_PIPE_DATAGRAMS } from "./bbr_params.ts";
+import { INITIAL_WINDOW_DATAGRAMS, MAX_QUANTUM_BYTES, MIN_PIPE_DATAGRAMS } from "./bbr_params.ts";
 import type { AckEvent } from "./controller.ts";
 import { InflightBounds } from "./inflight_bounds.ts";
 import { LossModel } from "./loss_model.ts";
 import { MinRttFilter } from "./min_rtt_filter.ts";
-import { initialWindowBytes } from "./window.ts";
+import { TrainRate } from "./train_rate.ts";
 import { WindowedMax } from "./windowed_max.ts";
 
 /** BBR's model of the network path, and its count of packet-timed round trips. */
@@ -22,6 +22,8 @@ export class PathModel {
   readonly aggregation = new AckAggregation();
   readonly loss = new LossModel();
   readonly bounds = new InflightBounds();
+  readonly trains = new TrainRate();
+  #isStartup = true;
   #nextRoundDelivered = 0;
   #isRoundStart = false;
 
@@ -32,12 +34,18 @@ export class PathModel {
 
   /** BBR.bw (BBRBoundBWForModel): bytes per second that arrive, 0 while unknown. */
   get bandwidth(): number {
-    return Math.min(this.maxBandwidth.value, this.bounds.bandwidthShort);
+    const bandwidth = Math.min(this.maxBandwidth.value, this.bounds.bandwidthShort);
+    return this.#isStartup ? Math.max(bandwidth, this.trains.rate) : bandwidth;
   }
 
   /** The ACK taken in last began a round. */
   get isRoundStart(): boolean {
     return this.#isRoundStart;
+  }
+
+  /** Startup is over, and what it alone goes by. */
+  endStartup(): void {
+    this.#isStartup = false;
   }
 
   /** Ends the running round now: BBRStartRound. */
@@ -46,8 +54,11 @@ export class PathModel {
   }
 
   /** Takes in an ACK's samples: BBRUpdateRound (5.5.1), BBRUpdateLatestDeliverySignals, BBRUpdateMaxBw (5.5.5). */
-  onAck(event: AckEvent): void {
+  onAck(event: AckEvent, maxDatagramBytes: number): void {
     const { sample } = event;
+    if (this.#isStartup) {
+      this.trains.onAck(event, maxDatagramBytes);
+    }
     this.#isRoundStart = sample.priorDeliveredBytes >= this.#nextRoundDelivered;
     if (this.#isRoundStart) {
       this.startRound(event);
@@ -71,7 +82,7 @@ export class PathModel {
     const { bandwidth } = this;
     const minRttUs = this.minRtt.minUs;
     if (minRttUs === Infinity || bandwidth === 0) {
-      return Math.max(gain * initialWindowBytes(maxDatagramBytes), floorBytes);
+      return Math.max(gain * INITIAL_WINDOW_DATAGRAMS * maxDatagramBytes, floorBytes);
     }
     const { baseLoss } = this.loss;
     // What is sent for one byte delivered; a lost packet stays in flight for up to half a round trip longer.

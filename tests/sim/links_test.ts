@@ -52,7 +52,7 @@ const SCENARIOS: readonly Scenario[] = [
   wan("1 % loss", { loss: 0.01 }, 1.6),
   wan("5 % loss", { loss: 0.05 }, 1.8),
   wan("10 % loss", { loss: 0.1 }, 2.2),
-  wan("20 % loss", { loss: 0.2 }, 3.5),
+  wan("20 % loss", { loss: 0.2 }, 5),
   wan("bursts of loss", { burst: { enterProbability: 0.002, leaveProbability: 0.1, lossInBurst: 0.5 } }, 2.5),
   wan("jitter", { jitterUs: 10_000 }, 2),
   wan("reordering", { reorder: { probability: 0.1, extraDelayUs: 5000 } }, 2.5),

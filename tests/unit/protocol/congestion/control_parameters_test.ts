@@ -30,16 +30,16 @@ function make(maxWindowBytes = Infinity): { model: PathModel; control: ControlPa
       lostBytes: 0,
     },
   };
-  model.onAck(event);
+  model.onAck(event, OPTIONS.maxDatagramBytes);
   return { model, control, event };
 }
 
 const CRUISE = { state: BbrState.probeCruise, everFull: true, isLossTest: false };
 
-Deno.test("ControlParameters begins with the initial window in a round trip, times 2.77", () => {
+Deno.test("ControlParameters begins with the initial window in a quarter of a round trip", () => {
   const { control } = make();
-  assert.equal(control.windowBytes, 12_000);
-  assert.ok(Math.abs(control.pacingRate - 2.77 * 240_000) < 1);
+  assert.equal(control.windowBytes, 32 * 1_200);
+  assert.ok(Math.abs(control.pacingRate - 4 * 32 * 1_200 / 0.05) < 1);
 });
 
 Deno.test("ControlParameters paces by the state's gain", () => {
@@ -69,7 +69,7 @@ Deno.test("ControlParameters only raises the rate until the pipe was full once",
 Deno.test("ControlParameters grows the window by what is acknowledged, to two products", () => {
   const { control, event } = make();
   control.update(event, CRUISE);
-  assert.equal(control.windowBytes, 62_000);
+  assert.equal(control.windowBytes, 88_400);
   control.update(event, CRUISE);
   assert.equal(control.windowBytes, 100_000);
 });

@@ -30,31 +30,31 @@ function ack(prior: number, total: number, sample: Partial<AckEvent["sample"]> =
 
 Deno.test("PathModel counts a round when a packet sent after the last one's end is acknowledged", () => {
   const model = new PathModel(50_000);
-  model.onAck(ack(0, 1_200));
+  model.onAck(ack(0, 1_200), 1_200);
   assert.equal(model.isRoundStart, true);
-  model.onAck(ack(0, 2_400));
+  model.onAck(ack(0, 2_400), 1_200);
   assert.equal(model.isRoundStart, false);
-  model.onAck(ack(1_199, 3_600));
+  model.onAck(ack(1_199, 3_600), 1_200);
   assert.equal(model.isRoundStart, false);
-  model.onAck(ack(1_200, 4_800));
+  model.onAck(ack(1_200, 4_800), 1_200);
   assert.equal(model.isRoundStart, true);
 });
 
 Deno.test("PathModel takes an application-limited sample only where it is above the estimate", () => {
   const model = new PathModel(50_000);
-  model.onAck(ack(0, 1_200, { deliveryRate: 500_000 }));
+  model.onAck(ack(0, 1_200, { deliveryRate: 500_000 }), 1_200);
   model.maxBandwidth.advance();
-  model.onAck(ack(0, 2_400, { deliveryRate: 400_000, appLimited: true }));
+  model.onAck(ack(0, 2_400, { deliveryRate: 400_000, appLimited: true }), 1_200);
   model.maxBandwidth.advance();
   assert.equal(model.bandwidth, 500_000, "the window did not move on for a sample that does not count");
-  model.onAck(ack(0, 3_600, { deliveryRate: 600_000, appLimited: true }));
+  model.onAck(ack(0, 3_600, { deliveryRate: 600_000, appLimited: true }), 1_200);
   assert.equal(model.bandwidth, 600_000);
 });
 
 Deno.test("PathModel wants a product of bandwidth and round trip in flight, more where the path loses", () => {
   const model = new PathModel(50_000);
-  assert.equal(model.inflight(1, 1_200, 0), 12_000, "the initial window before the first sample");
-  model.onAck(ack(0, 1_200, { deliveryRate: 2_000_000 }));
+  assert.equal(model.inflight(1, 1_200, 0), 32 * 1_200, "the initial window before the first sample");
+  model.onAck(ack(0, 1_200, { deliveryRate: 2_000_000 }), 1_200);
   assert.equal(model.inflight(1, 1_200, 2_000_000), 100_000);
   assert.equal(model.inflight(2, 1_200, 2_000_000), 200_000);
   model.loss.onLost(300, 0);
@@ -66,7 +66,7 @@ Deno.test("PathModel wants a product of bandwidth and round trip in flight, more
 
 Deno.test("PathModel wants at least four datagrams in flight, and two milliseconds' worth up to 64 KiB", () => {
   const model = new PathModel(10);
-  model.onAck(ack(0, 1_200, { deliveryRate: 1_000_000 }));
+  model.onAck(ack(0, 1_200, { deliveryRate: 1_000_000 }), 1_200);
   assert.equal(model.inflight(1, 1_200, 1_000_000), 4_800);
   assert.equal(model.inflight(1, 1_200, 10_000_000), 20_000);
   assert.equal(model.inflight(1, 1_200, 1e12), 65_536);
