@@ -2,8 +2,8 @@
  * The loop that turns a socket and a clock into a transport: receives and feeds, drains transmits, drains events,
  * keeps one timer.
  *
- * Facts of the platform that shape it: a timer fires no sooner than about 2.1 ms after it was set, so what is due
- * within a millisecond is polled for with `setImmediate`, and the pacer's bursts make up for the rest; a datagram's
+ * Facts of the platform that shape it: a timer fires no sooner than about 2.1 ms after it was set, which the
+ * pacer's bursts make up for, but for high rates: there, what is due within a millisecond is polled for; a datagram's
  * buffer may be read until its `send` resolves, so one flush runs at a time; everything between two turns of the
  * event loop is time in which the kernel's receive buffer of 208 KiB fills, so a flush is cut into batches.
  *
@@ -183,7 +183,7 @@ export class Driver {
     if (sent === FLUSH_BATCH) this.#touch(entry);
     entry.session?.process();
     if (connection.isClosed) this.#end(entry);
-    else this.#arm(connection.pollTimeout());
+    else this.#arm(connection.pollTimeout(), connection.needsFineTimer);
   }
 
   #end(entry: Entry): void {
@@ -198,12 +198,12 @@ export class Driver {
    * Sees to it that `#onTimer` runs by `deadlineUs`. A timer that is set for earlier stays: it finds nothing due,
    * and is set anew. That is cheaper than setting it for every packet.
    */
-  #arm(deadlineUs: number): void {
+  #arm(deadlineUs: number, isFine: boolean): void {
     if (deadlineUs >= this.#armedUs || this.#isStopped) return;
     this.#disarm();
     this.#armedUs = deadlineUs;
     const waitUs = deadlineUs - nowUs();
-    if (waitUs < POLL_BELOW_US) {
+    if (waitUs <= 0 || (isFine && waitUs < POLL_BELOW_US)) {
       this.#immediate = setImmediate(() => this.#onTimer());
     } else {
       this.#timeout = setTimeout(() => this.#onTimer(), Math.min(Math.ceil(waitUs / 1000), MAX_TIMEOUT_MS));
@@ -222,6 +222,7 @@ export class Driver {
     this.#disarm();
     const now = nowUs();
     let nextUs = Infinity;
+    let isFine = false;
     for (const entry of this.#entries.values()) {
       const deadlineUs = entry.connection.pollTimeout();
       if (deadlineUs <= now) {
@@ -229,9 +230,10 @@ export class Driver {
         this.#touch(entry);
       } else if (deadlineUs < nextUs) {
         nextUs = deadlineUs;
+        isFine = entry.connection.needsFineTimer;
       }
     }
-    this.#arm(nextUs);
+    this.#arm(nextUs, isFine);
   }
 
   #fail(error: unknown): void {

@@ -105,7 +105,6 @@ export class Connection {
     return this.#state;
   }
 
-  /** Nothing more will come of this connection. */
   get isClosed(): boolean {
     return this.#state === ConnectionState.closed;
   }
@@ -195,6 +194,11 @@ export class Connection {
     return this.#timers.nextUs();
   }
 
+  /** The deadline is to be met to the fraction of a millisecond: at high rates late means slow. */
+  get needsFineTimer(): boolean {
+    return this.#path.pacer.needsFineTimer && this.#recovery.isAnythingInFlight;
+  }
+
   /** Does what is due by `nowUs`. To be followed by {@link pollTransmit}. */
   handleTimeout(nowUs: number): void {
     const timers = this.#timers;
@@ -227,7 +231,7 @@ export class Connection {
     try {
       const ackEliciting = this.#frames.receive(nowUs, datagram, { start: header.headerEnd, end: payloadEnd });
       if (!this.#hasPeerParameters) throw new PeerError(TransportErrorCode.transportParameterError, "no parameters");
-      this.#acks.onPacketReceived(header.packetNumber, nowUs, ackEliciting);
+      this.#acks.onPacketReceived(header.packetNumber, nowUs, ackEliciting, datagram.length);
     } catch (error) {
       if (!(error instanceof PeerError)) throw error;
       return this.#close(nowUs, { kind: "violation", code: error.code, reason: error.message });
@@ -331,8 +335,6 @@ export class Connection {
     return close === undefined ? 0 : this.#builder.buildClose(nowUs, buffer, close);
   }
 
-  // --- timers ---
-
   #armTimers(nowUs: number): void {
     if (!isOpen(this.#state)) return;
     this.#timers.set(Timer.pathValidation, this.#path.validationDeadlineUs);
@@ -357,8 +359,6 @@ export class Connection {
     const { keepAliveUs, transferKeepAliveUs } = this.#config;
     this.#timers.set(Timer.keepAlive, nowUs + (this.#streams.openCount > 0 ? transferKeepAliveUs : keepAliveUs));
   }
-
-  // --- ending ---
 
   #close(nowUs: number, reason: CloseReason): undefined {
     if (this.#state === ConnectionState.helloSent) return this.#end(reason);

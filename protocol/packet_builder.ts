@@ -199,7 +199,7 @@ export class PacketBuilder implements ReceiptTaker {
     const options = { ackDelayUs, maxBytes: Math.min(maxBytes, MAX_ACK_BYTES) };
     if (writeAck(this.#writer, acks.ranges, options) === 0) return false;
     this.#packet.addReceipt(ReceiptKind.ack, acks.largestReceived);
-    acks.onAckSent();
+    acks.onAckSent(nowUs);
     return true;
   }
 

@@ -162,7 +162,9 @@ export class Bbr implements CongestionController, ControlState {
     aggregation.onRound(!this.everFull);
     this.#respondToLoss(event);
     // 5.3.1.2, BBRCheckFullBWReached; the round's best rate instead of the one sample that ends it.
-    if (!event.sample.appLimited && this.#isAccelerating()) this.#fullPipe.onRound(bounds.bandwidthLatest);
+    if (!event.sample.appLimited && this.#isAccelerating()) {
+      this.#fullPipe.onRound(bounds.bandwidthLatest, this.#model.isPlateauPlain ? 1 : params.FULL_PIPE_ROUNDS);
+    }
   }
 
   /** 5.5.10.3, BBRAdaptLowerBoundsFromCongestion. */
@@ -170,7 +172,11 @@ export class Bbr implements CongestionController, ControlState {
     const { bounds, loss, maxBandwidth } = this.#model;
     const state = this.#state;
     // Before the first slow phase there is no better to learn from; and growth would be hidden by loss not made up for.
-    if (state === BbrState.startup) return loss.learnFromRound(this.#control.maxDatagramBytes);
+    if (state === BbrState.startup) {
+      // Past the path's rate the queue may overflow, before the round trip of a whole round shows that it is there.
+      if (!this.#model.trains.isHeldUp) loss.learnFromRound(this.#control.maxDatagramBytes);
+      return;
+    }
     const isCruise = state === BbrState.probeCruise;
     if (isCruise || (state === BbrState.probeDown && this.#roundsInState > 2)) loss.noteSteadyRound();
     if (this.#isInProbeBandwidth() && state !== BbrState.probeDown && this.#roundsInState >= 2) loss.noteFastRound();

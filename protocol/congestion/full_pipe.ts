@@ -35,14 +35,17 @@ export class FullPipeEstimator {
     this.#everFull = true;
   }
 
-  /** A round that was not application-limited went by, in which the path delivered this much at best. */
-  onRound(deliveryRate: number): void {
+  /**
+   * A round that was not application-limited went by, in which the path delivered this much at best. So many rounds
+   * without growth are a full pipe.
+   */
+  onRound(deliveryRate: number, roundsNeeded: number = FULL_PIPE_ROUNDS): void {
     if (this.#fullNow) return;
     if (deliveryRate >= this.#baseline * FULL_PIPE_GROWTH) {
       this.reset(deliveryRate);
       return;
     }
-    this.#fullNow = ++this.#rounds >= FULL_PIPE_ROUNDS;
+    this.#fullNow = ++this.#rounds >= roundsNeeded;
     if (this.#fullNow) this.#everFull = true;
   }
 }

@@ -43,6 +43,11 @@ export class PathModel {
     return this.#isRoundStart;
   }
 
+  /** In Startup: trains held up, and a queue that stood for a round, show what else takes rounds to be sure of. */
+  get isPlateauPlain(): boolean {
+    return this.#isStartup && this.trains.isHeldUp && this.loss.queueing;
+  }
+
   /** Startup is over, and what it alone goes by. */
   endStartup(): void {
     this.#isStartup = false;

@@ -21,11 +21,20 @@ import type { AckEvent } from "./controller.ts";
 /** Datagrams in a train: with fewer, the delay of one acknowledgement weighs too much. */
 export const TRAIN_DATAGRAMS = 16;
 
+/** A train takes at least so long: in less, a burst of the sender and a pause of the receiver look like a fast path. */
+export const MIN_TRAIN_US = 4_000;
+
+/** ...and at least so much of a round trip. */
+const MIN_TRAIN_ROUNDS = 1 / 16;
+
 /** A train that took so many times longer to arrive than to be sent was held up. */
 const SLOWER_FACTOR = 4 / 3;
 
 /** A later train so much faster shows that it was not the path's rate that held the other up. */
 const FASTER_FACTOR = 5 / 4;
+
+/** Smoothing of the rate of trains that are held up. */
+const HELD_UP_GAIN = 1 / 4;
 
 /** The sender paused if so many round trips went by between two packets: what follows is another train. */
 const PAUSE_ROUNDS = 1 / 16;
@@ -36,13 +45,16 @@ export class TrainRate {
   #startSentUs = 0;
   #lastSentUs = 0;
   #bytes = 0;
-  #rate = 0;
-  /** The rate of the train that was held up; Infinity for none. */
+  #bestRate = 0;
+  /** The mean rate of the trains since one was held up; Infinity for none. */
   #heldUpRate = Infinity;
 
-  /** The fastest train so far, in bytes per second of what arrived; 0 before the first. */
+  /**
+   * The fastest train so far, or the mean one since they are held up, in bytes per second of what arrived; 0 before
+   * the first.
+   */
   get rate(): number {
-    return this.#rate;
+    return this.isHeldUp ? this.#heldUpRate : this.#bestRate;
   }
 
   /** A train arrived clearly more slowly than it was sent, and none clearly faster since: the path is not as fast. */
@@ -60,15 +72,17 @@ export class TrainRate {
     const sentInUs = sentUs - this.#startSentUs;
     const arrivedInUs = nowUs - this.#startUs;
     const intervalUs = Math.max(sentInUs, arrivedInUs);
-    // Overtaken packets: the train has no length.
-    if (sentInUs > 0 && intervalUs > 0) {
-      const rate = this.#bytes * 1_000_000 / intervalUs;
-      if (arrivedInUs > SLOWER_FACTOR * sentInUs) {
-        this.#heldUpRate = Math.min(this.#heldUpRate, Math.max(rate, this.#rate));
-      } else if (rate > FASTER_FACTOR * this.#heldUpRate) this.#heldUpRate = Infinity;
-      this.#rate = Math.max(this.#rate, rate);
-    }
+    if (intervalUs < Math.max(MIN_TRAIN_US, minRttUs * MIN_TRAIN_ROUNDS)) return;
+    // Where packets overtook one another the train has no length.
+    if (sentInUs > 0) this.#onTrain(this.#bytes * 1_000_000 / intervalUs, arrivedInUs > SLOWER_FACTOR * sentInUs);
     this.#begin(nowUs, sentUs);
+  }
+
+  #onTrain(rate: number, isHeldUp: boolean): void {
+    if (rate > FASTER_FACTOR * this.#heldUpRate) this.#heldUpRate = Infinity;
+    if (this.isHeldUp) this.#heldUpRate += (rate - this.#heldUpRate) * HELD_UP_GAIN;
+    else if (isHeldUp) this.#heldUpRate = Math.max(rate, this.#bestRate);
+    this.#bestRate = Math.max(this.#bestRate, rate);
   }
 
   #begin(nowUs: number, sentUs: number): void {

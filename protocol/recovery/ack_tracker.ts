@@ -11,16 +11,12 @@
 import { invariant } from "../invariant.ts";
 import { MAX_ACK_RANGES } from "../limits.ts";
 import { RangeSet } from "../range_set.ts";
-
-/** Ack-eliciting packets after which an ACK goes at once (RFC 9000, section 13.2.2). */
-export const DEFAULT_ACK_ELICITING_THRESHOLD = 2;
+import { AckFrequency } from "./ack_frequency.ts";
 
 /** What an {@link AckTracker} is made with. */
 export interface AckTrackerOptions {
   /** The longest an acknowledgement is held back: our own max_ack_delay, as told to the peer. */
   readonly maxAckDelayUs: number;
-  /** Default {@link DEFAULT_ACK_ELICITING_THRESHOLD}. */
-  readonly ackElicitingThreshold?: number;
   /** Disjoint ranges remembered. Default {@link MAX_ACK_RANGES}. */
   readonly maxRanges?: number;
 }
@@ -31,7 +27,7 @@ export class AckTracker {
   readonly ranges = new RangeSet();
   readonly #maxAckDelayUs: number;
   readonly #maxRanges: number;
-  #ackElicitingThreshold: number;
+  readonly #frequency = new AckFrequency();
   /** Every number below counts as received: it was, or it is too late to know. */
   #floor = 0;
   #largestReceived = -1;
@@ -39,6 +35,9 @@ export class AckTracker {
   #largestAckEliciting = -1;
   /** Ack-eliciting packets received since the last ACK was sent. */
   #unackedEliciting = 0;
+  /** When the first of those arrived, and how large the last is. */
+  #firstUnackedUs = 0;
+  #lastSizeBytes = 0;
   /** The lowest number received since the last ACK was sent. */
   #lowestUnreported = Infinity;
   #deadlineUs = Infinity;
@@ -46,9 +45,7 @@ export class AckTracker {
   constructor(options: AckTrackerOptions) {
     this.#maxAckDelayUs = options.maxAckDelayUs;
     this.#maxRanges = options.maxRanges ?? MAX_ACK_RANGES;
-    this.#ackElicitingThreshold = options.ackElicitingThreshold ?? DEFAULT_ACK_ELICITING_THRESHOLD;
     invariant(this.#maxRanges >= 1, "an ACK needs room for one range");
-    invariant(this.#ackElicitingThreshold >= 1, "the ACK threshold is at least one packet");
   }
 
   /** The largest packet number received, or -1. */
@@ -68,13 +65,7 @@ export class AckTracker {
 
   /** Ack-eliciting packets after which an ACK goes at once. */
   get ackElicitingThreshold(): number {
-    return this.#ackElicitingThreshold;
-  }
-
-  /** To be raised where the rate is high: an ACK for every second packet is 40,000 a second at 1 Gbit/s. */
-  set ackElicitingThreshold(packets: number) {
-    invariant(packets >= 1, "the ACK threshold is at least one packet");
-    this.#ackElicitingThreshold = packets;
+    return this.#frequency.threshold;
   }
 
   /** Whether the packet was received, or is so old that this can no longer be known (RFC 9000, section 13.2.3). */
@@ -83,7 +74,7 @@ export class AckTracker {
   }
 
   /** Notes that a packet was received and processed. Returns false, and does nothing, for a duplicate. */
-  onPacketReceived(packetNumber: number, nowUs: number, ackEliciting: boolean): boolean {
+  onPacketReceived(packetNumber: number, nowUs: number, ackEliciting: boolean, sizeBytes: number): boolean {
     if (packetNumber < this.#floor || this.ranges.add(packetNumber, packetNumber + 1) === 0) return false;
     if (this.ranges.length > this.#maxRanges) this.#dropLowestRange();
     if (packetNumber < this.#lowestUnreported) this.#lowestUnreported = packetNumber;
@@ -93,11 +84,13 @@ export class AckTracker {
     }
     // RFC 9000, section 13.2.1: an ACK is never sent for packets alone that are not ack-eliciting.
     if (!ackEliciting) return true;
-    this.#unackedEliciting++;
-    const atOnce = this.#unackedEliciting >= this.#ackElicitingThreshold || this.#isOutOfOrder(packetNumber);
+    if (this.#unackedEliciting++ === 0) this.#firstUnackedUs = nowUs;
+    this.#lastSizeBytes = sizeBytes;
+    const atOnce = this.#isBatchFull || this.#isOutOfOrder(packetNumber);
     if (packetNumber > this.#largestAckEliciting) this.#largestAckEliciting = packetNumber;
     // Section 13.2.1: every ack-eliciting packet is acknowledged within max_ack_delay, counted from the first.
-    this.#deadlineUs = Math.min(this.#deadlineUs, atOnce ? nowUs : nowUs + this.#maxAckDelayUs);
+    const delayUs = atOnce ? 0 : this.#frequency.delayUs(this.#maxAckDelayUs);
+    this.#deadlineUs = Math.min(this.#deadlineUs, nowUs + delayUs);
     return true;
   }
 
@@ -112,7 +105,13 @@ export class AckTracker {
   }
 
   /** An ACK frame with {@link ranges} (all of them, or the highest that fit) was sent. */
-  onAckSent(): void {
+  onAckSent(nowUs: number): void {
+    if (this.#isBatchFull) this.#frequency.onBatch(nowUs - this.#firstUnackedUs, this.#lastSizeBytes);
+    else if (
+      this.#unackedEliciting > 0 && nowUs - this.#firstUnackedUs >= this.#frequency.delayUs(this.#maxAckDelayUs)
+    ) {
+      this.#frequency.onPause();
+    }
     this.#unackedEliciting = 0;
     this.#lowestUnreported = Infinity;
     this.#deadlineUs = Infinity;
@@ -128,6 +127,10 @@ export class AckTracker {
     if (floor <= this.#floor) return;
     this.ranges.remove(this.#floor, floor);
     this.#floor = floor;
+  }
+
+  get #isBatchFull(): boolean {
+    return this.#unackedEliciting >= this.#frequency.threshold;
   }
 
   /** RFC 9000, section 13.2.1: below another ack-eliciting packet, or above it with packets missing in between. */

@@ -1,9 +1,11 @@
 /**
  * Spreads packets over time at the rate that congestion control asks for (RFC 9002, section 7.7): a token bucket.
  *
- * The platform's timers fire after about 2.1 ms at best, so the bucket holds what accrues in 2.2 ms, within bounds,
- * and when it is empty the next deadline is that of half a bucket: one wake-up sends many packets. Whoever polls
- * earlier, because an ACK came in, may send as soon as there is enough for one packet. Hot, and allocates nothing.
+ * The platform's timers fire after about 2.1 ms at best, so the bucket holds what accrues in two such turns, within
+ * bounds, and the deadline told is that of half a bucket: one wake-up sends many packets, and a timer set a moment before
+ * its deadline fires a turn late without a token lost. Whoever polls earlier, because an ACK came in, may send as soon as
+ * there is enough for one packet. Where the bound on a burst leaves less room than two turns, {@link Pacer.needsFineTimer}
+ * says that timers are too coarse. Hot, and allocates nothing.
  *
  * @module
  */
@@ -11,8 +13,8 @@
 import { BASE_DATAGRAM_BYTES } from "../config.ts";
 import { invariant } from "../invariant.ts";
 
-/** What accrues in this time may leave at once: a little over what a timer of the platform takes. */
-export const BURST_INTERVAL_US = 2_200;
+/** What accrues in this time may leave at once: a little over what two turns of the platform's timer take. */
+export const BURST_INTERVAL_US = 4_400;
 
 /** Datagrams that may always leave together, however low the rate. */
 export const MIN_BURST_DATAGRAMS = 2;
@@ -45,6 +47,11 @@ export class Pacer {
   /** The most that may leave at once. */
   get capacityBytes(): number {
     return this.#capacityBytes;
+  }
+
+  /** Timers that fire after two milliseconds would lose tokens, as the bucket holds what accrues in less than two turns. */
+  get needsFineTimer(): boolean {
+    return this.#rate < Infinity && this.#capacityBytes * 1_000_000 < this.#rate * BURST_INTERVAL_US;
   }
 
   /** The path's datagram size changed. */

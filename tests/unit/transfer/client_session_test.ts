@@ -66,7 +66,7 @@ function sha256(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(createHash("sha256").update(bytes).digest());
 }
 
-const CONTENT = new Random(1).bytes(20_000);
+const CONTENT = new Random(1).bytes(200_000);
 
 function sendFile(stream: Stream, options: { digestOf?: Uint8Array; sizeBytes?: number; finish?: boolean } = {}): void {
   const { digestOf = CONTENT, sizeBytes = CONTENT.length, finish = true } = options;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { AckEvent } from "../../../../protocol/congestion/controller.ts";
-import { TRAIN_DATAGRAMS, TrainRate } from "../../../../protocol/congestion/train_rate.ts";
+import { MIN_TRAIN_US, TRAIN_DATAGRAMS, TrainRate } from "../../../../protocol/congestion/train_rate.ts";
 
 const DATAGRAM_BYTES = 1_000;
-const RTT_US = 100_000;
+const RTT_US = 64_000;
 
 function ack(nowUs: number, sentUs: number, ackedBytes = DATAGRAM_BYTES): AckEvent {
   return {
@@ -36,48 +36,61 @@ function run(trains: TrainRate, fromUs: number, sentEveryUs: number, arriveEvery
   }
 }
 
+/** The rate of one datagram in so many microseconds. */
+const oneIn = (intervalUs: number): number => DATAGRAM_BYTES * 1_000_000 / intervalUs;
+
 Deno.test("TrainRate measures the rate at which a train was sent, if it arrives as fast", () => {
   const trains = new TrainRate();
-  run(trains, 0, 100, 100);
-  assert.equal(trains.rate, DATAGRAM_BYTES * 1_000_000 / 100);
+  run(trains, 0, 500, 500);
+  assert.equal(trains.rate, oneIn(500));
   assert.equal(trains.isHeldUp, false);
 });
 
 Deno.test("TrainRate never takes ACKs that come in a heap for a faster path", () => {
   const trains = new TrainRate();
-  run(trains, 0, 100, 10);
-  assert.equal(trains.rate, DATAGRAM_BYTES * 1_000_000 / 100);
+  run(trains, 0, 500, 10);
+  assert.equal(trains.rate, oneIn(500));
 });
 
 Deno.test("TrainRate measures the path where a train arrives more slowly than it was sent", () => {
   const trains = new TrainRate();
-  run(trains, 0, 100, 200);
-  assert.equal(trains.rate, DATAGRAM_BYTES * 1_000_000 / 200);
+  run(trains, 0, 100, 500);
+  assert.equal(trains.rate, oneIn(500));
   assert.equal(trains.isHeldUp, true);
 });
 
 Deno.test("TrainRate takes a path that was held up as slow until a train is clearly faster", () => {
   const trains = new TrainRate();
-  run(trains, 0, 100, 200);
-  run(trains, 50_000, 200, 200);
+  run(trains, 0, 100, 500);
+  run(trains, 50_000, 500, 500);
   assert.equal(trains.isHeldUp, true, "sent as slowly as the path is, nothing is held up: that says nothing new");
-  run(trains, 100_000, 190, 190);
+  run(trains, 100_000, 450, 450);
   assert.equal(trains.isHeldUp, true, "a little faster is chance");
-  run(trains, 150_000, 100, 100);
+  assert.ok(trains.rate > oneIn(500) && trains.rate < oneIn(450), "the mean counts");
+  run(trains, 150_000, 250, 250);
   assert.equal(trains.isHeldUp, false);
-  assert.equal(trains.rate, DATAGRAM_BYTES * 1_000_000 / 100);
+  assert.equal(trains.rate, oneIn(250));
+});
+
+Deno.test("TrainRate measures nothing in less than four milliseconds, and then more than sixteen datagrams", () => {
+  const trains = new TrainRate();
+  const everyUs = MIN_TRAIN_US / (2 * TRAIN_DATAGRAMS);
+  run(trains, 0, everyUs, everyUs);
+  assert.equal(trains.rate, 0, "a burst, and a receiver that was away, would look like this");
+  run(trains, (TRAIN_DATAGRAMS + 1) * everyUs, everyUs, everyUs);
+  assert.equal(trains.rate, oneIn(everyUs));
 });
 
 Deno.test("TrainRate begins anew after a pause of the sender", () => {
   const trains = new TrainRate();
-  for (let i = 0; i < TRAIN_DATAGRAMS; i++) trains.onAck(ack(RTT_US + i * 100, i * 100), DATAGRAM_BYTES);
+  for (let i = 0; i < TRAIN_DATAGRAMS; i++) trains.onAck(ack(RTT_US + i * 500, i * 500), DATAGRAM_BYTES);
   assert.equal(trains.rate, 0, "one short of a train");
-  run(trains, RTT_US, 50, 50);
-  assert.equal(trains.rate, DATAGRAM_BYTES * 1_000_000 / 50, "the pause is not measured");
+  run(trains, RTT_US, 400, 400);
+  assert.equal(trains.rate, oneIn(400), "the pause is not measured");
 });
 
 Deno.test("TrainRate has no measure of packets that overtook one another", () => {
   const trains = new TrainRate();
-  run(trains, 0, 0, 100);
+  run(trains, 0, 0, 500);
   assert.equal(trains.rate, 0);
 });

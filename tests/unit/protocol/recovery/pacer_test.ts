@@ -29,9 +29,9 @@ Deno.test("Pacer holds nothing back until it is given a rate", () => {
   }
 });
 
-Deno.test("Pacer lets a burst of 2.2 ms go, then tells when half of one has accrued", () => {
+Deno.test("Pacer lets a burst of 4.4 ms go, then tells when half of one has accrued", () => {
   const pacer = new Pacer(DATAGRAM_BYTES);
-  pacer.setRate(10_000_000, 1_000_000);
+  pacer.setRate(5_000_000, 1_000_000);
   assert.equal(pacer.capacityBytes, 22_000);
   let sentBytes = 0;
   while (pacer.nextSendUs(1_000, DATAGRAM_BYTES) === 1_000) {
@@ -39,17 +39,26 @@ Deno.test("Pacer lets a burst of 2.2 ms go, then tells when half of one has accr
     sentBytes += DATAGRAM_BYTES;
   }
   assert.equal(sentBytes, 21_600);
-  // 400 bytes are left of 22,000; 10,600 more make half a burst: 1,060 us at 10 bytes a microsecond.
-  assert.equal(pacer.nextSendUs(1_000, DATAGRAM_BYTES), 2_060);
+  // 400 bytes are left of 22,000; 10,600 more make half a burst: 2,120 us at 5 bytes a microsecond.
+  assert.equal(pacer.nextSendUs(1_000, DATAGRAM_BYTES), 3_120);
 });
 
 Deno.test("Pacer lets whoever comes before the deadline send as soon as one packet has accrued", () => {
   const pacer = new Pacer(DATAGRAM_BYTES);
-  pacer.setRate(10_000_000, 1_000_000);
+  pacer.setRate(5_000_000, 1_000_000);
   pacer.nextSendUs(0, DATAGRAM_BYTES);
   pacer.onSent(0, 22_000);
-  assert.ok(pacer.nextSendUs(119, DATAGRAM_BYTES) > 119);
-  assert.equal(pacer.nextSendUs(120, DATAGRAM_BYTES), 120);
+  assert.ok(pacer.nextSendUs(239, DATAGRAM_BYTES) > 239);
+  assert.equal(pacer.nextSendUs(240, DATAGRAM_BYTES), 240);
+});
+
+Deno.test("Pacer needs a finer timer only where its bursts are bounded to less than two turns of a coarse one", () => {
+  const pacer = new Pacer(DATAGRAM_BYTES);
+  assert.equal(pacer.needsFineTimer, false);
+  pacer.setRate(10_000_000, 56_000);
+  assert.equal(pacer.needsFineTimer, false, "44,000 bytes accrue in two turns");
+  pacer.setRate(20_000_000, 56_000);
+  assert.equal(pacer.needsFineTimer, true);
 });
 
 Deno.test("Pacer bounds a burst by what it is given, and by two datagrams from below", () => {
@@ -68,7 +77,7 @@ Deno.test("Pacer bounds a burst by what it is given, and by two datagrams from b
 
 Deno.test("Pacer saves up no more than one burst while idle", () => {
   const pacer = new Pacer(DATAGRAM_BYTES);
-  pacer.setRate(10_000_000, 1_000_000);
+  pacer.setRate(5_000_000, 1_000_000);
   assert.ok(run(pacer, 0, 1) <= 22_000);
   const hourUs = 3_600_000_000;
   assert.ok(run(pacer, hourUs, hourUs + 1) <= 22_000);
@@ -108,7 +117,7 @@ Deno.test("Pacer takes a new rate at once and keeps what it saved", () => {
 
 Deno.test("Pacer keeps no more than the burst of a lower rate", () => {
   const pacer = new Pacer(DATAGRAM_BYTES);
-  pacer.setRate(10_000_000, 1_000_000);
+  pacer.setRate(5_000_000, 1_000_000);
   pacer.nextSendUs(0, DATAGRAM_BYTES);
   pacer.setRate(1_000, 1_000_000);
   pacer.onSent(0, 2_400);
