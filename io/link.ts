@@ -20,11 +20,11 @@ const LOOPBACK: Partial<ConnectionConfig> = {
 const ETHERNET_BYTES = 1472;
 
 /** IPv6's header is 20 bytes longer than IPv4's. */
-const IPV6: Partial<ConnectionConfig> = { maxDatagramBytes: 1452 };
+const IPV6: Partial<ConnectionConfig> = { maxDatagramBytes: 1452, maxJumboBytes: 8952 };
 
 /**
- * What to assume of the path to `remote`. Away from loopback Ethernet's size is the ceiling: the platform gives no way
- * to forbid fragmentation, so a larger probe would arrive in fragments and prove nothing.
+ * What to assume of the path to `remote`. Away from loopback Ethernet's size is the ceiling, but for high rates: the platform
+ * gives no way to forbid fragmentation, so a larger datagram may go in fragments, which pays only there.
  */
 export function configFor(remote: string): Partial<ConnectionConfig> {
   if (isLoopback(remote)) return LOOPBACK;

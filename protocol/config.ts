@@ -35,6 +35,11 @@ export interface ConnectionConfig {
    * On loopback the largest that there is pays best.
    */
   readonly maxDatagramBytes: number;
+  /**
+   * The same at rates at which the number of datagrams is what limits. Default 8972: what a jumbo frame of 9,000 bytes
+   * carries. No larger than `maxDatagramBytes` for none.
+   */
+  readonly maxJumboBytes: number;
   /** The largest UDP payload that this side takes (max_datagram_bytes). Default 65,507: all that IPv4 carries. */
   readonly maxReceivedBytes: number;
   /** What a stream may have outstanding while its bytes are held in memory. Default 256 KiB. */
@@ -68,6 +73,7 @@ export const DEFAULT_CONFIG: ConnectionConfig = Object.freeze({
   transferKeepAliveUs: 2_000_000,
   maxAckDelayUs: 25_000,
   maxDatagramBytes: 1472,
+  maxJumboBytes: 8972,
   maxReceivedBytes: MAX_DATAGRAM_BYTES,
   orderedWindowBytes: 256 * 1024,
   directWindowBytes: 1024 * 1024 * 1024,
@@ -84,6 +90,7 @@ const BOUNDS: Readonly<Record<Exclude<keyof ConnectionConfig, "congestion">, rea
   transferKeepAliveUs: [100_000, 3_600_000_000],
   maxAckDelayUs: [0, 1_000_000],
   maxDatagramBytes: [BASE_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES],
+  maxJumboBytes: [BASE_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES],
   maxReceivedBytes: [BASE_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES],
   orderedWindowBytes: [16 * 1024, 64 * 1024 * 1024],
   directWindowBytes: [64 * 1024, 2 ** 40],

@@ -326,7 +326,7 @@ export class Connection {
 
   /** Larger datagrams pay where there is much to send, so the path is probed while it is used. */
   #isMtuProbeDue(nowUs: number): boolean {
-    return nowUs >= this.#path.mtu.nextProbeUs && this.#state === ConnectionState.established &&
+    return nowUs >= this.#path.nextMtuProbeUs(nowUs) && this.#state === ConnectionState.established &&
       this.#path.isValidated && this.#streams.hasPending();
   }
 

@@ -250,9 +250,9 @@ export class LossRecovery {
     }
     if (packet.mtuProbe) {
       path.mtu.onProbeAcked(packet.sizeBytes);
-      this.#onMtuChanged();
+      path.onMtuChanged();
     } else {
-      path.mtu.onDataAcked(packet.sizeBytes);
+      path.onPacketFate(this.#nowUs, packet.sizeBytes, false);
     }
     this.#acknowledgeReceipts(packet);
   };
@@ -263,7 +263,7 @@ export class LossRecovery {
       path.mtu.onProbeLost(packet.sizeBytes);
     } else {
       this.#packetsLost++;
-      if (path.mtu.onDataLost(packet.sizeBytes, this.#nowUs)) this.#onMtuChanged();
+      path.onPacketFate(this.#nowUs, packet.sizeBytes, true);
       if (packet.inFlight) {
         this.#lostBytes += packet.sizeBytes;
         this.#largestLostSentUs = packet.sentUs;
@@ -296,10 +296,6 @@ export class LossRecovery {
     const rttUs = Math.max(1, this.#nowUs - this.#newestAckedSentUs);
     this.#path.rtt.update(rttUs, ack.ackDelayUs, this.#path.peerMaxAckDelayUs);
     return rttUs;
-  }
-
-  #onMtuChanged(): void {
-    this.#path.onMtuChanged();
   }
 
   #isWindowFull(): boolean {

@@ -11,6 +11,7 @@ import { DeliveryRateEstimator } from "./congestion/delivery_rate.ts";
 import { createController } from "./congestion/factory.ts";
 import { MIN_WINDOW_DATAGRAMS } from "./congestion/window.ts";
 import { AMPLIFICATION_FACTOR } from "./limits.ts";
+import { JumboPolicy } from "./recovery/jumbo_policy.ts";
 import { MtuDiscovery } from "./recovery/mtu_discovery.ts";
 import { Pacer } from "./recovery/pacer.ts";
 import { RttEstimator } from "./recovery/rtt_estimator.ts";
@@ -56,6 +57,7 @@ export class Path {
   #pacer = new Pacer(BASE_DATAGRAM_BYTES);
   #rate = new DeliveryRateEstimator();
   #mtu: MtuDiscovery;
+  #jumbo: JumboPolicy;
   #peerMaxDatagramBytes = MAX_DATAGRAM_BYTES;
   #peerMaxAckDelayUs: number;
   /** What may still be sent to an address that is not proven (RFC 9000, section 8.1). */
@@ -77,6 +79,7 @@ export class Path {
     this.#seed = options.seed;
     this.#peerMaxAckDelayUs = options.config.maxAckDelayUs;
     this.#mtu = new MtuDiscovery({ ceilingBytes: options.config.maxDatagramBytes });
+    this.#jumbo = new JumboPolicy(options.config.maxDatagramBytes);
     this.#controller = this.#createController(0);
   }
 
@@ -155,6 +158,26 @@ export class Path {
   updatePacer(): void {
     const leastRate = MIN_WINDOW_DATAGRAMS * this.datagramBytes * 1_000_000 / this.#rtt.smoothedUs;
     this.#pacer.setRate(Math.max(this.#controller.pacingRate, leastRate), MAX_BURST_BYTES);
+  }
+
+  /** When an MTU probe is due; at high rates, of a jumbo frame. */
+  nextMtuProbeUs(nowUs: number): number {
+    if (this.#jumbo.shouldTry(nowUs, this.#rate.latestRate)) {
+      this.#mtu.raiseCeiling(Math.min(this.#config.maxJumboBytes, this.#peerMaxDatagramBytes));
+    }
+    return this.#mtu.nextProbeUs;
+  }
+
+  /** A packet that was no MTU probe was acknowledged, or declared lost. */
+  onPacketFate(nowUs: number, sizeBytes: number, isLost: boolean): void {
+    const isGivenUp = this.#jumbo.onPacket(nowUs, sizeBytes, isLost);
+    if (isGivenUp) this.#mtu.limitCeiling(this.#ceilingBytes);
+    if (isLost) {
+      if (this.#mtu.onDataLost(sizeBytes, nowUs) || isGivenUp) this.onMtuChanged();
+    } else {
+      this.#mtu.onDataAcked(sizeBytes);
+      if (isGivenUp) this.onMtuChanged();
+    }
   }
 
   /** The MTU that discovery found has changed. */
@@ -262,6 +285,7 @@ export class Path {
     this.#pacer = new Pacer(BASE_DATAGRAM_BYTES);
     this.#rate = new DeliveryRateEstimator();
     this.#mtu = new MtuDiscovery({ ceilingBytes: this.#ceilingBytes });
+    this.#jumbo = new JumboPolicy(this.#config.maxDatagramBytes);
     this.#controller = this.#createController(0);
   }
 }

@@ -61,6 +61,11 @@ export class DeliveryRateEstimator {
     return this.#lostBytes;
   }
 
+  /** The rate of the newest sample in bytes per second, 0 where that is not valid. */
+  get latestRate(): number {
+    return this.#sample.deliveryRate;
+  }
+
   /** Whether packets sent now are marked as application-limited. */
   get appLimited(): boolean {
     return this.#appLimitedUntilBytes > 0;

@@ -3,7 +3,8 @@
  * ceiling, and falls back when the path stops carrying what it did.
  *
  * One probe is out at a time. A size is given up after three probes of it were lost. Most paths carry the ceiling, so
- * it is tried first; then sizes that are common, largest first; then the gap is halved until it is small. Sizes are
+ * it is tried first; then sizes that are common, largest first; then, below Ethernet's, the gap is halved until it is
+ * small. Sizes are
  * bytes of UDP payload. States of RFC 8899, section 5.2, here: "base" and "searching" while a candidate is left,
  * "search complete" when none is. "Error" cannot be: no path below 1200 bytes is served.
  *
@@ -38,6 +39,9 @@ export const BLACK_HOLE_EVENTS = 3;
  * Ethernet; IPv6's minimum less headers is below our base, so 1280 bytes of payload stands for the tighter tunnels.
  */
 const COMMON_BYTES: readonly number[] = [8972, 1472, 1452, 1444, 1400, 1280];
+
+/** UDP payload of an Ethernet frame over IPv4, less what IPv6's header is longer. */
+const ETHERNET_BYTES = 1452;
 
 /** What an {@link MtuDiscovery} is made with. */
 export interface MtuDiscoveryOptions {
@@ -155,7 +159,15 @@ export class MtuDiscovery {
     return true;
   }
 
-  /** The peer receives nothing larger: lowers the ceiling, and what is in use. */
+  /** Allows larger sizes than before, and looks for them. */
+  raiseCeiling(ceilingBytes: number): void {
+    invariant(ceilingBytes <= MAX_DATAGRAM_BYTES, "the MTU ceiling is not above the largest datagram");
+    if (ceilingBytes <= this.#ceilingBytes) return;
+    this.#ceilingBytes = ceilingBytes;
+    this.#searchFrom(ceilingBytes + 1);
+  }
+
+  /** The peer receives nothing larger, or it does not pay: lowers the ceiling, and what is in use. */
   limitCeiling(ceilingBytes: number): void {
     if (ceilingBytes >= this.#ceilingBytes) return;
     this.#ceilingBytes = Math.max(ceilingBytes, this.#baseBytes);
@@ -183,6 +195,8 @@ export class MtuDiscovery {
     for (const size of COMMON_BYTES) {
       if (size > current && size < failed) return size;
     }
+    // Between Ethernet and jumbo frames there is nothing that links have.
+    if (current >= ETHERNET_BYTES) return 0;
     return failed - current > GRANULARITY_BYTES ? Math.floor((current + failed) / 2) : 0;
   }
 

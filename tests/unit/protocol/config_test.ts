@@ -15,6 +15,7 @@ Deno.test("resolveConfig names the value that is out of bounds or no whole numbe
     { transferKeepAliveUs: Infinity },
     { maxAckDelayUs: -1 },
     { maxDatagramBytes: 1199 },
+    { maxJumboBytes: 65_508 },
     { maxReceivedBytes: 65_508 },
     { orderedWindowBytes: 16_383 },
     { directWindowBytes: 2 ** 41 },

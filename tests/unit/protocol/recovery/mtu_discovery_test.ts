@@ -98,6 +98,19 @@ Deno.test("MtuDiscovery looks again after the raise interval, from the ceiling d
   assert.equal(mtu.currentBytes, 8_972);
 });
 
+Deno.test("MtuDiscovery looks for more when its ceiling is raised, and between Ethernet and jumbo frames for nothing", () => {
+  const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
+  search(mtu, 1472);
+  mtu.raiseCeiling(8_972);
+  assert.deepEqual(search(mtu, 8_972), [8_972]);
+  assert.equal(mtu.currentBytes, 8_972);
+  mtu.limitCeiling(1472);
+  assert.equal(mtu.currentBytes, 1472);
+  mtu.raiseCeiling(8_972);
+  assert.deepEqual(search(mtu, 5_000), new Array(MAX_PROBES).fill(8_972));
+  assert.equal(mtu.currentBytes, 1472);
+});
+
 Deno.test("MtuDiscovery falls back to the base when only full-size packets vanish, and searches below", () => {
   const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
   search(mtu, 1472);
@@ -167,15 +180,16 @@ Deno.test("MtuDiscovery refuses a probe nobody asked for", () => {
   assert.throws(() => new MtuDiscovery({ ceilingBytes: 1199 }), { name: "InvariantError" });
 });
 
-Deno.test("MtuDiscovery comes within its granularity of any path, or to the ceiling", () => {
-  const bytes = fc.integer({ min: 1200, max: 65_507 });
+Deno.test("MtuDiscovery comes within its granularity of any path up to Ethernet's, or to the ceiling", () => {
+  const bytes = fc.oneof(fc.integer({ min: 1200, max: 1600 }), fc.integer({ min: 1200, max: 65_507 }));
   fc.assert(
     fc.property(bytes, bytes, (ceilingBytes, pathBytes) => {
       const mtu = new MtuDiscovery({ ceilingBytes });
       const probed = search(mtu, pathBytes);
       const best = Math.min(ceilingBytes, pathBytes);
       assert.ok(mtu.currentBytes <= best);
-      assert.ok(best - mtu.currentBytes < GRANULARITY_BYTES, `${mtu.currentBytes} of ${best}`);
+      const isNear = best - mtu.currentBytes < GRANULARITY_BYTES;
+      assert.ok(isNear || mtu.currentBytes >= Math.min(1452, best), `${mtu.currentBytes} of ${best}`);
       assert.ok(probed.every((size) => size > 1200 && size <= ceilingBytes));
       assert.ok(probed.length <= 80, `${probed.length} probes`);
     }),
