@@ -22,7 +22,7 @@ import { ConnectionState, isOpen, transition } from "./connection_state.ts";
 import { EventQueue } from "./event_queue.ts";
 import { CallerError, type CloseReason, PeerError, TransportErrorCode } from "./errors.ts";
 import { FrameReceiver } from "./frame_receiver.ts";
-import { ClientHandshake, localParameters } from "./handshake.ts";
+import { ClientHandshake, FIRST_PING_DELAY_US, localParameters } from "./handshake.ts";
 import { LossRecovery, SendMode } from "./loss_recovery.ts";
 import { PacketBuilder } from "./packet_builder.ts";
 import { Path } from "./path.ts";
@@ -90,6 +90,7 @@ export class Connection {
       this.#timers.set(Timer.handshake, nowUs + config.handshakeTimeoutUs);
     } else {
       this.#builder.setPeerId(options.peerId!);
+      if (options.handshakeRttUs !== undefined) this.#path.seedRtt(Math.max(1, options.handshakeRttUs));
       this.#state = ConnectionState.established;
       this.#emit({ kind: "connected" });
       this.#restartIdle(nowUs);
@@ -182,8 +183,9 @@ export class Connection {
   pollTransmit(nowUs: number, buffer: Uint8Array): number {
     let length = 0;
     if (this.#state === ConnectionState.helloSent) length = this.#handshake!.pollHello(nowUs, buffer);
-    else if (this.#state === ConnectionState.closing) length = this.#pollClose(nowUs, buffer);
-    else if (isOpen(this.#state)) length = this.#pollPacket(nowUs, buffer);
+    else if (this.#state === ConnectionState.closing) {
+      length = this.#builder.buildClose(nowUs, buffer, this.#closing!.take());
+    } else if (isOpen(this.#state)) length = this.#pollPacket(nowUs, buffer);
     if (length > 0) this.#path.onDatagramSent(length);
     if (this.#state === ConnectionState.helloSent) this.#timers.set(Timer.hello, this.#handshake!.helloDueUs);
     return length;
@@ -255,8 +257,8 @@ export class Connection {
     this.#onPeerParameters(retry.parameters);
     this.#emit({ kind: "connected" });
     this.#restartIdle(nowUs);
-    // Whatever the application has to say, the server must hear of this connection before its token expires.
-    this.#isPingDue = true;
+    // The server must hear of this connection before its token expires: from a request, or else from a PING.
+    this.#timers.set(Timer.keepAlive, nowUs + FIRST_PING_DELAY_US);
     return undefined;
   }
 
@@ -324,15 +326,10 @@ export class Connection {
     return this.#recovery.probesPending > 0 || this.#isPingDue || this.#path.hasPending || this.#streams.hasPending();
   }
 
-  /** Larger datagrams pay where there is much to send, so the path is probed while it is used. */
+  /** Larger datagrams pay where there is much to send: a probe never goes before what fits into one packet. */
   #isMtuProbeDue(nowUs: number): boolean {
     return nowUs >= this.#path.nextMtuProbeUs(nowUs) && this.#state === ConnectionState.established &&
-      this.#path.isValidated && this.#streams.hasPending();
-  }
-
-  #pollClose(nowUs: number, buffer: Uint8Array): number {
-    const close = this.#closing!.take();
-    return close === undefined ? 0 : this.#builder.buildClose(nowUs, buffer, close);
+      this.#path.isValidated && this.#recovery.isAnythingInFlight && this.#streams.hasPending();
   }
 
   #armTimers(nowUs: number): void {
@@ -364,7 +361,7 @@ export class Connection {
     if (this.#state === ConnectionState.helloSent) return this.#end(reason);
     if (!isOpen(this.#state)) return;
     this.#state = transition(this.#state, ConnectionState.closing);
-    this.#closing = new Closing(reason);
+    this.#closing = new Closing(reason, { streams: this.#streams, path: this.#path, ...this.#recovery.stats });
     this.#startClosing(nowUs, reason);
   }
 

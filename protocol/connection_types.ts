@@ -37,6 +37,8 @@ export interface ConnectionOptions {
   readonly seed: number;
   /** The client's connection ID; servers only. */
   readonly peerId?: Uint8Array;
+  /** The time from Retry to the first packet, microseconds, where it says something of the round trip; servers only. */
+  readonly handshakeRttUs?: number;
 }
 
 /** Counters of one connection, since it began. */

@@ -14,6 +14,7 @@ import { localParameters } from "./handshake.ts";
 import { MAX_CONNECTIONS, MAX_REMEMBERED_CLOSED, TOKEN_LIFETIME_US } from "./limits.ts";
 import { AddressTokens } from "./protection/address_token.ts";
 import { checkCrc32, Crc32Protection } from "./protection/checksum.ts";
+import { INITIAL_RTT_US } from "./recovery/rtt_estimator.ts";
 import { Reader, Writer } from "./wire/cursor.ts";
 import { writeConnectionClose } from "./wire/frame.ts";
 import {
@@ -187,7 +188,10 @@ export class Endpoint {
     if (this.#connections.size >= this.#maxConnections) {
       return this.#refuse(clientId, "the server is full; try again later");
     }
-    const connection = this.#create(nowUs, { localId: serverId, remote, peerId: clientId });
+    // Where the token comes late, because a packet was lost, it says less than the usual assumption.
+    const handshakeRttUs = this.#tokens.ageUs(token, nowUs);
+    const seed = handshakeRttUs < INITIAL_RTT_US ? { handshakeRttUs } : {};
+    const connection = this.#create(nowUs, { localId: serverId, remote, peerId: clientId, ...seed });
     const dropped = connection.handlePacket(nowUs, datagram, { header, remote });
     if (dropped !== undefined) this.#drop(dropped);
     return this.#hand("new-connection", connection);
@@ -220,7 +224,10 @@ export class Endpoint {
     return this.#send(this.#protection.seal(this.#answer, headerEnd, writer.position, 0));
   }
 
-  #create(nowUs: number, peer: { localId: number; remote: string; peerId?: Uint8Array }): Connection {
+  #create(
+    nowUs: number,
+    peer: { localId: number; remote: string; peerId?: Uint8Array; handshakeRttUs?: number },
+  ): Connection {
     const connection = new Connection({
       ...peer,
       isClient: !this.#isServer,

@@ -21,6 +21,12 @@ import type { TransportParameters } from "./wire/parameters.ts";
 const FIRST_HELLO_TIMEOUT_US = 300_000;
 const MAX_HELLO_TIMEOUT_US = 2_400_000;
 
+/**
+ * A client that is connected and has no request sends a PING after this time, microseconds: well before its token
+ * expires, and late enough that what a program asks for as soon as it is connected goes first, in the first packet.
+ */
+export const FIRST_PING_DELAY_US = 20_000;
+
 /** What this side tells its peer, from its configuration. */
 export function localParameters(config: ConnectionConfig): TransportParameters {
   return {

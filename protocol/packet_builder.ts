@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { LastWords } from "./closing.ts";
 import type { LossRecovery } from "./loss_recovery.ts";
 import type { Path } from "./path.ts";
 import type { PacketProtection } from "./protection/packet_protection.ts";
@@ -43,6 +44,9 @@ const ACKS_BEFORE_PING = 8;
  * must let a challenge through.
  */
 const MIN_PING_BYTES = 24;
+
+/** The longest CONNECTION_CLOSE: type, code, a reason of 256 bytes and its length. */
+const MAX_CLOSE_BYTES = 1 + 8 + 2 + 256;
 
 /** With fewer ranges than this there is nothing worth forgetting. */
 const RANGES_WORTH_A_PING = 8;
@@ -138,14 +142,15 @@ export class PacketBuilder implements ReceiptTaker {
     return this.#finish({ ackEliciting: true });
   }
 
-  /** A packet that closes the connection. Not remembered: it is sent again when the peer is heard from. */
-  buildClose(
-    nowUs: number,
-    buffer: Uint8Array,
-    close: { isApplication: boolean; code: number; reason: string },
-  ): number {
+  /**
+   * A packet that closes the connection, or 0 where there is nothing to say. Not remembered: it is sent again when the
+   * peer is heard from.
+   */
+  buildClose(nowUs: number, buffer: Uint8Array, words: LastWords | undefined): number {
+    if (words === undefined) return 0;
     const writer = this.#begin(nowUs, buffer, this.#path.datagramBytes);
-    writeConnectionClose(writer, close);
+    if (words.frames.length + MAX_CLOSE_BYTES <= writer.remaining) writer.bytes(words.frames);
+    writeConnectionClose(writer, words.close);
     return this.#finish({ ackEliciting: false });
   }
 

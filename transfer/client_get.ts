@@ -2,12 +2,13 @@
  * The client's side of a download: GET out, FILE, the file's bytes and DIGEST in, RESULT out.
  *
  * ```
- *   asking --FILE--> receiving --DIGEST--> committing --durable--> reporting --RESULT acknowledged--> ended
+ *   asking --FILE--> receiving --DIGEST--> committing --durable--> ended
  *      |                 |                     |
  *      +--- refusal, reset, disk fault, mismatch, cancel, connection lost ---> ended with a failure, no file left
  * ```
  *
- * Once the file is durable the transfer has succeeded, whatever becomes of the report to the server.
+ * Once the file is durable the transfer has succeeded, whatever becomes of the report to the server: nobody waits for it
+ * to be acknowledged. Where the connection is closed next, it goes along with that.
  *
  * @module
  */
@@ -31,7 +32,7 @@ export interface GetRequest {
   readonly onDone: (outcome: TransferOutcome | TransferFailure) => void;
 }
 
-type GetState = "asking" | "receiving" | "committing" | "reporting" | "ended";
+type GetState = "asking" | "receiving" | "committing" | "ended";
 
 /** Gets one file. */
 export class ClientGet implements ClientRequest {
@@ -41,7 +42,6 @@ export class ClientGet implements ClientRequest {
   #receiver: FileReceiver | undefined;
   #sizeBytes = 0;
   #state: GetState = "asking";
-  #outcome: TransferOutcome | undefined;
   #isConnectionLost = false;
 
   constructor(request: GetRequest, context: ClientContext) {
@@ -70,31 +70,26 @@ export class ClientGet implements ClientRequest {
   }
 
   onReset(code: number): void {
-    if (this.#state === "committing" || this.#state === "reporting") return;
+    if (this.#state === "committing") return;
     const message = `the server gave up the transfer: ${describeApplicationError(code)}`;
     this.#fail({ kind: "failed", message }, ApplicationErrorCode.cancelled);
   }
 
   /** The server does not need to hear the result. */
-  onStopped(): void {
-    if (this.#state === "reporting") this.#end(this.#outcome!);
-  }
+  onStopped(): void {}
 
   onSourceFailed(): void {}
 
-  onDelivered(): void {
-    if (this.#state === "reporting") this.#end(this.#outcome!);
-  }
+  onDelivered(): void {}
 
   onConnectionClosed(reason: CloseReason): void {
     // A file that is complete and verified is worth keeping, though the server will not hear of it.
     this.#isConnectionLost = true;
-    if (this.#state !== "committing") this.#end(this.#outcome ?? closeFailure(reason));
+    if (this.#state !== "committing") this.#end(closeFailure(reason));
   }
 
   cancel(failure: TransferFailure): void {
-    if (this.#state === "reporting") this.#end(this.#outcome!);
-    else if (this.#state !== "committing") this.#fail(failure, ApplicationErrorCode.cancelled);
+    if (this.#state !== "committing") this.#fail(failure, ApplicationErrorCode.cancelled);
   }
 
   #readAnswer(): void {
@@ -149,22 +144,21 @@ export class ClientGet implements ClientRequest {
         this.#report(ResultStatus.failed, sha256);
         this.#end(storeFailure(result));
       } else {
-        this.#outcome = {
+        this.#report(ResultStatus.verified, sha256);
+        this.#end({
           kind: "done",
           sizeBytes: this.#sizeBytes,
           serverSha256: hex,
           localSha256: hex,
           savedAs: result,
-        };
-        this.#state = "reporting";
-        if (this.#isConnectionLost) this.#end(this.#outcome);
-        else this.#report(ResultStatus.verified, sha256);
+        });
       }
       this.#context.wake();
     });
   }
 
   #report(status: ResultStatus, sha256: Uint8Array): void {
+    if (this.#isConnectionLost) return;
     this.#stream!.write(encodeMessage({ type: "result", status, sha256, savedName: "" }));
     this.#stream!.finish();
   }

@@ -80,6 +80,14 @@ export class AddressTokens {
     return timingSafeEqual(token.subarray(STAMP_BYTES), this.#mac(token, binding));
   }
 
+  /**
+   * How long ago a token was issued that {@link verify} accepts, microseconds. When the first packet with it comes, this
+   * is a round trip and what the client took to answer, and more where packets were lost.
+   */
+  ageUs(token: Uint8Array, nowUs: number): number {
+    return nowUs - new Reader().reset(token, 1).varint();
+  }
+
   #mac(token: Uint8Array, { address, clientId, serverId }: TokenBinding): Uint8Array {
     invariant(clientId.length === CONNECTION_ID_BYTES, "a connection ID is 8 bytes");
     const ids = new Uint8Array(2 * CONNECTION_ID_BYTES);

@@ -234,6 +234,16 @@ export class SendBuffer {
     if (fin && !this.#finAcked) this.#finLost = true;
   }
 
+  /**
+   * Makes pending whatever the peer has not acknowledged, if all of it is in memory; returns whether it is. For a
+   * connection that ends now, and will hear of no loss.
+   */
+  repeatHeld(): boolean {
+    if (this.#isReset || !this.#segments.every(({ source }) => source instanceof MemorySource)) return false;
+    this.onLost(this.#startOffset, this.#sentOffset, this.#finSent);
+    return true;
+  }
+
   /** Gives the stream up: forgets data and sources and sends nothing more. `sentOffset` stays. Idempotent. */
   reset(): void {
     this.#isReset = true;

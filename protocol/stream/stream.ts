@@ -28,6 +28,8 @@ export interface StreamOwner {
   scheduleControl(stream: Stream): void;
   /** Received bytes were taken off the protocol's hands. */
   onConsumed(stream: Stream): void;
+  /** The sending half has its end. */
+  onFinished(stream: Stream): void;
   /** The bytes of a file begin (positive) or have all come (negative): what may be outstanding changes. */
   widenWindow(bytes: number): void;
 }
@@ -58,6 +60,8 @@ export class Stream {
   isControlScheduled = false;
   isReadableReported = false;
   consumedBytes = 0;
+  /** The peer may open another stream in place of this one, which is answered though not acknowledged yet. */
+  isReplaced = false;
   maxStreamDataState: SignalState = SignalState.none;
   resetState: SignalState = SignalState.none;
   resetCode = 0;
@@ -100,6 +104,7 @@ export class Stream {
     if (this.isReset || this.outgoing.isFinished) return;
     this.outgoing.finish();
     this.#owner.schedule(this);
+    this.#owner.onFinished(this);
   }
 
   /** Gives up the sending half with an application error code; what was not sent never will be. */
@@ -179,6 +184,11 @@ export class Stream {
   /** Everything up to the peer's end has arrived and was read. */
   get isReceiveComplete(): boolean {
     return this.incoming.isComplete;
+  }
+
+  /** Internal: something waits to be sent that the peer's credit allows. */
+  get hasUnsent(): boolean {
+    return this.outgoing.hasPending(this.credit.limit);
   }
 
   /** Internal: nothing of the sending half needs this stream any more. */

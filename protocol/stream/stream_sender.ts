@@ -1,6 +1,7 @@
 /**
  * What the streams of one connection have to send: which stream has its turn, what fits into a packet, and what of
- * it must go out again. Streams share packets in turn, a frame each; control frames go before data.
+ * it must go out again. Streams take turns, first come first served, some tens of kilobytes each; what was lost goes
+ * before what is new, and control frames before data.
  *
  * Hot: {@link StreamSender.fill} runs for every packet sent, and allocates nothing.
  *
@@ -26,6 +27,13 @@ import type { ReceiptTaker } from "./stream_events.ts";
 /** A stream frame is not worth its header for fewer bytes, unless they are the stream's last. */
 const MIN_STREAM_FRAME_BYTES = 16;
 
+/**
+ * Bytes of one stream before the next has its turn. A small file goes out in one go, so that many of them end one after
+ * the other: with a frame each in turn all would end at once, and the line would be idle until the peer has answered and
+ * the next may begin. A request behind large files waits for one turn of each.
+ */
+const TURN_BYTES = 64 * 1024;
+
 /** What a sender is made with. */
 export interface StreamSenderOptions {
   /** The connection-level limit to announce now; it counts as announced. */
@@ -45,6 +53,8 @@ export class StreamSender {
   /** Streams that may have data to send, linked through themselves, first come first served. */
   #head: Stream | undefined;
   #tail: Stream | undefined;
+  /** What the stream at the head has sent in this turn. */
+  #turnBytes = 0;
   #isMaxDataPending = false;
   #isMaxStreamsPending = false;
   #retransmittedBytes = 0;
@@ -78,6 +88,16 @@ export class StreamSender {
     this.#tail = stream;
   }
 
+  /** The stream has something to send again: it is next, unless it waits for its turn already. */
+  scheduleFirst(stream: Stream): void {
+    if (stream.isScheduled || stream.isReset) return;
+    stream.isScheduled = true;
+    stream.nextScheduled = this.#head;
+    this.#head = stream;
+    this.#tail ??= stream;
+    this.#turnBytes = 0;
+  }
+
   /** The stream has a control frame to send. */
   scheduleControl(stream: Stream): void {
     if (stream.isControlScheduled) return;
@@ -104,6 +124,28 @@ export class StreamSender {
     return writer.position > start;
   }
 
+  /**
+   * Writes what the peer may not have of a stream, if that is all in memory, as far as it fits. For the last packet of
+   * a connection: nothing is noted of it.
+   */
+  repeatHeld(stream: Stream, writer: Writer): void {
+    const { outgoing } = stream;
+    if (!outgoing.repeatHeld()) return;
+    for (;;) {
+      const room = writer.remaining - streamHeaderSize(stream.id, outgoing.endOffset, writer.remaining);
+      if (room <= 0 || !outgoing.next(room, stream.credit.limit)) return;
+      writeStreamHeader(
+        writer,
+        stream.id,
+        outgoing.rangeStart,
+        outgoing.rangeEnd - outgoing.rangeStart,
+        outgoing.rangeFin,
+      );
+      outgoing.take(writer.buffer, writer.position);
+      writer.position += outgoing.rangeEnd - outgoing.rangeStart;
+    }
+  }
+
   /** Takes streams that have nothing to send, or may not, off the head of the queue. */
   #dropIdle(): void {
     while (this.#head !== undefined && !this.#maySend(this.#head)) this.#popHead();
@@ -124,6 +166,7 @@ export class StreamSender {
     if (this.#head === undefined) this.#tail = undefined;
     stream.nextScheduled = undefined;
     stream.isScheduled = false;
+    this.#turnBytes = 0;
     return stream;
   }
 
@@ -163,7 +206,7 @@ export class StreamSender {
     }
   }
 
-  /** Puts one frame of the stream at the queue's head into the packet, then lets the next stream have its turn. */
+  /** Puts one frame of the stream at the queue's head into the packet; at the end of its turn the next one follows. */
   #fillFrom(stream: Stream, writer: Writer, receipts: ReceiptTaker): boolean {
     const outgoing = stream.outgoing;
     const room = writer.remaining - streamHeaderSize(stream.id, outgoing.sentOffset, writer.remaining);
@@ -188,6 +231,8 @@ export class StreamSender {
     stream.credit.use(newBytes);
     this.credit.use(newBytes);
     receipts.onStreamSent(stream.id, rangeStart, rangeEnd, rangeFin);
+    this.#turnBytes += rangeEnd - rangeStart;
+    if (this.#turnBytes < TURN_BYTES) return true;
     this.#popHead();
     this.schedule(stream);
     return true;

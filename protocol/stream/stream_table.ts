@@ -11,7 +11,7 @@ import type { ConnectionConfig } from "../config.ts";
 import { PeerError, TransportErrorCode } from "../errors.ts";
 import { MAX_STREAM_GAPS } from "../limits.ts";
 import { RangeSet } from "../range_set.ts";
-import type { Writer } from "../wire/cursor.ts";
+import { Writer } from "../wire/cursor.ts";
 import { ReceiveWindow } from "./flow_control.ts";
 import { SignalState, Stream, type StreamOwner } from "./stream.ts";
 import type { ReceiptTaker, StreamEvent } from "./stream_events.ts";
@@ -41,6 +41,8 @@ export class StreamTable implements StreamOwner {
   #nextId = 0;
   #receivedTotal = 0;
   #streamsFreed = 0;
+  /** Streams under way that count no more towards the limit. */
+  #replacedCount = 0;
 
   constructor(options: StreamTableOptions) {
     this.#isClient = options.isClient;
@@ -86,6 +88,17 @@ export class StreamTable implements StreamOwner {
     let held = 0;
     for (const stream of this.#streams.values()) held += stream.incoming.heldBytes;
     return held;
+  }
+
+  /**
+   * Frames of short answers that the peer may not have yet, at most `maxBytes`, those that were never sent first: for
+   * the packet that ends the connection.
+   */
+  takeUnacked(maxBytes: number): Uint8Array {
+    const writer = new Writer().reset(new Uint8Array(maxBytes));
+    const unsentFirst = [...this.#streams.values()].sort((a, b) => Number(b.hasUnsent) - Number(a.hasUnsent));
+    for (const stream of unsentFirst) this.#sender.repeatHeld(stream, writer);
+    return writer.buffer.subarray(0, writer.position);
   }
 
   /** The connection is over: lets go of every stream and of what it holds. */
@@ -174,7 +187,7 @@ export class StreamTable implements StreamOwner {
     const stream = this.#streams.get(streamId);
     if (stream === undefined || stream.isReset) return;
     stream.outgoing.onLost(start, end, fin);
-    this.schedule(stream);
+    this.#sender.scheduleFirst(stream);
   }
 
   onMaxDataLost(): void {
@@ -232,7 +245,18 @@ export class StreamTable implements StreamOwner {
       this.#window.onConsumed(delta);
     }
     this.#announce(stream);
-    if (stream.isReceiveDone) this.#releaseIfDone(stream);
+    if (!stream.isReceiveDone) return;
+    this.onFinished(stream);
+    this.#releaseIfDone(stream);
+  }
+
+  onFinished(stream: Stream): void {
+    if (this.#isClient || stream.isReplaced || !stream.isReceiveDone || !stream.outgoing.isFinished) return;
+    if (stream.isReset || stream.outgoing.unackedBytes > SHORT_ANSWER_BYTES) return;
+    if (this.#replacedCount >= this.#config.maxStreams) return;
+    stream.isReplaced = true;
+    this.#replacedCount++;
+    this.#allowAnother();
   }
 
   widenWindow(bytes: number): void {
@@ -303,6 +327,11 @@ export class StreamTable implements StreamOwner {
     if (!stream.isSendDone || !stream.isReceiveDone || !this.#streams.delete(stream.id)) return;
     stream.endDirect();
     if (this.#isClient) return;
+    if (stream.isReplaced) this.#replacedCount--;
+    else this.#allowAnother();
+  }
+
+  #allowAnother(): void {
     // The peer hears of room for more streams once a good part of it has come free: one frame for many streams.
     this.#acceptLimit++;
     this.#streamsFreed++;
@@ -312,5 +341,12 @@ export class StreamTable implements StreamOwner {
     }
   }
 }
+
+/**
+ * A stream whose request has come and whose answer is written makes room for another before that answer is
+ * acknowledged, which takes a round trip more: else small files on a long link would wait for each other. Longer answers
+ * do not, nor more of them than streams may be open, so that what a peer can have held stays bounded.
+ */
+const SHORT_ANSWER_BYTES = 1024;
 
 const NO_BYTES = new Uint8Array(0);

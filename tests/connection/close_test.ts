@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { TransportErrorCode, Writer } from "../../protocol/mod.ts";
 import { PacketType, writeReset } from "../../protocol/wire/packet.ts";
-import { LOST, Pair } from "./pair.ts";
+import { losing, LOST, Pair } from "./pair.ts";
 
 /** Three PTOs of a side that has not measured a round trip yet, and a little. */
 const CLOSING_US = 4_000_000;
@@ -22,6 +22,38 @@ Deno.test("Connection.close tells the peer code and reason, whoever closes", () 
     assert.equal(pair.server.endpoint.connectionCount, 0);
     assert(pair.isQuiet);
   }
+});
+
+Deno.test("Connection.close takes along what the peer may not have, though all before it and the first copy are lost", () => {
+  const pair = Pair.connected();
+  const answered = pair.send(new Uint8Array([1, 2, 3]), { finish: false });
+  pair.run(200_000);
+  const first = pair.client.wire.sent.length;
+  // The packet with the last bytes, and the first of the two that end the connection.
+  pair.client.wire.rule = losing(first, first + 1);
+  answered.write(new Uint8Array([4, 5]));
+  answered.finish();
+  pair.serve(pair.client);
+  pair.send(new Uint8Array([6, 7]));
+  pair.client.connection.close(pair.nowUs, 0, "");
+  pair.run(20_000);
+  assert.deepEqual([...pair.server.bytesOn(0)], [1, 2, 3, 4, 5]);
+  assert.deepEqual([...pair.server.bytesOn(1)], [6, 7]);
+  assert.deepEqual(pair.server.events.map(({ kind }) => kind).slice(-2), ["stream-readable", "closed"]);
+  pair.run(CLOSING_US);
+  assert(pair.isQuiet);
+});
+
+Deno.test("Connection.close takes along nothing that must be read from a source, nor more than fits", () => {
+  const pair = Pair.connected();
+  const read = () => assert.fail("a source was read for a connection that ends");
+  pair.client.connection.openStream()!.writeFrom({ read }, 10);
+  for (let i = 0; i < 40; i++) pair.client.connection.openStream()!.write(new Uint8Array(100));
+  pair.client.connection.close(pair.nowUs, 0, "x".repeat(256));
+  pair.run(20_000);
+  const lastBytes = pair.client.wire.sent.at(-1)!.bytes.length;
+  assert(lastBytes > 800 && lastBytes <= 1200, `the last packet has ${lastBytes} bytes`);
+  assert.equal(pair.server.heard("closed").length, 1);
 });
 
 Deno.test("Connection.close is repeated when the peer goes on, because the first was lost", () => {

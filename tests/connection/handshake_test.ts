@@ -6,6 +6,9 @@ import { losing, LOST, Pair } from "./pair.ts";
 
 const ROUND_TRIP_US = 40_000;
 
+/** What two sides with nothing to say take longer: the first PING is held back for 20 ms, its acknowledgement for 25. */
+const SILENCE_US = 45_000;
+
 /** The type of a packet on the wire. */
 function typeOf(bytes: Uint8Array): number {
   return bytes[0]!;
@@ -52,6 +55,41 @@ Deno.test("handshake is seeded with the round trip of the Hello", () => {
   assert.equal(pair.client.connection.stats.smoothedRttUs, ROUND_TRIP_US);
 });
 
+Deno.test("handshake seeds the server too, with the age of the token", () => {
+  const pair = new Pair();
+  pair.connect();
+  assert(pair.runUntil(() => pair.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
+  pair.send(new Uint8Array([1]));
+  assert(pair.runUntil(() => pair.server.connections.length > 0, { withinUs: 1_000_000 }));
+  assert.equal(pair.server.connection.stats.smoothedRttUs, ROUND_TRIP_US);
+});
+
+Deno.test("handshake seeds the server with nothing where the first packets were lost and the token is old", () => {
+  const pair = new Pair();
+  pair.client.wire.rule = losing(1, 2, 3);
+  pair.connect();
+  assert(pair.runUntil(() => pair.server.connections.length > 0, { withinUs: 5_000_000 }));
+  assert.equal(pair.server.connection.stats.smoothedRttUs, 333_000);
+});
+
+Deno.test("handshake sends a first request in the first packet, and a PING 20 ms later if there is none", () => {
+  const initials = (pair: Pair) => pair.client.wire.sent.filter(({ bytes }) => typeOf(bytes) === PacketType.initial);
+  const busy = new Pair();
+  busy.connect();
+  assert(busy.runUntil(() => busy.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
+  assert.equal(initials(busy).length, 0);
+  busy.run(10_000);
+  busy.send(new Uint8Array(1000));
+  assert(busy.runUntil(() => busy.server.bytesOn(0).length === 1000, { withinUs: 1_000_000 }));
+  assert.equal(initials(busy).length, 1);
+  const idle = new Pair();
+  idle.connect();
+  assert(idle.runUntil(() => idle.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
+  const connectedUs = idle.nowUs;
+  assert(idle.runUntil(() => initials(idle).length > 0, { withinUs: 1_000_000 }));
+  assert.equal(idle.nowUs - connectedUs, 20_000);
+});
+
 for (const lost of [1, 2, 3]) {
   Deno.test(`handshake survives ${lost} lost Hellos`, () => {
     const pair = new Pair();
@@ -60,8 +98,8 @@ for (const lost of [1, 2, 3]) {
     const startUs = pair.nowUs;
     assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: 10_000_000 }));
     // 300 ms, then twice as long each time, then the round trips.
-    const waitedUs = 300_000 * (2 ** lost - 1);
-    assert(pair.nowUs - startUs <= waitedUs + 3 * ROUND_TRIP_US, `it took ${pair.nowUs - startUs} us`);
+    const waitedUs = 300_000 * (2 ** lost - 1) + SILENCE_US;
+    assert(pair.nowUs - startUs <= waitedUs + 2 * ROUND_TRIP_US, `it took ${pair.nowUs - startUs} us`);
     assert.equal(pair.server.connections.length, 1);
   });
 }

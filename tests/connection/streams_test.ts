@@ -152,6 +152,46 @@ Deno.test("Connection.openStream gives no more than the server allows, until str
   assert.notEqual(pair.client.connection.openStream(), undefined);
 });
 
+/** Streams that a server takes that answers each, of a client that acknowledges nothing. */
+function streamsTaken(answerBytes: number): number {
+  const pair = Pair.connected({ server: { maxStreams: 8 } });
+  pair.server.wire.rule = () => LOST;
+  pair.server.onEvent = (event) => {
+    if (event.kind !== "stream-readable") return;
+    event.stream.write(new Uint8Array(answerBytes));
+    event.stream.finish();
+  };
+  for (let id = 0;; id++) {
+    pair.forge(pair.client, streamFrame(id, { offset: 0, length: 1, fin: true }), 100_000 + id);
+    if (pair.server.heard("closed").length > 0) return id;
+  }
+}
+
+Deno.test("Connection takes streams in place of those that are answered, as many again as may be open", () => {
+  assert.equal(streamsTaken(40), 16);
+});
+
+Deno.test("Connection keeps a stream with a long answer until that is acknowledged", () => {
+  assert.equal(streamsTaken(5000), 8);
+});
+
+Deno.test("Connection sends a small stream in one go, and lets others have their turn after 64 KiB of a large one", () => {
+  const pair = Pair.connected();
+  const order: number[] = [];
+  pair.server.onEvent = (event) => {
+    if (event.kind === "stream-readable" && order.at(-1) !== event.stream.id) order.push(event.stream.id);
+  };
+  const { connection } = pair.client;
+  for (const sizeBytes of [150_000, 20_000, 20_000, 100]) {
+    const stream = connection.openStream()!;
+    stream.write(pattern(sizeBytes));
+    stream.finish();
+  }
+  pair.serve(pair.client);
+  assert(pair.runUntil(() => pair.client.heard("stream-delivered").length === 4, { withinUs: 5_000_000 }));
+  assert.deepEqual(order, [0, 1, 2, 3, 0]);
+});
+
 Deno.test("Connection closes on a stream above the limit", () => {
   const pair = Pair.connected({ server: { maxStreams: 8 } });
   forgeHonest(pair, streamFrame(7, { offset: 0, length: 1 }));

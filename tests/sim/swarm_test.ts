@@ -18,7 +18,7 @@ for (const first of FIRST_SEEDS) {
     }
     // A swarm in which nothing happens would pass whatever the code does.
     assert(done >= SEEDS_PER_TEST, `${done} transfers were done`);
-    assert(harmed >= 100 * SEEDS_PER_TEST, `${harmed} datagrams were harmed`);
+    assert(harmed >= 90 * SEEDS_PER_TEST, `${harmed} datagrams were harmed`);
   });
 }
 

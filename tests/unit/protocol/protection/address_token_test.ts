@@ -28,6 +28,10 @@ Deno.test("AddressTokens.verify accepts a token for its lifetime and no longer",
   assert.equal(verifyAt(ISSUED_US - 1), false);
 });
 
+Deno.test("AddressTokens.ageUs tells how long ago a token was issued", () => {
+  assert.equal(tokens.ageUs(token, ISSUED_US + 1234), 1234);
+});
+
 Deno.test("AddressTokens.verify refuses another address and other connection IDs", () => {
   const verify = (changed: object) => tokens.verify(token, { ...BINDING, nowUs: ISSUED_US, ...changed });
   assert.equal(verify({ address: "192.0.2.1:5001" }), false);
