@@ -27,15 +27,11 @@ import { nowUs, randomBytes } from "./clock.ts";
 import { DatagramSocket } from "./datagram_socket.ts";
 import { Driver } from "./driver.ts";
 import { describeFault } from "./fault_injector.ts";
-import { createLocalFile, openLocalFile } from "./local_file.ts";
+import { createLocalFile, LocalFolders, openLocalFile } from "./local_file.ts";
 import { linkOptions } from "./link.ts";
 
 /** How often a progress bar hears of its transfer. */
 const PROGRESS_INTERVAL_MS = 100;
-
-/** The longest that a client which has closed stays to answer; its connection's three PTO are mostly shorter. */
-const MAX_LINGER_US = 1_000_000;
-const LINGER_POLL_MS = 10;
 
 const INTERRUPTED: TransferFailure = { kind: "interrupted", message: "interrupted; nothing half-done was left behind" };
 
@@ -70,6 +66,7 @@ function localAddressFor(hostname: string): string {
 class ConnectedClient implements Client {
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
+  readonly #folders = new LocalFolders();
   #session!: ClientSession;
   #connection!: Connection;
   #ended = Promise.withResolvers<void>();
@@ -133,7 +130,7 @@ class ConnectedClient implements Client {
     return await this.#transfer(name, options, (onDone) =>
       this.#session.get({
         name,
-        create: (info) => createLocalFile(output, { ...info, overwrite }),
+        create: (info) => createLocalFile(output, { ...info, overwrite, folders: this.#folders }),
         onDone,
       }));
   }
@@ -150,10 +147,8 @@ class ConnectedClient implements Client {
     const connection = this.#connection;
     if (connection !== undefined && !connection.isClosed) {
       this.#driver.closeConnection(connection, { code: ApplicationErrorCode.noError, reason: "" });
+      // Nobody stays to say it again: it is said often enough, and with all that the server may not know yet.
       await this.#driver.flushed();
-      // Where packets get lost, so may the goodbye: stay a while to say it again to a server that goes on talking.
-      const deadlineUs = nowUs() + (connection.stats.packetsLost > 0 ? MAX_LINGER_US : 0);
-      while (!connection.isClosed && nowUs() < deadlineUs) await sleep(LINGER_POLL_MS);
     }
     await this.#driver.stop();
   }
@@ -231,8 +226,4 @@ function onDisk<Result>(action: () => Result): Result {
     }
     throw error;
   }
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -21,6 +21,7 @@ import {
 } from "../transfer/file_store.ts";
 import { checkFileName, requireFileName, sanitizeForDisplay } from "../transfer/file_name.ts";
 import { diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
+import { SharedFolderSync } from "./folder_sync.ts";
 import { describeRegularFile, OpenedFile } from "./opened_file.ts";
 import { alreadyExists, placeExclusively, placeReplacing, requireReplaceable } from "./placement.ts";
 import { type FreeBytes, removeLeftovers, TemporaryFile } from "./temporary_file.ts";
@@ -43,6 +44,7 @@ export class DirectoryStore implements FileStore {
   readonly rootPath: string;
   readonly #readOnly: boolean;
   readonly #freeBytes: FreeBytes | undefined;
+  readonly #folderSync = new SharedFolderSync();
 
   private constructor(rootPath: string, options: DirectoryStoreOptions) {
     this.rootPath = rootPath;
@@ -109,8 +111,8 @@ export class DirectoryStore implements FileStore {
     this.#requireRoot();
     if (overwrite) {
       requireReplaceable(this.#path(name), { overwrite, subject });
-      await placeReplacing(temporaryPath, this.#path(name));
-    } else if (!await placeExclusively(temporaryPath, this.#path(name))) {
+      await placeReplacing(temporaryPath, this.#path(name), this.#folderSync);
+    } else if (!await placeExclusively(temporaryPath, this.#path(name), this.#folderSync)) {
       throw alreadyExists(subject);
     }
     return name;

@@ -7,9 +7,9 @@
 
 import fs from "node:fs";
 import path from "node:path";
-import { promisify } from "node:util";
 import { StoreError } from "../transfer/file_store.ts";
 import { diskErrorCode, toStoreError } from "./disk_error.ts";
+import { type SyncFolder, syncFolder } from "./folder_sync.ts";
 import { describeRegularFile } from "./opened_file.ts";
 
 /** Makes a hard link; as `fs.promises.link`. */
@@ -18,10 +18,13 @@ export type Link = (existingPath: string, newPath: string) => Promise<void>;
 /** What a link call reports where the disk or platform has no hard links (FAT, some network file systems). */
 const NO_HARD_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EINVAL", "EISDIR", "UNKNOWN"]);
 
-/** What opening or syncing a folder reports where the platform cannot do that (Windows, some network file systems). */
-const NO_FOLDER_SYNC = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EISDIR", "EPERM", "EACCES", "EBADF"]);
-
-const syncDescriptor = promisify(fs.fsync);
+/** How a file is placed. */
+export interface PlaceOptions {
+  /** Default: the operating system. */
+  readonly link?: Link;
+  /** Default: a sync for this file alone. */
+  readonly sync?: SyncFolder;
+}
 
 /**
  * Gives the file at `temporaryPath` the name `finalPath` if nothing has it, and makes that durable. Resolves to
@@ -30,9 +33,9 @@ const syncDescriptor = promisify(fs.fsync);
 export async function placeExclusively(
   temporaryPath: string,
   finalPath: string,
-  options: { readonly link?: Link } = {},
+  options: PlaceOptions = {},
 ): Promise<boolean> {
-  const link = options.link ?? fs.promises.link;
+  const { link = fs.promises.link, sync = syncFolder } = options;
   try {
     // link(2) fails where the name is taken; rename(2) would replace it.
     await link(temporaryPath, finalPath);
@@ -44,7 +47,7 @@ export async function placeExclusively(
     if (!claimAndRename(temporaryPath, finalPath)) return false;
   }
   try {
-    await syncFolder(path.dirname(finalPath));
+    await sync(path.dirname(finalPath));
   } catch (error) {
     removeQuietly(finalPath);
     throw error;
@@ -53,9 +56,14 @@ export async function placeExclusively(
 }
 
 /** Gives the file at `temporaryPath` the name `finalPath`, whatever file has it, and makes that durable. */
-export async function placeReplacing(temporaryPath: string, finalPath: string): Promise<void> {
+export async function placeReplacing(
+  temporaryPath: string,
+  finalPath: string,
+  options: { readonly sync?: SyncFolder } = {},
+): Promise<void> {
+  const { sync = syncFolder } = options;
   await fs.promises.rename(temporaryPath, finalPath);
-  await syncFolder(path.dirname(finalPath));
+  await sync(path.dirname(finalPath));
 }
 
 /**
@@ -101,18 +109,4 @@ function claimAndRename(temporaryPath: string, finalPath: string): boolean {
     throw error;
   }
   return true;
-}
-
-/** Makes a new name in the folder survive a power failure, where the platform can. */
-async function syncFolder(folder: string): Promise<void> {
-  let descriptor = -1;
-  try {
-    descriptor = fs.openSync(folder, "r");
-    await syncDescriptor(descriptor);
-  } catch (error) {
-    const code = diskErrorCode(error);
-    if (code === undefined || !NO_FOLDER_SYNC.has(code)) throw error;
-  } finally {
-    if (descriptor !== -1) fs.closeSync(descriptor);
-  }
 }

@@ -1,0 +1,70 @@
+/**
+ * Makes new names in a folder survive a power failure; those of many files at the same time with one call to the disk.
+ *
+ * @module
+ */
+
+import fs from "node:fs";
+import { promisify } from "node:util";
+import { diskErrorCode } from "./disk_error.ts";
+
+/** Makes the entries of a folder durable. */
+export type SyncFolder = (folder: string) => Promise<void>;
+
+/** What opening or syncing a folder reports where the platform cannot do that (Windows, some network file systems). */
+const NO_FOLDER_SYNC = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EISDIR", "EPERM", "EACCES", "EBADF"]);
+
+const syncDescriptor = promisify(fs.fsync);
+
+/** {@link SyncFolder} by the operating system, where the platform can. */
+export const syncFolder: SyncFolder = async (folder) => {
+  let descriptor = -1;
+  try {
+    descriptor = fs.openSync(folder, "r");
+    await syncDescriptor(descriptor);
+  } catch (error) {
+    const code = diskErrorCode(error);
+    if (code === undefined || !NO_FOLDER_SYNC.has(code)) throw error;
+  } finally {
+    if (descriptor !== -1) fs.closeSync(descriptor);
+  }
+};
+
+/** A folder's syncs: one that runs, and one that waits for it. */
+interface Syncs {
+  running: Promise<void> | undefined;
+  waiting: Promise<void> | undefined;
+}
+
+/**
+ * Group commit: while a folder is being synced, whoever asks waits for the next sync, and shares it with all who ask
+ * meanwhile. So many files at the same time cost two syncs, and a single file one.
+ */
+export class SharedFolderSync {
+  readonly #syncFolder: SyncFolder;
+  readonly #folders = new Map<string, Syncs>();
+
+  constructor(sync: SyncFolder = syncFolder) {
+    this.#syncFolder = sync;
+  }
+
+  /** {@link SyncFolder}: resolves when every entry that the folder had at the time of the call is durable. */
+  readonly sync: SyncFolder = (folder) => {
+    let syncs = this.#folders.get(folder);
+    if (syncs === undefined) this.#folders.set(folder, syncs = { running: undefined, waiting: undefined });
+    // The one that runs may have begun before the caller's entry was there.
+    return syncs.waiting ??= this.#next(folder, syncs);
+  };
+
+  async #next(folder: string, syncs: Syncs): Promise<void> {
+    // Whether that one fails is for those to hear who wait for it.
+    await syncs.running?.catch(() => {});
+    syncs.running = syncs.waiting;
+    syncs.waiting = undefined;
+    try {
+      await this.#syncFolder(folder);
+    } finally {
+      if (syncs.waiting === undefined) this.#folders.delete(folder);
+    }
+  }
+}
