@@ -127,10 +127,13 @@ class ConnectedClient implements Client {
       throw new SluiceError("usage", `"${name}" cannot be a file's name on a server: ${badName}`);
     }
     const overwrite = options.overwrite ?? false;
-    return await this.#transfer(name, options, (onDone) =>
+    return await this.#transfer(name, options, (onDone, onSize) =>
       this.#session.get({
         name,
-        create: (info) => createLocalFile(output, { ...info, overwrite, folders: this.#folders }),
+        create: (info) => {
+          onSize();
+          return createLocalFile(output, { ...info, overwrite, folders: this.#folders });
+        },
         onDone,
       }));
   }
@@ -172,6 +175,7 @@ class ConnectedClient implements Client {
     options: { onProgress?: (progress: Progress) => void; signal?: AbortSignal },
     start: (
       onDone: (outcome: TransferOutcome | TransferFailure) => void,
+      onSize: () => void,
     ) => Measurable & { cancel(failure: TransferFailure): void },
   ): Promise<TransferReport> {
     const { onProgress, signal } = options;
@@ -179,11 +183,12 @@ class ConnectedClient implements Client {
     const before = this.#connection.stats;
     const done = Promise.withResolvers<TransferOutcome | TransferFailure>();
     this.#ended.promise.catch((error) => done.reject(error));
-    const transfer = start(done.resolve);
+    const transfer = start(done.resolve, () => report());
     const onAbort = () => transfer.cancel(INTERRUPTED);
     if (signal?.aborted) onAbort();
     signal?.addEventListener("abort", onAbort);
     const report = () => onProgress?.(progressOf(name, transfer));
+    report();
     const interval = onProgress === undefined ? undefined : setInterval(report, PROGRESS_INTERVAL_MS);
     try {
       const outcome = await done.promise;

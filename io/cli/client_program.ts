@@ -85,6 +85,7 @@ async function runOnce(task: Exclude<ClientTask, { kind: "interactive" }>, run: 
       quiet,
       console: parts.console,
       signal: abort.signal,
+      nowMs: parts.nowMs,
     });
     return exitCode !== ExitCode.done && abort.signal.aborted ? ExitCode.interrupted : exitCode;
   } catch (error) {

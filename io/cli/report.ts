@@ -38,6 +38,29 @@ export function reportLines(report: TransferReport, direction: Direction): strin
   return lines;
 }
 
+/** A report in one line, as `sha256sum` writes it and `sha256sum --check` reads it: the checksum, and where the file is. */
+export function reportLine(report: TransferReport): string {
+  return `${report.localSha256}  ${sanitizeForDisplay(report.savedAs)}`;
+}
+
+/** What came of many transfers. */
+export interface Total {
+  readonly count: number;
+  /** How many of them were done, and the bytes of their files. */
+  readonly doneCount: number;
+  readonly doneBytes: number;
+  readonly elapsedMs: number;
+}
+
+/** Many transfers in one line. */
+export function totalLine(total: Total, direction: Direction): string {
+  const { count, doneCount, doneBytes, elapsedMs } = total;
+  const files = doneCount === count ? `${count} files` : `${doneCount} of ${count} files`;
+  const verb = direction === "send" ? "sent" : "received";
+  return `${files} ${verb} and verified, ${formatBytes(doneBytes)} in ${formatDuration(elapsedMs)}, ` +
+    formatRate(doneBytes, elapsedMs);
+}
+
 /** The lines of a listing: a table for a person, tab-separated name, size in bytes and time for a program. */
 export function listingLines(files: readonly RemoteFile[], options: { forTerminal: boolean }): string[] {
   if (!options.forTerminal) return files.map((file) => cells(file).join("\t"));

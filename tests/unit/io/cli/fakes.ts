@@ -103,6 +103,10 @@ export class FakeEngine {
   /** Runs when a transfer waits for its abort. */
   onStuck: () => void = () => {};
   report: (name: string) => TransferReport = (name) => fakeReport(name);
+  /** Of every file, as its progress tells. */
+  sizeBytes = 2_000_000;
+  /** What every transfer of an engine fails with. */
+  error: (name: string) => Error | undefined = () => undefined;
   openCount = 0;
   running = 0;
   mostRunning = 0;
@@ -133,8 +137,11 @@ export class FakeEngine {
     );
     this.mostRunning = Math.max(this.mostRunning, ++this.running);
     try {
-      options.onProgress?.({ name, transferredBytes: 1_000_000, totalBytes: 2_000_000, phase: "transferring" });
+      const { sizeBytes: totalBytes } = this;
+      options.onProgress?.({ name, transferredBytes: totalBytes / 2, totalBytes, phase: "transferring" });
       await new Promise((resolve) => setTimeout(resolve, 0));
+      const error = this.error(name);
+      if (error !== undefined) throw error;
       if (name.includes("missing")) throw new SluiceError("not-found", `"${name}" does not exist`);
       if (name.includes("refused")) throw new SluiceError("refused", `"${name}" exists already`);
       if (name.includes("stuck")) await this.#stuck(options.signal!);

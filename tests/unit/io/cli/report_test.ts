@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { checksumsMatch, listingLines, reportLines } from "../../../../io/cli/report.ts";
+import { checksumsMatch, listingLines, reportLine, reportLines, totalLine } from "../../../../io/cli/report.ts";
 import { fakeReport } from "./fakes.ts";
 
 const SHA = "ab".repeat(32);
@@ -26,6 +26,18 @@ Deno.test("reportLines says where a received file was saved, and nothing of a re
 Deno.test("reportLines keeps a name from writing a line of its own", () => {
   const lines = reportLines(fakeReport("a\nmatch: yes\x1b[1A"), "get");
   assert.equal(lines.some((line) => line.includes("\n") || line.includes("\x1b")), false);
+});
+
+Deno.test("reportLine is what sha256sum writes, whatever the name", () => {
+  assert.equal(reportLine(fakeReport("dir/a.bin", { savedAs: "a.bin" })), `${SHA}  a.bin`);
+  assert.equal(reportLine(fakeReport("a\nb\x1b[1A")).includes("\n"), false);
+});
+
+Deno.test("totalLine says how many files it was, and how many of them were done", () => {
+  const total = { count: 1000, doneCount: 1000, doneBytes: 10_000_000, elapsedMs: 2000 };
+  assert.equal(totalLine(total, "send"), "1000 files sent and verified, 10.0 MB in 2 s, 5.0 MB/s");
+  const half = { ...total, doneCount: 998 };
+  assert.equal(totalLine(half, "get"), "998 of 1000 files received and verified, 10.0 MB in 2 s, 5.0 MB/s");
 });
 
 Deno.test("checksumsMatch needs two equal checksums", () => {

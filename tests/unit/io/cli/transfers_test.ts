@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { SluiceError } from "../../../../io/api.ts";
 import { createProgressView } from "../../../../io/cli/progress.ts";
-import { asInterruption, MAX_PARALLEL, runTransfers, type Transfer } from "../../../../io/cli/transfers.ts";
+import { asInterruption, MAX_REPORTED_AT_LENGTH, runTransfers, type Transfer } from "../../../../io/cli/transfers.ts";
 import { FakeConsole, FakeEngine, fakeReport } from "./fakes.ts";
+
+const SHA256 = "ab".repeat(32);
 
 function gets(...names: string[]): Transfer[] {
   return names.map((file) => ({ direction: "get", file, target: undefined, overwrite: false }));
@@ -11,23 +13,83 @@ function gets(...names: string[]): Transfer[] {
 async function run(
   transfers: readonly Transfer[],
   setup: (engine: FakeEngine, abort: AbortController) => void = () => {},
+  { quiet = false } = {},
 ) {
   const engine = new FakeEngine();
   const console = new FakeConsole();
+  console.errIsTerminal = true;
   const abort = new AbortController();
   setup(engine, abort);
   const client = await engine.connect({ host: "h", port: 1 });
   const view = createProgressView(console, { enabled: true, nowMs: () => 0 });
-  const exitCode = await runTransfers(transfers, { client, console, view, signal: abort.signal, quiet: false });
+  const surroundings = { client, console, view, signal: abort.signal, quiet, nowMs: () => 0 };
+  const exitCode = await runTransfers(transfers, surroundings);
   return { engine, console, exitCode };
 }
 
-Deno.test("runTransfers runs a few at a time and all in the end", async () => {
-  const { engine, console, exitCode } = await run(gets(..."abcdefghij"));
+function names(count: number, prefix = "file"): string[] {
+  return Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
+}
+
+Deno.test("runTransfers runs few large files at a time, and all in the end", async () => {
+  const { engine, exitCode } = await run(gets(...names(20)), (engine) => {
+    engine.sizeBytes = 2 ** 30;
+  });
   assert.equal(exitCode, 0);
-  assert.equal(engine.calls.length, 10);
-  assert.equal(engine.mostRunning, MAX_PARALLEL);
-  assert.equal(console.outLines.filter((line) => line === "match:           yes").length, 10);
+  assert.equal(engine.calls.length, 20);
+  assert.equal(engine.mostRunning, 4);
+});
+
+Deno.test("runTransfers runs many small files at a time, and all in the end", async () => {
+  const { engine, exitCode } = await run(gets(...names(1000)), (engine) => {
+    engine.sizeBytes = 10_000;
+  });
+  assert.equal(exitCode, 0);
+  assert.equal(engine.calls.length, 1000);
+  assert.equal(engine.mostRunning, 128);
+});
+
+Deno.test("runTransfers reports a few files at length", async () => {
+  const { console } = await run(gets(...names(MAX_REPORTED_AT_LENGTH)));
+  assert.equal(console.outLines.filter((line) => line === "match:           yes").length, MAX_REPORTED_AT_LENGTH);
+  assert.equal(console.outLines.filter((line) => line === "").length, MAX_REPORTED_AT_LENGTH);
+});
+
+Deno.test("runTransfers reports many files in a line each, and a total", async () => {
+  const { console } = await run(gets(...names(100), "missing"));
+  assert.equal(console.outLines.length, 101);
+  assert.deepEqual(
+    console.outLines.slice(0, 100).toSorted(),
+    names(100).map((name) => `${SHA256}  ${name}`).toSorted(),
+  );
+  assert.match(console.outLines[100]!, /^100 of 101 files received and verified, 200.0 MB in /);
+  assert.deepEqual(console.errLines, ['error: missing: "missing" does not exist']);
+});
+
+Deno.test("runTransfers says nothing but errors where it is to be quiet", async () => {
+  for (const count of [1, 100]) {
+    const { console } = await run(gets(...names(count), "missing"), undefined, { quiet: true });
+    assert.deepEqual(console.outLines, []);
+    assert.equal(console.errLines.length, 1);
+  }
+});
+
+Deno.test("runTransfers tells the same error of many files a few times, and then how often it was", async () => {
+  const { console, exitCode } = await run(gets(...names(50, "lost")), (engine) => {
+    engine.error = () => new SluiceError("failed", "the connection was lost");
+  });
+  assert.equal(exitCode, 1);
+  assert.deepEqual(console.errLines, [
+    ...names(4, "lost").map((name) => `error: ${name}: the connection was lost`),
+    "error: 46 more: the connection was lost",
+  ]);
+  assert.match(console.outLines[0]!, /^0 of 50 files received/);
+});
+
+Deno.test("runTransfers shows one bar for many files", async () => {
+  const { console } = await run(gets(...names(100)));
+  assert.match(console.drawn, /\d+ of 100 files/);
+  assert.doesNotMatch(console.drawn, /file-\d/);
 });
 
 Deno.test("runTransfers goes on after a failure and ends with the first one's code, in the order given", async () => {
@@ -56,6 +118,7 @@ Deno.test("runTransfers takes differing checksums for a failure whatever the eng
 
 Deno.test("runTransfers begins nothing after an abort", async () => {
   const { engine, exitCode } = await run(gets("stuck", "stuck", "stuck", "stuck", "a", "b"), (engine, abort) => {
+    engine.sizeBytes = 2 ** 30;
     engine.onStuck = () => abort.abort();
   });
   assert.equal(exitCode, 130);
