@@ -6,7 +6,6 @@
 
 import { runClient } from "./io/cli/client_program.ts";
 import { onStopSignal, processConsole } from "./io/cli/console.ts";
-import { openStandardInput } from "./io/cli/lines.ts";
 import { connect } from "./io/client.ts";
 
 /** SLUICE_SERVER, if this process may read it: asking for the permission would stop a script. */
@@ -31,7 +30,8 @@ if (import.meta.main) {
     onStopSignal,
     defaultServer: defaultServer(),
     exit: (code) => Deno.exit(code),
-    openLines: () => openStandardInput(console),
+    // Only a conversation needs the line editor, and it takes a while to load.
+    openLines: async () => (await import("./io/cli/lines.ts")).openStandardInput(console),
     nowMs: () => performance.now(),
     isFolder,
   });

@@ -24,7 +24,7 @@ export interface ClientParts {
   /** Ends the process at once. */
   readonly exit: (code: ExitCode) => void;
   /** Standard input, line by line. */
-  readonly openLines: () => LineSource;
+  readonly openLines: () => Promise<LineSource>;
   /** A clock for rates; any origin. */
   readonly nowMs: () => number;
   readonly isFolder: (path: string) => boolean;

@@ -38,7 +38,7 @@ export interface InteractiveParts {
   readonly console: Console;
   readonly onStopSignal: OnStopSignal;
   readonly exit: (code: ExitCode) => void;
-  readonly openLines: () => LineSource;
+  readonly openLines: () => Promise<LineSource>;
   readonly isFolder: (path: string) => boolean;
   readonly nowMs: () => number;
   readonly view: ProgressView;
@@ -72,7 +72,7 @@ class Conversation {
     let lines: LineSource | undefined;
     try {
       await this.#cancellable((signal) => this.#connected(signal));
-      lines = openLines();
+      lines = await openLines();
       const stopEditor = lines.onInterrupt((signal) => this.#onInterrupt(signal));
       if (!quiet && lines.isInteractive) {
         console.err(`Connected to ${formatAddress(server.host, server.port)}; "help" lists the commands.`);

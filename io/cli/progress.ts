@@ -2,12 +2,12 @@
  * Progress bars on a terminal, one for each running transfer; in a pipe, nothing.
  *
  * Lines of text and bars share one screen: whoever prints goes through {@link ProgressView.print}, which takes the
- * bars away first. They come back with the next progress.
+ * bars away first, and back afterwards. What draws them is loaded when the first is needed: most runs are short, or in
+ * a pipe, and it takes longer to load than a small file takes to go.
  *
  * @module
  */
 
-import cliProgress from "cli-progress";
 import { sanitizeForDisplay } from "../../transfer/file_name.ts";
 import type { Progress } from "../api.ts";
 import type { Console } from "./console.ts";
@@ -38,7 +38,10 @@ interface MultiBar {
   stop(): void;
 }
 
-const MultiBar = cliProgress.MultiBar as new (options: Readonly<Record<string, unknown>>) => MultiBar;
+type MakeMultiBar = new (options: Readonly<Record<string, unknown>>) => MultiBar;
+
+/** A transfer that is over sooner needs no bar, nor the time that it takes to load what draws it. */
+const SHOW_AFTER_MS = 80;
 
 /** Bars on `console`'s standard error if it is a terminal and `enabled`; else a view that shows nothing. */
 export function createProgressView(
@@ -54,6 +57,8 @@ class TerminalProgressView implements ProgressView {
   readonly #console: Console;
   readonly #nowMs: () => number;
   readonly #shown = new Set<Meter>();
+  #MultiBar: MakeMultiBar | undefined;
+  #isLoading = false;
   #bars: MultiBar | undefined;
 
   constructor(console: Console, nowMs: () => number) {
@@ -63,10 +68,12 @@ class TerminalProgressView implements ProgressView {
 
   start(): ProgressTask {
     const meter = new Meter();
+    const startMs = this.#nowMs();
     return {
       update: (progress) => {
-        meter.update(progress, this.#nowMs());
-        if (this.#shown.has(meter)) return;
+        const nowMs = this.#nowMs();
+        meter.update(progress, nowMs);
+        if (this.#shown.has(meter) || nowMs - startMs < SHOW_AFTER_MS) return;
         this.#shown.add(meter);
         this.#redraw();
       },
@@ -95,14 +102,23 @@ class TerminalProgressView implements ProgressView {
   #redraw(): void {
     this.#clear();
     if (this.#shown.size === 0) return;
-    this.#bars = this.#createBars();
+    if (this.#MultiBar === undefined) return void this.#load();
+    this.#bars = this.#createBars(this.#MultiBar);
     for (const meter of this.#shown) {
       this.#bars.create(1, 0, { line: () => progressLine(meter, { columns: this.#console.columns() - 1 }) });
     }
     this.#bars.update();
   }
 
-  #createBars(): MultiBar {
+  async #load(): Promise<void> {
+    if (this.#isLoading) return;
+    this.#isLoading = true;
+    const { default: cliProgress } = await import("cli-progress");
+    this.#MultiBar = cliProgress.MultiBar;
+    this.#redraw();
+  }
+
+  #createBars(MultiBar: MakeMultiBar): MultiBar {
     const console = this.#console;
     return new MultiBar({
       format: (_options: unknown, _params: unknown, payload: { line: () => string }) => payload.line(),

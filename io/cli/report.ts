@@ -4,7 +4,6 @@
  * @module
  */
 
-import Table from "cli-table3";
 import { sanitizeForDisplay } from "../../transfer/file_name.ts";
 import type { RemoteFile, TransferReport } from "../api.ts";
 import { formatBytes, formatDuration, formatRate, formatShare, formatSize, formatTime } from "./format.ts";
@@ -62,9 +61,14 @@ export function totalLine(total: Total, direction: Direction): string {
 }
 
 /** The lines of a listing: a table for a person, tab-separated name, size in bytes and time for a program. */
-export function listingLines(files: readonly RemoteFile[], options: { forTerminal: boolean }): string[] {
+export async function listingLines(
+  files: readonly RemoteFile[],
+  options: { forTerminal: boolean },
+): Promise<string[]> {
   if (!options.forTerminal) return files.map((file) => cells(file).join("\t"));
   if (files.length === 0) return ["The server has no files."];
+  // Loaded here, as it takes longer than most of what a client is asked for.
+  const { default: Table } = await import("cli-table3");
   const table = new Table({
     head: ["name", "bytes", "modified (UTC)"],
     colAligns: ["left", "right", "left"],

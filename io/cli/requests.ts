@@ -23,7 +23,7 @@ export async function printListing(
   signal.addEventListener("abort", onAbort);
   try {
     const files = await Promise.race([client.list(), aborted.promise]);
-    for (const line of listingLines(files, { forTerminal: console.outIsTerminal })) console.out(line);
+    for (const line of await listingLines(files, { forTerminal: console.outIsTerminal })) console.out(line);
   } finally {
     signal.removeEventListener("abort", onAbort);
   }

@@ -16,7 +16,7 @@ class Setting {
       onStopSignal: this.signals.listen,
       defaultServer: undefined,
       exit: (code) => this.exits.push(code),
-      openLines: () => this.lines,
+      openLines: () => Promise.resolve(this.lines),
       nowMs: () => 0,
       isFolder: (path) => path === "dir",
     });

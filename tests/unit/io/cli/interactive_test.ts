@@ -21,7 +21,7 @@ class Setting {
       console: this.console,
       onStopSignal: this.signals.listen,
       exit: (code) => this.exits.push(code),
-      openLines: () => this.lines,
+      openLines: () => Promise.resolve(this.lines),
       isFolder: () => false,
       nowMs: () => this.nowMs,
       view: createProgressView(this.console, { enabled: false, nowMs: () => 0 }),

@@ -65,14 +65,22 @@ Deno.test("progressLine never is wider than the terminal nor holds a control cha
   );
 });
 
-Deno.test("createProgressView draws bars on a terminal and takes them away to print", () => {
+/** Waits until the bars are drawn: what draws them is loaded when the first is needed. */
+async function drawn(console: FakeConsole): Promise<void> {
+  while (console.drawn === "") await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+Deno.test("createProgressView draws bars on a terminal and takes them away to print", async () => {
   const console = new FakeConsole();
   console.errIsTerminal = true;
-  const view = createProgressView(console, { enabled: true, nowMs: () => 0 });
+  let nowMs = 0;
+  const view = createProgressView(console, { enabled: true, nowMs: () => nowMs });
   const first = view.start();
   const second = view.start();
+  nowMs = 100;
   first.update(progress({ name: "one", transferredBytes: 50_000_000 }));
   second.update(progress({ name: "two" }));
+  await drawn(console);
   let drawnAtPrint = "";
   view.print(() => drawnAtPrint = console.drawn);
   assert.match(drawnAtPrint, /one.* 50 %/);
@@ -82,6 +90,24 @@ Deno.test("createProgressView draws bars on a terminal and takes them away to pr
   first.finish();
   view.close();
   assert.ok(console.drawn.endsWith("\x1b[0J"));
+});
+
+Deno.test("createProgressView shows nothing of a transfer that is over at once, nor of a view that is closed", async () => {
+  const console = new FakeConsole();
+  console.errIsTerminal = true;
+  let nowMs = 0;
+  const view = createProgressView(console, { enabled: true, nowMs: () => nowMs });
+  const short = view.start();
+  nowMs = 50;
+  short.update(progress());
+  short.finish();
+  const long = view.start();
+  nowMs = 200;
+  long.update(progress());
+  view.close();
+  await import("cli-progress");
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(console.drawn, "");
 });
 
 Deno.test("createProgressView shows nothing in a pipe or when it is not wanted", () => {

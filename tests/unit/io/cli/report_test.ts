@@ -47,17 +47,17 @@ Deno.test("checksumsMatch needs two equal checksums", () => {
   assert.match(reportLines(fakeReport("a", { localSha256: "" }), "get").join("\n"), /match: {11}no/);
 });
 
-Deno.test("listingLines gives a program one tab-separated line for each file", () => {
+Deno.test("listingLines gives a program one tab-separated line for each file", async () => {
   const files = [{ name: "a b.txt", sizeBytes: 12, modifiedMs: 0 }, { name: "c\td", sizeBytes: 0, modifiedMs: 1e15 }];
-  const lines = listingLines(files, { forTerminal: false });
+  const lines = await listingLines(files, { forTerminal: false });
   assert.equal(lines[0], "a b.txt\t12\t1970-01-01T00:00:00Z");
   assert.equal(lines[1]!.split("\t").length, 3);
-  assert.deepEqual(listingLines([], { forTerminal: false }), []);
+  assert.deepEqual(await listingLines([], { forTerminal: false }), []);
 });
 
-Deno.test("listingLines gives a person a table and a sum", () => {
-  const lines = listingLines([{ name: "a.txt", sizeBytes: 1500, modifiedMs: 0 }], { forTerminal: true });
+Deno.test("listingLines gives a person a table and a sum", async () => {
+  const lines = await listingLines([{ name: "a.txt", sizeBytes: 1500, modifiedMs: 0 }], { forTerminal: true });
   assert.match(lines.join("\n"), /name.*bytes.*modified[\s\S]*a\.txt.*1500.*1970-01-01T00:00:00Z/);
   assert.equal(lines.at(-1), "1 file, 1.5 kB");
-  assert.deepEqual(listingLines([], { forTerminal: true }), ["The server has no files."]);
+  assert.deepEqual(await listingLines([], { forTerminal: true }), ["The server has no files."]);
 });
