@@ -9,8 +9,11 @@
 
 import { CallerError } from "./errors.ts";
 
-/** The congestion controllers that can be chosen by name. */
-export type CongestionName = "bbr" | "new-reno";
+/** The congestion controllers that can be chosen by name: the default first. */
+export const CONGESTION_NAMES = ["bbr", "cubic"] as const;
+
+/** One of {@link CONGESTION_NAMES}. */
+export type CongestionName = (typeof CONGESTION_NAMES)[number];
 
 /** Options of one connection. Times in microseconds, sizes in bytes. */
 export interface ConnectionConfig {
@@ -53,7 +56,7 @@ export interface ConnectionConfig {
   readonly connectionWindowBytes: number;
   /** Streams that the peer may have open at once. Default 128: small files pipeline, and 128 open files are few. */
   readonly maxStreams: number;
-  /** Default "bbr". */
+  /** Default "bbr": loss that is the link's own does not slow it down. "cubic" where all is to be as with TCP. */
   readonly congestion: CongestionName;
   /** Upper bound of the congestion window. Default 1 GiB, beyond 10 Gbit/s at 600 ms; lower on loopback. */
   readonly maxCongestionWindowBytes: number;
@@ -102,6 +105,9 @@ const BOUNDS: Readonly<Record<Exclude<keyof ConnectionConfig, "congestion">, rea
 /** Fills in the defaults and checks every value against its bounds. Throws CallerError naming the bad one. */
 export function resolveConfig(overrides: Partial<ConnectionConfig> = {}): ConnectionConfig {
   const config = { ...DEFAULT_CONFIG, ...overrides };
+  if (!CONGESTION_NAMES.includes(config.congestion)) {
+    throw new CallerError(`congestion must be one of ${CONGESTION_NAMES.join(", ")}, not ${config.congestion}`);
+  }
   for (const [name, [low, high]] of Object.entries(BOUNDS)) {
     const value = config[name as keyof typeof BOUNDS];
     if (!Number.isSafeInteger(value) || value < low || value > high) {

@@ -8,10 +8,10 @@ import { CallerError } from "../errors.ts";
 import { Bbr } from "./bbr.ts";
 import type { CongestionController, ControllerOptions } from "./controller.ts";
 import { FixedRate } from "./fixed_rate.ts";
-import { NewReno } from "./new_reno.ts";
+import { Cubic } from "./cubic.ts";
 
 /** The controllers that {@link createController} knows. */
-export type ControllerName = "bbr" | "new-reno" | "fixed";
+export type ControllerName = "bbr" | "cubic" | "fixed";
 
 /** What {@link createController} takes: what every controller is made with, and what only some or one of them want. */
 export interface CreateControllerOptions extends ControllerOptions {
@@ -30,8 +30,8 @@ export function createController(name: ControllerName, options: CreateController
   switch (name) {
     case "bbr":
       return new Bbr(options, { maxWindowBytes });
-    case "new-reno":
-      return new NewReno(options, { maxWindowBytes });
+    case "cubic":
+      return new Cubic(options, { maxWindowBytes });
     case "fixed":
       if (rateBytesPerSecond === undefined) throw new CallerError('"fixed" needs rateBytesPerSecond');
       return new FixedRate(options, { rateBytesPerSecond, maxWindowBytes });

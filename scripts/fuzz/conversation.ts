@@ -72,7 +72,7 @@ class Conversation {
     this.#note = note;
     this.#hostility = random.float() ** 2;
     this.#fileBytes = Math.floor(200_000 * random.float() ** 3);
-    const config = { ...IMPATIENT, congestion: random.pick(["bbr", "new-reno"] as const) };
+    const config = { ...IMPATIENT, congestion: random.pick(["bbr", "cubic"] as const) };
     const schedule = (run: () => void): void => run();
     this.#server = new ServerHost({ address: SERVER, random: random.fork("server"), config, schedule });
     this.#server.store.put("there", random.bytes(random.integer(0, 50_000)), { modifiedMs: 1 });

@@ -5,7 +5,7 @@ import { createController } from "../../protocol/congestion/factory.ts";
 import { SentPacket } from "../../protocol/sent_packet.ts";
 import { runLink } from "../unit/protocol/congestion/link_model.ts";
 
-const NAMES = ["bbr", "new-reno", "fixed"] as const;
+const NAMES = ["bbr", "cubic", "fixed"] as const;
 
 function assertSane(controller: CongestionController, maxDatagramBytes: number): void {
   const { pacingRate, windowBytes } = controller;

@@ -31,6 +31,12 @@ Deno.test("resolveConfig names the value that is out of bounds or no whole numbe
   assert.equal(bad.length, numbers.length, "every bound is tried");
 });
 
+Deno.test("resolveConfig lists the controllers where it is given another", () => {
+  assert.equal(resolveConfig({ congestion: "cubic" }).congestion, "cubic");
+  const congestion = "vegas" as ConnectionConfig["congestion"];
+  assert.throws(() => resolveConfig({ congestion }), { name: "CallerError", message: /one of bbr, cubic, not vegas/ });
+});
+
 Deno.test("DEFAULT_CONFIG lets a whole message fit into half a window, or it would wait for credit for ever", () => {
   assert.ok(DEFAULT_CONFIG.orderedWindowBytes >= 2 * MAX_MESSAGE_BYTES);
   assert.ok(DEFAULT_CONFIG.connectionWindowBytes >= DEFAULT_CONFIG.orderedWindowBytes);

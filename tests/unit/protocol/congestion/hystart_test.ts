@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import type { AckEvent } from "../../../../protocol/congestion/controller.ts";
+import { HyStart } from "../../../../protocol/congestion/hystart.ts";
+
+const SAMPLES = 8;
+
+/** Rounds of a slow start, one after the other. */
+class Rounds {
+  readonly hyStart = new HyStart();
+  #nowUs = 1_000_000;
+
+  /** One round, its samples all of this round trip, or each of its own. */
+  add(rttUs: number | readonly number[], samples = SAMPLES): void {
+    const each = typeof rttUs === "number" ? Array<number>(samples).fill(rttUs) : rttUs;
+    this.#nowUs += 1_000_000;
+    for (const sampleUs of each) {
+      const event: AckEvent = {
+        nowUs: this.#nowUs + sampleUs,
+        ackedBytes: 1_200,
+        lostBytes: 0,
+        priorBytesInFlight: 12_000,
+        bytesInFlight: 10_800,
+        totalDeliveredBytes: 0,
+        largestAckedSentUs: this.#nowUs,
+        rttUs: sampleUs,
+        minRttUs: 0,
+        smoothedRttUs: 0,
+        sample: {
+          deliveryRate: 0,
+          deliveredBytes: 0,
+          intervalUs: 0,
+          priorDeliveredBytes: 0,
+          appLimited: false,
+          txInFlightBytes: 0,
+          lostBytes: 0,
+        },
+      };
+      this.hyStart.onAck(event);
+    }
+  }
+}
+
+Deno.test("HyStart lets slow start be while the round trip is even", () => {
+  const rounds = new Rounds();
+  for (let i = 0; i < 20; i++) rounds.add(50_000 + 100 * (i % 3));
+  assert.equal(rounds.hyStart.growthDivisor, 1);
+  assert.equal(rounds.hyStart.isDone, false);
+});
+
+Deno.test("HyStart takes an eighth of the round trip for a rise, from 4 to 16 ms", () => {
+  for (const [rttUs, riseUs] of [[1_000, 4_000], [80_000, 10_000], [500_000, 16_000]] as const) {
+    const below = new Rounds();
+    below.add(rttUs);
+    below.add(rttUs + riseUs - 1);
+    assert.equal(below.hyStart.growthDivisor, 1, `${rttUs} us, a little less`);
+    const enough = new Rounds();
+    enough.add(rttUs);
+    enough.add(rttUs + riseUs);
+    assert.equal(enough.hyStart.growthDivisor, 4, `${rttUs} us`);
+  }
+});
+
+Deno.test("HyStart judges a round by its least sample, and needs eight of them", () => {
+  const rounds = new Rounds();
+  rounds.add(50_000);
+  rounds.add([90_000, 90_000, 90_000, 51_000, 90_000, 90_000, 90_000, 90_000, 90_000]);
+  assert.equal(rounds.hyStart.growthDivisor, 1);
+  rounds.add(90_000, SAMPLES - 1);
+  assert.equal(rounds.hyStart.growthDivisor, 1);
+  assert.equal(rounds.hyStart.isDone, false);
+});
+
+Deno.test("HyStart ends slow start after five rounds of a longer round trip", () => {
+  const rounds = new Rounds();
+  rounds.add(50_000);
+  for (let round = 1; round <= 5; round++) {
+    rounds.add(70_000);
+    assert.equal(rounds.hyStart.growthDivisor, 4);
+    assert.equal(rounds.hyStart.isDone, false, `round ${round}`);
+  }
+  rounds.add(70_000, 1);
+  assert.equal(rounds.hyStart.isDone, true);
+});
+
+Deno.test("HyStart goes back to slow start where the round trip falls below where it had risen to", () => {
+  const rounds = new Rounds();
+  rounds.add(50_000);
+  rounds.add(70_000);
+  rounds.add(70_000);
+  assert.equal(rounds.hyStart.growthDivisor, 4);
+  rounds.add(69_999);
+  assert.equal(rounds.hyStart.growthDivisor, 1);
+  for (let i = 0; i < 10; i++) rounds.add(60_000);
+  assert.equal(rounds.hyStart.isDone, false);
+  rounds.add(70_000);
+  assert.equal(rounds.hyStart.growthDivisor, 4, "and watches on");
+});
+
+Deno.test("HyStart learns nothing of frames without a sample", () => {
+  const rounds = new Rounds();
+  rounds.add(50_000);
+  for (let i = 0; i < 5; i++) rounds.add(0);
+  rounds.add(90_000);
+  assert.equal(rounds.hyStart.growthDivisor, 1);
+});
