@@ -8,8 +8,7 @@
  *   pollEvent --> the application
  * ```
  *
- * Time comes in as an argument, datagrams go in and out as bytes, and nothing here waits: `io/` drives it on a real
- * socket and clock, `sim/` on simulated ones.
+ * Time comes in as an argument, and nothing here waits: `io/` drives it on a real clock, `sim/` on a simulated one.
  *
  * @module
  */
@@ -145,6 +144,12 @@ export class Connection {
     this.#close(nowUs, { kind: "local", code, reason });
   }
 
+  /** Sends at this many bytes per second, whatever is lost; undefined: as congestion control says. See {@link Path}. */
+  setRate(nowUs: number, bytesPerSecond: number | undefined): void {
+    this.#recovery.setRate(nowUs, bytesPerSecond);
+    this.#armTimers(nowUs);
+  }
+
   /** What the application must hear next, or undefined. */
   pollEvent(): ConnectionEvent | undefined {
     const event = this.#events.take();
@@ -181,11 +186,11 @@ export class Connection {
 
   /** Writes the next datagram that should be sent now to {@link remote} into `buffer`; returns its length, 0 if none. */
   pollTransmit(nowUs: number, buffer: Uint8Array): number {
+    const state = this.#state;
     let length = 0;
-    if (this.#state === ConnectionState.helloSent) length = this.#handshake!.pollHello(nowUs, buffer);
-    else if (this.#state === ConnectionState.closing) {
-      length = this.#builder.buildClose(nowUs, buffer, this.#closing!.take());
-    } else if (isOpen(this.#state)) length = this.#pollPacket(nowUs, buffer);
+    if (isOpen(state)) length = this.#pollPacket(nowUs, buffer);
+    else if (state === ConnectionState.helloSent) length = this.#handshake!.pollHello(nowUs, buffer);
+    else if (state === ConnectionState.closing) length = this.#builder.buildClose(nowUs, buffer, this.#closing!.take());
     if (length > 0) this.#path.onDatagramSent(length);
     if (this.#state === ConnectionState.helloSent) this.#timers.set(Timer.hello, this.#handshake!.helloDueUs);
     return length;
@@ -228,7 +233,11 @@ export class Connection {
       this.#duplicatesReceived++;
       return "duplicate";
     }
-    if (this.#state === ConnectionState.initialSent) this.#onConfirmed();
+    if (this.#state === ConnectionState.initialSent) {
+      this.#state = transition(this.#state, ConnectionState.established);
+      this.#timers.stop(Timer.handshake);
+      this.#builder.setInitial(undefined);
+    }
     const isNewest = header.packetNumber > this.#acks.largestReceived;
     try {
       const ackEliciting = this.#frames.receive(nowUs, datagram, { start: header.headerEnd, end: payloadEnd });
@@ -274,12 +283,6 @@ export class Connection {
   #onReset(header: PacketHeader): string | undefined {
     if (!isOpen(this.#state) || !this.#recovery.isOutstanding(header.packetNumber)) return "unexpected";
     return this.#end({ kind: "reset" });
-  }
-
-  #onConfirmed(): void {
-    this.#state = transition(this.#state, ConnectionState.established);
-    this.#timers.stop(Timer.handshake);
-    this.#builder.setInitial(undefined);
   }
 
   #onPeerParameters(parameters: TransportParameters): void {

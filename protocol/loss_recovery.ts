@@ -145,6 +145,12 @@ export class LossRecovery {
     return nextUs > nowUs ? nextUs : Infinity;
   }
 
+  /** See {@link Path.setRate}. */
+  setRate(nowUs: number, bytesPerSecond: number | undefined): void {
+    this.#path.setRate(nowUs, bytesPerSecond);
+    this.#path.updatePacer();
+  }
+
   /** The application has nothing to send, though it might: rate samples say little for a while. */
   onApplicationLimited(): void {
     this.#path.rate.setAppLimited(this.#sent.bytesInFlight);
@@ -237,7 +243,7 @@ export class LossRecovery {
     // Of the loss of an MTU probe congestion control was not told.
     if (this.#detection.onPacketAcked(packet, this.#nowUs, path.rtt) && !packet.mtuProbe) {
       this.#spuriousLosses++;
-      path.controller.onSpuriousLoss(this.#nowUs, packet.sentUs);
+      if (packet.sentUs >= path.controllerSinceUs) path.controller.onSpuriousLoss(this.#nowUs, packet.sentUs);
     }
     if (packet.packetNumber > this.#newestAcked) {
       this.#newestAcked = packet.packetNumber;
@@ -286,7 +292,7 @@ export class LossRecovery {
     event.largestLostSentUs = this.#largestLostSentUs;
     event.persistentCongestion = this.#detection.persistentCongestion;
     if (event.persistentCongestion) path.rtt.onPersistentCongestion();
-    path.controller.onPacketsLost(event);
+    if (event.largestLostSentUs >= path.controllerSinceUs) path.controller.onPacketsLost(event);
     return this.#lostBytes;
   }
 

@@ -54,6 +54,9 @@ export class Path {
   #isValidated: boolean;
   #rtt = new RttEstimator();
   #controller: CongestionController;
+  /** Packets sent before that are another controller's. */
+  #controllerSinceUs = -Infinity;
+  #fixedRate: number | undefined;
   #pacer = new Pacer(BASE_DATAGRAM_BYTES);
   #rate = new DeliveryRateEstimator();
   #mtu: MtuDiscovery;
@@ -80,7 +83,7 @@ export class Path {
     this.#peerMaxAckDelayUs = options.config.maxAckDelayUs;
     this.#mtu = new MtuDiscovery({ ceilingBytes: options.config.maxDatagramBytes });
     this.#jumbo = new JumboPolicy(options.config.maxDatagramBytes);
-    this.#controller = this.#createController(0);
+    this.#controller = this.#createController(0, undefined);
   }
 
   get remote(): string {
@@ -93,6 +96,16 @@ export class Path {
 
   get controller(): CongestionController {
     return this.#controller;
+  }
+
+  /** The controller hears of no loss among packets sent before that: another one had sent them. */
+  get controllerSinceUs(): number {
+    return this.#controllerSinceUs;
+  }
+
+  /** The rate was set by hand, and nothing that is measured changes it. */
+  get isRateFixed(): boolean {
+    return this.#fixedRate !== undefined;
   }
 
   get pacer(): Pacer {
@@ -137,8 +150,20 @@ export class Path {
   /** The handshake measured a round trip: the first windows are paced by it. */
   seedRtt(rttUs: number): void {
     this.#rtt.seed(rttUs);
-    this.#controller = this.#createController(rttUs);
+    this.#controller = this.#createController(rttUs, this.#fixedRate);
     this.updatePacer();
+  }
+
+  /**
+   * Sends at a fixed rate from now on, in bytes per second; undefined leaves it to congestion control again, which
+   * then starts anew. What is in flight stays so, and counts towards the new window; RTT and datagram size stay.
+   * Throws CallerError where the rate is none.
+   */
+  setRate(nowUs: number, bytesPerSecond: number | undefined): void {
+    if (bytesPerSecond === this.#fixedRate) return;
+    this.#controller = this.#createController(this.#rtt.hasSample ? this.#rtt.smoothedUs : 0, bytesPerSecond);
+    this.#controllerSinceUs = nowUs;
+    this.#fixedRate = bytesPerSecond;
   }
 
   /** Applies what the peer said of the datagrams and delays to expect. */
@@ -153,10 +178,13 @@ export class Path {
   /**
    * Has the pacer follow the controller; to be called when that may have changed its mind. Never slower than the
    * smallest window in a round trip, which acknowledgements would let go anyway: who has sent nothing but a few small
-   * packets yet has measured a rate of bytes a second, and would wait minutes for the next.
+   * packets yet has measured a rate of bytes a second, and would wait minutes for the next. A rate set by hand is meant
+   * as it is.
    */
   updatePacer(): void {
-    const leastRate = MIN_WINDOW_DATAGRAMS * this.datagramBytes * 1_000_000 / this.#rtt.smoothedUs;
+    const leastRate = this.isRateFixed
+      ? 0
+      : MIN_WINDOW_DATAGRAMS * this.datagramBytes * 1_000_000 / this.#rtt.smoothedUs;
     this.#pacer.setRate(Math.max(this.#controller.pacingRate, leastRate), MAX_BURST_BYTES);
   }
 
@@ -271,22 +299,25 @@ export class Path {
     return Math.min(this.#config.maxDatagramBytes, this.#peerMaxDatagramBytes);
   }
 
-  #createController(initialRttUs: number): CongestionController {
-    return createController(this.#config.congestion, {
+  #createController(initialRttUs: number, fixedRate: number | undefined): CongestionController {
+    return createController(fixedRate === undefined ? this.#config.congestion : "fixed", {
       maxDatagramBytes: this.#mtu === undefined ? BASE_DATAGRAM_BYTES : this.datagramBytes,
       initialRttUs,
       seed: this.#seed,
       maxWindowBytes: this.#config.maxCongestionWindowBytes,
+      ...(fixedRate === undefined ? {} : { rateBytesPerSecond: fixedRate }),
     });
   }
 
   #forgetMeasurements(): void {
     this.#rtt = new RttEstimator();
-    this.#pacer = new Pacer(BASE_DATAGRAM_BYTES);
+    // A rate set by hand was not measured, and holds on from the first packet.
+    if (this.isRateFixed) this.#pacer.datagramBytes = BASE_DATAGRAM_BYTES;
+    else this.#pacer = new Pacer(BASE_DATAGRAM_BYTES);
     this.#rate = new DeliveryRateEstimator();
     this.#mtu = new MtuDiscovery({ ceilingBytes: this.#ceilingBytes });
     this.#jumbo = new JumboPolicy(this.#config.maxDatagramBytes);
-    this.#controller = this.#createController(0);
+    this.#controller = this.#createController(0, this.#fixedRate);
   }
 }
 

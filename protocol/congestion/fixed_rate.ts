@@ -12,17 +12,28 @@ import { MIN_WINDOW_DATAGRAMS } from "./window.ts";
 
 /** The window covers at least this round trip: timers are late by milliseconds. */
 const MIN_RTT_US = 10_000;
-/** The window in bandwidth-delay products: one in flight, one for what is lost and not yet declared so. */
-const WINDOW_GAIN = 2;
+/**
+ * The window in round trips at the rate. What arrives is in flight for one; what is lost is for as long as it takes to
+ * find out: up to two, where reordering is allowed for (RFC 8985, section 6.2). So not even a link that loses nearly
+ * everything makes the window the limit.
+ */
+const WINDOW_ROUND_TRIPS = 2;
+/** On top of that, the longest that a peer holds back an acknowledgement by default. */
+const ACK_DELAY_US = 25_000;
 /** On top of that, for acknowledgements that come in bursts. */
 const WINDOW_EXTRA_BYTES = 64 * 1024;
+/**
+ * The most in flight whatever the rate: 1 Gbit/s for a second. A rate far above the link's fills the queue before it,
+ * and the round trip grows with the queue; what is remembered of packets in flight must not grow on and on.
+ */
+const MAX_WINDOW_BYTES = 128 * 1024 * 1024;
 
 /** Paces at a fixed rate in bytes per second. */
 export class FixedRate implements CongestionController {
   readonly name = "fixed";
   readonly #maxWindowBytes: number;
+  readonly #rate: number;
   #maxDatagramBytes: number;
-  #rate = 0;
   #smoothedRttUs: number;
 
   /** Throws CallerError unless `rateBytesPerSecond` is positive and finite. */
@@ -30,28 +41,23 @@ export class FixedRate implements CongestionController {
     options: ControllerOptions,
     { rateBytesPerSecond, maxWindowBytes = Infinity }: { rateBytesPerSecond: number; maxWindowBytes?: number },
   ) {
+    if (!(rateBytesPerSecond > 0 && rateBytesPerSecond < Infinity)) {
+      throw new CallerError(`a fixed rate must be positive and finite, not ${rateBytesPerSecond} bytes per second`);
+    }
     this.#maxDatagramBytes = options.maxDatagramBytes;
     this.#smoothedRttUs = options.initialRttUs;
-    this.#maxWindowBytes = maxWindowBytes;
-    this.setRate(rateBytesPerSecond);
+    this.#maxWindowBytes = Math.min(maxWindowBytes, MAX_WINDOW_BYTES);
+    this.#rate = rateBytesPerSecond;
   }
 
   get windowBytes(): number {
-    const pipeBytes = this.#rate * Math.max(this.#smoothedRttUs, MIN_RTT_US) / 1_000_000;
-    const wanted = Math.min(Math.ceil(WINDOW_GAIN * pipeBytes) + WINDOW_EXTRA_BYTES, this.#maxWindowBytes);
-    return Math.max(wanted, MIN_WINDOW_DATAGRAMS * this.#maxDatagramBytes);
+    const coveredUs = WINDOW_ROUND_TRIPS * Math.max(this.#smoothedRttUs, MIN_RTT_US) + ACK_DELAY_US;
+    const wantedBytes = Math.ceil(this.#rate * coveredUs / 1_000_000) + WINDOW_EXTRA_BYTES;
+    return Math.max(Math.min(wantedBytes, this.#maxWindowBytes), MIN_WINDOW_DATAGRAMS * this.#maxDatagramBytes);
   }
 
   get pacingRate(): number {
     return this.#rate;
-  }
-
-  /** Paces at this rate from now on. Throws CallerError unless it is positive and finite. */
-  setRate(bytesPerSecond: number): void {
-    if (!(bytesPerSecond > 0 && bytesPerSecond < Infinity)) {
-      throw new CallerError(`a fixed rate must be positive and finite, not ${bytesPerSecond} bytes per second`);
-    }
-    this.#rate = bytesPerSecond;
   }
 
   onPacketSent(_packet: SentPacket, _bytesInFlight: number): void {}

@@ -79,3 +79,29 @@ Deno.test("Path counts datagrams and bytes both ways", () => {
   const { datagramsSent, bytesSent, datagramsReceived, bytesReceived } = path.stats;
   assert.deepEqual([datagramsSent, bytesSent, datagramsReceived, bytesReceived], [1, 100, 2, 60]);
 });
+
+Deno.test("Path keeps to a rate set by hand: through the handshake's round trip and to another host", () => {
+  const path = makePath();
+  path.setRate(5, 1_000_000);
+  assert.deepEqual([path.controller.name, path.controller.pacingRate, path.isRateFixed], ["fixed", 1_000_000, true]);
+  assert.equal(path.controllerSinceUs, 5);
+  path.pacer.setRate(1_000_000, 10_000);
+  path.seedRtt(30_000);
+  path.migrate(0, "198.51.100.1:2000", 1200);
+  assert.deepEqual([path.controller.name, path.pacer.rate], ["fixed", 1_000_000]);
+  path.setRate(6, undefined);
+  assert.deepEqual([path.controller.name, path.isRateFixed], ["bbr", false]);
+});
+
+Deno.test("Path starts congestion control anew only where the rate changes", () => {
+  const path = makePath();
+  const { controller } = path;
+  path.setRate(5, undefined);
+  assert.equal(path.controller, controller);
+  path.setRate(5, 1_000_000);
+  const fixed = path.controller;
+  path.setRate(6, 1_000_000);
+  assert.equal(path.controller, fixed);
+  assert.throws(() => path.setRate(7, 0), { name: "CallerError" });
+  assert.equal(path.controller, fixed);
+});

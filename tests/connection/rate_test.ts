@@ -1,0 +1,136 @@
+import assert from "node:assert/strict";
+import { CallerError } from "../../protocol/mod.ts";
+import { LOST, Pair } from "./pair.ts";
+
+const SECOND_US = 1_000_000;
+
+/** A connection with more to send than it can, at this rate in bytes per second from before its handshake on. */
+function sending(rate: number | undefined, bytes = 30_000_000): Pair {
+  const pair = new Pair();
+  pair.connect().setRate(pair.nowUs, rate);
+  assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: SECOND_US }));
+  pair.send(new Uint8Array(bytes));
+  return pair;
+}
+
+/** Sets the rate as a program does: what may be sent now goes out at once. */
+function setRate(pair: Pair, rate: number | undefined): void {
+  pair.client.connection.setRate(pair.nowUs, rate);
+  pair.serve(pair.client);
+}
+
+/** Bytes per second that the client sends in the next so many microseconds. */
+function measure(pair: Pair, forUs: number): number {
+  const first = pair.client.wire.sent.length;
+  pair.run(forUs);
+  const bytes = pair.client.wire.sent.slice(first).reduce((sum, datagram) => sum + datagram.bytes.length, 0);
+  return bytes * 1_000_000 / forUs;
+}
+
+function assertRate(actual: number, expected: number): void {
+  assert(Math.abs(actual - expected) <= 0.03 * expected, `${actual} bytes per second, not ${expected}`);
+}
+
+Deno.test("Connection sends at the rate that is set, from the first packet on, and at another once it is changed", () => {
+  const pair = sending(1_000_000);
+  assertRate(measure(pair, SECOND_US), 1_000_000);
+  setRate(pair, 3_000_000);
+  assertRate(measure(pair, SECOND_US), 3_000_000);
+  setRate(pair, 200_000);
+  // What was waiting for the old rate's moment goes; then the new rate holds.
+  pair.run(100_000);
+  assertRate(measure(pair, SECOND_US), 200_000);
+});
+
+Deno.test("Connection keeps to a rate far below two datagrams a round trip", () => {
+  const pair = sending(2_000);
+  pair.run(2 * SECOND_US);
+  assertRate(measure(pair, 100 * SECOND_US), 2_000);
+});
+
+Deno.test("Connection sends at its rate whatever is lost, and all that it sent arrives in the end", () => {
+  const pair = sending(1_000_000, 1_000_000);
+  pair.client.wire.rule = ({ index }) => index % 3 === 0 ? LOST : undefined;
+  assertRate(measure(pair, SECOND_US), 1_000_000);
+  assert(pair.runUntil(() => pair.client.heard("stream-delivered").length === 1, { withinUs: 3 * SECOND_US }));
+});
+
+Deno.test("Connection goes on under congestion control when the rate is taken back, and under it again when it is set", () => {
+  for (const congestion of ["bbr", "cubic"] as const) {
+    const pair = new Pair({ client: { congestion } });
+    pair.connect().setRate(pair.nowUs, 500_000);
+    pair.run(SECOND_US);
+    pair.send(new Uint8Array(30_000_000));
+    pair.run(SECOND_US);
+    setRate(pair, undefined);
+    pair.run(SECOND_US);
+    // The wire has no limit; what the receiver lets go is 256 KiB in a round trip.
+    assert(measure(pair, SECOND_US) > 3_000_000, congestion);
+    setRate(pair, 500_000);
+    pair.run(100_000);
+    assertRate(measure(pair, SECOND_US), 500_000);
+    assert.equal(pair.client.connection.stats.packetsLost, 0);
+  }
+});
+
+Deno.test("Connection keeps what is in flight and what it measured when its rate changes", () => {
+  const pair = sending(3_000_000);
+  pair.run(SECOND_US);
+  const { connection } = pair.client;
+  const measured = () => {
+    const { bytesInFlight, smoothedRttUs, minRttUs, datagramBytes } = connection.stats;
+    return { bytesInFlight, smoothedRttUs, minRttUs, datagramBytes };
+  };
+  const before = measured();
+  assert(before.bytesInFlight > 100_000 && before.datagramBytes === 1472);
+  for (const rate of [undefined, 10_000, 5_000_000]) {
+    connection.setRate(pair.nowUs, rate);
+    assert.deepEqual(measured(), before);
+  }
+  pair.send(new Uint8Array(1));
+  pair.client.connection.setRate(pair.nowUs, 10_000_000);
+  assert(pair.runUntil(() => pair.client.heard("stream-delivered").length === 2, { withinUs: 30 * SECOND_US }));
+  assert.equal(connection.stats.bytesInFlight, 0);
+});
+
+Deno.test("Connection leaves losses of packets sent at a fixed rate out of congestion control's account", () => {
+  const windowAfter = (isLossy: boolean): number => {
+    const pair = new Pair({ client: { congestion: "cubic" } });
+    pair.connect().setRate(pair.nowUs, 2_000_000);
+    pair.run(SECOND_US);
+    pair.send(new Uint8Array(1_000_000));
+    pair.run(200_000);
+    const first = pair.client.wire.sent.length;
+    // The last round trip at the fixed rate loses every fifth packet, what comes after it nothing.
+    const untilUs = pair.nowUs + 40_000;
+    pair.client.wire.rule = ({ index, nowUs }) => {
+      return isLossy && nowUs < untilUs && (index - first) % 5 === 0 ? LOST : undefined;
+    };
+    pair.run(40_000);
+    setRate(pair, undefined);
+    pair.run(100_000);
+    assert.equal(pair.client.connection.stats.packetsLost > 0, isLossy);
+    return pair.client.connection.stats.congestionWindowBytes;
+  };
+  const [lossy, clean] = [windowAfter(true), windowAfter(false)];
+  assert(lossy > 0.7 * clean, `${lossy} and ${clean}`);
+});
+
+Deno.test("Connection refuses a rate that is none, and goes on as it was", () => {
+  const pair = sending(1_000_000);
+  for (const rate of [0, -1, NaN, Infinity]) {
+    assert.throws(() => pair.client.connection.setRate(pair.nowUs, rate), CallerError);
+  }
+  assertRate(measure(pair, SECOND_US), 1_000_000);
+});
+
+Deno.test("Connection that has ended takes a rate without waking up", () => {
+  const pair = sending(1_000_000);
+  pair.client.connection.close(pair.nowUs, 0, "");
+  pair.run(10 * SECOND_US);
+  const { connection } = pair.client;
+  assert.equal(connection.isClosed, true);
+  connection.setRate(pair.nowUs, 5_000_000);
+  connection.setRate(pair.nowUs, undefined);
+  assert.equal(connection.pollTimeout(), Infinity);
+});

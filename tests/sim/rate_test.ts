@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import type { Connection, ConnectionConfig } from "../../protocol/mod.ts";
+import type { LinkOptions } from "../../sim/link.ts";
+import { World } from "../../sim/world.ts";
+
+const SECOND_US = 1_000_000;
+const MBIT = 1_000_000;
+
+/** 100 Mbit/s with a queue of one round trip. */
+function link(roundTripUs: number, faults: LinkOptions = {}): LinkOptions {
+  const queueBytes = 12_500_000 * roundTripUs / SECOND_US;
+  return { rateBitsPerSecond: 100 * MBIT, delayUs: roundTripUs / 2, queueBytes, ...faults };
+}
+
+/** One transfer over a link, with changes of the sender's rate, Mbit/s, at their times. */
+class Transfer {
+  readonly world: World;
+  readonly #kind: "put" | "get";
+  /** The most that was in flight. */
+  peakBytes = 0;
+  /** All that was sent by the end of each 10 ms. */
+  readonly sentBytes: number[] = [];
+
+  constructor(options: {
+    both: LinkOptions;
+    sizeBytes: number;
+    kind?: "put" | "get";
+    rates: readonly (readonly [atUs: number, rate: number | undefined])[];
+    config?: Partial<ConnectionConfig>;
+  }) {
+    const { both, config = {}, kind = "put", rates, sizeBytes } = options;
+    this.#kind = kind;
+    const goals = [{ kind, name: "file", sizeBytes }];
+    this.world = new World({ seed: 1, up: both, down: both, config, clients: [{ goals }] });
+    for (const [atUs, rate] of rates) this.world.at(atUs, () => this.#setRate(rate));
+    for (let atUs = 0; atUs < 40 * SECOND_US; atUs += 10_000) this.world.at(atUs, () => this.#look());
+  }
+
+  /** Runs to its end; it must be there in so many seconds. */
+  run(limitSeconds: number): void {
+    assert(this.world.run(4 * limitSeconds * SECOND_US), `it was not done within ${4 * limitSeconds} s`);
+    assert.equal(this.world.results[0]!.outcome.kind, "done");
+    const seconds = this.world.endUs / SECOND_US;
+    this.world.finish();
+    assert(seconds <= limitSeconds, `it took ${seconds} s of ${limitSeconds}`);
+  }
+
+  get #host() {
+    return this.#kind === "put" ? this.world.clients[0]! : this.world.server;
+  }
+
+  get #connection(): Connection | undefined {
+    return [...this.#host.entries][0]?.connection;
+  }
+
+  #setRate(rate: number | undefined): void {
+    for (const entry of this.#host.entries) {
+      entry.connection.setRate(this.world.network.nowUs, rate === undefined ? undefined : rate * MBIT / 8);
+      this.#host.touch(entry);
+    }
+  }
+
+  #look(): void {
+    const stats = this.#connection?.stats;
+    this.peakBytes = Math.max(this.peakBytes, stats?.bytesInFlight ?? 0);
+    this.sentBytes.push(stats?.bytesSent ?? 0);
+  }
+}
+
+Deno.test("World: a fixed rate is used to the full over a long link, however much it loses", () => {
+  for (const loss of [0, 0.1, 0.2]) {
+    // A server can be told once its client is there.
+    for (const [kind, atUs] of [["put", 1], ["get", 400_000]] as const) {
+      const both = link(100_000, { loss });
+      const transfer = new Transfer({ both, sizeBytes: 10_000_000, rates: [[atUs, 80]], kind });
+      // 10 MB at 80 Mbit/s is 1 s, divided by what arrives; and the handshake, and the repairs of the last repairs.
+      transfer.run(1 / (1 - loss) + 1.8 + 3 * loss);
+      const rate = (transfer.sentBytes[100]! - transfer.sentBytes[60]!) * 8 / 0.4 / MBIT;
+      assert(Math.abs(rate - 80) < 1.6, `${kind} at a loss of ${loss}: ${rate} Mbit/s`);
+    }
+  }
+});
+
+Deno.test("World: a rate above the link's ends all the same, with what is in flight bounded", () => {
+  for (const rate of [200, 1_000, 10_000]) {
+    const transfer = new Transfer({ both: link(50_000), sizeBytes: 10_000_000, rates: [[1, rate]] });
+    transfer.run(2.5);
+    assert(transfer.peakBytes < 128 * 1024 * 1024, `${transfer.peakBytes}`);
+  }
+});
+
+Deno.test("World: a rate above the link's in front of a queue without end is held by the bound in flight", () => {
+  const both = link(50_000, { queueBytes: 500_000_000 });
+  const config = { maxCongestionWindowBytes: 8_000_000 };
+  const transfer = new Transfer({ both, sizeBytes: 20_000_000, rates: [[1, 10_000]], config });
+  transfer.run(2);
+  assert(transfer.peakBytes > 7_900_000 && transfer.peakBytes <= 8_000_000, `${transfer.peakBytes}`);
+});
+
+Deno.test("World: a rate changed on the way takes effect, up, down and back to congestion control", () => {
+  // 2 s at 10 Mbit/s are 2.5 MB, 2 s at 40 are 10 MB; the rest at about 100 Mbit/s.
+  for (const congestion of ["bbr", "cubic"] as const) {
+    const rates = [[1, 10], [2 * SECOND_US, 40], [4 * SECOND_US, undefined]] as const;
+    const transfer = new Transfer({ both: link(50_000), sizeBytes: 30_000_000, rates, config: { congestion } });
+    transfer.run(6.2);
+    assert(transfer.world.endUs > 5.3 * SECOND_US, `${transfer.world.endUs}`);
+  }
+  const down = new Transfer({
+    both: link(50_000),
+    sizeBytes: 10_000_000,
+    rates: [[1, 50], [SECOND_US, 20], [2 * SECOND_US, 5]],
+  });
+  down.run(5);
+  assert(down.world.endUs > 3.8 * SECOND_US, `${down.world.endUs}`);
+});
+
+Deno.test("World: after a rate far above the link's congestion control finds the link's", () => {
+  for (const loss of [0, 0.05]) {
+    const both = link(50_000, { loss });
+    const rates = [[1, 300], [SECOND_US, undefined]] as const;
+    // A second at 100 Mbit/s, and 12.5 MB more.
+    new Transfer({ both, sizeBytes: 25_000_000, rates }).run(2.9 / (1 - loss));
+  }
+});
