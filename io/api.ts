@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { CongestionName } from "../protocol/mod.ts";
 import type { FaultOptions } from "./fault_injector.ts";
 
 /** Why an operation failed, as the exit codes tell it apart (`io/cli/exit_codes.ts`). */
@@ -76,8 +77,19 @@ export interface RemoteFile {
   readonly modifiedMs: number;
 }
 
+/** How a side sends, to whomever. */
+export interface SendingOptions {
+  /** What decides how fast to send, where no rate is set. Default "bbr". */
+  readonly congestion?: CongestionName;
+  /**
+   * Sends at this rate, bits per second of UDP payload, whatever is lost and whoever else is on the link. From 8 kbit/s
+   * to 100 Gbit/s.
+   */
+  readonly rate?: number;
+}
+
 /** How to connect. */
-export interface ClientOptions {
+export interface ClientOptions extends SendingOptions {
   /** Host name, or an IP literal without brackets; a name is resolved by the engine. */
   readonly host: string;
   readonly port: number;
@@ -122,12 +134,17 @@ export interface Client {
   get(name: string, options?: GetOptions): Promise<TransferReport>;
   list(): Promise<RemoteFile[]>;
   stat(name: string): Promise<RemoteFile>;
+  /**
+   * Sends at this rate from now on, transfers under way included, bits per second; undefined leaves it to congestion
+   * control. Throws SluiceError (usage) where there is no such rate.
+   */
+  setRate(bitsPerSecond: number | undefined): void;
   /** Ends the connection. Idempotent. */
   close(): Promise<void>;
 }
 
 /** What to serve, and where. */
-export interface ServerOptions {
+export interface ServerOptions extends SendingOptions {
   /** Address to listen on. */
   readonly host: string;
   /** Port to listen on; 0 lets the system choose. */
@@ -231,6 +248,11 @@ export interface Server {
   readonly host: string;
   /** The port listened on, also when the system chose it. */
   readonly port: number;
+  /**
+   * Sends to each client at this rate from now on, transfers under way included, bits per second; undefined leaves it
+   * to congestion control. Throws SluiceError (usage) where there is no such rate.
+   */
+  setRate(bitsPerSecond: number | undefined): void;
   /**
    * Stops taking new transfers, lets running ones finish for `graceMs`, then closes. Called again, the shorter
    * grace holds.

@@ -29,6 +29,7 @@ import { Driver } from "./driver.ts";
 import { describeFault } from "./fault_injector.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "./local_file.ts";
 import { linkOptions } from "./link.ts";
+import { bytesPerSecond } from "./rate.ts";
 
 /** How often a progress bar hears of its transfer. */
 const PROGRESS_INTERVAL_MS = 100;
@@ -44,6 +45,7 @@ interface Measurable {
 /** Connects to a server; rejects with SluiceError. */
 export async function connect(options: ClientOptions): Promise<Client> {
   if (options.signal?.aborted) throw new SluiceError(INTERRUPTED.kind, INTERRUPTED.message);
+  const rate = bytesPerSecond(options.rate);
   const hostname = await resolveHost(options.host);
   const { onFault, simulate } = options;
   const socket = DatagramSocket.open({
@@ -53,7 +55,7 @@ export async function connect(options: ClientOptions): Promise<Client> {
     onFault: (fault) => onFault?.(describeFault(fault)),
   });
   const client = new ConnectedClient(socket, options);
-  await client.connect(formatAddress(hostname, options.port), options.signal);
+  await client.connect(formatAddress(hostname, options.port), { rate, signal: options.signal });
   return client;
 }
 
@@ -69,12 +71,17 @@ class ConnectedClient implements Client {
   readonly #folders = new LocalFolders();
   #session!: ClientSession;
   #connection!: Connection;
+  /** To be called when the connection was changed from here. */
+  #wake!: () => void;
   #ended = Promise.withResolvers<void>();
 
   constructor(socket: DatagramSocket, options: ClientOptions) {
-    const { timeoutMs, simulate } = options;
-    const timeout = timeoutMs === undefined ? {} : { handshakeTimeoutUs: Math.round(timeoutMs * 1000) };
-    this.#endpoint = new Endpoint({ isServer: false, randomBytes, ...linkOptions(simulate !== undefined, timeout) });
+    const { congestion, timeoutMs, simulate } = options;
+    const config = {
+      ...(timeoutMs === undefined ? {} : { handshakeTimeoutUs: Math.round(timeoutMs * 1000) }),
+      ...(congestion === undefined ? {} : { congestion }),
+    };
+    this.#endpoint = new Endpoint({ isServer: false, randomBytes, ...linkOptions(simulate !== undefined, config) });
     this.#driver = new Driver({
       endpoint: this.#endpoint,
       socket,
@@ -84,14 +91,19 @@ class ConnectedClient implements Client {
     this.#driver.start();
   }
 
-  /** Resolves when the server has answered. */
-  async connect(remote: string, signal: AbortSignal | undefined): Promise<void> {
+  /** Resolves when the server has answered. `rate` in bytes per second. */
+  async connect(
+    remote: string,
+    { rate, signal }: { rate: number | undefined; signal: AbortSignal | undefined },
+  ): Promise<void> {
     const connected = Promise.withResolvers<void>();
     this.#ended.promise.catch((error) => connected.reject(error));
     const onAbort = () => connected.reject(new SluiceError(INTERRUPTED.kind, INTERRUPTED.message));
     signal?.addEventListener("abort", onAbort);
     this.#session = this.#driver.connect(remote, (connection, wake) => {
       this.#connection = connection;
+      this.#wake = wake;
+      connection.setRate(nowUs(), rate);
       return new ClientSession({
         connection,
         wake,
@@ -144,6 +156,11 @@ class ConnectedClient implements Client {
 
   async stat(name: string): Promise<RemoteFile> {
     return (await this.#query(name))[0]!;
+  }
+
+  setRate(bitsPerSecond: number | undefined): void {
+    this.#connection.setRate(nowUs(), bytesPerSecond(bitsPerSecond));
+    this.#wake();
   }
 
   async close(): Promise<void> {

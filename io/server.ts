@@ -18,6 +18,7 @@ import { Driver } from "./driver.ts";
 import { describeFault } from "./fault_injector.ts";
 import { DirectoryStore } from "./file_store.ts";
 import { linkOptions } from "./link.ts";
+import { bytesPerSecond } from "./rate.ts";
 
 /** After its transfers are done, a connection has so long to hear that it was closed. */
 const LINGER_MS = 100;
@@ -34,6 +35,8 @@ interface Client {
   readonly id: number;
   readonly session: ServerSession;
   readonly connection: Connection;
+  /** To be called when the connection was changed from here. */
+  readonly wake: () => void;
   /** Its address now. */
   address: string;
   /** How things stood when each transfer under way began, by its file's name. */
@@ -42,6 +45,7 @@ interface Client {
 
 /** Starts a server; rejects with SluiceError when the address or the folder cannot be used. */
 export async function startServer(options: ServerOptions): Promise<Server> {
+  const rate = bytesPerSecond(options.rate);
   const hostname = await resolveHost(options.host);
   let store: DirectoryStore;
   try {
@@ -56,7 +60,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
     simulate: options.simulate,
     onFault: (fault) => options.onEvent({ kind: "fault", line: describeFault(fault) }),
   });
-  return new RunningServer(options, { store, socket });
+  return new RunningServer(options, { store, socket, rate });
 }
 
 class RunningServer implements Server {
@@ -68,20 +72,27 @@ class RunningServer implements Server {
   readonly #driver: Driver;
   readonly #clients = new Map<Connection, Client>();
   #clientCount = 0;
+  /** Bytes per second to each client; undefined while congestion control decides. */
+  #rate: number | undefined;
   #deadlineUs = Infinity;
   #stopping: Promise<void> | undefined;
   #fatal: unknown;
 
-  constructor(options: ServerOptions, parts: { store: DirectoryStore; socket: DatagramSocket }) {
+  constructor(
+    options: ServerOptions,
+    parts: { store: DirectoryStore; socket: DatagramSocket; rate: number | undefined },
+  ) {
+    const { congestion, simulate } = options;
     const { store, socket } = parts;
     this.host = socket.hostname;
     this.port = socket.port;
     this.#onEvent = options.onEvent;
     this.#store = store;
+    this.#rate = parts.rate;
     this.#endpoint = new Endpoint({
       isServer: true,
       randomBytes,
-      ...linkOptions(options.simulate !== undefined),
+      ...linkOptions(simulate !== undefined, congestion === undefined ? {} : { congestion }),
       ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
     });
     this.#driver = new Driver({
@@ -95,6 +106,14 @@ class RunningServer implements Server {
     this.#onEvent({ kind: "listening", host: this.host, port: this.port, root: store.rootPath });
   }
 
+  setRate(bitsPerSecond: number | undefined): void {
+    this.#rate = bytesPerSecond(bitsPerSecond);
+    for (const { connection, wake } of this.#clients.values()) {
+      connection.setRate(nowUs(), this.#rate);
+      wake();
+    }
+  }
+
   stop(options: { graceMs: number }): Promise<void> {
     this.#deadlineUs = Math.min(this.#deadlineUs, nowUs() + options.graceMs * 1000);
     this.#stopping ??= this.#stop(options.graceMs);
@@ -103,6 +122,7 @@ class RunningServer implements Server {
 
   #accept(connection: Connection, wake: () => void): ServerSession {
     const id = ++this.#clientCount;
+    connection.setRate(nowUs(), this.#rate);
     const session = new ServerSession({
       connection,
       store: this.#store,
@@ -113,7 +133,7 @@ class RunningServer implements Server {
         this.#onEvent({ kind: "disconnected", client: client.address, id, reason: describeClose(reason) });
       },
     });
-    const client: Client = { id, session, connection, address: connection.remote, started: new Map() };
+    const client: Client = { id, session, connection, wake, address: connection.remote, started: new Map() };
     this.#clients.set(connection, client);
     this.#onEvent({ kind: "connected", client: client.address, id });
     if (this.#stopping !== undefined) session.drain();

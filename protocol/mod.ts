@@ -9,7 +9,14 @@
  * @module
  */
 
-export { type ConnectionConfig, DEFAULT_CONFIG, MAX_DATAGRAM_BYTES, resolveConfig } from "./config.ts";
+export {
+  CONGESTION_NAMES,
+  type CongestionName,
+  type ConnectionConfig,
+  DEFAULT_CONFIG,
+  MAX_DATAGRAM_BYTES,
+  resolveConfig,
+} from "./config.ts";
 export { Connection } from "./connection.ts";
 export type { ConnectionEvent, ConnectionStats } from "./connection_types.ts";
 export { type DatagramResult, Endpoint, type EndpointOptions } from "./endpoint.ts";

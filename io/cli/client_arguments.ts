@@ -5,9 +5,18 @@
  */
 
 import { type Command, InvalidArgumentError } from "commander";
+import type { SendingOptions } from "../api.ts";
 import type { FaultOptions } from "../fault_injector.ts";
 import { type Address, DEFAULT_HOST, DEFAULT_PORT, parseAddress, parseHost, parsePort } from "./address.ts";
-import { addSimulateOption, createCommand, type Parsed, parseWith, valueOrThrow } from "./command_line.ts";
+import {
+  addSendingOptions,
+  addSimulateOption,
+  createCommand,
+  type Parsed,
+  parseWith,
+  sendingOptions,
+  valueOrThrow,
+} from "./command_line.ts";
 import type { Console } from "./console.ts";
 
 /** What the client is asked to do. */
@@ -37,6 +46,7 @@ export interface ClientArguments {
   readonly server: Address;
   /** How long to wait for the server's first answer; the engine's own patience when undefined. */
   readonly timeoutMs: number | undefined;
+  readonly sending: SendingOptions;
   readonly simulate: FaultOptions | undefined;
   /** No progress and no report, only errors and what was asked for. */
   readonly quiet: boolean;
@@ -50,7 +60,7 @@ export interface ClientSurroundings {
 }
 
 /** Options that stand at every command. */
-interface CommonOptions {
+interface CommonOptions extends SendingOptions {
   readonly server?: Address;
   readonly timeout?: number;
   readonly simulate?: FaultOptions;
@@ -63,6 +73,7 @@ Examples:
   sluice send report.pdf --as may.pdf --server files.example.org:65432
   sluice get may.pdf --output ~/Downloads
   sluice list --server [2001:db8::7]:65432
+  sluice send film.mkv --rate 80M           at 80 Mbit/s, whatever is lost
   sluice 192.0.2.7 65432                    interactive; "help" there says more
 
 Exit codes: 0 done and verified, 1 transfer failed, 2 usage, 3 not found, 4 refused, 5 cannot reach the
@@ -83,6 +94,7 @@ export function parseClientArguments(
     .option("-t, --timeout <seconds>", "give up when the server does not answer for so long", readSeconds)
     .option("-q, --quiet", "print errors only")
     .addHelpText("after", EXAMPLES);
+  addSendingOptions(program);
   addSimulateOption(program);
 
   let understood: { task: ClientTask; server: Address | undefined } | undefined;
@@ -104,6 +116,7 @@ export function parseClientArguments(
       task: understood!.task,
       server,
       timeoutMs: options.timeout === undefined ? undefined : options.timeout * 1000,
+      sending: sendingOptions(options),
       simulate: options.simulate,
       quiet: options.quiet ?? false,
     };

@@ -43,6 +43,7 @@ export async function runClient(args: readonly string[], parts: ClientParts): Pr
         view,
         quiet: parsed.value.quiet,
         server: parsed.value.server,
+        rate: parsed.value.sending.rate,
         connect: (signal) => connectAs(parsed.value, { parts, view, signal }),
       });
     }
@@ -105,6 +106,7 @@ function connectAs(
   const onFault = (line: string) => view.print(() => parts.console.err(line));
   return parts.connect({
     ...args.server,
+    ...args.sending,
     signal,
     ...(args.timeoutMs === undefined ? {} : { timeoutMs: args.timeoutMs }),
     ...(args.simulate === undefined ? {} : { simulate: args.simulate }),

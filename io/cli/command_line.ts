@@ -5,8 +5,11 @@
  * @module
  */
 
-import { Command, CommanderError, InvalidArgumentError } from "commander";
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { CONGESTION_NAMES } from "../../protocol/mod.ts";
+import type { SendingOptions } from "../api.ts";
 import { type FaultOptions, parseFaults } from "../fault_injector.ts";
+import { parseRate } from "../rate.ts";
 import type { Console } from "./console.ts";
 import { ExitCode } from "./exit_codes.ts";
 
@@ -56,6 +59,24 @@ export function addSimulateOption(command: Command): Command {
     "spoil this side's traffic: drop=10%,corrupt=1%,duplicate=1%,reorder=5%,delay=50ms",
     readFaults,
   );
+}
+
+/** The options `--congestion` and `--rate`, the same on both programs. */
+export function addSendingOptions(command: Command): Command {
+  const congestion = new Option(
+    "--congestion <name>",
+    `how it finds out what the link carries (${CONGESTION_NAMES[0]})`,
+  )
+    .choices(CONGESTION_NAMES);
+  const rate = new Option("--rate <rate>", "send at this rate whatever is lost: 80M, 1.5G (bits per second)")
+    .argParser((text) => valueOrThrow(parseRate(text)))
+    .conflicts("congestion");
+  return command.addOption(congestion).addOption(rate);
+}
+
+/** Of a command's options, those that {@link addSendingOptions} added. */
+export function sendingOptions({ congestion, rate }: SendingOptions): SendingOptions {
+  return { ...(congestion === undefined ? {} : { congestion }), ...(rate === undefined ? {} : { rate }) };
 }
 
 function readFaults(text: string): FaultOptions {

@@ -1,8 +1,9 @@
 /**
- * The client as a conversation: `put`, `get`, `ls`, `help`, `quit`.
+ * The client as a conversation: `put`, `get`, `ls`, `rate`, `help`, `quit`.
  *
  * An error does not end it. Ctrl-C cancels the running command, and at the prompt ends the conversation; where
- * nobody is at the keyboard (a pipe), the exit code is that of the first command that failed.
+ * nobody is at the keyboard (a pipe), the exit code is that of the first command that failed. What a person types
+ * while a command runs waits for its turn, but for `rate`, which is meant for what is under way.
  *
  * @module
  */
@@ -16,6 +17,7 @@ import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import type { LineSource } from "./lines.ts";
 import type { ProgressView } from "./progress.ts";
 import { printListing, transfersOf } from "./requests.ts";
+import { formatBitRate, parseRate } from "../rate.ts";
 import { asInterruption, runTransfers } from "./transfers.ts";
 import { splitWords } from "./words.ts";
 
@@ -26,6 +28,8 @@ const HELP = [
   "put FILE [NAME]    send a file, stored as NAME",
   "get NAME [PATH]    get a file, saved at PATH; an existing file is kept, and this one saved as NAME_received",
   "ls                 list the server's files",
+  "rate RATE          send at this rate whatever is lost, such as 20M (bits per second); also during a transfer",
+  "rate auto          send as fast as the link allows; rate alone: what it is",
   "help               this help",
   "quit               end",
   "",
@@ -43,6 +47,8 @@ export interface InteractiveParts {
   readonly nowMs: () => number;
   readonly view: ProgressView;
   readonly server: Address;
+  /** The rate that `connect` sets, bits per second. */
+  readonly rate: number | undefined;
   readonly quiet: boolean;
 }
 
@@ -61,9 +67,12 @@ class Conversation {
   #interrupted = false;
   #client: Client | undefined;
   #lastUseMs = 0;
+  /** Bits per second; undefined while congestion control decides. */
+  #rate: number | undefined;
 
   constructor(parts: InteractiveParts) {
     this.#parts = parts;
+    this.#rate = parts.rate;
   }
 
   async run(): Promise<ExitCode> {
@@ -94,7 +103,9 @@ class Conversation {
     while (!this.#interrupted) {
       const line = await Promise.race([lines.read(prompt), this.#leave.promise]);
       if (line === undefined) break;
+      const stopTaking = lines.isInteractive ? lines.intercept((typed) => this.#takeRate(typed)) : () => {};
       const exitCode = await this.#obey(line);
+      stopTaking();
       if (exitCode === "quit") break;
       if (firstFailure === ExitCode.done) firstFailure = exitCode;
     }
@@ -115,6 +126,7 @@ class Conversation {
         for (const text of HELP) console.out(text);
         return ExitCode.done;
       }
+      if (command === "rate") return this.#setRate(words);
       return await this.#cancellable((signal) => this.#request(words, signal));
     } catch (error) {
       view.print(() => console.err(`error: ${describeError(error)}`));
@@ -122,6 +134,34 @@ class Conversation {
     } finally {
       this.#lastUseMs = this.#parts.nowMs();
     }
+  }
+
+  /** A line typed while a command runs: `rate` is obeyed at once. */
+  #takeRate(line: string): boolean {
+    const { console, view } = this.#parts;
+    const words = splitWords(line);
+    if ("error" in words || words[0] !== "rate") return false;
+    try {
+      this.#setRate(words);
+    } catch (error) {
+      view.print(() => console.err(`error: ${describeError(error)}`));
+    }
+    return true;
+  }
+
+  /** `rate 20M`, `rate auto`, or `rate` to hear what it is. Throws SluiceError (usage). */
+  #setRate(words: readonly string[]): ExitCode {
+    const { console, quiet, view } = this.#parts;
+    const text = words.slice(1).join(" ");
+    if (text !== "") {
+      const rate = text === "auto" ? undefined : parseRate(text);
+      if (typeof rate === "object") throw new SluiceError("usage", `"${text}": ${rate.error}, or auto`);
+      this.#rate = rate;
+      this.#client?.setRate(rate);
+    }
+    const says = this.#rate === undefined ? "as fast as the link allows" : `at ${formatBitRate(this.#rate)}`;
+    if (text === "" || !quiet) view.print(() => console.out(`sending ${says}`));
+    return ExitCode.done;
   }
 
   async #request(words: readonly string[], signal: AbortSignal): Promise<ExitCode> {
@@ -174,7 +214,10 @@ class Conversation {
   /** The connection; a new one when there is none or the old one has been idle too long. */
   async #connected(signal: AbortSignal): Promise<Client> {
     if (this.#parts.nowMs() - this.#lastUseMs > MAX_IDLE_MS) await this.#disconnect();
-    this.#client ??= await this.#parts.connect(signal);
+    if (this.#client === undefined) {
+      this.#client = await this.#parts.connect(signal);
+      if (this.#rate !== this.#parts.rate) this.#client.setRate(this.#rate);
+    }
     this.#lastUseMs = this.#parts.nowMs();
     return this.#client;
   }

@@ -14,6 +14,8 @@ export interface LineSource {
   readonly isInteractive: boolean;
   /** The next line without its end; undefined when there is no more. `prompt` is shown to a person only. */
   read(prompt: string): Promise<string | undefined>;
+  /** Hears of every line as it comes, before it is read; what `take` returns true for is not. Returns how to stop. */
+  intercept(take: (line: string) => boolean): () => void;
   /** Ctrl-C as the line editor hears it: while it has the keyboard, the terminal makes no signal of it. */
   readonly onInterrupt: OnStopSignal;
   close(): void;
@@ -30,7 +32,9 @@ export function openStandardInput(console: Console): LineSource {
   const queue: string[] = [];
   let isClosed = false;
   let wake = () => {};
+  let isTaken: (line: string) => boolean = () => false;
   editor.on("line", (line: string) => {
+    if (isTaken(line)) return;
     queue.push(line);
     wake();
   });
@@ -51,6 +55,10 @@ export function openStandardInput(console: Console): LineSource {
         await woken;
       }
       return queue.shift();
+    },
+    intercept(take) {
+      isTaken = take;
+      return () => isTaken = () => false;
     },
     onInterrupt(handler) {
       const onSigint = () => handler("keyboard");

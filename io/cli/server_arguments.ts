@@ -5,9 +5,19 @@
  */
 
 import { Option } from "commander";
+import type { SendingOptions } from "../api.ts";
 import type { FaultOptions } from "../fault_injector.ts";
 import { DEFAULT_HOST, DEFAULT_PORT, parseHost, parsePort } from "./address.ts";
-import { addSimulateOption, createCommand, type Parsed, parseWith, valueOrThrow, wholeNumber } from "./command_line.ts";
+import {
+  addSendingOptions,
+  addSimulateOption,
+  createCommand,
+  type Parsed,
+  parseWith,
+  sendingOptions,
+  valueOrThrow,
+  wholeNumber,
+} from "./command_line.ts";
 import type { Console } from "./console.ts";
 
 /** How much the server's log says: a level, and what is graver. */
@@ -25,13 +35,14 @@ export interface ServerArguments {
   /** How long a stopping server waits for running transfers. */
   readonly graceMs: number;
   readonly maxConnections: number | undefined;
+  readonly sending: SendingOptions;
   readonly simulate: FaultOptions | undefined;
   readonly logLevel: LogLevel;
   /** Log lines are JSON objects. */
   readonly json: boolean;
 }
 
-interface RawOptions {
+interface RawOptions extends SendingOptions {
   readonly host: string;
   readonly port: number;
   readonly root: string;
@@ -53,6 +64,7 @@ const EXAMPLES = `
 Examples:
   sluice-server                                  on ${DEFAULT_HOST}:${DEFAULT_PORT}, files in ${DEFAULT_ROOT}
   sluice-server --host 0.0.0.0 --root /srv/files
+  sluice-server --rate 100M                      100 Mbit/s to each client, whatever is lost
   sluice-server --simulate drop=10%,delay=50ms   a bad link, for trying things out
 
 Packets are protected against corruption, not against an attacker: listen on a trusted network only.
@@ -73,6 +85,7 @@ export function parseServerArguments(args: readonly string[], console: Console):
     .option("--json", "log JSON, one object a line")
     .allowExcessArguments(false)
     .addHelpText("after", EXAMPLES);
+  addSendingOptions(command);
   addSimulateOption(command);
   return parseWith(command, args, () => {
     const options = command.opts<RawOptions>();
@@ -83,6 +96,7 @@ export function parseServerArguments(args: readonly string[], console: Console):
       readOnly: options.readOnly ?? false,
       graceMs: options.grace * 1000,
       maxConnections: options.maxConnections,
+      sending: sendingOptions(options),
       simulate: options.simulate,
       logLevel: options.logLevel,
       json: options.json ?? false,

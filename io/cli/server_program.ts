@@ -51,12 +51,13 @@ export async function runServer(args: readonly string[], parts: ServerParts): Pr
 }
 
 function serverOptions(args: ServerArguments, log: ServerLog): ServerOptions {
-  const { host, port, root, readOnly, simulate, maxConnections } = args;
+  const { host, port, root, readOnly, sending, simulate, maxConnections } = args;
   return {
     host,
     port,
     root,
     readOnly,
+    ...sending,
     onEvent: (event) => log.event(event),
     ...(simulate === undefined ? {} : { simulate }),
     ...(maxConnections === undefined ? {} : { maxConnections }),

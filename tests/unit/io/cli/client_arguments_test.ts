@@ -51,6 +51,13 @@ Deno.test("parseClientArguments reads timeout and faults", () => {
   assert.equal(parse(["list"]).timeoutMs, undefined);
 });
 
+Deno.test("parseClientArguments reads how to send, at each command", () => {
+  assert.deepEqual(parse(["send", "a", "--rate", "80M"]).sending, { rate: 80_000_000 });
+  assert.deepEqual(parse(["--rate=1.5Gbit/s", "list"]).sending, { rate: 1_500_000_000 });
+  assert.deepEqual(parse(["::1", "7000", "--congestion", "cubic"]).sending, { congestion: "cubic" });
+  assert.deepEqual(parse(["get", "a"]).sending, {});
+});
+
 Deno.test("parseClientArguments answers a mistake with one line and the way to the help", () => {
   const mistakes: [string[], RegExp][] = [
     [["send"], /missing required argument/],
@@ -61,6 +68,9 @@ Deno.test("parseClientArguments answers a mistake with one line and the way to t
     [["list", "--server", "h:0"], /a port is a whole number from 1 to 65535/],
     [["list", "--timeout", "0"], /seconds/],
     [["list", "--simulate", "nonsense"], /nonsense/],
+    [["list", "--congestion", "reno"], /'reno' is invalid\. Allowed choices are bbr, cubic\./],
+    [["list", "--rate", "fast"], /bits per second, such as 800k, 80M or 1\.5G/],
+    [["list", "--rate", "8M", "--congestion", "bbr"], /'--rate <rate>' cannot be used with .*'--congestion <name>'/],
     [["sned"], /"sned" is not a command/],
     [["sned", "file.txt"], /the commands are send, get and list/],
     [["host", "70000"], /a port is a whole number/],

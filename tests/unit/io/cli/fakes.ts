@@ -68,6 +68,12 @@ export class FakeLines implements LineSource {
     // Nothing is typed any more: only an interrupt ends the waiting.
     return new Promise(() => {});
   }
+  intercept(take: (line: string) => boolean): () => void {
+    this.type = take;
+    return () => this.type = () => false;
+  }
+  /** Types a line out of turn; returns whether it was taken. */
+  type: (line: string) => boolean = () => false;
   close(): void {
     this.isClosed = true;
   }
@@ -122,6 +128,7 @@ export class FakeEngine {
         this.calls.push("list");
         return this.listError === undefined ? Promise.resolve(this.files) : Promise.reject(this.listError);
       },
+      setRate: (rate) => this.calls.push(`rate ${rate}`),
       stat: () => Promise.reject(new SluiceError("not-found", "no such file")),
       close: () => {
         this.openCount--;

@@ -13,6 +13,8 @@ class Setting {
   /** How long the person waits before each line. */
   pausesMs: number[] = [];
   lines = new FakeLines([]);
+  /** The command line's. */
+  rate: number | undefined;
   converse(lines: readonly (string | (() => void))[], isInteractive = false): Promise<number> {
     this.lines = new FakeLines(lines, isInteractive);
     this.lines.onRead = () => this.nowMs += this.pausesMs.shift() ?? 0;
@@ -26,6 +28,7 @@ class Setting {
       nowMs: () => this.nowMs,
       view: createProgressView(this.console, { enabled: false, nowMs: () => 0 }),
       server: { host: "h", port: 7 },
+      rate: this.rate,
       quiet: false,
     });
   }
@@ -63,7 +66,7 @@ Deno.test("runInteractive goes on after an error; in a pipe the exit code is the
 Deno.test("runInteractive helps", async () => {
   const setting = new Setting();
   await setting.converse(["help"]);
-  for (const command of ["put", "get", "ls", "help", "quit"]) {
+  for (const command of ["put", "get", "ls", "rate", "help", "quit"]) {
     assert.ok(setting.console.outLines.some((line) => line.startsWith(command)), command);
   }
 });
@@ -122,4 +125,55 @@ Deno.test("runInteractive fails when there is no server at the start", async () 
   const setting = new Setting();
   setting.engine.connectError = new SluiceError("unreachable", "no answer");
   await assert.rejects(setting.converse(["ls"]), (error) => error === setting.engine.connectError);
+});
+
+Deno.test("runInteractive sets a rate, says what it is, and knows a wrong one", async () => {
+  const setting = new Setting();
+  const lines = ["rate", "rate 20M", "rate 1.5 Gbit/s", "rate auto", "rate fast", "rate 10MB/s"];
+  assert.equal(await setting.converse(lines), 2);
+  assert.deepEqual(setting.engine.calls, ["rate 20000000", "rate 1500000000", "rate undefined"]);
+  assert.deepEqual(setting.console.outLines, [
+    "sending as fast as the link allows",
+    "sending at 20 Mbit/s",
+    "sending at 1.5 Gbit/s",
+    "sending as fast as the link allows",
+  ]);
+  assert.match(setting.console.errLines[0]!, /^error: "fast": a rate is a number.*, or auto$/);
+  assert.match(setting.console.errLines[1]!, /^error: "10MB\/s": .*bits/);
+});
+
+Deno.test("runInteractive obeys a rate typed during a transfer at once, and nothing else", async () => {
+  const setting = new Setting();
+  const taken: boolean[] = [];
+  setting.engine.onStuck = () => {
+    for (const line of ["rate 20M", "rate nonsense", "ls", 'put "a']) taken.push(setting.lines.type(line));
+    setting.lines.interrupts.raise("keyboard");
+  };
+  assert.equal(await setting.converse(["get stuck", "quit"], true), 0);
+  assert.deepEqual(taken, [true, true, false, false]);
+  assert.deepEqual(setting.engine.calls, ["get stuck", "rate 20000000"]);
+  assert.equal(setting.console.errLines.filter((line) => line.startsWith('error: "nonsense"')).length, 1);
+  assert.equal(setting.lines.type("rate 20M"), false, "at the prompt it is read like any line");
+});
+
+Deno.test("runInteractive in a pipe leaves a rate to its turn", async () => {
+  const setting = new Setting();
+  setting.engine.onStuck = () => {
+    assert.equal(setting.lines.type("rate 20M"), false);
+    setting.lines.interrupts.raise("keyboard");
+  };
+  await setting.converse(["get stuck", "quit"]);
+});
+
+Deno.test("runInteractive keeps the rate when it connects anew, and leaves the command line's to the engine", async () => {
+  const setting = new Setting();
+  setting.rate = 5_000_000;
+  setting.pausesMs = [0, 31_000, 0, 31_000];
+  await setting.converse(["ls", "rate", "rate 20M", "ls"]);
+  assert.deepEqual(setting.console.outLines.filter((line) => line.startsWith("sending")), [
+    "sending at 5 Mbit/s",
+    "sending at 20 Mbit/s",
+  ]);
+  assert.deepEqual(setting.engine.calls, ["list", "rate 20000000", "rate 20000000", "list"]);
+  assert.equal(setting.engine.connections.length, 2);
 });

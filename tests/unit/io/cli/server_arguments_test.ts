@@ -11,6 +11,7 @@ Deno.test("parseServerArguments has a default for everything", () => {
       readOnly: false,
       graceMs: 30_000,
       maxConnections: undefined,
+      sending: {},
       simulate: undefined,
       logLevel: "info",
       json: false,
@@ -19,7 +20,8 @@ Deno.test("parseServerArguments has a default for everything", () => {
 });
 
 Deno.test("parseServerArguments reads every option", () => {
-  const args = "--host [::1] --port 0 --root /srv --read-only --grace 5 --max-connections 8 --log-level error --json";
+  const args = "--host [::1] --port 0 --root /srv --read-only --grace 5 --max-connections 8 --log-level error --json " +
+    "--congestion cubic";
   const parsed = parseServerArguments([...args.split(" "), "--simulate", "delay=50ms"], new FakeConsole());
   assert.ok("value" in parsed);
   const { simulate, ...rest } = parsed.value;
@@ -31,6 +33,7 @@ Deno.test("parseServerArguments reads every option", () => {
     readOnly: true,
     graceMs: 5000,
     maxConnections: 8,
+    sending: { congestion: "cubic" },
     logLevel: "error",
     json: true,
   });
@@ -44,6 +47,8 @@ Deno.test("parseServerArguments answers a mistake with one line and the way to t
     ["--max-connections 0", /from 1 to/],
     ["--log-level loud", /debug, info, warning, error/],
     ["--simulate drop=2000%", /drop/],
+    ["--congestion reno", /'reno' is invalid\. Allowed choices are bbr, cubic\./],
+    ["--rate 10MB/s", /bits/],
     ["extra", /too many arguments/],
   ];
   for (const [args, message] of mistakes) {

@@ -21,6 +21,7 @@ class Setting {
         return Promise.resolve({
           host: options.host,
           port: 7,
+          setRate: () => {},
           stop: (stopOptions) => {
             this.stopped.push(stopOptions);
             this.onStop();
@@ -54,6 +55,23 @@ Deno.test("runServer serves until the first signal and stops with the grace aske
   assert.match(setting.console.outLines[0]!, /INFO {2}listening on 127\.0\.0\.1:7, files in \/srv$/);
   assert.match(setting.console.outLines[1]!, /INFO {2}stopped$/);
   assert.equal(setting.signals.listenerCount, 0);
+});
+
+Deno.test("runServer starts with the congestion control and the rate asked for", async () => {
+  for (
+    const [args, expected] of [
+      [["--congestion", "cubic"], { congestion: "cubic" }],
+      [["--rate", "20M"], { rate: 20_000_000 }],
+      [[], {}],
+    ] as const
+  ) {
+    const setting = new Setting();
+    const running = setting.run(...args);
+    setting.signals.raise("system");
+    await running;
+    const { congestion, rate } = setting.started[0]!;
+    assert.deepEqual({ congestion, rate }, { congestion: undefined, rate: undefined, ...expected });
+  }
 });
 
 Deno.test("runServer stops at once at the second signal", async () => {
