@@ -15,7 +15,7 @@ import { checksumsMatch, type Direction, reportLine, reportLines, totalLine } fr
 import { TotalProgress } from "./total_progress.ts";
 
 /** More transfers than this have a line each. */
-export const MAX_REPORTED_AT_LENGTH = 4;
+export const MAX_REPORTED_AT_LENGTH = 10;
 
 /** So many failures of the same words are told one by one: when a connection ends, so do all transfers on it. */
 const MAX_SAME_ERRORS = 4;

@@ -59,6 +59,14 @@ class Target implements AsyncDisposable {
     return this.events.filter((event) => event.kind === kind).length;
   }
 
+  /** Waits for so many events of this kind: a client is done before the server has heard that. */
+  async heard(kind: ServerEvent["kind"], count: number): Promise<void> {
+    const wait = async () => {
+      while (this.count(kind) < count) await breathe();
+    };
+    await inTime(wait(), () => `${count} times "${kind}", so far ${this.count(kind)}`);
+  }
+
   /**
    * Sends a file up and down as an honest client. When it is done, the server has also handled what arrived before
    * the last of it.
@@ -175,6 +183,7 @@ Deno.test("client and server are not moved by damaged, cut and repeated datagram
   await assertSameFile(path.join(target.root, "a.bin"), source);
   await assertSameFile(copy, source);
   assert.ok(relay.recorded.length > 2 * OLD_COUNT);
+  await target.heard("disconnected", 2);
   assert.deepEqual([target.count("connected"), target.count("received"), target.count("sent")], [2, 2, 2]);
   assert.equal(target.count("address-changed"), 0);
 });

@@ -96,6 +96,32 @@ Deno.test("client takes several files over one connection, and goes on after one
   }
 });
 
+Deno.test("client takes many small files over one connection, a line each and a total", async () => {
+  await using stage = await Stage.open();
+  const server = await stage.startServer();
+  const names = Array.from({ length: 300 }, (_, i) => `file-${String(i).padStart(3, "0")}`);
+  const files = await Promise.all(names.map((name, i) => writeRandomFile(stage.path(name), i * 40)));
+  const lines = await Promise.all(files.map(async (file, i) => `${await sha256Of(file)}  ${names[i]}`));
+  const sent = await stage.client(["send", ...files, "--server", server.address]);
+  assert.equal(sent.code, 0, sent.stderr);
+  assert.deepEqual(await namesIn(server.root), names);
+  const told = sent.stdout.trimEnd().split("\n");
+  assert.deepEqual(told.slice(0, -1).toSorted(), lines.toSorted());
+  assert.match(told.at(-1)!, /^300 files sent and verified, 1\.8 MB in /);
+
+  await Deno.mkdir(stage.path("into"));
+  const got = await stage.client(["get", ...names, "--output", stage.path("into"), "--server", server.address]);
+  assert.equal(got.code, 0, got.stderr);
+  assert.match(got.stdout, /\n300 files received and verified, 1\.8 MB in .*\n$/);
+  assert.deepEqual(await namesIn(stage.path("into")), names);
+  for (const [index, name] of names.entries()) {
+    assert.equal(`${await sha256Of(stage.path("into", name))}  ${name}`, lines[index]);
+  }
+  await server.program.says(/disconnected[^]*disconnected/);
+  assert.equal(server.log.match(/received "/g)?.length, 300);
+  assert.equal(server.log.match(/verified by the client/g)?.length, 300);
+});
+
 Deno.test("client lists, finds its server in SLUICE_SERVER, and saves beside what is there already", async () => {
   await using stage = await Stage.open();
   const server = await stage.startServer();
