@@ -241,7 +241,8 @@ export class LossRecovery {
   readonly #onPacketAcked = (packet: SentPacket): void => {
     const path = this.#path;
     // Of the loss of an MTU probe congestion control was not told.
-    if (this.#detection.onPacketAcked(packet, this.#nowUs, path.rtt) && !packet.mtuProbe) {
+    const next = this.#sent.nextPacketNumber;
+    if (this.#detection.onPacketAcked(packet, this.#nowUs, path.rtt, next) && !packet.mtuProbe) {
       this.#spuriousLosses++;
       if (packet.sentUs >= path.controllerSinceUs) path.controller.onSpuriousLoss(this.#nowUs, packet.sentUs);
     }
@@ -296,10 +297,11 @@ export class LossRecovery {
     return this.#lostBytes;
   }
 
-  /** RFC 9002, section 5.1: only where the largest is newly acknowledged, and something ack-eliciting is. */
+  /** RFC 9002, section 5.1: only where the largest of all is newly acknowledged, and something ack-eliciting is. */
   #sampleRtt(ack: AckFrame): number {
-    if (this.#newestAcked !== ack.largestAcked || !this.#ackedEliciting) return 0;
-    const rttUs = Math.max(1, this.#nowUs - this.#newestAckedSentUs);
+    const isNewest = this.#newestAcked === ack.largestAcked && this.#newestAcked === this.#detection.newestAcked;
+    if (!isNewest || !this.#ackedEliciting) return 0;
+    const rttUs = this.#detection.newestRttUs;
     this.#path.rtt.update(rttUs, ack.ackDelayUs, this.#path.peerMaxAckDelayUs);
     return rttUs;
   }
@@ -309,19 +311,26 @@ export class LossRecovery {
   }
 
   /**
-   * Makes what the oldest packets in flight carry pending again, so that the probes carry data and not a PING alone
-   * (RFC 9002, section 6.2.4). The packets stay in flight: no loss is declared.
+   * Makes what packets in flight carry pending again, so that the probes carry data and not a PING alone (RFC 9002,
+   * section 6.2.4): the last packet's, as what is lost without a sign is most often the tail (RFC 8985, section 7.3), and
+   * the oldest's, which the peer has waited for longest. The packets stay in flight: no loss is declared.
    */
   #makeProbeDataPending(): void {
     if (this.#streams.hasPending()) return;
-    let found = 0;
-    for (let at = this.#sent.firstOutstanding; at < this.#sent.nextPacketNumber && found < PROBES_PER_TIMEOUT; at++) {
-      const packet = this.#sent.get(at);
-      if (packet?.state !== SentState.outstanding || !packet.ackEliciting || packet.mtuProbe) continue;
-      this.#loseReceipts(packet);
-      // The oldest may be probes that carried nothing.
-      if (this.#streams.hasPending()) found++;
+    const { firstOutstanding, nextPacketNumber } = this.#sent;
+    let last = nextPacketNumber - 1;
+    while (last >= firstOutstanding && !this.#makePending(last)) last--;
+    for (let at = firstOutstanding, found = 1; at < last && found < PROBES_PER_TIMEOUT; at++) {
+      if (this.#makePending(at)) found++;
     }
+  }
+
+  /** Makes pending again what a packet in flight carries; whether anything is pending then. */
+  #makePending(packetNumber: number): boolean {
+    const packet = this.#sent.get(packetNumber);
+    if (packet?.state !== SentState.outstanding || !packet.ackEliciting || packet.mtuProbe) return false;
+    this.#loseReceipts(packet);
+    return this.#streams.hasPending();
   }
 
   #acknowledgeReceipts(packet: SentPacket): void {

@@ -1,21 +1,32 @@
 /**
- * Which packets are lost, and when to probe (RFC 9002, section 6): one packet number space, as Sluice has.
+ * Which packets are lost, and when to probe: RACK-TLP (RFC 8985) in the frame of RFC 9002, section 6; one packet number
+ * space, as Sluice has.
  *
- * A judgement is a pure function ({@link isLost}, {@link isPersistentCongestion}); the class holds what it takes.
- * Packets are judged in the order of sending and only while they are lost, so an ACK costs no scan of the window.
- * Reordering is allowed for adaptively (`reordering.ts`).
+ * A judgement is a pure function ({@link isLost}, {@link isPersistentCongestion}); the class holds what it takes, and
+ * `rack.ts` knows how long to wait. Packets are judged in the order of sending and only while they are lost, so an ACK
+ * costs no scan of the window.
+ *
+ * A packet is judged by what the peer said of it. A partial ACK says nothing of the numbers below its lowest range: a
+ * packet there may have arrived, and waits for a frame that tells of it, or one probe timeout more.
  *
  * The connection calls, for one ACK frame: {@link LossDetection.onAckReceived}; {@link LossDetection.onPacketAcked}
  * for every newly acknowledged packet; {@link LossDetection.detectLost}; then arms its timer at
  * {@link LossDetection.timerUs}. When that fires: {@link LossDetection.onTimeout}.
  *
- * Non-goals: ECN; anti-deadlock probes of a client (section 6.2.2.1), since the address is proven before any state.
+ * What of RFC 8985, section 7 (TLP), is otherwise: the probe timeout is the lesser of its own and RFC 9002's; there are
+ * two probes at a time and more of them after a longer wait, as RFC 9002 has it, and no retransmission timeout behind
+ * them; whether a probe repaired the only loss (7.4) needs no reckoning, since its acknowledgement shows the original
+ * packet, which has a number of its own, as lost.
+ *
+ * Non-goals: ECN; anti-deadlock probes of a client (RFC 9002, section 6.2.2.1), since the address is proven before any
+ * state.
  *
  * @module
  */
 
 import { invariant } from "../invariant.ts";
-import { Reordering } from "./reordering.ts";
+import { RangeSet } from "../range_set.ts";
+import { Rack } from "./rack.ts";
 import { GRANULARITY_US, type RttEstimator } from "./rtt_estimator.ts";
 import { type SentPacket, SentState } from "../sent_packet.ts";
 import type { SentPackets } from "./sent_packets.ts";
@@ -48,24 +59,18 @@ export type LossVerdict =
 /** What a packet is judged by. */
 export interface LossParameters {
   nowUs: number;
-  /** The largest packet number acknowledged. */
-  largestAcked: number;
-  /** Packet numbers below `largestAcked` at which a packet is lost. */
-  packetThreshold: number;
+  /** The most recently sent packet that arrived. */
+  newestAcked: number;
   /** Age in microseconds at which a packet is lost. */
   lossDelayUs: number;
 }
 
-/** Whether a packet is lost (RFC 9002, section 6.1). Where the verdict is "wait", it is at `sentUs + lossDelayUs`. */
+/** Whether a packet is lost (RFC 8985, section 6.2, step 5). Where the verdict is "wait", it is at `sentUs + lossDelayUs`. */
 export function isLost(packet: SentPacket, parameters: LossParameters): LossVerdict {
-  // "The packet is unacknowledged, in flight, and was sent prior to an acknowledged packet."
   if (packet.state !== SentState.outstanding) return "settled";
-  if (packet.packetNumber >= parameters.largestAcked) return "unknown";
-  // Section 6.1.1: kPacketThreshold packets before an acknowledged one.
-  if (parameters.largestAcked - packet.packetNumber >= parameters.packetThreshold) return "lost";
-  // Section 6.1.2: sent long enough in the past.
-  if (parameters.nowUs - packet.sentUs >= parameters.lossDelayUs) return "lost";
-  return "wait";
+  // RACK_sent_after: only what was sent before a packet that arrived.
+  if (packet.packetNumber >= parameters.newestAcked) return "unknown";
+  return parameters.nowUs - packet.sentUs >= parameters.lossDelayUs ? "lost" : "wait";
 }
 
 /**
@@ -95,11 +100,15 @@ export class LossDetection {
   /** The peer's max_ack_delay; to be set when its parameters arrive. Before that RFC 9000's default of 25 ms. */
   maxAckDelayUs = DEFAULT_MAX_ACK_DELAY_US;
   readonly #maxPtoBackoffUs: number;
-  readonly #reordering = new Reordering();
+  readonly #rack = new Rack();
   /** Reused for every judgement. */
-  readonly #parameters: LossParameters = { nowUs: 0, largestAcked: -1, packetThreshold: 0, lossDelayUs: 0 };
-  /** The largest acknowledged before the ACK frame at hand. */
-  #priorLargestAcked = -1;
+  readonly #parameters: LossParameters = { nowUs: 0, newestAcked: -1, lossDelayUs: 0 };
+  /** The numbers, from the first outstanding on, of which an ACK frame told whether they had arrived. */
+  readonly #told = new RangeSet();
+  // What the ACK frame at hand tells of; and the newest packet that had arrived before it.
+  #tellsFrom = 0;
+  #tellsUntil = 0;
+  #priorNewestAcked = -1;
   #lossTimeUs = Infinity;
   #ptoCount = 0;
   #firstSampleUs = Infinity;
@@ -112,9 +121,19 @@ export class LossDetection {
     this.#maxPtoBackoffUs = options.maxPtoBackoffUs ?? DEFAULT_MAX_PTO_BACKOFF_US;
   }
 
-  /** The largest packet number the peer acknowledged, or -1. */
-  get largestAcked(): number {
-    return this.#parameters.largestAcked;
+  /** The most recently sent packet that the peer acknowledged, or -1. */
+  get newestAcked(): number {
+    return this.#rack.newestAcked;
+  }
+
+  /** The round trip of {@link newestAcked}, the delay of its acknowledgement included. */
+  get newestRttUs(): number {
+    return this.#rack.rttUs;
+  }
+
+  /** RACK's reordering window at the last judgement, microseconds. */
+  get reorderingWindowUs(): number {
+    return this.#rack.windowUs;
   }
 
   /** When the oldest packet that waits for a verdict is lost by time, or Infinity. */
@@ -127,38 +146,37 @@ export class LossDetection {
     return this.#ptoCount;
   }
 
-  /** See {@link Reordering.packetThreshold}. */
-  get packetThreshold(): number {
-    return this.#reordering.packetThreshold;
-  }
-
-  /** See {@link Reordering.timeThreshold}. */
-  get timeThreshold(): number {
-    return this.#reordering.timeThreshold;
-  }
-
   /** Whether the losses that the last {@link detectLost} found amount to persistent congestion (RFC 9002, 7.6). */
   get persistentCongestion(): boolean {
     return this.#persistentCongestion;
   }
 
-  /** An ACK frame arrived (and is honest) whose largest is `largestAcked`. Comes before its packets. */
-  onAckReceived(largestAcked: number): void {
-    this.#priorLargestAcked = this.largestAcked;
-    this.#parameters.largestAcked = Math.max(this.largestAcked, largestAcked);
+  /**
+   * An ACK frame arrived (and is honest) that tells of the packet numbers from `tellsFrom` up to and including
+   * `largestAcked`, 0 being all. Comes before its packets.
+   */
+  onAckReceived(largestAcked: number, tellsFrom = 0): void {
+    this.#noteTold();
+    this.#priorNewestAcked = this.#rack.newestAcked;
+    this.#tellsFrom = tellsFrom;
+    this.#tellsUntil = largestAcked + 1;
   }
 
   /**
    * A packet was newly acknowledged; its state is still what it was before. Returns whether it had been declared
-   * lost: a spurious loss, from which the thresholds learn.
+   * lost: a spurious loss, from which the reordering window learns. `nextPacketNumber` is that of the next to be sent.
    */
-  onPacketAcked(packet: SentPacket, nowUs: number, rtt: RttEstimator): boolean {
+  onPacketAcked(packet: SentPacket, nowUs: number, rtt: RttEstimator, nextPacketNumber: number): boolean {
     // RFC 9002, section 6.2.1: the backoff is reset when an acknowledgment is received.
     this.#ptoCount = 0;
-    if (packet.packetNumber >= this.#priorLargestAcked) return false;
+    this.#rack.onPacketAcked(packet, nowUs);
+    if (packet.packetNumber > this.#priorNewestAcked) return false;
     const spurious = packet.state === SentState.lost;
-    const rounds = (nowUs - packet.sentUs) / Math.max(rtt.smoothedUs, rtt.latestUs);
-    this.#reordering.onLatePacket(this.largestAcked - packet.packetNumber, rounds, nowUs, spurious);
+    // Told of late is not late: only what was known to be missing has arrived since. And what is below the first
+    // outstanding was told of, or it would be outstanding still.
+    if (spurious || this.#told.contains(packet.packetNumber)) {
+      this.#rack.onLatePacket(packet, nowUs, rtt.minUs, nextPacketNumber);
+    }
     // Section 7.6.2: none of the packets in between is acknowledged. One is.
     if (spurious) this.#endRun();
     return spurious;
@@ -171,24 +189,29 @@ export class LossDetection {
    */
   detectLost(nowUs: number, sent: SentPackets, rtt: RttEstimator, onLost: (packet: SentPacket) => void): number {
     if (rtt.hasSample && this.#firstSampleUs === Infinity) this.#firstSampleUs = nowUs;
-    this.#reordering.onTime(nowUs, rtt.smoothedUs);
+    this.#noteTold();
+    this.#told.removeBelow(sent.firstOutstanding);
+    const rack = this.#rack;
+    rack.updateWindow(sent, rtt);
     const parameters = this.#parameters;
     parameters.nowUs = nowUs;
-    parameters.packetThreshold = this.#reordering.packetThreshold;
-    parameters.lossDelayUs = this.#lossDelayUs(rtt);
+    parameters.newestAcked = rack.newestAcked;
     this.#lossTimeUs = Infinity;
     this.#persistentCongestion = false;
     let lostCount = 0;
     // Packets are in the order of sending: after the first that is not lost, none is.
-    while (sent.firstOutstanding < parameters.largestAcked) {
+    while (sent.firstOutstanding < rack.newestAcked) {
       const packet = sent.get(sent.firstOutstanding);
       invariant(packet !== undefined, "an outstanding packet is remembered");
+      parameters.lossDelayUs = rack.lossDelayUs;
+      if (!this.#told.contains(packet.packetNumber)) parameters.lossDelayUs += rtt.ptoUs(this.maxAckDelayUs);
       const verdict = isLost(packet, parameters);
       if (verdict !== "lost") {
         if (verdict === "wait") this.#lossTimeUs = packet.sentUs + parameters.lossDelayUs;
         break;
       }
       sent.markLost(packet, nowUs);
+      rack.onPacketLost(sent.nextPacketNumber);
       this.#continueRun(packet, rtt);
       lostCount++;
       onLost(packet);
@@ -214,14 +237,20 @@ export class LossDetection {
     return PROBE_TIMEOUT;
   }
 
-  /** RFC 9002, section 6.1.2: max(kTimeThreshold * max(smoothed_rtt, latest_rtt), kGranularity). */
-  #lossDelayUs(rtt: RttEstimator): number {
-    const roundUs = Math.max(rtt.smoothedUs, rtt.latestUs);
-    return Math.max(Math.ceil(this.#reordering.timeThreshold * roundUs), GRANULARITY_US);
+  /** Takes in what the last ACK frame told of: only once its packets are, which it may be the first to tell of. */
+  #noteTold(): void {
+    if (this.#tellsFrom < this.#tellsUntil) this.#told.add(this.#tellsFrom, this.#tellsUntil);
+    this.#tellsUntil = 0;
   }
 
+  /**
+   * The lesser of two: RFC 9002, section 6.2.1, smoothed_rtt + max(4*rttvar, kGranularity) + max_ack_delay, which is
+   * short where the round trip is steady; RFC 8985, section 7.2, 2*SRTT and the delay, which is while it is little known.
+   * The delay is in it however much is in flight: a peer may hold back its answer to more than one packet.
+   */
   #probeIntervalUs(rtt: RttEstimator): number {
-    const ptoUs = rtt.ptoUs(this.maxAckDelayUs);
+    const leastUs = 2 * Math.max(rtt.smoothedUs, GRANULARITY_US) + this.maxAckDelayUs;
+    const ptoUs = Math.min(rtt.ptoUs(this.maxAckDelayUs), leastUs);
     const backedOffUs = ptoUs * 2 ** Math.min(this.#ptoCount, MAX_PTO_DOUBLINGS);
     return Math.min(backedOffUs, Math.max(ptoUs, this.#maxPtoBackoffUs));
   }

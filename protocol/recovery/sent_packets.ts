@@ -50,6 +50,7 @@ export class SentPackets {
   readonly #acked = new RangeSet();
   /** Index into `#acked` where the last search ended: an ACK frame's next range is mostly the one below. */
   #hint = 0;
+  #outstanding = 0;
   #bytesInFlight = 0;
   #ackElicitingInFlight = 0;
   #lastAckElicitingSentUs = 0;
@@ -62,6 +63,11 @@ export class SentPackets {
     this.#base = this.#firstPacketNumber;
     this.#next = this.#firstPacketNumber;
     this.#firstOutstanding = this.#firstPacketNumber;
+  }
+
+  /** Packets that are neither acknowledged nor lost nor forgotten, those of ACKs alone included. */
+  get outstanding(): number {
+    return this.#outstanding;
   }
 
   /** Bytes of the packets that are in flight: outstanding, and not of ACKs alone (RFC 9002, section 2). */
@@ -137,6 +143,7 @@ export class SentPackets {
     invariant(packet.sizeBytes > 0, "a packet sent has a size");
     packet.state = SentState.outstanding;
     this.#next++;
+    this.#outstanding++;
     if (packet.ackEliciting) this.#lastAckElicitingSentUs = packet.sentUs;
     if (!packet.inFlight) return;
     this.#bytesInFlight += packet.sizeBytes;
@@ -213,6 +220,7 @@ export class SentPackets {
   }
 
   #leaveFlight(packet: SentPacket): void {
+    this.#outstanding--;
     if (!packet.inFlight) return;
     this.#bytesInFlight -= packet.sizeBytes;
     if (packet.ackEliciting) this.#ackElicitingInFlight--;
@@ -234,6 +242,7 @@ export class SentPackets {
   }
 
   #dropBase(packet: SentPacket): void {
+    if (packet.state === SentState.outstanding) this.#outstanding--;
     packet.state = SentState.unused;
     this.#base++;
     this.#baseSlot = (this.#baseSlot + 1) & (this.#ring.length - 1);

@@ -77,6 +77,55 @@ Deno.test("Connection repairs a lost last packet within about one PTO", () => {
   }
 });
 
+/** Sends some packets, the last `lost` of which are; when the peer had all, after the last of them was sent the first time. */
+function repairUs(lost: number): number {
+  const pair = settled({ delayUs: 50_000, client: { maxDatagramBytes: 1200 } });
+  // Enough of them to measure the round trip well.
+  pair.send(pattern(300_000));
+  assert(pair.runUntil(delivered(pair), { withinUs: 5_000_000 }));
+  const size = 200_000;
+  const first = pair.client.wire.sent.length;
+  const packets = Math.ceil(size / 1163);
+  let lastUs = 0;
+  pair.client.wire.rule = ({ index, nowUs }): Fate | undefined => {
+    if (index >= first + packets) return undefined;
+    lastUs = nowUs;
+    return index >= first + packets - lost ? LOST : undefined;
+  };
+  const { id } = pair.send(pattern(size, 2));
+  const receivedBytes = () => (pair.server.received.get(id) ?? []).reduce((sum, piece) => sum + piece.length, 0);
+  assert(pair.runUntil(() => receivedBytes() === size, { withinUs: 5_000_000 }));
+  return pair.nowUs - lastUs;
+}
+
+Deno.test("Connection repairs a lost tail a round trip later, and one longer than its probes after two", () => {
+  const roundTripUs = 100_000;
+  const oneWayUs = roundTripUs / 2;
+  assert.equal(repairUs(0), oneWayUs);
+  for (const [lost, roundTrips] of [[1, 1], [2, 1], [10, 2], [100, 2]] as const) {
+    const tookUs = repairUs(lost);
+    // A probe waits for the peer's ACK delay of 25 ms as well.
+    const limitUs = oneWayUs + roundTrips * roundTripUs + 30_000;
+    assert(tookUs <= limitUs, `${lost} lost packets took ${tookUs} us of ${limitUs}`);
+  }
+});
+
+Deno.test("Connection's probes cost two packets where nothing is lost, but every answer late", () => {
+  const pair = settled({ delayUs: 50_000 });
+  const before = pair.client.wire.sent.length;
+  pair.server.wire.rule = () => [{ extraDelayUs: 150_000 }];
+  const isDone = delivered(pair);
+  pair.send(pattern(1_000));
+  assert(pair.runUntil(isDone, { withinUs: 2_000_000 }));
+  pair.run(1_000_000);
+  const { packetsLost, retransmittedBytes } = pair.client.connection.stats;
+  // What a probe carries a second time is none of a loss's.
+  assert.equal(packetsLost, 0);
+  assert(retransmittedBytes <= 1_000, `${retransmittedBytes} bytes again`);
+  const sent = pair.client.wire.sent.slice(before).filter(({ bytes }) => bytes.length > 100);
+  assert(sent.length <= 3, `${sent.length} packets`);
+});
+
 Deno.test("Connection's probes carry data, also where older packets in flight carried none", () => {
   const pair = settled({ client: { keepAliveUs: 1_000_000 } });
   pair.client.wire.rule = () => LOST;

@@ -10,8 +10,8 @@ import { SentPacket, SentState } from "../../../../protocol/sent_packet.ts";
 import { SentPackets } from "../../../../protocol/recovery/sent_packets.ts";
 
 const RTT_US = 100_000;
-/** 9/8 of the round trip. */
-const LOSS_DELAY_US = 112_500;
+/** The round trip, and a window of a quarter of it. */
+const LOSS_DELAY_US = 125_000;
 const MAX_ACK_DELAY_US = 25_000;
 
 /** Loss detection with what it works on, driven as a connection drives it. */
@@ -44,10 +44,15 @@ class Rig {
 
   /** One ACK frame with these numbers; returns the numbers declared lost on its evidence. */
   ack(nowUs: number, ...packetNumbers: number[]): number[] {
-    this.detection.onAckReceived(Math.max(...packetNumbers));
+    return this.ackFrom(0, nowUs, ...packetNumbers);
+  }
+
+  /** The same, but that the frame tells of the numbers from `tellsFrom` on alone. */
+  ackFrom(tellsFrom: number, nowUs: number, ...packetNumbers: number[]): number[] {
+    this.detection.onAckReceived(Math.max(...packetNumbers), tellsFrom);
     for (const packetNumber of packetNumbers) {
       this.sent.onAckRange(packetNumber, packetNumber + 1, (packet) => {
-        if (this.detection.onPacketAcked(packet, nowUs, this.rtt)) this.spurious++;
+        if (this.detection.onPacketAcked(packet, nowUs, this.rtt, this.sent.nextPacketNumber)) this.spurious++;
       });
     }
     return this.detect(nowUs);
@@ -68,25 +73,23 @@ class Rig {
   }
 }
 
-Deno.test("isLost judges by packets, by time, and only what was sent before an acknowledged packet", () => {
+Deno.test("isLost judges by time, and only what was sent before a packet that arrived", () => {
   const packet = new SentPacket();
   packet.packetNumber = 10;
   packet.sentUs = 1_000;
   packet.state = SentState.outstanding;
   const judge = (change: Partial<LossParameters>) =>
-    isLost(packet, { nowUs: 2_000, largestAcked: 11, packetThreshold: 3, lossDelayUs: 5_000, ...change });
-  assert.equal(judge({ largestAcked: 9 }), "unknown");
-  assert.equal(judge({ largestAcked: 9, nowUs: 1_000_000 }), "unknown");
+    isLost(packet, { nowUs: 2_000, newestAcked: 11, lossDelayUs: 5_000, ...change });
+  assert.equal(judge({ newestAcked: 9 }), "unknown");
+  assert.equal(judge({ newestAcked: 9, nowUs: 1_000_000 }), "unknown");
   assert.equal(judge({}), "wait");
-  assert.equal(judge({ largestAcked: 12 }), "wait");
-  assert.equal(judge({ largestAcked: 13 }), "lost");
+  assert.equal(judge({ newestAcked: 99 }), "wait");
   assert.equal(judge({ nowUs: 5_999 }), "wait");
   assert.equal(judge({ nowUs: 6_000 }), "lost");
-  assert.equal(judge({ largestAcked: 99, packetThreshold: Infinity }), "wait");
   packet.state = SentState.acked;
-  assert.equal(judge({ largestAcked: 13 }), "settled");
+  assert.equal(judge({ nowUs: 6_000 }), "settled");
   packet.state = SentState.lost;
-  assert.equal(judge({ largestAcked: 13 }), "settled");
+  assert.equal(judge({ nowUs: 6_000 }), "settled");
 });
 
 Deno.test("isPersistentCongestion asks for losses over more than three PTOs", () => {
@@ -95,26 +98,67 @@ Deno.test("isPersistentCongestion asks for losses over more than three PTOs", ()
   assert.equal(isPersistentCongestion(Infinity, 1_000, 100_000), false);
 });
 
-Deno.test("LossDetection declares a packet lost three below the largest acknowledged", () => {
+Deno.test("LossDetection declares a packet lost as soon as three later ones are delivered", () => {
   const rig = new Rig();
   rig.sendMany(5, 0);
   assert.deepEqual(rig.ack(RTT_US, 2), []);
-  assert.deepEqual(rig.ack(RTT_US, 3), [0]);
-  assert.deepEqual(rig.ack(RTT_US, 4), [1]);
+  assert.deepEqual(rig.ack(RTT_US, 3), []);
+  assert.deepEqual(rig.ack(RTT_US, 4), [0, 1]);
   assert.equal(rig.sent.bytesInFlight, 0);
-  assert.equal(rig.detection.largestAcked, 4);
+  assert.equal(rig.detection.newestAcked, 4);
 });
 
-Deno.test("LossDetection declares a packet lost 9/8 round trips after its sending", () => {
+Deno.test("LossDetection declares none of a burst lost by one later packet, until they are late", () => {
+  const rig = new Rig();
+  for (let i = 0; i < 5; i++) rig.send(i * 100);
+  assert.deepEqual(rig.ack(RTT_US + 400, 4), []);
+  assert.equal(rig.timerUs(), LOSS_DELAY_US);
+  assert.deepEqual(rig.detect(LOSS_DELAY_US), [0]);
+  // In recovery there is no window, where nothing was ever reordered.
+  assert.deepEqual(rig.detect(LOSS_DELAY_US + 100), [1, 2, 3]);
+});
+
+Deno.test("LossDetection says nothing of what a partial ACK leaves out, for one PTO more", () => {
+  const rig = new Rig();
+  rig.sendMany(20, 0);
+  assert.deepEqual(rig.ackFrom(10, RTT_US, 19, 18, 17, 16, 15, 14, 11, 10), []);
+  assert.equal(rig.detection.lossTimeUs, RTT_US + rig.rtt.ptoUs(MAX_ACK_DELAY_US), "of the oldest one left out");
+  // An older frame tells of the rest: what it leaves out between its ranges has not arrived.
+  assert.deepEqual(rig.ackFrom(2, RTT_US + 10, 9, 8, 4, 3, 2), []);
+  assert.deepEqual(rig.ack(RTT_US + 20, 1), [0, 5, 6, 7, 12, 13]);
+  assert.equal(rig.detection.reorderingWindowUs, 0, "told of late is not late");
+});
+
+Deno.test("LossDetection takes what no ACK tells of for lost in the end", () => {
+  const rig = new Rig();
+  rig.sendMany(4, 0);
+  rig.ackFrom(1, RTT_US, 3, 2, 1);
+  const dueUs = rig.timerUs();
+  assert.equal(dueUs, RTT_US + rig.rtt.ptoUs(MAX_ACK_DELAY_US));
+  assert.deepEqual(rig.detection.onTimeout(dueUs), { kind: "loss" });
+  assert.deepEqual(rig.detect(dueUs), [0]);
+});
+
+Deno.test("LossDetection takes a packet told to be missing as late when it is acknowledged", () => {
+  const rig = new Rig();
+  rig.sendMany(4, 0);
+  rig.ackFrom(1, RTT_US, 3, 1);
+  rig.ack(RTT_US + 1_000, 2);
+  rig.sendMany(4, RTT_US + 2_000);
+  assert.deepEqual(rig.ack(2 * RTT_US + 2_000, 5, 6, 7), [0], "by its time alone");
+  assert.equal(rig.detection.reorderingWindowUs, 25_000);
+});
+
+Deno.test("LossDetection declares a packet lost a round trip and a quarter after its sending", () => {
   const rig = new Rig();
   rig.send(1_000);
   rig.send(2_000);
   assert.deepEqual(rig.ack(102_000, 1), []);
   assert.equal(rig.detection.lossTimeUs, 1_000 + LOSS_DELAY_US);
   assert.equal(rig.timerUs(), 1_000 + LOSS_DELAY_US);
-  assert.deepEqual(rig.detection.onTimeout(113_500), { kind: "loss" });
+  assert.deepEqual(rig.detection.onTimeout(126_000), { kind: "loss" });
   assert.equal(rig.detection.ptoCount, 0);
-  assert.deepEqual(rig.detect(113_500), [0]);
+  assert.deepEqual(rig.detect(126_000), [0]);
   assert.equal(rig.detection.lossTimeUs, Infinity);
   assert.equal(rig.timerUs(), Infinity);
 });
@@ -127,12 +171,13 @@ Deno.test("LossDetection never judges faster than the timers' granularity", () =
   assert.equal(rig.detection.lossTimeUs, 1_000);
 });
 
-Deno.test("LossDetection measures the time threshold by the larger of smoothed and latest round trip", () => {
-  const rig = new Rig();
-  rig.rtt.update(800_000, 0, MAX_ACK_DELAY_US);
-  rig.sendMany(2, 0);
-  rig.ack(800_000, 1);
-  assert.equal(rig.detection.lossTimeUs, 900_000);
+Deno.test("LossDetection allows a packet the round trip of the newest one that arrived", () => {
+  for (const rttUs of [100_500, 800_000]) {
+    const rig = new Rig();
+    rig.sendMany(2, 0);
+    rig.ack(rttUs, 1);
+    assert.equal(rig.detection.lossTimeUs, rttUs + 25_000);
+  }
 });
 
 Deno.test("LossDetection.timerUs is the PTO while only a later packet could tell, Infinity with none in flight", () => {
@@ -166,6 +211,20 @@ Deno.test("LossDetection doubles the PTO up to the longest wait, and starts over
   assert.equal(rig.detection.ptoCount, 0);
 });
 
+Deno.test("LossDetection probes after two round trips and the peer's delay, where little is known of the round trip", () => {
+  const sent = new SentPackets();
+  const detection = new LossDetection();
+  const rtt = new RttEstimator();
+  rtt.seed(RTT_US);
+  const packet = sent.begin(0, 5_000);
+  Object.assign(packet, { sizeBytes: 100, ackEliciting: true, inFlight: true });
+  sent.commit(packet);
+  assert.equal(rtt.ptoUs(MAX_ACK_DELAY_US), 3 * RTT_US + MAX_ACK_DELAY_US);
+  assert.equal(detection.timerUs(sent, rtt), 5_000 + 2 * RTT_US + MAX_ACK_DELAY_US);
+  detection.onTimeout(230_000);
+  assert.equal(detection.timerUs(sent, rtt), 5_000 + 2 * (2 * RTT_US + MAX_ACK_DELAY_US));
+});
+
 Deno.test("LossDetection waits one plain PTO at least, however low the cap", () => {
   const rig = new Rig({ maxPtoBackoffUs: 1_000 });
   rig.send(0);
@@ -184,7 +243,7 @@ Deno.test("LossDetection is not fooled twice by the same reordering in packets",
     rig.ack(nowUs + RTT_US + 11, first);
   }
   assert.equal(rig.spurious, 1);
-  assert.equal(rig.detection.packetThreshold, 11);
+  assert.equal(rig.detection.reorderingWindowUs, 25_000);
 });
 
 Deno.test("LossDetection is not fooled twice by the same reordering in time", () => {
@@ -201,7 +260,7 @@ Deno.test("LossDetection is not fooled twice by the same reordering in time", ()
     rig.ack(nowUs + 160_000, first);
   }
   assert.equal(rig.spurious, 1);
-  assert.ok(rig.detection.timeThreshold > 1.6 && rig.detection.timeThreshold <= 2);
+  assert.equal(rig.detection.reorderingWindowUs, 75_000);
 });
 
 Deno.test("LossDetection finds persistent congestion in a run of losses longer than three PTOs", () => {
@@ -214,7 +273,7 @@ Deno.test("LossDetection finds persistent congestion in a run of losses longer t
   rig.send(startUs + periodUs / 2);
   rig.send(startUs + periodUs + 1);
   rig.sendMany(3, startUs + periodUs + 2);
-  assert.deepEqual(rig.ack(startUs + periodUs + RTT_US, 6), [1, 2, 3]);
+  assert.deepEqual(rig.ack(startUs + periodUs + RTT_US, 6, 5, 4), [1, 2, 3]);
   assert.equal(rig.detection.persistentCongestion, true);
   rig.detect(startUs + periodUs + RTT_US);
   assert.equal(rig.detection.persistentCongestion, false);
@@ -230,7 +289,7 @@ Deno.test("LossDetection finds persistent congestion across several detections",
   rig.sendMany(3, 1_000_002 + periodUs);
   assert.deepEqual(rig.ack(1_050_000 + periodUs, 4), [1]);
   assert.equal(rig.detection.persistentCongestion, false);
-  assert.deepEqual(rig.ack(1_050_001 + periodUs, 5), [2]);
+  assert.deepEqual(rig.ack(1_050_001 + periodUs, 5), [2, 3]);
   assert.equal(rig.detection.persistentCongestion, true);
 });
 
@@ -243,7 +302,7 @@ Deno.test("LossDetection finds no persistent congestion where a packet in betwee
   rig.send(1_000_000 + periodUs / 2);
   rig.send(1_000_001 + periodUs);
   rig.sendMany(3, 1_000_002 + periodUs);
-  assert.deepEqual(rig.ack(1_000_002 + periodUs + RTT_US, 2, 6), [1, 3]);
+  assert.deepEqual(rig.ack(1_000_002 + periodUs + RTT_US, 6, 5, 4, 2), [1, 3]);
   assert.equal(rig.detection.persistentCongestion, false);
 });
 
@@ -271,7 +330,7 @@ Deno.test("LossDetection finds no persistent congestion before the first RTT sam
   rig.send(1_000_000);
   rig.send(1_000_001 + periodUs);
   rig.sendMany(3, 1_000_002 + periodUs);
-  assert.deepEqual(rig.ack(1_000_002 + periodUs + RTT_US, 4), [0, 1]);
+  assert.deepEqual(rig.ack(1_000_002 + periodUs + RTT_US, 4, 3, 2), [0, 1]);
   assert.equal(rig.detection.persistentCongestion, false);
 });
 
@@ -285,7 +344,7 @@ Deno.test("LossDetection leaves MTU probes and packets of ACKs alone out of pers
   rig.send(1_000_002 + periodUs / 2);
   rig.send(1_000_002 + periodUs, { mtuProbe: true });
   rig.sendMany(3, 1_000_003 + periodUs);
-  assert.deepEqual(rig.ack(1_000_003 + periodUs + RTT_US, 7), [1, 2, 3, 4]);
+  assert.deepEqual(rig.ack(1_000_003 + periodUs + RTT_US, 7, 6, 5), [1, 2, 3, 4]);
   assert.equal(rig.detection.persistentCongestion, false);
 });
 
@@ -293,9 +352,10 @@ Deno.test("LossDetection works on packet numbers about 2^32 and 2^53", () => {
   for (const first of [2 ** 32 - 3, Number.MAX_SAFE_INTEGER - 7]) {
     const rig = new Rig({ firstPacketNumber: first });
     rig.sendMany(6, 0);
-    assert.deepEqual(rig.ack(RTT_US, first + 4), [first, first + 1]);
-    assert.deepEqual(rig.ack(RTT_US, first + 5, first + 2), []);
-    assert.equal(rig.detection.lossTimeUs, LOSS_DELAY_US);
-    assert.deepEqual(rig.detect(LOSS_DELAY_US), [first + 3]);
+    assert.deepEqual(rig.ack(RTT_US, first + 4, first + 3, first + 2), [first, first + 1]);
+    assert.deepEqual(rig.ack(RTT_US + 1_000, first), [], "spurious: the path reorders");
+    const next = rig.send(2 * RTT_US);
+    assert.deepEqual(rig.ack(3 * RTT_US, next), [first + 5]);
+    assert.equal(rig.detection.lossTimeUs, Infinity);
   }
 });
