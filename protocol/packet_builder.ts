@@ -10,13 +10,13 @@ import type { LastWords } from "./closing.ts";
 import type { LossRecovery } from "./loss_recovery.ts";
 import type { Path } from "./path.ts";
 import type { PacketProtection } from "./protection/packet_protection.ts";
+import { AckReporter } from "./recovery/ack_reporter.ts";
 import type { AckTracker } from "./recovery/ack_tracker.ts";
 import { ReceiptKind, type SentPacket } from "./sent_packet.ts";
 import type { ReceiptTaker } from "./stream/stream_events.ts";
 import type { StreamTable } from "./stream/stream_table.ts";
 import { Writer } from "./wire/cursor.ts";
 import {
-  writeAck,
   writeConnectionClose,
   writePadding,
   writeParametersFrame,
@@ -26,12 +26,6 @@ import {
 } from "./wire/frame.ts";
 import { writeDataHeader, writeInitialHeader } from "./wire/packet.ts";
 import type { TransportParameters } from "./wire/parameters.ts";
-
-/**
- * The most bytes of an ACK frame, some 400 ranges: the newest. A range stands in as many frames as follow it until
- * 400 newer ones do, so none is missed; and a sender looks at every range of every frame.
- */
-const MAX_ACK_BYTES = 1024;
 
 /** Beside stream data an ACK frame takes at most this share of a datagram. */
 const MAX_ACK_SHARE = 0.5;
@@ -72,6 +66,7 @@ export class PacketBuilder implements ReceiptTaker {
   readonly #protection: PacketProtection;
   readonly #streams: StreamTable;
   readonly #acks: AckTracker;
+  readonly #ackReporter: AckReporter;
   readonly #path: Path;
   readonly #recovery: LossRecovery;
   readonly #writer = new Writer();
@@ -85,6 +80,7 @@ export class PacketBuilder implements ReceiptTaker {
     this.#protection = options.protection;
     this.#streams = options.streams;
     this.#acks = options.acks;
+    this.#ackReporter = new AckReporter(options.acks);
     this.#path = options.path;
     this.#recovery = options.recovery;
   }
@@ -107,7 +103,9 @@ export class PacketBuilder implements ReceiptTaker {
   /** A packet with whatever is pending, or else with a PING: in any case the peer acknowledges it. Returns its length. */
   build(nowUs: number, buffer: Uint8Array): number {
     const writer = this.#begin(nowUs, buffer, this.#recovery.datagramBytes);
-    if (this.#acks.hasUnackedEliciting) this.#writeAck(nowUs, writer.remaining * MAX_ACK_SHARE);
+    if (this.#acks.hasUnackedEliciting) {
+      this.#ackReporter.write(writer, this.#packet, nowUs, writer.remaining * MAX_ACK_SHARE);
+    }
     const afterAck = writer.position;
     const challenge = this.#path.takeChallenge();
     if (challenge !== undefined) writePathChallenge(writer, challenge);
@@ -124,7 +122,7 @@ export class PacketBuilder implements ReceiptTaker {
   /** A packet of an ACK alone, or 0 where there is nothing to acknowledge. */
   buildAck(nowUs: number, buffer: Uint8Array): number {
     const writer = this.#begin(nowUs, buffer, this.#path.sendableBytes);
-    if (!this.#writeAck(nowUs, writer.remaining - 1)) return 0;
+    if (!this.#ackReporter.write(writer, this.#packet, nowUs, writer.remaining - 1)) return 0;
     this.#ackOnlyCount++;
     // One a round trip is enough, and more of them would fill the congestion window, which they do not ask.
     const ping = this.#ackOnlyCount >= ACKS_BEFORE_PING && this.#acks.ranges.length >= RANGES_WORTH_A_PING &&
@@ -196,16 +194,6 @@ export class PacketBuilder implements ReceiptTaker {
       writeParametersFrame(writer, parameters);
     }
     return writer;
-  }
-
-  #writeAck(nowUs: number, maxBytes: number): boolean {
-    const acks = this.#acks;
-    const ackDelayUs = acks.ackDelayUs(nowUs);
-    const options = { ackDelayUs, maxBytes: Math.min(maxBytes, MAX_ACK_BYTES) };
-    if (writeAck(this.#writer, acks.ranges, options) === 0) return false;
-    this.#packet.addReceipt(ReceiptKind.ack, acks.largestReceived);
-    acks.onAckSent(nowUs);
-    return true;
   }
 
   #finish(options: { ackEliciting: boolean }): number {

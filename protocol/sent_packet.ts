@@ -23,7 +23,7 @@ export type SentState = (typeof SentState)[keyof typeof SentState];
 export const ReceiptKind = {
   /** A byte range of a stream: stream ID, start, end, fin (0 or 1). */
   stream: 0,
-  /** An ACK frame: largest packet number acknowledged. */
+  /** An ACK frame: the numbers that it told all of, start and end; and its own number. */
   ack: 1,
   /** MAX_DATA. */
   maxData: 2,

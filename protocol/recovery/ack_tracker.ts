@@ -12,6 +12,13 @@ import { invariant } from "../invariant.ts";
 import { MAX_ACK_RANGES } from "../limits.ts";
 import { RangeSet } from "../range_set.ts";
 import { AckFrequency } from "./ack_frequency.ts";
+import { LatePackets } from "./late_packets.ts";
+
+/**
+ * For so long after the peer knew of all that arrived below a number, packets below it are taken that come late. It must
+ * exceed any lateness that a sender waits for, which is a round trip or two.
+ */
+const LATENESS_US = 1_000_000;
 
 /** What an {@link AckTracker} is made with. */
 export interface AckTrackerOptions {
@@ -23,13 +30,24 @@ export interface AckTrackerOptions {
 
 /** Tracks received packet numbers, and when they are to be acknowledged. */
 export class AckTracker {
-  /** The packet numbers to report in the next ACK frame. Read only: the tracker alone changes it. */
+  /**
+   * The packet numbers to report: those received that the peer is not known to know of. Read only: the tracker alone
+   * changes it.
+   */
   readonly ranges = new RangeSet();
+  /** Those of {@link ranges} that no ACK frame has told of yet. Read only, too. */
+  readonly untold = new RangeSet();
+  /** All that were received from `#floor` on. */
+  readonly #received = new RangeSet();
+  readonly #late = new LatePackets();
   readonly #maxAckDelayUs: number;
   readonly #maxRanges: number;
   readonly #frequency = new AckFrequency();
   /** Every number below counts as received: it was, or it is too late to know. */
   #floor = 0;
+  /** What `#floor` is to be raised to, once `LATENESS_US` have passed since then. */
+  #nextFloor = 0;
+  #nextFloorUs = Infinity;
   #largestReceived = -1;
   #largestReceivedUs = 0;
   #largestAckEliciting = -1;
@@ -38,8 +56,8 @@ export class AckTracker {
   /** When the first of those arrived, and how large the last is. */
   #firstUnackedUs = 0;
   #lastSizeBytes = 0;
-  /** The lowest number received since the last ACK was sent. */
-  #lowestUnreported = Infinity;
+  /** The largest number that an ACK frame has reported. */
+  #largestReported = -1;
   #deadlineUs = Infinity;
 
   constructor(options: AckTrackerOptions) {
@@ -70,14 +88,18 @@ export class AckTracker {
 
   /** Whether the packet was received, or is so old that this can no longer be known (RFC 9000, section 13.2.3). */
   isDuplicate(packetNumber: number): boolean {
-    return packetNumber < this.#floor || this.ranges.contains(packetNumber);
+    return packetNumber < this.#floor || this.#received.contains(packetNumber);
   }
 
   /** Notes that a packet was received and processed. Returns false, and does nothing, for a duplicate. */
   onPacketReceived(packetNumber: number, nowUs: number, ackEliciting: boolean, sizeBytes: number): boolean {
-    if (packetNumber < this.#floor || this.ranges.add(packetNumber, packetNumber + 1) === 0) return false;
-    if (this.ranges.length > this.#maxRanges) this.#dropLowestRange();
-    if (packetNumber < this.#lowestUnreported) this.#lowestUnreported = packetNumber;
+    if (packetNumber < this.#floor || this.#received.add(packetNumber, packetNumber + 1) === 0) return false;
+    this.ranges.add(packetNumber, packetNumber + 1);
+    this.untold.add(packetNumber, packetNumber + 1);
+    if (packetNumber < this.#largestReported) this.#late.add(packetNumber);
+    if (packetNumber < this.#nextFloor) this.#nextFloor = packetNumber;
+    if (this.#received.length > this.#maxRanges) this.#dropBelow(this.#received.end(0));
+    if (this.ranges.length > this.#maxRanges) this.#dropBelow(this.ranges.end(0));
     if (packetNumber > this.#largestReceived) {
       this.#largestReceived = packetNumber;
       this.#largestReceivedUs = nowUs;
@@ -104,29 +126,48 @@ export class AckTracker {
     return Math.max(0, nowUs - this.#largestReceivedUs);
   }
 
-  /** An ACK frame with {@link ranges} (all of them, or the highest that fit) was sent. */
-  onAckSent(nowUs: number): void {
-    if (this.#isBatchFull) this.#frequency.onBatch(nowUs - this.#firstUnackedUs, this.#lastSizeBytes);
-    else if (
-      this.#unackedEliciting > 0 && nowUs - this.#firstUnackedUs >= this.#frequency.delayUs(this.#maxAckDelayUs)
-    ) {
+  /** ACK frames with all of {@link ranges}, or some and the highest among these, go out. Returns their number. */
+  onAckSent(nowUs: number): number {
+    const waitedUs = nowUs - this.#firstUnackedUs;
+    if (this.#isBatchFull) this.#frequency.onBatch(waitedUs, this.#lastSizeBytes);
+    else if (this.#unackedEliciting > 0 && waitedUs >= this.#frequency.delayUs(this.#maxAckDelayUs)) {
       this.#frequency.onPause();
     }
     this.#unackedEliciting = 0;
-    this.#lowestUnreported = Infinity;
     this.#deadlineUs = Infinity;
+    this.#largestReported = this.#largestReceived;
+    return this.#late.nextReport();
+  }
+
+  /** One of them tells all that arrived from `start` up to, not including, `end`. */
+  onTold(start: number, end: number): void {
+    this.untold.remove(start, end);
+  }
+
+  /** There was no room to tell all that is {@link untold}: the next ACK goes at once. */
+  onAckCutShort(nowUs: number): void {
+    this.#unackedEliciting = 1;
+    this.#firstUnackedUs = nowUs;
+    this.#deadlineUs = nowUs;
   }
 
   /**
-   * The peer has an ACK frame of ours whose largest was `largest`: numbers up to it need not be reported again
-   * (RFC 9000, section 13.2.4). One that arrived late and was not reported yet stays.
+   * The peer has the frames numbered `report`, one of which told all that had arrived from `start` up to, not including, `end`:
+   * that need not be told again (RFC 9000, section 13.2.4). What arrived there since is.
    */
-  onAckAcked(largest: number): void {
-    invariant(largest <= this.#largestReceived, "an ACK never reports more than was received");
-    const floor = Math.min(largest + 1, this.#lowestUnreported);
-    if (floor <= this.#floor) return;
-    this.ranges.remove(this.#floor, floor);
-    this.#floor = floor;
+  onAckAcked(start: number, end: number, report: number, nowUs: number): void {
+    invariant(end <= this.#largestReceived + 1, "an ACK never reports more than was received");
+    const { ranges } = this;
+    this.#late.onReportAcked(start, end, report);
+    ranges.remove(start, end);
+    this.#late.addTo(ranges, start, end);
+    if (nowUs - this.#nextFloorUs >= LATENESS_US) {
+      this.#dropBelow(this.#nextFloor);
+      this.#nextFloorUs = Infinity;
+    }
+    if (this.#nextFloorUs !== Infinity) return;
+    this.#nextFloor = ranges.length === 0 ? this.#largestReceived + 1 : ranges.start(0);
+    this.#nextFloorUs = nowUs;
   }
 
   get #isBatchFull(): boolean {
@@ -139,13 +180,15 @@ export class AckTracker {
     if (packetNumber < largest) return true;
     // What is below the floor counts as received: the first packet of all may have any number.
     const from = Math.max(largest + 1, this.#floor);
-    return largest >= 0 && from < packetNumber && !this.ranges.containsRange(from, packetNumber);
+    return largest >= 0 && from < packetNumber && !this.#received.containsRange(from, packetNumber);
   }
 
-  /** Gives up the oldest range, so that memory stays bounded (RFC 9000, section 13.2.3). */
-  #dropLowestRange(): void {
-    const start = this.ranges.start(0);
-    this.#floor = this.ranges.end(0);
-    this.ranges.remove(start, this.#floor);
+  /** Takes all below `floor` as received, so that memory stays bounded (RFC 9000, section 13.2.3). */
+  #dropBelow(floor: number): void {
+    this.#floor = Math.max(this.#floor, floor);
+    this.#received.removeBelow(floor);
+    this.ranges.removeBelow(floor);
+    this.untold.removeBelow(floor);
+    this.#late.removeBelow(floor);
   }
 }

@@ -37,15 +37,19 @@ export interface AckOptions {
   readonly ackDelayUs: number;
   /** The frame's most bytes; what the writer has left bounds it as well. */
   readonly maxBytes: number;
+  /** Only the lowest so many ranges are told of. Default: all. */
+  readonly count?: number;
 }
 
 /**
- * Writes an ACK frame of the newest of `ranges`, as many as fit; the older ones are left out (RFC 9000, section
- * 13.2.3). Returns how many it told; 0 where there was none, or no room for one: then it wrote nothing.
+ * Writes an ACK frame of the newest of `ranges`, as many as fit; where older ones are left out (RFC 9000, section
+ * 13.2.3) it is a PARTIAL_ACK. Returns how many it told; 0 where there was none, or no room for one: then it wrote
+ * nothing.
  */
-export function writeAck(writer: Writer, ranges: Ranges, { ackDelayUs, maxBytes }: AckOptions): number {
-  if (ranges.length === 0) return 0;
-  const newest = ranges.length - 1;
+export function writeAck(writer: Writer, ranges: Ranges, options: AckOptions): number {
+  const { ackDelayUs, maxBytes, count = ranges.length } = options;
+  if (count === 0) return 0;
+  const newest = count - 1;
   const largest = ranges.end(newest) - 1;
   const firstRange = largest - ranges.start(newest);
   const room = Math.min(maxBytes, writer.remaining);
@@ -57,7 +61,7 @@ export function writeAck(writer: Writer, ranges: Ranges, { ackDelayUs, maxBytes 
     if (size + varintSize(more + 1) > room) break;
     more++;
   }
-  writer.u8(FrameType.ack);
+  writer.u8(more === newest ? FrameType.ack : FrameType.partialAck);
   writer.varint(largest);
   writer.varint(ackDelayUs);
   writer.varint(more);

@@ -106,7 +106,11 @@ export function anyFrame(random: Random): FrameValue {
       return { frame: "ping" };
     case 1:
     case 2:
-      return { frame: "ack", delayUs: number(), ranges: anyAckRanges(random) };
+      return {
+        frame: random.chance(0.2) ? "partialAck" : "ack",
+        delayUs: number(),
+        ranges: anyAckRanges(random),
+      };
     case 3:
       return { frame: "resetStream", streamId: number(), code: number(), finalSize: number() };
     case 4:

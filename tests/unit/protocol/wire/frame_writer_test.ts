@@ -32,7 +32,8 @@ Deno.test("writeAck tells as many of the newest ranges as fit, whatever the room
     }
     const { values, error } = decodeFrames(writer.buffer, { end: writer.position });
     assert.equal(error, undefined);
-    assert.deepEqual(values, [{ frame: "ack", delayUs: 100, ranges: ranges.slice(0, count) }]);
+    const frame = count === ranges.length ? "ack" : "partialAck";
+    assert.deepEqual(values, [{ frame, delayUs: 100, ranges: ranges.slice(0, count) }]);
     // One range more takes 3 bytes, and the 65th lengthens the count by one.
     if (count < ranges.length) assert.equal(writer.position + 3 + (count === 64 ? 1 : 0) > maxBytes, true);
   }
@@ -42,6 +43,23 @@ Deno.test("writeAck keeps to what the writer has left", () => {
   const writer = newWriter(9);
   assert.equal(writeAck(writer, rangesOf([[70, 80], [10, 20]]), { ackDelayUs: 0, maxBytes: 100 }), 2);
   assert.equal(writeAck(newWriter(5), rangesOf([[70, 80]]), { ackDelayUs: 0, maxBytes: 100 }), 0);
+});
+
+Deno.test("writeAck tells of the lowest ranges alone where it is told so", () => {
+  const ranges = [[70, 80], [40, 50], [10, 20]] as const;
+  for (
+    const [count, maxBytes, frame, told] of [
+      [2, 100, "ack", [[40, 50], [10, 20]]],
+      [2, 6, "partialAck", [[40, 50]]],
+      [1, 100, "ack", [[10, 20]]],
+    ] as const
+  ) {
+    const writer = newWriter();
+    assert.equal(writeAck(writer, rangesOf(ranges), { ackDelayUs: 0, maxBytes, count }), told.length);
+    const { values } = decodeFrames(writer.buffer, { end: writer.position });
+    assert.deepEqual(values, [{ frame, delayUs: 0, ranges: told }]);
+  }
+  assert.equal(writeAck(newWriter(), rangesOf(ranges), { ackDelayUs: 0, maxBytes: 100, count: 0 }), 0);
 });
 
 Deno.test("writeAck writes nothing where there is nothing to acknowledge", () => {

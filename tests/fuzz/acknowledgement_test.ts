@@ -1,0 +1,218 @@
+/**
+ * Both ends of acknowledgement together, over a link that loses and reorders both ways, with ACK frames so small that
+ * they never hold all that there is to tell: no packet that arrived is declared lost because it was not told of.
+ */
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { Random } from "../../protocol/mod.ts";
+import { AckReporter } from "../../protocol/recovery/ack_reporter.ts";
+import { AckTracker } from "../../protocol/recovery/ack_tracker.ts";
+import { LossDetection } from "../../protocol/recovery/loss_detection.ts";
+import { RttEstimator } from "../../protocol/recovery/rtt_estimator.ts";
+import { SentPackets } from "../../protocol/recovery/sent_packets.ts";
+import { RECEIPT_STRIDE, SentPacket, SentState } from "../../protocol/sent_packet.ts";
+import { Reader, Writer } from "../../protocol/wire/cursor.ts";
+import { type AckFrame, readFrames } from "../../protocol/wire/frame.ts";
+import { Recorder } from "../wire/wire_values.ts";
+
+const DELAY_US = 20_000;
+const MAX_ACK_DELAY_US = 5_000;
+const PACKET_GAP_US = 100;
+
+interface Link {
+  readonly seed: number;
+  readonly lossUp: number;
+  readonly lossDown: number;
+  readonly jitterUs: number;
+  /** Of ACK frames in a packet. */
+  readonly maxAckBytes: number;
+  /** The receiver is busy, and gets to sending no more often than this. */
+  readonly busyUs: number;
+  /** Share of the ACK packets whose arrival the receiver learns of. */
+  readonly confirmed: number;
+  readonly packets: number;
+}
+
+/** What is known of one packet. */
+interface Life {
+  arrivedUs: number;
+  /** An ACK frame, sent before the packet arrived, reached the sender and said that it had not. */
+  wasMissed: boolean;
+  /** ACK packets that told of it: how many were sent, and how many of them reached the sender. */
+  toldIn: number;
+  heardIn: number;
+}
+
+/** A packet's ranges and from where on it tells all, for each frame of an ACK packet. */
+class Listener extends Recorder {
+  readonly frames: { from: number; ranges: [number, number][] }[] = [];
+
+  override onAck(ack: AckFrame): void {
+    const ranges = Array.from({ length: ack.rangeCount }, (_, i): [number, number] => [ack.starts[i]!, ack.ends[i]!]);
+    this.frames.push({ from: ack.isPartial ? ranges.at(-1)![0] : 0, ranges });
+  }
+}
+
+class Exchange {
+  readonly #link: Link;
+  readonly #random: Random;
+  readonly #sent = new SentPackets();
+  readonly #detection = new LossDetection();
+  readonly #rtt = new RttEstimator();
+  readonly #acks: AckTracker;
+  readonly #reporter: AckReporter;
+  readonly #lives: Life[] = [];
+  #events: { atUs: number; run: () => void }[] = [];
+  #nowUs = 0;
+  #acksSentUs = 0;
+
+  constructor(link: Link) {
+    this.#link = link;
+    this.#random = new Random(link.seed);
+    this.#acks = new AckTracker({ maxAckDelayUs: MAX_ACK_DELAY_US });
+    this.#reporter = new AckReporter(this.#acks);
+    this.#rtt.seed(2 * DELAY_US);
+  }
+
+  run(): void {
+    for (let i = 0; i < this.#link.packets; i++) {
+      this.#runUntil(i * PACKET_GAP_US);
+      this.#send();
+    }
+    // The link is good at last, and a few packets more show what arrived of the others.
+    this.#runUntil(this.#nowUs + 200_000);
+    for (let i = 0; i < 4_000; i++) {
+      this.#send(true);
+      this.#runUntil(this.#nowUs + 2_000);
+    }
+    this.#runUntil(this.#nowUs + 1_000_000);
+    this.#lives.forEach(({ arrivedUs, toldIn, heardIn }, packetNumber) => {
+      if (arrivedUs === Infinity) return;
+      assert.ok(toldIn > 0, `packet ${packetNumber} arrived and was never told of`);
+      assert.ok(heardIn > 0, `packet ${packetNumber} arrived, and the sender never heard of it`);
+    });
+  }
+
+  #at(atUs: number, run: () => void): void {
+    let at = this.#events.length;
+    while (at > 0 && this.#events[at - 1]!.atUs > atUs) at--;
+    this.#events.splice(at, 0, { atUs, run });
+  }
+
+  #runUntil(untilUs: number): void {
+    for (;;) {
+      const eventUs = this.#events[0]?.atUs ?? Infinity;
+      const nextUs = Math.min(eventUs, this.#acksDueUs, this.#detection.lossTimeUs);
+      if (nextUs > untilUs) break;
+      this.#nowUs = Math.max(this.#nowUs, nextUs);
+      if (eventUs <= this.#nowUs) this.#events.shift()!.run();
+      this.#sendAcks();
+      if (this.#detection.lossTimeUs <= this.#nowUs) this.#detectLost();
+    }
+    this.#nowUs = untilUs;
+  }
+
+  #arrivalUs(): number {
+    const { jitterUs } = this.#link;
+    return this.#nowUs + DELAY_US + (jitterUs === 0 ? 0 : this.#random.integer(0, jitterUs));
+  }
+
+  #send(isSafe = false): void {
+    const packet = this.#sent.begin(this.#sent.nextPacketNumber, this.#nowUs);
+    Object.assign(packet, { sizeBytes: 1_000, ackEliciting: true, inFlight: true });
+    this.#sent.commit(packet);
+    const { packetNumber } = packet;
+    const life: Life = { arrivedUs: Infinity, wasMissed: false, toldIn: 0, heardIn: 0 };
+    this.#lives.push(life);
+    if (!isSafe && this.#random.chance(this.#link.lossUp)) return;
+    this.#at(this.#arrivalUs(), () => {
+      life.arrivedUs = this.#nowUs;
+      assert.equal(this.#acks.onPacketReceived(packetNumber, this.#nowUs, true, 1_200), true);
+    });
+  }
+
+  get #acksDueUs(): number {
+    return Math.max(this.#acks.ackDeadlineUs, this.#acksSentUs + this.#link.busyUs);
+  }
+
+  #sendAcks(): void {
+    if (this.#acksDueUs > this.#nowUs) return;
+    this.#acksSentUs = this.#nowUs;
+    while (this.#acks.shouldAck(this.#nowUs)) {
+      const writer = new Writer().reset(new Uint8Array(1_500));
+      const packet = new SentPacket();
+      assert.equal(this.#reporter.write(writer, packet, this.#nowUs, this.#link.maxAckBytes), true);
+      const listener = new Listener();
+      assert.equal(readFrames(new Reader().reset(writer.buffer, 0, writer.position), listener), undefined);
+      const told = new Set<number>();
+      for (const { ranges } of listener.frames) {
+        for (const [start, end] of ranges) for (let n = start; n < end; n++) told.add(n);
+      }
+      for (const packetNumber of told) this.#lives[packetNumber]!.toldIn++;
+      const sentUs = this.#nowUs;
+      const isSafe = this.#lives.length > this.#link.packets;
+      if (!isSafe && this.#random.chance(this.#link.lossDown)) continue;
+      this.#at(this.#arrivalUs(), () => this.#onAckPacket(listener, { packet, told, sentUs }));
+    }
+    assert.ok(this.#acks.ackDeadlineUs < Infinity || this.#acks.untold.length === 0, "untold, and no ACK is due");
+  }
+
+  #onAckPacket(listener: Listener, ack: { packet: SentPacket; told: Set<number>; sentUs: number }): void {
+    for (const { from, ranges } of listener.frames) {
+      this.#detection.onAckReceived(ranges[0]![1] - 1, from);
+      let newest = -1;
+      for (const [start, end] of ranges) {
+        this.#sent.onAckRange(start, end, (packet) => {
+          this.#detection.onPacketAcked(packet, this.#nowUs, this.#rtt, this.#sent.nextPacketNumber);
+          newest = Math.max(newest, packet.packetNumber);
+        });
+      }
+      for (let n = from; n < ranges[0]![1]; n++) {
+        if (!ack.told.has(n) && this.#lives[n]!.arrivedUs > ack.sentUs) this.#lives[n]!.wasMissed = true;
+      }
+      for (const packetNumber of ack.told) this.#lives[packetNumber]!.heardIn++;
+      if (newest < 0) continue;
+      if (newest === this.#detection.newestAcked) this.#rtt.update(this.#detection.newestRttUs, 0, 0);
+      this.#detectLost();
+    }
+    this.#sent.forgetLost(this.#nowUs - 500_000);
+    if (!this.#random.chance(this.#link.confirmed)) return;
+    this.#at(this.#arrivalUs(), () => {
+      const { receipts, receiptCount } = ack.packet;
+      for (let i = 0; i < receiptCount * RECEIPT_STRIDE; i += RECEIPT_STRIDE) {
+        this.#acks.onAckAcked(receipts[i + 1]!, receipts[i + 2]!, receipts[i + 3]!, this.#nowUs);
+      }
+    });
+  }
+
+  #detectLost(): void {
+    this.#detection.detectLost(this.#nowUs, this.#sent, this.#rtt, (packet) => {
+      assert.equal(packet.state, SentState.lost);
+      const life = this.#lives[packet.packetNumber]!;
+      // Had it arrived in time for an ACK, sent a way's delay ago?
+      const answerUs = life.arrivedUs + Math.max(MAX_ACK_DELAY_US, this.#link.busyUs);
+      if (answerUs > this.#nowUs - DELAY_US || life.wasMissed) return;
+      assert.ok(life.toldIn > 0, `packet ${packet.packetNumber} is declared lost: it arrived and was not told of`);
+      assert.equal(life.heardIn, 0);
+      // It was told of in vain each time, so far; that must not have been the sender's only reason to judge it.
+      const ageUs = this.#nowUs - packet.sentUs;
+      assert.ok(ageUs >= this.#rtt.ptoUs(0), `packet ${packet.packetNumber} is declared lost untold after ${ageUs} us`);
+    });
+  }
+}
+
+const LINK: fc.Arbitrary<Link> = fc.record({
+  seed: fc.nat(),
+  lossUp: fc.constantFrom(0, 0.01, 0.1, 0.3, 0.5),
+  lossDown: fc.constantFrom(0, 0.01, 0.1, 0.3, 0.5),
+  jitterUs: fc.constantFrom(0, 0, 2_000, 15_000, 40_000),
+  maxAckBytes: fc.integer({ min: 40, max: 300 }),
+  busyUs: fc.constantFrom(0, 0, 5_000, 20_000),
+  confirmed: fc.constantFrom(0, 0.05, 0.5, 1),
+  packets: fc.constantFrom(50, 800, 2_000),
+});
+
+Deno.test("Acknowledgement tells of all that arrived, and loss detection believes it, however small the ACK frames", () => {
+  fc.assert(fc.property(LINK, (link) => new Exchange(link).run()), { numRuns: 60, seed: 9 });
+});
