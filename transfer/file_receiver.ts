@@ -20,6 +20,12 @@ import { StoreError, type WritableFile } from "./file_store.ts";
  */
 const BUFFER_BYTES = 64 * 1024;
 
+/**
+ * Where a gap has held up hashing and is filled, hashing catches up by so many times the bytes that arrive, not all at
+ * once: on a long link that is a dozen megabytes, and while they are hashed the receive buffer overflows many times.
+ */
+const CATCH_UP_FACTOR = 4;
+
 /** What a receiver tells its owner. */
 export interface FileReceiverOptions {
   readonly sizeBytes: number;
@@ -40,6 +46,8 @@ export class FileReceiver implements ByteSink {
   #bufferStart = 0;
   #bufferEnd = 0;
   #hashedBytes = 0;
+  /** What may be hashed now. */
+  #hashBudgetBytes = 0;
   #receivedBytes = 0;
   #failed = false;
   #ended = false;
@@ -62,7 +70,7 @@ export class FileReceiver implements ByteSink {
     if (this.#failed || this.#ended) return;
     try {
       this.#gather(offset, bytes);
-      this.#hashUpTo(this.#options.contiguousBytes(), BUFFER_BYTES);
+      this.#hashOn(CATCH_UP_FACTOR * bytes.length);
     } catch (error) {
       this.#fail(error);
     }
@@ -75,7 +83,7 @@ export class FileReceiver implements ByteSink {
   finish(): Uint8Array | undefined {
     if (this.#failed) return undefined;
     try {
-      this.#hashUpTo(this.#options.sizeBytes, 1);
+      this.#hashUpTo(this.#options.sizeBytes);
     } catch (error) {
       this.#fail(error);
       return undefined;
@@ -116,9 +124,18 @@ export class FileReceiver implements ByteSink {
     this.#bufferStart = this.#bufferEnd;
   }
 
-  /** Hashes the file's prefix on to `end`, if at least `atLeast` bytes of it are new. */
-  #hashUpTo(end: number, atLeast: number): void {
-    if (end - this.#hashedBytes < atLeast) return;
+  /** Hashes by the buffer what has arrived without a gap, within a budget that was raised by so much. */
+  #hashOn(budgetBytes: number): void {
+    this.#hashBudgetBytes = Math.min(this.#hashBudgetBytes + budgetBytes, CATCH_UP_FACTOR * BUFFER_BYTES);
+    while (this.#hashBudgetBytes >= BUFFER_BYTES) {
+      if (this.#options.contiguousBytes() - this.#hashedBytes < BUFFER_BYTES) return;
+      this.#hashBudgetBytes -= BUFFER_BYTES;
+      this.#hashUpTo(this.#hashedBytes + BUFFER_BYTES);
+    }
+  }
+
+  /** Hashes the file's prefix on to `end`. */
+  #hashUpTo(end: number): void {
     this.#flush();
     while (this.#hashedBytes < end) {
       const part = this.#hashBuffer.subarray(0, Math.min(this.#hashBuffer.length, end - this.#hashedBytes));

@@ -25,6 +25,22 @@ function receiving(sizeBytes: number, onFailed: (error: StoreError) => void = ()
   return { store, receiver, write };
 }
 
+/** A file that counts what is read back from it. */
+function countingReads(file: WritableFile): { file: WritableFile; readBytes: () => number } {
+  let readBytes = 0;
+  const counted = Object.create(file, {
+    write: { value: (offset: number, bytes: Uint8Array) => file.write(offset, bytes) },
+    read: {
+      value: (offset: number, into: Uint8Array) => {
+        readBytes += into.length;
+        return file.read(offset, into);
+      },
+    },
+    abort: { value: () => file.abort() },
+  }) as WritableFile;
+  return { file: counted, readBytes: () => readBytes };
+}
+
 function commit(receiver: FileReceiver): string | StoreError {
   let result: string | StoreError | undefined;
   receiver.commit((outcome) => result = outcome);
@@ -131,4 +147,29 @@ Deno.test("FileReceiver writes at offsets beyond 2^32 and up to the largest file
     assert.deepEqual(written, [[base - 2000, 4000], [base + 500_000, 1000], [base - 1_000_000, 300_000]]);
     assert.equal(receiver.receivedBytes, 305_000);
   }
+});
+
+Deno.test("FileReceiver catches up with hashing bit by bit when a gap is filled, and wholly by the end", () => {
+  const sizeBytes = 4_000_000;
+  const pieceBytes = 1_000;
+  const bytes = new Random(1).bytes(sizeBytes);
+  const { file, readBytes } = countingReads(
+    new MemoryStore().create("file", { sizeBytes, modifiedMs: 1, overwrite: false }),
+  );
+  let contiguous = 0;
+  const receiver = new FileReceiver(file, { sizeBytes, contiguousBytes: () => contiguous, onFailed: assert.fail });
+  for (let at = pieceBytes; at < sizeBytes / 2; at += pieceBytes) {
+    receiver.write(at, bytes.subarray(at, at + pieceBytes));
+  }
+  assert.equal(readBytes(), 0, "nothing is without a gap yet");
+  contiguous = sizeBytes / 2;
+  receiver.write(0, bytes.subarray(0, pieceBytes));
+  for (let at = sizeBytes / 2; at < sizeBytes; at += pieceBytes) {
+    const before = readBytes();
+    contiguous = at + pieceBytes;
+    receiver.write(at, bytes.subarray(at, at + pieceBytes));
+    assert(readBytes() - before <= 4 * 65_536, `${readBytes() - before} bytes at once`);
+  }
+  assert(readBytes() > sizeBytes - 2 * 65_536, "it has caught up");
+  assert.deepEqual(receiver.finish(), sha256(bytes));
 });
