@@ -2,12 +2,13 @@
  * One direction of a simulated link. A datagram passes, in this order:
  *
  * ```text
- * MTU -> drop-tail queue -> line of a fixed rate -> blackout -> loss -> duplication -> corruption -> delay, jitter
- * (too big)  (queue full)                          (blacked out) (lost)                              or reordering
+ * MTU -> drop-tail queue -> line of a fixed rate -> blackout -> loss -> duplication -> corruption -> delay, jitter,
+ * (too big)  (queue full)                          (blacked out) (lost)                       scatter or reordering
  * ```
  *
  * What is lost behind the queue has used the line all the same. Jitter does not change the order of datagrams, only
- * `reorder` does, so that the two can be told apart. The rate counts bytes of UDP payload.
+ * `scatterUs` and `reorder` do, so that they can be told apart. Line and queue count a datagram's UDP payload and
+ * `overheadBytes`.
  *
  * Each kind of fault draws from a random stream of its own: more loss changes which datagrams are lost, not which of
  * the others are corrupted. Hot: one call for each datagram.
@@ -51,6 +52,8 @@ export interface LinkOptions {
   readonly delayUs?: number;
   /** The delay wanders between `delayUs` and this much more. Default: 0. */
   readonly jitterUs?: number;
+  /** Each datagram comes up to this much earlier or later than the delay says, independently: so they overtake. Default: 0. */
+  readonly scatterUs?: number;
   /** Share of datagrams lost, each independently, 0 to 1. Default: 0. */
   readonly loss?: number;
   /** Losses in bursts, on top of `loss`. Default: none. */
@@ -61,6 +64,8 @@ export interface LinkOptions {
   readonly corrupt?: number;
   /** Default: none. */
   readonly reorder?: Reordering | undefined;
+  /** What each datagram takes of the line and the queue besides its payload: 28 for IPv4 and UDP. Default: 0. */
+  readonly overheadBytes?: number;
   /** Bytes that may wait for the line, the one being sent included; an idle line takes a datagram of any size. Default: Infinity. */
   readonly queueBytes?: number;
   /** Largest datagram in bytes of UDP payload; larger ones vanish. Default: Infinity. */
@@ -103,11 +108,13 @@ const DEFAULTS: Required<LinkOptions> = {
   rateBitsPerSecond: Infinity,
   delayUs: 0,
   jitterUs: 0,
+  scatterUs: 0,
   loss: 0,
   burst: undefined,
   duplicate: 0,
   corrupt: 0,
   reorder: undefined,
+  overheadBytes: 0,
   queueBytes: Infinity,
   mtuBytes: Infinity,
   blackouts: [],
@@ -120,7 +127,7 @@ const NO_DELIVERY: readonly Delivery[] = [];
 /** See the module's description. */
 export class Link {
   readonly pool: DeliveryPool;
-  readonly #random: Readonly<Record<"loss" | "burst" | "duplicate" | "corrupt" | "reorder", Random>>;
+  readonly #random: Readonly<Record<"loss" | "burst" | "duplicate" | "corrupt" | "scatter" | "reorder", Random>>;
   readonly #jitter: Wander;
   readonly #line = new Line();
   readonly #stats = new Counters();
@@ -139,6 +146,7 @@ export class Link {
       burst: random.fork("burst"),
       duplicate: random.fork("duplicate"),
       corrupt: random.fork("corrupt"),
+      scatter: random.fork("scatter"),
       reorder: random.fork("reorder"),
     };
     this.#jitter = new Wander(random.fork("jitter"));
@@ -182,14 +190,14 @@ export class Link {
     const wanderUs = this.#jitter.at(departureUs, this.#options.jitterUs);
     const arrivalUs = Math.max(this.#lastArrivalUs, departureUs + this.#options.delayUs + wanderUs);
     this.#lastArrivalUs = arrivalUs;
-    const first = this.#deliver(arrivalUs, datagram);
+    const first = this.#deliver(arrivalUs, departureUs, datagram);
     if (!this.#random.duplicate.chance(this.#options.duplicate)) {
       this.#one[0] = first;
       return this.#one;
     }
     this.#stats.duplicated++;
     this.#two[0] = first;
-    this.#two[1] = this.#deliver(arrivalUs, datagram);
+    this.#two[1] = this.#deliver(arrivalUs, departureUs, datagram);
     return this.#two;
   }
 
@@ -202,8 +210,9 @@ export class Link {
       stats.tooBig++;
       return -1;
     }
+    const lineBytes = sizeBytes + this.#options.overheadBytes;
     const backlogBytes = this.#line.backlogBytes(nowUs);
-    if (backlogBytes > 0 && backlogBytes + sizeBytes > this.#options.queueBytes) {
+    if (backlogBytes > 0 && backlogBytes + lineBytes > this.#options.queueBytes) {
       stats.queueDropped++;
       return -1;
     }
@@ -212,7 +221,7 @@ export class Link {
     stats.queueDelayUs += waitUs;
     if (waitUs > stats.maxQueueDelayUs) stats.maxQueueDelayUs = waitUs;
     // A line that became faster sends nothing before what it was given earlier.
-    this.#lastDepartureUs = Math.max(this.#lastDepartureUs, this.#line.send(nowUs, sizeBytes));
+    this.#lastDepartureUs = Math.max(this.#lastDepartureUs, this.#line.send(nowUs, lineBytes));
     return this.#lastDepartureUs;
   }
 
@@ -236,10 +245,15 @@ export class Link {
     return !isLost;
   }
 
-  #deliver(arrivalUs: number, datagram: Uint8Array): Delivery {
+  #deliver(arrivalUs: number, departureUs: number, datagram: Uint8Array): Delivery {
     const stats = this.#stats;
     const delivery = this.pool.take(datagram);
     delivery.arrivalUs = arrivalUs;
+    const { scatterUs } = this.#options;
+    if (scatterUs > 0) {
+      const movedUs = arrivalUs + this.#random.scatter.integer(-scatterUs, scatterUs);
+      delivery.arrivalUs = Math.max(departureUs, movedUs);
+    }
     if (datagram.length > 0 && this.#random.corrupt.chance(this.#options.corrupt)) {
       this.#random.corrupt.flipBits(delivery.bytes, MAX_FLIPPED_BITS);
       stats.corrupted++;
@@ -335,8 +349,9 @@ class Counters implements LinkStats {
 function checkOptions(options: Required<LinkOptions>): void {
   const { burst, reorder } = options;
   invariant(options.rateBitsPerSecond > 0, "a link's rate is above 0");
-  invariant(options.queueBytes >= 0 && options.mtuBytes >= 0, "a link's sizes are not negative");
-  for (const timeUs of [options.delayUs, options.jitterUs, reorder?.extraDelayUs ?? 0]) {
+  const { overheadBytes, queueBytes, mtuBytes } = options;
+  invariant(overheadBytes >= 0 && queueBytes >= 0 && mtuBytes >= 0, "a link's sizes are not negative");
+  for (const timeUs of [options.delayUs, options.jitterUs, options.scatterUs, reorder?.extraDelayUs ?? 0]) {
     invariant(Number.isSafeInteger(timeUs) && timeUs >= 0, "a link's delays are integers from 0 on");
   }
   const shares = [options.loss, options.duplicate, options.corrupt, reorder?.probability ?? 0];

@@ -70,6 +70,19 @@ Deno.test("Link drops what its queue has no room for, and takes any size when id
   assert.equal(link.stats.queueDropped, 2);
 });
 
+Deno.test("Link counts what a datagram weighs besides its payload, on the line and in the queue", () => {
+  // 12 Mbit/s: 1200 bytes and 300 more take 1000 us.
+  const link = makeLink({ rateBitsPerSecond: 12e6, overheadBytes: 300, queueBytes: 3000, mtuBytes: 1200 });
+  assert.deepEqual(send(link, 0, 1200), [1000]);
+  assert.equal(link.backlogBytes(0), 1500);
+  assert.deepEqual(send(link, 0, 1201), []);
+  assert.deepEqual(send(link, 0, 1200), [2000]);
+  assert.deepEqual(send(link, 0, 1), []);
+  assert.equal(link.stats.tooBig, 1);
+  assert.equal(link.stats.queueDropped, 1);
+  assert.equal(link.stats.sentBytes, 3602);
+});
+
 Deno.test("Link never holds more than its queue, nor sends faster than its rate", () => {
   const sends = fc.array(fc.tuple(fc.nat(3000), fc.integer({ min: 1, max: 1500 })), { maxLength: 200 });
   fc.assert(
@@ -121,7 +134,8 @@ Deno.test("Link decides each kind of fault by itself", () => {
     }
     return line;
   };
-  assert.equal(corrupted({}), corrupted({ jitterUs: 500, reorder: { probability: 0.5, extraDelayUs: 9 } }));
+  const others = { jitterUs: 500, scatterUs: 7, reorder: { probability: 0.5, extraDelayUs: 9 } };
+  assert.equal(corrupted({}), corrupted(others));
 });
 
 Deno.test("Link loses in bursts of the length and share asked for", () => {
@@ -179,6 +193,27 @@ Deno.test("Link's jitter varies the delay within its bounds and keeps the order"
     delays.add(arrivalUs - nowUs);
   }
   assert.ok(delays.size > 200, `${delays.size} different delays`);
+});
+
+Deno.test("Link scatters arrivals evenly about the delay, each by itself, and none before it was sent", () => {
+  const link = makeLink({ delayUs: 1000, scatterUs: 400 });
+  const counts = [0, 0, 0, 0];
+  let overtakings = 0;
+  let previousUs = 0;
+  for (let n = 0; n < 4000; n++) {
+    const nowUs = n * 10;
+    const arrivalUs = send(link, nowUs, 10)[0]!;
+    const movedUs = arrivalUs - nowUs - 600;
+    assert.ok(movedUs >= 0 && movedUs <= 800, `${movedUs}`);
+    counts[Math.min(3, Math.floor(movedUs / 200))]!++;
+    if (arrivalUs < previousUs) overtakings++;
+    previousUs = arrivalUs;
+  }
+  // A quarter each, standard deviation 27.
+  assert.ok(counts.every((count) => Math.abs(count - 1000) < 140), `${counts}`);
+  assert.ok(overtakings > 1500, `${overtakings}`);
+  const short = makeLink({ delayUs: 100, scatterUs: 400 });
+  for (let nowUs = 0; nowUs < 1000; nowUs++) assert.ok(send(short, nowUs, 10)[0]! >= nowUs);
 });
 
 Deno.test("Link lets nothing through in a blackout, and the queue runs empty meanwhile", () => {
