@@ -32,7 +32,7 @@ export interface ClientHostOptions {
   readonly config: Partial<ConnectionConfig>;
   /** Keeps the connection when all goals have an outcome. */
   readonly stays: boolean;
-  /** The content of a file that is to be sent. */
+  /** What a file that is to be sent holds, over and over. */
   readonly content: (goal: Goal) => Uint8Array;
   readonly onOutcome: (goal: Goal, outcome: GoalOutcome) => void;
   /** Completes a commit when the simulated disk is done. */
@@ -122,7 +122,7 @@ export class ClientHost extends Host {
     };
     switch (goal.kind) {
       case "put":
-        this.sources.put(goal.name, this.#options.content(goal), { modifiedMs: 1000 });
+        this.sources.put(goal.name, this.#options.content(goal), { sizeBytes: goal.sizeBytes, modifiedMs: 1000 });
         session.put({ name: goal.name, file: this.sources.open(goal.name), overwrite: false, onDone });
         break;
       case "get":

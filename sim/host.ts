@@ -104,8 +104,8 @@ export abstract class Host implements SimNode {
 
   pollTransmit(nowUs: number, buffer: Uint8Array): Transmit | undefined {
     this.nowUs = nowUs;
-    const answer = this.#answers.shift();
-    if (answer !== undefined) {
+    if (this.#answers.length > 0) {
+      const answer = this.#answers.shift()!;
       buffer.set(answer.bytes);
       return this.#send(answer.bytes.length, answer.to);
     }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { invariant } from "../protocol/invariant.ts";
 import {
   type CreateOptions,
   type FileInfo,
@@ -27,12 +28,24 @@ export interface MemoryStoreOptions {
   readonly nowMs?: () => number;
 }
 
-/** First allocation of a growing file. */
-const FIRST_ALLOCATION_BYTES = 64 * 1024;
+/**
+ * First allocation of a growing file. The machine gives memory only for what is written of it, and a file that has its
+ * whole size at once is never copied.
+ */
+const FIRST_ALLOCATION_BYTES = 64 * 1024 * 1024;
+
+/** How a file is put there, see {@link MemoryStore.put}. */
+export interface PutOptions {
+  readonly modifiedMs?: number;
+  /** The file holds the bytes given over and over up to this size, at no cost. Default: they are all of it. */
+  readonly sizeBytes?: number;
+}
 
 /** One file's bytes. Changed in place by {@link MemoryStore.put}, replaced by a commit. */
 interface StoredFile {
+  /** What it holds, over and over. */
   bytes: Uint8Array;
+  sizeBytes: number;
   modifiedMs: number;
 }
 
@@ -90,26 +103,28 @@ export class MemoryStore implements FileStore {
   /** Bytes taken: stored files, and unfinished ones at their full size. */
   get usedBytes(): number {
     let usedBytes = this.#reservedBytes;
-    for (const file of this.#files.values()) usedBytes += file.bytes.length;
+    for (const file of this.#files.values()) usedBytes += file.sizeBytes;
     return usedBytes;
   }
 
   /** Puts a file there as somebody else on that machine would: at once, and changing it under its readers. */
-  put(name: string, bytes: Uint8Array, options: { readonly modifiedMs?: number } = {}): void {
+  put(name: string, bytes: Uint8Array, options: PutOptions = {}): void {
     requireFileName(name);
-    const modifiedMs = options.modifiedMs ?? this.#nowMs();
+    const { modifiedMs = this.#nowMs(), sizeBytes = bytes.length } = options;
+    invariant(bytes.length > 0 || sizeBytes === 0, "a file of some size holds some bytes");
+    const stored = { bytes: bytes.slice(), sizeBytes, modifiedMs };
     const file = this.#files.get(name);
-    if (file === undefined) {
-      this.#files.set(name, { bytes: bytes.slice(), modifiedMs });
-    } else {
-      file.bytes = bytes.slice();
-      file.modifiedMs = modifiedMs;
-    }
+    if (file === undefined) this.#files.set(name, stored);
+    else Object.assign(file, stored);
   }
 
   /** A file's bytes, or undefined where there is none. */
   contents(name: string): Uint8Array | undefined {
-    return this.#files.get(name)?.bytes;
+    const file = this.#files.get(name);
+    if (file === undefined || file.bytes.length === file.sizeBytes) return file?.bytes;
+    const bytes = new Uint8Array(file.sizeBytes);
+    copyFrom(file, 0, bytes);
+    return bytes;
   }
 
   list(): FileInfo[] {
@@ -150,20 +165,25 @@ export class MemoryStore implements FileStore {
   #place(name: string, file: { bytes: Uint8Array; modifiedMs: number; overwrite: boolean }): void {
     if (!file.overwrite) this.#requireFree(name);
     const modifiedMs = file.modifiedMs === 0 ? this.#nowMs() : file.modifiedMs;
-    this.#files.set(name, { bytes: file.bytes, modifiedMs });
+    this.#files.set(name, { bytes: file.bytes, sizeBytes: file.bytes.length, modifiedMs });
   }
 }
 
 function describe(name: string, file: StoredFile): FileInfo {
-  return { name, sizeBytes: file.bytes.length, modifiedMs: file.modifiedMs };
+  return { name, sizeBytes: file.sizeBytes, modifiedMs: file.modifiedMs };
 }
 
-/** Copies what `bytes` holds from `offset` on; returns how much that was. */
-function copyFrom(bytes: Uint8Array, offset: number, into: Uint8Array): number {
-  if (offset >= bytes.length) return 0;
-  const part = bytes.subarray(offset, offset + into.length);
-  into.set(part);
-  return part.length;
+/** Copies what `file` holds from `offset` on; returns how much that was. */
+function copyFrom(file: Omit<StoredFile, "modifiedMs">, offset: number, into: Uint8Array): number {
+  const { bytes, sizeBytes } = file;
+  const count = Math.max(0, Math.min(into.length, sizeBytes - offset));
+  for (let copied = 0; copied < count;) {
+    const at = (offset + copied) % bytes.length;
+    const part = bytes.subarray(at, at + count - copied);
+    into.set(part, copied);
+    copied += part.length;
+  }
+  return count;
 }
 
 class MemoryReadableFile implements ReadableFile {
@@ -181,12 +201,12 @@ class MemoryReadableFile implements ReadableFile {
 
   read(offset: number, into: Uint8Array): number {
     this.#requireOpen();
-    return copyFrom(this.#file.bytes, offset, into);
+    return copyFrom(this.#file, offset, into);
   }
 
   hasChanged(): boolean {
     this.#requireOpen();
-    return this.#file.bytes.length !== this.info.sizeBytes || this.#file.modifiedMs !== this.info.modifiedMs;
+    return this.#file.sizeBytes !== this.info.sizeBytes || this.#file.modifiedMs !== this.info.modifiedMs;
   }
 
   close(): void {
@@ -234,7 +254,7 @@ class MemoryWritableFile implements WritableFile {
 
   read(offset: number, into: Uint8Array): number {
     this.#requireOpen();
-    return copyFrom(this.#bytes.subarray(0, this.#writtenEnd), offset, into);
+    return copyFrom({ bytes: this.#bytes, sizeBytes: this.#writtenEnd }, offset, into);
   }
 
   commit(done: (result: string | StoreError) => void): void {

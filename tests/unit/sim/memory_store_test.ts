@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { InvariantError } from "../../../protocol/invariant.ts";
 import { MemoryStore, type MemoryStoreOptions } from "../../../sim/memory_store.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
 import {
@@ -75,4 +76,23 @@ Deno.test("MemoryStore allocates for what is written, not for what is announced"
   file.write(1_000_000, pattern(10));
   const result = await commit(file);
   assert(result instanceof StoreError && result.kind === "io");
+});
+
+Deno.test("MemoryStore.put makes a file of its bytes over and over, up to the size given", () => {
+  const disk = new MemoryStore();
+  disk.put("a", Uint8Array.of(1, 2, 3), { sizeBytes: 8 });
+  assert.deepEqual(disk.contents("a"), Uint8Array.of(1, 2, 3, 1, 2, 3, 1, 2));
+  assert.equal(disk.usedBytes, 8);
+  const file = disk.open("a");
+  assert.equal(file.info.sizeBytes, 8);
+  const into = new Uint8Array(5);
+  assert.equal(file.read(2, into), 5);
+  assert.deepEqual(into, Uint8Array.of(3, 1, 2, 3, 1));
+  assert.equal(file.read(6, into), 2);
+  assert.deepEqual(into.subarray(0, 2), Uint8Array.of(1, 2));
+  assert.equal(file.read(8, into), 0);
+  disk.put("a", Uint8Array.of(1, 2, 3), { sizeBytes: 9 });
+  assert(file.hasChanged());
+  file.close();
+  assert.throws(() => disk.put("b", new Uint8Array(0), { sizeBytes: 1 }), InvariantError);
 });
