@@ -159,8 +159,15 @@ export class Network {
     return entry.id;
   }
 
-  /** Links two nodes that were not linked, each direction with options of its own. */
-  connect(a: NodeId, b: NodeId, options: { readonly ab: LinkOptions; readonly ba: LinkOptions }): Connected {
+  /**
+   * Links two nodes that were not linked, each direction with options of its own, or over a link of this network that
+   * there is already: then all who use it share its line and its queue.
+   */
+  connect(
+    a: NodeId,
+    b: NodeId,
+    options: { readonly ab: LinkOptions | Link; readonly ba: LinkOptions | Link },
+  ): Connected {
     invariant(a !== b, "a node is connected to another one");
     return { ab: this.#addLink(a, b, options.ab), ba: this.#addLink(b, a, options.ba) };
   }
@@ -344,13 +351,18 @@ export class Network {
     return this.#addLink(from.id, to.id, this.#defaultLink);
   }
 
-  #addLink(from: NodeId, to: NodeId, options: LinkOptions): Link {
+  #addLink(from: NodeId, to: NodeId, options: LinkOptions | Link): Link {
     const { links } = this.#entry(from);
     invariant(links[this.#entry(to).id] === undefined, "two nodes are connected once");
-    // Named by its ends, so that a link added elsewhere does not change what this one does.
-    const link = new Link(options, { random: this.#random.fork(`link ${from} to ${to}`), pool: this.#pool });
+    const link = options instanceof Link ? options : this.#makeLink(from, to, options);
+    invariant(link.pool === this.#pool, "a link that is shared is one of this network's");
     links[to] = link;
     return link;
+  }
+
+  #makeLink(from: NodeId, to: NodeId, options: LinkOptions): Link {
+    // Named by its ends, so that a link added elsewhere does not change what this one does.
+    return new Link(options, { random: this.#random.fork(`link ${from} to ${to}`), pool: this.#pool });
   }
 
   #entry(node: NodeId): NodeEntry {

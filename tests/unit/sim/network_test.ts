@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { InvariantError } from "../../../protocol/invariant.ts";
 import { Random } from "../../../protocol/random.ts";
-import type { LinkOptions } from "../../../sim/link.ts";
+import { Link, type LinkOptions } from "../../../sim/link.ts";
 import { Network, type SimNode, type TraceEvent, type Transmit } from "../../../sim/network.ts";
 
 const A = "10.0.0.1:1000";
@@ -140,6 +140,25 @@ Deno.test("Network.wake lets a node that was changed from outside send", () => {
   };
   network.run({ until });
   assert.deepEqual(b.inbox.map(({ nowUs }) => nowUs), [110]);
+});
+
+Deno.test("Network.connect over a link that is there lets both share its line and its queue", () => {
+  const network = new Network({ seed: 1 });
+  const [a, b, c] = [new Mailbox(A), new Mailbox(B), new Mailbox(C)];
+  const [idA, idB, idC] = [network.addNode(a), network.addNode(b), network.addNode(c)];
+  // 8 Mbit/s: a byte a microsecond.
+  const { ab, ba } = network.connect(idA, idC, { ab: { rateBitsPerSecond: 8e6, queueBytes: 5 }, ba: {} });
+  assert.deepEqual(network.connect(idB, idC, { ab, ba }), { ab, ba });
+  a.post(C, 1, 1, 1);
+  b.post(C, 2, 2);
+  b.post(C, 3);
+  network.run({});
+  assert.deepEqual(c.inbox.map(({ nowUs, from }) => [nowUs, from]), [[3, A], [5, B]]);
+  assert.equal(ab.stats.queueDropped, 1);
+  assert.equal(network.link(idB, idC), ab);
+  const other = new Link({}, { random: new Random(1) });
+  const idD = network.addNode(new Mailbox("10.0.0.4:4000"));
+  assert.throws(() => network.connect(idD, idC, { ab: other, ba: {} }), InvariantError);
 });
 
 Deno.test("Network sends between unconnected nodes by the default link, and nowhere without one", () => {
