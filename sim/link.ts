@@ -66,6 +66,11 @@ export interface LinkOptions {
   readonly reorder?: Reordering | undefined;
   /** What each datagram takes of the line and the queue besides its payload: 28 for IPv4 and UDP. Default: 0. */
   readonly overheadBytes?: number;
+  /**
+   * The most payload that one packet carries: a larger datagram goes in several, each with overhead of its own, and is
+   * lost where one of them is. Default: Infinity.
+   */
+  readonly fragmentBytes?: number;
   /** Bytes that may wait for the line, the one being sent included; an idle line takes a datagram of any size. Default: Infinity. */
   readonly queueBytes?: number;
   /** Largest datagram in bytes of UDP payload; larger ones vanish. Default: Infinity. */
@@ -115,6 +120,7 @@ const DEFAULTS: Required<LinkOptions> = {
   corrupt: 0,
   reorder: undefined,
   overheadBytes: 0,
+  fragmentBytes: Infinity,
   queueBytes: Infinity,
   mtuBytes: Infinity,
   blackouts: [],
@@ -186,7 +192,7 @@ export class Link {
    */
   transmit(nowUs: number, datagram: Uint8Array): readonly Delivery[] {
     const departureUs = this.#passLine(nowUs, datagram.length);
-    if (departureUs < 0 || !this.#survives(departureUs)) return NO_DELIVERY;
+    if (departureUs < 0 || !this.#survives(departureUs, datagram.length)) return NO_DELIVERY;
     const wanderUs = this.#jitter.at(departureUs, this.#options.jitterUs);
     const arrivalUs = Math.max(this.#lastArrivalUs, departureUs + this.#options.delayUs + wanderUs);
     this.#lastArrivalUs = arrivalUs;
@@ -210,7 +216,7 @@ export class Link {
       stats.tooBig++;
       return -1;
     }
-    const lineBytes = sizeBytes + this.#options.overheadBytes;
+    const lineBytes = sizeBytes + this.#packets(sizeBytes) * this.#options.overheadBytes;
     const backlogBytes = this.#line.backlogBytes(nowUs);
     if (backlogBytes > 0 && backlogBytes + lineBytes > this.#options.queueBytes) {
       stats.queueDropped++;
@@ -225,8 +231,14 @@ export class Link {
     return this.#lastDepartureUs;
   }
 
+  /** Packets that a datagram goes in. */
+  #packets(sizeBytes: number): number {
+    const { fragmentBytes } = this.#options;
+    return sizeBytes <= fragmentBytes ? 1 : Math.ceil(sizeBytes / fragmentBytes);
+  }
+
   /** Whether a datagram that leaves the line at `departureUs` is neither cut off nor lost. */
-  #survives(departureUs: number): boolean {
+  #survives(departureUs: number, sizeBytes: number): boolean {
     const { blackouts, burst, loss } = this.#options;
     for (let n = 0; n < blackouts.length; n++) {
       const { fromUs, untilUs } = blackouts[n]!;
@@ -235,7 +247,10 @@ export class Link {
         return false;
       }
     }
-    let isLost = this.#random.loss.chance(loss);
+    let isLost = false;
+    for (let packet = this.#packets(sizeBytes); packet > 0 && !isLost; packet--) {
+      isLost = this.#random.loss.chance(loss);
+    }
     if (burst !== undefined) {
       const random = this.#random.burst;
       this.#inBurst = this.#inBurst ? !random.chance(burst.leaveProbability) : random.chance(burst.enterProbability);
@@ -350,6 +365,7 @@ function checkOptions(options: Required<LinkOptions>): void {
   const { burst, reorder } = options;
   invariant(options.rateBitsPerSecond > 0, "a link's rate is above 0");
   const { overheadBytes, queueBytes, mtuBytes } = options;
+  invariant(options.fragmentBytes > 0, "a packet carries something");
   invariant(overheadBytes >= 0 && queueBytes >= 0 && mtuBytes >= 0, "a link's sizes are not negative");
   for (const timeUs of [options.delayUs, options.jitterUs, options.scatterUs, reorder?.extraDelayUs ?? 0]) {
     invariant(Number.isSafeInteger(timeUs) && timeUs >= 0, "a link's delays are integers from 0 on");

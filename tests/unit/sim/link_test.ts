@@ -83,6 +83,17 @@ Deno.test("Link counts what a datagram weighs besides its payload, on the line a
   assert.equal(link.stats.sentBytes, 3602);
 });
 
+Deno.test("Link sends a datagram that fits no packet in several, and loses it where one of them is lost", () => {
+  // A byte a microsecond: 2500 bytes in three packets of 10 bytes more each.
+  const link = makeLink({ rateBitsPerSecond: 8e6, overheadBytes: 10, fragmentBytes: 1000 });
+  assert.deepEqual(send(link, 0, 1000), [1010]);
+  assert.deepEqual(send(link, 0, 2500), [1010 + 2530]);
+  const lossy = makeLink({ fragmentBytes: 1000, loss: 0.1 });
+  for (let n = 0; n < 5000; n++) send(lossy, n, 3000);
+  // 1 - 0.9 ** 3 = 0.271; standard deviation 31.
+  assert.ok(Math.abs(lossy.stats.lost - 1355) < 160, `${lossy.stats.lost}`);
+});
+
 Deno.test("Link never holds more than its queue, nor sends faster than its rate", () => {
   const sends = fc.array(fc.tuple(fc.nat(3000), fc.integer({ min: 1, max: 1500 })), { maxLength: 200 });
   fc.assert(
