@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { CongestionName } from "../protocol/mod.ts";
+import type { CongestionName, ConnectionStats } from "../protocol/mod.ts";
 import type { FaultOptions } from "./fault_injector.ts";
 
 /** Why an operation failed, as the exit codes tell it apart (`io/cli/exit_codes.ts`). */
@@ -77,6 +77,9 @@ export interface RemoteFile {
   readonly modifiedMs: number;
 }
 
+/** The counters of a connection, as they are when it is called. */
+export type StatsReader = () => ConnectionStats;
+
 /** How a side sends, to whomever. */
 export interface SendingOptions {
   /** What decides how fast to send, where no rate is set. Default "bbr". */
@@ -101,6 +104,8 @@ export interface ClientOptions extends SendingOptions {
   readonly onFault?: (line: string) => void;
   /** Gives up connecting. */
   readonly signal?: AbortSignal;
+  /** Is given what reads the connection's counters, as soon as there is one. For measuring. */
+  readonly onStats?: (read: StatsReader) => void;
 }
 
 /** How to send one file. */
@@ -158,6 +163,8 @@ export interface ServerOptions extends SendingOptions {
   readonly onEvent: (event: ServerEvent) => void;
   /** Connections served at the same time; more are turned away. */
   readonly maxConnections?: number;
+  /** Is given what reads the counters of each connection that a client makes. For measuring. */
+  readonly onStats?: (read: StatsReader) => void;
 }
 
 /** What a client asked the server for. */

@@ -55,7 +55,7 @@ export async function connect(options: ClientOptions): Promise<Client> {
     onFault: (fault) => onFault?.(describeFault(fault)),
   });
   const client = new ConnectedClient(socket, options);
-  await client.connect(formatAddress(hostname, options.port), { rate, signal: options.signal });
+  await client.connect(formatAddress(hostname, options.port), { ...options, rate });
   return client;
 }
 
@@ -94,7 +94,7 @@ class ConnectedClient implements Client {
   /** Resolves when the server has answered. `rate` in bytes per second. */
   async connect(
     remote: string,
-    { rate, signal }: { rate: number | undefined; signal: AbortSignal | undefined },
+    { rate, signal, onStats }: { rate: number | undefined } & Pick<ClientOptions, "signal" | "onStats">,
   ): Promise<void> {
     const connected = Promise.withResolvers<void>();
     this.#ended.promise.catch((error) => connected.reject(error));
@@ -104,6 +104,7 @@ class ConnectedClient implements Client {
       this.#connection = connection;
       this.#wake = wake;
       connection.setRate(nowUs(), rate);
+      onStats?.(() => connection.stats);
       return new ClientSession({
         connection,
         wake,

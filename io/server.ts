@@ -67,6 +67,7 @@ class RunningServer implements Server {
   readonly host: string;
   readonly port: number;
   readonly #onEvent: (event: ServerEvent) => void;
+  readonly #onStats: ServerOptions["onStats"];
   readonly #store: DirectoryStore;
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
@@ -87,6 +88,7 @@ class RunningServer implements Server {
     this.host = socket.hostname;
     this.port = socket.port;
     this.#onEvent = options.onEvent;
+    this.#onStats = options.onStats;
     this.#store = store;
     this.#rate = parts.rate;
     this.#endpoint = new Endpoint({
@@ -136,6 +138,7 @@ class RunningServer implements Server {
     const client: Client = { id, session, connection, wake, address: connection.remote, started: new Map() };
     this.#clients.set(connection, client);
     this.#onEvent({ kind: "connected", client: client.address, id });
+    this.#onStats?.(() => connection.stats);
     if (this.#stopping !== undefined) session.drain();
     return session;
   }
