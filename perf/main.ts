@@ -1,105 +1,107 @@
 /**
- * Measures speed, in simulated and in wall time.
+ * Measures speed, in simulated and in wall time. `deno task perf --help` says what can be asked.
  *
- *     deno task perf [--only TEXT] [--size MEGABYTES] [--smoke] [--json]
- *
- * Simulated figures are the same on every machine, so that two commits can be compared by them. Those in wall time
- * are for this machine, as it is now: compare runs that were made one after another.
+ * Simulated figures are the same on every machine, so that two commits can be compared by them, and the baseline is
+ * kept with the sources. Those in wall time are for this machine, as it is now: compare what ran in the same run.
  *
  * @module
  */
 
-import { parseArgs } from "node:util";
-import { SIMULATED, SMOKE_BYTES, WALL } from "./scenarios.ts";
-import { runSimulated, type SimulatedResult } from "./simulated.ts";
-import { runWall, type WallResult } from "./wall.ts";
+import path from "node:path";
+import { type Baseline, compare, type Comparison, updated } from "./baseline.ts";
+import { type Figures, type Measurement, summarise } from "./figures.ts";
+import { type Options, parseOptions, plan, type Transfer, USAGE } from "./plan.ts";
+import { runSimulated } from "./simulated.ts";
+import { comparisonOf, nameOf, tablesOf } from "./table.ts";
+import { changeLab, WallRunner } from "./wall.ts";
 
 /** What `--json` prints. */
 export interface PerfReport {
-  readonly simulated: readonly SimulatedResult[];
-  readonly wall: readonly WallResult[];
+  readonly measurements: readonly Measurement[];
+  readonly comparison?: Comparison;
 }
 
-const GIB = 2 ** 30;
+const BASELINE = path.join(import.meta.dirname!, "baseline.json");
+
+/** Exit codes, as the programs have them. */
+const DONE = 0;
+const FAILED = 1;
+const USAGE_ERROR = 2;
 
 // deno-lint-ignore no-console -- this program talks to a person
-const say = (line: string) => console.log(line);
+const say = (text: string) => console.log(text);
+// deno-lint-ignore no-console -- and says meanwhile what it does
+const mutter = (text: string) => console.error(text);
 
-const USAGE = `deno task perf [--only TEXT] [--size MEGABYTES] [--smoke] [--json]
-  --only TEXT         scenarios whose name has TEXT in it
-  --size MEGABYTES    size of every file
-  --smoke             tiny files: does it run at all
-  --json              figures for programs`;
-
-/** Columns after the name, each with its width. */
-function row(name: string, ...columns: readonly string[]): string {
-  return [name.padEnd(30), ...columns.map((column) => column.padStart(12))].join("");
+/** Makes the measurements, those of one link after another. */
+async function measure(transfers: readonly Transfer[], { lab }: Options): Promise<Measurement[]> {
+  await using wall = new WallRunner(lab);
+  const measurements: Measurement[] = [];
+  let last: Transfer | undefined;
+  const changeLink = async (next: Transfer | undefined): Promise<void> => {
+    if (last?.scenario === next?.scenario && last?.place === next?.place) return;
+    if (last?.place === "lab") await changeLab(lab?.down, last.scenario);
+    last = next;
+    if (next?.place === "lab") await changeLab(lab?.up, next.scenario);
+  };
+  try {
+    for (const transfer of transfers) {
+      const { scenario, place, contestant } = transfer;
+      await changeLink(transfer);
+      mutter(`${place}: ${scenario.name} (${scenario.about}), ${nameOf(contestant)}`);
+      const runs: Measurement[] = [];
+      for (let seed = 1; seed <= transfer.runs; seed++) {
+        runs.push(place === "simulated" ? runSimulated(transfer, seed) : await wall.run(transfer, seed));
+        if (runs.at(-1)!.failure !== undefined) break;
+      }
+      measurements.push(summarise(runs));
+    }
+  } finally {
+    await changeLink(undefined);
+  }
+  return measurements.map((measurement) => ({ ...measurement, figures: besideTcp(measurement, measurements) }));
 }
 
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
-
-function simulatedRow(result: SimulatedResult): string {
-  return row(
-    result.name,
-    `${(result.goodputBitsPerSecond / 1e6).toFixed(1)} Mbit/s`,
-    percent(result.shareOfPossible),
-    percent(result.retransmittedShare),
-    percent(result.spuriousShare),
-    `${result.maxQueueDelayMs.toFixed(1)} ms`,
-    `${result.simulatedSeconds.toFixed(2)} s`,
-  );
-}
-
-function wallRow(result: WallResult): string {
-  const perGib = (cpuSeconds: number): string => `${(cpuSeconds / (result.sizeBytes / GIB)).toFixed(2)} s`;
-  const memory = (bytes: number): string => `${(bytes / 1e6).toFixed(0)} MB`;
-  return row(
-    result.name,
-    `${result.megabytesPerSecond.toFixed(1)} MB/s`,
-    percent(result.retransmittedShare),
-    perGib(result.client.cpuSeconds),
-    perGib(result.server.cpuSeconds),
-    memory(result.client.peakMemoryBytes),
-    memory(result.server.peakMemoryBytes),
-  );
+/** A measurement's figures, and its speed as a share of TCP's in the same place. */
+function besideTcp({ figures, scenario, place }: Measurement, all: readonly Measurement[]): Figures {
+  const tcp = all.find((one) => one.contestant === "tcp" && one.scenario === scenario && one.place === place);
+  const speed = figures.goodputBitsPerSecond;
+  const tcpSpeed = tcp?.figures.goodputBitsPerSecond;
+  return speed === undefined || tcpSpeed === undefined ? figures : { ...figures, shareOfTcp: speed / tcpSpeed };
 }
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    args: Deno.args,
-    options: {
-      only: { type: "string", default: "" },
-      size: { type: "string" },
-      smoke: { type: "boolean", default: false },
-      json: { type: "boolean", default: false },
-      help: { type: "boolean", default: false },
-    },
-  });
-  const megabytes = values.size === undefined ? undefined : Number(values.size);
-  if (values.help || (megabytes !== undefined && !(megabytes > 0))) {
-    say(USAGE);
-    return values.help ? 0 : 2;
+  let options: Options | "help";
+  let transfers: Transfer[];
+  try {
+    options = parseOptions(Deno.args, (name) => Deno.env.get(name));
+    if (options === "help") {
+      say(USAGE);
+      return DONE;
+    }
+    transfers = plan(options);
+  } catch (error) {
+    mutter(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+    return USAGE_ERROR;
   }
-  const sizeBytes = values.smoke ? SMOKE_BYTES : megabytes === undefined ? undefined : Math.round(megabytes * 1e6);
-  const show = values.json ? () => {} : say;
-  const chosen = <Scenario extends { readonly name: string }>(scenarios: readonly Scenario[]): Scenario[] =>
-    scenarios
-      .filter(({ name }) => name.includes(values.only))
-      .map((scenario) => (sizeBytes === undefined ? scenario : { ...scenario, sizeBytes }));
-
-  show(row("simulated", "goodput", "of possible", "sent again", "spurious", "queue", "time"));
-  const simulated = chosen(SIMULATED).map((scenario) => {
-    const result = runSimulated(scenario);
-    show(simulatedRow(result));
-    return result;
-  });
-  show("");
-  show(row("wall time", "speed", "sent again", "client/GiB", "server/GiB", "client", "server"));
-  const wall = chosen(WALL);
-  const results = wall.length === 0 ? [] : await runWall(wall, (result) => show(wallRow(result)));
-  const report: PerfReport = { simulated, wall: results };
-  if (values.json) say(JSON.stringify(report, undefined, 2));
-  return 0;
+  const measurements = await measure(transfers, options);
+  const baseline = JSON.parse(await Deno.readTextFile(BASELINE)) as Baseline;
+  const comparison = options.compare ? compare(baseline, measurements) : undefined;
+  if (options.json) {
+    const report: PerfReport = { measurements, ...(comparison === undefined ? {} : { comparison }) };
+    say(JSON.stringify(report, undefined, 2));
+  } else {
+    for (const text of tablesOf(measurements)) say(text);
+    if (comparison !== undefined) say([comparisonOf(comparison.changes), ...comparison.notes].join("\n"));
+  }
+  if (options.updateBaseline) {
+    await Deno.writeTextFile(BASELINE, `${JSON.stringify(updated(baseline, measurements), undefined, 2)}\n`);
+  }
+  // A rival that fails, or is not there, is no fault of ours.
+  const hasFailed = measurements.some(({ contestant, failure }) =>
+    failure !== undefined && (contestant === "send" || contestant === "get")
+  );
+  return hasFailed || comparison?.isWorse === true ? FAILED : DONE;
 }
 
 if (import.meta.main) Deno.exit(await main());

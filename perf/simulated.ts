@@ -4,64 +4,55 @@
  * @module
  */
 
+import process from "node:process";
 import { World } from "../sim/world.ts";
-import type { SimulatedScenario } from "./scenarios.ts";
-
-/** What a simulated transfer was like. The same scenario gives the same figures on every machine. */
-export interface SimulatedResult {
-  readonly name: string;
-  readonly sizeBytes: number;
-  /** From connecting to the verified end. */
-  readonly simulatedSeconds: number;
-  readonly goodputBitsPerSecond: number;
-  /** Of what the line carries of file bytes, its random losses taken off. */
-  readonly shareOfPossible: number;
-  /** Stream bytes sent again, as a share of the file. */
-  readonly retransmittedShare: number;
-  /** Packets declared lost that had arrived, as a share of the packets declared lost. */
-  readonly spuriousShare: number;
-  /** The longest wait in the queue. */
-  readonly maxQueueDelayMs: number;
-}
-
-const SEED = 1;
+import type { Measurement } from "./figures.ts";
+import type { Transfer } from "./plan.ts";
+import { linkOptionsOf, possibleBitsPerSecond } from "./scenarios.ts";
 
 /** A transfer that takes longer than this many times its least time has hung. */
 const PATIENCE = 100;
 
-/** Sends a file up over the scenario's link. Throws where it does not arrive. */
-export function runSimulated(scenario: SimulatedScenario): SimulatedResult {
-  const { name, rateBitsPerSecond, roundTripUs, queueRoundTrips, faults, sizeBytes } = scenario;
-  const productBytes = rateBitsPerSecond / 8 * roundTripUs / 1e6;
-  const link = {
-    rateBitsPerSecond,
-    delayUs: roundTripUs / 2,
-    queueBytes: Math.round(Math.max(20_000, productBytes * queueRoundTrips)),
-    ...faults,
-  };
+const GIB = 2 ** 30;
+
+/**
+ * Sends a file up over the scenario's link, in a world that `seed` determines. The same scenario and seed give the same
+ * figures on every machine, but for the CPU time.
+ */
+export function runSimulated({ scenario, sizeBytes }: Transfer, seed: number): Measurement {
+  const { name, link } = scenario;
+  if (link === undefined) throw new Error(`${name}: a scenario that is simulated has a link`);
+  const measured = { scenario: name, place: "simulated", contestant: "send", sizeBytes, runs: 1 } as const;
+  const startedCpu = process.cpuUsage();
   const world = new World({
-    seed: SEED,
-    up: link,
-    down: link,
+    seed,
+    ...linkOptionsOf(link),
     clients: [{ goals: [{ kind: "put", name: "file", sizeBytes }] }],
   });
-  const leastUs = sizeBytes * 8 / rateBitsPerSecond * 1e6 + 3 * roundTripUs;
-  const isOver = world.run(PATIENCE * leastUs);
+  const leastUs = sizeBytes * 8 / link.rateBitsPerSecond * 1e6 + 6 * link.delayUs;
+  const isOver = world.run(Math.round(PATIENCE * leastUs));
   const outcome = world.results[0]?.outcome;
   if (!isOver || outcome?.kind !== "done") {
-    throw new Error(`${name}: ${outcome?.kind ?? "no end"} at ${world.endUs} us`);
+    const what = outcome === undefined ? `no end by ${world.network.nowUs} us` : outcome.kind;
+    return { ...measured, figures: {}, failure: `${what} (seed ${seed})` };
   }
+  const { user, system } = process.cpuUsage(startedCpu);
   const stats = world.statsOf(0);
-  const simulatedSeconds = world.endUs / 1e6;
-  const goodputBitsPerSecond = sizeBytes * 8 / simulatedSeconds;
+  const queue = world.linkOf(0).up.stats;
+  const seconds = world.endUs / 1e6;
+  const goodputBitsPerSecond = sizeBytes * 8 / seconds;
   return {
-    name,
-    sizeBytes,
-    simulatedSeconds,
-    goodputBitsPerSecond,
-    shareOfPossible: goodputBitsPerSecond / (rateBitsPerSecond * (1 - (faults.loss ?? 0))),
-    retransmittedShare: stats.retransmittedBytes / sizeBytes,
-    spuriousShare: stats.packetsLost === 0 ? 0 : stats.spuriousLosses / stats.packetsLost,
-    maxQueueDelayMs: world.linkOf(0).up.stats.maxQueueDelayUs / 1000,
+    ...measured,
+    figures: {
+      seconds,
+      goodputBitsPerSecond,
+      shareOfPossible: goodputBitsPerSecond / possibleBitsPerSecond(link),
+      retransmittedShare: stats.retransmittedBytes / sizeBytes,
+      sentBytesPerFileByte: stats.bytesSent / sizeBytes,
+      spuriousShare: stats.spuriousLosses / stats.datagramsSent,
+      queueDelayMeanMs: queue.meanQueueDelayUs / 1000,
+      queueDelayMaxMs: queue.maxQueueDelayUs / 1000,
+      simulatorCpuSecondsPerGib: (user + system) / 1e6 / (sizeBytes / GIB),
+    },
   };
 }

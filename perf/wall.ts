@@ -1,102 +1,179 @@
 /**
- * Runs scenarios in wall time: a server and a client on loopback, each a process of its own.
+ * Runs transfers in wall time: a server and a client, each a process of its own, on loopback, with a relay between them,
+ * or at the ends of a link that somebody else made.
  *
  * @module
  */
 
 import path from "node:path";
-import type { ClientLine, Cost, ServerLine } from "./peer.ts";
-import type { WallScenario } from "./scenarios.ts";
-
-/** What a transfer through real sockets was like; it depends on the machine, and on what else that does. */
-export interface WallResult {
-  readonly name: string;
-  readonly sizeBytes: number;
-  readonly seconds: number;
-  readonly megabytesPerSecond: number;
-  /** Stream bytes that the sender sent again, as a share of the file. */
-  readonly retransmittedShare: number;
-  readonly client: Cost;
-  readonly server: Cost;
-}
+import { type Certificate, makeCertificate } from "./certificate.ts";
+import { Child, commandOf } from "./child.ts";
+import type { Contestant, Figures, Measurement } from "./figures.ts";
+import type { EndLine, RelayedLine } from "./lines.ts";
+import type { ClientTask, Protocol, ServerTask } from "./peer_types.ts";
+import type { Lab, Transfer } from "./plan.ts";
+import type { RelayTask } from "./relay.ts";
+import { linkOptionsOf, possibleBitsPerSecond, type Scenario } from "./scenarios.ts";
 
 const PEER = path.join(import.meta.dirname!, "peer.ts");
-const PERMISSIONS = ["--no-prompt", "--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"];
+const RELAY = path.join(import.meta.dirname!, "relay.ts");
+const LOOPBACK = "127.0.0.1";
+const GIB = 2 ** 30;
 const CHUNK_BYTES = 65_536; // the most that getRandomValues gives at once
-const FILE = "file";
 
-/** Runs them one after another, with one server. */
-export async function runWall(
-  scenarios: readonly WallScenario[],
-  onResult: (result: WallResult) => void,
-): Promise<WallResult[]> {
-  const folder = await Deno.makeTempDir({ prefix: "sluice-perf-" });
-  const root = path.join(folder, "root");
-  await Deno.mkdir(root);
-  const server = spawnPeer(["server", root]);
-  const lines = linesOf<ServerLine>(server);
-  try {
-    const listening = await next(lines);
-    if (listening.kind !== "listening") throw new Error("the server did not say that it listens");
-    const results: WallResult[] = [];
-    for (const scenario of scenarios) {
-      const result = await runOne(scenario, { folder, root, port: listening.port, lines });
-      onResult(result);
-      results.push(result);
+/** How long a process may take to start. */
+const START_LIMIT_MS = 20_000;
+
+/** A transfer is given up after so many times its least time, and this besides. */
+const PATIENCE = 12;
+const PATIENCE_MS = 30_000;
+
+/** What the least time is reckoned by where there is no link. */
+const LOOPBACK_BITS_PER_SECOND = 400_000_000;
+
+const PROTOCOLS: Readonly<Record<Contestant, Protocol>> = { send: "sluice", get: "sluice", tcp: "tcp", quic: "quic" };
+
+/** The processes of one transfer, and what they said. */
+interface Outcome {
+  readonly client: EndLine;
+  readonly server: EndLine;
+  /** From the start of the client's process to its line. */
+  readonly secondsWithStart: number;
+  readonly relayed: RelayedLine | undefined;
+}
+
+/** Runs transfers in wall time. Files are made in a folder of its own, which goes when it is disposed of. */
+export class WallRunner implements AsyncDisposable {
+  readonly #folder = Deno.makeTempDirSync({ prefix: "sluice-perf-" });
+  readonly #lab: Lab | undefined;
+  #certificate: Promise<Certificate> | undefined;
+  #count = 0;
+
+  constructor(lab: Lab | undefined) {
+    this.#lab = lab;
+  }
+
+  /** Makes the transfer once. What goes wrong is in the measurement. */
+  async run(transfer: Transfer, seed: number): Promise<Measurement> {
+    const { scenario, place, contestant, sizeBytes } = transfer;
+    const measured = { scenario: scenario.name, place, contestant, sizeBytes, runs: 1 };
+    const folder = path.join(this.#folder, String(++this.#count));
+    await Deno.mkdir(path.join(folder, "root"), { recursive: true });
+    try {
+      const outcome = await this.#transfer(transfer, folder, seed);
+      return { ...measured, figures: figuresOf(transfer, outcome) };
+    } catch (error) {
+      return { ...measured, figures: {}, failure: error instanceof Error ? error.message : String(error) };
+    } finally {
+      await Deno.remove(folder, { recursive: true });
     }
-    return results;
-  } finally {
-    server.kill("SIGKILL");
-    await lines.return(undefined);
-    await server.status;
-    await Deno.remove(folder, { recursive: true });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.#folder, { recursive: true });
+  }
+
+  async #transfer(transfer: Transfer, folder: string, seed: number): Promise<Outcome> {
+    const { scenario, place, contestant, sizeBytes } = transfer;
+    const lab = place === "lab" ? this.#lab : undefined;
+    const root = path.join(folder, "root");
+    const protocol = PROTOCOLS[contestant];
+    const host = lab?.serverHost ?? LOOPBACK;
+    const keys = protocol === "quic" ? await this.#certificateFor(host) : undefined;
+    const both = { protocol, host, isLink: place === "relay" };
+    const file = path.join(folder, "file");
+    await writeRandomFile(contestant === "get" ? path.join(root, "file") : file, sizeBytes);
+    const serverTask: ServerTask = { ...both, root, ...keys };
+    await using server = startPeer("server", serverTask, lab?.serverPrefix);
+    const { port } = await server.next("listening", START_LIMIT_MS);
+    await using relay = place === "relay" ? startRelay(scenario, { port, seed }) : undefined;
+    const clientTask: ClientTask = {
+      ...both,
+      port: (await relay?.next("listening", START_LIMIT_MS))?.port ?? port,
+      direction: contestant === "get" ? "down" : "up",
+      file,
+      ...(keys === undefined ? {} : { certificate: keys.certificate }),
+    };
+    await using client = startPeer("client", clientTask, lab?.clientPrefix);
+    try {
+      const end = await client.next("end", limitMs(transfer));
+      const secondsWithStart = (performance.now() - client.startedMs) / 1000;
+      const serverEnd = await server.next("end", START_LIMIT_MS);
+      relay?.endInput();
+      const relayed = await relay?.next("relayed", START_LIMIT_MS);
+      return { client: end, server: serverEnd, secondsWithStart, relayed };
+    } catch (error) {
+      client.kill();
+      throw error;
+    }
+  }
+
+  #certificateFor(host: string): Promise<Certificate> {
+    return this.#certificate ??= makeCertificate(host, this.#folder);
   }
 }
 
-async function runOne(
-  { name, direction, sizeBytes }: WallScenario,
-  { folder, root, port, lines }: { folder: string; root: string; port: number; lines: AsyncGenerator<ServerLine> },
-): Promise<WallResult> {
-  await writeRandomFile(path.join(direction === "up" ? folder : root, FILE), sizeBytes);
-  const client = spawnPeer(["client", String(port), direction, path.join(folder, FILE)]);
-  const [clientLine, serverLine, status] = await Promise.all([
-    next(linesOf<ClientLine>(client)),
-    next(lines),
-    client.status,
-  ]);
-  if (!status.success || serverLine.kind !== "transfer") throw new Error(`${name}: the transfer failed`);
-  const { seconds, cpuSeconds, peakMemoryBytes } = clientLine;
-  const sender = direction === "up" ? clientLine : serverLine;
+/** Makes or takes away the link of a scenario, where there is a command for it. Rejects where that fails. */
+export async function changeLab(command: readonly string[] | undefined, scenario: Scenario): Promise<void> {
+  if (command === undefined) return;
+  const [file, ...args] = command.map((word) => word.replaceAll("{}", scenario.name));
+  const { code } = await new Deno.Command(file!, { args, stdin: "null", stdout: "null", stderr: "inherit" }).output();
+  if (code !== 0) throw new Error(`${[file, ...args].join(" ")}: exit code ${code}`);
+}
+
+function startPeer(role: "server" | "client", task: ServerTask | ClientTask, prefix: readonly string[] = []): Child {
+  return new Child(commandOf(prefix, PEER, [role, JSON.stringify(task)]));
+}
+
+function startRelay({ name, link }: Scenario, { port, seed }: { port: number; seed: number }): Child {
+  if (link === undefined) throw new Error(`${name}: a scenario that is relayed has a link`);
+  const task: RelayTask = { target: `${LOOPBACK}:${port}`, ...linkOptionsOf(link), seed };
+  return new Child(commandOf([], RELAY, [JSON.stringify(task)]));
+}
+
+function limitMs({ scenario: { link }, sizeBytes }: Transfer): number {
+  const possible = link === undefined ? LOOPBACK_BITS_PER_SECOND : possibleBitsPerSecond(link);
+  return PATIENCE_MS + PATIENCE * sizeBytes * 8 / possible * 1000;
+}
+
+function figuresOf({ scenario: { link }, contestant, sizeBytes }: Transfer, outcome: Outcome): Figures {
+  const { client, server, secondsWithStart, relayed } = outcome;
+  const seconds = client.seconds!;
+  const sender = contestant === "get" ? server.sender : client.sender;
+  const bits = sizeBytes * 8;
+  const possible = link === undefined ? undefined : possibleBitsPerSecond(link);
   return {
-    name,
-    sizeBytes,
     seconds,
-    megabytesPerSecond: sizeBytes / 1e6 / seconds,
-    retransmittedShare: sender.retransmittedBytes / sizeBytes,
-    client: { cpuSeconds, peakMemoryBytes },
-    server: { cpuSeconds: serverLine.cpuSeconds, peakMemoryBytes: serverLine.peakMemoryBytes },
+    secondsWithStart,
+    goodputBitsPerSecond: bits / seconds,
+    ...(possible === undefined ? {} : {
+      shareOfPossible: bits / seconds / possible,
+      shareWithStart: bits / secondsWithStart / possible,
+    }),
+    ...(sender === undefined ? {} : {
+      retransmittedShare: sender.retransmittedBytes / sizeBytes,
+      sentBytesPerFileByte: sender.sentBytes / sizeBytes,
+      spuriousShare: sender.spuriousLosses / sender.datagramsSent,
+      queueDelayMeanMs: sender.queueDelayMeanMs,
+      queueDelayMaxMs: sender.queueDelayMaxMs,
+    }),
+    // The relay sees the queue itself, and what was sent, whoever sent it.
+    ...(relayed === undefined || sender === undefined ? {} : {
+      relayMissedShare: Math.max(0, 1 - relayed.sent / sender.datagramsSent),
+    }),
+    ...(relayed === undefined ? {} : {
+      sentBytesPerFileByte: relayed.sentBytes / sizeBytes,
+      queueDelayMeanMs: relayed.meanQueueDelayUs / 1000,
+      queueDelayMaxMs: relayed.maxQueueDelayUs / 1000,
+      relayLateMeanMs: relayed.late.meanUs / 1000,
+      relayLateMaxMs: relayed.late.maxUs / 1000,
+      queueDropped: relayed.queueDropped,
+    }),
+    clientCpuSecondsPerGib: client.cpuSeconds / (sizeBytes / GIB),
+    serverCpuSecondsPerGib: server.cpuSeconds / (sizeBytes / GIB),
+    clientPeakBytes: client.peakMemoryBytes,
+    serverPeakBytes: server.peakMemoryBytes,
   };
-}
-
-function spawnPeer(args: readonly string[]): Deno.ChildProcess {
-  const all = ["run", "--quiet", ...PERMISSIONS, PEER, ...args];
-  return new Deno.Command(Deno.execPath(), { args: all, stdin: "null", stdout: "piped", stderr: "inherit" }).spawn();
-}
-
-/** The lines that a process prints. */
-async function* linesOf<Line>(process: Deno.ChildProcess): AsyncGenerator<Line> {
-  let rest = "";
-  for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop()!;
-    for (const line of lines) yield JSON.parse(line) as Line;
-  }
-}
-
-async function next<Line>(lines: AsyncGenerator<Line>): Promise<Line> {
-  const { value, done } = await lines.next();
-  if (done) throw new Error("a process ended without a result");
-  return value;
 }
 
 async function writeRandomFile(filePath: string, sizeBytes: number): Promise<void> {

@@ -1,37 +1,97 @@
 /**
- * The measurements themselves, in tiny: so that they run when they are wanted.
+ * The measurements themselves, in tiny: so that they run when they are wanted. Nothing is compared with the clock.
  *
  * @module
  */
 
 import assert from "node:assert/strict";
 import path from "node:path";
+import type { FigureName, Measurement } from "../perf/figures.ts";
 import type { PerfReport } from "../perf/main.ts";
-import { SIMULATED, SMOKE_BYTES, WALL } from "../perf/scenarios.ts";
+import { type Place, SCENARIOS, SMOKE_BYTES } from "../perf/scenarios.ts";
 
 const ROOT = path.join(import.meta.dirname!, "..");
 
-Deno.test("perf measures every scenario, and says what it measured", async () => {
-  const args = ["task", "--quiet", "perf", "--smoke", "--json"];
-  const command = new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdin: "null", stderr: "piped" });
+/** Runs `deno task perf`; returns what it measured. */
+async function perf(...args: readonly string[]): Promise<PerfReport> {
+  const all = ["task", "--quiet", "perf", "--smoke", "--json", ...args];
+  const command = new Deno.Command(Deno.execPath(), { args: all, cwd: ROOT, stdin: "null", stderr: "piped" });
   const { code, stdout, stderr } = await command.output();
-  assert.equal(code, 0, new TextDecoder().decode(stderr));
-  const report = JSON.parse(new TextDecoder().decode(stdout)) as PerfReport;
+  assert.equal(code, 0, new TextDecoder().decode(stderr) + new TextDecoder().decode(stdout));
+  return JSON.parse(new TextDecoder().decode(stdout)) as PerfReport;
+}
 
-  assert.deepEqual(report.simulated.map(({ name }) => name), SIMULATED.map(({ name }) => name));
-  for (const result of report.simulated) {
-    assert.equal(result.sizeBytes, SMOKE_BYTES);
-    assert(result.shareOfPossible > 0 && result.shareOfPossible <= 1, `${result.name}: ${result.shareOfPossible}`);
-    assert(result.retransmittedShare >= 0, result.name);
-    // No loss was spurious that was not declared: MTU probes are counted in neither.
-    assert(result.spuriousShare >= 0 && result.spuriousShare <= 1, `${result.name}: ${result.spuriousShare}`);
+function namesAt(place: Place): string[] {
+  return SCENARIOS.filter(({ sizes }) => sizes[place] !== undefined).map(({ name }) => name);
+}
+
+/** Fails where a row has no such figure, or one that cannot be. */
+function assertFigures({ scenario, place, contestant, figures }: Measurement, names: readonly FigureName[]): void {
+  for (const name of names) {
+    const value = figures[name];
+    assert.ok(value !== undefined && value >= 0 && value < Infinity, `${place} ${scenario} ${contestant}: ${name}`);
   }
-  assert.deepEqual(report.wall.map(({ name }) => name), WALL.map(({ name }) => name));
-  for (const result of report.wall) {
-    assert.equal(result.sizeBytes, SMOKE_BYTES);
-    assert(result.seconds > 0 && result.megabytesPerSecond > 0, result.name);
-    for (const { cpuSeconds, peakMemoryBytes } of [result.client, result.server]) {
-      assert(cpuSeconds >= 0 && peakMemoryBytes > 1_000_000, result.name);
+}
+
+const SENDER: readonly FigureName[] = [
+  "retransmittedShare",
+  "sentBytesPerFileByte",
+  "spuriousShare",
+  "queueDelayMeanMs",
+  "queueDelayMaxMs",
+];
+const WALL: readonly FigureName[] = [
+  "seconds",
+  "secondsWithStart",
+  "clientCpuSecondsPerGib",
+  "serverCpuSecondsPerGib",
+  "clientPeakBytes",
+  "serverPeakBytes",
+];
+
+Deno.test("perf simulates every scenario, and compares it with the baseline where it can", async () => {
+  const { measurements, comparison } = await perf("--place", "simulated", "--compare");
+  assert.deepEqual(measurements.map(({ scenario }) => scenario), namesAt("simulated"));
+  for (const measurement of measurements) {
+    const { scenario, sizeBytes, figures } = measurement;
+    assert.equal(sizeBytes, SMOKE_BYTES);
+    assertFigures(measurement, [...SENDER, "seconds"]);
+    assert.ok(figures.shareOfPossible! > 0 && figures.shareOfPossible! <= 1, scenario);
+    assert.ok(figures.sentBytesPerFileByte! > 1, scenario);
+  }
+  // The baseline has every scenario, but for larger files than these.
+  assert.equal(comparison!.notes.filter((note) => note.includes("not compared")).length, measurements.length);
+  assert.equal(comparison!.isWorse, false);
+});
+
+Deno.test("perf sends through the relay, which says what it did to every scenario", async () => {
+  const { measurements } = await perf("--place", "relay", "--rivals", "none");
+  assert.deepEqual(measurements.map(({ scenario }) => scenario), namesAt("relay"));
+  for (const measurement of measurements) {
+    assertFigures(measurement, [...SENDER, ...WALL, "shareOfPossible", "shareWithStart", "relayLateMeanMs"]);
+    assert.ok(measurement.figures.sentBytesPerFileByte! > 1, `${measurement.scenario}: the file went round the relay`);
+  }
+});
+
+Deno.test("perf runs TCP and QUIC beside Sluice on loopback", async () => {
+  const { measurements } = await perf("--only", "loopback");
+  assert.deepEqual(measurements.map(({ contestant }) => contestant), ["send", "get", "tcp", "quic"]);
+  for (const measurement of measurements) {
+    const { contestant, figures, failure } = measurement;
+    if (contestant === "quic" && failure !== undefined) {
+      // Not every machine can make a certificate; what is the matter is said.
+      assert.match(failure, /openssl/);
+      continue;
     }
+    assertFigures(measurement, contestant === "send" || contestant === "get" ? [...SENDER, ...WALL] : WALL);
+    assert.ok(figures.shareOfTcp! > 0 && figures.clientPeakBytes! > 1_000_000, contestant);
   }
+});
+
+Deno.test("perf puts both ends behind commands, where somebody has a link of their own", async () => {
+  // A command that every platform has here, and that runs another.
+  const prefix = ["--client-prefix", `"${Deno.execPath()}" run -A ${path.join("tests", "perf_prefix.ts")}`];
+  const { measurements } = await perf("--place", "lab", "--only", "wan-20", "--server-host", "127.0.0.1", ...prefix);
+  assert.deepEqual(measurements.map(({ contestant }) => contestant), ["send", "tcp", "quic"]);
+  assertFigures(measurements[0]!, [...SENDER, ...WALL, "shareOfPossible"]);
 });

@@ -1,0 +1,36 @@
+/**
+ * A certificate for QUIC, which has no unencrypted form: made for the occasion by OpenSSL, where that is installed.
+ *
+ * @module
+ */
+
+import path from "node:path";
+
+/** A certificate that signs itself, and its key, as PEM. */
+export interface Certificate {
+  readonly certificate: string;
+  readonly privateKey: string;
+}
+
+/** Makes a certificate for a server of this address; its files stay in `folder`. Rejects where it cannot be made. */
+export async function makeCertificate(address: string, folder: string): Promise<Certificate> {
+  const keyFile = path.join(folder, "key.pem");
+  const certificateFile = path.join(folder, "certificate.pem");
+  const args = [
+    ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"],
+    ...["-subj", "/CN=perf", "-keyout", keyFile, "-out", certificateFile],
+    ...["-addext", `subjectAltName=IP:${address}`, "-addext", "basicConstraints=critical,CA:FALSE"],
+  ];
+  try {
+    const { success } = await new Deno.Command("openssl", { args, stdin: "null", stdout: "null", stderr: "null" })
+      .output();
+    if (!success) throw new Error("openssl makes no certificate here; QUIC needs one");
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) throw new Error("no openssl to make a certificate, which QUIC needs");
+    throw error;
+  }
+  return {
+    certificate: await Deno.readTextFile(certificateFile),
+    privateKey: await Deno.readTextFile(keyFile),
+  };
+}

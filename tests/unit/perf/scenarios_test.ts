@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { linkOptionsOf, possibleBitsPerSecond, SCENARIOS } from "../../../perf/scenarios.ts";
+import { Random } from "../../../protocol/random.ts";
+import { Link } from "../../../sim/link.ts";
+
+Deno.test("SCENARIOS have names of their own, and links wherever a link is needed", () => {
+  assert.equal(new Set(SCENARIOS.map(({ name }) => name)).size, SCENARIOS.length);
+  for (const { name, link, sizes } of SCENARIOS) {
+    assert.ok(Object.keys(sizes).length > 0, name);
+    assert.equal(link === undefined, sizes.loopback !== undefined, name);
+    if (link === undefined) continue;
+    // A link that cannot be made throws.
+    const { up, down } = linkOptionsOf(link);
+    for (const options of [up, down]) new Link(options, { random: new Random(1) });
+  }
+});
+
+Deno.test("linkOptionsOf takes a queue of one bandwidth-delay product where no other is asked for", () => {
+  const wan = { rateBitsPerSecond: 100e6, delayUs: 25_000 };
+  assert.equal(linkOptionsOf(wan).up.queueBytes, 625_000);
+  assert.equal(linkOptionsOf({ ...wan, queueRoundTrips: 0.1 }).up.queueBytes, 62_500);
+  assert.equal(linkOptionsOf({ ...wan, delayUs: 100 }).up.queueBytes, 65_536);
+  const { up, down } = linkOptionsOf({ ...wan, returnRateBitsPerSecond: 1e6 });
+  assert.deepEqual([up.rateBitsPerSecond, down.rateBitsPerSecond], [100e6, 1e6]);
+});
+
+Deno.test("linkOptionsOf varies the delay around its mean, with and without a change of order", () => {
+  const wan = { rateBitsPerSecond: 100e6, delayUs: 25_000 };
+  const jitter = linkOptionsOf({ ...wan, jitterUs: 10_000 }).up;
+  assert.deepEqual([jitter.delayUs, jitter.scatterUs, jitter.jitterUs], [15_000, 20_000, 0]);
+  const wander = linkOptionsOf({ ...wan, wanderUs: 10_000 }).up;
+  assert.deepEqual([wander.delayUs, wander.scatterUs, wander.jitterUs], [15_000, 0, 20_000]);
+});
+
+Deno.test("possibleBitsPerSecond takes the losses off", () => {
+  assert.equal(possibleBitsPerSecond({ rateBitsPerSecond: 100e6, delayUs: 1 }), 100e6);
+  assert.equal(possibleBitsPerSecond({ rateBitsPerSecond: 100e6, delayUs: 1, loss: 0.2 }), 80e6);
+});
