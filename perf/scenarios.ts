@@ -124,8 +124,8 @@ export function linkOptionsOf(shape: LinkShape): { up: LinkOptions; down: LinkOp
   const { jitterUs = 0, wanderUs = 0, queueRoundTrips = 1 } = shape;
   const direction = (rate: number): LinkOptions => ({
     rateBitsPerSecond: rate,
-    delayUs: delayUs - jitterUs - wanderUs,
-    scatterUs: 2 * jitterUs,
+    delayUs: delayUs - wanderUs,
+    scatterUs: jitterUs,
     jitterUs: 2 * wanderUs,
     loss,
     queueBytes: Math.round(Math.max(leastQueueBytes(shape), rate / 8 * 2 * delayUs / 1e6 * queueRoundTrips)),
