@@ -311,7 +311,7 @@ export class Connection {
       if (mode === SendMode.ackOnly && this.#acks.shouldAck(nowUs)) length = this.#builder.buildAck(nowUs, buffer);
     } else if (mode === SendMode.any && this.#isMtuProbeDue(nowUs)) {
       length = this.#builder.buildMtuProbe(nowUs, buffer, this.#path.mtu.probeSize(nowUs));
-    } else if (this.#hasPending()) {
+    } else if (this.#hasPending() || (mode === SendMode.any && this.#recovery.copyTail())) {
       length = this.#builder.build(nowUs, buffer);
       this.#isPingDue = false;
     } else if (this.#acks.shouldAck(nowUs)) {

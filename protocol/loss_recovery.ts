@@ -15,6 +15,7 @@ import type { AckTracker } from "./recovery/ack_tracker.ts";
 import { LossDetection } from "./recovery/loss_detection.ts";
 import { RECEIPT_STRIDE, ReceiptKind, type SentPacket, SentState } from "./sent_packet.ts";
 import { NEVER_SENT, SentPackets } from "./recovery/sent_packets.ts";
+import { isLossy, TailCopies } from "./recovery/tail_copies.ts";
 import type { StreamTable } from "./stream/stream_table.ts";
 import type { AckFrame } from "./wire/frame.ts";
 
@@ -52,6 +53,10 @@ export class LossRecovery {
   readonly #acks: AckTracker;
   readonly #sent = new SentPackets();
   readonly #detection = new LossDetection();
+  readonly #copies = new TailCopies();
+  /** What was sent again before the packet begun, and whether that is to be a copy. */
+  #repairedBytes = 0;
+  #isCopying = false;
   #probesPending = 0;
   #packetsLost = 0;
   #spuriousLosses = 0;
@@ -126,8 +131,6 @@ export class LossRecovery {
     return this.#sent.get(packetNumber)?.state === SentState.outstanding;
   }
 
-  // --- sending ---
-
   /** What may be sent now. */
   sendMode(nowUs: number): SendMode {
     const path = this.#path;
@@ -158,12 +161,16 @@ export class LossRecovery {
 
   /** The packet to be built next. */
   begin(nowUs: number): SentPacket {
+    this.#repairedBytes = this.#streams.retransmittedBytes;
     return this.#sent.begin(this.#sent.nextPacketNumber, nowUs);
   }
 
   /** The packet begun last goes out, as its fields now say. */
   commit(packet: SentPacket): void {
     this.#sent.commit(packet);
+    const isRepair = this.#streams.retransmittedBytes > this.#repairedBytes;
+    packet.isRepair = isRepair && !this.#isCopying && this.#probesPending === 0;
+    this.#isCopying = false;
     if (!packet.inFlight) return;
     const path = this.#path;
     const bytesInFlight = this.#sent.bytesInFlight;
@@ -172,6 +179,18 @@ export class LossRecovery {
     path.pacer.onSent(packet.sentUs, packet.sizeBytes);
     if (packet.mtuProbe) path.mtu.onProbeSent(packet.sizeBytes, packet.sentUs);
     else if (this.#probesPending > 0) this.#probesPending--;
+  }
+
+  /** With nothing else to send: makes what a repair in flight carries pending once more. False where there is none. */
+  copyTail(): boolean {
+    if (!isLossy(this.#packetsLost - this.#spuriousLosses, this.#sent.nextPacketNumber)) return false;
+    while (!this.#isCopying) {
+      const packet = this.#copies.next(this.#sent);
+      if (packet === undefined) return false;
+      this.#loseReceipts(packet);
+      this.#isCopying = this.#streams.hasPending();
+    }
+    return true;
   }
 
   // --- acknowledgements ---
@@ -213,8 +232,6 @@ export class LossRecovery {
     // A late acknowledgement shows a loss as spurious only while the packet is remembered.
     this.#sent.forgetLost(nowUs - 3 * path.ptoUs);
   }
-
-  // --- timers ---
 
   /** When {@link onTimeout} is due, or Infinity. */
   timerUs(): number {

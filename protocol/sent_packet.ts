@@ -55,6 +55,8 @@ export class SentPacket {
   inFlight = false;
   /** A path MTU probe: its loss says nothing about congestion (RFC 8899, section 3). */
   mtuProbe = false;
+  /** Carries data that were lost before; a copy of such a packet does not count. */
+  isRepair = false;
   /** When it was declared lost, for forgetting it later. */
   lostUs = 0;
   // State of the connection at sending, for delivery-rate samples (draft-cheng-iccrg-delivery-rate-estimation).

@@ -126,6 +126,7 @@ export class SentPackets {
     packet.ackEliciting = false;
     packet.inFlight = false;
     packet.mtuProbe = false;
+    packet.isRepair = false;
     packet.lostUs = 0;
     packet.deliveredBytes = 0;
     packet.deliveredUs = 0;
