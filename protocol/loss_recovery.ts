@@ -257,7 +257,7 @@ export class LossRecovery {
   /** Bound once, so that an ACK frame allocates no closure. */
   readonly #onPacketAcked = (packet: SentPacket): void => {
     const path = this.#path;
-    // Of the loss of an MTU probe congestion control was not told.
+    // Of the loss of an MTU probe, or of ACKs alone, congestion control was not told.
     const next = this.#sent.nextPacketNumber;
     if (this.#detection.onPacketAcked(packet, this.#nowUs, path.rtt, next) && !packet.mtuProbe) {
       this.#spuriousLosses++;
@@ -286,9 +286,9 @@ export class LossRecovery {
     if (packet.mtuProbe) {
       path.mtu.onProbeLost(packet.sizeBytes);
     } else {
-      this.#packetsLost++;
       path.onPacketFate(this.#nowUs, packet.sizeBytes, true);
       if (packet.inFlight) {
+        this.#packetsLost++;
         this.#lostBytes += packet.sizeBytes;
         this.#largestLostSentUs = packet.sentUs;
         path.rate.onLost(packet.sizeBytes);

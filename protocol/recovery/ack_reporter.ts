@@ -2,10 +2,10 @@
  * Chooses what an ACK frame tells, where not all that there is to tell fits: no packet goes untold for long, however
  * many ranges there are.
  *
- * Half of the room is for the newest ranges. The other half is for older ones that were never told of, the newest first;
- * and where there are none, it goes packet by packet down through all of them, and begins anew: each is told of again
- * until the peer is known to know it (RFC 9000, section 13.2.4). Both halves are frames of their own, since within one
- * what lies between two ranges has not arrived.
+ * Half of the room is for the newest ranges. The other half is for older ones that were never told of, the newest
+ * first; and where there are none, it goes packet by packet down through all of them, and begins anew: each is told of
+ * again until the peer is known to know it (RFC 9000, section 13.2.4). Both halves are frames of their own, since within
+ * one what lies between two ranges has not arrived.
  *
  * Hot: called for every ACK frame. A frame's size is bounded, because its receiver looks at every range of every frame,
  * and because on a thin return path a large one takes long.
@@ -98,7 +98,7 @@ export class AckReporter {
     return true;
   }
 
-  /** Notes that `packet` tells of the highest `told` of the lowest `count` ranges, and of all below where that is all. */
+  /** Notes that `packet` tells the highest `told` of the lowest `count` ranges, and all below where that is all. */
   #note(packet: SentPacket, count: number, told: number, report: number): void {
     const { ranges } = this.#acks;
     const start = told === count ? 0 : ranges.start(count - told);

@@ -15,8 +15,8 @@ import { AckFrequency } from "./ack_frequency.ts";
 import { LatePackets } from "./late_packets.ts";
 
 /**
- * For so long after the peer knew of all that arrived below a number, packets below it are taken that come late. It must
- * exceed any lateness that a sender waits for, which is a round trip or two.
+ * For so long after the peer knew of all that arrived below a number, packets below it are taken that come late. It
+ * must exceed any lateness that a sender waits for, which is a round trip or two.
  */
 const LATENESS_US = 1_000_000;
 
@@ -152,8 +152,8 @@ export class AckTracker {
   }
 
   /**
-   * The peer has the frames numbered `report`, one of which told all that had arrived from `start` up to, not including, `end`:
-   * that need not be told again (RFC 9000, section 13.2.4). What arrived there since is.
+   * The peer has the frames numbered `report`, one of which told all that had arrived from `start` up to, not
+   * including, `end`: that need not be told again (RFC 9000, section 13.2.4). What arrived there since is.
    */
   onAckAcked(start: number, end: number, report: number, nowUs: number): void {
     invariant(end <= this.#largestReceived + 1, "an ACK never reports more than was received");

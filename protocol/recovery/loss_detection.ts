@@ -65,7 +65,9 @@ export interface LossParameters {
   lossDelayUs: number;
 }
 
-/** Whether a packet is lost (RFC 8985, section 6.2, step 5). Where the verdict is "wait", it is at `sentUs + lossDelayUs`. */
+/**
+ * Whether a packet is lost (RFC 8985, section 6.2, step 5). Where the verdict is "wait", it is at `sentUs + lossDelayUs`.
+ */
 export function isLost(packet: SentPacket, parameters: LossParameters): LossVerdict {
   if (packet.state !== SentState.outstanding) return "settled";
   // RACK_sent_after: only what was sent before a packet that arrived.
@@ -165,21 +167,23 @@ export class LossDetection {
   /**
    * A packet was newly acknowledged; its state is still what it was before. Returns whether it had been declared
    * lost: a spurious loss, from which the reordering window learns. `nextPacketNumber` is that of the next to be sent.
+   * Of a packet of ACKs alone nothing is learned: the peer acknowledges it when it has another reason to.
    */
   onPacketAcked(packet: SentPacket, nowUs: number, rtt: RttEstimator, nextPacketNumber: number): boolean {
     // RFC 9002, section 6.2.1: the backoff is reset when an acknowledgment is received.
     this.#ptoCount = 0;
     this.#rack.onPacketAcked(packet, nowUs);
     if (packet.packetNumber > this.#priorNewestAcked) return false;
-    const spurious = packet.state === SentState.lost;
+    const wasLost = packet.state === SentState.lost;
+    // Section 7.6.2: none of the packets in between is acknowledged. One is.
+    if (wasLost) this.#endRun();
+    if (!packet.ackEliciting) return false;
     // Told of late is not late: only what was known to be missing has arrived since. And what is below the first
     // outstanding was told of, or it would be outstanding still.
-    if (spurious || this.#told.contains(packet.packetNumber)) {
+    if (wasLost || this.#told.contains(packet.packetNumber)) {
       this.#rack.onLatePacket(packet, nowUs, rtt.minUs, nextPacketNumber);
     }
-    // Section 7.6.2: none of the packets in between is acknowledged. One is.
-    if (spurious) this.#endRun();
-    return spurious;
+    return wasLost;
   }
 
   /**
@@ -211,7 +215,7 @@ export class LossDetection {
         break;
       }
       sent.markLost(packet, nowUs);
-      rack.onPacketLost(sent.nextPacketNumber);
+      if (packet.ackEliciting) rack.onPacketLost(sent.nextPacketNumber);
       this.#continueRun(packet, rtt);
       lostCount++;
       onLost(packet);

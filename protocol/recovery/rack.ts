@@ -109,8 +109,10 @@ export class Rack {
   /** Step 2: a packet was newly acknowledged. */
   onPacketAcked(packet: SentPacket, nowUs: number): void {
     const rttUs = Math.max(1, nowUs - packet.sentUs);
-    if (this.#newestAcked < 0) this.#meanRttUs = rttUs;
-    this.#meanRttUs += (rttUs - this.#meanRttUs) * MEAN_GAIN;
+    if (packet.ackEliciting) {
+      if (this.#meanRttUs === 0) this.#meanRttUs = rttUs;
+      this.#meanRttUs += (rttUs - this.#meanRttUs) * MEAN_GAIN;
+    }
     if (packet.packetNumber <= this.#newestAcked) return;
     this.#newestAcked = packet.packetNumber;
     this.#rttUs = rttUs;

@@ -9,6 +9,8 @@ import type { RttEstimator } from "../../protocol/recovery/rtt_estimator.ts";
 export interface NaiveSegment {
   readonly endSeq: number;
   readonly xmitTs: number;
+  /** Of a segment that carries no data nothing is learned. */
+  readonly hasData: boolean;
   acked: boolean;
   lost: boolean;
   /** No longer looked for: nothing is expected of it. */
@@ -61,8 +63,10 @@ export class NaiveRack {
   onAcked(segment: NaiveSegment, now: number, fack: number, minRtt: number): void {
     const rack = this.#rack;
     const rtt = Math.max(1, now - segment.xmitTs);
-    this.#meanRtt ??= rtt;
-    this.#meanRtt += (rtt - this.#meanRtt) / 64;
+    if (segment.hasData) {
+      this.#meanRtt ??= rtt;
+      this.#meanRtt += (rtt - this.#meanRtt) / 64;
+    }
     // Step 2.
     if (sentAfter(segment.xmitTs, segment.endSeq, rack.xmitTs, rack.endSeq)) {
       rack.rtt = rtt;
@@ -70,7 +74,7 @@ export class NaiveRack {
       rack.endSeq = segment.endSeq;
     }
     // Step 3. What no frame had told of is not late for being told of now.
-    if (segment.endSeq < fack && (segment.lost || segment.told)) {
+    if (segment.hasData && segment.endSeq < fack && (segment.lost || segment.told)) {
       const seenBefore = rack.reorderingSeen;
       rack.reorderingSeen = true;
       const needed = Math.max(1, Math.ceil((now - segment.xmitTs - rack.rtt) * 4 / Math.max(1, minRtt)));
@@ -148,7 +152,7 @@ export class NaiveRack {
       lost.push(segment);
     }
     for (const segment of lost) segment.lost = true;
-    if (lost.length > 0) this.#recoveryPoint ??= this.sndNxt();
+    if (lost.some(({ hasData }) => hasData)) this.#recoveryPoint ??= this.sndNxt();
     return { lost, nextUs };
   }
 }

@@ -139,6 +139,17 @@ Deno.test("LossDetection takes what no ACK tells of for lost in the end", () => 
   assert.deepEqual(rig.detect(dueUs), [0]);
 });
 
+Deno.test("LossDetection learns nothing of packets of ACKs alone, which the peer acknowledges when it likes", () => {
+  const rig = new Rig();
+  rig.send(0, { ackEliciting: false, inFlight: false });
+  rig.sendMany(3, 0);
+  assert.deepEqual(rig.ack(RTT_US, 3, 2, 1), [0]);
+  rig.ack(2 * RTT_US, 0);
+  assert.equal(rig.spurious, 0);
+  rig.sendMany(4, 2 * RTT_US);
+  assert.deepEqual(rig.ack(3 * RTT_US, 7, 6, 5), [4], "the path was not seen to reorder");
+});
+
 Deno.test("LossDetection takes a packet told to be missing as late when it is acknowledged", () => {
   const rig = new Rig();
   rig.sendMany(4, 0);

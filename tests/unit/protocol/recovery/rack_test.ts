@@ -11,7 +11,7 @@ const IDLE: RackFlight = { firstOutstanding: 1_000_000, nextPacketNumber: 1_000_
 
 function packetOf(packetNumber: number, sentUs: number, state: SentState = SentState.outstanding): SentPacket {
   const packet = new SentPacket();
-  return Object.assign(packet, { packetNumber, sentUs, state });
+  return Object.assign(packet, { packetNumber, sentUs, state, ackEliciting: true });
 }
 
 /** A Rack that has seen packet 100, after 100 ms, on a path whose round trip is always that. */
