@@ -8,6 +8,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
 import {
   type Connection,
