@@ -81,7 +81,7 @@ export class TrainRate {
   #onTrain(rate: number, isHeldUp: boolean): void {
     if (rate > FASTER_FACTOR * this.#heldUpRate) this.#heldUpRate = Infinity;
     if (this.isHeldUp) this.#heldUpRate += (rate - this.#heldUpRate) * HELD_UP_GAIN;
-    else if (isHeldUp) this.#heldUpRate = Math.max(rate, this.#bestRate);
+    else if (isHeldUp) this.#heldUpRate = rate;
     this.#bestRate = Math.max(this.#bestRate, rate);
   }
 
