@@ -82,7 +82,7 @@ export class Bbr implements CongestionController, ControlState {
     return this.#fullPipe.everFull;
   }
 
-  /** It is in, or bound for, a ProbeBW_DOWN at the lower rate that shows whether loss stays. */
+  /** In, or bound for, a ProbeBW_DOWN at the lower rate. */
   get isLossTest(): boolean {
     return this.#isLossTest;
   }
@@ -172,8 +172,8 @@ export class Bbr implements CongestionController, ControlState {
     const { bounds, loss, maxBandwidth } = this.#model;
     const state = this.#state;
     // Before the first slow phase there is no better to learn from; and growth would be hidden by loss not made up for.
+    // Past the path's rate the queue may overflow before the round trip of a whole round shows that it is there.
     if (state === BbrState.startup) {
-      // Past the path's rate the queue may overflow, before the round trip of a whole round shows that it is there.
       if (!this.#model.trains.isHeldUp) loss.learnFromRound(this.#control.maxDatagramBytes);
       return;
     }

@@ -39,6 +39,14 @@ const HELD_UP_GAIN = 1 / 4;
 /** The sender paused if so many round trips went by between two packets: what follows is another train. */
 const PAUSE_ROUNDS = 1 / 16;
 
+/** A smoothed round trip above this factor of the minimum is that of a queue. */
+const QUEUE_RTT_FACTOR = 1.25;
+
+/** Whether packets wait somewhere on the path, as far as the round trip tells. */
+function isQueueing({ smoothedRttUs, minRttUs }: AckEvent): boolean {
+  return smoothedRttUs > QUEUE_RTT_FACTOR * minRttUs;
+}
+
 /** Measures trains one after another. */
 export class TrainRate {
   #startUs = -1;
@@ -63,7 +71,8 @@ export class TrainRate {
   }
 
   /** Takes in an ACK. */
-  onAck({ nowUs, ackedBytes, largestAckedSentUs: sentUs, minRttUs }: AckEvent, maxDatagramBytes: number): void {
+  onAck(event: AckEvent, maxDatagramBytes: number): void {
+    const { nowUs, ackedBytes, largestAckedSentUs: sentUs, minRttUs } = event;
     const isPause = sentUs - this.#lastSentUs > minRttUs * PAUSE_ROUNDS;
     this.#lastSentUs = sentUs;
     if (this.#startUs < 0 || isPause) return this.#begin(nowUs, sentUs);
@@ -74,12 +83,16 @@ export class TrainRate {
     const intervalUs = Math.max(sentInUs, arrivedInUs);
     if (intervalUs < Math.max(MIN_TRAIN_US, minRttUs * MIN_TRAIN_ROUNDS)) return;
     // Where packets overtook one another the train has no length.
-    if (sentInUs > 0) this.#onTrain(this.#bytes * 1_000_000 / intervalUs, arrivedInUs > SLOWER_FACTOR * sentInUs);
+    if (sentInUs > 0) {
+      const isHeldUp = arrivedInUs > SLOWER_FACTOR * sentInUs;
+      this.#onTrain(this.#bytes * 1_000_000 / intervalUs, isHeldUp, isQueueing(event));
+    }
     this.#begin(nowUs, sentUs);
   }
 
-  #onTrain(rate: number, isHeldUp: boolean): void {
-    if (rate > FASTER_FACTOR * this.#heldUpRate) this.#heldUpRate = Infinity;
+  #onTrain(rate: number, isHeldUp: boolean, isQueueing: boolean): void {
+    // Where there is a queue already, a fast train is one that something else had held back before.
+    if (rate > FASTER_FACTOR * this.#heldUpRate && !isQueueing) this.#heldUpRate = Infinity;
     if (this.isHeldUp) this.#heldUpRate += (rate - this.#heldUpRate) * HELD_UP_GAIN;
     else if (isHeldUp) this.#heldUpRate = rate;
     this.#bestRate = Math.max(this.#bestRate, rate);

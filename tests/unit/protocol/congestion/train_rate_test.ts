@@ -5,10 +5,10 @@ import { MIN_TRAIN_US, TRAIN_DATAGRAMS, TrainRate } from "../../../../protocol/c
 const DATAGRAM_BYTES = 1_000;
 const RTT_US = 64_000;
 
-function ack(nowUs: number, sentUs: number, ackedBytes = DATAGRAM_BYTES): AckEvent {
+function ack(nowUs: number, sentUs: number, smoothedRttUs = RTT_US): AckEvent {
   return {
     nowUs,
-    ackedBytes,
+    ackedBytes: DATAGRAM_BYTES,
     lostBytes: 0,
     priorBytesInFlight: 0,
     bytesInFlight: 0,
@@ -16,7 +16,7 @@ function ack(nowUs: number, sentUs: number, ackedBytes = DATAGRAM_BYTES): AckEve
     largestAckedSentUs: sentUs,
     rttUs: nowUs - sentUs,
     minRttUs: RTT_US,
-    smoothedRttUs: RTT_US,
+    smoothedRttUs,
     sample: {
       deliveryRate: 0,
       deliveredBytes: 0,
@@ -93,4 +93,14 @@ Deno.test("TrainRate has no measure of packets that overtook one another", () =>
   const trains = new TrainRate();
   run(trains, 0, 0, 500);
   assert.equal(trains.rate, 0);
+});
+
+Deno.test("TrainRate does not believe a fast train where there is a queue already", () => {
+  const trains = new TrainRate();
+  run(trains, 0, 100, 500);
+  for (let i = 0; i <= TRAIN_DATAGRAMS; i++) {
+    const sentUs = 100_000 + i * 250;
+    trains.onAck(ack(sentUs + RTT_US, sentUs, 2 * RTT_US), DATAGRAM_BYTES);
+  }
+  assert.equal(trains.isHeldUp, true);
 });
