@@ -1,0 +1,141 @@
+/**
+ * The goals as tests in simulated time: over 20 seeds each, with files of a size that is quickly simulated, and once at
+ * full size. A bound is what holds, with a little room; where it falls short of the goal, the goal stands beside it.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { type Figures, linkOf, measure } from "./goals.ts";
+
+/** The least that must be used of the link, and the most that it may cost; see {@link Figures}. */
+interface Bounds {
+  readonly share: number;
+  readonly retransmittedShare: number;
+  readonly spuriousShare: number;
+  readonly queueMs: number;
+  readonly sentPerByte: number;
+}
+
+/** What must hold on one link. */
+interface Goal {
+  /** A scenario of `perf/`. */
+  readonly name: string;
+  /** A file of this size from 20 seeds: their median, and the share of the worst. */
+  readonly sizeBytes: number;
+  readonly median: Bounds;
+  readonly worstShare: number;
+  /** A file of the size that the goal is set for, once. */
+  readonly fullBytes: number;
+  readonly full: Bounds;
+}
+
+const MB = 1_000_000;
+const SEEDS = Array.from({ length: 20 }, (_, index) => index + 1);
+
+/** Start-up and the last round trips take more of 30 MB than of 100 MB: hence the lower shares. */
+const GOALS: readonly Goal[] = [
+  {
+    name: "clean-lan",
+    sizeBytes: 30 * MB,
+    median: { share: 0.93, retransmittedShare: 0.02, spuriousShare: 0.001, queueMs: 0.5, sentPerByte: 1.06 },
+    worstShare: 0.92,
+    fullBytes: 100 * MB,
+    full: { share: 0.94, retransmittedShare: 0.01, spuriousShare: 0.001, queueMs: 0.5, sentPerByte: 1.05 },
+  },
+  {
+    name: "wan",
+    sizeBytes: 30 * MB,
+    median: { share: 0.88, retransmittedShare: 0.005, spuriousShare: 0.001, queueMs: 8, sentPerByte: 1.045 },
+    worstShare: 0.87,
+    fullBytes: 100 * MB,
+    full: { share: 0.93, retransmittedShare: 0.002, spuriousShare: 0.001, queueMs: 10, sentPerByte: 1.045 },
+  },
+  {
+    name: "wan-1",
+    sizeBytes: 30 * MB,
+    median: { share: 0.77, retransmittedShare: 0.02, spuriousShare: 0.001, queueMs: 25, sentPerByte: 1.06 },
+    worstShare: 0.68,
+    fullBytes: 100 * MB,
+    // The goal is a share of 0.92.
+    full: { share: 0.885, retransmittedShare: 0.016, spuriousShare: 0.001, queueMs: 20, sentPerByte: 1.055 },
+  },
+  {
+    name: "wan-10",
+    sizeBytes: 30 * MB,
+    median: { share: 0.73, retransmittedShare: 0.135, spuriousShare: 0.001, queueMs: 25, sentPerByte: 1.18 },
+    worstShare: 0.65,
+    fullBytes: 100 * MB,
+    // The goal is a share of 0.90; and 1.15 times the 0.111 that the loss explains, sent again.
+    full: { share: 0.87, retransmittedShare: 0.128, spuriousShare: 0.001, queueMs: 25, sentPerByte: 1.17 },
+  },
+  {
+    name: "wan-20",
+    sizeBytes: 30 * MB,
+    median: { share: 0.69, retransmittedShare: 0.3, spuriousShare: 0.001, queueMs: 25, sentPerByte: 1.35 },
+    worstShare: 0.55,
+    fullBytes: 100 * MB,
+    full: { share: 0.85, retransmittedShare: 0.288, spuriousShare: 0.001, queueMs: 35, sentPerByte: 1.33 },
+  },
+  {
+    name: "lfn",
+    sizeBytes: 100 * MB,
+    median: { share: 0.51, retransmittedShare: 0.018, spuriousShare: 0.001, queueMs: 110, sentPerByte: 1.055 },
+    worstShare: 0.48,
+    fullBytes: 500 * MB,
+    // The goal is a share of 0.85.
+    full: { share: 0.815, retransmittedShare: 0.006, spuriousShare: 0.001, queueMs: 70, sentPerByte: 1.045 },
+  },
+  {
+    name: "reorder",
+    sizeBytes: 30 * MB,
+    median: { share: 0.85, retransmittedShare: 0.005, spuriousShare: 0.01, queueMs: 30, sentPerByte: 1.045 },
+    worstShare: 0.6,
+    fullBytes: 100 * MB,
+    full: { share: 0.9, retransmittedShare: 0.01, spuriousShare: 0.01, queueMs: 30, sentPerByte: 1.045 },
+  },
+];
+
+function median(numbers: readonly number[]): number {
+  return [...numbers].sort((a, b) => a - b)[Math.floor((numbers.length - 1) / 2)]!;
+}
+
+/** Holds each figure to its bound, in the median of the runs. */
+function check(runs: readonly Figures[], bounds: Bounds, what: string): void {
+  for (const name of Object.keys(bounds) as (keyof Bounds)[]) {
+    const figure = median(runs.map((run) => run[name]));
+    const holds = name === "share" ? figure >= bounds[name] : figure <= bounds[name];
+    assert(holds, `${what}: ${name} is ${figure}, the bound is ${bounds[name]}`);
+  }
+}
+
+for (const { name, sizeBytes, median: typical, worstShare, fullBytes, full } of GOALS) {
+  Deno.test(`World: ${name} is used to ${typical.share} by ${sizeBytes / MB} MB, over ${SEEDS.length} seeds`, () => {
+    const runs = SEEDS.map((seed) => measure(linkOf(name), { seed, sizeBytes }));
+    check(runs, typical, name);
+    const shares = runs.map(({ share }) => share);
+    const worst = Math.min(...shares);
+    const seed = SEEDS[shares.indexOf(worst)];
+    assert(worst >= worstShare, `${name}: seed ${seed} used ${worst} of the link, the bound is ${worstShare}`);
+  });
+
+  Deno.test(`World: ${name} is used to ${full.share} by ${fullBytes / MB} MB`, () => {
+    check([measure(linkOf(name), { seed: 1, sizeBytes: fullBytes })], full, name);
+  });
+}
+
+for (const kind of ["put", "get"] as const) {
+  Deno.test(`World: a ${kind} of 100 MB at 100 Mbit/s and 100 ms loses under half a second to its start`, () => {
+    const link = { rateBitsPerSecond: 100 * MB, delayUs: 50_000 };
+    const { startupMs, share } = measure(link, { seed: 1, sizeBytes: 100 * MB, kind });
+    assert(startupMs < 500, `${startupMs} ms`);
+    assert(share >= 0.89, `${share}`);
+  });
+
+  Deno.test(`World: a ${kind} fills a link whose way back carries a hundredth`, () => {
+    const runs = SEEDS.map((seed) => measure(linkOf("thin-return"), { seed, sizeBytes: 10 * MB, kind }));
+    const bounds = { share: 0.915, retransmittedShare: 0.005, spuriousShare: 0.001, queueMs: 10, sentPerByte: 1.045 };
+    check(runs, bounds, kind);
+    assert(runs.every(({ share }) => share >= 0.9), `${Math.min(...runs.map(({ share }) => share))}`);
+  });
+}
