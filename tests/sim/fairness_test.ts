@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import type { ConnectionConfig } from "../../protocol/mod.ts";
+import { type FlowPlan, Flows, jainIndex } from "./flows.ts";
+import { HEADER_BYTES } from "./goals.ts";
+
+const SECOND_US = 1_000_000;
+const RATE_BITS_PER_SECOND = 100_000_000;
+const ROUND_TRIP_US = 50_000;
+const PRODUCT_BYTES = RATE_BITS_PER_SECOND / 8 * ROUND_TRIP_US / SECOND_US;
+
+/** How long they compete, from the start of the last on. */
+const COMPETITION_US = 60 * SECOND_US;
+
+/** What stands in for the TCP of others: it takes every loss for congestion. */
+const CLASSIC: ConnectionConfig["congestion"] = "cubic";
+
+/** How flows shared the link. */
+interface Outcome {
+  readonly jain: number;
+  /** Bits per second that each flow got across, and all of them, as shares of the link's rate. */
+  readonly shares: readonly number[];
+  readonly total: number;
+  /** Share of the datagrams that the queue had no room for. */
+  readonly dropped: number;
+  readonly words: string;
+}
+
+/** Lets flows compete on 100 Mbit/s, 50 ms and a queue of so many bandwidth-delay products. */
+function compete(seed: number, flows: readonly FlowPlan[], queueRoundTrips = 1): Outcome {
+  const link = {
+    rateBitsPerSecond: RATE_BITS_PER_SECOND,
+    delayUs: ROUND_TRIP_US / 2,
+    queueBytes: queueRoundTrips * PRODUCT_BYTES,
+    overheadBytes: HEADER_BYTES,
+  };
+  const competition = new Flows({ seed, link, flows });
+  const lastStartUs = Math.max(...flows.map(({ startUs = 0 }) => startUs));
+  competition.run(lastStartUs);
+  const bytes = competition.run(lastStartUs + COMPETITION_US);
+  const { stats } = competition.bottleneck;
+  const shares = bytes.map((count) => count * 8 / (COMPETITION_US / SECOND_US) / RATE_BITS_PER_SECOND);
+  const dropped = stats.queueDropped / stats.sent;
+  const total = shares.reduce((sum, share) => sum + share, 0);
+  const words = `seed ${seed}: ${shares.map((share) => share.toFixed(3)).join(", ")}; ${dropped.toFixed(3)} dropped`;
+  return { jain: jainIndex(shares), shares, total, dropped, words };
+}
+
+/** When the second flow comes, after the first. */
+const STARTS_US = [0, 2, 5, 10, 20].map((seconds) => seconds * SECOND_US);
+
+Deno.test("Flows: two of the default share a link evenly and fill it, whenever the second one comes", () => {
+  const outcomes = STARTS_US.map((startUs, seed) => compete(seed, [{}, { startUs }]));
+  const words = outcomes.map((outcome) => outcome.words).join("\n");
+  const indexes = outcomes.map(({ jain }) => jain).sort((a, b) => a - b);
+  assert(indexes[2]! >= 0.95, `Jain's index is ${indexes}\n${words}`);
+  // The goal is 0.95 for this as well.
+  assert(indexes[0]! >= 0.85, `Jain's index is ${indexes}\n${words}`);
+  for (const { total, dropped } of outcomes) assert(total >= 0.93 && dropped < 0.03, words);
+});
+
+Deno.test("Flows: the default and a classic one beside it both get something, whoever comes first", () => {
+  const late = { startUs: 5 * SECOND_US };
+  for (const queueRoundTrips of [1, 0.2]) {
+    for (const flows of [[{ congestion: CLASSIC }, late], [{}, { congestion: CLASSIC, ...late }]]) {
+      const { shares, total, words } = compete(1, flows, queueRoundTrips);
+      // The goal is a third of the rate.
+      assert(Math.min(...shares) >= 0.12, words);
+      assert(total >= 0.93, words);
+    }
+  }
+});
+
+Deno.test("Flows: four of the default share a link, with a long queue and with a short one", () => {
+  for (const [queueRoundTrips, leastJain, mostDropped] of [[1, 0.9, 0.05], [0.2, 0.8, 0.2]] as const) {
+    const { jain, total, dropped, words } = compete(1, [{}, {}, {}, {}], queueRoundTrips);
+    assert(jain >= leastJain, `Jain's index is ${jain}; ${words}`);
+    assert(total >= 0.93, words);
+    assert(dropped <= mostDropped, words);
+  }
+});
+
+Deno.test("jainIndex is 1 where all get the same, and one in so many where one gets everything", () => {
+  assert.equal(jainIndex([3, 3, 3]), 1);
+  assert.equal(jainIndex([0, 5, 0, 0]), 0.25);
+});
