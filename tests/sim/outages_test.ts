@@ -1,0 +1,162 @@
+/**
+ * Links that die and return, and clients that move, in the middle of a transfer: it goes on where it was.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import type { LinkOptions } from "../../sim/link.ts";
+import type { TraceEvent } from "../../sim/network.ts";
+import { World } from "../../sim/world.ts";
+
+const SECOND_US = 1_000_000;
+const OUTAGE_US = 30 * SECOND_US;
+/** A probe goes out at least this often, however long the link has been dead. */
+const MAX_SILENCE_US = 3 * SECOND_US;
+const RATE_BITS_PER_SECOND = 20_000_000;
+const SIZE_BYTES = 2_500_000;
+const LINE_US = SIZE_BYTES * 8e6 / RATE_BITS_PER_SECOND;
+const KINDS = ["put", "get"] as const;
+const ROUND_TRIPS_US = [40_000, 300_000];
+/** When it happens, as shares of the time that the transfer takes undisturbed; the last one hits its very end. */
+const MOMENTS = [0.2, 0.5, 0.8, 0.99];
+
+interface Case {
+  readonly seed: number;
+  readonly kind: "put" | "get";
+  readonly roundTripUs: number;
+  readonly loss?: number;
+}
+
+/** A world with one transfer of 2.5 MB; `faults` make the links worse. */
+function makeWorld(
+  { seed, kind, roundTripUs, loss = 0 }: Case,
+  faults: { up?: LinkOptions; down?: LinkOptions; trace?: (event: TraceEvent) => void } = {},
+): World {
+  const queueBytes = RATE_BITS_PER_SECOND / 8 * roundTripUs / 1e6;
+  const link = { rateBitsPerSecond: RATE_BITS_PER_SECOND, delayUs: roundTripUs / 2, queueBytes, loss };
+  return new World({
+    seed,
+    up: { ...link, ...faults.up },
+    down: { ...link, ...faults.down },
+    clients: [{ goals: [{ kind, name: "file", sizeBytes: SIZE_BYTES }] }],
+    ...(faults.trace === undefined ? {} : { trace: faults.trace }),
+  });
+}
+
+/** How long the transfer takes when nothing happens. */
+function undisturbedUs(options: Case): number {
+  const world = makeWorld(options);
+  assert(world.run(60 * SECOND_US));
+  return world.endUs;
+}
+
+function assertDone(world: World, what: string): void {
+  assert(world.run(120 * SECOND_US), `${what}: not done`);
+  assert.equal(world.results[0]!.outcome.kind, "done", what);
+}
+
+/** Lets the links named die for 30 s; returns when first something came over one again, and when all was done. */
+function outage(options: Case, { fromUs, dead }: { fromUs: number; dead: "up" | "down" | "both" }) {
+  const untilUs = fromUs + OUTAGE_US;
+  const fault: LinkOptions = { blackouts: [{ fromUs, untilUs }] };
+  let heardUs = Infinity;
+  const world = makeWorld(options, {
+    ...(dead === "down" ? {} : { up: fault }),
+    ...(dead === "up" ? {} : { down: fault }),
+    // The server is node 0: what it is given came up.
+    trace: ({ kind, node, nowUs }) => {
+      if (kind !== "deliver" || nowUs < untilUs || heardUs !== Infinity) return;
+      if (dead === "both" || (dead === "up") === (node === 0)) heardUs = nowUs;
+    },
+  });
+  const what = `${options.kind}, seed ${options.seed}, ${options.roundTripUs} us, ${dead} dead from ${fromUs} us on`;
+  assertDone(world, what);
+  world.finish();
+  return { what, heardUs: heardUs - untilUs, endUs: world.endUs - untilUs };
+}
+
+for (const kind of KINDS) {
+  for (const dead of ["both", "up", "down"] as const) {
+    Deno.test(`World: a ${kind} goes on within 3 s of the link's return after 30 s without it (${dead})`, () => {
+      for (const roundTripUs of ROUND_TRIPS_US) {
+        MOMENTS.forEach((share, index) => {
+          const options = { seed: index, kind, roundTripUs };
+          // Not before the handshake is done: that is given up after 10 s.
+          const fromUs = Math.max(3 * roundTripUs, Math.round(undisturbedUs(options) * share));
+          const { what, heardUs, endUs } = outage(options, { fromUs, dead });
+          // What was left needed nothing that came over the dead link.
+          if (endUs <= 0) return;
+          // Sent within the 3 s, or the round trip where that is longer, and then on its way.
+          const limitUs = Math.max(MAX_SILENCE_US, roundTripUs) + roundTripUs / 2 + 10_000;
+          assert(heardUs <= limitUs, `${what}: something came over it ${heardUs} us after its return`);
+          const restUs = LINE_US * (1 - share);
+          const doneUs = MAX_SILENCE_US + 1.5 * restUs + 4 * roundTripUs;
+          assert(endUs <= doneUs, `${what}: done ${endUs} us after its return, and not ${doneUs}`);
+        });
+      }
+    });
+
+    Deno.test(`World: a ${kind} goes on after 30 s without a link that loses 5 % as well (${dead})`, () => {
+      for (let seed = 1; seed <= 6; seed++) {
+        const options = { seed, kind, roundTripUs: 40_000, loss: 0.05 };
+        const fromUs = Math.round(undisturbedUs(options) * MOMENTS[seed % MOMENTS.length]!);
+        const { what, endUs } = outage(options, { fromUs, dead });
+        // Where the first probe's answer is lost, the next one follows 3 s later.
+        const doneUs = 2 * MAX_SILENCE_US + 2 * LINE_US;
+        assert(endUs <= doneUs, `${what}: done ${endUs} us after its return, and not ${doneUs}`);
+      }
+    });
+  }
+}
+
+/** Where a client finds itself: behind the same NAT with another port, on another host, and both by turns. */
+const MOVES: Readonly<Record<string, readonly string[]>> = {
+  "another port": ["10.0.0.2:41111"],
+  "another host": ["172.16.0.9:40000"],
+  "three addresses": ["10.0.0.2:41111", "172.16.0.9:40000", "10.0.0.2:40007"],
+};
+const MOVE_EVERY_US = 200_000;
+
+/** Moves the client from address to address, the first time at `fromUs`; returns when the transfer was done. */
+function roam(options: Case, { fromUs, addresses }: { fromUs: number; addresses: readonly string[] }): number {
+  const world = makeWorld(options);
+  let current = world.clients[0]!.addresses[0]!;
+  addresses.forEach((address, index) =>
+    world.at(fromUs + index * MOVE_EVERY_US, () => {
+      if (world.isDone) return;
+      world.network.rebind(1, current, address);
+      current = address;
+    })
+  );
+  const what = `${options.kind}, seed ${options.seed}, ${options.roundTripUs} us, from ${fromUs} us on`;
+  assertDone(world, what);
+  assert.equal(world.server.connectionCount, 1, `${what}: a connection survives its address`);
+  const serverConnection = [...world.server.entries][0]!.connection;
+  const { endUs } = world;
+  world.finish();
+  assert(addresses.includes(serverConnection.remote), what);
+  return endUs;
+}
+
+for (const kind of KINDS) {
+  for (const [move, addresses] of Object.entries(MOVES)) {
+    Deno.test(`World: a ${kind} whose client moves to ${move} goes on after a path check`, () => {
+      for (const roundTripUs of ROUND_TRIPS_US) {
+        MOMENTS.forEach((share, index) => {
+          for (const loss of [0, 0.02]) {
+            const options = { seed: 2 * index, kind, roundTripUs, loss };
+            const aloneUs = undisturbedUs(options);
+            const fromUs = Math.round(aloneUs * share);
+            const addedUs = roam(options, { fromUs, addresses }) - aloneUs;
+            // A path check, and what was sent to the old address again. A getter with nothing to say is not missed
+            // before its keep-alive, after 2 s.
+            const silenceUs = kind === "put" ? 0 : 2 * SECOND_US;
+            const limitUs = addresses.length * (silenceUs + 5 * roundTripUs);
+            assert(addedUs <= limitUs, `seed ${options.seed}, ${roundTripUs} us, ${share}: ${addedUs} us later`);
+          }
+        });
+      }
+    });
+  }
+}
