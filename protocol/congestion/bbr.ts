@@ -14,6 +14,7 @@
  *   bandwidth (`train_rate.ts`), so that it grows by up to six times a round trip instead of two; and once a train
  *   was held up it goes on at 1.25 of the rate instead of filling the queue until the plateau is certain (5.3.1).
  * - The rate sent is lowered by what chance adds to the best of many samples of a lossy path.
+ * - The long-term bound grows by at least a 64th of the window in the first round of a probe (5.3.3.4).
  * - A ProbeRTT by itself does not age the bandwidth filter (5.5.6), which would forget the last probe's result.
  *
  * Not done: ECN (3.7); the inflight at which the loss threshold was crossed inside a burst (5.5.10.2,
@@ -27,7 +28,7 @@ import type { SentPacket } from "../sent_packet.ts";
 import * as params from "./bbr_params.ts";
 import { AckPhase, BbrState } from "./bbr_params.ts";
 import { ControlParameters, type ControlState } from "./control_parameters.ts";
-import type { AckEvent, CongestionController, ControllerOptions, LossEvent, RateSample } from "./controller.ts";
+import type { AckEvent, CongestionController, ControllerOptions, LossEvent } from "./controller.ts";
 import { FullPipeEstimator } from "./full_pipe.ts";
 import { PathModel } from "./path_model.ts";
 import { ProbeTimer } from "./probe_timer.ts";
@@ -224,7 +225,9 @@ export class Bbr implements CongestionController, ControlState {
 
   #updateProbeCycle(event: AckEvent): void {
     if (!this.everFull) return;
-    this.#adaptLongTermModel(event);
+    // Before the bound is raised: the window follows it afterwards.
+    const isHeld = this.#isHeldByLongTerm();
+    this.#adaptLongTermModel(event, isHeld);
     switch (this.#state) {
       case BbrState.probeDown:
         if (this.#isTimeToProbe(event.nowUs)) this.#enterProbeRefill(event);
@@ -237,8 +240,9 @@ export class Bbr implements CongestionController, ControlState {
         if (this.#model.isRoundStart) this.#enterProbeUp(event);
         break;
       case BbrState.probeUp:
-        if (!this.#isTimeToGoDown(event.sample)) break;
-        this.#enterProbeDown(event, { lossTest: this.#model.loss.isWorthTesting });
+        // BBRIsTimeToGoDown: what the long-term bound holds back cannot show whether the pipe is full.
+        if (isHeld) this.#fullPipe.reset(event.sample.deliveryRate);
+        else if (this.#fullPipe.fullNow) this.#enterProbeDown(event, { lossTest: this.#model.loss.isWorthTesting });
         break;
     }
   }
@@ -287,22 +291,13 @@ export class Bbr implements CongestionController, ControlState {
     return event.bytesInFlight <= this.#control.inflight(1);
   }
 
-  #isTimeToGoDown(sample: RateSample): boolean {
-    // BBRIsTimeToGoDown: what the long-term bound holds back cannot show whether the pipe is full.
-    if (this.#isHeldByLongTerm()) {
-      this.#fullPipe.reset(sample.deliveryRate);
-      return false;
-    }
-    return this.#fullPipe.fullNow;
-  }
-
   #isHeldByLongTerm(): boolean {
     // The bound has a fraction, the window is whole bytes.
     return this.#wasWindowLimited && this.#control.windowBytes >= Math.floor(this.#model.bounds.inflightLong);
   }
 
   /** BBRAdaptLongTermModel. */
-  #adaptLongTermModel(event: AckEvent): void {
+  #adaptLongTermModel(event: AckEvent, isHeld: boolean): void {
     const { bounds, isRoundStart, loss, maxBandwidth } = this.#model;
     const { sample } = event;
     if (isRoundStart && this.#ackPhase === AckPhase.probeStarting) this.#ackPhase = AckPhase.probeFeedback;
@@ -321,7 +316,7 @@ export class Bbr implements CongestionController, ControlState {
     bounds.raiseTo(sample.txInFlightBytes);
     if (this.#state !== BbrState.probeUp) return;
     // BBRProbeInflightLongtermUpward.
-    if (this.#isHeldByLongTerm()) bounds.raise(event.ackedBytes);
+    if (isHeld) bounds.raise(event.ackedBytes);
     if (isRoundStart) bounds.raiseSlope(this.#control.windowBytes, this.#control.maxDatagramBytes);
   }
 

@@ -11,6 +11,12 @@
 import { BETA, HEADROOM, MIN_PIPE_DATAGRAMS } from "./bbr_params.ts";
 import type { RateSample } from "./controller.ts";
 
+/**
+ * The share of the window by which the long-term bound grows in the first round of a probe. One datagram, as in the
+ * draft, would take twelve rounds to double a bound of five megabytes.
+ */
+const FIRST_RAISE = 1 / 64;
+
 /** BBR.inflight_longterm, BBR.inflight_shortterm and BBR.bw_shortterm, and what was delivered in the latest round. */
 export class InflightBounds {
   #inflightLong = Infinity;
@@ -114,9 +120,10 @@ export class InflightBounds {
     if (inflightBytes > this.#inflightLong) this.#inflightLong = inflightBytes;
   }
 
-  /** BBRRaiseInflightLongtermSlope: one datagram in the first round, twice as many in each round after. */
+  /** BBRRaiseInflightLongtermSlope: twice as much in each round as in the one before. */
   raiseSlope(windowBytes: number, maxDatagramBytes: number): void {
-    this.#raisePerByte = Math.min(maxDatagramBytes * 2 ** this.#raiseRounds / windowBytes, 1);
+    const firstBytes = Math.max(maxDatagramBytes, windowBytes * FIRST_RAISE);
+    this.#raisePerByte = Math.min(firstBytes * 2 ** this.#raiseRounds / windowBytes, 1);
     this.#raiseRounds = Math.min(this.#raiseRounds + 1, 30);
   }
 

@@ -70,6 +70,14 @@ Deno.test("Bbr finds its rate again when loss sets in", () => {
   assert.ok(rate >= 0.85 * 0.8 * link.rate, `${rate / link.rate}`);
 });
 
+Deno.test("Bbr grows back to the rate of a long, fast link that lost most of a second of Startup", () => {
+  const lossAtTime = (nowUs: number): number => nowUs > 600_000 && nowUs < 1_000_000 ? 0.8 : 0;
+  const link: LinkOptions = { rate: 500 * MBIT, rttUs: 200_000, queueBytes: 12_500_000, lossAtTime };
+  const { flow } = runAlone(link, 10);
+  const rate = meanRate(flow, { fromSecond: 6, toSecond: 10 });
+  assert.ok(rate >= 0.9 * link.rate, `${rate / link.rate}`);
+});
+
 Deno.test("Bbr survives loss in long bursts", () => {
   const lossAtTime = (nowUs: number): number => Math.floor(nowUs / 100_000) % 4 === 0 ? 0.4 : 0;
   const link: LinkOptions = { rate: 50 * MBIT, rttUs: 100_000, queueBytes: 625_000, lossAtTime };

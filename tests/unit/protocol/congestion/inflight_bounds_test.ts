@@ -44,15 +44,23 @@ Deno.test("InflightBounds leaves 15 % of the long-term bound to others", () => {
   assert.equal(bounds.longTermWithHeadroom(1_200), 4_800);
 });
 
-Deno.test("InflightBounds raises the long-term bound by one datagram in a round, then two, then four", () => {
+Deno.test("InflightBounds raises the long-term bound by a datagram in a round, or a 64th, and then twice as much", () => {
+  for (const [windowBytes, firstBytes] of [[60_000, 1_200], [1_280_000, 20_000]] as const) {
+    const bounds = new InflightBounds();
+    bounds.setLongTerm(windowBytes);
+    for (const times of [1, 2, 4]) {
+      const before = bounds.inflightLong;
+      bounds.raiseSlope(windowBytes, 1_200);
+      for (let acked = 0; acked < windowBytes; acked += 1_000) bounds.raise(1_000);
+      assert.ok(Math.abs(bounds.inflightLong - before - times * firstBytes) < 1);
+    }
+  }
+});
+
+Deno.test("InflightBounds stops to raise the long-term bound, but for what was seen to do no harm", () => {
   const bounds = new InflightBounds();
   bounds.setLongTerm(120_000);
-  for (const datagrams of [1, 2, 4]) {
-    const before = bounds.inflightLong;
-    bounds.raiseSlope(120_000, 1_200);
-    for (let acked = 0; acked < 120_000; acked += 1_200) bounds.raise(1_200);
-    assert.ok(Math.abs(bounds.inflightLong - before - datagrams * 1_200) < 1);
-  }
+  bounds.raiseSlope(120_000, 1_200);
   bounds.stopRaising();
   const before = bounds.inflightLong;
   bounds.raise(1_200);
