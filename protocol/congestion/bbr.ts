@@ -14,6 +14,7 @@
  *   bandwidth (`train_rate.ts`), so that it grows by up to six times a round trip instead of two; and once a train
  *   was held up it goes on at 1.25 of the rate instead of filling the queue until the plateau is certain (5.3.1).
  * - The rate sent is lowered by what chance adds to the best of many samples of a lossy path.
+ * - After Startup a round lasts 10 ms at least, and where the round trip is shorter the rate is that of a round (5.5.1).
  * - The long-term bound grows by at least a 64th of the window in the first round of a probe (5.3.3.4).
  * - A ProbeRTT by itself does not age the bandwidth filter (5.5.6), which would forget the last probe's result.
  *
@@ -126,7 +127,7 @@ export class Bbr implements CongestionController, ControlState {
     this.#updateProbeCycle(event);
     model.minRtt.update(event.nowUs, event.rttUs);
     this.#checkProbeRtt(event);
-    if (model.isRoundStart) model.bounds.beginRound(event.sample);
+    model.endAck(event);
     // BBRUpdateControlParameters.
     this.#control.update(event, this);
     if (model.isRoundStart) this.#wasWindowLimited = false;
@@ -241,7 +242,7 @@ export class Bbr implements CongestionController, ControlState {
         break;
       case BbrState.probeUp:
         // BBRIsTimeToGoDown: what the long-term bound holds back cannot show whether the pipe is full.
-        if (isHeld) this.#fullPipe.reset(event.sample.deliveryRate);
+        if (isHeld) this.#fullPipe.reset(this.#model.deliveryRate);
         else if (this.#fullPipe.fullNow) this.#enterProbeDown(event, { lossTest: this.#model.loss.isWorthTesting });
         break;
     }
@@ -275,7 +276,7 @@ export class Bbr implements CongestionController, ControlState {
   #enterProbeUp(event: AckEvent): void {
     this.#ackPhase = AckPhase.probeStarting;
     this.#model.startRound(event);
-    this.#fullPipe.reset(event.sample.deliveryRate);
+    this.#fullPipe.reset(this.#model.deliveryRate);
     this.#enterState(BbrState.probeUp);
     this.#model.bounds.raiseSlope(this.#control.windowBytes, this.#control.maxDatagramBytes);
   }

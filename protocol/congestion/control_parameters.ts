@@ -17,7 +17,7 @@ import {
   WINDOW_GAIN,
 } from "./bbr_params.ts";
 import type { AckEvent, ControllerOptions } from "./controller.ts";
-import type { PathModel } from "./path_model.ts";
+import { MIN_ROUND_US, type PathModel } from "./path_model.ts";
 import { MIN_WINDOW_DATAGRAMS } from "./window.ts";
 
 /** Standard deviations by which the best of a few seconds' samples is above their mean. */
@@ -125,14 +125,15 @@ export class ControlParameters {
   }
 
   /**
-   * The share by which chance lifts the best of many samples of a round trip in which so many datagrams were lost at
+   * The share by which chance lifts the best of many samples of a round in which so many datagrams were lost at
    * random: the standard deviation of the share that arrives, times {@link MAXIMUM_DEVIATIONS}. Without it a lossy
    * path would be sent that much too much all the time, and its queue grow.
    */
   #chanceOfMaximum(): number {
     const { baseLoss } = this.#model.loss;
     if (baseLoss === 0) return 0;
-    const datagrams = Math.max(this.inflight(1) / this.#maxDatagramBytes, 1);
+    const bytes = Math.max(this.inflight(1), this.#model.bandwidth * MIN_ROUND_US / 1_000_000);
+    const datagrams = Math.max(bytes / this.#maxDatagramBytes, 1);
     return Math.min(MAXIMUM_DEVIATIONS * Math.sqrt(baseLoss / ((1 - baseLoss) * datagrams)), MAX_CHANCE);
   }
 

@@ -9,7 +9,6 @@
  */
 
 import { BETA, HEADROOM, MIN_PIPE_DATAGRAMS } from "./bbr_params.ts";
-import type { RateSample } from "./controller.ts";
 
 /**
  * The share of the window by which the long-term bound grows in the first round of a probe. One datagram, as in the
@@ -68,16 +67,20 @@ export class InflightBounds {
     return Math.max(this.#inflightLong - headroomBytes, MIN_PIPE_DATAGRAMS * maxDatagramBytes);
   }
 
-  /** BBRUpdateLatestDeliverySignals. */
-  onSample(sample: RateSample): void {
-    if (sample.deliveryRate > this.#bandwidthLatest) this.#bandwidthLatest = sample.deliveryRate;
-    if (sample.deliveredBytes > this.#inflightLatest) this.#inflightLatest = sample.deliveredBytes;
+  /** BBRUpdateLatestDeliverySignals: the delivery rate was measured. */
+  onRate(bytesPerSecond: number): void {
+    if (bytesPerSecond > this.#bandwidthLatest) this.#bandwidthLatest = bytesPerSecond;
+  }
+
+  /** BBRUpdateLatestDeliverySignals: so much was delivered within one sample. */
+  onDelivered(bytes: number): void {
+    if (bytes > this.#inflightLatest) this.#inflightLatest = bytes;
   }
 
   /** BBRAdvanceLatestDeliverySignals, at the end of the ACK that began a round. */
-  beginRound(sample: RateSample): void {
-    this.#bandwidthLatest = sample.deliveryRate;
-    this.#inflightLatest = sample.deliveredBytes;
+  beginRound(bytesPerSecond: number, deliveredBytes: number): void {
+    this.#bandwidthLatest = bytesPerSecond;
+    this.#inflightLatest = deliveredBytes;
   }
 
   /** BBRInitLowerBounds and BBRLossLowerBounds. */

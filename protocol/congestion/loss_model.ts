@@ -47,6 +47,14 @@ const SELF_INFLICTED_FACTOR = 2;
 const DEVIATION_GAIN = 1 / 8;
 const MAX_DEVIATION = 0.15;
 
+/**
+ * A program that receives pauses for some milliseconds now and then, and what comes meanwhile overruns the buffer of its
+ * socket. On a path with a shorter round trip than this, in microseconds, a slow phase may be one such pause, so that ...
+ */
+const PAUSE_US = 10_000;
+/** ... only what so many slow phases in a row have lost is believed. */
+const SLOW_PHASES = 4;
+
 /** Counts losses round by round, and holds the estimate of the base loss. Bytes all through. */
 export class LossModel {
   // The running round, and the last full one.
@@ -59,6 +67,7 @@ export class LossModel {
 
   #baseLoss = 0;
   #baseBytes = 0;
+  #startupBytes = 0;
   /** Smoothed absolute deviation of a round's loss from the base: large where losses come in bursts. */
   #deviation = 0;
 
@@ -70,6 +79,9 @@ export class LossModel {
   #slowUntilUs = -1;
   #slowAckedBytes = 0;
   #slowLostBytes = 0;
+  /** What the latest slow phases lost, as a ring. */
+  readonly #slowLosses = new Float64Array(SLOW_PHASES);
+  #slowPhases = 0;
 
   /** The share of bytes that the path loses whatever is sent, 0 to 0.3. */
   get baseLoss(): number {
@@ -159,9 +171,18 @@ export class LossModel {
     this.#fastLostBytes += this.#lastLostBytes;
   }
 
-  /** Learns the base loss from the last full round, if it had no queue: for Startup, which has no slow phase yet. */
+  /**
+   * Learns the base loss from the last full round, if it had no queue: for Startup, which has no slow phase yet. What
+   * the path loses anyway it has lost from the beginning: from one round to the next, each faster than the one before,
+   * the loss is believed to grow by no more than chance explains.
+   */
   learnFromRound(maxDatagramBytes: number): void {
-    if (!this.#queueing) this.#learn(this.lastLoss, this.#lastBytes, maxDatagramBytes);
+    if (this.#queueing) return;
+    const samples = this.#startupBytes / maxDatagramBytes;
+    const variance = Math.max(this.#baseLoss, MIN_CHANCE_LOSS) * (1 - this.#baseLoss);
+    const most = samples === 0 ? 1 : this.#baseLoss + SIGNIFICANCE * Math.sqrt(variance / samples);
+    this.#startupBytes += this.#lastBytes;
+    this.#learn(Math.min(this.lastLoss, most), this.#lastBytes, maxDatagramBytes);
   }
 
   /** From now on packets are sent more slowly than the path is thought to deliver. */
@@ -193,6 +214,8 @@ export class LossModel {
     const chance = Math.sqrt(Math.max(loss, MIN_CHANCE_LOSS) * inverse);
     // Loss that went down with the rate is the sender's own, and more of it than this one step has shown.
     if (fallen > 2 * (chance + this.#deviation)) loss = Math.max(0, loss - SELF_INFLICTED_FACTOR * fallen);
+    this.#slowLosses[this.#slowPhases++ % SLOW_PHASES] = loss;
+    if (minRttUs < PAUSE_US) loss = Math.min(...this.#slowLosses);
     if (this.#queueing) loss = Math.min(loss, Math.max(this.#baseLoss, MAX_BASE_LOSS_WITH_QUEUE));
     this.#learn(loss, bytes, maxDatagramBytes);
     this.#fastBytes = 0;

@@ -14,6 +14,12 @@ import { MinRttFilter } from "./min_rtt_filter.ts";
 import { TrainRate } from "./train_rate.ts";
 import { WindowedMax } from "./windowed_max.ts";
 
+/**
+ * Once Startup is over a round lasts at least so long. On a local network a round trip is shorter than the turns that both
+ * programs take, and a single one shows when they ran, not what the path carries or loses.
+ */
+export const MIN_ROUND_US = 10_000;
+
 /** BBR's model of the network path, and its count of packet-timed round trips. */
 export class PathModel {
   /** BBR.max_bw_filter: bytes per second over this ProbeBW cycle and the one before (5.5.3). */
@@ -26,6 +32,11 @@ export class PathModel {
   #isStartup = true;
   #nextRoundDelivered = 0;
   #isRoundStart = false;
+  // The running round: when it began, what was delivered then, and whether the application held a part of it down.
+  #roundStartUs = 0;
+  #roundStartDelivered = 0;
+  #isRoundAppLimited = false;
+  #deliveryRate = 0;
 
   /** `initialRttUs` is the handshake's round trip, or 0. */
   constructor(initialRttUs: number) {
@@ -43,6 +54,11 @@ export class PathModel {
     return this.#isRoundStart;
   }
 
+  /** The latest measure of the delivery rate, in bytes per second. */
+  get deliveryRate(): number {
+    return this.#deliveryRate;
+  }
+
   /** In Startup: trains held up, and a queue that stood for a round, show what else takes rounds to be sure of. */
   get isPlateauPlain(): boolean {
     return this.#isStartup && this.trains.isHeldUp && this.loss.queueing;
@@ -56,6 +72,9 @@ export class PathModel {
   /** Ends the running round now: BBRStartRound. */
   startRound(event: AckEvent): void {
     this.#nextRoundDelivered = event.totalDeliveredBytes;
+    this.#roundStartUs = event.nowUs;
+    this.#roundStartDelivered = event.totalDeliveredBytes;
+    this.#isRoundAppLimited = false;
   }
 
   /** Takes in an ACK's samples: BBRUpdateRound (5.5.1), BBRUpdateLatestDeliverySignals, BBRUpdateMaxBw (5.5.5). */
@@ -64,17 +83,45 @@ export class PathModel {
     if (this.#isStartup) {
       this.trains.onAck(event, maxDatagramBytes);
     }
-    this.#isRoundStart = sample.priorDeliveredBytes >= this.#nextRoundDelivered;
+    const isLongEnough = this.#isStartup || event.nowUs - this.#roundStartUs >= MIN_ROUND_US;
+    this.#isRoundStart = isLongEnough && sample.priorDeliveredBytes >= this.#nextRoundDelivered;
+    this.#measureRate(event);
     if (this.#isRoundStart) {
       this.startRound(event);
       this.loss.onRound(this.minRtt.minUs);
     }
-    this.bounds.onSample(sample);
-    // 5.5.4: a sample that the application held down counts only where it is above the estimate.
-    if (!sample.appLimited || sample.deliveryRate >= this.maxBandwidth.value) {
-      this.maxBandwidth.update(sample.deliveryRate);
-    }
     this.loss.onAck(event.ackedBytes, event.largestAckedSentUs, event.rttUs);
+  }
+
+  /** BBRAdvanceLatestDeliverySignals, at the end of an ACK. */
+  endAck({ sample }: AckEvent): void {
+    if (!this.#isRoundStart) return;
+    this.bounds.beginRound(this.#isRoundTripShort ? 0 : sample.deliveryRate, sample.deliveredBytes);
+  }
+
+  get #isRoundTripShort(): boolean {
+    return !this.#isStartup && this.minRtt.minUs < MIN_ROUND_US;
+  }
+
+  /**
+   * Where a round trip is shorter than a round the rate is that of the round, otherwise that of the sample. 5.5.4: one that the
+   * application held down counts only where it is above the estimate.
+   */
+  #measureRate(event: AckEvent): void {
+    const { sample } = event;
+    let isAppLimited = sample.appLimited;
+    let rate = sample.deliveryRate;
+    if (this.#isRoundTripShort) {
+      if (sample.appLimited) this.#isRoundAppLimited = true;
+      if (!this.#isRoundStart) return this.bounds.onDelivered(sample.deliveredBytes);
+      isAppLimited = this.#isRoundAppLimited;
+      const deliveredBytes = event.totalDeliveredBytes - this.#roundStartDelivered;
+      rate = deliveredBytes * 1_000_000 / (event.nowUs - this.#roundStartUs);
+    }
+    this.#deliveryRate = rate;
+    this.bounds.onDelivered(sample.deliveredBytes);
+    this.bounds.onRate(rate);
+    if (!isAppLimited || rate >= this.maxBandwidth.value) this.maxBandwidth.update(rate);
   }
 
   /**

@@ -1,18 +1,5 @@
 import assert from "node:assert/strict";
-import type { RateSample } from "../../../../protocol/congestion/controller.ts";
 import { InflightBounds } from "../../../../protocol/congestion/inflight_bounds.ts";
-
-function sample(deliveryRate: number, deliveredBytes: number): RateSample {
-  return {
-    deliveryRate,
-    deliveredBytes,
-    intervalUs: 1_000,
-    priorDeliveredBytes: 0,
-    appLimited: false,
-    txInFlightBytes: 0,
-    lostBytes: 0,
-  };
-}
 
 Deno.test("InflightBounds holds nothing back before the first cut", () => {
   const bounds = new InflightBounds();
@@ -24,11 +11,12 @@ Deno.test("InflightBounds holds nothing back before the first cut", () => {
 
 Deno.test("InflightBounds cuts to what was delivered, by at most 30 %", () => {
   const bounds = new InflightBounds();
-  bounds.onSample(sample(900, 90_000));
+  bounds.onRate(900);
+  bounds.onDelivered(90_000);
   bounds.cutShortTerm(0, 1_000, 100_000, 1_200);
   assert.equal(bounds.bandwidthShort, 900);
   assert.equal(bounds.inflightShort, 90_000);
-  bounds.beginRound(sample(100, 10_000));
+  bounds.beginRound(100, 10_000);
   bounds.cutShortTerm(0, 1_000, 100_000, 1_200);
   assert.ok(Math.abs(bounds.bandwidthShort - 630) < 1e-6);
   assert.ok(Math.abs(bounds.inflightShort - 63_000) < 1e-6);
@@ -71,7 +59,8 @@ Deno.test("InflightBounds stops to raise the long-term bound, but for what was s
 
 Deno.test("InflightBounds undoes a cut whose losses were all spurious", () => {
   const bounds = new InflightBounds();
-  bounds.onSample(sample(500, 50_000));
+  bounds.onRate(500);
+  bounds.onDelivered(50_000);
   bounds.cutShortTerm(1_000, 1_000, 100_000, 2_400);
   bounds.onSpurious(2_000, 1_200);
   bounds.onSpurious(500, 1_200);

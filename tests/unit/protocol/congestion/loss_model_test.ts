@@ -25,7 +25,10 @@ function isCongested(model: LossModel): boolean {
 }
 
 /** A slow phase of one round with this loss, after a round at full rate with that loss. */
-function test(model: LossModel, { fast, slow, rttUs }: { fast: number; slow: number; rttUs?: number }): void {
+function test(
+  model: LossModel,
+  { fast, slow, rttUs, minRttUs = MIN_RTT_US }: { fast: number; slow: number; rttUs?: number; minRttUs?: number },
+): void {
   const queue = rttUs === undefined ? {} : { rttUs };
   round(model, { loss: fast, sentUs: 0, ...queue });
   model.noteFastRound();
@@ -33,9 +36,9 @@ function test(model: LossModel, { fast, slow, rttUs }: { fast: number; slow: num
   round(model, { loss: slow, sentUs: 1_050_000, ...queue });
   model.endSlowPhase(1_100_000);
   const before = model.baseLoss;
-  model.settleSlowPhase(1_120_000, MIN_RTT_US, MTU);
+  model.settleSlowPhase(1_100_000 + minRttUs / 5, minRttUs, MTU);
   assert.equal(model.baseLoss, before, "not settled before its losses can be known");
-  model.settleSlowPhase(1_200_000, MIN_RTT_US, MTU);
+  model.settleSlowPhase(1_200_000, minRttUs, MTU);
 }
 
 Deno.test("LossModel takes 3 % beside a queue for congestion, and without one for chance", () => {
@@ -121,6 +124,39 @@ Deno.test("LossModel learns in Startup from rounds without a queue only", () => 
   round(model, { loss: 0.5, rttUs: 200_000 });
   model.learnFromRound(MTU);
   assert.ok(Math.abs(model.baseLoss - 0.1) < 1e-9);
+});
+
+Deno.test("LossModel believes in Startup no loss that comes with the rate", () => {
+  const model = new LossModel();
+  for (const packets of [32, 200, 1_200]) {
+    round(model, { packets });
+    model.learnFromRound(MTU);
+  }
+  round(model, { packets: 7_200, loss: 0.5 });
+  model.learnFromRound(MTU);
+  assert.ok(model.baseLoss < 0.01, `${model.baseLoss}`);
+});
+
+Deno.test("LossModel learns in Startup what was lost from the beginning, though few datagrams showed less", () => {
+  const model = new LossModel();
+  round(model, { packets: 32, loss: 0.06 });
+  model.learnFromRound(MTU);
+  for (const packets of [200, 1_200, 7_200]) {
+    round(model, { packets, loss: 0.2 });
+    model.learnFromRound(MTU);
+  }
+  assert.ok(model.baseLoss > 0.19, `${model.baseLoss}`);
+});
+
+Deno.test("LossModel believes on a short path what four slow phases in a row have lost", () => {
+  const model = new LossModel();
+  const minRttUs = 1_000;
+  for (const slow of [0.2, 0.3, 0.25]) {
+    test(model, { fast: slow, slow, minRttUs });
+    assert.equal(model.baseLoss, 0, "the receiver may have paused");
+  }
+  test(model, { fast: 0.2, slow: 0.2, minRttUs });
+  assert.ok(model.baseLoss > 0.1, `${model.baseLoss}`);
 });
 
 Deno.test("LossModel takes back what was lost spuriously, and a round in which the path was down", () => {

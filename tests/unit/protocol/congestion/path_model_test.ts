@@ -40,6 +40,32 @@ Deno.test("PathModel counts a round when a packet sent after the last one's end 
   assert.equal(model.isRoundStart, true);
 });
 
+Deno.test("PathModel has rounds of 10 ms at least after Startup, and measures the rate over the whole of one", () => {
+  const model = new PathModel(1_000);
+  model.endStartup();
+  let total = 0;
+  const at = (nowUs: number, deliveryRate: number, appLimited = false): void => {
+    total += 1_200;
+    model.onAck({ ...ack(total - 1_200, total, { deliveryRate, appLimited }), nowUs, rttUs: 1_000 }, 1_200);
+    model.endAck({ ...ack(total - 1_200, total), nowUs });
+  };
+  at(20_000, 1_000);
+  assert.equal(model.isRoundStart, true);
+  model.maxBandwidth.reset();
+  for (let nowUs = 21_000; nowUs < 30_000; nowUs += 1_000) {
+    at(nowUs, 50_000_000);
+    assert.equal(model.isRoundStart, false);
+  }
+  assert.equal(model.bandwidth, 0, "a clump of acknowledgements is no rate");
+  at(30_000, 50_000_000);
+  assert.equal(model.isRoundStart, true);
+  assert.equal(model.bandwidth, 1_200_000);
+  at(35_000, 1_000, true);
+  at(40_000, 1_000);
+  assert.equal(model.deliveryRate, 240_000);
+  assert.equal(model.bandwidth, 1_200_000, "the application held the round down");
+});
+
 Deno.test("PathModel takes an application-limited sample only where it is above the estimate", () => {
   const model = new PathModel(50_000);
   model.onAck(ack(0, 1_200, { deliveryRate: 500_000 }), 1_200);
