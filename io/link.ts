@@ -19,8 +19,8 @@ const LOOPBACK: Partial<ConnectionConfig> = {
 /** UDP payload of an Ethernet frame over IPv4. */
 const ETHERNET_BYTES = 1472;
 
-/** IPv6's header is 20 bytes longer than IPv4's. */
-const IPV6: Partial<ConnectionConfig> = { maxDatagramBytes: 1452, maxJumboBytes: 8952 };
+/** IPv6's header is 20 bytes longer than IPv4's, and six fragments carry 8,680 bytes. */
+const IPV6: Partial<ConnectionConfig> = { maxDatagramBytes: 1452, maxJumboBytes: 8680 };
 
 /**
  * What to assume of the path to `remote`. Away from loopback Ethernet's size is the ceiling, but for high rates: the platform

@@ -39,8 +39,8 @@ export interface ConnectionConfig {
    */
   readonly maxDatagramBytes: number;
   /**
-   * The same at rates at which the number of datagrams is what limits. Default 8972: what a jumbo frame of 9,000 bytes
-   * carries. No larger than `maxDatagramBytes` for none.
+   * The same on a local network, at rates at which the number of datagrams is what limits. Default 8872: six full fragments
+   * of Ethernet, and nearly what a jumbo frame of 9,000 bytes carries. No larger than `maxDatagramBytes` for none.
    */
   readonly maxJumboBytes: number;
   /** The largest UDP payload that this side takes (max_datagram_bytes). Default 65,507: all that IPv4 carries. */
@@ -76,7 +76,7 @@ export const DEFAULT_CONFIG: ConnectionConfig = Object.freeze({
   transferKeepAliveUs: 2_000_000,
   maxAckDelayUs: 25_000,
   maxDatagramBytes: 1472,
-  maxJumboBytes: 8972,
+  maxJumboBytes: 8872,
   maxReceivedBytes: MAX_DATAGRAM_BYTES,
   orderedWindowBytes: 256 * 1024,
   directWindowBytes: 1024 * 1024 * 1024,

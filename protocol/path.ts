@@ -21,7 +21,7 @@ import type { TransportParameters } from "./wire/parameters.ts";
  * The most that leaves at once: what a receive buffer of 208 KiB holds in datagrams of 1,200 bytes is 110 KB, and
  * half of it may be taken.
  */
-const MAX_BURST_BYTES = 56 * 1024;
+const MAX_BURST_BYTES = 64 * 1024;
 
 /** What a path is made with. */
 export interface PathOptions {
@@ -190,7 +190,7 @@ export class Path {
 
   /** When an MTU probe is due; at high rates, of a jumbo frame. */
   nextMtuProbeUs(nowUs: number): number {
-    if (this.#jumbo.shouldTry(nowUs, this.#rate.latestRate)) {
+    if (this.#jumbo.shouldTry(nowUs, this.#rate.latestRate, this.#rtt.minUs)) {
       this.#mtu.raiseCeiling(Math.min(this.#config.maxJumboBytes, this.#peerMaxDatagramBytes));
     }
     return this.#mtu.nextProbeUs;
@@ -199,13 +199,12 @@ export class Path {
   /** A packet that was no MTU probe was acknowledged, or declared lost. */
   onPacketFate(nowUs: number, sizeBytes: number, isLost: boolean): void {
     const isGivenUp = this.#jumbo.onPacket(nowUs, sizeBytes, isLost);
-    if (isGivenUp) this.#mtu.limitCeiling(this.#ceilingBytes);
-    if (isLost) {
-      if (this.#mtu.onDataLost(sizeBytes, nowUs) || isGivenUp) this.onMtuChanged();
-    } else {
-      this.#mtu.onDataAcked(sizeBytes);
-      if (isGivenUp) this.onMtuChanged();
-    }
+    const isBlackHole = isLost && this.#mtu.onDataLost(sizeBytes, nowUs);
+    if (isBlackHole) this.#jumbo.onBlackHole(nowUs);
+    if (!isLost) this.#mtu.onDataAcked(sizeBytes);
+    if (!isGivenUp && !isBlackHole) return;
+    if (!this.#jumbo.isInUse) this.#mtu.limitCeiling(this.#ceilingBytes);
+    this.onMtuChanged();
   }
 
   /** The MTU that discovery found has changed. */
