@@ -3,7 +3,7 @@
  * keeps one timer.
  *
  * Facts of the platform that shape it: a timer fires no sooner than about 2.1 ms after it was set, which the
- * pacer's bursts make up for, but for high rates: there, what is due within a millisecond is polled for; a datagram's
+ * pacer's bursts make up for, and at high rates the acknowledgements that come sooner; a datagram's
  * buffer may be read until its `send` resolves, so one flush runs at a time; everything between two turns of the
  * event loop is time in which the kernel's receive buffer of 208 KiB fills, so a flush is cut into batches.
  *
@@ -41,9 +41,6 @@ interface Entry {
 
 /** Datagrams of one connection that go out before the next connection has its turn. */
 const FLUSH_BATCH = 16;
-
-/** What is due sooner than this is polled for; see the module's description. */
-const POLL_BELOW_US = 1000;
 
 /** Larger than any datagram. */
 const BUFFER_BYTES = 65_536;
@@ -183,7 +180,7 @@ export class Driver {
     if (sent === FLUSH_BATCH) this.#touch(entry);
     entry.session?.process();
     if (connection.isClosed) this.#end(entry);
-    else this.#arm(connection.pollTimeout(), connection.needsFineTimer);
+    else this.#arm(connection.pollTimeout());
   }
 
   #end(entry: Entry): void {
@@ -198,12 +195,12 @@ export class Driver {
    * Sees to it that `#onTimer` runs by `deadlineUs`. A timer that is set for earlier stays: it finds nothing due,
    * and is set anew. That is cheaper than setting it for every packet.
    */
-  #arm(deadlineUs: number, isFine: boolean): void {
+  #arm(deadlineUs: number): void {
     if (deadlineUs >= this.#armedUs || this.#isStopped) return;
     this.#disarm();
     this.#armedUs = deadlineUs;
     const waitUs = deadlineUs - nowUs();
-    if (waitUs <= 0 || (isFine && waitUs < POLL_BELOW_US)) {
+    if (waitUs <= 0) {
       this.#immediate = setImmediate(() => this.#onTimer());
     } else {
       this.#timeout = setTimeout(() => this.#onTimer(), Math.min(Math.ceil(waitUs / 1000), MAX_TIMEOUT_MS));
@@ -222,7 +219,6 @@ export class Driver {
     this.#disarm();
     const now = nowUs();
     let nextUs = Infinity;
-    let isFine = false;
     for (const entry of this.#entries.values()) {
       const deadlineUs = entry.connection.pollTimeout();
       if (deadlineUs <= now) {
@@ -230,10 +226,9 @@ export class Driver {
         this.#touch(entry);
       } else if (deadlineUs < nextUs) {
         nextUs = deadlineUs;
-        isFine = entry.connection.needsFineTimer;
       }
     }
-    this.#arm(nextUs, isFine);
+    this.#arm(nextUs);
   }
 
   #fail(error: unknown): void {

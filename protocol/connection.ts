@@ -201,11 +201,6 @@ export class Connection {
     return this.#timers.nextUs();
   }
 
-  /** The deadline is to be met to the fraction of a millisecond: at high rates late means slow. */
-  get needsFineTimer(): boolean {
-    return this.#path.pacer.needsFineTimer && this.#recovery.isAnythingInFlight;
-  }
-
   /** Does what is due by `nowUs`. To be followed by {@link pollTransmit}. */
   handleTimeout(nowUs: number): void {
     const timers = this.#timers;

@@ -3,7 +3,7 @@
  * over a return path of a hundredth of the rate more than it carries. RFC 9002 needs far fewer once a flow is under way; but
  * a sender with a small window must hear of every packet or two, and the receiver does not know the window.
  *
- * So it feels its way: the count goes up by one while packets keep coming, to what makes an ACK for 16 KiB; and is
+ * So it feels its way: the count goes up by one while packets keep coming, to what makes an ACK for 48 KiB; and is
  * halved whenever packets stop coming before it is reached, which is what a full window looks like from here. Then
  * the sender has waited for a little longer than the packets before it took, and not for max_ack_delay.
  *
@@ -16,8 +16,8 @@
 /** Ack-eliciting packets after which an ACK goes at least (RFC 9000, section 13.2.2). */
 export const MIN_ACK_THRESHOLD = 2;
 
-/** Bytes received for each ACK at most: an ACK of 60 bytes, headers included, is then 0.4 % of them. */
-export const MAX_BYTES_PER_ACK = 16 * 1024;
+/** Bytes received for each ACK at most: sending one costs both sides about what ten datagrams do. */
+export const MAX_BYTES_PER_ACK = 48 * 1024;
 
 /** ACKs in a row that came without a pause before the threshold goes up by one. */
 const STEADY_ACKS = 4;

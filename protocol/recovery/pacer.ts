@@ -4,8 +4,8 @@
  * The platform's timers fire after about 2.1 ms at best, so the bucket holds what accrues in two such turns, within
  * bounds, and the deadline told is that of half a bucket: one wake-up sends many packets, and a timer set a moment before
  * its deadline fires a turn late without a token lost. Whoever polls earlier, because an ACK came in, may send as soon as
- * there is enough for one packet. Where the bound on a burst leaves less room than two turns, {@link Pacer.needsFineTimer}
- * says that timers are too coarse. Hot, and allocates nothing.
+ * there is enough for one packet: where the bound on a burst leaves less room than two turns, that is what keeps the rate.
+ * Hot, and allocates nothing.
  *
  * @module
  */
@@ -47,11 +47,6 @@ export class Pacer {
   /** The most that may leave at once. */
   get capacityBytes(): number {
     return this.#capacityBytes;
-  }
-
-  /** Timers that fire after two milliseconds would lose tokens, as the bucket holds what accrues in less than two turns. */
-  get needsFineTimer(): boolean {
-    return this.#rate < Infinity && this.#capacityBytes * 1_000_000 < this.#rate * BURST_INTERVAL_US;
   }
 
   /** The path's datagram size changed. */

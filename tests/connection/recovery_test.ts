@@ -285,7 +285,7 @@ Deno.test("Connection raises its datagrams to what the wire carries", () => {
     const rule = ({ bytes }: { bytes: Uint8Array }) => bytes.length > widthBytes ? LOST : undefined;
     pair.client.wire.rule = rule;
     pair.server.wire.rule = rule;
-    pair.send(pattern(3_000_000));
+    pair.send(pattern(6_000_000));
     assert(pair.runUntil(delivered(pair), { withinUs: 60_000_000 }), `width ${widthBytes}`);
     const { datagramBytes } = pair.client.connection.stats;
     assert(datagramBytes >= expected && datagramBytes <= widthBytes, `${datagramBytes} of ${widthBytes}`);

@@ -15,19 +15,23 @@ Deno.test("AckFrequency begins with every second packet and the full delay", () 
   assert.equal(frequency.delayUs(MAX_DELAY_US), MAX_DELAY_US);
 });
 
-Deno.test("AckFrequency goes up to an ACK for 16 KiB while packets keep coming", () => {
+Deno.test("AckFrequency goes up to an ACK for 48 KiB while packets keep coming", () => {
   const frequency = new AckFrequency();
   settle(frequency, 1_472);
   assert.equal(frequency.threshold, Math.floor(MAX_BYTES_PER_ACK / 1_472));
 });
 
-Deno.test("AckFrequency stays at two where two datagrams are more than 16 KiB", () => {
+Deno.test("AckFrequency stays at two where two datagrams are more than 48 KiB", () => {
   const frequency = new AckFrequency();
   settle(frequency, 65_507);
   assert.equal(frequency.threshold, MIN_ACK_THRESHOLD);
   settle(frequency, 1_472);
-  settle(frequency, 8_972);
-  assert.equal(frequency.threshold, MIN_ACK_THRESHOLD, "and comes down to it when the datagrams get larger");
+  settle(frequency, 8_872);
+  assert.equal(
+    frequency.threshold,
+    Math.floor(MAX_BYTES_PER_ACK / 8_872),
+    "and comes down to it when the datagrams get larger",
+  );
 });
 
 Deno.test("AckFrequency halves when packets stop coming", () => {

@@ -52,15 +52,6 @@ Deno.test("Pacer lets whoever comes before the deadline send as soon as one pack
   assert.equal(pacer.nextSendUs(240, DATAGRAM_BYTES), 240);
 });
 
-Deno.test("Pacer needs a finer timer only where its bursts are bounded to less than two turns of a coarse one", () => {
-  const pacer = new Pacer(DATAGRAM_BYTES);
-  assert.equal(pacer.needsFineTimer, false);
-  pacer.setRate(10_000_000, 56_000);
-  assert.equal(pacer.needsFineTimer, false, "44,000 bytes accrue in two turns");
-  pacer.setRate(20_000_000, 56_000);
-  assert.equal(pacer.needsFineTimer, true);
-});
-
 Deno.test("Pacer bounds a burst by what it is given, and by two datagrams from below", () => {
   const pacer = new Pacer(DATAGRAM_BYTES);
   pacer.setRate(1e9, 50_000);
