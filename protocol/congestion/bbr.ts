@@ -37,7 +37,8 @@ import { ProbeTimer } from "./probe_timer.ts";
 /** The BBR congestion controller. */
 export class Bbr implements CongestionController, ControlState {
   readonly name = "bbr";
-  readonly #model: PathModel;
+  /** What is known of the path. Read only: the controller alone changes it. */
+  readonly model: PathModel;
   readonly #control: ControlParameters;
   readonly #fullPipe = new FullPipeEstimator();
   readonly #probeTimer: ProbeTimer;
@@ -61,9 +62,9 @@ export class Bbr implements CongestionController, ControlState {
 
   /** `maxWindowBytes` bounds the window from above. */
   constructor(options: ControllerOptions, { maxWindowBytes = Infinity }: { maxWindowBytes?: number } = {}) {
-    this.#model = new PathModel(options.initialRttUs);
+    this.model = new PathModel(options.initialRttUs);
     this.#probeTimer = new ProbeTimer(options.seed);
-    this.#control = new ControlParameters(options, this.#model, { maxWindowBytes });
+    this.#control = new ControlParameters(options, this.model, { maxWindowBytes });
   }
 
   get windowBytes(): number {
@@ -89,19 +90,15 @@ export class Bbr implements CongestionController, ControlState {
     return this.#isLossTest;
   }
 
-  /** BBR.bw: estimated delivery rate in bytes per second, 0 while unknown. */
-  get bandwidth(): number {
-    return this.#model.bandwidth;
+  /** It probes for bandwidth or for the round trip, and may have a queue of its own. */
+  get isProbing(): boolean {
+    return this.#isAccelerating() || this.#state === BbrState.probeRtt;
   }
 
-  /** BBR.min_rtt in microseconds, Infinity while unknown. */
-  get minRttUs(): number {
-    return this.#model.minRtt.minUs;
-  }
-
-  /** Share of bytes lost that is not taken for congestion. */
-  get baseLoss(): number {
-    return this.#model.loss.baseLoss;
+  /** The queue that the last probe has left must be gone. */
+  get isBetweenProbes(): boolean {
+    if (this.#state === BbrState.probeCruise) return true;
+    return this.#state === BbrState.probeDown && this.#roundsInState > params.PROBE_QUEUE_ROUNDS;
   }
 
   onPacketSent(packet: SentPacket, bytesInFlight: number): void {
@@ -109,13 +106,13 @@ export class Bbr implements CongestionController, ControlState {
     // 5.4.1, BBRHandleRestartFromIdle: nothing was in flight, because there was nothing to send.
     if (bytesInFlight > packet.sizeBytes || !packet.appLimited) return;
     this.#isIdleRestart = true;
-    this.#model.aggregation.restart(packet.sentUs);
+    this.model.aggregation.restart(packet.sentUs);
     if (this.#isInProbeBandwidth()) this.#control.setPacingRate(1, this.everFull);
     else if (this.#state === BbrState.probeRtt) this.#checkProbeRttDone(packet.sentUs);
   }
 
   onAck(event: AckEvent): void {
-    const model = this.#model;
+    const model = this.model;
     if (this.#isCollapsed) this.#restoreAfterCollapse(event);
     // 5.2.3, BBRUpdateModelAndState, in the draft's order.
     model.onAck(event, this.#control.maxDatagramBytes);
@@ -134,7 +131,7 @@ export class Bbr implements CongestionController, ControlState {
   }
 
   onPacketsLost(event: LossEvent): void {
-    const { loss } = this.#model;
+    const { loss } = this.model;
     if (!event.persistentCongestion) {
       loss.onLost(event.lostBytes, event.largestLostSentUs);
       return;
@@ -148,8 +145,8 @@ export class Bbr implements CongestionController, ControlState {
   }
 
   onSpuriousLoss(_nowUs: number, sentUs: number): void {
-    this.#model.loss.onSpurious(this.#control.maxDatagramBytes);
-    this.#model.bounds.onSpurious(sentUs, this.#control.maxDatagramBytes);
+    this.model.loss.onSpurious(this.#control.maxDatagramBytes);
+    this.model.bounds.onSpurious(sentUs, this.#control.maxDatagramBytes);
   }
 
   onMtuChanged(maxDatagramBytes: number): void {
@@ -158,25 +155,25 @@ export class Bbr implements CongestionController, ControlState {
 
   /** What is done once a round, with the figures of the one that has just ended. */
   #onRound(event: AckEvent): void {
-    const { aggregation, bounds } = this.#model;
+    const { aggregation, bounds } = this.model;
     this.#roundsInState++;
     this.#probeTimer.onRound();
     aggregation.onRound(!this.everFull);
     this.#respondToLoss(event);
     // 5.3.1.2, BBRCheckFullBWReached; the round's best rate instead of the one sample that ends it.
     if (!event.sample.appLimited && this.#isAccelerating()) {
-      this.#fullPipe.onRound(bounds.bandwidthLatest, this.#model.isPlateauPlain ? 1 : params.FULL_PIPE_ROUNDS);
+      this.#fullPipe.onRound(bounds.bandwidthLatest, this.model.isPlateauPlain ? 1 : params.FULL_PIPE_ROUNDS);
     }
   }
 
   /** 5.5.10.3, BBRAdaptLowerBoundsFromCongestion. */
   #respondToLoss(event: AckEvent): void {
-    const { bounds, loss, maxBandwidth } = this.#model;
+    const { bounds, loss, maxBandwidth } = this.model;
     const state = this.#state;
     // Before the first slow phase there is no better to learn from; and growth would be hidden by loss not made up for.
     // Past the path's rate the queue may overflow before the round trip of a whole round shows that it is there.
     if (state === BbrState.startup) {
-      if (!this.#model.trains.isHeldUp) loss.learnFromRound(this.#control.maxDatagramBytes);
+      if (!this.model.trains.isHeldUp) loss.learnFromRound(this.#control.maxDatagramBytes);
       return;
     }
     const isCruise = state === BbrState.probeCruise;
@@ -195,20 +192,20 @@ export class Bbr implements CongestionController, ControlState {
 
   #checkStartupDone(event: AckEvent): void {
     if (this.#state !== BbrState.startup) return;
-    const { bounds, isRoundStart, loss } = this.#model;
+    const { bounds, isRoundStart, loss } = this.model;
     if (isRoundStart && this.#isStartupLossHigh()) {
       // 5.3.1.3, BBRCheckStartupHighLoss.
       this.#fullPipe.setFull();
       bounds.setLongTerm(Math.max(this.#control.inflight(1), bounds.inflightLatest));
     }
     if (!this.everFull) return;
-    this.#model.endStartup();
+    this.model.endStartup();
     this.#enterState(BbrState.drain);
     loss.beginSlowPhase(event.nowUs);
   }
 
   #isStartupLossHigh(): boolean {
-    const { loss } = this.#model;
+    const { loss } = this.model;
     const isHigh = loss.isHeavy ||
       (loss.queueing && loss.lastLostBytes >= params.STARTUP_LOSS_DATAGRAMS * this.#control.maxDatagramBytes &&
         loss.isCongestion(loss.lastLoss, loss.lastBytes, this.#control.maxDatagramBytes));
@@ -219,7 +216,7 @@ export class Bbr implements CongestionController, ControlState {
   #checkDrainDone(event: AckEvent): void {
     // 5.3.2, BBRCheckDrainDone.
     if (this.#state !== BbrState.drain || event.bytesInFlight > this.#control.inflight(1)) return;
-    this.#enterProbeDown(event, { lossTest: this.#model.loss.isWorthTesting });
+    this.#enterProbeDown(event, { lossTest: this.model.loss.isWorthTesting });
   }
 
   // ProbeBW (5.3.3.6, BBRUpdateProbeBWCyclePhase).
@@ -238,47 +235,47 @@ export class Bbr implements CongestionController, ControlState {
         if (this.#isTimeToProbe(event.nowUs)) this.#enterProbeRefill(event);
         break;
       case BbrState.probeRefill:
-        if (this.#model.isRoundStart) this.#enterProbeUp(event);
+        if (this.model.isRoundStart) this.#enterProbeUp(event);
         break;
       case BbrState.probeUp:
         // BBRIsTimeToGoDown: what the long-term bound holds back cannot show whether the pipe is full.
-        if (isHeld) this.#fullPipe.reset(this.#model.deliveryRate);
-        else if (this.#fullPipe.fullNow) this.#enterProbeDown(event, { lossTest: this.#model.loss.isWorthTesting });
+        if (isHeld) this.#fullPipe.reset(this.model.deliveryRate);
+        else if (this.#fullPipe.fullNow) this.#enterProbeDown(event, { lossTest: this.model.loss.isWorthTesting });
         break;
     }
   }
 
   #enterProbeDown(event: AckEvent, { lossTest }: { lossTest: boolean }): void {
-    const { bounds, loss } = this.#model;
+    const { bounds, loss } = this.model;
     // Drain was slower still, and its losses count along.
     if (this.#state !== BbrState.drain) loss.beginSlowPhase(event.nowUs);
     this.#isLossTest = lossTest;
     bounds.stopRaising();
     this.#ackPhase = this.#state === BbrState.probeUp ? AckPhase.probeStopping : AckPhase.none;
     this.#probeTimer.restart(event.nowUs);
-    this.#model.startRound(event);
+    this.model.startRound(event);
     this.#enterState(BbrState.probeDown);
   }
 
   #enterProbeCruise(nowUs: number): void {
-    this.#model.loss.endSlowPhase(nowUs);
+    this.model.loss.endSlowPhase(nowUs);
     this.#enterState(BbrState.probeCruise);
   }
 
   #enterProbeRefill(event: AckEvent): void {
-    this.#model.loss.endSlowPhase(event.nowUs);
-    this.#model.bounds.beginProbe();
+    this.model.loss.endSlowPhase(event.nowUs);
+    this.model.bounds.beginProbe();
     this.#ackPhase = AckPhase.refilling;
-    this.#model.startRound(event);
+    this.model.startRound(event);
     this.#enterState(BbrState.probeRefill);
   }
 
   #enterProbeUp(event: AckEvent): void {
     this.#ackPhase = AckPhase.probeStarting;
-    this.#model.startRound(event);
-    this.#fullPipe.reset(this.#model.deliveryRate);
+    this.model.startRound(event);
+    this.#fullPipe.reset(this.model.deliveryRate);
     this.#enterState(BbrState.probeUp);
-    this.#model.bounds.raiseSlope(this.#control.windowBytes, this.#control.maxDatagramBytes);
+    this.model.bounds.raiseSlope(this.#control.windowBytes, this.#control.maxDatagramBytes);
   }
 
   #isTimeToProbe(nowUs: number): boolean {
@@ -288,18 +285,18 @@ export class Bbr implements CongestionController, ControlState {
   #isTimeToCruise(event: AckEvent): boolean {
     // A loss test needs packets sent for a whole round at the lower rate.
     if (this.#isLossTest && this.#roundsInState < 2) return false;
-    if (event.bytesInFlight > this.#model.bounds.longTermWithHeadroom(this.#control.maxDatagramBytes)) return false;
+    if (event.bytesInFlight > this.model.bounds.longTermWithHeadroom(this.#control.maxDatagramBytes)) return false;
     return event.bytesInFlight <= this.#control.inflight(1);
   }
 
   #isHeldByLongTerm(): boolean {
     // The bound has a fraction, the window is whole bytes.
-    return this.#wasWindowLimited && this.#control.windowBytes >= Math.floor(this.#model.bounds.inflightLong);
+    return this.#wasWindowLimited && this.#control.windowBytes >= Math.floor(this.model.bounds.inflightLong);
   }
 
   /** BBRAdaptLongTermModel. */
   #adaptLongTermModel(event: AckEvent, isHeld: boolean): void {
-    const { bounds, isRoundStart, loss, maxBandwidth } = this.#model;
+    const { bounds, isRoundStart, loss, maxBandwidth } = this.model;
     const { sample } = event;
     if (isRoundStart && this.#ackPhase === AckPhase.probeStarting) this.#ackPhase = AckPhase.probeFeedback;
     if (isRoundStart && this.#ackPhase === AckPhase.probeStopping && this.#isInProbeBandwidth()) {
@@ -327,7 +324,7 @@ export class Bbr implements CongestionController, ControlState {
     const { appLimited, lostBytes, txInFlightBytes } = event.sample;
     if (!appLimited) {
       const inflightBytes = Math.max(txInFlightBytes, this.#control.targetInflight() * params.BETA);
-      this.#model.bounds.lowerLongTerm(event.nowUs, inflightBytes, lostBytes);
+      this.model.bounds.lowerLongTerm(event.nowUs, inflightBytes, lostBytes);
     }
     this.#enterProbeDown(event, { lossTest: true });
   }
@@ -335,7 +332,7 @@ export class Bbr implements CongestionController, ControlState {
   // ProbeRTT (5.3.4).
 
   #checkProbeRtt(event: AckEvent): void {
-    const { loss, minRtt } = this.#model;
+    const { loss, minRtt } = this.model;
     if (this.#state !== BbrState.probeRtt && minRtt.probeExpired && !this.#isIdleRestart) {
       this.#control.save(this.#isCollapsed);
       loss.endSlowPhase(event.nowUs);
@@ -344,7 +341,7 @@ export class Bbr implements CongestionController, ControlState {
       this.#ackPhase = wasProbing ? AckPhase.probeStopping : AckPhase.none;
       this.#enterState(BbrState.probeRtt);
       this.#probeRttDoneUs = 0;
-      this.#model.startRound(event);
+      this.model.startRound(event);
     }
     if (this.#state === BbrState.probeRtt) this.#handleProbeRtt(event);
     if (event.sample.deliveredBytes > 0) this.#isIdleRestart = false;
@@ -355,19 +352,19 @@ export class Bbr implements CongestionController, ControlState {
       if (event.bytesInFlight > this.#control.probeRttWindow()) return;
       this.#probeRttDoneUs = event.nowUs + params.PROBE_RTT_DURATION_US;
       this.#probeRttRoundDone = false;
-      this.#model.startRound(event);
+      this.model.startRound(event);
       return;
     }
-    if (this.#model.isRoundStart) this.#probeRttRoundDone = true;
+    if (this.model.isRoundStart) this.#probeRttRoundDone = true;
     if (this.#probeRttRoundDone) this.#checkProbeRttDone(event.nowUs);
   }
 
   /** BBRCheckProbeRTTDone and 5.3.4.4, BBRExitProbeRTT. */
   #checkProbeRttDone(nowUs: number): void {
     if (this.#probeRttDoneUs === 0 || nowUs <= this.#probeRttDoneUs) return;
-    this.#model.minRtt.onProbeDone(nowUs);
+    this.model.minRtt.onProbeDone(nowUs);
     this.#control.restore();
-    this.#model.bounds.resetShortTerm();
+    this.model.bounds.resetShortTerm();
     this.#probeTimer.restart(nowUs);
     this.#enterState(this.everFull ? BbrState.probeCruise : BbrState.startup);
   }

@@ -81,6 +81,8 @@ export const PROBE_WAIT_US = 2_000_000;
 export const PROBE_WAIT_RANDOM_US = 1_000_000;
 /** Section 5.3.3.5: and at most so many rounds. */
 export const PROBE_WAIT_ROUNDS = 63;
+/** Ours: rounds of ProbeBW_DOWN, at 0.9 of the rate, that drain what a probe of a quarter more leaves in three. */
+export const PROBE_QUEUE_ROUNDS = 8;
 /** BBRExtraAckedFilterLen, in rounds. */
 export const EXTRA_ACKED_ROUNDS = 10;
 

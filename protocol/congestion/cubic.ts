@@ -63,11 +63,18 @@ export class Cubic implements CongestionController {
   #asOfUs = 0;
   readonly #undo = new Undo();
 
-  /** `maxWindowBytes` bounds the window from above. */
-  constructor(options: ControllerOptions, { maxWindowBytes = Infinity }: { maxWindowBytes?: number } = {}) {
+  /**
+   * `maxWindowBytes` bounds the window from above. With `windowBytes` the path is known to bear that much: congestion
+   * avoidance begins there, without slow start.
+   */
+  constructor(
+    options: ControllerOptions,
+    { maxWindowBytes = Infinity, windowBytes }: { maxWindowBytes?: number; windowBytes?: number } = {},
+  ) {
     this.#maxDatagramBytes = options.maxDatagramBytes;
     this.#maxWindowBytes = maxWindowBytes;
-    this.#windowBytes = this.#bounded(initialWindowBytes(options.maxDatagramBytes));
+    this.#windowBytes = this.#bounded(windowBytes ?? initialWindowBytes(options.maxDatagramBytes));
+    if (windowBytes !== undefined) this.#thresholdBytes = this.#windowBytes;
     this.#smoothedRttUs = Math.max(options.initialRttUs, 0);
   }
 

@@ -5,7 +5,7 @@
  */
 
 import { CallerError } from "../errors.ts";
-import { Bbr } from "./bbr.ts";
+import { CompetingBbr } from "./competing_bbr.ts";
 import type { CongestionController, ControllerOptions } from "./controller.ts";
 import { FixedRate } from "./fixed_rate.ts";
 import { Cubic } from "./cubic.ts";
@@ -29,7 +29,7 @@ export function createController(name: ControllerName, options: CreateController
   const { maxWindowBytes = Infinity, rateBytesPerSecond } = options;
   switch (name) {
     case "bbr":
-      return new Bbr(options, { maxWindowBytes });
+      return new CompetingBbr(options, { maxWindowBytes });
     case "cubic":
       return new Cubic(options, { maxWindowBytes });
     case "fixed":

@@ -63,6 +63,7 @@ export class LossModel {
   #roundMinRttUs = Infinity;
   #lastBytes = 0;
   #lastLostBytes = 0;
+  #lastMinRttUs = 0;
   #queueing = false;
 
   #baseLoss = 0;
@@ -91,6 +92,11 @@ export class LossModel {
   /** A standing queue was seen in the last full round that measured a round trip. */
   get queueing(): boolean {
     return this.#queueing;
+  }
+
+  /** The smallest round trip of the last full round that measured one, 0 before the first. */
+  get lastMinRttUs(): number {
+    return this.#lastMinRttUs;
   }
 
   /** Share of bytes lost in the last full round. */
@@ -151,6 +157,7 @@ export class LossModel {
     this.#lastBytes = this.#roundAckedBytes + this.#roundLostBytes;
     this.#lastLostBytes = this.#roundLostBytes;
     if (this.#roundMinRttUs < Infinity) {
+      this.#lastMinRttUs = this.#roundMinRttUs;
       this.#queueing = this.#roundMinRttUs > minRttUs * QUEUE_RTT_FACTOR + QUEUE_RTT_EXTRA_US;
     }
     this.#roundAckedBytes = 0;

@@ -52,19 +52,17 @@ Deno.test("Flows: two of the default share a link evenly and fill it, whenever t
   const outcomes = STARTS_US.map((startUs, seed) => compete(seed, [{}, { startUs }]));
   const words = outcomes.map((outcome) => outcome.words).join("\n");
   const indexes = outcomes.map(({ jain }) => jain).sort((a, b) => a - b);
-  assert(indexes[2]! >= 0.95, `Jain's index is ${indexes}\n${words}`);
-  // The goal is 0.95 for this as well.
-  assert(indexes[0]! >= 0.85, `Jain's index is ${indexes}\n${words}`);
+  assert(indexes[0]! >= 0.95, `Jain's index is ${indexes}\n${words}`);
   for (const { total, dropped } of outcomes) assert(total >= 0.93 && dropped < 0.03, words);
 });
 
-Deno.test("Flows: the default and a classic one beside it both get something, whoever comes first", () => {
+Deno.test("Flows: the default and a classic one beside it both get their part, whoever comes first", () => {
   const late = { startUs: 5 * SECOND_US };
-  for (const queueRoundTrips of [1, 0.2]) {
+  // The goal is a third of the rate, with a queue of one product.
+  for (const [queueRoundTrips, leastShare] of [[1, 0.25], [0.2, 0.15]] as const) {
     for (const flows of [[{ congestion: CLASSIC }, late], [{}, { congestion: CLASSIC, ...late }]]) {
       const { shares, total, words } = compete(1, flows, queueRoundTrips);
-      // The goal is a third of the rate.
-      assert(Math.min(...shares) >= 0.12, words);
+      assert(Math.min(...shares) >= leastShare, words);
       assert(total >= 0.93, words);
     }
   }

@@ -175,8 +175,8 @@ Deno.test("Bbr goes through its states in order", () => {
   assert.deepEqual(states.slice(0, 3), [startup, drain, probeCruise]);
   const cycle = [probeRefill, probeUp, probeDown, probeCruise];
   assert.deepEqual(states.slice(3, 11), [...cycle, ...cycle]);
-  assert.ok(Math.abs(controller.bandwidth / link.rate - 1) < 0.05);
-  assert.ok(Math.abs(controller.minRttUs / link.rttUs - 1) < 0.05);
+  assert.ok(Math.abs(controller.model.bandwidth / link.rate - 1) < 0.05);
+  assert.ok(Math.abs(controller.model.minRtt.minUs / link.rttUs - 1) < 0.05);
 });
 
 Deno.test("Bbr enters ProbeRTT where a queue stands, and not where the round trip shows that there is none", () => {
@@ -198,7 +198,7 @@ Deno.test("Bbr enters ProbeRTT where a queue stands, and not where the round tri
 Deno.test("Bbr learns the path's own loss and no more", () => {
   const link: LinkOptions = { rate: 50 * MBIT, rttUs: 100_000, queueBytes: 625_000, loss: 0.15 };
   const { controller } = runAlone(link, 8);
-  assert.ok(Math.abs(controller.baseLoss - 0.15) < 0.03, `${controller.baseLoss}`);
+  assert.ok(Math.abs(controller.model.loss.baseLoss - 0.15) < 0.03, `${controller.model.loss.baseLoss}`);
 });
 
 Deno.test("Bbr does the same for the same seed", () => {

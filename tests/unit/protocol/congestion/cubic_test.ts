@@ -69,6 +69,14 @@ function assertNear(actual: number, expected: number): void {
   assert.ok(Math.abs(actual - expected) <= 2, `${actual}, not ${expected}`);
 }
 
+Deno.test("Cubic that is given a window begins there with congestion avoidance", () => {
+  const cubic = new Cubic(OPTIONS, { windowBytes: 120_000 });
+  assert.equal(cubic.windowBytes, 120_000);
+  assert.equal(cubic.inSlowStart, false);
+  ack(cubic, { ackedBytes: 120_000, sentUs: 0 });
+  assert.ok(cubic.windowBytes < 122_000, `${cubic.windowBytes}`);
+});
+
 Deno.test("Cubic doubles in slow start and paces at twice the window a round trip", () => {
   const cubic = new Cubic(OPTIONS);
   assert.equal(cubic.windowBytes, 12_000);
