@@ -16,6 +16,7 @@
  * - The rate sent is lowered by what chance adds to the best of many samples of a lossy path.
  * - After Startup a round lasts 10 ms at least, and where the round trip is shorter the rate is that of a round (5.5.1).
  * - The long-term bound grows by at least a 64th of the window in the first round of a probe (5.3.3.4).
+ * - A queue that stands in ProbeBW_CRUISE lowers BBR.bw_shortterm to what arrives, as only loss does there (5.5.10.3).
  * - A ProbeRTT by itself does not age the bandwidth filter (5.5.6), which would forget the last probe's result.
  *
  * Not done: ECN (3.7); the inflight at which the loss threshold was crossed inside a burst (5.5.10.2,
@@ -47,12 +48,14 @@ export class Bbr implements CongestionController, ControlState {
   /** Rounds begun since the state was entered. */
   #roundsInState = 0;
   #startupLossRounds = 0;
+  /** Rounds of ProbeBW_CRUISE in a row that saw a queue. */
+  #queueRounds = 0;
   #ackPhase: AckPhase = AckPhase.none;
   /** Slow down more, and for a whole round, to see whether the loss stays. */
   #isLossTest = false;
   #wasWindowLimited = false;
   #isIdleRestart = false;
-  /** When ProbeRTT may end, 0 until enough has drained; and whether a round has gone by since. */
+  /** When ProbeRTT may end, 0 until enough has drained; whether a round has gone by since. */
   #probeRttDoneUs = 0;
   #probeRttRoundDone = false;
 
@@ -90,15 +93,9 @@ export class Bbr implements CongestionController, ControlState {
     return this.#isLossTest;
   }
 
-  /** It probes for bandwidth or for the round trip, and may have a queue of its own. */
-  get isProbing(): boolean {
-    return this.#isAccelerating() || this.#state === BbrState.probeRtt;
-  }
-
-  /** The queue that the last probe has left must be gone. */
-  get isBetweenProbes(): boolean {
-    if (this.#state === BbrState.probeCruise) return true;
-    return this.#state === BbrState.probeDown && this.#roundsInState > params.PROBE_QUEUE_ROUNDS;
+  /** Rounds begun in that state. */
+  get roundsInState(): number {
+    return this.#roundsInState;
   }
 
   onPacketSent(packet: SentPacket, bytesInFlight: number): void {
@@ -112,7 +109,7 @@ export class Bbr implements CongestionController, ControlState {
   }
 
   onAck(event: AckEvent): void {
-    const model = this.model;
+    const { model } = this;
     if (this.#isCollapsed) this.#restoreAfterCollapse(event);
     // 5.2.3, BBRUpdateModelAndState, in the draft's order.
     model.onAck(event, this.#control.maxDatagramBytes);
@@ -132,10 +129,7 @@ export class Bbr implements CongestionController, ControlState {
 
   onPacketsLost(event: LossEvent): void {
     const { loss } = this.model;
-    if (!event.persistentCongestion) {
-      loss.onLost(event.lostBytes, event.largestLostSentUs);
-      return;
-    }
+    if (!event.persistentCongestion) return loss.onLost(event.lostBytes, event.largestLostSentUs);
     // 5.6.4.4: the path is down; send next to nothing until it answers. The model stays: it will be the same path.
     this.#control.save(this.#isCollapsed || this.#state === BbrState.probeRtt);
     this.#isCollapsed = true;
@@ -160,6 +154,7 @@ export class Bbr implements CongestionController, ControlState {
     this.#probeTimer.onRound();
     aggregation.onRound(!this.everFull);
     this.#respondToLoss(event);
+    this.#respondToQueue(event);
     // 5.3.1.2, BBRCheckFullBWReached; the round's best rate instead of the one sample that ends it.
     if (!event.sample.appLimited && this.#isAccelerating()) {
       this.#fullPipe.onRound(bounds.bandwidthLatest, this.model.isPlateauPlain ? 1 : params.FULL_PIPE_ROUNDS);
@@ -186,6 +181,18 @@ export class Bbr implements CongestionController, ControlState {
     }
     // Loss with no queue to explain it: go slower for a round, and see whether it stays.
     if (!loss.queueing && isCruise && this.#roundsInState >= 2) this.#enterProbeDown(event, { lossTest: true });
+  }
+
+  /**
+   * Jitter makes the best of many samples too high, and in ProbeBW_CRUISE the excess becomes a queue. Where one stands
+   * there, what arrives is the better estimate, until the next probe. On a lossy path the margin for chance sees to it.
+   */
+  #respondToQueue({ sample }: AckEvent): void {
+    const { baseLoss, queueing } = this.model.loss;
+    if (this.#state !== BbrState.probeCruise || !queueing || baseLoss > params.MIN_BASE_LOSS) this.#queueRounds = 0;
+    else if (++this.#queueRounds % params.CRUISE_QUEUE_ROUNDS === 0 && !sample.appLimited) {
+      this.model.bounds.limitBandwidth(this.model.bounds.bandwidthLatest);
+    }
   }
 
   // Startup and Drain (5.3.1, 5.3.2).
@@ -223,8 +230,7 @@ export class Bbr implements CongestionController, ControlState {
 
   #updateProbeCycle(event: AckEvent): void {
     if (!this.everFull) return;
-    // Before the bound is raised: the window follows it afterwards.
-    const isHeld = this.#isHeldByLongTerm();
+    const isHeld = this.#isHeldByLongTerm(); // Before the bound is raised: the window follows it afterwards.
     this.#adaptLongTermModel(event, isHeld);
     switch (this.#state) {
       case BbrState.probeDown:
@@ -296,8 +302,8 @@ export class Bbr implements CongestionController, ControlState {
 
   /** BBRAdaptLongTermModel. */
   #adaptLongTermModel(event: AckEvent, isHeld: boolean): void {
-    const { bounds, isRoundStart, loss, maxBandwidth } = this.model;
     const { sample } = event;
+    const { bounds, isRoundStart, loss, maxBandwidth } = this.model;
     if (isRoundStart && this.#ackPhase === AckPhase.probeStarting) this.#ackPhase = AckPhase.probeFeedback;
     if (isRoundStart && this.#ackPhase === AckPhase.probeStopping && this.#isInProbeBandwidth()) {
       // 5.5.6, BBRAdvanceMaxBwFilter: one round after the probe its samples are all in.

@@ -83,6 +83,10 @@ export const PROBE_WAIT_RANDOM_US = 1_000_000;
 export const PROBE_WAIT_ROUNDS = 63;
 /** Ours: rounds of ProbeBW_DOWN, at 0.9 of the rate, that drain what a probe of a quarter more leaves in three. */
 export const PROBE_QUEUE_ROUNDS = 8;
+/** Ours: rounds of ProbeBW_CRUISE with a queue after which the bandwidth is taken for what arrives, and again. */
+export const CRUISE_QUEUE_ROUNDS = 4;
+/** Ours: a path that loses less than this share is taken for one that loses nothing. */
+export const MIN_BASE_LOSS = 0.001;
 /** BBRExtraAckedFilterLen, in rounds. */
 export const EXTRA_ACKED_ROUNDS = 10;
 

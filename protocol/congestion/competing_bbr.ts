@@ -16,7 +16,7 @@
 
 import type { SentPacket } from "../sent_packet.ts";
 import { Bbr } from "./bbr.ts";
-import { BbrState } from "./bbr_params.ts";
+import { BbrState, PROBE_QUEUE_ROUNDS } from "./bbr_params.ts";
 import type { AckEvent, CongestionController, ControllerOptions, LossEvent } from "./controller.ts";
 import { Cubic } from "./cubic.ts";
 
@@ -116,9 +116,12 @@ export class CompetingBbr implements CongestionController {
   }
 
   #lookForQueue(event: AckEvent): void {
-    const bbr = this.#bbr;
-    if (bbr.isProbing) return;
-    this.#queueRounds = this.#hasQueue && bbr.isBetweenProbes ? this.#queueRounds + 1 : 0;
+    const { state, roundsInState } = this.#bbr;
+    const isCruise = state === BbrState.probeCruise;
+    const isDown = state === BbrState.probeDown;
+    if (!isCruise && !isDown) return;
+    const isOwnQueueGone = isCruise || roundsInState > PROBE_QUEUE_ROUNDS;
+    this.#queueRounds = this.#hasQueue && isOwnQueueGone ? this.#queueRounds + 1 : 0;
     if (this.#queueRounds < QUEUE_ROUNDS || event.nowUs < this.#notBeforeUs) return;
     if (this.#randomLoss > MAX_RANDOM_LOSS) return;
     this.#sinceUs = event.nowUs;

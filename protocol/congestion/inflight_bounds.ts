@@ -92,6 +92,11 @@ export class InflightBounds {
     this.#inflightShort = Math.max(this.#inflightLatest, BETA * inflightBytes);
   }
 
+  /** No more than this arrives for now. */
+  limitBandwidth(bytesPerSecond: number): void {
+    this.#bandwidthShort = Math.min(this.#bandwidthShort, bytesPerSecond);
+  }
+
   /** Forgets the short-term bounds: BBRResetShortTermModel. */
   resetShortTerm(): void {
     this.#bandwidthShort = Infinity;

@@ -78,6 +78,13 @@ Deno.test("Bbr grows back to the rate of a long, fast link that lost most of a s
   assert.ok(rate >= 0.9 * link.rate, `${rate / link.rate}`);
 });
 
+Deno.test("Bbr keeps the queue short where jitter makes the best sample too high", () => {
+  const link: LinkOptions = { rate: 100 * MBIT, rttUs: 50_000, queueBytes: 1_250_000, jitterUs: 10_000 };
+  const { flow, utilisation } = runAlone(link, 20);
+  assert.ok(utilisation >= 0.95, `${utilisation}`);
+  assert.ok(meanQueueDelayUs(flow) < 12_000, `${meanQueueDelayUs(flow)}`);
+});
+
 Deno.test("Bbr survives loss in long bursts", () => {
   const lossAtTime = (nowUs: number): number => Math.floor(nowUs / 100_000) % 4 === 0 ? 0.4 : 0;
   const link: LinkOptions = { rate: 50 * MBIT, rttUs: 100_000, queueBytes: 625_000, lossAtTime };

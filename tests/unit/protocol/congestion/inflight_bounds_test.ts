@@ -24,6 +24,15 @@ Deno.test("InflightBounds cuts to what was delivered, by at most 30 %", () => {
   assert.equal(bounds.bandwidthShort, Infinity);
 });
 
+Deno.test("InflightBounds limits the bandwidth until the next probe, and never raises it", () => {
+  const bounds = new InflightBounds();
+  bounds.limitBandwidth(1_000);
+  bounds.limitBandwidth(1_200);
+  assert.equal(bounds.bandwidthShort, 1_000);
+  bounds.beginProbe();
+  assert.equal(bounds.bandwidthShort, Infinity);
+});
+
 Deno.test("InflightBounds leaves 15 % of the long-term bound to others", () => {
   const bounds = new InflightBounds();
   bounds.lowerLongTerm(0, 100_000, 1_200);
