@@ -52,7 +52,7 @@ export class CompetingBbr implements CongestionController {
   #sinceUs = 0;
   #firstWindowBytes = 0;
   #notBeforeUs = 0;
-  /** Share lost in rounds without a queue, smoothed. */
+  /** Share lost in rounds without a queue, smoothed; it begins with what Startup took for the path's own. */
   #randomLoss = 0;
 
   /** `maxWindowBytes` bounds the window from above. */
@@ -87,9 +87,10 @@ export class CompetingBbr implements CongestionController {
     bbr.onAck(event);
     this.#cubic?.onAck(event);
     if (wasProbeRtt && bbr.state !== BbrState.probeRtt && event.nowUs - this.#sinceUs > TRIAL_US) this.#leave();
-    if (!bbr.model.isRoundStart || !bbr.everFull) return;
-    const { lastLoss, queueing } = bbr.model.loss;
-    if (!queueing) this.#randomLoss += (lastLoss - this.#randomLoss) * RANDOM_LOSS_GAIN;
+    if (!bbr.model.isRoundStart) return;
+    const { baseLoss, lastLoss, queueing } = bbr.model.loss;
+    if (!bbr.everFull) this.#randomLoss = baseLoss;
+    else if (!queueing) this.#randomLoss += (lastLoss - this.#randomLoss) * RANDOM_LOSS_GAIN;
     if (this.#cubic === undefined) this.#lookForQueue(event);
     else this.#lookForRoom(event.nowUs, this.#cubic);
   }
