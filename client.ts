@@ -6,7 +6,7 @@
 
 import { runClient } from "./io/cli/client_program.ts";
 import { onStopSignal, processConsole } from "./io/cli/console.ts";
-import { connect } from "./io/client.ts";
+import { connect } from "./io/engine.ts";
 
 /** SLUICE_SERVER, if this process may read it: asking for the permission would stop a script. */
 function defaultServer(): string | undefined {

@@ -6,7 +6,7 @@
 
 import { onStopSignal, processConsole } from "./io/cli/console.ts";
 import { runServer } from "./io/cli/server_program.ts";
-import { startServer } from "./io/server.ts";
+import { startServer } from "./io/engine.ts";
 
 if (import.meta.main) {
   const exitCode = await runServer(Deno.args, {

@@ -11,25 +11,8 @@
  * @module
  */
 
+import type { FaultOptions } from "../app/api.ts";
 import { Random, Wander } from "../protocol/mod.ts";
-
-/** What to do to datagrams. */
-export interface FaultOptions {
-  /** Share of datagrams that vanish, 0 to 1. */
-  readonly drop: number;
-  /** Share of datagrams in which 1 to 8 random bits are flipped, 0 to 1. */
-  readonly corrupt: number;
-  /** Share of datagrams that arrive twice, 0 to 1. */
-  readonly duplicate: number;
-  /** Share of datagrams that later ones overtake, 0 to 1. */
-  readonly reorder: number;
-  /** What every datagram is late by. */
-  readonly delayUs: number;
-  /** At most this much more; it wanders between 0 and this. */
-  readonly jitterUs: number;
-  /** Makes the same decisions again, datagram by datagram. Without it each run draws its own. */
-  readonly seed?: number;
-}
 
 /** What {@link parseFaults} says of a text that names no faults. */
 export interface FaultError {

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { type ConnectionConfig, type EndpointOptions, MAX_DATAGRAM_BYTES } from "../protocol/mod.ts";
-import { isLoopback } from "./address.ts";
+import { isLoopback } from "../app/address.ts";
+import type { LinkOptions } from "../app/platform.ts";
+import { type ConnectionConfig, MAX_DATAGRAM_BYTES } from "../protocol/mod.ts";
 
 /**
  * On loopback a datagram costs about the same whatever its size, so the largest pays; and the receive buffer of
@@ -35,9 +36,6 @@ export function configFor(remote: string): Partial<ConnectionConfig> {
  * What an endpoint is told of its links. Where faults are injected, loopback stands for a real link and has its
  * datagrams: no larger ones in, nor out.
  */
-export function linkOptions(
-  isSimulated: boolean,
-  config: Partial<ConnectionConfig> = {},
-): Pick<EndpointOptions, "config" | "configFor"> {
-  return isSimulated ? { config: { ...config, maxReceivedBytes: ETHERNET_BYTES } } : { config, configFor };
+export function linkOptions(isSimulated: boolean): LinkOptions {
+  return isSimulated ? { config: { maxReceivedBytes: ETHERNET_BYTES } } : { config: {}, configFor };
 }

@@ -51,7 +51,7 @@ async function measure(transfers: readonly Transfer[], { lab }: Options): Promis
       mutter(`${place}: ${scenario.name} (${scenario.about}), ${nameOf(contestant)}`);
       const runs: Measurement[] = [];
       for (let seed = 1; seed <= transfer.runs; seed++) {
-        runs.push(place === "simulated" ? runSimulated(transfer, seed) : await wall.run(transfer, seed));
+        runs.push(place === "simulated" ? await runSimulated(transfer, seed) : await wall.run(transfer, seed));
         if (runs.at(-1)!.failure !== undefined) break;
       }
       measurements.push(summarise(runs));

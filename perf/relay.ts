@@ -19,7 +19,7 @@
 
 import { setImmediate } from "node:timers";
 import { nowUs } from "../io/clock.ts";
-import { DatagramSocket } from "../io/datagram_socket.ts";
+import { UdpSocket } from "../io/udp_socket.ts";
 import type { Delivery, Route } from "../sim/delivery.ts";
 import type { LinkOptions } from "../sim/link.ts";
 import { printLine, type RelayedLine, untilInputEnds } from "./lines.ts";
@@ -45,14 +45,14 @@ const HOST = "127.0.0.1";
 /** One client's way through the relay. */
 interface Client {
   /** Its datagrams leave through this socket. */
-  readonly socket: DatagramSocket;
+  readonly socket: UdpSocket;
   readonly up: Route;
 }
 
 /** See the module's description. */
 export class Relay {
   readonly #target: string;
-  readonly #front = DatagramSocket.open({ hostname: HOST, port: 0 });
+  readonly #front = UdpSocket.open({ hostname: HOST, port: 0 });
   readonly #clients = new Map<string, Client>();
   readonly #up: RelayQueue;
   readonly #down: RelayQueue;
@@ -101,7 +101,7 @@ export class Relay {
 
   #addClient(address: string): Client | undefined {
     if (this.#clients.size === MAX_CLIENTS) return undefined;
-    const socket = DatagramSocket.open({ hostname: HOST, port: 0 });
+    const socket = UdpSocket.open({ hostname: HOST, port: 0 });
     const down: Route = { from: this.#target, to: address, hash: 0 };
     const client: Client = { socket, up: { from: address, to: this.#target, hash: 0 } };
     this.#clients.set(address, client);
@@ -144,7 +144,7 @@ export class Relay {
     this.#arm();
   }
 
-  #send(socket: DatagramSocket, queue: RelayQueue, delivery: Delivery): void {
+  #send(socket: UdpSocket, queue: RelayQueue, delivery: Delivery): void {
     void socket.send(delivery.bytes, delivery.route!.to).then(() => queue.free(delivery));
   }
 }

@@ -19,7 +19,7 @@ const GIB = 2 ** 30;
  * Sends a file up over the scenario's link, in a world that `seed` determines. The same scenario and seed give the same
  * figures on every machine, but for the CPU time.
  */
-export function runSimulated({ scenario, sizeBytes }: Transfer, seed: number): Measurement {
+export async function runSimulated({ scenario, sizeBytes }: Transfer, seed: number): Promise<Measurement> {
   const { name, link } = scenario;
   if (link === undefined) throw new Error(`${name}: a scenario that is simulated has a link`);
   const measured = { scenario: name, place: "simulated", contestant: "send", sizeBytes, runs: 1 } as const;
@@ -30,7 +30,7 @@ export function runSimulated({ scenario, sizeBytes }: Transfer, seed: number): M
     clients: [{ goals: [{ kind: "put", name: "file", sizeBytes }] }],
   });
   const leastUs = sizeBytes * 8 / link.rateBitsPerSecond * 1e6 + 6 * link.delayUs;
-  const isOver = world.run(Math.round(PATIENCE * leastUs));
+  const isOver = await world.run(Math.round(PATIENCE * leastUs));
   const outcome = world.results[0]?.outcome;
   if (!isOver || outcome?.kind !== "done") {
     const what = outcome === undefined ? `no end by ${world.network.nowUs} us` : outcome.kind;

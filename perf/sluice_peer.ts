@@ -5,10 +5,10 @@
  */
 
 import path from "node:path";
-import type { StatsReader } from "../io/api.ts";
-import { connect } from "../io/client.ts";
-import { type FaultOptions, parseFaults } from "../io/fault_injector.ts";
-import { startServer } from "../io/server.ts";
+import type { FaultOptions, StatsReader } from "../app/api.ts";
+import { connect } from "../io/engine.ts";
+import { parseFaults } from "../io/fault_injector.ts";
+import { startServer } from "../io/engine.ts";
 import type { ConnectionStats } from "../protocol/mod.ts";
 import type { SenderStats } from "./lines.ts";
 import type { ClientTask, Peer, ServerHooks, ServerTask } from "./peer_types.ts";

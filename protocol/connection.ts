@@ -109,6 +109,11 @@ export class Connection {
     return this.#state === ConnectionState.closed;
   }
 
+  /** Why it ended, or is about to; undefined while it goes on. */
+  get closeReason(): CloseReason | undefined {
+    return this.#closeReason;
+  }
+
   /** Whether `peerId` is the connection ID that the peer chose for itself. */
   sendsTo(peerId: Uint8Array): boolean {
     return this.#builder.sendsTo(peerId);

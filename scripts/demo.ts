@@ -10,8 +10,8 @@
 import { createHash } from "node:crypto";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import type { Progress, TransferReport } from "../io/api.ts";
-import { connect } from "../io/client.ts";
+import type { Progress, TransferReport } from "../app/api.ts";
+import { connect } from "../io/engine.ts";
 import { formatFaults, parseFaults } from "../io/fault_injector.ts";
 
 const DEFAULT_MEGABYTES = 100;

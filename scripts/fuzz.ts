@@ -61,10 +61,10 @@ function parsePlan(args: readonly string[]): Plan | string {
 }
 
 /** One try; undefined if nothing is wrong. */
-function runTry(name: string, target: Target, tryNumber: number, root: Random): Failure | undefined {
+async function runTry(name: string, target: Target, tryNumber: number, root: Random): Promise<Failure | undefined> {
   let input: Uint8Array = new Uint8Array(0);
   try {
-    target(root.fork(`${name} ${tryNumber}`), (bytes) => {
+    await target(root.fork(`${name} ${tryNumber}`), (bytes) => {
       input = bytes;
     });
     return undefined;
@@ -74,7 +74,7 @@ function runTry(name: string, target: Target, tryNumber: number, root: Random): 
 }
 
 /** Tries until the time is over or one fails. */
-function runAll(plan: Plan, tries: Map<string, { count: number; ms: number }>): Failure | undefined {
+async function runAll(plan: Plan, tries: Map<string, { count: number; ms: number }>): Promise<Failure | undefined> {
   const root = new Random(plan.seed);
   const endMs = performance.now() + plan.minutes * 60_000;
   while (performance.now() < endMs) {
@@ -83,7 +83,7 @@ function runAll(plan: Plan, tries: Map<string, { count: number; ms: number }>): 
       tries.set(name, tally);
       const startMs = performance.now();
       while (performance.now() < Math.min(startMs + TURN_MS, endMs)) {
-        const failure = runTry(name, target, tally.count++, root);
+        const failure = await runTry(name, target, tally.count++, root);
         if (failure !== undefined) return failure;
       }
       tally.ms += performance.now() - startMs;
@@ -100,7 +100,7 @@ function report(failure: Failure, seed: number): void {
   say(`again: deno task fuzz --seed ${seed} --target ${target} --try ${tryNumber}`);
 }
 
-function main(): number {
+async function main(): Promise<number> {
   const plan = parsePlan(Deno.args);
   if (typeof plan === "string") {
     say(plan);
@@ -110,10 +110,10 @@ function main(): number {
   const tries = new Map<string, { count: number; ms: number }>();
   let failure: Failure | undefined;
   if (plan.onlyTry === undefined) {
-    failure = runAll(plan, tries);
+    failure = await runAll(plan, tries);
   } else {
     const root = new Random(plan.seed);
-    for (const [name, target] of plan.targets) failure ??= runTry(name, target, plan.onlyTry, root);
+    for (const [name, target] of plan.targets) failure ??= await runTry(name, target, plan.onlyTry, root);
   }
   for (const [name, { count, ms }] of tries) {
     if (ms > 0) say(`${name.padEnd(14)} ${count} tries, ${Math.round(count / (ms / 1000))} a second`);
@@ -123,4 +123,4 @@ function main(): number {
   return failure === undefined ? 0 : 1;
 }
 
-if (import.meta.main) Deno.exit(main());
+if (import.meta.main) Deno.exit(await main());

@@ -1,82 +1,74 @@
 /**
- * A client's machine in the simulated world: an endpoint with one connection, a session, its files, and goals.
+ * A client's machine in the simulated world: the client program, its files, and goals.
  *
  * @module
  */
 
-import type { TransferOutcome } from "../transfer/client_request.ts";
-import type { QueryOutcome } from "../transfer/client_query.ts";
-import { ClientSession } from "../transfer/client_session.ts";
-import type { TransferFailure } from "../transfer/failure.ts";
-import { ApplicationErrorCode } from "../transfer/handler.ts";
-import { type CloseReason, type Connection, type ConnectionConfig, Endpoint, type Random } from "../protocol/mod.ts";
-import { invariant } from "../protocol/invariant.ts";
-import { Host, type HostEntry } from "./host.ts";
+import { type Client, type RemoteFile, SluiceError, type TransferReport } from "../app/api.ts";
+import { parseAddress } from "../app/address.ts";
+import { connect } from "../app/client.ts";
+import type { Files } from "../app/platform.ts";
+import type { CloseReason, Connection } from "../protocol/mod.ts";
+import { Machine, type MachineOptions } from "./machine.ts";
 import { MemoryStore } from "./memory_store.ts";
 
 /** One thing that a client wants. A file's content follows from the world's seed and its name. */
 export type Goal =
-  | { readonly kind: "put"; readonly name: string; readonly sizeBytes: number }
+  | { readonly kind: "put"; readonly name: string; readonly sizeBytes: number; readonly overwrite?: boolean }
   | { readonly kind: "get"; readonly name: string; readonly sizeBytes: number }
   | { readonly kind: "list" };
 
 /** How a goal ended. */
-export type GoalOutcome = TransferOutcome | QueryOutcome | TransferFailure;
+export type GoalOutcome =
+  | { readonly kind: "done"; readonly report?: TransferReport; readonly entries?: readonly RemoteFile[] }
+  | { readonly kind: SluiceError["kind"]; readonly message: string };
 
 /** What a client's machine is made with. */
-export interface ClientHostOptions {
-  readonly address: string;
+export interface ClientHostOptions extends MachineOptions {
   readonly serverAddress: string;
   readonly goals: readonly Goal[];
-  readonly random: Random;
-  readonly config: Partial<ConnectionConfig>;
   /** Keeps the connection when all goals have an outcome. */
   readonly stays: boolean;
   /** What a file that is to be sent holds, over and over. */
   readonly content: (goal: Goal) => Uint8Array;
   readonly onOutcome: (goal: Goal, outcome: GoalOutcome) => void;
-  /** Completes a commit when the simulated disk is done. */
-  readonly schedule: (run: () => void) => void;
+  /** How long its disk takes to make a file durable. */
+  readonly commitUs: number;
 }
 
 /** See the module's description. */
-export class ClientHost extends Host {
+export class ClientHost extends Machine {
   /** What it got. */
   readonly files: MemoryStore;
   /** What it sends. */
   readonly sources = new MemoryStore();
   readonly #options: ClientHostOptions;
-  #entry: HostEntry | undefined;
-  #session: ClientSession | undefined;
-  #outcomes = 0;
-  #closedFor: CloseReason | undefined;
+  readonly #ended = new Set<Goal>();
+  #abort = new AbortController();
+  #client: Client | undefined;
+  #rate: number | undefined;
+  #lostHandles = 0;
+  #lostPartials = 0;
 
   constructor(options: ClientHostOptions) {
-    super({
-      addresses: [options.address],
-      endpoint: new Endpoint({
-        isServer: false,
-        randomBytes: (count) => options.random.bytes(count),
-        config: options.config,
-      }),
-    });
+    super(options);
     this.#options = options;
-    this.files = new MemoryStore({ schedule: options.schedule });
+    this.files = new MemoryStore({ schedule: (run) => this.schedule(run, options.commitUs) });
   }
 
-  /** Its connection; undefined before {@link start}. */
+  /** Its connection, also when that has ended; undefined before {@link start}. */
   get connection(): Connection | undefined {
-    return this.#entry?.connection;
+    return this.process?.watcher.lastConnection;
   }
 
   /** Why its connection ended; undefined while it has not. */
   get closedFor(): CloseReason | undefined {
-    return this.#closedFor;
+    return this.connection?.closeReason;
   }
 
   /** Goals that have an outcome. */
   get outcomes(): number {
-    return this.#outcomes;
+    return this.#ended.size;
   }
 
   get goalCount(): number {
@@ -84,66 +76,104 @@ export class ClientHost extends Host {
   }
 
   get isDone(): boolean {
-    return this.#outcomes === this.goalCount;
+    return this.#ended.size === this.goalCount;
   }
 
-  /** Connects, and sets out for all of its goals at once. */
-  start(nowUs: number): void {
-    if (this.isDown) return;
-    this.nowUs = nowUs;
-    const connection = this.endpoint.connect(nowUs, this.#options.serverAddress);
-    const entry = this.register(connection);
-    const session = new ClientSession({
-      connection,
-      wake: () => this.touch(entry),
-      onClosed: (reason) => {
-        this.#closedFor = reason;
+  /** Connects, and sets out at once for all of its goals that have no outcome. */
+  start(nowUs: () => number): void {
+    this.#client = undefined;
+    this.#abort = new AbortController();
+    const files: Files = {
+      openStore: () => {
+        throw new SluiceError("failed", "a client serves no files");
       },
-    });
-    entry.session = session;
-    this.#entry = entry;
-    this.#session = session;
-    for (const goal of this.#options.goals) this.#request(session, goal);
-    this.touch(entry);
+      openLocal: (path) => this.sources.open(path),
+      createLocal: (path, options) => this.files.create(path, options),
+    };
+    const program = this.boot(nowUs, files);
+    const { hostname: host, port } = parseAddress(this.#options.serverAddress);
+    this.#run(connect({ host, port, signal: this.#abort.signal }, program)).catch((error) => program.crash(error));
+  }
+
+  override kill(): void {
+    super.kill();
+    this.#lostHandles = this.files.openHandles + this.sources.openHandles;
+    this.#lostPartials = this.files.partialFiles;
+  }
+
+  /** Files that its program has open; those of one that was killed are closed. */
+  get openHandles(): number {
+    return this.files.openHandles + this.sources.openHandles - this.#lostHandles;
+  }
+
+  /** Half files on its disk, but for those that a killed program could not remove. */
+  get partialFiles(): number {
+    return this.files.partialFiles - this.#lostPartials;
   }
 
   /** Gives every goal up, as a user does who presses Ctrl-C. */
-  cancel(nowUs: number): void {
-    this.nowUs = nowUs;
-    this.#session?.cancelAll({ kind: "interrupted", message: "interrupted" });
+  cancel(): void {
+    this.#abort.abort();
+    for (const goal of this.#options.goals) if (goal.kind === "list") void this.#client?.close();
   }
 
-  #request(session: ClientSession, goal: Goal): void {
-    let ended = false;
-    const onDone = (outcome: GoalOutcome): void => {
-      invariant(!ended, "a request has one outcome");
-      ended = true;
-      this.#onOutcome(goal, outcome);
-    };
+  /** Changes the rate at which it sends, bits per second, now or as soon as it is connected. */
+  setRate(bitsPerSecond: number | undefined): void {
+    this.#rate = bitsPerSecond;
+    this.#client?.setRate(bitsPerSecond);
+  }
+
+  async #run(connecting: Promise<Client>): Promise<void> {
+    const { stays } = this.#options;
+    const goals = this.#options.goals.filter((goal) => !this.#ended.has(goal));
+    let client: Client;
+    try {
+      client = await connecting;
+    } catch (error) {
+      for (const goal of goals) this.#onOutcome(goal, failure(error));
+      return;
+    }
+    this.#client = client;
+    if (this.#rate !== undefined) client.setRate(this.#rate);
+    await Promise.all(goals.map((goal) => this.#pursue(client, goal)));
+    if (!stays) await client.close();
+  }
+
+  async #pursue(client: Client, goal: Goal): Promise<void> {
+    let outcome: GoalOutcome;
+    try {
+      outcome = await this.#attempt(client, goal);
+    } catch (error) {
+      outcome = failure(error);
+    }
+    this.#onOutcome(goal, outcome);
+  }
+
+  async #attempt(client: Client, goal: Goal): Promise<GoalOutcome> {
+    const { signal } = this.#abort;
     switch (goal.kind) {
-      case "put":
-        this.sources.put(goal.name, this.#options.content(goal), { sizeBytes: goal.sizeBytes, modifiedMs: 1000 });
-        session.put({ name: goal.name, file: this.sources.open(goal.name), overwrite: false, onDone });
-        break;
+      case "put": {
+        const { name, sizeBytes, overwrite = false } = goal;
+        // Two goals may have one name.
+        const path = `${this.#options.goals.indexOf(goal)}-${name}`;
+        this.sources.put(path, this.#options.content(goal), { sizeBytes, modifiedMs: 1000 });
+        return { kind: "done", report: await client.send(path, { as: name, overwrite, signal }) };
+      }
       case "get":
-        session.get({
-          name: goal.name,
-          create: (info) => this.files.create(info.name, { ...info, overwrite: false }),
-          onDone,
-        });
-        break;
+        return { kind: "done", report: await client.get(goal.name, { signal }) };
       case "list":
-        session.query({ onDone });
-        break;
+        return { kind: "done", entries: await client.list() };
     }
   }
 
   #onOutcome(goal: Goal, outcome: GoalOutcome): void {
-    this.#outcomes++;
+    this.#ended.add(goal);
     this.#options.onOutcome(goal, outcome);
-    if (this.isDone && !this.#options.stays) {
-      this.connection!.close(this.nowUs, ApplicationErrorCode.noError, "");
-      this.touch(this.#entry!);
-    }
   }
+}
+
+/** The outcome of a goal that failed with `error`; throws what is no failure but a bug. */
+function failure(error: unknown): GoalOutcome {
+  if (!(error instanceof SluiceError)) throw error;
+  return { kind: error.kind, message: error.message };
 }

@@ -19,7 +19,7 @@ import { EventQueue, ScheduledEvent } from "./event_queue.ts";
 import { Link, type LinkOptions } from "./link.ts";
 import type { NodeId, SimNode, TraceEvent, Transmit } from "./node.ts";
 
-export type { NodeId, SimNode, TraceEvent, Transmit } from "./node.ts";
+export type { NodeId, SendDatagram, SimNode, TraceEvent, Transmit } from "./node.ts";
 
 /** How a network is made. */
 export interface NetworkOptions {
@@ -156,6 +156,11 @@ export class Network {
       this.#addresses.set(address, { owner: entry, inner: address });
       entry.outer.set(address, address);
     }
+    const transmit = { from: node.addresses[0]!, to: "", length: 0 };
+    node.attach?.((datagram, to) => {
+      transmit.to = to;
+      this.#transmit(entry, datagram, transmit);
+    });
     return entry.id;
   }
 
@@ -288,8 +293,10 @@ export class Network {
     for (;;) {
       const transmit = node.pollTransmit(this.#nowUs, this.#buffer);
       if (transmit === undefined) break;
-      if (++this.#transmitsNow > MAX_TRANSMITS_PER_INSTANT) this.#failHanging(entry, "it sends without end");
-      this.#transmit(entry, transmit);
+      const { length } = transmit;
+      invariant(length >= 0 && length <= MAX_DATAGRAM_BYTES, "a node sends what it wrote to the buffer");
+      if (this.#bufferView.length !== length) this.#bufferView = this.#buffer.subarray(0, length);
+      this.#transmit(entry, this.#bufferView, transmit);
     }
     const dueUs = node.pollTimeout();
     invariant(!Number.isNaN(dueUs), "a deadline is a number");
@@ -298,10 +305,8 @@ export class Network {
     if (!timer.isScheduled || timer.timeUs !== timeUs) this.#queue.schedule(timer, timeUs);
   }
 
-  #transmit(entry: NodeEntry, { length, from, to }: Transmit): void {
-    invariant(length >= 0 && length <= MAX_DATAGRAM_BYTES, "a node sends what it wrote to the buffer");
-    if (this.#bufferView.length !== length) this.#bufferView = this.#buffer.subarray(0, length);
-    const bytes = this.#bufferView;
+  #transmit(entry: NodeEntry, bytes: Uint8Array, { from, to }: Transmit): void {
+    if (++this.#transmitsNow > MAX_TRANSMITS_PER_INSTANT) this.#failHanging(entry, "it sends without end");
     const outerFrom = entry.outer.get(from);
     invariant(outerFrom !== undefined, "a node sends from an address of its own");
     const target = this.#addresses.get(to)?.owner;

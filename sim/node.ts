@@ -24,7 +24,12 @@ export interface SimNode {
   /** When {@link handleTimeout} is due, in microseconds; Infinity for never. */
   pollTimeout(): number;
   handleTimeout(nowUs: number): void;
+  /** Is given, when it is added, what sends from its first address in the middle of whatever it does. */
+  attach?(send: SendDatagram): void;
 }
+
+/** Sends a datagram; the bytes are copied. */
+export type SendDatagram = (datagram: Uint8Array, to: string) => void;
 
 /** Names a node of one network. */
 export type NodeId = number;

@@ -1,110 +1,86 @@
 /**
- * The server's machine in the simulated world: an endpoint, a store, and a session for each client. It can be killed
- * in the middle of anything, and started again with an empty memory and the same disk.
+ * The server's machine in the simulated world: the server program and its folder. It can be killed in the middle of
+ * anything, and started again with an empty memory and the same disk.
  *
  * @module
  */
 
-import { type Connection, type ConnectionConfig, Endpoint, type Random } from "../protocol/mod.ts";
-import type { TransferEvent } from "../transfer/events.ts";
-import { ApplicationErrorCode } from "../transfer/handler.ts";
-import { ServerSession } from "../transfer/server_session.ts";
-import { Host } from "./host.ts";
+import type { Server, ServerEvent } from "../app/api.ts";
+import { parseAddress } from "../app/address.ts";
+import type { Files } from "../app/platform.ts";
+import { startServer } from "../app/server.ts";
+import { Machine, type MachineOptions } from "./machine.ts";
 import { MemoryStore } from "./memory_store.ts";
 
 /** What the server's machine is made with. */
-export interface ServerHostOptions {
-  readonly address: string;
-  readonly random: Random;
-  readonly config: Partial<ConnectionConfig>;
+export interface ServerHostOptions extends MachineOptions {
   readonly maxConnections?: number;
-  /** Completes a commit when the simulated disk is done. */
-  readonly schedule: (run: () => void) => void;
+  /** How long its disk takes to make a file durable. */
+  readonly commitUs: number;
 }
 
 /** See the module's description. */
-export class ServerHost extends Host {
+export class ServerHost extends Machine {
   readonly store: MemoryStore;
-  /** What its sessions reported, by kind. */
-  readonly events = new Map<TransferEvent["kind"], number>();
+  /** What the program reported, by kind. */
+  readonly events = new Map<ServerEvent["kind"], number>();
   readonly #options: ServerHostOptions;
+  #server: Server | undefined;
   #lostHandles = 0;
   #lostPartials = 0;
-  #starts = 0;
-  #isDraining = false;
 
   constructor(options: ServerHostOptions) {
-    super({ addresses: [options.address], endpoint: makeEndpoint(options) });
+    super(options);
     this.#options = options;
-    // A commit that was under way when the machine was killed never completes.
-    this.store = new MemoryStore({
-      schedule: (run) => {
-        const start = this.#starts;
-        options.schedule(() => {
-          if (start === this.#starts) run();
-        });
-      },
-    });
+    this.store = new MemoryStore({ schedule: (run) => this.schedule(run, options.commitUs) });
   }
 
-  /** Files that its process has open; those of a process that was killed are closed. */
+  /** Files that its program has open; those of one that was killed are closed. */
   get openHandles(): number {
     return this.store.openHandles - this.#lostHandles;
   }
 
-  /** Half files on its disk, but for those that a killed process could not remove. */
+  /** Half files on its disk, but for those that a killed program could not remove. */
   get partialFiles(): number {
     return this.store.partialFiles - this.#lostPartials;
   }
 
+  /** Starts the program, for the first time or again. */
+  start(nowUs: () => number): void {
+    const store = Object.assign(this.store, { rootPath: "/srv" });
+    const files: Files = {
+      openStore: () => store,
+      openLocal: () => {
+        throw new Error("a server opens no files of its user's");
+      },
+      createLocal: () => {
+        throw new Error("a server makes no files of its user's");
+      },
+    };
+    const program = this.boot(nowUs, files);
+    const { hostname: host, port } = parseAddress(this.address);
+    const { maxConnections } = this.#options;
+    const onEvent = ({ kind }: ServerEvent): void => void this.events.set(kind, (this.events.get(kind) ?? 0) + 1);
+    startServer(
+      { host, port, root: "/srv", onEvent, ...(maxConnections === undefined ? {} : { maxConnections }) },
+      program,
+    )
+      .then((server) => this.#server = server, (error) => program.crash(error));
+  }
+
   override kill(): void {
     super.kill();
-    this.#starts++;
     this.#lostHandles = this.store.openHandles;
     this.#lostPartials = this.store.partialFiles;
   }
 
-  /** Power on. */
-  restart(): void {
-    this.endpoint = makeEndpoint(this.#options);
-    this.isDown = false;
+  /** Ends the program as a user does: refuses new requests and connections, and lets go on what is under way. */
+  stop(graceMs: number): void {
+    this.#server!.stop({ graceMs }).catch((error) => this.process!.crash(error));
   }
 
-  /** Refuses new requests and connections; what is under way goes on. */
-  drain(): void {
-    this.#isDraining = true;
-    this.endpoint.refuseNew();
-    for (const { session } of this.entries) (session as ServerSession).drain();
+  /** Changes the rate at which it sends to each client, bits per second. */
+  setRate(bitsPerSecond: number | undefined): void {
+    this.#server!.setRate(bitsPerSecond);
   }
-
-  /** Closes every connection. */
-  closeAll(nowUs: number): void {
-    this.nowUs = nowUs;
-    for (const entry of this.entries) {
-      entry.connection.close(nowUs, ApplicationErrorCode.shuttingDown, "the server is shutting down");
-      this.touch(entry);
-    }
-  }
-
-  protected override accept(connection: Connection): void {
-    const entry = this.register(connection);
-    const session = new ServerSession({
-      connection,
-      store: this.store,
-      wake: () => this.touch(entry),
-      onEvent: ({ kind }) => this.events.set(kind, (this.events.get(kind) ?? 0) + 1),
-    });
-    if (this.#isDraining) session.drain();
-    entry.session = session;
-    this.touch(entry);
-  }
-}
-
-function makeEndpoint(options: ServerHostOptions): Endpoint {
-  return new Endpoint({
-    isServer: true,
-    randomBytes: (count) => options.random.bytes(count),
-    config: options.config,
-    ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
-  });
 }

@@ -12,6 +12,7 @@ import { ClientHost, type Goal, type GoalOutcome } from "./client_host.ts";
 import type { LinkOptions, LinkStats } from "./link.ts";
 import { type Connected, Network, type NodeId, type TraceEvent } from "./network.ts";
 import { ServerHost } from "./server_host.ts";
+import { Turn } from "./turn.ts";
 
 export type { Goal, GoalOutcome } from "./client_host.ts";
 
@@ -72,6 +73,7 @@ export class World {
   readonly #links: readonly Connected[];
   readonly #nodes: readonly NodeId[];
   readonly #options: WorldOptions;
+  readonly #turn = new Turn();
   readonly #random: Random;
   readonly #results: GoalResult[] = [];
   readonly #stats: (ConnectionStats | undefined)[] = [];
@@ -90,7 +92,8 @@ export class World {
       address: SERVER_ADDRESS,
       random: this.#random.fork("server"),
       config: options.config ?? {},
-      schedule: this.#schedule,
+      turn: this.#turn,
+      commitUs: options.commitUs ?? 0,
       ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
     });
     this.#serverNode = this.network.addNode(this.server);
@@ -104,6 +107,7 @@ export class World {
       });
     });
     options.clients.forEach((plan, index) => this.#prepare(plan, index));
+    this.server.start(this.#nowUs);
   }
 
   /** Outcomes so far, in the order in which they came. */
@@ -166,21 +170,37 @@ export class World {
     return stats;
   }
 
-  /** What a goal's file holds, over and over. */
-  readonly content = (goal: Goal): Uint8Array => {
+  /** What the file of a client's goal holds, over and over. Two that put files of one name put different ones. */
+  content(client: number, goal: Goal): Uint8Array {
     if (goal.kind === "list") return new Uint8Array(0);
-    return this.#random.fork(`file ${goal.name}`).bytes(Math.min(goal.sizeBytes, CONTENT_PERIOD_BYTES));
-  };
+    const name = goal.kind === "put" ? `file ${goal.name} of client ${client}` : `file ${goal.name}`;
+    return this.#random.fork(name).bytes(Math.min(goal.sizeBytes, CONTENT_PERIOD_BYTES));
+  }
 
-  /** Lets the world run until every goal has an outcome; false if some has none by `untilUs`. */
-  run(untilUs: number): boolean {
-    this.network.run({ untilUs, until: () => this.isDone });
+  /** Lets the world run until every goal has an outcome; resolves to false if some has none by `untilUs`. */
+  async run(untilUs: number): Promise<boolean> {
+    await this.#runUntil(untilUs, () => this.isDone);
     return this.isDone;
+  }
+
+  /** Lets the world run until a time, whatever happens. */
+  async runUntil(untilUs: number): Promise<void> {
+    await this.#runUntil(untilUs, () => false);
   }
 
   /** Something happens at a time of the script. */
   at(timeUs: number, action: () => void): void {
     this.network.at(timeUs, action);
+  }
+
+  /** Power on for the server, which was killed. */
+  restartServer(): void {
+    this.server.start(this.#nowUs);
+  }
+
+  /** Power on for a client, if it was killed: it sets out anew for what it has not heard the end of. */
+  restartClient(client: number): void {
+    if (this.clients[client]!.isDown) this.clients[client]!.start(this.#nowUs);
   }
 
   /** Gives a client another address, as a NAT does that forgot. */
@@ -189,13 +209,12 @@ export class World {
   }
 
   /** Ends the world, and checks what must be true then. Throws InvariantError. */
-  finish(): void {
-    this.network.run({ untilUs: this.network.nowUs + SETTLE_US });
+  async finish(): Promise<void> {
+    await this.runUntil(this.network.nowUs + SETTLE_US);
     for (const host of [this.server, ...this.clients]) {
       if (host.isDown) continue;
       const who = host.addresses[0];
       if (host.connectionCount > 0) throw new InvariantError(`${who} still has ${host.connectionCount} connections`);
-      if (host.endpoint.connectionCount > 0) throw new InvariantError(`${who}'s endpoint still has connections`);
       if (host.pollTimeout() !== Infinity) throw new InvariantError(`${who} still has a timer`);
     }
     invariant(this.network.underWay === 0, "datagrams are still under way");
@@ -213,11 +232,23 @@ export class World {
     return count;
   }
 
-  readonly #schedule = (run: () => void): void => {
-    const { commitUs = 0 } = this.#options;
-    if (commitUs === 0) run();
-    else this.network.at(this.network.nowUs + commitUs, run);
-  };
+  readonly #nowUs = (): number => this.network.nowUs;
+
+  /** Time goes on only when the programs have done all that they can do without it. */
+  async #runUntil(untilUs: number, until: () => boolean): Promise<void> {
+    const options = { untilUs, until: () => this.#turn.isDue || until() };
+    do {
+      await this.#turn.over();
+      this.#throwBugs();
+      this.network.run(options);
+    } while (this.#turn.isDue);
+  }
+
+  #throwBugs(): void {
+    for (const { process: program } of [this.server, ...this.clients]) {
+      if (program?.bug !== undefined) throw program.bug;
+    }
+  }
 
   #makeClient(plan: ClientPlan, index: number): ClientHost {
     return new ClientHost({
@@ -227,8 +258,9 @@ export class World {
       random: this.#random.fork(`client ${index}`),
       config: this.#options.config ?? {},
       stays: plan.stays ?? false,
-      content: this.content,
-      schedule: this.#schedule,
+      content: (goal) => this.content(index, goal),
+      turn: this.#turn,
+      commitUs: this.#options.commitUs ?? 0,
       onOutcome: (goal, outcome) => this.#onOutcome(index, goal, outcome),
     });
   }
@@ -236,27 +268,25 @@ export class World {
   #prepare(plan: ClientPlan, index: number): void {
     for (const goal of plan.goals) {
       if (goal.kind === "get" && this.server.store.contents(goal.name) === undefined) {
-        this.server.store.put(goal.name, this.content(goal), { sizeBytes: goal.sizeBytes, modifiedMs: 1000 });
+        this.server.store.put(goal.name, this.content(index, goal), { sizeBytes: goal.sizeBytes, modifiedMs: 1000 });
       }
     }
-    this.network.at(plan.startUs ?? 0, () => this.clients[index]!.start(this.network.nowUs));
+    this.network.at(plan.startUs ?? 0, () => {
+      if (!this.clients[index]!.isDown) this.clients[index]!.start(this.#nowUs);
+    });
   }
 
   #onOutcome(client: number, goal: Goal, outcome: GoalOutcome): void {
     const { startUs = 0 } = this.#options.clients[client]!;
     this.#results.push({ client, goal, outcome, startUs, endUs: this.network.nowUs });
-    this.#stats[client] = this.clients[client]!.connection!.stats;
+    this.#stats[client] = this.clients[client]!.connection?.stats;
   }
 
   #checkStores(): void {
-    const { server } = this;
-    if (server.openHandles !== 0) throw new InvariantError(`the server has ${server.openHandles} files open`);
-    if (server.partialFiles !== 0) throw new InvariantError(`the server keeps ${server.partialFiles} half files`);
-    for (const { files, sources, addresses, isDown } of this.clients) {
+    for (const { address, openHandles, partialFiles, isDown } of [this.server, ...this.clients]) {
       if (isDown) continue;
-      const open = files.openHandles + sources.openHandles;
-      if (open !== 0) throw new InvariantError(`${addresses[0]} has ${open} files open`);
-      if (files.partialFiles !== 0) throw new InvariantError(`${addresses[0]} keeps ${files.partialFiles} half files`);
+      if (openHandles !== 0) throw new InvariantError(`${address} has ${openHandles} files open`);
+      if (partialFiles !== 0) throw new InvariantError(`${address} keeps ${partialFiles} half files`);
     }
   }
 
@@ -268,11 +298,34 @@ export class World {
       const found = store.contents(goal.name);
       if (outcome.kind === "done" && found === undefined) throw new InvariantError(`${goal.name} is not there`);
       if (found === undefined) continue;
-      const isWhole = found.length === goal.sizeBytes && repeats(found, this.content(goal));
+      const isWhole = goal.kind === "put" ? this.#isOneOfThose(goal, found) : this.#isWhole(client, goal, found);
       if (!isWhole) throw new InvariantError(`${goal.name} differs`);
     }
   }
+
+  /** Whether a server's file is the whole one of one of those who put a file of that name, and may be. */
+  #isOneOfThose({ name }: { readonly name: string }, found: Uint8Array): boolean {
+    const putters = this.clients.flatMap((_, client) =>
+      this.#options.clients[client]!.goals.flatMap((goal) =>
+        goal.kind === "put" && goal.name === name ? [{ client, goal }] : []
+      )
+    );
+    const winners = this.#results.filter(({ goal, outcome }) =>
+      goal.kind === "put" && goal.name === name && outcome.kind === "done" && goal.overwrite !== true
+    );
+    if (winners.length > 1) throw new InvariantError(`${winners.length} were told that their ${name} was stored`);
+    const canReplace = putters.some(({ goal }) => goal.overwrite === true);
+    const possible = winners.length === 1 && !canReplace ? [winners[0]!] : putters;
+    return possible.some(({ client, goal }) => this.#isWhole(client, goal as StoredGoal, found));
+  }
+
+  #isWhole(client: number, goal: StoredGoal, found: Uint8Array): boolean {
+    return found.length === goal.sizeBytes && repeats(found, this.content(client, goal));
+  }
 }
+
+/** A goal that has a file. */
+type StoredGoal = Exclude<Goal, { kind: "list" }>;
 
 /** Whether `bytes` are `content` over and over. */
 function repeats(bytes: Uint8Array, content: Uint8Array): boolean {

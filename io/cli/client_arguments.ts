@@ -5,8 +5,7 @@
  */
 
 import { type Command, InvalidArgumentError } from "commander";
-import type { SendingOptions } from "../api.ts";
-import type { FaultOptions } from "../fault_injector.ts";
+import type { FaultOptions, SendingOptions } from "../../app/api.ts";
 import { type Address, DEFAULT_HOST, DEFAULT_PORT, parseAddress, parseHost, parsePort } from "./address.ts";
 import {
   addSendingOptions,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Client, Connect } from "../api.ts";
+import type { Client, Connect } from "../../app/api.ts";
 import { type ClientArguments, type ClientTask, parseClientArguments } from "./client_arguments.ts";
 import { type Console, describeError, type OnStopSignal } from "./console.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";

@@ -7,9 +7,9 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { CONGESTION_NAMES } from "../../protocol/mod.ts";
-import type { SendingOptions } from "../api.ts";
-import { type FaultOptions, parseFaults } from "../fault_injector.ts";
-import { parseRate } from "../rate.ts";
+import type { FaultOptions, SendingOptions } from "../../app/api.ts";
+import { parseFaults } from "../fault_injector.ts";
+import { parseRate } from "../../app/rate.ts";
 import type { Console } from "./console.ts";
 import { ExitCode } from "./exit_codes.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { sanitizeForDisplay } from "../../transfer/file_name.ts";
-import { SluiceError } from "../api.ts";
+import { SluiceError } from "../../app/api.ts";
 
 /** Where a program's lines go. What is asked for goes to `out`; errors, prompts and progress go to `err`. */
 export interface Console {

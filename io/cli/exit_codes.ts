@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type FailureKind, SluiceError } from "../api.ts";
+import { type FailureKind, SluiceError } from "../../app/api.ts";
 
 /** The exit codes of both programs. */
 export const ExitCode = {

@@ -8,8 +8,8 @@
  * @module
  */
 
-import { formatAddress } from "../address.ts";
-import { type Client, SluiceError } from "../api.ts";
+import { formatAddress } from "../../app/address.ts";
+import { type Client, SluiceError } from "../../app/api.ts";
 import type { Address } from "./address.ts";
 import type { ClientTask } from "./client_arguments.ts";
 import { type Console, describeError, type OnStopSignal, type StopSignal } from "./console.ts";
@@ -17,7 +17,7 @@ import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import type { LineSource } from "./lines.ts";
 import type { ProgressView } from "./progress.ts";
 import { printListing, transfersOf } from "./requests.ts";
-import { formatBitRate, parseRate } from "../rate.ts";
+import { formatBitRate, parseRate } from "../../app/rate.ts";
 import { asInterruption, runTransfers } from "./transfers.ts";
 import { splitWords } from "./words.ts";
 

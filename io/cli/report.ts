@@ -5,7 +5,7 @@
  */
 
 import { sanitizeForDisplay } from "../../transfer/file_name.ts";
-import type { RemoteFile, TransferReport } from "../api.ts";
+import type { RemoteFile, TransferReport } from "../../app/api.ts";
 import { formatBytes, formatDuration, formatRate, formatShare, formatSize, formatTime } from "./format.ts";
 
 /** Which way a file went. */

@@ -5,8 +5,7 @@
  */
 
 import { Option } from "commander";
-import type { SendingOptions } from "../api.ts";
-import type { FaultOptions } from "../fault_injector.ts";
+import type { FaultOptions, SendingOptions } from "../../app/api.ts";
 import { DEFAULT_HOST, DEFAULT_PORT, parseHost, parsePort } from "./address.ts";
 import {
   addSendingOptions,

@@ -8,8 +8,8 @@
 
 import { configureSync, disposeSync, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
 import { sanitizeForDisplay } from "../../transfer/file_name.ts";
-import { formatAddress } from "../address.ts";
-import type { ServerEvent } from "../api.ts";
+import { formatAddress } from "../../app/address.ts";
+import type { ServerEvent } from "../../app/api.ts";
 import { formatDuration, formatRate, formatShare } from "./format.ts";
 import type { LogLevel } from "./server_arguments.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { ServerOptions, StartServer } from "../api.ts";
+import type { ServerOptions, StartServer } from "../../app/api.ts";
 import { type Console, describeError, type OnStopSignal } from "./console.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { parseServerArguments, type ServerArguments } from "./server_arguments.ts";

@@ -6,7 +6,7 @@
  */
 
 import { sanitizeForDisplay } from "../../transfer/file_name.ts";
-import { type Client, type Progress, SluiceError, type TransferReport } from "../api.ts";
+import { type Client, type Progress, SluiceError, type TransferReport } from "../../app/api.ts";
 import { type Console, describeError } from "./console.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { Parallelism, type Slot } from "./parallelism.ts";

@@ -12,8 +12,9 @@ import { InvariantError, type Random } from "../../protocol/mod.ts";
 import { CRC32_BYTES } from "../../protocol/wire/crc32.ts";
 import { CONNECTION_ID_BYTES, PacketHeader, PacketType } from "../../protocol/wire/packet.ts";
 import { ClientHost, type Goal } from "../../sim/client_host.ts";
-import type { Host } from "../../sim/host.ts";
+import type { Machine } from "../../sim/machine.ts";
 import { ServerHost } from "../../sim/server_host.ts";
+import { Turn } from "../../sim/turn.ts";
 import { encodeFrames, encodePacket } from "../../tests/wire/wire_values.ts";
 import { toHex } from "../../transfer/hex.ts";
 import { anyFrames, garbage, mutated, resealed } from "./input.ts";
@@ -48,8 +49,8 @@ interface Underway {
 }
 
 /** Runs a conversation; throws where an end does what it must not. */
-export function converse(random: Random, note: (input: Uint8Array) => void): void {
-  new Conversation(random, note).run();
+export async function converse(random: Random, note: (input: Uint8Array) => void): Promise<void> {
+  await new Conversation(random, note).run();
 }
 
 class Conversation {
@@ -57,7 +58,7 @@ class Conversation {
   readonly #note: (input: Uint8Array) => void;
   readonly #hostility: number;
   readonly #fileBytes: number;
-  readonly #buffer = new Uint8Array(65_536);
+  readonly #turn = new Turn();
   readonly #server: ServerHost;
   readonly #client: ClientHost;
   /** In the order of arrival: the delay is the same for all. */
@@ -73,31 +74,35 @@ class Conversation {
     this.#hostility = random.float() ** 2;
     this.#fileBytes = Math.floor(200_000 * random.float() ** 3);
     const config = { ...IMPATIENT, congestion: random.pick(["bbr", "cubic"] as const) };
-    const schedule = (run: () => void): void => run();
-    this.#server = new ServerHost({ address: SERVER, random: random.fork("server"), config, schedule });
+    const machine = { config, turn: this.#turn, commitUs: 0 };
+    this.#server = new ServerHost({ ...machine, address: SERVER, random: random.fork("server") });
     this.#server.store.put("there", random.bytes(random.integer(0, 50_000)), { modifiedMs: 1 });
     this.#client = new ClientHost({
+      ...machine,
       address: CLIENT,
       serverAddress: SERVER,
       goals: this.#goals(),
       random: random.fork("client"),
-      config,
       stays: random.chance(0.3),
       content: () => random.fork("content").bytes(this.#fileBytes),
       onOutcome: () => {},
-      schedule,
     });
+    for (const host of [this.#server, this.#client]) {
+      host.attach((bytes, to) => this.#send({ from: host.address, to, bytes: bytes.slice() }));
+    }
   }
 
-  run(): void {
-    this.#client.start(0);
-    this.#collect();
-    while (this.#nowUs < TALK_UNTIL_US && this.#step());
+  async run(): Promise<void> {
+    const nowUs = (): number => this.#nowUs;
+    this.#server.start(nowUs);
+    await this.#turn.over();
+    this.#client.start(nowUs);
+    await this.#talk(TALK_UNTIL_US);
     const [survivor, other] = this.#random.chance(0.5)
       ? [this.#server, this.#client] as const
       : [this.#client, this.#server] as const;
     other.kill();
-    while (this.#nowUs < END_US && this.#step());
+    await this.#talk(END_US);
     if (survivor.connectionCount > 0) throw new InvariantError("a connection outlives its idle timeout");
     if (survivor.pollTimeout() !== Infinity) throw new InvariantError("a timer outlives its connection");
     if (survivor === this.#client && !this.#client.isDone) throw new InvariantError("a request has no outcome");
@@ -114,6 +119,17 @@ class Conversation {
     return goals.slice(0, this.#random.integer(1, goals.length));
   }
 
+  /** Lets time pass until `untilUs`, or until nothing will ever happen again. */
+  async #talk(untilUs: number): Promise<void> {
+    do {
+      await this.#turn.over();
+      for (const { process: program } of [this.#server, this.#client]) {
+        if (program?.bug !== undefined) throw program.bug;
+      }
+      while (!this.#turn.isDue && this.#nowUs < untilUs && this.#step());
+    } while (this.#turn.isDue);
+  }
+
   /** Goes to the next thing that happens; false if nothing ever will. */
   #step(): boolean {
     const next = this.#underway[0];
@@ -124,28 +140,19 @@ class Conversation {
     for (const host of [this.#client, this.#server]) {
       if (host.pollTimeout() <= this.#nowUs) host.handleTimeout(this.#nowUs);
     }
-    this.#collect();
     return true;
   }
 
   #deliver({ bytes, from, to }: Underway): void {
     this.#note(bytes);
-    const host = to === SERVER ? this.#server : to === CLIENT ? this.#client : undefined;
+    const host: Machine | undefined = to === SERVER ? this.#server : to === CLIENT ? this.#client : undefined;
     host?.receive(this.#nowUs, bytes.slice(), from);
   }
 
-  #collect(): void {
-    this.#collectFrom(this.#client, CLIENT);
-    this.#collectFrom(this.#server, SERVER);
-  }
-
-  #collectFrom(host: Host, from: string): void {
-    for (let sent = host.pollTransmit(this.#nowUs, this.#buffer); sent !== undefined;) {
-      const datagram = { atUs: this.#nowUs + DELAY_US, from, to: sent.to, bytes: this.#buffer.slice(0, sent.length) };
-      if (this.#isHostile()) this.#attack(datagram);
-      else this.#underway.push(datagram);
-      sent = host.pollTransmit(this.#nowUs, this.#buffer);
-    }
+  #send(sent: Omit<Underway, "atUs">): void {
+    const datagram = { ...sent, atUs: this.#nowUs + DELAY_US };
+    if (this.#isHostile()) this.#attack(datagram);
+    else this.#underway.push(datagram);
   }
 
   #isHostile(): boolean {

@@ -25,7 +25,7 @@ import { converse } from "./conversation.ts";
 import { anyFrames, anyMessage, anyPacket, anyParameters, anyText, garbage, mutated, resealed } from "./input.ts";
 
 /** Makes an input from `random` and feeds it; `note` keeps the bytes fed last, for the report of a failure. */
-export type Target = (random: Random, note: (input: Uint8Array) => void) => void;
+export type Target = (random: Random, note: (input: Uint8Array) => void) => void | Promise<void>;
 
 const utf8 = new TextEncoder();
 const goldenPackets = GOLDEN_PACKETS.map(({ hex }) => fromHex(hex));

@@ -4,8 +4,8 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
-import { SluiceError } from "../../io/api.ts";
-import { connect } from "../../io/client.ts";
+import { SluiceError } from "../../app/api.ts";
+import { connect } from "../../io/engine.ts";
 import { assertSameFile, namesIn, sha256Of, writeRandomFile } from "./files.ts";
 import { inTime, type Program, type ServerProgram, Stage } from "./programs.ts";
 

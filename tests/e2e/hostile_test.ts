@@ -4,9 +4,9 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import path from "node:path";
-import type { Server, ServerEvent } from "../../io/api.ts";
-import { connect } from "../../io/client.ts";
-import { startServer } from "../../io/server.ts";
+import type { Server, ServerEvent } from "../../app/api.ts";
+import { connect } from "../../io/engine.ts";
+import { startServer } from "../../io/engine.ts";
 import { Random, Writer } from "../../protocol/mod.ts";
 import { PROTOCOL_VERSION, writeHello } from "../../protocol/wire/packet.ts";
 import { encodeMessage, RefusalReason } from "../../transfer/messages.ts";

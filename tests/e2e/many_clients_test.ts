@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import path from "node:path";
-import { connect } from "../../io/client.ts";
-import { SluiceError } from "../../io/api.ts";
+import { connect } from "../../io/engine.ts";
+import { SluiceError } from "../../app/api.ts";
 import { assertSameFile, namesIn, sha256Of, writeRandomFile } from "./files.ts";
 import { inTime, type ServerProgram, Stage } from "./programs.ts";
 

@@ -3,9 +3,9 @@
 
 import assert from "node:assert/strict";
 import path from "node:path";
-import type { TransferReport } from "../../io/api.ts";
-import { connect } from "../../io/client.ts";
-import { startServer } from "../../io/server.ts";
+import type { TransferReport } from "../../app/api.ts";
+import { connect } from "../../io/engine.ts";
+import { startServer } from "../../io/engine.ts";
 import { assertSameFile, writeRandomFile } from "./files.ts";
 import { inTime, Stage } from "./programs.ts";
 

@@ -4,10 +4,10 @@
  * @module
  */
 
+import { Driver } from "../../app/driver.ts";
 import { randomBytes } from "../../io/clock.ts";
-import { DatagramSocket } from "../../io/datagram_socket.ts";
-import { Driver } from "../../io/driver.ts";
 import { configFor } from "../../io/link.ts";
+import { systemPlatform } from "../../io/platform.ts";
 import { type Connection, Endpoint, type Stream } from "../../protocol/mod.ts";
 import { readMessage } from "../../transfer/message_reader.ts";
 import type { Message } from "../../transfer/messages.ts";
@@ -27,8 +27,9 @@ export class RawClient implements Disposable {
   private constructor(serverPort: number) {
     const endpoint = new Endpoint({ isServer: false, randomBytes, configFor });
     this.#driver = new Driver({
+      platform: systemPlatform,
       endpoint,
-      socket: DatagramSocket.open({ hostname: "127.0.0.1", port: 0 }),
+      socket: systemPlatform.openSocket({ hostname: "127.0.0.1", port: 0 }),
       onFatal: (error) => this.#connected.reject(error),
     });
     this.#driver.start();

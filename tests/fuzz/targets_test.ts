@@ -14,13 +14,13 @@ const TRIES = 300;
 const SLOW_TRIES = 15;
 
 for (const [name, target] of TARGETS) {
-  Deno.test(`fuzzing: ${name} withstands hostile input`, () => {
+  Deno.test(`fuzzing: ${name} withstands hostile input`, async () => {
     const root = new Random(SEED);
     const tries = name === "conversation" ? SLOW_TRIES : TRIES;
     let inputs = 0;
     for (let i = 0; i < tries; i++) {
       try {
-        target(root.fork(`${name} ${i}`), () => inputs++);
+        await target(root.fork(`${name} ${i}`), () => inputs++);
       } catch (error) {
         throw new Error(`try ${i} failed`, { cause: error });
       }

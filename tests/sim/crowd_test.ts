@@ -3,7 +3,7 @@ import { World } from "../../sim/world.ts";
 
 const SECOND_US = 1_000_000;
 
-Deno.test("World: a thousand clients at once, each with a small file up and one down, all are served", () => {
+Deno.test("World: a thousand clients at once, each with a small file up and one down, all are served", async () => {
   const count = 1000;
   const link = { rateBitsPerSecond: 10_000_000, delayUs: 20_000, queueBytes: 50_000, loss: 0.01 };
   const world = new World({
@@ -17,16 +17,16 @@ Deno.test("World: a thousand clients at once, each with a small file up and one 
       ],
     })),
   });
-  assert(world.run(30 * SECOND_US));
+  assert(await world.run(30 * SECOND_US));
   assert.equal(world.results.length, 2 * count);
   assert(world.results.every(({ outcome }) => outcome.kind === "done"));
   assert.equal(world.server.events.get("received"), count);
   // A handshake, a request and its repair by a probe or two.
   assert(world.endUs <= 4 * SECOND_US, `the last one was served at ${world.endUs} us`);
-  world.finish();
+  await world.finish();
 });
 
-Deno.test("World: clients that come and go by the hundred leave nothing behind at the server", () => {
+Deno.test("World: clients that come and go by the hundred leave nothing behind at the server", async () => {
   const link = { rateBitsPerSecond: 10_000_000, delayUs: 5_000, queueBytes: 50_000 };
   const world = new World({
     seed: 2,
@@ -43,8 +43,8 @@ Deno.test("World: clients that come and go by the hundred leave nothing behind a
       most = Math.max(most, world.server.connectionCount);
     });
   }
-  assert(world.run(60 * SECOND_US));
+  assert(await world.run(60 * SECOND_US));
   // Ten come in a second, and each stays for its transfer and the three PTO after it.
   assert(most > 0 && most <= 60, `${most} connections at once`);
-  world.finish();
+  await world.finish();
 });

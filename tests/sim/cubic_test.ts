@@ -28,16 +28,16 @@ const SCENARIOS: readonly Scenario[] = [
 ];
 
 for (const { name, rateBitsPerSecond, roundTripUs, sizeBytes, factor, faults = {} } of SCENARIOS) {
-  Deno.test(`World: CUBIC over ${name} takes ${factor} times the line's time at most`, () => {
+  Deno.test(`World: CUBIC over ${name} takes ${factor} times the line's time at most`, async () => {
     const queueBytes = Math.max(20_000, rateBitsPerSecond / 8 * roundTripUs / 1e6);
     const both = { rateBitsPerSecond, delayUs: roundTripUs / 2, queueBytes, ...faults };
     const limitUs = sizeBytes * 8 / rateBitsPerSecond * 1e6 * factor;
     for (const seed of SEEDS) {
       const goals = [{ kind: "put" as const, name: "file", sizeBytes }];
       const world = new World({ seed, up: both, down: both, config: { congestion: "cubic" }, clients: [{ goals }] });
-      assert(world.run(4 * limitUs), `seed ${seed}: it was not done within ${4 * limitUs} us`);
+      assert(await world.run(4 * limitUs), `seed ${seed}: it was not done within ${4 * limitUs} us`);
       assert.equal(world.results[0]!.outcome.kind, "done");
-      world.finish();
+      await world.finish();
       assert(world.endUs <= limitUs, `seed ${seed}: it took ${world.endUs} us of ${limitUs}`);
     }
   });

@@ -14,17 +14,17 @@ function oneClient(goal: Goal, options: { seed?: number; link?: LinkOptions; com
 const BOTH = ["put", "get"] as const;
 
 for (const kind of BOTH) {
-  Deno.test(`World: a ${kind} over a link that dies for good ends at both sides by the idle timeout`, () => {
+  Deno.test(`World: a ${kind} over a link that dies for good ends at both sides by the idle timeout`, async () => {
     const world = oneClient({ kind, name: "file", sizeBytes: 5_000_000 });
     world.at(SECOND_US, () => {
       world.linkOf(0).up.change(DEAD);
       world.linkOf(0).down.change(DEAD);
     });
-    assert(world.run(100 * SECOND_US));
+    assert(await world.run(100 * SECOND_US));
     assert.equal(world.results[0]!.outcome.kind, "failed");
     assert.deepEqual(world.clients[0]!.closedFor, { kind: "idle-timeout" });
     assert(world.endUs >= 60 * SECOND_US && world.endUs <= 65 * SECOND_US, `it took until ${world.endUs} us`);
-    world.finish();
+    await world.finish();
     assert.equal(world.server.events.get("failed"), 1);
     assert.equal(
       kind === "put" ? world.server.store.contents("file") : world.clients[0]!.files.contents("file"),
@@ -32,32 +32,32 @@ for (const kind of BOTH) {
     );
   });
 
-  Deno.test(`World: a ${kind} whose server vanishes for good ends by the idle timeout`, () => {
+  Deno.test(`World: a ${kind} whose server vanishes for good ends by the idle timeout`, async () => {
     const world = oneClient({ kind, name: "file", sizeBytes: 5_000_000 });
     world.at(SECOND_US, () => world.server.kill());
-    assert(world.run(100 * SECOND_US));
+    assert(await world.run(100 * SECOND_US));
     assert.equal(world.results[0]!.outcome.kind, "failed");
     assert.deepEqual(world.clients[0]!.closedFor, { kind: "idle-timeout" });
-    world.finish();
+    await world.finish();
   });
 
-  Deno.test(`World: a ${kind} whose server restarts hears of it at once and nothing half stays`, () => {
+  Deno.test(`World: a ${kind} whose server restarts hears of it at once and nothing half stays`, async () => {
     const world = oneClient({ kind, name: "file", sizeBytes: 5_000_000 });
     world.at(SECOND_US, () => world.server.kill());
-    world.at(SECOND_US + 200_000, () => world.server.restart());
-    assert(world.run(100 * SECOND_US));
+    world.at(SECOND_US + 200_000, () => world.restartServer());
+    assert(await world.run(100 * SECOND_US));
     assert.equal(world.results[0]!.outcome.kind, "failed");
     assert.deepEqual(world.clients[0]!.closedFor, { kind: "reset" });
     // A getter sends only probes until it hears of it: those of its keep-alive.
     const limitUs = kind === "put" ? 4 * SECOND_US : 9 * SECOND_US;
     assert(world.endUs <= limitUs, `it took until ${world.endUs} us`);
-    world.finish();
+    await world.finish();
   });
 
-  Deno.test(`World: a ${kind} whose client vanishes leaves nothing at the server`, () => {
+  Deno.test(`World: a ${kind} whose client vanishes leaves nothing at the server`, async () => {
     const world = oneClient({ kind, name: "file", sizeBytes: 5_000_000 });
     world.at(SECOND_US, () => world.clients[0]!.kill());
-    world.network.run({ untilUs: 100 * SECOND_US });
+    await world.runUntil(100 * SECOND_US);
     assert.equal(world.results.length, 0);
     assert.equal(world.server.connectionCount, 0);
     assert.equal(world.server.openHandles, 0);
@@ -66,38 +66,38 @@ for (const kind of BOTH) {
     assert.equal(kind === "put" ? world.server.store.contents("file") : undefined, undefined);
   });
 
-  Deno.test(`World: a ${kind} whose client gives up leaves nothing anywhere, and the server hears of it`, () => {
+  Deno.test(`World: a ${kind} whose client gives up leaves nothing anywhere, and the server hears of it`, async () => {
     const world = oneClient({ kind, name: "file", sizeBytes: 5_000_000 });
-    world.at(SECOND_US, () => world.clients[0]!.cancel(world.network.nowUs));
-    assert(world.run(10 * SECOND_US));
+    world.at(SECOND_US, () => world.clients[0]!.cancel());
+    assert(await world.run(10 * SECOND_US));
     assert.equal(world.results[0]!.outcome.kind, "interrupted");
     assert.equal(world.endUs, SECOND_US);
-    world.network.run({ untilUs: 2 * SECOND_US });
+    await world.runUntil(2 * SECOND_US);
     assert.equal(world.server.openHandles, 0);
     assert.equal(world.server.events.get("failed"), 1);
-    world.finish();
+    await world.finish();
   });
 
-  Deno.test(`World: a ${kind} with a server that closes its connections ends with its reason`, () => {
+  Deno.test(`World: a ${kind} with a server that closes its connections ends with its reason`, async () => {
     const world = oneClient({ kind, name: "file", sizeBytes: 5_000_000 });
-    world.at(SECOND_US, () => world.server.closeAll(world.network.nowUs));
-    assert(world.run(10 * SECOND_US));
+    world.at(SECOND_US, () => world.server.stop(0));
+    assert(await world.run(10 * SECOND_US));
     const { outcome } = world.results[0]!;
     assert(outcome.kind === "failed");
     assert.match(outcome.message, /the server is shutting down/);
-    world.finish();
+    await world.finish();
   });
 }
 
-Deno.test("World: nobody there is said within the handshake's time", () => {
+Deno.test("World: nobody there is said within the handshake's time", async () => {
   const world = oneClient({ kind: "put", name: "file", sizeBytes: 1000 }, { link: DEAD });
-  assert(world.run(60 * SECOND_US));
+  assert(await world.run(60 * SECOND_US));
   assert.equal(world.results[0]!.outcome.kind, "unreachable");
   assert.equal(world.endUs, 10 * SECOND_US);
-  world.finish();
+  await world.finish();
 });
 
-Deno.test("World: what a server began before it was told to stop it finishes, and new requests it refuses", () => {
+Deno.test("World: what a server began before it was told to stop it finishes, and new requests it refuses", async () => {
   const world = new World({
     seed: 1,
     up: LINK,
@@ -107,67 +107,67 @@ Deno.test("World: what a server began before it was told to stop it finishes, an
       { goals: [{ kind: "put", name: "new", sizeBytes: 1000 }], startUs: SECOND_US },
     ],
   });
-  world.at(SECOND_US / 2, () => world.server.drain());
-  assert(world.run(20 * SECOND_US));
-  world.finish();
+  world.at(SECOND_US / 2, () => world.server.stop(60_000));
+  assert(await world.run(20 * SECOND_US));
+  await world.finish();
   const [refused, done] = [1, 0].map((client) => world.results.find((result) => result.client === client)!);
   assert.equal(refused!.outcome.kind, "refused");
   assert.equal(done!.outcome.kind, "done");
 });
 
-Deno.test("World: a disk that fills up ends the put, in words, and nothing of it stays", () => {
+Deno.test("World: a disk that fills up ends the put, in words, and nothing of it stays", async () => {
   const world = oneClient({ kind: "put", name: "file", sizeBytes: 3_000_000 });
   world.at(SECOND_US / 2, () => {
     world.server.store.capacityBytes = 10;
   });
-  assert(world.run(20 * SECOND_US));
+  assert(await world.run(20 * SECOND_US));
   const { outcome } = world.results[0]!;
   assert(outcome.kind === "refused", outcome.kind);
   assert.match(outcome.message, /no space/);
-  world.finish();
+  await world.finish();
   assert.equal(world.server.store.contents("file"), undefined);
 });
 
-Deno.test("World: a file that changes while it is fetched is never taken for whole", () => {
+Deno.test("World: a file that changes while it is fetched is never taken for whole", async () => {
   const world = oneClient({ kind: "get", name: "file", sizeBytes: 3_000_000 });
   world.at(SECOND_US / 2, () => world.server.store.put("file", new Uint8Array(3_000_000), { modifiedMs: 5000 }));
-  assert(world.run(20 * SECOND_US));
+  assert(await world.run(20 * SECOND_US));
   assert.equal(world.results[0]!.outcome.kind, "failed");
   assert.equal(world.clients[0]!.files.contents("file"), undefined);
-  world.finish();
+  await world.finish();
 });
 
-Deno.test("World: two puts of one name: one wins, the other is refused, and nothing is mixed", () => {
+Deno.test("World: two puts of one name: one wins, the other is refused, and nothing is mixed", async () => {
   const world = new World({
     seed: 1,
     up: LINK,
     down: LINK,
     clients: [0, 1].map(() => ({ goals: [{ kind: "put" as const, name: "same", sizeBytes: 500_000 }] })),
   });
-  assert(world.run(20 * SECOND_US));
-  world.finish();
+  assert(await world.run(20 * SECOND_US));
+  await world.finish();
   assert.deepEqual(world.results.map(({ outcome }) => outcome.kind).sort(), ["done", "refused"]);
 });
 
-Deno.test("World: a client lost after its put was verified, before it heard so, finds the file at the server", () => {
+Deno.test("World: a client lost after its put was verified, before it heard so, finds the file at the server", async () => {
   const world = oneClient({ kind: "put", name: "file", sizeBytes: 100_000 }, { commitUs: 500_000 });
   world.at(400_000, () => world.linkOf(0).down.change(DEAD));
-  assert(world.run(200 * SECOND_US));
+  assert(await world.run(200 * SECOND_US));
   assert.equal(world.results[0]!.outcome.kind, "failed");
-  world.finish();
+  await world.finish();
   assert.equal(world.server.store.contents("file")?.length, 100_000);
 });
 
-Deno.test("World: a server killed while its disk was busy has no half file after its restart", () => {
+Deno.test("World: a server killed while its disk was busy has no half file after its restart", async () => {
   const world = oneClient({ kind: "put", name: "file", sizeBytes: 100_000 }, { commitUs: 2 * SECOND_US });
   world.at(SECOND_US, () => world.server.kill());
-  world.at(2 * SECOND_US, () => world.server.restart());
-  assert(world.run(200 * SECOND_US));
-  world.finish();
+  world.at(2 * SECOND_US, () => world.restartServer());
+  assert(await world.run(200 * SECOND_US));
+  await world.finish();
   assert.equal(world.server.store.contents("file"), undefined);
 });
 
-Deno.test("World: a full server refuses in words, and serves those who came first", () => {
+Deno.test("World: a full server refuses in words, and serves those who came first", async () => {
   const world = new World({
     seed: 1,
     up: LINK,
@@ -178,8 +178,8 @@ Deno.test("World: a full server refuses in words, and serves those who came firs
       startUs: i * 10_000,
     })),
   });
-  assert(world.run(30 * SECOND_US));
-  world.finish();
+  assert(await world.run(30 * SECOND_US));
+  await world.finish();
   assert.deepEqual(
     [0, 1, 2, 3].map((client) => world.results.find((result) => result.client === client)!.outcome.kind),
     ["done", "done", "refused", "refused"],

@@ -6,10 +6,14 @@
  */
 
 import assert from "node:assert/strict";
+import { parseAddress } from "../../app/address.ts";
+import { Driver, type DriverOptions, type Session } from "../../app/driver.ts";
+import type { Files } from "../../app/platform.ts";
 import { type Connection, type ConnectionConfig, Endpoint, Random } from "../../protocol/mod.ts";
-import { Host, type HostSession } from "../../sim/host.ts";
 import type { Link, LinkOptions } from "../../sim/link.ts";
+import { Machine } from "../../sim/machine.ts";
 import { Network } from "../../sim/network.ts";
+import { Turn } from "../../sim/turn.ts";
 
 /** One flow. */
 export interface FlowPlan {
@@ -32,8 +36,7 @@ const SERVER_ADDRESS = "10.255.0.1:65432";
 const ENDLESS_BYTES = 2 ** 40;
 
 /** Opens a stream as soon as it can, and sends zeros for ever. */
-class SendingSession implements HostSession {
-  readonly activeCount = 1;
+class SendingSession implements Session {
   readonly #connection: Connection;
 
   constructor(connection: Connection) {
@@ -49,22 +52,12 @@ class SendingSession implements HostSession {
   }
 }
 
-class SendingHost extends Host {
-  start(nowUs: number): void {
-    this.nowUs = nowUs;
-    const entry = this.register(this.endpoint.connect(nowUs, SERVER_ADDRESS));
-    entry.session = new SendingSession(entry.connection);
-    this.touch(entry);
-  }
-}
-
-/** Counts what arrives. */
-class ReceivingHost extends Host {
+/** A session for each connection, which counts what arrives. */
+class Receiver {
   /** Bytes that came from each address, each counted once. */
   readonly receivedBytes = new Map<string, number>();
 
-  protected override accept(connection: Connection): void {
-    const entry = this.register(connection);
+  accept(connection: Connection): Session {
     const { remote } = connection;
     let receivedBytes = 0;
     const write = (_offset: number, bytes: Uint8Array): void => {
@@ -76,37 +69,56 @@ class ReceivingHost extends Host {
         if (event.kind === "stream-opened") event.stream.receiveInto({ write }, ENDLESS_BYTES);
       }
     };
-    entry.session = { process, activeCount: 1 };
-    this.touch(entry);
+    return { process };
   }
 }
+
+const NO_FILES = undefined as unknown as Files;
 
 /** See the module's description. */
 export class Flows {
   readonly network: Network;
   /** What all flows share on their way up. */
   readonly bottleneck: Link;
-  readonly #server: ReceivingHost;
-  readonly #senders: readonly SendingHost[];
+  readonly #receiver = new Receiver();
+  readonly #senders: readonly Machine[];
 
   constructor({ seed, link, flows }: FlowsOptions) {
     const random = new Random(seed);
-    const makeEndpoint = (name: string, config: Partial<ConnectionConfig>): Endpoint => {
-      const bytes = random.fork(name);
-      return new Endpoint({ isServer: name === "server", randomBytes: (count) => bytes.bytes(count), config });
-    };
+    const turn = new Turn();
+    const makeMachine = (address: string, config: Partial<ConnectionConfig>): Machine =>
+      new Machine({ address, random: random.fork(address), config, turn });
     this.network = new Network({ seed });
-    this.#server = new ReceivingHost({ addresses: [SERVER_ADDRESS], endpoint: makeEndpoint("server", {}) });
-    const server = this.network.addNode(this.#server);
+    const server = makeMachine(SERVER_ADDRESS, {});
+    const serverNode = this.network.addNode(server);
+    this.#drive(server, { accept: (connection) => this.#receiver.accept(connection) });
     let shared: { ab: LinkOptions | Link; ba: LinkOptions | Link } = { ab: link, ba: link };
     this.#senders = flows.map(({ congestion, startUs = 0 }, index) => {
-      const endpoint = makeEndpoint(`flow ${index}`, congestion === undefined ? {} : { congestion });
-      const sender = new SendingHost({ addresses: [`10.0.${index}.2:40000`], endpoint });
-      shared = this.network.connect(this.network.addNode(sender), server, shared);
-      this.network.at(startUs, () => sender.start(this.network.nowUs));
+      const sender = makeMachine(`10.0.${index}.2:40000`, congestion === undefined ? {} : { congestion });
+      shared = this.network.connect(this.network.addNode(sender), serverNode, shared);
+      this.network.at(startUs, () => {
+        this.#drive(sender, {}).connect(SERVER_ADDRESS, (connection) => new SendingSession(connection));
+      });
       return sender;
     });
     this.bottleneck = shared.ab as Link;
+  }
+
+  /** Runs a machine's connections. */
+  #drive(machine: Machine, options: Pick<DriverOptions, "accept">): Driver {
+    const platform = machine.boot(() => this.network.nowUs, NO_FILES);
+    const isServer = options.accept !== undefined;
+    const { config } = platform.linkOptions(false);
+    const randomBytes = (count: number): Uint8Array => platform.randomBytes(count);
+    const driver = new Driver({
+      platform,
+      endpoint: new Endpoint({ isServer, randomBytes, config }),
+      socket: platform.openSocket(parseAddress(machine.address)),
+      onFatal: (error) => assert.fail(error as Error),
+      ...options,
+    });
+    driver.start();
+    return driver;
   }
 
   /** Lets time pass until `untilUs`; returns the bytes that each flow got across meanwhile. */
@@ -117,7 +129,7 @@ export class Flows {
   }
 
   #totals(): number[] {
-    return this.#senders.map(({ addresses }) => this.#server.receivedBytes.get(addresses[0]!) ?? 0);
+    return this.#senders.map(({ address }) => this.#receiver.receivedBytes.get(address) ?? 0);
   }
 }
 

@@ -56,7 +56,10 @@ const START_SHARE = 0.25;
 const SAMPLE_US = 1_000;
 
 /** Sends one file over a link, and measures. Fails where it does not arrive whole. */
-export function measure(link: LinkShape, { seed, sizeBytes, kind = "put", config }: GoalRun): Figures {
+export async function measure(
+  link: LinkShape,
+  { seed, sizeBytes, kind = "put", config }: GoalRun,
+): Promise<Figures> {
   const { rateBitsPerSecond, delayUs, loss = 0 } = link;
   const { up: there, down: back } = linkOptionsOf(link);
   const world = new World({
@@ -77,10 +80,10 @@ export function measure(link: LinkShape, { seed, sizeBytes, kind = "put", config
   };
   world.at(0, sample);
   const leastUs = sizeBytes * 8e6 / rateBitsPerSecond + 20 * delayUs;
-  assert(world.run(20 * leastUs), `seed ${seed}: not done after ${20 * leastUs} us`);
+  assert(await world.run(20 * leastUs), `seed ${seed}: not done after ${20 * leastUs} us`);
   assert.equal(world.results[0]!.outcome.kind, "done");
   // A sender's counters are at the client where it puts, and at the server where it gets.
-  const sender = kind === "put" ? world.statsOf(0) : [...world.server.entries][0]!.connection.stats;
+  const sender = kind === "put" ? world.statsOf(0) : [...world.server.connections][0]!.stats;
   const seconds = world.endUs / 1e6;
   return {
     seconds,
@@ -91,6 +94,16 @@ export function measure(link: LinkShape, { seed, sizeBytes, kind = "put", config
     sentPerByte: lineBytes(line.sentBytes, line.sent) / sizeBytes,
     startupMs: startUs / 1000,
   };
+}
+
+/** As {@link measure}, for each seed. */
+export async function measureAll(
+  link: LinkShape,
+  { seeds, ...run }: Omit<GoalRun, "seed"> & { readonly seeds: readonly number[] },
+): Promise<Figures[]> {
+  const figures: Figures[] = [];
+  for (const seed of seeds) figures.push(await measure(link, { ...run, seed }));
+  return figures;
 }
 
 /** Sockets forbid no fragmentation here: what is larger than a packet goes in several, and does not vanish. */

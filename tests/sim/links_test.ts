@@ -112,42 +112,42 @@ const SCENARIOS: readonly Scenario[] = [
 
 for (const { name, links, sizeBytes, limitUs } of SCENARIOS) {
   for (const kind of ["put", "get"] as const) {
-    Deno.test(`World: ${kind} over ${name} is done in ${(limitUs / SECOND_US).toFixed(1)} s`, () => {
+    Deno.test(`World: ${kind} over ${name} is done in ${(limitUs / SECOND_US).toFixed(1)} s`, async () => {
       const world = new World({ seed: 1, ...links, clients: [{ goals: [{ kind, name: "file", sizeBytes }] }] });
-      world.run(4 * limitUs);
+      await world.run(4 * limitUs);
       assert(world.isDone, `it was not done within ${4 * limitUs} us`);
       assert.equal(world.results[0]!.outcome.kind, "done");
-      world.finish();
+      await world.finish();
       assert(world.endUs <= limitUs, `it took ${world.endUs} us of ${limitUs}`);
     });
   }
 }
 
-Deno.test("World: a put of nothing and of one byte takes three round trips at most", () => {
+Deno.test("World: a put of nothing and of one byte takes three round trips at most", async () => {
   for (const sizeBytes of [0, 1, 1000]) {
     const links = symmetric(WAN.rateBitsPerSecond, { delayUs: 25_000 });
     const world = new World({ seed: 1, ...links, clients: [{ goals: [{ kind: "put", name: "file", sizeBytes }] }] });
-    assert(world.run(10 * SECOND_US));
+    assert(await world.run(10 * SECOND_US));
     assert(world.endUs <= 150_000, `${sizeBytes} bytes took ${world.endUs} us`);
-    world.finish();
+    await world.finish();
   }
 });
 
-Deno.test("World: a link that loses nothing makes a sender repeat nothing but what its queue dropped", () => {
+Deno.test("World: a link that loses nothing makes a sender repeat nothing but what its queue dropped", async () => {
   const links = symmetric(WAN.rateBitsPerSecond, { delayUs: 25_000, queueRoundTrips: 20 });
   const world = new World({
     seed: 1,
     ...links,
     clients: [{ goals: [{ kind: "put", name: "f", sizeBytes: 5_000_000 }] }],
   });
-  assert(world.run(10 * SECOND_US));
+  assert(await world.run(10 * SECOND_US));
   const { retransmittedBytes, spuriousLosses } = world.statsOf(0);
   assert.equal(spuriousLosses, 0);
   assert.equal(world.linkStats.queueDropped, 0);
   assert.equal(retransmittedBytes, 0);
 });
 
-Deno.test("World: many requests at once on one connection all end well", () => {
+Deno.test("World: many requests at once on one connection all end well", async () => {
   const goals = Array.from({ length: 300 }, (_, i) => ({
     kind: i % 3 === 0 ? "get" as const : "put" as const,
     name: `file-${i}`,
@@ -155,13 +155,13 @@ Deno.test("World: many requests at once on one connection all end well", () => {
   }));
   const links = symmetric(WAN.rateBitsPerSecond, { delayUs: 25_000, both: { loss: 0.02 } });
   const world = new World({ seed: 1, ...links, clients: [{ goals: [...goals, { kind: "list" }] }] });
-  assert(world.run(20 * SECOND_US));
+  assert(await world.run(20 * SECOND_US));
   assert(world.results.every(({ outcome }) => outcome.kind === "done"));
   assert(world.endUs < 4 * SECOND_US, `it took ${world.endUs} us`);
-  world.finish();
+  await world.finish();
 });
 
-Deno.test("World: clients that share nothing but the server do not wait for each other", () => {
+Deno.test("World: clients that share nothing but the server do not wait for each other", async () => {
   const fast = symmetric(100 * MBIT, { delayUs: 5_000 });
   const slow = symmetric(1 * MBIT, { delayUs: 200_000, both: { loss: 0.1 } });
   const world = new World({
@@ -171,13 +171,13 @@ Deno.test("World: clients that share nothing but the server do not wait for each
       { goals: [{ kind: "put", name: "fast", sizeBytes: 1_000_000 }], ...fast },
     ],
   });
-  assert(world.run(60 * SECOND_US));
-  world.finish();
+  assert(await world.run(60 * SECOND_US));
+  await world.finish();
   const fastEnd = world.results.find(({ client }) => client === 1)!.endUs;
   assert(fastEnd < SECOND_US / 2, `the fast one took ${fastEnd} us`);
 });
 
-Deno.test("World: a path that gets narrower in the first round trips costs seconds, and not the rest of the transfer", () => {
+Deno.test("World: a path that gets narrower in the first round trips costs seconds, and not the rest of the transfer", async () => {
   for (const [rate, limitUs] of [[1000 * MBIT, 5 * SECOND_US], [100 * MBIT, 7 * SECOND_US]] as const) {
     const links = symmetric(rate, { delayUs: 20_000 });
     const world = new World({
@@ -186,8 +186,8 @@ Deno.test("World: a path that gets narrower in the first round trips costs secon
       clients: [{ goals: [{ kind: "put", name: "file", sizeBytes: 40_000_000 }] }],
     });
     world.at(140_000, () => world.linkOf(0).up.change({ mtuBytes: 1250 }));
-    assert(world.run(60 * SECOND_US), `${rate} bit/s`);
+    assert(await world.run(60 * SECOND_US), `${rate} bit/s`);
     assert(world.endUs <= limitUs, `${rate} bit/s: it took ${world.endUs} us of ${limitUs}`);
-    world.finish();
+    await world.finish();
   }
 });

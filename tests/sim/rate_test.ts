@@ -37,11 +37,11 @@ class Transfer {
   }
 
   /** Runs to its end; it must be there in so many seconds. */
-  run(limitSeconds: number): void {
-    assert(this.world.run(4 * limitSeconds * SECOND_US), `it was not done within ${4 * limitSeconds} s`);
+  async run(limitSeconds: number): Promise<void> {
+    assert(await this.world.run(4 * limitSeconds * SECOND_US), `it was not done within ${4 * limitSeconds} s`);
     assert.equal(this.world.results[0]!.outcome.kind, "done");
     const seconds = this.world.endUs / SECOND_US;
-    this.world.finish();
+    await this.world.finish();
     assert(seconds <= limitSeconds, `it took ${seconds} s of ${limitSeconds}`);
   }
 
@@ -50,14 +50,11 @@ class Transfer {
   }
 
   get #connection(): Connection | undefined {
-    return [...this.#host.entries][0]?.connection;
+    return [...this.#host.connections][0];
   }
 
   #setRate(rate: number | undefined): void {
-    for (const entry of this.#host.entries) {
-      entry.connection.setRate(this.world.network.nowUs, rate === undefined ? undefined : rate * MBIT / 8);
-      this.#host.touch(entry);
-    }
+    this.#host.setRate(rate === undefined ? undefined : rate * MBIT);
   }
 
   #look(): void {
@@ -67,42 +64,42 @@ class Transfer {
   }
 }
 
-Deno.test("World: a fixed rate is used to the full over a long link, however much it loses", () => {
+Deno.test("World: a fixed rate is used to the full over a long link, however much it loses", async () => {
   for (const loss of [0, 0.1, 0.2]) {
     // A server can be told once its client is there.
     for (const [kind, atUs] of [["put", 1], ["get", 1_000_000]] as const) {
       const both = link(100_000, { loss });
       const transfer = new Transfer({ both, sizeBytes: 20_000_000, rates: [[atUs, 80]], kind });
       // 20 MB at 80 Mbit/s are 2 s, divided by what arrives; and the handshake, and the repairs of the last repairs.
-      transfer.run(2 / (1 - loss) + 1.8 + 3 * loss);
+      await transfer.run(2 / (1 - loss) + 1.8 + 3 * loss);
       const rate = (transfer.sentBytes[160]! - transfer.sentBytes[120]!) * 8 / 0.4 / MBIT;
       assert(Math.abs(rate - 80) < 1.6, `${kind} at a loss of ${loss}: ${rate} Mbit/s`);
     }
   }
 });
 
-Deno.test("World: a rate above the link's ends all the same, with what is in flight bounded", () => {
+Deno.test("World: a rate above the link's ends all the same, with what is in flight bounded", async () => {
   for (const rate of [200, 1_000, 10_000]) {
     const transfer = new Transfer({ both: link(50_000), sizeBytes: 10_000_000, rates: [[1, rate]] });
-    transfer.run(2.5);
+    await transfer.run(2.5);
     assert(transfer.peakBytes < 128 * 1024 * 1024, `${transfer.peakBytes}`);
   }
 });
 
-Deno.test("World: a rate above the link's in front of a queue without end is held by the bound in flight", () => {
+Deno.test("World: a rate above the link's in front of a queue without end is held by the bound in flight", async () => {
   const both = link(50_000, { queueBytes: 500_000_000 });
   const config = { maxCongestionWindowBytes: 8_000_000 };
   const transfer = new Transfer({ both, sizeBytes: 20_000_000, rates: [[1, 10_000]], config });
-  transfer.run(2);
+  await transfer.run(2);
   assert(transfer.peakBytes > 7_900_000 && transfer.peakBytes <= 8_000_000, `${transfer.peakBytes}`);
 });
 
-Deno.test("World: a rate changed on the way takes effect, up, down and back to congestion control", () => {
+Deno.test("World: a rate changed on the way takes effect, up, down and back to congestion control", async () => {
   // 2 s at 10 Mbit/s are 2.5 MB, 2 s at 40 are 10 MB; the rest at about 100 Mbit/s.
   for (const congestion of ["bbr", "cubic"] as const) {
     const rates = [[1, 10], [2 * SECOND_US, 40], [4 * SECOND_US, undefined]] as const;
     const transfer = new Transfer({ both: link(50_000), sizeBytes: 30_000_000, rates, config: { congestion } });
-    transfer.run(6.2);
+    await transfer.run(6.2);
     assert(transfer.world.endUs > 5.3 * SECOND_US, `${transfer.world.endUs}`);
   }
   const down = new Transfer({
@@ -110,15 +107,15 @@ Deno.test("World: a rate changed on the way takes effect, up, down and back to c
     sizeBytes: 10_000_000,
     rates: [[1, 50], [SECOND_US, 20], [2 * SECOND_US, 5]],
   });
-  down.run(5);
+  await down.run(5);
   assert(down.world.endUs > 3.8 * SECOND_US, `${down.world.endUs}`);
 });
 
-Deno.test("World: after a rate far above the link's congestion control finds the link's", () => {
+Deno.test("World: after a rate far above the link's congestion control finds the link's", async () => {
   for (const loss of [0, 0.05]) {
     const both = link(50_000, { loss });
     const rates = [[1, 300], [SECOND_US, undefined]] as const;
     // A second at 100 Mbit/s, and 12.5 MB more.
-    new Transfer({ both, sizeBytes: 25_000_000, rates }).run(2.9 / (1 - loss));
+    await new Transfer({ both, sizeBytes: 25_000_000, rates }).run(2.9 / (1 - loss));
   }
 });

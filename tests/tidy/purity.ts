@@ -1,6 +1,6 @@
 /**
  * What the pure folders may not use: clock, chance, waiting, the outside world. They get time, randomness and bytes
- * as arguments, so that a simulation can run them from a seed.
+ * as arguments, so that a simulation can run them from a seed. Some may wait, for what they are given.
  *
  * @module
  */
@@ -17,9 +17,6 @@ const IMPURE = [
   "setInterval",
   "setImmediate",
   "queueMicrotask",
-  "async",
-  "await",
-  "Promise",
   "console",
   "fetch",
   "crypto",
@@ -28,25 +25,33 @@ const IMPURE = [
   "Worker",
   "WebSocket",
 ];
-const IMPURE_NAME = new RegExp(
-  `(?<![.#\\w$])(?:${IMPURE.join("|")}|Math\\s*\\.\\s*random|process(?=\\s*\\.))(?![\\w$])`,
-  "g",
-);
+const WAITING = ["async", "await", "Promise"];
+
+function anyOf(names: readonly string[]): RegExp {
+  return new RegExp(`(?<![.#\\w$])(?:${names.join("|")}|Math\\s*\\.\\s*random|process(?=\\s*\\.))(?![\\w$])`, "g");
+}
+
+const IMPURE_NAME = anyOf(IMPURE);
+const IMPURE_OR_WAITING = anyOf([...IMPURE, ...WAITING]);
+
+/** Stands for the default import. */
+const ALL = "all";
 
 /** Functions of the same result for the same arguments, by the module that has them. */
 const PURE_IMPORTS: ReadonlyMap<string, readonly string[]> = new Map([
   ["node:crypto", ["createHash", "createHmac", "timingSafeEqual"]],
+  ["node:path", [ALL]],
   ["node:zlib", ["crc32"]],
 ]);
 
-/** What a file of a pure folder uses that it may not. */
-export function impurities(text: string): string[] {
+/** What a file of a pure folder uses that it may not; with `mayWait` it may be asynchronous. */
+export function impurities(text: string, { mayWait = false }: { readonly mayWait?: boolean } = {}): string[] {
   const found: string[] = [];
-  for (const match of codeOf(text).matchAll(IMPURE_NAME)) found.push(match[0]);
+  for (const match of codeOf(text).matchAll(mayWait ? IMPURE_NAME : IMPURE_OR_WAITING)) found.push(match[0]);
   for (const { specifier, names } of importsOf(text)) {
     if (specifier.startsWith(".")) continue;
     const allowed = PURE_IMPORTS.get(specifier) ?? [];
-    if (names.length === 0) found.push(`all of ${specifier}`);
+    if (names.length === 0 && !allowed.includes(ALL)) found.push(`all of ${specifier}`);
     for (const name of names) if (!allowed.includes(name)) found.push(`${name} of ${specifier}`);
   }
   return found;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
+import type { FaultOptions } from "../../../app/api.ts";
 import fc from "fast-check";
 import {
   describeFault,
   FaultInjector,
-  type FaultOptions,
   formatFaults,
   type InjectedFault,
   parseFaults,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { formatAddress } from "../../../../io/address.ts";
+import { formatAddress } from "../../../../app/address.ts";
 import { DEFAULT_PORT, parseAddress, parseHost, parsePort } from "../../../../io/cli/address.ts";
 
 Deno.test("parseAddress reads names, IPv4 and bracketed IPv6 with a port", () => {

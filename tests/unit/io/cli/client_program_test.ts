@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { SluiceError } from "../../../../io/api.ts";
+import { SluiceError } from "../../../../app/api.ts";
 import { runClient } from "../../../../io/cli/client_program.ts";
 import { FakeConsole, FakeEngine, FakeLines, FakeSignals } from "./fakes.ts";
 

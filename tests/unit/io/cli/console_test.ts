@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { SluiceError } from "../../../../io/api.ts";
+import { SluiceError } from "../../../../app/api.ts";
 import { describeError } from "../../../../io/cli/console.ts";
 
 Deno.test("describeError shows a failure's message alone, with what a peer may have put in escaped", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type FailureKind, SluiceError } from "../../../../io/api.ts";
+import { type FailureKind, SluiceError } from "../../../../app/api.ts";
 import { ExitCode, exitCodeOf } from "../../../../io/cli/exit_codes.ts";
 
 Deno.test("exitCodeOf gives each kind of failure its documented number", () => {

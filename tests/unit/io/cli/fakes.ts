@@ -8,7 +8,7 @@ import {
   type SendOptions,
   SluiceError,
   type TransferReport,
-} from "../../../../io/api.ts";
+} from "../../../../app/api.ts";
 import type { Console, OnStopSignal, StopSignal } from "../../../../io/cli/console.ts";
 import type { LineSource } from "../../../../io/cli/lines.ts";
 

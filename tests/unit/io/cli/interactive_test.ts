@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { SluiceError } from "../../../../io/api.ts";
+import { SluiceError } from "../../../../app/api.ts";
 import { runInteractive } from "../../../../io/cli/interactive.ts";
 import { createProgressView } from "../../../../io/cli/progress.ts";
 import { FakeConsole, FakeEngine, FakeLines, FakeSignals } from "./fakes.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Progress } from "../../../../io/api.ts";
+import type { Progress } from "../../../../app/api.ts";
 import { createProgressView, Meter, progressLine } from "../../../../io/cli/progress.ts";
 import { FakeConsole } from "./fakes.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import path from "node:path";
-import { SluiceError } from "../../../../io/api.ts";
+import { SluiceError } from "../../../../app/api.ts";
 import { printListing, transfersOf } from "../../../../io/cli/requests.ts";
 import { FakeConsole, FakeEngine } from "./fakes.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ServerEvent } from "../../../../io/api.ts";
+import type { ServerEvent } from "../../../../app/api.ts";
 import { describeEvent, levelOf, openServerLog, type ServerLogOptions } from "../../../../io/cli/server_log.ts";
 
 const SHA = "ab".repeat(32);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type ServerOptions, SluiceError } from "../../../../io/api.ts";
+import { type ServerOptions, SluiceError } from "../../../../app/api.ts";
 import { runServer } from "../../../../io/cli/server_program.ts";
 import { FakeConsole, FakeSignals } from "./fakes.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Progress } from "../../../../io/api.ts";
+import type { Progress } from "../../../../app/api.ts";
 import { TotalProgress } from "../../../../io/cli/total_progress.ts";
 import { fakeReport } from "./fakes.ts";
 

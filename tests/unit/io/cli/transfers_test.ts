@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { SluiceError } from "../../../../io/api.ts";
+import { SluiceError } from "../../../../app/api.ts";
 import type { ProgressTask, ProgressView } from "../../../../io/cli/progress.ts";
 import { asInterruption, MAX_REPORTED_AT_LENGTH, runTransfers, type Transfer } from "../../../../io/cli/transfers.ts";
 import { FakeConsole, FakeEngine, fakeReport } from "./fakes.ts";

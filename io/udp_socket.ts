@@ -4,24 +4,12 @@
  * @module
  */
 
-import { formatAddress, parseAddress } from "./address.ts";
-import { SluiceError } from "./api.ts";
-import { FaultInjector, type FaultOptions, type InjectedFault } from "./fault_injector.ts";
+import { formatAddress, parseAddress } from "../app/address.ts";
+import { SluiceError } from "../app/api.ts";
+import type { DatagramReceiver, DatagramSocket, SocketOptions } from "../app/platform.ts";
+import { describeFault, FaultInjector } from "./fault_injector.ts";
 
-/** Where to bind, and what to inject. */
-export interface DatagramSocketOptions {
-  /** An IP literal. */
-  readonly hostname: string;
-  /** 0 lets the system choose. */
-  readonly port: number;
-  readonly simulate?: FaultOptions | undefined;
-  readonly onFault?: ((fault: InjectedFault) => void) | undefined;
-}
-
-/** Takes a datagram; the bytes are a view that is valid during the call alone. */
-export type DatagramReceiver = (bytes: Uint8Array, remote: string) => void;
-
-/** How often {@link DatagramSocket.drained} looks. */
+/** How often {@link UdpSocket.drained} looks. */
 const DRAIN_POLL_MS = 5;
 
 /** No UDP payload is larger. */
@@ -30,8 +18,8 @@ const BUFFER_BYTES = 65_536;
 /** Addresses whose parsed form is kept; a server's clients come and go. */
 const MAX_CACHED_ADDRESSES = 4096;
 
-/** A socket that was bound. */
-export class DatagramSocket {
+/** A socket of the operating system. */
+export class UdpSocket implements DatagramSocket {
   readonly hostname: string;
   readonly port: number;
   readonly #listener: Deno.DatagramConn;
@@ -39,20 +27,22 @@ export class DatagramSocket {
   readonly #addresses = new Map<string, Deno.NetAddr>();
   #isClosed = false;
 
-  private constructor(listener: Deno.DatagramConn, options: DatagramSocketOptions) {
+  private constructor(listener: Deno.DatagramConn, options: SocketOptions) {
     this.#listener = listener;
     const address = listener.addr as Deno.NetAddr;
     this.hostname = address.hostname;
     this.port = address.port;
     const { simulate: faults, onFault = () => {} } = options;
-    this.#faults = faults === undefined ? undefined : new FaultInjector({ faults, onFault });
+    if (faults !== undefined) {
+      this.#faults = new FaultInjector({ faults, onFault: (fault) => onFault(describeFault(fault)) });
+    }
   }
 
   /** Binds a socket. Throws SluiceError where the address cannot be used. */
-  static open(options: DatagramSocketOptions): DatagramSocket {
+  static open(options: SocketOptions): UdpSocket {
     const { hostname, port } = options;
     try {
-      return new DatagramSocket(Deno.listenDatagram({ transport: "udp", hostname, port }), options);
+      return new UdpSocket(Deno.listenDatagram({ transport: "udp", hostname, port }), options);
     } catch (error) {
       const where = formatAddress(hostname, port);
       if (error instanceof Deno.errors.AddrInUse) {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { formatAddress, isLoopback, parseAddress, resolveHost } from "../../../io/address.ts";
+import { formatAddress, isLoopback, parseAddress } from "../../../app/address.ts";
 
 Deno.test("parseAddress reads what formatAddress wrote", () => {
   for (const hostname of ["192.0.2.7", "::1", "2001:db8::7"]) {
@@ -12,11 +12,4 @@ Deno.test("parseAddress reads what formatAddress wrote", () => {
 Deno.test("isLoopback tells this machine from others, with or without a port", () => {
   for (const address of ["127.0.0.1", "127.9.9.9:80", "::1", "[::1]:80"]) assert.equal(isLoopback(address), true);
   for (const address of ["12.7.0.1", "10.0.0.1:127", "[2001:db8::1]:80"]) assert.equal(isLoopback(address), false);
-});
-
-Deno.test("resolveHost passes literals on and says what is wrong with a name that is not known", async () => {
-  assert.equal(await resolveHost("192.0.2.7"), "192.0.2.7");
-  assert.equal(await resolveHost("::1"), "::1");
-  assert.equal(await resolveHost("localhost"), "127.0.0.1");
-  await assert.rejects(resolveHost("no-such-host.invalid"), { kind: "unreachable", message: /no-such-host\.invalid/ });
 });

@@ -7,17 +7,12 @@
 import { type Connection, Endpoint } from "../protocol/mod.ts";
 import type { TransferEvent } from "../transfer/events.ts";
 import { describeClose } from "../transfer/failure.ts";
-import { StoreError } from "../transfer/file_store.ts";
+import { type FileStore, StoreError } from "../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../transfer/handler.ts";
 import { ServerSession } from "../transfer/server_session.ts";
-import { resolveHost } from "./address.ts";
 import { type Server, type ServerEvent, type ServerOptions, SluiceError } from "./api.ts";
-import { nowUs, randomBytes } from "./clock.ts";
-import { DatagramSocket } from "./datagram_socket.ts";
 import { Driver } from "./driver.ts";
-import { describeFault } from "./fault_injector.ts";
-import { DirectoryStore } from "./file_store.ts";
-import { linkOptions } from "./link.ts";
+import { type DatagramSocket, type Platform, sleep } from "./platform.ts";
 import { bytesPerSecond } from "./rate.ts";
 
 /** After its transfers are done, a connection has so long to hear that it was closed. */
@@ -25,6 +20,8 @@ const LINGER_MS = 100;
 
 /** How often a stopping server looks whether its transfers are done. */
 const DRAIN_POLL_MS = 20;
+
+type Store = FileStore & { readonly rootPath: string };
 
 interface Started {
   readonly atUs: number;
@@ -44,23 +41,23 @@ interface Client {
 }
 
 /** Starts a server; rejects with SluiceError when the address or the folder cannot be used. */
-export async function startServer(options: ServerOptions): Promise<Server> {
+export async function startServer(options: ServerOptions, platform: Platform): Promise<Server> {
   const rate = bytesPerSecond(options.rate);
-  const hostname = await resolveHost(options.host);
-  let store: DirectoryStore;
+  const hostname = await platform.resolveHost(options.host);
+  let store: Store;
   try {
-    store = DirectoryStore.open(options.root, { readOnly: options.readOnly ?? false });
+    store = platform.files.openStore(options.root, { readOnly: options.readOnly ?? false });
   } catch (error) {
     if (error instanceof StoreError) throw new SluiceError("local-disk", error.message);
     throw error;
   }
-  const socket = DatagramSocket.open({
+  const socket = platform.openSocket({
     hostname,
     port: options.port,
     simulate: options.simulate,
-    onFault: (fault) => options.onEvent({ kind: "fault", line: describeFault(fault) }),
+    onFault: (line) => options.onEvent({ kind: "fault", line }),
   });
-  return new RunningServer(options, { store, socket, rate });
+  return new RunningServer(options, { platform, store, socket, rate });
 }
 
 class RunningServer implements Server {
@@ -68,7 +65,8 @@ class RunningServer implements Server {
   readonly port: number;
   readonly #onEvent: (event: ServerEvent) => void;
   readonly #onStats: ServerOptions["onStats"];
-  readonly #store: DirectoryStore;
+  readonly #platform: Platform;
+  readonly #store: Store;
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
   readonly #clients = new Map<Connection, Client>();
@@ -81,23 +79,27 @@ class RunningServer implements Server {
 
   constructor(
     options: ServerOptions,
-    parts: { store: DirectoryStore; socket: DatagramSocket; rate: number | undefined },
+    parts: { platform: Platform; store: Store; socket: DatagramSocket; rate: number | undefined },
   ) {
     const { congestion, simulate } = options;
-    const { store, socket } = parts;
+    const { platform, store, socket } = parts;
+    const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
     this.host = socket.hostname;
     this.port = socket.port;
     this.#onEvent = options.onEvent;
     this.#onStats = options.onStats;
+    this.#platform = platform;
     this.#store = store;
     this.#rate = parts.rate;
     this.#endpoint = new Endpoint({
       isServer: true,
-      randomBytes,
-      ...linkOptions(simulate !== undefined, congestion === undefined ? {} : { congestion }),
+      randomBytes: (count) => platform.randomBytes(count),
+      ...linkOptions,
+      config: congestion === undefined ? config : { ...config, congestion },
       ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
     });
     this.#driver = new Driver({
+      platform,
       endpoint: this.#endpoint,
       socket,
       accept: (connection, wake) => this.#accept(connection, wake),
@@ -111,20 +113,20 @@ class RunningServer implements Server {
   setRate(bitsPerSecond: number | undefined): void {
     this.#rate = bytesPerSecond(bitsPerSecond);
     for (const { connection, wake } of this.#clients.values()) {
-      connection.setRate(nowUs(), this.#rate);
+      connection.setRate(this.#platform.nowUs(), this.#rate);
       wake();
     }
   }
 
   stop(options: { graceMs: number }): Promise<void> {
-    this.#deadlineUs = Math.min(this.#deadlineUs, nowUs() + options.graceMs * 1000);
+    this.#deadlineUs = Math.min(this.#deadlineUs, this.#platform.nowUs() + options.graceMs * 1000);
     this.#stopping ??= this.#stop(options.graceMs);
     return this.#stopping;
   }
 
   #accept(connection: Connection, wake: () => void): ServerSession {
     const id = ++this.#clientCount;
-    connection.setRate(nowUs(), this.#rate);
+    connection.setRate(this.#platform.nowUs(), this.#rate);
     const session = new ServerSession({
       connection,
       store: this.#store,
@@ -154,12 +156,12 @@ class RunningServer implements Server {
     switch (event.kind) {
       case "receiving":
       case "sending":
-        client.started.set(event.name, stateOf(client));
+        client.started.set(event.name, this.#stateOf(client));
         return this.#onEvent({ ...event, ...who });
       case "received":
-        return this.#onEvent({ ...event, ...who, elapsedMs: sinceStart(client, event.name).elapsedMs });
+        return this.#onEvent({ ...event, ...who, elapsedMs: this.#sinceStart(client, event.name).elapsedMs });
       case "sent":
-        return this.#onEvent({ ...event, ...who, ...sinceStart(client, event.name) });
+        return this.#onEvent({ ...event, ...who, ...this.#sinceStart(client, event.name) });
       case "looked-up":
         return this.#onEvent({ kind: "listed", ...who, count: 1 });
       case "failed":
@@ -174,7 +176,7 @@ class RunningServer implements Server {
     this.#endpoint.refuseNew();
     for (const client of this.#clients.values()) client.session.drain();
     if (this.#busyCount > 0) this.#onEvent({ kind: "draining", transfers: this.#busyCount, graceMs });
-    while (this.#busyCount > 0 && nowUs() < this.#deadlineUs) await sleep(DRAIN_POLL_MS);
+    while (this.#busyCount > 0 && this.#platform.nowUs() < this.#deadlineUs) await sleep(this.#platform, DRAIN_POLL_MS);
     for (const client of this.#clients.values()) {
       this.#driver.closeConnection(client.connection, {
         code: ApplicationErrorCode.shuttingDown,
@@ -182,7 +184,7 @@ class RunningServer implements Server {
       });
     }
     await this.#driver.flushed();
-    if (this.#clients.size > 0) await sleep(LINGER_MS);
+    if (this.#clients.size > 0) await sleep(this.#platform, LINGER_MS);
     await this.#driver.stop();
     this.#onEvent({ kind: "stopped" });
     if (this.#fatal !== undefined) throw this.#fatal;
@@ -199,25 +201,21 @@ class RunningServer implements Server {
 
   #onFatal(error: unknown): void {
     this.#fatal = error;
-    throw error;
+    this.#platform.crash(error);
   }
-}
 
-function stateOf(client: Client): Started {
-  return { atUs: nowUs(), retransmittedBytes: client.connection.stats.retransmittedBytes };
-}
+  #stateOf(client: Client): Started {
+    return { atUs: this.#platform.nowUs(), retransmittedBytes: client.connection.stats.retransmittedBytes };
+  }
 
-/** What has happened since the transfer of the file began; it is over. */
-function sinceStart(client: Client, name: string): { elapsedMs: number; retransmittedBytes: number } {
-  const now = stateOf(client);
-  const started = client.started.get(name) ?? now;
-  client.started.delete(name);
-  return {
-    elapsedMs: (now.atUs - started.atUs) / 1000,
-    retransmittedBytes: now.retransmittedBytes - started.retransmittedBytes,
-  };
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+  /** What has happened since the transfer of the file began; it is over. */
+  #sinceStart(client: Client, name: string): { elapsedMs: number; retransmittedBytes: number } {
+    const now = this.#stateOf(client);
+    const started = client.started.get(name) ?? now;
+    client.started.delete(name);
+    return {
+      elapsedMs: (now.atUs - started.atUs) / 1000,
+      retransmittedBytes: now.retransmittedBytes - started.retransmittedBytes,
+    };
+  }
 }

@@ -10,10 +10,8 @@
  * @module
  */
 
-import { clearImmediate, setImmediate } from "node:timers";
 import type { Connection, Endpoint } from "../protocol/mod.ts";
-import { nowUs } from "./clock.ts";
-import type { DatagramSocket } from "./datagram_socket.ts";
+import type { DatagramSocket, Platform, Timer } from "./platform.ts";
 
 /** The application of one connection. */
 export interface Session {
@@ -23,6 +21,7 @@ export interface Session {
 
 /** What a driver is made with. */
 export interface DriverOptions {
+  readonly platform: Platform;
   readonly endpoint: Endpoint;
   readonly socket: DatagramSocket;
   /** A peer has connected: makes its application. `wake` is to be called when that wants to send from elsewhere. */
@@ -45,27 +44,30 @@ const FLUSH_BATCH = 16;
 /** Larger than any datagram. */
 const BUFFER_BYTES = 65_536;
 
-/** The longest that `setTimeout` can wait. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-
 /** Runs the connections of one socket. */
 export class Driver {
   readonly #options: DriverOptions;
+  readonly #platform: Platform;
   readonly #endpoint: Endpoint;
   readonly #socket: DatagramSocket;
   readonly #entries = new Map<Connection, Entry>();
   readonly #queue: Entry[] = [];
   readonly #buffer = new Uint8Array(BUFFER_BYTES);
-  #isFlushing = false;
+  /** What was sent last: most datagrams are as long as the one before, and then the view stays. */
+  #datagram = this.#buffer;
+  readonly #timer: Timer;
   #armedUs = Infinity;
-  #timeout: ReturnType<typeof setTimeout> | undefined;
-  #immediate: ReturnType<typeof setImmediate> | undefined;
+  #isFlushing = false;
+  #flushing: Promise<void> = Promise.resolve();
   #isStopped = false;
   #receiving: Promise<void> = Promise.resolve();
 
   constructor(options: DriverOptions) {
     this.#options = options;
+    this.#platform = options.platform;
+    this.#timer = options.platform.timer(() => this.#onTimer());
     this.#endpoint = options.endpoint;
+    options.platform.watcher?.onEndpoint(options.endpoint);
     this.#socket = options.socket;
   }
 
@@ -77,7 +79,7 @@ export class Driver {
 
   /** Connects to a server; `makeSession` makes the connection's application. */
   connect<S extends Session>(remote: string, makeSession: (connection: Connection, wake: () => void) => S): S {
-    const connection = this.#endpoint.connect(nowUs(), remote);
+    const connection = this.#endpoint.connect(this.#platform.nowUs(), remote);
     const entry = this.#register(connection);
     const session = makeSession(connection, () => this.#touch(entry));
     entry.session = session;
@@ -89,13 +91,13 @@ export class Driver {
   closeConnection(connection: Connection, close: { code: number; reason: string }): void {
     const entry = this.#entries.get(connection);
     if (entry === undefined) return;
-    connection.close(nowUs(), close.code, close.reason);
+    connection.close(this.#platform.nowUs(), close.code, close.reason);
     this.#touch(entry);
   }
 
   /** Resolves when everything that may be sent now has been sent. */
   async flushed(): Promise<void> {
-    while (this.#isFlushing) await new Promise<void>((resolve) => void setImmediate(resolve));
+    while (this.#isFlushing) await this.#flushing;
     await this.#socket.drained();
   }
 
@@ -115,7 +117,7 @@ export class Driver {
 
   #onDatagram(bytes: Uint8Array, remote: string): void {
     if (this.#isStopped) return;
-    const result = this.#endpoint.handleDatagram(nowUs(), bytes, remote);
+    const result = this.#endpoint.handleDatagram(this.#platform.nowUs(), bytes, remote);
     switch (result.kind) {
       case "new-connection":
         this.#accept(result.connection!);
@@ -126,7 +128,7 @@ export class Driver {
         break;
       }
       case "answer":
-        this.#socket.send(result.answer.slice(), remote).catch((error) => this.#fail(error));
+        this.#socket.send(result.answer.slice(), remote)?.catch((error) => this.#fail(error));
         break;
       case "drop":
         break;
@@ -152,40 +154,50 @@ export class Driver {
     if (entry.isQueued || this.#isStopped) return;
     entry.isQueued = true;
     this.#queue.push(entry);
-    if (!this.#isFlushing) this.#flush().catch((error) => this.#fail(error));
+    if (!this.#isFlushing) this.#flushing = this.#flush().catch((error) => this.#fail(error));
   }
 
+  /** Runs to its end without waiting as long as the socket takes datagrams at once. */
   async #flush(): Promise<void> {
     this.#isFlushing = true;
     try {
       for (let entry = this.#queue.shift(); entry !== undefined; entry = this.#queue.shift()) {
+        const { connection } = entry;
         entry.isQueued = false;
-        await this.#serve(entry);
+        entry.session?.process();
+        let sent = 0;
+        for (; sent < FLUSH_BATCH; sent++) {
+          const length = connection.pollTransmit(this.#platform.nowUs(), this.#buffer);
+          if (length === 0) break;
+          const sending = this.#send(length, connection.remote);
+          if (sending !== undefined) await sending;
+        }
+        if (this.#isStopped) return;
+        this.#settle(entry, sent === FLUSH_BATCH);
       }
     } finally {
       this.#isFlushing = false;
     }
   }
 
-  async #serve(entry: Entry): Promise<void> {
+  #send(length: number, remote: string): Promise<void> | undefined {
+    if (this.#datagram.length !== length) this.#datagram = this.#buffer.subarray(0, length);
+    return this.#socket.send(this.#datagram, remote);
+  }
+
+  /** A connection has had its turn; it may have more to send than that allowed. */
+  #settle(entry: Entry, hasMore: boolean): void {
     const { connection } = entry;
-    entry.session?.process();
-    let sent = 0;
-    for (; sent < FLUSH_BATCH; sent++) {
-      const length = connection.pollTransmit(nowUs(), this.#buffer);
-      if (length === 0) break;
-      await this.#socket.send(this.#buffer.subarray(0, length), connection.remote);
-    }
-    if (this.#isStopped) return;
-    if (sent === FLUSH_BATCH) this.#touch(entry);
+    if (hasMore) this.#touch(entry);
     entry.session?.process();
     if (connection.isClosed) this.#end(entry);
     else this.#arm(connection.pollTimeout());
+    this.#platform.watcher?.onServed(connection);
   }
 
   #end(entry: Entry): void {
     if (!this.#entries.delete(entry.connection)) return;
-    this.#endpoint.forget(nowUs(), entry.connection);
+    this.#endpoint.forget(this.#platform.nowUs(), entry.connection);
     this.#options.onEnded?.(entry.connection);
   }
 
@@ -197,27 +209,18 @@ export class Driver {
    */
   #arm(deadlineUs: number): void {
     if (deadlineUs >= this.#armedUs || this.#isStopped) return;
-    this.#disarm();
     this.#armedUs = deadlineUs;
-    const waitUs = deadlineUs - nowUs();
-    if (waitUs <= 0) {
-      this.#immediate = setImmediate(() => this.#onTimer());
-    } else {
-      this.#timeout = setTimeout(() => this.#onTimer(), Math.min(Math.ceil(waitUs / 1000), MAX_TIMEOUT_MS));
-    }
+    this.#timer.set(deadlineUs - this.#platform.nowUs());
   }
 
   #disarm(): void {
     this.#armedUs = Infinity;
-    if (this.#timeout !== undefined) clearTimeout(this.#timeout);
-    if (this.#immediate !== undefined) clearImmediate(this.#immediate);
-    this.#timeout = undefined;
-    this.#immediate = undefined;
+    this.#timer.clear();
   }
 
   #onTimer(): void {
-    this.#disarm();
-    const now = nowUs();
+    this.#armedUs = Infinity;
+    const now = this.#platform.nowUs();
     let nextUs = Infinity;
     for (const entry of this.#entries.values()) {
       const deadlineUs = entry.connection.pollTimeout();

@@ -1,23 +1,24 @@
 import assert from "node:assert/strict";
-import { formatAddress } from "../../../io/address.ts";
-import { DatagramSocket } from "../../../io/datagram_socket.ts";
-import { type FaultOptions, type InjectedFault, parseFaults } from "../../../io/fault_injector.ts";
+import { formatAddress } from "../../../app/address.ts";
+import { UdpSocket } from "../../../io/udp_socket.ts";
+import type { FaultOptions } from "../../../app/api.ts";
+import { parseFaults } from "../../../io/fault_injector.ts";
 
 const HOST = "127.0.0.1";
 
-function open(simulate?: string, onFault?: (fault: InjectedFault) => void): DatagramSocket {
+function open(simulate?: string, onFault?: (line: string) => void): UdpSocket {
   const faults = simulate === undefined ? undefined : parseFaults(simulate) as FaultOptions;
-  return DatagramSocket.open({ hostname: HOST, port: 0, simulate: faults, onFault });
+  return UdpSocket.open({ hostname: HOST, port: 0, simulate: faults, onFault });
 }
 
 /** Resolves with the first datagram; `done` with the end of receiving. */
-function receiveOne(socket: DatagramSocket): { first: Promise<[Uint8Array, string]>; done: Promise<void> } {
+function receiveOne(socket: UdpSocket): { first: Promise<[Uint8Array, string]>; done: Promise<void> } {
   const first = Promise.withResolvers<[Uint8Array, string]>();
   const done = socket.receiveAll((bytes, remote) => first.resolve([bytes.slice(), remote]));
   return { first: first.promise, done };
 }
 
-Deno.test("DatagramSocket carries datagrams, tells where they came from, and ends when it is closed", async () => {
+Deno.test("UdpSocket carries datagrams, tells where they came from, and ends when it is closed", async () => {
   const sender = open();
   const receiver = open();
   const { first, done } = receiveOne(receiver);
@@ -32,25 +33,25 @@ Deno.test("DatagramSocket carries datagrams, tells where they came from, and end
   await sender.send(Uint8Array.of(1), formatAddress(HOST, receiver.port));
 });
 
-Deno.test("DatagramSocket.open says which address cannot be used, and what to do", () => {
+Deno.test("UdpSocket.open says which address cannot be used, and what to do", () => {
   const taken = open();
   try {
-    assert.throws(() => DatagramSocket.open({ hostname: HOST, port: taken.port }), {
+    assert.throws(() => UdpSocket.open({ hostname: HOST, port: taken.port }), {
       name: "SluiceError",
       message: /is in use by another program/,
     });
   } finally {
     taken.close();
   }
-  assert.throws(() => DatagramSocket.open({ hostname: "192.0.2.1", port: 0 }), {
+  assert.throws(() => UdpSocket.open({ hostname: "192.0.2.1", port: 0 }), {
     name: "SluiceError",
     message: /192\.0\.2\.1 is no address of this machine/,
   });
 });
 
-Deno.test("DatagramSocket injects the faults asked for, and lets what it holds back out before it is drained", async () => {
-  const faults: InjectedFault[] = [];
-  const dropper = open("drop=100%", (fault) => faults.push(fault));
+Deno.test("UdpSocket injects the faults asked for, and lets what it holds back out before it is drained", async () => {
+  const faults: string[] = [];
+  const dropper = open("drop=100%", (line) => faults.push(line));
   const delayer = open("delay=20ms");
   const receiver = open();
   const { first, done } = receiveOne(receiver);
@@ -60,7 +61,7 @@ Deno.test("DatagramSocket injects the faults asked for, and lets what it holds b
   await delayer.drained();
   delayer.close();
   assert.deepEqual((await first)[0], Uint8Array.of(2));
-  assert.deepEqual(faults.map(({ fault, direction }) => [fault, direction]), [["drop", "outgoing"]]);
+  assert.deepEqual(faults, ["simulated fault: dropped outgoing datagram 1 (1 bytes)"]);
   dropper.close();
   receiver.close();
   await done;

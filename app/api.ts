@@ -1,6 +1,6 @@
 /**
  * What the programs know of the engine: what can be asked of a client and of a server, what they report while they
- * work, and how they fail. `io/server.ts` and `io/client.ts` implement it, `io/cli/` speaks it to a person.
+ * work, and how they fail. `app/server.ts` and `app/client.ts` implement it, `io/cli/` speaks it to a person.
  *
  * Types and {@link SluiceError} only: nothing here does anything.
  *
@@ -8,7 +8,6 @@
  */
 
 import type { CongestionName, ConnectionStats } from "../protocol/mod.ts";
-import type { FaultOptions } from "./fault_injector.ts";
 
 /** Why an operation failed, as the exit codes tell it apart (`io/cli/exit_codes.ts`). */
 export type FailureKind =
@@ -75,6 +74,24 @@ export interface RemoteFile {
   readonly sizeBytes: number;
   /** Time of last modification, milliseconds since 1970 UTC. */
   readonly modifiedMs: number;
+}
+
+/** What to do to datagrams, to try out what a bad network does. */
+export interface FaultOptions {
+  /** Share of datagrams that vanish, 0 to 1. */
+  readonly drop: number;
+  /** Share of datagrams in which 1 to 8 random bits are flipped, 0 to 1. */
+  readonly corrupt: number;
+  /** Share of datagrams that arrive twice, 0 to 1. */
+  readonly duplicate: number;
+  /** Share of datagrams that later ones overtake, 0 to 1. */
+  readonly reorder: number;
+  /** What every datagram is late by. */
+  readonly delayUs: number;
+  /** At most this much more; it wanders between 0 and this. */
+  readonly jitterUs: number;
+  /** Makes the same decisions again, datagram by datagram. Without it each run draws its own. */
+  readonly seed?: number;
 }
 
 /** The counters of a connection, as they are when it is called. */

@@ -12,7 +12,7 @@ import type { TransferFailure } from "../transfer/failure.ts";
 import { checkFileName } from "../transfer/file_name.ts";
 import { StoreError } from "../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../transfer/handler.ts";
-import { formatAddress, isLoopback, resolveHost } from "./address.ts";
+import { formatAddress, isLoopback } from "./address.ts";
 import {
   type Client,
   type ClientOptions,
@@ -23,16 +23,12 @@ import {
   SluiceError,
   type TransferReport,
 } from "./api.ts";
-import { nowUs, randomBytes } from "./clock.ts";
-import { DatagramSocket } from "./datagram_socket.ts";
 import { Driver } from "./driver.ts";
-import { describeFault } from "./fault_injector.ts";
-import { createLocalFile, LocalFolders, openLocalFile } from "./local_file.ts";
-import { linkOptions } from "./link.ts";
+import type { DatagramSocket, Platform, Timer } from "./platform.ts";
 import { bytesPerSecond } from "./rate.ts";
 
 /** How often a progress bar hears of its transfer. */
-const PROGRESS_INTERVAL_MS = 100;
+const PROGRESS_INTERVAL_US = 100_000;
 
 const INTERRUPTED: TransferFailure = { kind: "interrupted", message: "interrupted; nothing half-done was left behind" };
 
@@ -43,18 +39,13 @@ interface Measurable {
 }
 
 /** Connects to a server; rejects with SluiceError. */
-export async function connect(options: ClientOptions): Promise<Client> {
+export async function connect(options: ClientOptions, platform: Platform): Promise<Client> {
   if (options.signal?.aborted) throw new SluiceError(INTERRUPTED.kind, INTERRUPTED.message);
   const rate = bytesPerSecond(options.rate);
-  const hostname = await resolveHost(options.host);
+  const hostname = await platform.resolveHost(options.host);
   const { onFault, simulate } = options;
-  const socket = DatagramSocket.open({
-    hostname: localAddressFor(hostname),
-    port: 0,
-    simulate,
-    onFault: (fault) => onFault?.(describeFault(fault)),
-  });
-  const client = new ConnectedClient(socket, options);
+  const socket = platform.openSocket({ hostname: localAddressFor(hostname), port: 0, simulate, onFault });
+  const client = new ConnectedClient(platform, socket, options);
   await client.connect(formatAddress(hostname, options.port), { ...options, rate });
   return client;
 }
@@ -66,23 +57,32 @@ function localAddressFor(hostname: string): string {
 }
 
 class ConnectedClient implements Client {
+  readonly #platform: Platform;
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
-  readonly #folders = new LocalFolders();
   #session!: ClientSession;
   #connection!: Connection;
   /** To be called when the connection was changed from here. */
   #wake!: () => void;
-  #ended = Promise.withResolvers<void>();
+  readonly #ended: PromiseWithResolvers<void>;
 
-  constructor(socket: DatagramSocket, options: ClientOptions) {
+  constructor(platform: Platform, socket: DatagramSocket, options: ClientOptions) {
     const { congestion, timeoutMs, simulate } = options;
-    const config = {
+    this.#platform = platform;
+    this.#ended = platform.defer();
+    const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
+    const ours = {
       ...(timeoutMs === undefined ? {} : { handshakeTimeoutUs: Math.round(timeoutMs * 1000) }),
       ...(congestion === undefined ? {} : { congestion }),
     };
-    this.#endpoint = new Endpoint({ isServer: false, randomBytes, ...linkOptions(simulate !== undefined, config) });
+    this.#endpoint = new Endpoint({
+      isServer: false,
+      randomBytes: (count) => platform.randomBytes(count),
+      ...linkOptions,
+      config: { ...config, ...ours },
+    });
     this.#driver = new Driver({
+      platform,
       endpoint: this.#endpoint,
       socket,
       onEnded: () => this.#ended.resolve(),
@@ -96,14 +96,14 @@ class ConnectedClient implements Client {
     remote: string,
     { rate, signal, onStats }: { rate: number | undefined } & Pick<ClientOptions, "signal" | "onStats">,
   ): Promise<void> {
-    const connected = Promise.withResolvers<void>();
+    const connected = this.#platform.defer<void>();
     this.#ended.promise.catch((error) => connected.reject(error));
     const onAbort = () => connected.reject(new SluiceError(INTERRUPTED.kind, INTERRUPTED.message));
     signal?.addEventListener("abort", onAbort);
     this.#session = this.#driver.connect(remote, (connection, wake) => {
       this.#connection = connection;
       this.#wake = wake;
-      connection.setRate(nowUs(), rate);
+      connection.setRate(this.#platform.nowUs(), rate);
       onStats?.(() => connection.stats);
       return new ClientSession({
         connection,
@@ -128,7 +128,7 @@ class ConnectedClient implements Client {
     if (badName !== undefined) {
       throw new SluiceError("usage", `"${name}" cannot be a file's name on a server: ${badName}`);
     }
-    const file = onDisk(() => openLocalFile(filePath));
+    const file = onDisk(() => this.#platform.files.openLocal(filePath));
     const overwrite = options.overwrite ?? false;
     return await this.#transfer(filePath, options, (onDone) => this.#session.put({ file, name, overwrite, onDone }));
   }
@@ -145,7 +145,7 @@ class ConnectedClient implements Client {
         name,
         create: (info) => {
           onSize();
-          return createLocalFile(output, { ...info, overwrite, folders: this.#folders });
+          return this.#platform.files.createLocal(output, { ...info, overwrite });
         },
         onDone,
       }));
@@ -160,7 +160,7 @@ class ConnectedClient implements Client {
   }
 
   setRate(bitsPerSecond: number | undefined): void {
-    this.#connection.setRate(nowUs(), bytesPerSecond(bitsPerSecond));
+    this.#connection.setRate(this.#platform.nowUs(), bytesPerSecond(bitsPerSecond));
     this.#wake();
   }
 
@@ -175,16 +175,16 @@ class ConnectedClient implements Client {
   }
 
   #query(name: string | undefined): Promise<readonly RemoteFile[]> {
-    return new Promise((resolve, reject) => {
-      this.#ended.promise.catch(reject);
-      this.#session.query({
-        ...(name === undefined ? {} : { name }),
-        onDone: (outcome) => {
-          if (outcome.kind === "done") resolve(outcome.entries);
-          else reject(new SluiceError(outcome.kind, outcome.message));
-        },
-      });
+    const { promise, resolve, reject } = this.#platform.defer<readonly RemoteFile[]>();
+    this.#ended.promise.catch(reject);
+    this.#session.query({
+      ...(name === undefined ? {} : { name }),
+      onDone: (outcome) => {
+        if (outcome.kind === "done") resolve(outcome.entries);
+        else reject(new SluiceError(outcome.kind, outcome.message));
+      },
     });
+    return promise;
   }
 
   /** Runs one transfer to its end: reports its progress, and cancels it when the user gives up. */
@@ -197,17 +197,21 @@ class ConnectedClient implements Client {
     ) => Measurable & { cancel(failure: TransferFailure): void },
   ): Promise<TransferReport> {
     const { onProgress, signal } = options;
-    const startedUs = nowUs();
+    const startedUs = this.#platform.nowUs();
     const before = this.#connection.stats;
-    const done = Promise.withResolvers<TransferOutcome | TransferFailure>();
+    const done = this.#platform.defer<TransferOutcome | TransferFailure>();
     this.#ended.promise.catch((error) => done.reject(error));
     const transfer = start(done.resolve, () => report());
     const onAbort = () => transfer.cancel(INTERRUPTED);
     if (signal?.aborted) onAbort();
     signal?.addEventListener("abort", onAbort);
     const report = () => onProgress?.(progressOf(name, transfer));
+    const timer: Timer = this.#platform.timer(() => {
+      report();
+      timer.set(PROGRESS_INTERVAL_US);
+    });
     report();
-    const interval = onProgress === undefined ? undefined : setInterval(report, PROGRESS_INTERVAL_MS);
+    if (onProgress !== undefined) timer.set(PROGRESS_INTERVAL_US);
     try {
       const outcome = await done.promise;
       if (outcome.kind !== "done") throw new SluiceError(outcome.kind, outcome.message);
@@ -219,7 +223,7 @@ class ConnectedClient implements Client {
         sizeBytes: outcome.sizeBytes,
         serverSha256: outcome.serverSha256,
         localSha256: outcome.localSha256,
-        elapsedMs: (nowUs() - startedUs) / 1000,
+        elapsedMs: (this.#platform.nowUs() - startedUs) / 1000,
         sentBytes: after.bytesSent - before.bytesSent,
         receivedBytes: after.bytesReceived - before.bytesReceived,
         retransmittedBytes: after.retransmittedBytes - before.retransmittedBytes,
@@ -227,7 +231,7 @@ class ConnectedClient implements Client {
         smoothedRttMs: after.smoothedRttUs / 1000,
       };
     } finally {
-      clearInterval(interval);
+      timer.clear();
       signal?.removeEventListener("abort", onAbort);
     }
   }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { SluiceError } from "../../../io/api.ts";
-import { bytesPerSecond, formatBitRate, MAX_RATE, MIN_RATE, parseRate } from "../../../io/rate.ts";
+import { SluiceError } from "../../../app/api.ts";
+import { bytesPerSecond, formatBitRate, MAX_RATE, MIN_RATE, parseRate } from "../../../app/rate.ts";
 
 Deno.test("parseRate reads bits per second with a decimal prefix", () => {
   const rates: [string, number][] = [

@@ -1,0 +1,203 @@
+/**
+ * Worlds drawn from a seed: how many clients, what they want, how bad their links and disks are, and what happens to
+ * them in the middle.
+ *
+ * @module
+ */
+
+import { type ConnectionConfig, Random } from "../protocol/mod.ts";
+import type { LinkOptions } from "./link.ts";
+import type { ClientPlan, Goal, WorldOptions } from "./world.ts";
+
+/** What happens to a world beside its links' faults. What lasts does so until `untilUs`. */
+export type Incident =
+  & { readonly atUs: number }
+  & (
+    | { readonly kind: "rebind"; readonly client: number; readonly address: string }
+    | { readonly kind: "cancel"; readonly client: number }
+    | { readonly kind: "kill-client"; readonly client: number }
+    | { readonly kind: "restart-client"; readonly client: number }
+    | { readonly kind: "kill-server" }
+    | { readonly kind: "restart-server" }
+    | { readonly kind: "stop-server" }
+    | { readonly kind: "fill-disk" }
+    | { readonly kind: "narrow-mtu"; readonly client: number; readonly mtuBytes: number }
+    | { readonly kind: "partition"; readonly client: number; readonly way: Way; readonly untilUs: number }
+    | { readonly kind: "delay-spike"; readonly client: number; readonly delayUs: number; readonly untilUs: number }
+    | { readonly kind: "change-link"; readonly client: number; readonly factor: number; readonly untilUs: number }
+    | { readonly kind: "set-rate"; readonly client: number; readonly bitsPerSecond: number | undefined }
+  );
+
+/** From the client to the server, or back. */
+export type Way = "up" | "down";
+
+/** Every kind of incident. */
+export const INCIDENT_KINDS: readonly Incident["kind"][] = [
+  "rebind",
+  "cancel",
+  "kill-client",
+  "restart-client",
+  "kill-server",
+  "restart-server",
+  "stop-server",
+  "fill-disk",
+  "narrow-mtu",
+  "partition",
+  "delay-spike",
+  "change-link",
+  "set-rate",
+];
+
+/** A world as drawn. */
+export interface SwarmPlan {
+  readonly world: WorldOptions;
+  readonly incidents: readonly Incident[];
+}
+
+/** The slowest line carries all of its world's bytes in this time. */
+const LONGEST_TRANSFER_S = 40;
+
+/** Draws a world. The same seed gives the same. */
+export function planSwarm(seed: number): SwarmPlan {
+  const random = new Random(seed).fork("swarm");
+  const goals = drawGoals(random.fork("goals"));
+  const bytes = goals.flat().reduce((sum, goal) => sum + (goal.kind === "list" ? 0 : goal.sizeBytes), 0);
+  const links = random.fork("links");
+  const clients = goals.map((wanted): ClientPlan => ({
+    goals: wanted,
+    ...drawLinks(links, bytes * 8 / LONGEST_TRANSFER_S),
+    startUs: links.chance(0.5) ? 0 : links.integer(0, 3_000_000),
+  }));
+  const incidents = drawIncidents(random.fork("incidents"), clients);
+  const commitUs = random.chance(0.5) ? 0 : random.integer(1, 200_000);
+  return { world: { seed, clients, commitUs, config: drawConfig(random.fork("config")) }, incidents };
+}
+
+function drawGoals(random: Random): Goal[][] {
+  let names = 0;
+  const clientCount = random.pick([1, 1, 1, 1, 2, 2, 3, 5]);
+  // Sometimes all want the same few names.
+  const isCrowded = clientCount > 1 && random.chance(0.2);
+  return Array.from({ length: clientCount }, () => {
+    const goalCount = random.pick([1, 1, 1, 2, 3, 10]);
+    return Array.from({ length: goalCount }, (): Goal => {
+      if (random.chance(0.05)) return { kind: "list" };
+      const sizeBytes = random.integer(0, random.pick([0, 1, 1500, 1500, 30_000, 30_000, 300_000, 300_000, 2_000_000]));
+      if (random.chance(0.5)) return { kind: "get", name: `there-${names++}`, sizeBytes };
+      const name = isCrowded && random.chance(0.7) ? `shared-${random.integer(0, 1)}` : `file-${names++}`;
+      return { kind: "put", name, sizeBytes, overwrite: random.chance(0.3) };
+    });
+  });
+}
+function drawConfig(random: Random): Partial<ConnectionConfig> {
+  return {
+    congestion: random.chance(0.85) ? "bbr" : "cubic",
+    maxStreams: random.pick([1, 2, 8, 128]),
+    orderedWindowBytes: random.pick([16_384, 65_536, 262_144]),
+    connectionWindowBytes: random.pick([65_536, 1_048_576, 16_777_216]),
+    directWindowBytes: random.pick([65_536, 1_048_576, 1_073_741_824]),
+    maxDatagramBytes: random.pick([1200, 1472, 1472, 1472, 8972, 16_384]),
+    maxAckDelayUs: random.pick([0, 25_000, 25_000, 100_000]),
+  };
+}
+
+function drawLinks(random: Random, minRate: number): { up: LinkOptions; down: LinkOptions } {
+  const rate = Math.max(minRate, random.chance(0.1) ? Infinity : logUniform(random, 64_000, 1_000_000_000));
+  const delayUs = random.chance(0.05) ? 0 : Math.round(logUniform(random, 50, 300_000));
+  const up = drawLink(random, { rate, delayUs });
+  const isAlike = random.chance(0.5);
+  const otherRate = Math.max(minRate, rate * random.pick([1, 1, 0.1, 10]));
+  return { up, down: isAlike ? up : drawLink(random, { rate: otherRate, delayUs }) };
+}
+
+function drawLink(random: Random, { rate, delayUs }: { rate: number; delayUs: number }): LinkOptions {
+  const productBytes = rate === Infinity ? 1_000_000 : rate / 8 * (2 * delayUs + 2000) / 1_000_000;
+  const some = (probability: number, max: number): number => random.chance(probability) ? random.float() * max : 0;
+  return {
+    rateBitsPerSecond: rate === Infinity ? Infinity : Math.round(rate),
+    delayUs,
+    jitterUs: Math.round(some(0.3, Math.min(delayUs, 50_000))),
+    loss: random.pick([0, 0, 0.001, 0.01, 0.05, 0.1, 0.2, some(0.5, 0.3)]),
+    burst: random.chance(0.2)
+      ? { enterProbability: random.float() * 0.02, leaveProbability: 0.05 + random.float() * 0.5, lossInBurst: 0.8 }
+      : undefined,
+    duplicate: some(0.3, 0.2),
+    corrupt: some(0.3, 0.1),
+    reorder: random.chance(0.3)
+      ? { probability: random.float() * 0.3, extraDelayUs: random.integer(100, 2 * delayUs + 1000) }
+      : undefined,
+    queueBytes: Math.max(5000, Math.round(productBytes * random.pick([0.1, 0.5, 1, 1, 4, 20]))),
+    mtuBytes: random.pick([Infinity, Infinity, 1472, 1472, random.integer(1200, 1472), random.integer(1200, 9000)]),
+    blackouts: random.chance(0.15) ? [drawBlackout(random)] : [],
+  };
+}
+
+function drawBlackout(random: Random): { fromUs: number; untilUs: number } {
+  const fromUs = random.integer(0, 5_000_000);
+  return { fromUs, untilUs: fromUs + Math.round(logUniform(random, 10_000, 30_000_000)) };
+}
+
+function drawIncidents(random: Random, clients: readonly ClientPlan[]): Incident[] {
+  const incidents: Incident[] = [];
+  const atUs = (): number => random.integer(0, random.pick([200_000, 2_000_000, 20_000_000]));
+  const client = (): number => random.integer(0, clients.length - 1);
+  const later = (fromUs: number, maxUs: number): number => fromUs + Math.round(logUniform(random, 10_000, maxUs));
+  if (random.chance(0.15)) {
+    const address = random.chance(0.5) ? "10.9.9.9:1111" : `10.0.0.2:${random.integer(50_000, 60_000)}`;
+    incidents.push({ kind: "rebind", atUs: atUs(), client: client(), address });
+  }
+  if (random.chance(0.07)) incidents.push({ kind: "cancel", atUs: atUs(), client: client() });
+  if (random.chance(0.07)) {
+    const [killUs, killed] = [atUs(), client()];
+    incidents.push({ kind: "kill-client", atUs: killUs, client: killed });
+    if (random.chance(0.7)) incidents.push({ kind: "restart-client", atUs: later(killUs, 5_000_000), client: killed });
+  }
+  if (random.chance(0.07)) {
+    const killUs = atUs();
+    incidents.push({ kind: "kill-server", atUs: killUs });
+    if (random.chance(0.7)) incidents.push({ kind: "restart-server", atUs: later(killUs, 5_000_000) });
+  }
+  if (random.chance(0.05)) incidents.push({ kind: "stop-server", atUs: atUs() });
+  if (random.chance(0.05)) incidents.push({ kind: "fill-disk", atUs: atUs() });
+  if (random.chance(0.1)) {
+    incidents.push({ kind: "narrow-mtu", atUs: atUs(), client: client(), mtuBytes: random.integer(1200, 1400) });
+  }
+  incidents.push(...drawLinkChanges(random, { atUs, client, later }));
+  return incidents;
+}
+
+/** What the incidents of one world are drawn with. */
+interface Draws {
+  atUs(): number;
+  client(): number;
+  later(fromUs: number, maxUs: number): number;
+}
+
+function drawLinkChanges(random: Random, { atUs, client, later }: Draws): Incident[] {
+  const incidents: Incident[] = [];
+  if (random.chance(0.1)) {
+    const fromUs = atUs();
+    const way = random.pick<Way>(["up", "down"]);
+    incidents.push({ kind: "partition", atUs: fromUs, client: client(), way, untilUs: later(fromUs, 30_000_000) });
+  }
+  if (random.chance(0.1)) {
+    const fromUs = atUs();
+    const delayUs = Math.round(logUniform(random, 1_000, 2_000_000));
+    incidents.push({ kind: "delay-spike", atUs: fromUs, client: client(), delayUs, untilUs: later(fromUs, 5_000_000) });
+  }
+  if (random.chance(0.1)) {
+    const fromUs = atUs();
+    const factor = logUniform(random, 0.1, 10);
+    incidents.push({ kind: "change-link", atUs: fromUs, client: client(), factor, untilUs: later(fromUs, 10_000_000) });
+  }
+  if (random.chance(0.08)) {
+    const bitsPerSecond = random.chance(0.3) ? undefined : Math.round(logUniform(random, 1_000_000, 1_000_000_000));
+    incidents.push({ kind: "set-rate", atUs: atUs(), client: client(), bitsPerSecond });
+  }
+  return incidents;
+}
+
+/** A number whose logarithm is as likely anywhere between the two bounds. */
+function logUniform(random: Random, min: number, max: number): number {
+  return min * (max / min) ** random.float();
+}

@@ -1,0 +1,96 @@
+import assert from "node:assert/strict";
+import type { Files } from "../../../app/platform.ts";
+import { Random } from "../../../protocol/mod.ts";
+import { Machine } from "../../../sim/machine.ts";
+import { Network } from "../../../sim/network.ts";
+import type { Process } from "../../../sim/process.ts";
+import { Turn } from "../../../sim/turn.ts";
+
+const NO_FILES = undefined as unknown as Files;
+
+/** Two machines on a link of 1 ms. */
+function twoMachines(): { network: Network; machines: Machine[]; boot: (machine: number) => Process; turn: Turn } {
+  const network = new Network({ seed: 1 });
+  const turn = new Turn();
+  const machines = ["10.0.0.1:1000", "10.0.0.2:2000"].map((address) =>
+    new Machine({ address, random: new Random(1).fork(address), config: {}, turn })
+  );
+  const [a, b] = machines.map((machine) => network.addNode(machine));
+  network.connect(a!, b!, { ab: { delayUs: 1000 }, ba: { delayUs: 1000 } });
+  return { network, machines, turn, boot: (machine) => machines[machine]!.boot(() => network.nowUs, NO_FILES) };
+}
+
+Deno.test("Machine carries datagrams between programs, whatever else they are doing", () => {
+  const { network, boot } = twoMachines();
+  const sender = boot(0).openSocket({ hostname: "10.0.0.1", port: 0 });
+  const receiver = boot(1).openSocket({ hostname: "10.0.0.2", port: 0 });
+  assert.deepEqual([sender.hostname, sender.port], ["10.0.0.1", 1000]);
+  const received: [number[], string, number][] = [];
+  void receiver.receiveAll((bytes, remote) => {
+    received.push([[...bytes], remote, network.nowUs]);
+    if (bytes[0]! < 3) receiver.send(Uint8Array.of(bytes[0]! + 1), "10.0.0.2:2000");
+  });
+  const bytes = Uint8Array.of(7);
+  assert.equal(sender.send(bytes, "10.0.0.2:2000"), undefined);
+  bytes[0] = 9;
+  network.run({});
+  assert.deepEqual(received, [[[7], "10.0.0.1:1000", 1000]]);
+});
+
+Deno.test("Process runs its timers in the order of their times, once each, unless they are cleared", () => {
+  const { network, boot } = twoMachines();
+  const program = boot(0);
+  const fired: [string, number][] = [];
+  const timer = (name: string) => program.timer(() => fired.push([name, network.nowUs]));
+  const [late, early, cleared, moved] = ["late", "early", "cleared", "moved"].map(timer);
+  late!.set(500);
+  early!.set(99.5);
+  cleared!.set(10);
+  moved!.set(10);
+  moved!.set(1000);
+  cleared!.clear();
+  network.run({});
+  assert.deepEqual(fired, [["early", 100], ["late", 500], ["moved", 1000]]);
+});
+
+Deno.test("Machine that was killed hears nothing, and nothing that its program waited for comes", () => {
+  const { network, machines, boot } = twoMachines();
+  const program = boot(0);
+  const socket = program.openSocket({ hostname: "10.0.0.1", port: 0 });
+  let heard = 0;
+  void socket.receiveAll(() => heard++);
+  program.timer(() => heard++).set(5000);
+  boot(1).openSocket({ hostname: "10.0.0.2", port: 0 }).send(Uint8Array.of(1), "10.0.0.1:1000");
+  machines[0]!.kill();
+  assert.equal(machines[0]!.isDown, true);
+  network.run({});
+  assert.equal(heard, 0);
+  assert.equal(machines[0]!.pollTimeout(), Infinity);
+
+  const next = boot(0);
+  assert.equal(machines[0]!.isDown, false);
+  next.timer(() => heard++).set(1);
+  network.run({});
+  assert.equal(heard, 1, "a program that is started again is a new one");
+});
+
+Deno.test("Process draws other bytes at each start, and the same ones in a world of the same seed", () => {
+  const draw = (): number[][] => {
+    const { boot } = twoMachines();
+    return [boot(0), boot(0), boot(1)].map((program) => [...program.randomBytes(8)]);
+  };
+  const drawn = draw();
+  assert.deepEqual(draw(), drawn);
+  assert.equal(new Set(drawn.map(String)).size, 3);
+});
+
+Deno.test("Process keeps the bug that ended its program", async () => {
+  const { boot, turn } = twoMachines();
+  const program = boot(0);
+  await turn.over();
+  const bug = new Error("a bug");
+  program.crash(bug);
+  program.crash(new Error("what followed"));
+  assert.equal(program.bug, bug);
+  assert.equal(turn.isDue, true);
+});
