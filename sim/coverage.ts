@@ -134,7 +134,8 @@ export class Coverage implements FrameHandler {
     this.#bump(this.#packets, PACKETS.get(header.type)!);
     if (header.type !== PacketType.data && header.type !== PacketType.initial) return;
     // Damaged ones among them count for what they seem to be; there are few.
-    readFrames(this.#reader.reset(bytes, header.headerEnd, bytes.length - CRC32_BYTES), this, this.#ack);
+    const end = bytes.length - CRC32_BYTES;
+    if (header.headerEnd <= end) readFrames(this.#reader.reset(bytes, header.headerEnd, end), this, this.#ack);
   };
 
   // --- FrameHandler ---

@@ -10,6 +10,7 @@ import type { Coverage } from "./coverage.ts";
 import type { LinkOptions, LinkStats } from "./link.ts";
 import type { TraceEvent } from "./network.ts";
 import { type Incident, INCIDENT_KINDS, planSwarm, type SwarmPlan } from "./swarm_plan.ts";
+import { timeBoundUs } from "./time_bound.ts";
 import { type ClientPlan, type GoalOutcome, type GoalResult, World } from "./world.ts";
 
 /** What became of a world. */
@@ -70,7 +71,10 @@ export async function runSwarm(
     await world.runUntil(Math.max(0, ...incidents.map(({ kind, atUs }) => kind === "restart-client" ? atUs : 0)));
     if (!await world.run(DEADLINE_US)) throw new SwarmError(seed, describeUnfinished(world));
     await world.finish();
-    for (const result of world.results) requireAllowed(world, plan, result);
+    for (const result of world.results) {
+      requireAllowed(world, plan, result);
+      if (incidents.length === 0) requireInTime(plan, result);
+    }
     if (coverage !== undefined) count(coverage, world, incidents);
     return summarize(seed, world, incidents);
   } catch (error) {
@@ -170,6 +174,14 @@ function requireAllowed(world: World, plan: SwarmPlan, { client, goal, outcome }
     plan.world.seed,
     `client ${client}'s ${goal.kind} ended as ${outcome.kind}: ${outcome.message}`,
   );
+}
+
+/** Nothing happened to it that would excuse its lateness. */
+function requireInTime({ world }: SwarmPlan, { client, startUs, endUs }: GoalResult): void {
+  const { config = {}, commitUs = 0 } = world;
+  const boundUs = timeBoundUs(world.clients[client]!, { config, commitUs });
+  if (boundUs === undefined || endUs - startUs <= boundUs) return;
+  throw new SwarmError(world.seed, `client ${client} took ${endUs - startUs} us, and ${boundUs} were enough`);
 }
 
 /** Whether more than one client puts a file of that name. */

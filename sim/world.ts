@@ -6,6 +6,7 @@
  * @module
  */
 
+import { crc32 } from "node:zlib";
 import { invariant, InvariantError } from "../protocol/invariant.ts";
 import { type ConnectionConfig, type ConnectionStats, Random } from "../protocol/mod.ts";
 import { ClientHost, type Goal, type GoalOutcome } from "./client_host.ts";
@@ -272,7 +273,9 @@ export class World {
       }
     }
     this.network.at(plan.startUs ?? 0, () => {
-      if (!this.clients[index]!.isDown) this.clients[index]!.start(this.#nowUs);
+      // It may have been killed before, and even have come back.
+      const client = this.clients[index]!;
+      if (!client.isDown && client.process === undefined) client.start(this.#nowUs);
     });
   }
 
@@ -327,12 +330,13 @@ export class World {
 /** A goal that has a file. */
 type StoredGoal = Exclude<Goal, { kind: "list" }>;
 
-/** Whether `bytes` are `content` over and over. */
+/** Whether `bytes` are `content` over and over, by the checksum of each time. */
 function repeats(bytes: Uint8Array, content: Uint8Array): boolean {
-  let at = 0;
-  for (const byte of bytes) {
-    if (byte !== content[at]) return false;
-    if (++at === content.length) at = 0;
+  const whole = crc32(content);
+  for (let at = 0; at < bytes.length; at += content.length) {
+    const part = bytes.subarray(at, at + content.length);
+    const expected = part.length === content.length ? whole : crc32(content.subarray(0, part.length));
+    if (crc32(part) !== expected) return false;
   }
   return true;
 }
