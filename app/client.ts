@@ -25,6 +25,7 @@ import {
 } from "./api.ts";
 import { Driver } from "./driver.ts";
 import type { DatagramSocket, Platform, Timer } from "./platform.ts";
+import { createLocalFile, LocalFolders, openLocalFile } from "../store/local_file.ts";
 import { bytesPerSecond } from "./rate.ts";
 
 /** How often a progress bar hears of its transfer. */

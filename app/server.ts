@@ -13,6 +13,7 @@ import { ServerSession } from "../transfer/server_session.ts";
 import { type Server, type ServerEvent, type ServerOptions, SluiceError } from "./api.ts";
 import { Driver } from "./driver.ts";
 import { type DatagramSocket, type Platform, sleep } from "./platform.ts";
+import { DirectoryStore } from "../store/directory_store.ts";
 import { bytesPerSecond } from "./rate.ts";
 
 /** After its transfers are done, a connection has so long to hear that it was closed. */

@@ -1,5 +1,5 @@
 /**
- * A file store in memory, for simulated runs: the same behaviour as `io/file_store.ts` (both pass one compliance
+ * A file store in memory, for simulated runs: the same behaviour as `store/directory_store.ts` (both pass one compliance
  * suite), a disk that can be full or slow to commit, and counters that show a leaked handle.
  *
  * @module

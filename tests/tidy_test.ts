@@ -134,7 +134,7 @@ const lineCount = (text: string): number => text.split("\n").length - (text.ends
 Deno.test("sources are found, all parts of the house among them", () => {
   assert(sources.size > 100, `${sources.size} sources`);
   const parts = new Set([...sources.keys()].map(partOf));
-  for (const part of ["program", "cli", "io", "app", "sim", "transfer", "protocol-mod", "wire", "leaf"]) {
+  for (const part of ["program", "cli", "io", "app", "sim", "store", "transfer", "protocol-mod", "wire", "leaf"]) {
     assert(parts.has(part), `no file in ${part}`);
   }
 });
@@ -219,7 +219,7 @@ Deno.test("files begin with what they are for", () => {
 });
 
 Deno.test("exported symbols have doc comments", () => {
-  const wrong = findings(isIn("protocol", "transfer", "io", "sim"), undocumentedExports);
+  const wrong = findings(isIn("protocol", "transfer", "store", "io", "sim"), undocumentedExports);
   assertNone(wrong, "what it is, units, errors, source:");
 });
 
@@ -320,7 +320,8 @@ Deno.test("forbiddenImports names every import against an arrow", () => {
     ["server.ts", ["io/server.ts", "io/cli/console.ts"]],
     ["io/server.ts", ["transfer/messages.ts", "protocol/mod.ts", "io/clock.ts"]],
     ["transfer/messages.ts", ["protocol/mod.ts", "transfer/hex.ts"]],
-    ["sim/world.ts", ["transfer/messages.ts", "protocol/random.ts"]],
+    ["store/placement.ts", ["transfer/file_store.ts", "store/opened_file.ts"]],
+    ["sim/world.ts", ["store/directory_store.ts", "transfer/messages.ts", "protocol/random.ts"]],
     ["protocol/endpoint.ts", ["protocol/connection.ts", "protocol/wire/packet.ts"]],
     ["protocol/path.ts", ["protocol/recovery/pacer.ts", "protocol/handshake.ts"]],
     ["protocol/congestion/bbr.ts", ["protocol/sent_packet.ts", "protocol/congestion/window.ts"]],
@@ -332,6 +333,8 @@ Deno.test("forbiddenImports names every import against an arrow", () => {
     ["io/server.ts", "io/cli/console.ts"],
     ["io/server.ts", "protocol/wire/packet.ts"],
     ["io/server.ts", "sim/world.ts"],
+    ["store/placement.ts", "io/clock.ts"],
+    ["transfer/messages.ts", "store/placement.ts"],
     ["transfer/messages.ts", "io/clock.ts"],
     ["transfer/messages.ts", "protocol/wire/cursor.ts"],
     ["protocol/wire/packet.ts", "protocol/connection_state.ts"],

@@ -20,7 +20,7 @@ const WIRE = ["wire", ...LEAVES];
 const FOLDERS = ["stream", "recovery", "congestion", "protection", ...WIRE];
 const CONNECTION_PARTS = ["connection-part", ...FOLDERS];
 const PROTOCOL = ["protocol-mod", "endpoint", "connection", ...CONNECTION_PARTS];
-const EVERYTHING = ["program", "cli", "io", "sim", "app", "transfer", ...PROTOCOL];
+const EVERYTHING = ["program", "cli", "io", "sim", "app", "store", "transfer", ...PROTOCOL];
 
 /** The first part that has a file counts. */
 const PARTS: Readonly<Record<string, Part>> = {
@@ -39,10 +39,11 @@ const PARTS: Readonly<Record<string, Part>> = {
   "protection": { files: /^protocol\/protection\//, mayImport: WIRE },
   "wire": { files: /^protocol\/wire\//, mayImport: LEAVES },
   "transfer": { files: /^transfer\//, mayImport: ["protocol-mod"] },
-  "app": { files: /^app\//, mayImport: ["transfer", "protocol-mod"] },
-  "sim": { files: /^sim\//, mayImport: ["app", "transfer", ...PROTOCOL] },
+  "store": { files: /^store\//, mayImport: ["transfer"] },
+  "app": { files: /^app\//, mayImport: ["store", "transfer", "protocol-mod"] },
+  "sim": { files: /^sim\//, mayImport: ["app", "store", "transfer", ...PROTOCOL] },
   "cli": { files: /^io\/cli\//, mayImport: ["io", "app", "transfer", "protocol-mod"] },
-  "io": { files: /^io\//, mayImport: ["app", "transfer", "protocol-mod"] },
+  "io": { files: /^io\//, mayImport: ["app", "store", "transfer", "protocol-mod"] },
   "program": { files: /^(?:server|client)\.ts$/, mayImport: ["cli", "io"], isApart: true },
   // Tools, tests and measurements see everything, and nothing else sees them.
   "scripts": { files: /^scripts\//, mayImport: ["tests", ...EVERYTHING] },

@@ -1,5 +1,5 @@
 /**
- * The suite that every {@link FileStore} passes: `io/file_store.ts` on a real folder, `sim/memory_store.ts` in memory.
+ * The suite that every {@link FileStore} passes: `store/directory_store.ts` on a real folder, `sim/memory_store.ts` in memory.
  *
  * @module
  */

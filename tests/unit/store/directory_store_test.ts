@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { DirectoryStore, type DirectoryStoreOptions } from "../../../io/file_store.ts";
+import { DirectoryStore, type DirectoryStoreOptions } from "../../../store/directory_store.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
 import { assertRefused, commit, describeFileStore, pattern, store } from "../transfer/file_store_compliance.ts";
 

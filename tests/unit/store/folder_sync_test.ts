@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { SharedFolderSync, syncFolder } from "../../../io/folder_sync.ts";
+import { SharedFolderSync, syncFolder } from "../../../store/folder_sync.ts";
 
 /** A disk whose syncs end when the test says so. */
 class SlowDisk {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import { OpenedFile, readAt } from "../../../io/opened_file.ts";
+import { OpenedFile, readAt } from "../../../store/opened_file.ts";
 import { assertRefused, pattern } from "../transfer/file_store_compliance.ts";
 
 function inFolder(run: (folder: string) => void): () => void {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createLocalFile, openLocalFile } from "../../../io/local_file.ts";
+import { createLocalFile, openLocalFile } from "../../../store/local_file.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
 import { assertRefused, commit, pattern } from "../transfer/file_store_compliance.ts";
 

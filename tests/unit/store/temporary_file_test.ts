@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { freeBytesOnDisk, LEFTOVER_AGE_MS, removeLeftovers, TemporaryFile } from "../../../io/temporary_file.ts";
+import { freeBytesOnDisk, LEFTOVER_AGE_MS, removeLeftovers, TemporaryFile } from "../../../store/temporary_file.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
 import { assertRefused, commit, pattern } from "../transfer/file_store_compliance.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { constants } from "node:os";
-import { diskErrorCode, onDisk, toStoreError } from "../../../io/disk_error.ts";
+import { diskErrorCode, onDisk, toStoreError } from "../../../store/disk_error.ts";
 import { StoreError, type StoreErrorKind } from "../../../transfer/file_store.ts";
 
 function systemError(code: string): Error {

@@ -5,7 +5,7 @@ import {
   placeReplacing,
   removeQuietly,
   requireReplaceable,
-} from "../../../io/placement.ts";
+} from "../../../store/placement.ts";
 import { assertRefused } from "../transfer/file_store_compliance.ts";
 
 function check(what: string, run: (folder: string) => void | Promise<void>): void {
