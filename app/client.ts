@@ -4,7 +4,7 @@
  * @module
  */
 
-import path from "node:path";
+import { basename } from "node:path";
 import { type Connection, Endpoint } from "../protocol/mod.ts";
 import { ClientSession } from "../transfer/client_session.ts";
 import type { TransferOutcome } from "../transfer/client_request.ts";
@@ -12,6 +12,7 @@ import type { TransferFailure } from "../transfer/failure.ts";
 import { checkFileName } from "../transfer/file_name.ts";
 import { StoreError } from "../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../transfer/handler.ts";
+import { createLocalFile, LocalFolders, openLocalFile } from "../store/local_file.ts";
 import { formatAddress, isLoopback } from "./address.ts";
 import {
   type Client,
@@ -25,7 +26,6 @@ import {
 } from "./api.ts";
 import { Driver } from "./driver.ts";
 import type { DatagramSocket, Platform, Timer } from "./platform.ts";
-import { createLocalFile, LocalFolders, openLocalFile } from "../store/local_file.ts";
 import { bytesPerSecond } from "./rate.ts";
 
 /** How often a progress bar hears of its transfer. */
@@ -61,6 +61,7 @@ class ConnectedClient implements Client {
   readonly #platform: Platform;
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
+  readonly #folders: LocalFolders;
   #session!: ClientSession;
   #connection!: Connection;
   /** To be called when the connection was changed from here. */
@@ -70,6 +71,7 @@ class ConnectedClient implements Client {
   constructor(platform: Platform, socket: DatagramSocket, options: ClientOptions) {
     const { congestion, timeoutMs, simulate } = options;
     this.#platform = platform;
+    this.#folders = new LocalFolders(platform.disk);
     this.#ended = platform.defer();
     const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
     const ours = {
@@ -124,12 +126,12 @@ class ConnectedClient implements Client {
   }
 
   async send(filePath: string, options: SendOptions = {}): Promise<TransferReport> {
-    const name = options.as ?? path.basename(filePath);
+    const name = options.as ?? basename(filePath);
     const badName = checkFileName(name);
     if (badName !== undefined) {
       throw new SluiceError("usage", `"${name}" cannot be a file's name on a server: ${badName}`);
     }
-    const file = onDisk(() => this.#platform.files.openLocal(filePath));
+    const file = onDisk(() => openLocalFile(filePath, { disk: this.#platform.disk }));
     const overwrite = options.overwrite ?? false;
     return await this.#transfer(filePath, options, (onDone) => this.#session.put({ file, name, overwrite, onDone }));
   }
@@ -146,7 +148,7 @@ class ConnectedClient implements Client {
         name,
         create: (info) => {
           onSize();
-          return this.#platform.files.createLocal(output, { ...info, overwrite });
+          return createLocalFile(output, { ...info, overwrite, folders: this.#folders });
         },
         onDone,
       }));

@@ -6,7 +6,7 @@
  */
 
 import type { Connection, ConnectionConfig, Endpoint } from "../protocol/mod.ts";
-import type { CreateOptions, FileStore, ReadableFile, WritableFile } from "../transfer/file_store.ts";
+import type { Disk } from "../store/disk.ts";
 import type { FaultOptions } from "./api.ts";
 
 /** A machine. */
@@ -28,18 +28,11 @@ export interface Platform {
   openSocket(options: SocketOptions): DatagramSocket;
   /** What is known beforehand of its links. `isSimulated`: faults are injected, and loopback stands for a real link. */
   linkOptions(isSimulated: boolean): LinkOptions;
-  readonly files: Files;
+  readonly disk: Disk;
   /** A bug, or a dead socket: ends the program. */
   crash(error: unknown): void;
   /** Looks on. */
   readonly watcher?: Watcher;
-}
-
-/** Interim. */
-export interface Files {
-  openStore(root: string, options: { readonly readOnly: boolean }): FileStore & { readonly rootPath: string };
-  openLocal(path: string): ReadableFile;
-  createLocal(path: string, options: CreateOptions): WritableFile;
 }
 
 /** A timer that can be set any number of times. */

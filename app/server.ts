@@ -7,13 +7,17 @@
 import { type Connection, Endpoint } from "../protocol/mod.ts";
 import type { TransferEvent } from "../transfer/events.ts";
 import { describeClose } from "../transfer/failure.ts";
-import { type FileStore, StoreError } from "../transfer/file_store.ts";
+import { StoreError } from "../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../transfer/handler.ts";
 import { ServerSession } from "../transfer/server_session.ts";
+import { DirectoryStore } from "../store/directory_store.ts";
+import type { Disk } from "../store/disk.ts";
+import { toStoreError } from "../store/disk_error.ts";
+import { makeDurableFolder } from "../store/folder_sync.ts";
+import { sanitizeForDisplay } from "../transfer/file_name.ts";
 import { type Server, type ServerEvent, type ServerOptions, SluiceError } from "./api.ts";
 import { Driver } from "./driver.ts";
 import { type DatagramSocket, type Platform, sleep } from "./platform.ts";
-import { DirectoryStore } from "../store/directory_store.ts";
 import { bytesPerSecond } from "./rate.ts";
 
 /** After its transfers are done, a connection has so long to hear that it was closed. */
@@ -21,8 +25,6 @@ const LINGER_MS = 100;
 
 /** How often a stopping server looks whether its transfers are done. */
 const DRAIN_POLL_MS = 20;
-
-type Store = FileStore & { readonly rootPath: string };
 
 interface Started {
   readonly atUs: number;
@@ -45,9 +47,10 @@ interface Client {
 export async function startServer(options: ServerOptions, platform: Platform): Promise<Server> {
   const rate = bytesPerSecond(options.rate);
   const hostname = await platform.resolveHost(options.host);
-  let store: Store;
+  let store: DirectoryStore;
   try {
-    store = platform.files.openStore(options.root, { readOnly: options.readOnly ?? false });
+    await makeFolder(platform.disk, options.root);
+    store = DirectoryStore.open(options.root, { disk: platform.disk, readOnly: options.readOnly ?? false });
   } catch (error) {
     if (error instanceof StoreError) throw new SluiceError("local-disk", error.message);
     throw error;
@@ -61,13 +64,22 @@ export async function startServer(options: ServerOptions, platform: Platform): P
   return new RunningServer(options, { platform, store, socket, rate });
 }
 
+/** Rejects with StoreError. */
+async function makeFolder(disk: Disk, folder: string): Promise<void> {
+  try {
+    await makeDurableFolder(disk, folder);
+  } catch (error) {
+    throw toStoreError(error, `the folder "${sanitizeForDisplay(folder)}"`);
+  }
+}
+
 class RunningServer implements Server {
   readonly host: string;
   readonly port: number;
   readonly #onEvent: (event: ServerEvent) => void;
   readonly #onStats: ServerOptions["onStats"];
   readonly #platform: Platform;
-  readonly #store: Store;
+  readonly #store: DirectoryStore;
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
   readonly #clients = new Map<Connection, Client>();
@@ -80,7 +92,7 @@ class RunningServer implements Server {
 
   constructor(
     options: ServerOptions,
-    parts: { platform: Platform; store: Store; socket: DatagramSocket; rate: number | undefined },
+    parts: { platform: Platform; store: DirectoryStore; socket: DatagramSocket; rate: number | undefined },
   ) {
     const { congestion, simulate } = options;
     const { platform, store, socket } = parts;

@@ -8,9 +8,8 @@ import { clearImmediate, setImmediate } from "node:timers";
 import type { Platform, Timer } from "../app/platform.ts";
 import { nowUs, randomBytes } from "./clock.ts";
 import { UdpSocket } from "./udp_socket.ts";
-import { DirectoryStore } from "./file_store.ts";
-import { createLocalFile, openLocalFile } from "./local_file.ts";
 import { linkOptions } from "./link.ts";
+import { nodeDisk } from "./node_disk.ts";
 import { resolveHost } from "./resolve_host.ts";
 
 /** The longest that `setTimeout` can wait. */
@@ -25,11 +24,7 @@ export const systemPlatform: Platform = {
   resolveHost,
   openSocket: (options) => UdpSocket.open(options),
   linkOptions,
-  files: {
-    openStore: (root, options) => DirectoryStore.open(root, options),
-    openLocal: openLocalFile,
-    createLocal: createLocalFile,
-  },
+  disk: nodeDisk,
   crash(error) {
     // Nobody catches it: the program ends, and says where it was.
     queueMicrotask(() => {

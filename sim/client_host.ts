@@ -7,10 +7,8 @@
 import { type Client, type RemoteFile, SluiceError, type TransferReport } from "../app/api.ts";
 import { parseAddress } from "../app/address.ts";
 import { connect } from "../app/client.ts";
-import type { Files } from "../app/platform.ts";
 import type { CloseReason, Connection } from "../protocol/mod.ts";
 import { Machine, type MachineOptions } from "./machine.ts";
-import { MemoryStore } from "./memory_store.ts";
 
 /** One thing that a client wants. A file's content follows from the world's seed and its name. */
 export type Goal =
@@ -32,28 +30,25 @@ export interface ClientHostOptions extends MachineOptions {
   /** What a file that is to be sent holds, over and over. */
   readonly content: (goal: Goal) => Uint8Array;
   readonly onOutcome: (goal: Goal, outcome: GoalOutcome) => void;
-  /** How long its disk takes to make a file durable. */
-  readonly commitUs: number;
 }
+
+/** Where the files are that it sends, and those that it got. */
+const OUT = "/out";
+const IN = "/in";
 
 /** See the module's description. */
 export class ClientHost extends Machine {
-  /** What it got. */
-  readonly files: MemoryStore;
-  /** What it sends. */
-  readonly sources = new MemoryStore();
   readonly #options: ClientHostOptions;
   readonly #ended = new Set<Goal>();
   #abort = new AbortController();
   #client: Client | undefined;
   #rate: number | undefined;
-  #lostHandles = 0;
-  #lostPartials = 0;
 
   constructor(options: ClientHostOptions) {
     super(options);
     this.#options = options;
-    this.files = new MemoryStore({ schedule: (run) => this.schedule(run, options.commitUs) });
+    // A folder is there when a file is in it.
+    this.disk.put(this.pathOf(".keep"), new Uint8Array(0));
   }
 
   /** Its connection, also when that has ended; undefined before {@link start}. */
@@ -83,32 +78,19 @@ export class ClientHost extends Machine {
   start(nowUs: () => number): void {
     this.#client = undefined;
     this.#abort = new AbortController();
-    const files: Files = {
-      openStore: () => {
-        throw new SluiceError("failed", "a client serves no files");
-      },
-      openLocal: (path) => this.sources.open(path),
-      createLocal: (path, options) => this.files.create(path, options),
-    };
-    const program = this.boot(nowUs, files);
+    const program = this.boot(nowUs);
     const { hostname: host, port } = parseAddress(this.#options.serverAddress);
     this.#run(connect({ host, port, signal: this.#abort.signal }, program)).catch((error) => program.crash(error));
   }
 
-  override kill(): void {
-    super.kill();
-    this.#lostHandles = this.files.openHandles + this.sources.openHandles;
-    this.#lostPartials = this.files.partialFiles;
+  /** Where a file is, or will be, that it gets. */
+  pathOf(name: string): string {
+    return `${IN}/${name}`;
   }
 
-  /** Files that its program has open; those of one that was killed are closed. */
-  get openHandles(): number {
-    return this.files.openHandles + this.sources.openHandles - this.#lostHandles;
-  }
-
-  /** Half files on its disk, but for those that a killed program could not remove. */
-  get partialFiles(): number {
-    return this.files.partialFiles - this.#lostPartials;
+  /** What it got under a name, or undefined where it has nothing of that name. */
+  contents(name: string): Uint8Array | undefined {
+    return this.disk.contents(this.pathOf(name));
   }
 
   /** Gives every goal up, as a user does who presses Ctrl-C. */
@@ -155,12 +137,12 @@ export class ClientHost extends Machine {
       case "put": {
         const { name, sizeBytes, overwrite = false } = goal;
         // Two goals may have one name.
-        const path = `${this.#options.goals.indexOf(goal)}-${name}`;
-        this.sources.put(path, this.#options.content(goal), { sizeBytes, modifiedMs: 1000 });
+        const path = `${OUT}/${this.#options.goals.indexOf(goal)}-${name}`;
+        this.disk.put(path, this.#options.content(goal), { sizeBytes, modifiedMs: 1000 });
         return { kind: "done", report: await client.send(path, { as: name, overwrite, signal }) };
       }
       case "get":
-        return { kind: "done", report: await client.get(goal.name, { signal }) };
+        return { kind: "done", report: await client.get(goal.name, { output: this.pathOf(goal.name), signal }) };
       case "list":
         return { kind: "done", entries: await client.list() };
     }

@@ -6,18 +6,11 @@
  */
 
 import { parseAddress } from "../app/address.ts";
-import type {
-  DatagramReceiver,
-  DatagramSocket,
-  Files,
-  LinkOptions,
-  Platform,
-  SocketOptions,
-  Timer,
-} from "../app/platform.ts";
+import type { DatagramReceiver, DatagramSocket, LinkOptions, Platform, SocketOptions, Timer } from "../app/platform.ts";
 import { invariant } from "../protocol/invariant.ts";
 import type { ConnectionConfig, Random } from "../protocol/mod.ts";
 import { EventQueue, ScheduledEvent } from "./event_queue.ts";
+import type { Disk } from "../store/disk.ts";
 import type { SendDatagram } from "./node.ts";
 import type { Turn } from "./turn.ts";
 import { Watch } from "./watch.ts";
@@ -32,13 +25,13 @@ export interface ProcessOptions {
   readonly send: SendDatagram;
   /** Of all of its connections. */
   readonly config: Partial<ConnectionConfig>;
-  readonly files: Files;
+  readonly disk: Disk;
 }
 
 /** See the module's description. */
 export class Process implements Platform {
   readonly watcher: Watch;
-  readonly files: Files;
+  readonly disk: Disk;
   readonly nowUs: () => number;
   readonly #options: ProcessOptions;
   readonly #timers = new EventQueue<ProcessTimer>();
@@ -49,7 +42,7 @@ export class Process implements Platform {
   constructor(options: ProcessOptions) {
     this.#options = options;
     this.nowUs = options.nowUs;
-    this.files = options.files;
+    this.disk = options.disk;
     this.watcher = new Watch(options.address, options.nowUs);
   }
 

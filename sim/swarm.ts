@@ -7,9 +7,11 @@
 
 import { InvariantError } from "../protocol/invariant.ts";
 import type { Coverage } from "./coverage.ts";
+import type { DiskFaults } from "./disk_faults.ts";
 import type { LinkOptions, LinkStats } from "./link.ts";
+import type { Machine } from "./machine.ts";
 import type { TraceEvent } from "./network.ts";
-import { type Incident, INCIDENT_KINDS, planSwarm, type SwarmPlan } from "./swarm_plan.ts";
+import { type Incident, INCIDENT_KINDS, MAX_DISK_US, planSwarm, type SwarmPlan } from "./swarm_plan.ts";
 import { timeBoundUs } from "./time_bound.ts";
 import { type ClientPlan, type GoalOutcome, type GoalResult, World } from "./world.ts";
 
@@ -87,14 +89,19 @@ function happen(world: World, incident: Incident, plan: SwarmPlan): void {
   switch (incident.kind) {
     case "kill-server":
       return world.server.kill();
+    case "cut-servers-power":
+      return world.server.cutPower();
     case "restart-server":
       return world.restartServer();
     case "stop-server":
       if (!world.server.isDown) world.server.stop(STOP_GRACE_MS);
       return;
-    case "fill-disk":
-      world.server.store.capacityBytes = 0;
-      return;
+    case "fill-servers-disk":
+      return breakDisk(world, world.server, { faults: { capacityBytes: 0 }, untilUs: incident.untilUs });
+    case "break-servers-disk": {
+      const { errorRates, untilUs } = incident;
+      return breakDisk(world, world.server, { faults: { errorRates }, untilUs });
+    }
     default:
       return happenToClient(world, incident, plan.world.clients[incident.client]!);
   }
@@ -113,6 +120,14 @@ function happenToClient(world: World, incident: Extract<Incident, { client: numb
       return client.cancel();
     case "kill-client":
       return client.kill();
+    case "cut-clients-power":
+      return client.cutPower();
+    case "fill-clients-disk":
+      return breakDisk(world, client, { faults: { capacityBytes: 0 }, untilUs: incident.untilUs });
+    case "break-clients-disk": {
+      const { errorRates, untilUs } = incident;
+      return breakDisk(world, client, { faults: { errorRates }, untilUs });
+    }
     case "restart-client":
       return world.restartClient(incident.client);
     case "narrow-mtu":
@@ -141,6 +156,20 @@ function happenToClient(world: World, incident: Extract<Incident, { client: numb
   }
 }
 
+/** A disk has further faults for a while. */
+function breakDisk(
+  world: World,
+  { disk }: Machine,
+  { faults, untilUs }: { faults: DiskFaults; untilUs: number },
+): void {
+  disk.meter.faults = { ...disk.meter.faults, ...faults };
+  world.at(untilUs, () => {
+    const healed: { -readonly [Name in keyof DiskFaults]: DiskFaults[Name] } = { ...disk.meter.faults };
+    for (const name of Object.keys(faults) as (keyof DiskFaults)[]) delete healed[name];
+    disk.meter.faults = healed;
+  });
+}
+
 function heal(world: World): void {
   for (let client = 0; client < world.clients.length; client++) {
     const { up, down } = world.linkOf(client);
@@ -161,8 +190,10 @@ function requireAllowed(world: World, plan: SwarmPlan, { client, goal, outcome }
   if (isHard(links.up!) || isHard(links.down!) || happenedToIt.has("partition")) allowed.add("unreachable");
   // What is asked, and not carried, is given up with the connection.
   if (happenedToIt.has("cancel")) allowed.add(goal.kind === "list" ? "failed" : "interrupted").add("interrupted");
-  if (happened.has("kill-server")) allowed.add("failed").add("unreachable");
-  if (happened.has("fill-disk")) allowed.add("refused");
+  if (happened.has("kill-server") || happened.has("cut-servers-power")) allowed.add("failed").add("unreachable");
+  if (happened.has("fill-servers-disk")) allowed.add("refused");
+  if (happened.has("break-servers-disk")) allowed.add("refused").add("failed").add("not-found");
+  if (happenedToIt.has("fill-clients-disk") || happenedToIt.has("break-clients-disk")) allowed.add("local-disk");
   // Who was there is refused or told that the server goes; who comes later finds nobody.
   if (happened.has("stop-server")) allowed.add("refused").add("failed").add("unreachable");
   // Its first life has stored the file, or the server has not noticed that it ended.
@@ -178,8 +209,8 @@ function requireAllowed(world: World, plan: SwarmPlan, { client, goal, outcome }
 
 /** Nothing happened to it that would excuse its lateness. */
 function requireInTime({ world }: SwarmPlan, { client, startUs, endUs }: GoalResult): void {
-  const { config = {}, commitUs = 0 } = world;
-  const boundUs = timeBoundUs(world.clients[client]!, { config, commitUs });
+  const { config = {} } = world;
+  const boundUs = timeBoundUs(world.clients[client]!, { config, commitUs: 4 * MAX_DISK_US });
   if (boundUs === undefined || endUs - startUs <= boundUs) return;
   throw new SwarmError(world.seed, `client ${client} took ${endUs - startUs} us, and ${boundUs} were enough`);
 }
@@ -218,6 +249,9 @@ function count(coverage: Coverage, world: World, incidents: readonly Incident[])
   }
   for (const [kind, times] of world.server.events) coverage.count("server events", kind, times);
   for (const host of [world.server, ...world.clients]) {
+    const { operations, faultCounts } = host.disk.meter;
+    for (const [operation, times] of Object.entries(operations)) coverage.count("disk operations", operation, times);
+    for (const [fault, times] of faultCounts) coverage.count("disk faults", fault, times);
     for (const { states, ends } of host.watches) {
       for (const state of states) coverage.count("connection states", state);
       for (const end of ends) coverage.count("connection ends", end);

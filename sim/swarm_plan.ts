@@ -6,6 +6,7 @@
  */
 
 import { type ConnectionConfig, Random } from "../protocol/mod.ts";
+import { DISK_OPERATIONS, type DiskFaults, type DiskOperation } from "./disk_faults.ts";
 import type { LinkOptions } from "./link.ts";
 import type { ClientPlan, Goal, WorldOptions } from "./world.ts";
 
@@ -17,16 +18,29 @@ export type Incident =
     | { readonly kind: "cancel"; readonly client: number }
     | { readonly kind: "kill-client"; readonly client: number }
     | { readonly kind: "restart-client"; readonly client: number }
+    | { readonly kind: "cut-clients-power"; readonly client: number }
     | { readonly kind: "kill-server" }
+    | { readonly kind: "cut-servers-power" }
     | { readonly kind: "restart-server" }
     | { readonly kind: "stop-server" }
-    | { readonly kind: "fill-disk" }
+    | { readonly kind: "fill-servers-disk"; readonly untilUs: number }
+    | { readonly kind: "fill-clients-disk"; readonly client: number; readonly untilUs: number }
+    | { readonly kind: "break-servers-disk"; readonly errorRates: ErrorRates; readonly untilUs: number }
+    | {
+      readonly kind: "break-clients-disk";
+      readonly client: number;
+      readonly errorRates: ErrorRates;
+      readonly untilUs: number;
+    }
     | { readonly kind: "narrow-mtu"; readonly client: number; readonly mtuBytes: number }
     | { readonly kind: "partition"; readonly client: number; readonly way: Way; readonly untilUs: number }
     | { readonly kind: "delay-spike"; readonly client: number; readonly delayUs: number; readonly untilUs: number }
     | { readonly kind: "change-link"; readonly client: number; readonly factor: number; readonly untilUs: number }
     | { readonly kind: "set-rate"; readonly client: number; readonly bitsPerSecond: number | undefined }
   );
+
+/** How probable it is that an operation of a disk fails. */
+export type ErrorRates = NonNullable<DiskFaults["errorRates"]>;
 
 /** From the client to the server, or back. */
 export type Way = "up" | "down";
@@ -37,10 +51,15 @@ export const INCIDENT_KINDS: readonly Incident["kind"][] = [
   "cancel",
   "kill-client",
   "restart-client",
+  "cut-clients-power",
   "kill-server",
+  "cut-servers-power",
   "restart-server",
   "stop-server",
-  "fill-disk",
+  "fill-servers-disk",
+  "fill-clients-disk",
+  "break-servers-disk",
+  "break-clients-disk",
   "narrow-mtu",
   "partition",
   "delay-spike",
@@ -63,14 +82,29 @@ export function planSwarm(seed: number): SwarmPlan {
   const goals = drawGoals(random.fork("goals"));
   const bytes = goals.flat().reduce((sum, goal) => sum + (goal.kind === "list" ? 0 : goal.sizeBytes), 0);
   const links = random.fork("links");
+  const disks = random.fork("disks");
   const clients = goals.map((wanted): ClientPlan => ({
     goals: wanted,
     ...drawLinks(links, bytes * 8 / LONGEST_TRANSFER_S),
     startUs: links.chance(0.5) ? 0 : links.integer(0, 3_000_000),
+    disk: drawDisk(disks),
   }));
   const incidents = drawIncidents(random.fork("incidents"), clients);
-  const commitUs = random.chance(0.5) ? 0 : random.integer(1, 200_000);
-  return { world: { seed, clients, commitUs, config: drawConfig(random.fork("config")) }, incidents };
+  const config = drawConfig(random.fork("config"));
+  return { world: { seed, clients, serverDisk: drawDisk(disks), config }, incidents };
+}
+
+/** The longest that a disk takes for one call. */
+export const MAX_DISK_US = 70_000;
+
+/** What a disk always does: no fault that a program could not go on with. */
+function drawDisk(random: Random): DiskFaults {
+  const maxUs = random.chance(0.4) ? 0 : random.integer(1, MAX_DISK_US);
+  return {
+    delayUs: { min: random.integer(0, maxUs), max: maxUs },
+    shortRate: random.chance(0.2) ? 0.5 * random.float() : 0,
+    hasNoLinks: random.chance(0.1),
+  };
 }
 
 function drawGoals(random: Random): Goal[][] {
@@ -138,43 +172,82 @@ function drawBlackout(random: Random): { fromUs: number; untilUs: number } {
 }
 
 function drawIncidents(random: Random, clients: readonly ClientPlan[]): Incident[] {
-  const incidents: Incident[] = [];
-  const atUs = (): number => random.integer(0, random.pick([200_000, 2_000_000, 20_000_000]));
-  const client = (): number => random.integer(0, clients.length - 1);
-  const later = (fromUs: number, maxUs: number): number => fromUs + Math.round(logUniform(random, 10_000, maxUs));
-  if (random.chance(0.15)) {
-    const address = random.chance(0.5) ? "10.9.9.9:1111" : `10.0.0.2:${random.integer(50_000, 60_000)}`;
-    incidents.push({ kind: "rebind", atUs: atUs(), client: client(), address });
-  }
-  if (random.chance(0.07)) incidents.push({ kind: "cancel", atUs: atUs(), client: client() });
-  if (random.chance(0.07)) {
-    const [killUs, killed] = [atUs(), client()];
-    incidents.push({ kind: "kill-client", atUs: killUs, client: killed });
-    if (random.chance(0.7)) incidents.push({ kind: "restart-client", atUs: later(killUs, 5_000_000), client: killed });
-  }
-  if (random.chance(0.07)) {
-    const killUs = atUs();
-    incidents.push({ kind: "kill-server", atUs: killUs });
-    if (random.chance(0.7)) incidents.push({ kind: "restart-server", atUs: later(killUs, 5_000_000) });
-  }
-  if (random.chance(0.05)) incidents.push({ kind: "stop-server", atUs: atUs() });
-  if (random.chance(0.05)) incidents.push({ kind: "fill-disk", atUs: atUs() });
-  if (random.chance(0.1)) {
-    incidents.push({ kind: "narrow-mtu", atUs: atUs(), client: client(), mtuBytes: random.integer(1200, 1400) });
-  }
-  incidents.push(...drawLinkChanges(random, { atUs, client, later }));
-  return incidents;
+  const draws: Draws = {
+    random,
+    atUs: () => random.integer(0, random.pick([200_000, 2_000_000, 20_000_000])),
+    client: () => random.integer(0, clients.length - 1),
+    later: (fromUs, maxUs) => fromUs + Math.round(logUniform(random, 10_000, maxUs)),
+  };
+  return [...drawEnds(draws), ...drawDiskFaults(draws), ...drawLinkChanges(draws)];
 }
 
 /** What the incidents of one world are drawn with. */
 interface Draws {
+  readonly random: Random;
   atUs(): number;
   client(): number;
   later(fromUs: number, maxUs: number): number;
 }
 
-function drawLinkChanges(random: Random, { atUs, client, later }: Draws): Incident[] {
+/** Programs that end, and come back. */
+function drawEnds({ random, atUs, client, later }: Draws): Incident[] {
   const incidents: Incident[] = [];
+  if (random.chance(0.07)) incidents.push({ kind: "cancel", atUs: atUs(), client: client() });
+  if (random.chance(0.1)) {
+    const [endUs, ended] = [atUs(), client()];
+    incidents.push({ kind: random.pick(["kill-client", "cut-clients-power"]), atUs: endUs, client: ended });
+    if (random.chance(0.7)) incidents.push({ kind: "restart-client", atUs: later(endUs, 5_000_000), client: ended });
+  }
+  if (random.chance(0.1)) {
+    const endUs = atUs();
+    incidents.push({ kind: random.pick(["kill-server", "cut-servers-power"]), atUs: endUs });
+    if (random.chance(0.7)) incidents.push({ kind: "restart-server", atUs: later(endUs, 5_000_000) });
+  }
+  if (random.chance(0.05)) incidents.push({ kind: "stop-server", atUs: atUs() });
+  return incidents;
+}
+
+function drawDiskFaults({ random, atUs, client, later }: Draws): Incident[] {
+  const incidents: Incident[] = [];
+  const [serverUs, clientUs] = [atUs(), atUs()];
+  const [serverUntilUs, clientUntilUs] = [later(serverUs, 30_000_000), later(clientUs, 30_000_000)];
+  if (random.chance(0.05)) incidents.push({ kind: "fill-servers-disk", atUs: serverUs, untilUs: serverUntilUs });
+  if (random.chance(0.05)) {
+    incidents.push({ kind: "fill-clients-disk", atUs: clientUs, client: client(), untilUs: clientUntilUs });
+  }
+  if (random.chance(0.07)) {
+    const errorRates = drawErrorRates(random);
+    incidents.push({ kind: "break-servers-disk", atUs: serverUs, errorRates, untilUs: serverUntilUs });
+  }
+  if (random.chance(0.07)) {
+    const errorRates = drawErrorRates(random);
+    incidents.push({
+      kind: "break-clients-disk",
+      atUs: clientUs,
+      client: client(),
+      errorRates,
+      untilUs: clientUntilUs,
+    });
+  }
+  return incidents;
+}
+
+/** Some operations fail, now and then or always. */
+function drawErrorRates(random: Random): ErrorRates {
+  const failing = DISK_OPERATIONS.filter(() => random.chance(0.3));
+  const rate = random.pick([0.01, 0.1, 0.5, 1]);
+  return Object.fromEntries(failing.map((operation): [DiskOperation, number] => [operation, rate]));
+}
+
+function drawLinkChanges({ random, atUs, client, later }: Draws): Incident[] {
+  const incidents: Incident[] = [];
+  if (random.chance(0.15)) {
+    const address = random.chance(0.5) ? "10.9.9.9:1111" : `10.0.0.2:${random.integer(50_000, 60_000)}`;
+    incidents.push({ kind: "rebind", atUs: atUs(), client: client(), address });
+  }
+  if (random.chance(0.1)) {
+    incidents.push({ kind: "narrow-mtu", atUs: atUs(), client: client(), mtuBytes: random.integer(1200, 1400) });
+  }
   if (random.chance(0.1)) {
     const fromUs = atUs();
     const way = random.pick<Way>(["up", "down"]);

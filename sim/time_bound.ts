@@ -29,7 +29,7 @@ const DATAGRAM_BYTES = 1200;
 /** What the bound depends on. */
 export interface BoundOptions {
   readonly config: Partial<ConnectionConfig>;
-  /** How long a disk takes to make a file durable. */
+  /** The longest that the disks take to make a file durable. */
   readonly commitUs: number;
 }
 

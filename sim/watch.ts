@@ -20,7 +20,7 @@ class Watched {
 }
 
 /** Every so many servings the costlier checks are made. */
-const CHECK_EVERY = 16;
+const CHECK_EVERY = 4;
 
 /**
  * Datagrams in flight beyond the congestion window: a window may fall after they were sent, and probes do not ask for

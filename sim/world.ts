@@ -10,6 +10,7 @@ import { crc32 } from "node:zlib";
 import { invariant, InvariantError } from "../protocol/invariant.ts";
 import { type ConnectionConfig, type ConnectionStats, Random } from "../protocol/mod.ts";
 import { ClientHost, type Goal, type GoalOutcome } from "./client_host.ts";
+import type { DiskFaults } from "./disk_faults.ts";
 import type { LinkOptions, LinkStats } from "./link.ts";
 import { type Connected, Network, type NodeId, type TraceEvent } from "./network.ts";
 import { ServerHost } from "./server_host.ts";
@@ -26,6 +27,8 @@ export interface ClientPlan {
   readonly down?: LinkOptions;
   /** When it connects. Default: 0. */
   readonly startUs?: number;
+  /** What its disk does wrong. Default: nothing. */
+  readonly disk?: DiskFaults;
   /** It keeps its connection when its goals have outcomes. Default: it closes it. */
   readonly stays?: boolean;
 }
@@ -42,6 +45,8 @@ export interface WorldOptions {
   readonly maxConnections?: number;
   /** How long the disks take to make a file durable. Default: 0. */
   readonly commitUs?: number;
+  /** What the server's disk does wrong. Default: nothing. */
+  readonly serverDisk?: DiskFaults;
   readonly trace?: (event: TraceEvent) => void;
 }
 
@@ -56,6 +61,9 @@ export interface GoalResult {
 }
 
 const SERVER_ADDRESS = "10.255.0.1:65432";
+
+/** After so long a server that could not start is started again. */
+const RETRY_US = 1_000_000;
 
 /** All connections end in this time by themselves, once their clients are gone: an idle timeout and three PTO. */
 const SETTLE_US = 200_000_000;
@@ -94,7 +102,7 @@ export class World {
       random: this.#random.fork("server"),
       config: options.config ?? {},
       turn: this.#turn,
-      commitUs: options.commitUs ?? 0,
+      diskFaults: this.#diskFaults(options.serverDisk),
       ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
     });
     this.#serverNode = this.network.addNode(this.server);
@@ -108,7 +116,7 @@ export class World {
       });
     });
     options.clients.forEach((plan, index) => this.#prepare(plan, index));
-    this.server.start(this.#nowUs);
+    this.#startServer();
   }
 
   /** Outcomes so far, in the order in which they came. */
@@ -196,7 +204,7 @@ export class World {
 
   /** Power on for the server, which was killed. */
   restartServer(): void {
-    this.server.start(this.#nowUs);
+    if (this.server.isDown) this.#startServer();
   }
 
   /** Power on for a client, if it was killed: it sets out anew for what it has not heard the end of. */
@@ -220,7 +228,11 @@ export class World {
     }
     invariant(this.network.underWay === 0, "datagrams are still under way");
     this.#checkStores();
-    this.#checkResults();
+    this.#checkResults((host, name) => host.contents(name));
+    // What was said to be done outlives a power failure, whatever it takes.
+    const random = this.#random.fork("after all");
+    const survivors = new Map([this.server, ...this.clients].map((host) => [host, host.disk.crashed(random)] as const));
+    this.#checkResults((host, name) => survivors.get(host)!.contents(host.pathOf(name)));
   }
 
   /** Goals without an outcome. */
@@ -234,6 +246,11 @@ export class World {
   }
 
   readonly #nowUs = (): number => this.network.nowUs;
+
+  /** A disk that fails does not let it start: then somebody tries again. */
+  #startServer(): void {
+    this.server.start(this.#nowUs, () => this.network.at(this.network.nowUs + RETRY_US, () => this.restartServer()));
+  }
 
   /** Time goes on only when the programs have done all that they can do without it. */
   async #runUntil(untilUs: number, until: () => boolean): Promise<void> {
@@ -251,6 +268,13 @@ export class World {
     }
   }
 
+  /** A commit takes three calls that wait: the file's sync, its link or rename, and the folder's sync. */
+  #diskFaults(faults: DiskFaults = {}): DiskFaults {
+    const { commitUs = 0 } = this.#options;
+    const callUs = Math.ceil(commitUs / 3);
+    return { delayUs: { min: callUs, max: callUs }, ...faults };
+  }
+
   #makeClient(plan: ClientPlan, index: number): ClientHost {
     return new ClientHost({
       address: `10.${Math.floor(index / 250)}.${index % 250}.2:40000`,
@@ -261,15 +285,15 @@ export class World {
       stays: plan.stays ?? false,
       content: (goal) => this.content(index, goal),
       turn: this.#turn,
-      commitUs: this.#options.commitUs ?? 0,
+      diskFaults: this.#diskFaults(plan.disk),
       onOutcome: (goal, outcome) => this.#onOutcome(index, goal, outcome),
     });
   }
 
   #prepare(plan: ClientPlan, index: number): void {
     for (const goal of plan.goals) {
-      if (goal.kind === "get" && this.server.store.contents(goal.name) === undefined) {
-        this.server.store.put(goal.name, this.content(index, goal), { sizeBytes: goal.sizeBytes, modifiedMs: 1000 });
+      if (goal.kind === "get" && this.server.contents(goal.name) === undefined) {
+        this.server.put(goal.name, this.content(index, goal), { sizeBytes: goal.sizeBytes, modifiedMs: 1000 });
       }
     }
     this.network.at(plan.startUs ?? 0, () => {
@@ -286,19 +310,21 @@ export class World {
   }
 
   #checkStores(): void {
-    for (const { address, openHandles, partialFiles, isDown } of [this.server, ...this.clients]) {
+    for (const { address, disk, halfFiles, isDown } of [this.server, ...this.clients]) {
       if (isDown) continue;
-      if (openHandles !== 0) throw new InvariantError(`${address} has ${openHandles} files open`);
-      if (partialFiles !== 0) throw new InvariantError(`${address} keeps ${partialFiles} half files`);
+      if (disk.openDescriptors !== 0) throw new InvariantError(`${address} has ${disk.openDescriptors} files open`);
+      if (halfFiles !== 0 && !disk.meter.faultCounts.has("EIO unlink")) {
+        throw new InvariantError(`${address} keeps ${halfFiles} half files`);
+      }
     }
   }
 
   /** Whoever was told that a file is there finds it, whole; and no file is anywhere but whole. */
-  #checkResults(): void {
+  #checkResults(where: (host: ServerHost | ClientHost, name: string) => Uint8Array | undefined): void {
     for (const { client, goal, outcome } of this.#results) {
       if (goal.kind === "list") continue;
-      const store = goal.kind === "put" ? this.server.store : this.clients[client]!.files;
-      const found = store.contents(goal.name);
+      const host = goal.kind === "put" ? this.server : this.clients[client]!;
+      const found = where(host, goal.name);
       if (outcome.kind === "done" && found === undefined) throw new InvariantError(`${goal.name} is not there`);
       if (found === undefined) continue;
       const isWhole = goal.kind === "put" ? this.#isOneOfThose(goal, found) : this.#isWhole(client, goal, found);

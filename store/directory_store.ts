@@ -9,8 +9,7 @@
  * @module
  */
 
-import fs from "node:fs";
-import path from "node:path";
+import { join } from "node:path";
 import {
   type CreateOptions,
   type FileInfo,
@@ -20,60 +19,61 @@ import {
   type WritableFile,
 } from "../transfer/file_store.ts";
 import { checkFileName, requireFileName, sanitizeForDisplay } from "../transfer/file_name.ts";
+import type { Disk } from "./disk.ts";
 import { diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
-import { SharedFolderSync } from "./folder_sync.ts";
+import { SharedFolderSync, type SyncFolder, syncFolder } from "./folder_sync.ts";
 import { describeRegularFile, OpenedFile } from "./opened_file.ts";
 import { alreadyExists, placeExclusively, placeReplacing, requireReplaceable } from "./placement.ts";
-import { type FreeBytes, removeLeftovers, TemporaryFile } from "./temporary_file.ts";
+import { removeLeftovers, TemporaryFile } from "./temporary_file.ts";
 
 /** How a {@link DirectoryStore} is opened. */
 export interface DirectoryStoreOptions {
+  readonly disk: Disk;
   /** Takes no files. Default: false. */
   readonly readOnly?: boolean;
   /** Make the folder, and those above it, if it is not there. Default: true. */
   readonly create?: boolean;
-  /** Asked before a file is taken in. Default: the operating system. */
-  readonly freeBytes?: FreeBytes;
-  /** Milliseconds since 1970 UTC by which leftovers of killed runs are judged. Default: the clock. */
-  readonly nowMs?: number;
 }
 
 /** See the module's description. */
 export class DirectoryStore implements FileStore {
   /** The folder, absolute, without symbolic links. */
   readonly rootPath: string;
+  readonly #disk: Disk;
   readonly #readOnly: boolean;
-  readonly #freeBytes: FreeBytes | undefined;
-  readonly #folderSync = new SharedFolderSync();
+  readonly #sync: SyncFolder;
 
   private constructor(rootPath: string, options: DirectoryStoreOptions) {
     this.rootPath = rootPath;
-    this.#readOnly = options.readOnly ?? false;
-    this.#freeBytes = options.freeBytes;
+    const { disk, readOnly = false } = options;
+    this.#disk = disk;
+    this.#readOnly = readOnly;
+    this.#sync = new SharedFolderSync((folder) => syncFolder(disk, folder)).sync;
   }
 
   /** Opens the folder, and clears it of what killed runs left there. Throws StoreError. */
-  static open(rootPath: string, options: DirectoryStoreOptions = {}): DirectoryStore {
+  static open(rootPath: string, options: DirectoryStoreOptions): DirectoryStore {
+    const { disk } = options;
     const subject = `the folder "${sanitizeForDisplay(rootPath)}"`;
     const realPath = onDisk(subject, () => {
-      if (options.create ?? true) fs.mkdirSync(rootPath, { recursive: true });
-      return fs.realpathSync(rootPath);
+      if (options.create ?? true) disk.mkdir(rootPath);
+      return disk.realpath(rootPath);
     });
-    if (!onDisk(subject, () => fs.statSync(realPath)).isDirectory()) {
+    if (!onDisk(subject, () => disk.stat(realPath)).isDirectory()) {
       throw new StoreError("not-a-file", `"${sanitizeForDisplay(rootPath)}" is not a folder`);
     }
-    if (!options.readOnly) removeLeftovers(realPath, { nowMs: options.nowMs ?? Date.now() });
+    if (!options.readOnly) removeLeftovers(disk, realPath);
     return new DirectoryStore(realPath, options);
   }
 
   list(): FileInfo[] {
-    const names = this.#onDisk("the folder", () => fs.readdirSync(this.rootPath));
+    const names = this.#onDisk("the folder", () => this.#disk.readdir(this.rootPath));
     const files: FileInfo[] = [];
     // Unlike localeCompare, the default order is the one by code units.
     for (const name of names.sort()) {
       // What no peer may ask for is not shown either: partial files, and names that only this platform takes.
       if (checkFileName(name) !== undefined) continue;
-      const stats = this.#onDisk(quote(name), () => fs.lstatSync(this.#path(name), { throwIfNoEntry: false }));
+      const stats = this.#onDisk(quote(name), () => this.#disk.lstat(this.#path(name)));
       if (stats?.isFile()) files.push(describeRegularFile(stats, { name, subject: quote(name) }));
     }
     return files;
@@ -82,13 +82,14 @@ export class DirectoryStore implements FileStore {
   stat(name: string): FileInfo {
     requireFileName(name);
     const subject = quote(name);
-    return this.#onDisk(subject, () => describeRegularFile(fs.lstatSync(this.#path(name)), { name, subject }));
+    return this.#onDisk(subject, () => describeRegularFile(this.#disk.lstat(this.#path(name)), { name, subject }));
   }
 
   open(name: string): ReadableFile {
     requireFileName(name);
     const subject = quote(name);
-    return this.#onDisk(subject, () => OpenedFile.open(this.#path(name), { name, subject, followLinks: false }));
+    const options = { disk: this.#disk, name, subject, followLinks: false };
+    return this.#onDisk(subject, () => OpenedFile.open(this.#path(name), options));
   }
 
   create(name: string, options: CreateOptions): WritableFile {
@@ -96,23 +97,24 @@ export class DirectoryStore implements FileStore {
     const subject = quote(name);
     if (this.#readOnly) throw new StoreError("read-only", `${subject} is refused: this store takes no files`);
     const { sizeBytes, modifiedMs, overwrite } = options;
+    const disk = this.#disk;
     return this.#onDisk(subject, () => {
       this.#requireRoot();
-      requireReplaceable(this.#path(name), { overwrite, subject });
+      requireReplaceable(this.#path(name), { disk, overwrite, subject });
       const place = (temporaryPath: string) => this.#place(temporaryPath, { name, overwrite });
-      const freeBytes = this.#freeBytes === undefined ? {} : { freeBytes: this.#freeBytes };
-      return new TemporaryFile(this.rootPath, { sizeBytes, modifiedMs, subject, place, ...freeBytes });
+      return new TemporaryFile(this.rootPath, { disk, sizeBytes, modifiedMs, subject, place });
     });
   }
 
   async #place(temporaryPath: string, target: { name: string; overwrite: boolean }): Promise<string> {
     const { name, overwrite } = target;
     const subject = quote(name);
+    const placement = { disk: this.#disk, sync: this.#sync, temporaryPath, finalPath: this.#path(name) };
     this.#requireRoot();
     if (overwrite) {
-      requireReplaceable(this.#path(name), { overwrite, subject });
-      await placeReplacing(temporaryPath, this.#path(name), this.#folderSync);
-    } else if (!await placeExclusively(temporaryPath, this.#path(name), this.#folderSync)) {
+      requireReplaceable(placement.finalPath, { disk: this.#disk, overwrite, subject });
+      await placeReplacing(placement);
+    } else if (!await placeExclusively(placement)) {
       throw alreadyExists(subject);
     }
     return name;
@@ -120,11 +122,11 @@ export class DirectoryStore implements FileStore {
 
   /** `name` has passed the gate, so this is an entry of the folder itself. */
   #path(name: string): string {
-    return path.join(this.rootPath, name);
+    return join(this.rootPath, name);
   }
 
   #requireRoot(): void {
-    if (fs.lstatSync(this.rootPath, { throwIfNoEntry: false })?.isDirectory()) return;
+    if (this.#disk.lstat(this.rootPath)?.isDirectory()) return;
     throw new StoreError("io", "the server's folder has gone; put it back, or start the server again");
   }
 

@@ -7,7 +7,6 @@
  * @module
  */
 
-import { constants } from "node:os";
 import { StoreError, type StoreErrorKind } from "../transfer/file_store.ts";
 
 /** Error codes of the operating system (errno) and what they mean to a store. */
@@ -49,21 +48,16 @@ const ADVICE: Readonly<Record<string, string>> = {
   EIO: "cannot be read or written: the disk reports an input/output error; check the disk",
 };
 
-/** The error code ("ENOSPC") that an error of Deno's or of node:fs stands for, or undefined for none of the disk's. */
+/** The operating system's code ("ENOSPC") of what a `Disk` threw, or undefined for none of the disk's. */
 export function diskErrorCode(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const code = "code" in error ? error.code : undefined;
+  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
   // Codes of the operating system have no "_"; those that node:* gives to wrong arguments (ERR_...) do.
-  if (typeof code === "string") return /^[A-Z0-9]+$/.test(code) ? code : undefined;
-  // Deno gives the rarer ones no code (EFBIG, EDQUOT): their number stands at the end of the message.
-  const number = /\(os error (\d+)\)$/.exec(error.message)?.[1];
-  return number === undefined ? undefined : codeOfNumber(Number(number));
+  return /^[A-Z0-9]+$/.test(error.code) ? error.code : undefined;
 }
 
-/** Windows counts its errors in its own way. */
-function codeOfNumber(number: number): string {
-  const errno = Deno.build.os === "windows" ? [] : Object.entries(constants.errno);
-  return errno.find(([, value]) => value === number)?.[0] ?? `OS${number}`;
+/** An error as a `Disk` throws it. */
+export function diskError(code: string, message = code): Error {
+  return Object.assign(new Error(message), { code });
 }
 
 /**
@@ -73,7 +67,7 @@ function codeOfNumber(number: number): string {
 export function toStoreError(error: unknown, subject: string): StoreError {
   if (error instanceof StoreError) return error;
   // Deno's own sandbox: the advice is the flag, which its message names together with the path.
-  if (error instanceof Deno.errors.NotCapable) {
+  if (error instanceof Error && error.name === "NotCapable") {
     return new StoreError(
       "denied",
       `${subject} cannot be accessed: Deno was not given the permission (--allow-read and --allow-write; ` +

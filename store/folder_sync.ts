@@ -4,8 +4,8 @@
  * @module
  */
 
-import fs from "node:fs";
-import { promisify } from "node:util";
+import { dirname } from "node:path";
+import type { Disk } from "./disk.ts";
 import { diskErrorCode } from "./disk_error.ts";
 
 /** Makes the entries of a folder durable. */
@@ -14,21 +14,33 @@ export type SyncFolder = (folder: string) => Promise<void>;
 /** What opening or syncing a folder reports where the platform cannot do that (Windows, some network file systems). */
 const NO_FOLDER_SYNC = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EISDIR", "EPERM", "EACCES", "EBADF"]);
 
-const syncDescriptor = promisify(fs.fsync);
-
-/** {@link SyncFolder} by the operating system, where the platform can. */
-export const syncFolder: SyncFolder = async (folder) => {
+/** {@link SyncFolder} for a folder of the disk, where the platform can. */
+export async function syncFolder(disk: Disk, folder: string): Promise<void> {
   let descriptor = -1;
   try {
-    descriptor = fs.openSync(folder, "r");
-    await syncDescriptor(descriptor);
+    descriptor = disk.open(folder, disk.flags.O_RDONLY);
+    await disk.fsync(descriptor);
   } catch (error) {
     const code = diskErrorCode(error);
     if (code === undefined || !NO_FOLDER_SYNC.has(code)) throw error;
   } finally {
-    if (descriptor !== -1) fs.closeSync(descriptor);
+    if (descriptor !== -1) disk.close(descriptor);
   }
-};
+}
+
+/**
+ * Makes a folder, and those above it, where they are not there, so that they outlive a power failure with all that will
+ * be in them. Rejects with the disk's error.
+ */
+export async function makeDurableFolder(disk: Disk, folder: string): Promise<void> {
+  disk.mkdir(folder);
+  // Those that are there as well: who made them may have been killed before they were durable.
+  let entry = disk.realpath(folder);
+  for (let parent = dirname(entry); parent !== entry; parent = dirname(entry)) {
+    await syncFolder(disk, parent);
+    entry = parent;
+  }
+}
 
 /** A folder's syncs: one that runs, and one that waits for it. */
 interface Syncs {
@@ -44,7 +56,7 @@ export class SharedFolderSync {
   readonly #syncFolder: SyncFolder;
   readonly #folders = new Map<string, Syncs>();
 
-  constructor(sync: SyncFolder = syncFolder) {
+  constructor(sync: SyncFolder) {
     this.#syncFolder = sync;
   }
 

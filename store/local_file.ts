@@ -5,36 +5,39 @@
  * @module
  */
 
-import fs from "node:fs";
-import path from "node:path";
+import { basename, dirname, join, sep } from "node:path";
 import { type CreateOptions, type ReadableFile, StoreError, type WritableFile } from "../transfer/file_store.ts";
 import { receivedName, sanitizeForDisplay } from "../transfer/file_name.ts";
+import type { Disk } from "./disk.ts";
 import { diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
-import { SharedFolderSync } from "./folder_sync.ts";
+import { SharedFolderSync, type SyncFolder, syncFolder } from "./folder_sync.ts";
 import { OpenedFile } from "./opened_file.ts";
 import { alreadyExists, placeExclusively, placeReplacing, requireReplaceable } from "./placement.ts";
-import { type FreeBytes, removeLeftovers, TemporaryFile } from "./temporary_file.ts";
+import { removeLeftovers, TemporaryFile } from "./temporary_file.ts";
 
 /** What to create. */
 export interface LocalCreateOptions extends CreateOptions {
-  /** Asked before anything is written. Default: the operating system. */
-  readonly freeBytes?: FreeBytes;
-  /** Shared by files that are created at the same time. Default: this file is alone. */
-  readonly folders?: LocalFolders;
+  /** Shared by files that are created at the same time. */
+  readonly folders: LocalFolders;
 }
 
-/** What files that come in together share of the folders they go to. */
+/** What files that come in together share of the folders they go to, and of their disk. */
 export class LocalFolders {
-  readonly #cleared = new Set<string>();
-  readonly #shared = new SharedFolderSync();
+  readonly disk: Disk;
   /** Makes the entries of a folder durable. */
-  readonly sync = this.#shared.sync;
+  readonly sync: SyncFolder;
+  readonly #cleared = new Set<string>();
+
+  constructor(disk: Disk) {
+    this.disk = disk;
+    this.sync = new SharedFolderSync((folder) => syncFolder(disk, folder)).sync;
+  }
 
   /** Removes what killed runs left in the folder, the first time that it is asked: a large folder takes a while. */
   clearOnce(folder: string): void {
     if (this.#cleared.has(folder)) return;
     this.#cleared.add(folder);
-    removeLeftovers(folder, { nowMs: Date.now() });
+    removeLeftovers(this.disk, folder);
   }
 }
 
@@ -42,8 +45,9 @@ export class LocalFolders {
 const MAX_RECEIVED_NAMES = 10_000;
 
 /** Opens a file for sending. Throws StoreError for a folder, a device, or what cannot be read. */
-export function openLocalFile(filePath: string): ReadableFile {
-  return OpenedFile.open(filePath, { name: path.basename(filePath), subject: quote(filePath), followLinks: true });
+export function openLocalFile(filePath: string, options: { readonly disk: Disk }): ReadableFile {
+  const { disk } = options;
+  return OpenedFile.open(filePath, { disk, name: basename(filePath), subject: quote(filePath), followLinks: true });
 }
 
 /**
@@ -53,34 +57,34 @@ export function openLocalFile(filePath: string): ReadableFile {
  */
 export function createLocalFile(filePath: string, options: LocalCreateOptions): WritableFile {
   const subject = quote(filePath);
-  const folder = realFolder(filePath);
-  const name = path.basename(filePath);
-  const { sizeBytes, modifiedMs, overwrite, folders = new LocalFolders() } = options;
+  const { sizeBytes, modifiedMs, overwrite, folders } = options;
+  const { disk } = folders;
+  const folder = realFolder(disk, filePath);
+  const name = basename(filePath);
   onDisk(subject, () => {
-    const target = path.join(folder, name);
-    const isFolder = fs.lstatSync(target, { throwIfNoEntry: false })?.isDirectory() ?? false;
-    if (overwrite || isFolder) requireReplaceable(target, { overwrite: true, subject });
+    const target = join(folder, name);
+    const isFolder = disk.lstat(target)?.isDirectory() ?? false;
+    if (overwrite || isFolder) requireReplaceable(target, { disk, overwrite: true, subject });
   });
   folders.clearOnce(folder);
-  const shownFolder = path.dirname(filePath);
+  const shownFolder = dirname(filePath);
   const place = async (temporaryPath: string): Promise<string> => {
     const placedName = overwrite
       ? await replace(temporaryPath, { folder, name, subject, folders })
       : await placeBeside(temporaryPath, { folder, name, subject, folders });
-    return placedName === name ? filePath : path.join(shownFolder, placedName);
+    return placedName === name ? filePath : join(shownFolder, placedName);
   };
-  const freeBytes = options.freeBytes === undefined ? {} : { freeBytes: options.freeBytes };
-  return new TemporaryFile(folder, { sizeBytes, modifiedMs, subject, place, ...freeBytes });
+  return new TemporaryFile(folder, { disk, sizeBytes, modifiedMs, subject, place });
 }
 
 /** The folder that a new file at `filePath` goes to, without symbolic links. */
-function realFolder(filePath: string): string {
-  if (filePath === "" || filePath.endsWith("/") || filePath.endsWith(path.sep)) {
+function realFolder(disk: Disk, filePath: string): string {
+  if (filePath === "" || filePath.endsWith("/") || filePath.endsWith(sep)) {
     throw new StoreError("not-a-file", `${quote(filePath)} names no file; add the file's name`);
   }
-  const folder = path.dirname(filePath);
+  const folder = dirname(filePath);
   try {
-    return fs.realpathSync(folder);
+    return disk.realpath(folder);
   } catch (error) {
     if (diskErrorCode(error) !== "ENOENT") throw toStoreError(error, `the folder ${quote(folder)}`);
     throw new StoreError("not-found", `the folder ${quote(folder)} does not exist; make it first`);
@@ -95,18 +99,20 @@ interface Target {
 }
 
 async function replace(temporaryPath: string, target: Target): Promise<string> {
-  const finalPath = path.join(target.folder, target.name);
-  requireReplaceable(finalPath, { overwrite: true, subject: target.subject });
-  await placeReplacing(temporaryPath, finalPath, target.folders);
+  const { disk, sync } = target.folders;
+  const finalPath = join(target.folder, target.name);
+  requireReplaceable(finalPath, { disk, overwrite: true, subject: target.subject });
+  await placeReplacing({ disk, sync, temporaryPath, finalPath });
   return target.name;
 }
 
 /** Tries one name after the other; each try is decided by the disk, so no file is ever replaced. */
 async function placeBeside(temporaryPath: string, target: Target): Promise<string> {
-  const { folder, name, subject, folders } = target;
+  const { folder, name, subject, folders: { disk, sync } } = target;
   for (let attempt = 0; attempt < MAX_RECEIVED_NAMES; attempt++) {
     const candidate = attempt === 0 ? name : receivedName(name, attempt);
-    if (await placeExclusively(temporaryPath, path.join(folder, candidate), folders)) return candidate;
+    const finalPath = join(folder, candidate);
+    if (await placeExclusively({ disk, sync, temporaryPath, finalPath })) return candidate;
   }
   throw alreadyExists(subject);
 }

@@ -5,73 +5,68 @@
  * @module
  */
 
-import fs from "node:fs";
-import path from "node:path";
-import { StoreError } from "../transfer/file_store.ts";
-import { diskErrorCode, toStoreError } from "./disk_error.ts";
-import { type SyncFolder, syncFolder } from "./folder_sync.ts";
+import { dirname } from "node:path";
+import type { StoreError } from "../transfer/file_store.ts";
+import type { Disk } from "./disk.ts";
+import { diskError, diskErrorCode, toStoreError } from "./disk_error.ts";
+import type { SyncFolder } from "./folder_sync.ts";
 import { describeRegularFile } from "./opened_file.ts";
-
-/** Makes a hard link; as `fs.promises.link`. */
-export type Link = (existingPath: string, newPath: string) => Promise<void>;
 
 /** What a link call reports where the disk or platform has no hard links (FAT, some network file systems). */
 const NO_HARD_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EINVAL", "EISDIR", "UNKNOWN"]);
 
-/** How a file is placed. */
-export interface PlaceOptions {
-  /** Default: the operating system. */
-  readonly link?: Link;
-  /** Default: a sync for this file alone. */
-  readonly sync?: SyncFolder;
+/** Of the empty file that claims a name: as node:fs has it, the process's umask takes away from it. */
+const CLAIM_MODE = 0o666;
+
+/** A file to be placed. */
+export interface Placement {
+  readonly disk: Disk;
+  /** Makes the entries of the folder durable. */
+  readonly sync: SyncFolder;
+  readonly temporaryPath: string;
+  readonly finalPath: string;
 }
 
 /**
  * Gives the file at `temporaryPath` the name `finalPath` if nothing has it, and makes that durable. Resolves to
  * whether it did: false leaves everything as it was.
  */
-export async function placeExclusively(
-  temporaryPath: string,
-  finalPath: string,
-  options: PlaceOptions = {},
-): Promise<boolean> {
-  const { link = fs.promises.link, sync = syncFolder } = options;
+export async function placeExclusively(placement: Placement): Promise<boolean> {
+  const { disk, sync, temporaryPath, finalPath } = placement;
   try {
     // link(2) fails where the name is taken; rename(2) would replace it.
-    await link(temporaryPath, finalPath);
-    removeQuietly(temporaryPath);
+    await disk.link(temporaryPath, finalPath);
+    removeQuietly(disk, temporaryPath);
   } catch (error) {
     const code = diskErrorCode(error);
     if (code === "EEXIST") return false;
     if (code === undefined || !NO_HARD_LINKS.has(code)) throw error;
-    if (!claimAndRename(temporaryPath, finalPath)) return false;
+    if (!claimAndRename(placement)) return false;
   }
   try {
-    await sync(path.dirname(finalPath));
+    await sync(dirname(finalPath));
   } catch (error) {
-    removeQuietly(finalPath);
+    removeQuietly(disk, finalPath);
     throw error;
   }
   return true;
 }
 
 /** Gives the file at `temporaryPath` the name `finalPath`, whatever file has it, and makes that durable. */
-export async function placeReplacing(
-  temporaryPath: string,
-  finalPath: string,
-  options: { readonly sync?: SyncFolder } = {},
-): Promise<void> {
-  const { sync = syncFolder } = options;
-  await fs.promises.rename(temporaryPath, finalPath);
-  await sync(path.dirname(finalPath));
+export async function placeReplacing({ disk, sync, temporaryPath, finalPath }: Placement): Promise<void> {
+  await disk.rename(temporaryPath, finalPath);
+  await sync(dirname(finalPath));
 }
 
 /**
  * Throws StoreError unless a file may take the name `finalPath`: nothing has it, or, to `overwrite`, a regular file.
  */
-export function requireReplaceable(finalPath: string, options: { overwrite: boolean; subject: string }): void {
-  const { overwrite, subject } = options;
-  const existing = fs.lstatSync(finalPath, { throwIfNoEntry: false });
+export function requireReplaceable(
+  finalPath: string,
+  options: { readonly disk: Disk; readonly overwrite: boolean; readonly subject: string },
+): void {
+  const { disk, overwrite, subject } = options;
+  const existing = disk.lstat(finalPath);
   if (existing === undefined) return;
   if (overwrite) describeRegularFile(existing, { name: "", subject });
   else throw alreadyExists(subject);
@@ -79,13 +74,13 @@ export function requireReplaceable(finalPath: string, options: { overwrite: bool
 
 /** The refusal of a name that is taken. */
 export function alreadyExists(subject: string): StoreError {
-  return toStoreError(Object.assign(new Error("exists"), { code: "EEXIST" }), subject);
+  return toStoreError(diskError("EEXIST"), subject);
 }
 
 /** Removes a file if it is there and can be removed. */
-export function removeQuietly(filePath: string): void {
+export function removeQuietly(disk: Disk, filePath: string): void {
   try {
-    fs.unlinkSync(filePath);
+    disk.unlink(filePath);
   } catch (error) {
     if (diskErrorCode(error) === undefined) throw error;
   }
@@ -95,17 +90,18 @@ export function removeQuietly(filePath: string): void {
  * Without hard links: an empty file claims the name, exclusively, and is replaced in the same turn. Only a crash
  * between the two calls leaves the empty file behind.
  */
-function claimAndRename(temporaryPath: string, finalPath: string): boolean {
+function claimAndRename({ disk, temporaryPath, finalPath }: Placement): boolean {
+  const { O_CREAT, O_EXCL, O_WRONLY } = disk.flags;
   try {
-    fs.closeSync(fs.openSync(finalPath, "wx"));
+    disk.close(disk.open(finalPath, O_WRONLY | O_CREAT | O_EXCL, CLAIM_MODE));
   } catch (error) {
     if (diskErrorCode(error) === "EEXIST") return false;
     throw error;
   }
   try {
-    fs.renameSync(temporaryPath, finalPath);
+    disk.renameSync(temporaryPath, finalPath);
   } catch (error) {
-    removeQuietly(finalPath);
+    removeQuietly(disk, finalPath);
     throw error;
   }
   return true;

@@ -11,20 +11,17 @@
  * @module
  */
 
-import fs from "node:fs";
-import path from "node:path";
-import { promisify } from "node:util";
+import { join } from "node:path";
 import { StoreError, type WritableFile } from "../transfer/file_store.ts";
 import { TEMPORARY_PREFIX } from "../transfer/file_name.ts";
+import type { Disk } from "./disk.ts";
 import { onDisk, toStoreError } from "./disk_error.ts";
 import { readAt } from "./opened_file.ts";
 import { removeQuietly } from "./placement.ts";
 
-/** Bytes available to this user on the disk that holds `folder`, or undefined where that is not known. */
-export type FreeBytes = (folder: string) => number | undefined;
-
 /** What to write, and where it goes in the end. */
 export interface TemporaryFileOptions {
+  readonly disk: Disk;
   readonly sizeBytes: number;
   /** Milliseconds since 1970 UTC, 0 for now. */
   readonly modifiedMs: number;
@@ -32,8 +29,6 @@ export interface TemporaryFileOptions {
   readonly subject: string;
   /** Moves the finished file from this path to its place; resolves to the place as a person would name it. */
   readonly place: (temporaryPath: string) => Promise<string>;
-  /** Default: asks the operating system. */
-  readonly freeBytes?: FreeBytes;
 }
 
 /** A normal file's mode; the process's umask takes away from it. */
@@ -50,10 +45,12 @@ export const LEFTOVER_AGE_MS = 24 * 60 * 60 * 1000;
 const RANDOM_BYTES = 16;
 const TEMPORARY_NAME = /^\.sluice-[0-9a-f]{32}\.part$/;
 
-const syncDescriptor = promisify(fs.fsync);
+/** The latest time that a calendar of JavaScript holds, milliseconds since 1970 UTC. */
+const MAX_TIME_MS = 8_640_000_000_000_000;
 
 /** See the module's description. Hot: `write` is called for every stretch of data received. */
 export class TemporaryFile implements WritableFile {
+  readonly #disk: Disk;
   readonly #path: string;
   readonly #options: TemporaryFileOptions;
   /** The mode that a normal new file has here, umask and default ACLs applied. */
@@ -63,10 +60,12 @@ export class TemporaryFile implements WritableFile {
 
   /** Creates the temporary file in `folder`. Throws StoreError, before a byte is written, where space is short. */
   constructor(folder: string, options: TemporaryFileOptions) {
+    const { disk, subject } = options;
+    this.#disk = disk;
     this.#options = options;
     requireSpace(folder, options);
-    this.#path = path.join(folder, temporaryName());
-    const { descriptor, finalMode } = onDisk(options.subject, () => createPrivate(this.#path));
+    this.#path = join(folder, temporaryName(disk.randomBytes(RANDOM_BYTES)));
+    const { descriptor, finalMode } = onDisk(subject, () => createPrivate(disk, this.#path));
     this.#descriptor = descriptor;
     this.#finalMode = finalMode;
   }
@@ -80,7 +79,7 @@ export class TemporaryFile implements WritableFile {
     try {
       while (doneBytes < bytes.length) {
         const restBytes = bytes.length - doneBytes;
-        doneBytes += fs.writeSync(this.#descriptor, bytes, doneBytes, restBytes, offset + doneBytes);
+        doneBytes += this.#disk.write(this.#descriptor, bytes, doneBytes, restBytes, offset + doneBytes);
       }
     } catch (error) {
       throw toStoreError(error, subject);
@@ -89,7 +88,7 @@ export class TemporaryFile implements WritableFile {
 
   read(offset: number, into: Uint8Array): number {
     this.#requireOpen();
-    return readAt(this.#descriptor, { offset, into, subject: this.#options.subject });
+    return readAt(this.#descriptor, { disk: this.#disk, offset, into, subject: this.#options.subject });
   }
 
   commit(done: (result: string | StoreError) => void): void {
@@ -108,12 +107,12 @@ export class TemporaryFile implements WritableFile {
 
   async #finish(): Promise<string> {
     const { sizeBytes, subject, place } = this.#options;
-    const writtenBytes = fs.fstatSync(this.#descriptor).size;
+    const writtenBytes = this.#disk.fstat(this.#descriptor).size;
     if (writtenBytes < sizeBytes) {
       throw new StoreError("io", `${subject} is not complete: ${writtenBytes} of ${sizeBytes} bytes`);
     }
     this.#dress();
-    await syncDescriptor(this.#descriptor);
+    await this.#disk.fsync(this.#descriptor);
     this.#closeDescriptor();
     const finalPlace = await place(this.#path);
     this.#state = "closed";
@@ -123,17 +122,15 @@ export class TemporaryFile implements WritableFile {
   /** Mode and modification time. A disk that keeps no such thing is no reason to lose the file. */
   #dress(): void {
     const { modifiedMs } = this.#options;
-    attempt(() => fs.fchmodSync(this.#descriptor, this.#finalMode));
-    const modified = new Date(modifiedMs);
-    if (modifiedMs === 0 || Number.isNaN(modified.getTime())) return;
-    // By path: futimes in node:fs loses the last millisecond to a fraction of seconds.
-    attempt(() => Deno.utimeSync(this.#path, modified, modified));
+    attempt(() => this.#disk.fchmod(this.#descriptor, this.#finalMode));
+    if (modifiedMs === 0 || modifiedMs > MAX_TIME_MS) return;
+    attempt(() => this.#disk.utimes(this.#path, modifiedMs));
   }
 
   #discard(): void {
     this.#state = "closed";
     attempt(() => this.#closeDescriptor());
-    removeQuietly(this.#path);
+    removeQuietly(this.#disk, this.#path);
   }
 
   #closeDescriptor(): void {
@@ -141,7 +138,7 @@ export class TemporaryFile implements WritableFile {
     const descriptor = this.#descriptor;
     // Before the call: a close that fails must not be repeated, the number may be another file's by then.
     this.#descriptor = -1;
-    fs.closeSync(descriptor);
+    this.#disk.close(descriptor);
   }
 
   #requireOpen(): void {
@@ -157,34 +154,25 @@ export class TemporaryFile implements WritableFile {
  * Removes the partial files that killed runs left in `folder`: those with our names that nothing has touched for
  * {@link LEFTOVER_AGE_MS}. Silent where the folder cannot be read or changed.
  */
-export function removeLeftovers(folder: string, options: { readonly nowMs: number }): void {
+export function removeLeftovers(disk: Disk, folder: string): void {
   attempt(() => {
-    for (const name of fs.readdirSync(folder)) {
-      if (TEMPORARY_NAME.test(name)) attempt(() => removeIfStale(path.join(folder, name), options.nowMs));
+    for (const name of disk.readdir(folder)) {
+      if (TEMPORARY_NAME.test(name)) attempt(() => removeIfStale(disk, join(folder, name)));
     }
   });
 }
 
-/** What the operating system says of free space; undefined without permission (--allow-sys=statfs) or answer. */
-export function freeBytesOnDisk(folder: string): number | undefined {
-  // Asked first: on a terminal, Deno would stop and ask the user.
-  if (Deno.permissions.querySync({ name: "sys", kind: "statfs" }).state !== "granted") return undefined;
-  return attempt(() => {
-    const { bavail, bsize } = fs.statfsSync(folder);
-    return bavail * bsize;
-  });
-}
-
-function removeIfStale(filePath: string, nowMs: number): void {
-  const stats = fs.lstatSync(filePath);
+function removeIfStale(disk: Disk, filePath: string): void {
+  const stats = disk.lstat(filePath);
+  if (stats === undefined) return;
   // The change time too: shortly before it is placed, a file already bears the modification time of its original.
   const touchedMs = Math.max(stats.mtimeMs, stats.ctimeMs, stats.birthtimeMs);
-  if (stats.isFile() && nowMs - touchedMs > LEFTOVER_AGE_MS) fs.unlinkSync(filePath);
+  if (stats.isFile() && disk.nowMs() - touchedMs > LEFTOVER_AGE_MS) disk.unlink(filePath);
 }
 
 function requireSpace(folder: string, options: TemporaryFileOptions): void {
-  const { sizeBytes, subject, freeBytes = freeBytesOnDisk } = options;
-  const availableBytes = freeBytes(folder);
+  const { disk, sizeBytes, subject } = options;
+  const availableBytes = disk.freeBytes(folder);
   if (availableBytes === undefined || availableBytes >= sizeBytes + SPACE_SLACK_BYTES) return;
   throw new StoreError(
     "no-space",
@@ -192,8 +180,7 @@ function requireSpace(folder: string, options: TemporaryFileOptions): void {
   );
 }
 
-function temporaryName(): string {
-  const random = crypto.getRandomValues(new Uint8Array(RANDOM_BYTES));
+function temporaryName(random: Uint8Array): string {
   return `${TEMPORARY_PREFIX}${Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("")}.part`;
 }
 
@@ -201,26 +188,25 @@ function temporaryName(): string {
  * Creates a file and then narrows its mode. The operating system says what mode a normal file gets here: reading the
  * umask would need another permission, and does not know default ACLs.
  */
-function createPrivate(filePath: string): { descriptor: number; finalMode: number } {
-  const { O_CREAT, O_EXCL, O_RDWR } = fs.constants;
-  const descriptor = fs.openSync(filePath, O_RDWR | O_CREAT | O_EXCL, FILE_MODE);
+function createPrivate(disk: Disk, filePath: string): { descriptor: number; finalMode: number } {
+  const { O_CREAT, O_EXCL, O_RDWR } = disk.flags;
+  const descriptor = disk.open(filePath, O_RDWR | O_CREAT | O_EXCL, FILE_MODE);
   try {
-    const finalMode = fs.fstatSync(descriptor).mode & 0o777;
-    attempt(() => fs.fchmodSync(descriptor, PARTIAL_MODE));
+    const finalMode = disk.fstat(descriptor).mode & 0o777;
+    attempt(() => disk.fchmod(descriptor, PARTIAL_MODE));
     return { descriptor, finalMode };
   } catch (error) {
-    fs.closeSync(descriptor);
-    removeQuietly(filePath);
+    disk.close(descriptor);
+    removeQuietly(disk, filePath);
     throw error;
   }
 }
 
-/** Runs what may fail without harm; undefined when it did. A bug (no error of the disk's) still comes through. */
-function attempt<Result>(call: () => Result): Result | undefined {
+/** Runs what may fail without harm. A bug (no error of the disk's) still comes through. */
+function attempt(call: () => void): void {
   try {
-    return call();
+    call();
   } catch (error) {
-    if (!(error instanceof Deno.errors.NotCapable)) toStoreError(error, "");
-    return undefined;
+    toStoreError(error, "");
   }
 }

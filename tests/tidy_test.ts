@@ -178,7 +178,7 @@ Deno.test("pure folders use no clock, no chance, no waiting and no I/O", () => {
   const wrong = [
     ...findings(isIn("protocol", "transfer"), (text) => impurities(text)),
     ...findings(
-      isIn("app", "sim"),
+      isIn("app", "sim", "store"),
       (text, file) => WAITS_FOR_REAL.has(file) ? [] : impurities(text, { mayWait: true }),
     ),
   ];
@@ -371,6 +371,8 @@ Deno.test("impurities finds what lets the world in, and spares names that are so
     'import { randomBytes } from "node:crypto";',
     'import fs from "node:fs";',
     'import { z } from "zod";',
+    'import path from "node:path";',
+    'import { resolve } from "node:path";',
   ];
   for (const text of impure) assert.notDeepEqual(impurities(text), [], text);
   assert.deepEqual(impurities("async function f(): Promise<void> { await g(); }", { mayWait: true }), []);
@@ -383,8 +385,10 @@ Deno.test("impurities finds what lets the world in, and spares names that are so
     "const updated = 1; const randomBytes = f;",
     'import { createHash, timingSafeEqual } from "node:crypto";',
     'import { crc32 } from "node:zlib";',
+    'import { join } from "node:path";',
   ];
   for (const text of pure) assert.deepEqual(impurities(text), [], text);
+  assert.deepEqual(impurities("async () => await new Promise(f, Date.now())", { mayWait: true }), ["Date"]);
 });
 
 Deno.test("longFunctions measures functions, methods and arrows, but neither classes nor literals", () => {

@@ -74,9 +74,9 @@ class Conversation {
     this.#hostility = random.float() ** 2;
     this.#fileBytes = Math.floor(200_000 * random.float() ** 3);
     const config = { ...IMPATIENT, congestion: random.pick(["bbr", "cubic"] as const) };
-    const machine = { config, turn: this.#turn, commitUs: 0 };
+    const machine = { config, turn: this.#turn };
     this.#server = new ServerHost({ ...machine, address: SERVER, random: random.fork("server") });
-    this.#server.store.put("there", random.bytes(random.integer(0, 50_000)), { modifiedMs: 1 });
+    this.#server.put("there", random.bytes(random.integer(0, 50_000)), { modifiedMs: 1 });
     this.#client = new ClientHost({
       ...machine,
       address: CLIENT,
@@ -106,8 +106,8 @@ class Conversation {
     if (survivor.connectionCount > 0) throw new InvariantError("a connection outlives its idle timeout");
     if (survivor.pollTimeout() !== Infinity) throw new InvariantError("a timer outlives its connection");
     if (survivor === this.#client && !this.#client.isDone) throw new InvariantError("a request has no outcome");
-    const files = survivor === this.#server ? this.#server : this.#client.files;
-    if (files.partialFiles > 0 || files.openHandles > 0) throw new InvariantError("half a file stays");
+    const { openDescriptors, temporaryFiles } = survivor.disk;
+    if (openDescriptors > 0 || temporaryFiles > 0) throw new InvariantError("half a file stays");
   }
 
   #goals(): Goal[] {

@@ -27,7 +27,7 @@ for (const kind of BOTH) {
     await world.finish();
     assert.equal(world.server.events.get("failed"), 1);
     assert.equal(
-      kind === "put" ? world.server.store.contents("file") : world.clients[0]!.files.contents("file"),
+      kind === "put" ? world.server.contents("file") : world.clients[0]!.contents("file"),
       undefined,
     );
   });
@@ -60,10 +60,10 @@ for (const kind of BOTH) {
     await world.runUntil(100 * SECOND_US);
     assert.equal(world.results.length, 0);
     assert.equal(world.server.connectionCount, 0);
-    assert.equal(world.server.openHandles, 0);
-    assert.equal(world.server.partialFiles, 0);
+    assert.equal(world.server.disk.openDescriptors, 0);
+    assert.equal(world.server.disk.temporaryFiles, 0);
     assert.equal(world.server.events.get("failed"), 1);
-    assert.equal(kind === "put" ? world.server.store.contents("file") : undefined, undefined);
+    assert.equal(kind === "put" ? world.server.contents("file") : undefined, undefined);
   });
 
   Deno.test(`World: a ${kind} whose client gives up leaves nothing anywhere, and the server hears of it`, async () => {
@@ -73,7 +73,7 @@ for (const kind of BOTH) {
     assert.equal(world.results[0]!.outcome.kind, "interrupted");
     assert.equal(world.endUs, SECOND_US);
     await world.runUntil(2 * SECOND_US);
-    assert.equal(world.server.openHandles, 0);
+    assert.equal(world.server.disk.openDescriptors, 0);
     assert.equal(world.server.events.get("failed"), 1);
     await world.finish();
   });
@@ -118,22 +118,22 @@ Deno.test("World: what a server began before it was told to stop it finishes, an
 Deno.test("World: a disk that fills up ends the put, in words, and nothing of it stays", async () => {
   const world = oneClient({ kind: "put", name: "file", sizeBytes: 3_000_000 });
   world.at(SECOND_US / 2, () => {
-    world.server.store.capacityBytes = 10;
+    world.server.disk.meter.faults = { capacityBytes: 10 };
   });
   assert(await world.run(20 * SECOND_US));
   const { outcome } = world.results[0]!;
   assert(outcome.kind === "refused", outcome.kind);
   assert.match(outcome.message, /no space/);
   await world.finish();
-  assert.equal(world.server.store.contents("file"), undefined);
+  assert.equal(world.server.contents("file"), undefined);
 });
 
 Deno.test("World: a file that changes while it is fetched is never taken for whole", async () => {
   const world = oneClient({ kind: "get", name: "file", sizeBytes: 3_000_000 });
-  world.at(SECOND_US / 2, () => world.server.store.put("file", new Uint8Array(3_000_000), { modifiedMs: 5000 }));
+  world.at(SECOND_US / 2, () => world.server.put("file", new Uint8Array(3_000_000), { modifiedMs: 5000 }));
   assert(await world.run(20 * SECOND_US));
   assert.equal(world.results[0]!.outcome.kind, "failed");
-  assert.equal(world.clients[0]!.files.contents("file"), undefined);
+  assert.equal(world.clients[0]!.contents("file"), undefined);
   await world.finish();
 });
 
@@ -155,7 +155,7 @@ Deno.test("World: a client lost after its put was verified, before it heard so, 
   assert(await world.run(200 * SECOND_US));
   assert.equal(world.results[0]!.outcome.kind, "failed");
   await world.finish();
-  assert.equal(world.server.store.contents("file")?.length, 100_000);
+  assert.equal(world.server.contents("file")?.length, 100_000);
 });
 
 Deno.test("World: a server killed while its disk was busy has no half file after its restart", async () => {
@@ -164,7 +164,7 @@ Deno.test("World: a server killed while its disk was busy has no half file after
   world.at(2 * SECOND_US, () => world.restartServer());
   assert(await world.run(200 * SECOND_US));
   await world.finish();
-  assert.equal(world.server.store.contents("file"), undefined);
+  assert.equal(world.server.contents("file"), undefined);
 });
 
 Deno.test("World: a full server refuses in words, and serves those who came first", async () => {

@@ -8,7 +8,6 @@
 import assert from "node:assert/strict";
 import { parseAddress } from "../../app/address.ts";
 import { Driver, type DriverOptions, type Session } from "../../app/driver.ts";
-import type { Files } from "../../app/platform.ts";
 import { type Connection, type ConnectionConfig, Endpoint, Random } from "../../protocol/mod.ts";
 import type { Link, LinkOptions } from "../../sim/link.ts";
 import { Machine } from "../../sim/machine.ts";
@@ -73,8 +72,6 @@ class Receiver {
   }
 }
 
-const NO_FILES = undefined as unknown as Files;
-
 /** See the module's description. */
 export class Flows {
   readonly network: Network;
@@ -106,7 +103,7 @@ export class Flows {
 
   /** Runs a machine's connections. */
   #drive(machine: Machine, options: Pick<DriverOptions, "accept">): Driver {
-    const platform = machine.boot(() => this.network.nowUs, NO_FILES);
+    const platform = machine.boot(() => this.network.nowUs);
     const isServer = options.accept !== undefined;
     const { config } = platform.linkOptions(false);
     const randomBytes = (count: number): Uint8Array => platform.randomBytes(count);

@@ -25,6 +25,7 @@ const IMPURE = [
   "Worker",
   "WebSocket",
 ];
+/** What waits. A folder may have it that waits for nothing but what it is given. */
 const WAITING = ["async", "await", "Promise"];
 
 function anyOf(names: readonly string[]): RegExp {
@@ -34,14 +35,11 @@ function anyOf(names: readonly string[]): RegExp {
 const IMPURE_NAME = anyOf(IMPURE);
 const IMPURE_OR_WAITING = anyOf([...IMPURE, ...WAITING]);
 
-/** Stands for the default import. */
-const ALL = "all";
-
 /** Functions of the same result for the same arguments, by the module that has them. */
 const PURE_IMPORTS: ReadonlyMap<string, readonly string[]> = new Map([
   ["node:crypto", ["createHash", "createHmac", "timingSafeEqual"]],
-  ["node:path", [ALL]],
   ["node:zlib", ["crc32"]],
+  ["node:path", ["basename", "dirname", "join", "sep"]],
 ]);
 
 /** What a file of a pure folder uses that it may not; with `mayWait` it may be asynchronous. */
@@ -51,7 +49,7 @@ export function impurities(text: string, { mayWait = false }: { readonly mayWait
   for (const { specifier, names } of importsOf(text)) {
     if (specifier.startsWith(".")) continue;
     const allowed = PURE_IMPORTS.get(specifier) ?? [];
-    if (names.length === 0 && !allowed.includes(ALL)) found.push(`all of ${specifier}`);
+    if (names.length === 0) found.push(`all of ${specifier}`);
     for (const name of names) if (!allowed.includes(name)) found.push(`${name} of ${specifier}`);
   }
   return found;

@@ -1,12 +1,9 @@
 import assert from "node:assert/strict";
-import type { Files } from "../../../app/platform.ts";
 import { Random } from "../../../protocol/mod.ts";
 import { Machine } from "../../../sim/machine.ts";
 import { Network } from "../../../sim/network.ts";
 import type { Process } from "../../../sim/process.ts";
 import { Turn } from "../../../sim/turn.ts";
-
-const NO_FILES = undefined as unknown as Files;
 
 /** Two machines on a link of 1 ms. */
 function twoMachines(): { network: Network; machines: Machine[]; boot: (machine: number) => Process; turn: Turn } {
@@ -17,7 +14,7 @@ function twoMachines(): { network: Network; machines: Machine[]; boot: (machine:
   );
   const [a, b] = machines.map((machine) => network.addNode(machine));
   network.connect(a!, b!, { ab: { delayUs: 1000 }, ba: { delayUs: 1000 } });
-  return { network, machines, turn, boot: (machine) => machines[machine]!.boot(() => network.nowUs, NO_FILES) };
+  return { network, machines, turn, boot: (machine) => machines[machine]!.boot(() => network.nowUs) };
 }
 
 Deno.test("Machine carries datagrams between programs, whatever else they are doing", () => {

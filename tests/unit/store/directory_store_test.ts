@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { DirectoryStore, type DirectoryStoreOptions } from "../../../store/directory_store.ts";
+import { nodeDisk } from "../../../io/node_disk.ts";
+import { DirectoryStore } from "../../../store/directory_store.ts";
+import type { Disk } from "../../../store/disk.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
 import { assertRefused, commit, describeFileStore, pattern, store } from "../transfer/file_store_compliance.ts";
 
@@ -26,7 +28,7 @@ describeFileStore("DirectoryStore", ({ readOnly, files }) => {
   for (const [name, bytes] of Object.entries(files)) Deno.writeFileSync(`${root}/${name}`, bytes);
   const descriptors = openDescriptors();
   return {
-    store: DirectoryStore.open(root, { readOnly }),
+    store: DirectoryStore.open(root, { disk: nodeDisk, readOnly }),
     put: (name, bytes, modifiedMs) => {
       Deno.writeFileSync(`${root}/${name}`, bytes);
       Deno.utimeSync(`${root}/${name}`, new Date(modifiedMs), new Date(modifiedMs));
@@ -43,14 +45,14 @@ describeFileStore("DirectoryStore", ({ readOnly, files }) => {
 type Run = (root: string, disk: DirectoryStore) => void | Promise<void>;
 
 /** A test on a folder of its own. */
-function check(what: string, run: Run, options: DirectoryStoreOptions = {}): void {
+function check(what: string, run: Run, machine: Partial<Disk> = {}): void {
   Deno.test(`DirectoryStore ${what}`, async () => {
     // Beside the root lies what must never be reached.
     const parent = Deno.makeTempDirSync({ prefix: "sluice-test-" });
     Deno.writeTextFileSync(`${parent}/secret`, "outside");
     Deno.mkdirSync(`${parent}/root`);
     try {
-      await run(`${parent}/root`, DirectoryStore.open(`${parent}/root`, options));
+      await run(`${parent}/root`, DirectoryStore.open(`${parent}/root`, { disk: { ...nodeDisk, ...machine } }));
       assert.equal(Deno.readTextFileSync(`${parent}/secret`), "outside");
     } finally {
       Deno.removeSync(parent, { recursive: true });
@@ -200,34 +202,38 @@ check("removes what killed runs left, and only that", (root) => {
   for (const name of names) Deno.writeTextFileSync(`${root}/${name}`, "x");
   const remaining = () => [...Deno.readDirSync(root)].map((entry) => entry.name).toSorted();
   const dayMs = 24 * 60 * 60 * 1000;
-  DirectoryStore.open(root, { nowMs: Date.now() + dayMs - 60_000 });
+  const later = (ms: number): Disk => ({ ...nodeDisk, nowMs: () => Date.now() + ms });
+  DirectoryStore.open(root, { disk: later(dayMs - 60_000) });
   assert.deepEqual(remaining(), names.toSorted(), "a running transfer's file is younger than a day");
-  DirectoryStore.open(root, { nowMs: Date.now() + dayMs + 60_000, readOnly: true });
+  DirectoryStore.open(root, { disk: later(dayMs + 60_000), readOnly: true });
   assert.deepEqual(remaining(), names.toSorted(), "a read-only store changes nothing");
-  DirectoryStore.open(root, { nowMs: Date.now() + dayMs + 60_000 });
+  DirectoryStore.open(root, { disk: later(dayMs + 60_000) });
   assert.deepEqual(remaining(), names.slice(1).toSorted());
 });
 
 check("does not take an old modification time for a leftover", async (root, disk) => {
   const file = disk.create("a", { sizeBytes: 0, modifiedMs: 0, overwrite: false });
   Deno.utimeSync(`${root}/${listPartial(root)[0]}`, new Date(1000), new Date(1000));
-  DirectoryStore.open(root);
+  DirectoryStore.open(root, { disk: nodeDisk });
   assert.equal(await commit(file), "a");
 });
 
 check("makes its folder, or says what is wrong with it", (root) => {
-  assert.equal(DirectoryStore.open(`${root}/x/y`).rootPath, Deno.realPathSync(`${root}/x/y`));
-  assertRefused("not-found", () => DirectoryStore.open(`${root}/missing`, { create: false }));
+  assert.equal(DirectoryStore.open(`${root}/x/y`, { disk: nodeDisk }).rootPath, Deno.realPathSync(`${root}/x/y`));
+  assertRefused("not-found", () => DirectoryStore.open(`${root}/missing`, { disk: nodeDisk, create: false }));
   Deno.writeTextFileSync(`${root}/file`, "x");
-  const error = assertRefused("not-a-file", () => DirectoryStore.open(`${root}/file`, { create: false }));
+  const error = assertRefused(
+    "not-a-file",
+    () => DirectoryStore.open(`${root}/file`, { disk: nodeDisk, create: false }),
+  );
   assert.match(error.message, /is not a folder/);
-  assert.throws(() => DirectoryStore.open(`${root}/file`), StoreError);
-  assert.throws(() => DirectoryStore.open(`${root}/file/below`), StoreError);
+  assert.throws(() => DirectoryStore.open(`${root}/file`, { disk: nodeDisk }), StoreError);
+  assert.throws(() => DirectoryStore.open(`${root}/file/below`, { disk: nodeDisk }), StoreError);
 });
 
 check("serves a folder that is reached by a link", async (root) => {
   Deno.symlinkSync(root, `${root}-link`);
-  const disk = DirectoryStore.open(`${root}-link`);
+  const disk = DirectoryStore.open(`${root}-link`, { disk: nodeDisk });
   Deno.removeSync(`${root}-link`);
   await store(disk, "a", { bytes: pattern(3) });
   assert.deepEqual(Deno.readFileSync(`${root}/a`), pattern(3));

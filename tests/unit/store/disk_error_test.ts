@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import { constants } from "node:os";
 import { diskErrorCode, onDisk, toStoreError } from "../../../store/disk_error.ts";
 import { StoreError, type StoreErrorKind } from "../../../transfer/file_store.ts";
 
@@ -56,14 +55,6 @@ if (Deno.build.os === "linux") {
     fs.closeSync(descriptor);
   });
 }
-
-Deno.test("toStoreError understands an error that Deno gives no code", () => {
-  const tooLarge = toStoreError(new Error(`File too large (os error ${constants.errno.EFBIG})`), '"a"');
-  assert.equal(tooLarge.kind, Deno.build.os === "windows" ? "io" : "no-space");
-  const strange = toStoreError(new Error("Something new (os error 9999)"), '"a"');
-  assert.equal(strange.kind, "io");
-  assert.match(strange.message, /the disk reports OS9999$/);
-});
 
 Deno.test("toStoreError names the permission that Deno lacks", () => {
   const error = toStoreError(new Deno.errors.NotCapable('Requires write access to "/srv/private"'), '"a"');

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { createLocalFile, openLocalFile } from "../../../store/local_file.ts";
+import { nodeDisk } from "../../../io/node_disk.ts";
+import { createLocalFile, LocalFolders, openLocalFile } from "../../../store/local_file.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
 import { assertRefused, commit, pattern } from "../transfer/file_store_compliance.ts";
 
@@ -14,6 +15,9 @@ function check(what: string, run: (folder: string) => void | Promise<void>): voi
   });
 }
 
+const open = (path: string) => openLocalFile(path, { disk: nodeDisk });
+const folders = new LocalFolders(nodeDisk);
+
 function names(folder: string): string[] {
   return [...Deno.readDirSync(folder)].map((entry) => entry.name).toSorted();
 }
@@ -21,7 +25,7 @@ function names(folder: string): string[] {
 /** Creates a file of `bytes` at `path` and commits it. */
 function save(path: string, options: { bytes: Uint8Array; overwrite?: boolean }): Promise<string | StoreError> {
   const { bytes, overwrite = false } = options;
-  const file = createLocalFile(path, { sizeBytes: bytes.length, modifiedMs: 1_700_000_000_123, overwrite });
+  const file = createLocalFile(path, { sizeBytes: bytes.length, modifiedMs: 1_700_000_000_123, overwrite, folders });
   file.write(0, bytes);
   return commit(file);
 }
@@ -30,7 +34,7 @@ check("openLocalFile reads what the user names, through links", (folder) => {
   Deno.writeFileSync(`${folder}/a b:c`, pattern(100));
   Deno.symlinkSync("a b:c", `${folder}/link`);
   for (const name of ["a b:c", "link"]) {
-    const file = openLocalFile(`${folder}/${name}`);
+    const file = open(`${folder}/${name}`);
     assert.deepEqual([file.info.name, file.info.sizeBytes], [name, 100]);
     const into = new Uint8Array(100);
     assert.equal(file.read(0, into), 100);
@@ -40,15 +44,15 @@ check("openLocalFile reads what the user names, through links", (folder) => {
 });
 
 check("openLocalFile says what is wrong", (folder) => {
-  assert.match(assertRefused("not-a-file", () => openLocalFile(folder)).message, /is a folder/);
-  assertRefused("not-found", () => openLocalFile(`${folder}/missing`));
+  assert.match(assertRefused("not-a-file", () => open(folder)).message, /is a folder/);
+  assertRefused("not-found", () => open(`${folder}/missing`));
   Deno.writeTextFileSync(`${folder}/a`, "");
-  assertRefused("not-a-file", () => openLocalFile(`${folder}/a/b`));
+  assertRefused("not-a-file", () => open(`${folder}/a/b`));
   assert(new Deno.Command("mkfifo", { args: [`${folder}/fifo`] }).outputSync().success);
-  assert.match(assertRefused("not-a-file", () => openLocalFile(`${folder}/fifo`)).message, /FIFO/);
-  assertRefused("not-a-file", () => openLocalFile("/dev/null"));
+  assert.match(assertRefused("not-a-file", () => open(`${folder}/fifo`)).message, /FIFO/);
+  assertRefused("not-a-file", () => open("/dev/null"));
   Deno.symlinkSync("itself", `${folder}/itself`);
-  assertRefused("not-a-file", () => openLocalFile(`${folder}/itself`));
+  assertRefused("not-a-file", () => open(`${folder}/itself`));
 });
 
 check("createLocalFile saves under the name asked for", async (folder) => {
@@ -69,7 +73,7 @@ check("createLocalFile never overwrites unasked", async (folder) => {
 
 check("createLocalFile decides about the name at the commit", async (folder) => {
   const files = [1, 2, 3].map((seed) => {
-    const file = createLocalFile(`${folder}/a`, { sizeBytes: 4, modifiedMs: 0, overwrite: false });
+    const file = createLocalFile(`${folder}/a`, { sizeBytes: 4, modifiedMs: 0, overwrite: false, folders });
     file.write(0, pattern(4, seed));
     return file;
   });
@@ -92,7 +96,7 @@ check("createLocalFile overwrites when told to", async (folder) => {
 
 check("createLocalFile refuses what is no place for a file", (folder) => {
   const create = (path: string, overwrite: boolean) => () =>
-    createLocalFile(path, { sizeBytes: 1, modifiedMs: 0, overwrite });
+    createLocalFile(path, { sizeBytes: 1, modifiedMs: 0, overwrite, folders });
   for (const overwrite of [true, false]) {
     assertRefused("not-a-file", create(folder, overwrite));
     assertRefused("not-a-file", create(`${folder}/`, overwrite));
@@ -112,13 +116,14 @@ check("createLocalFile refuses what is no place for a file", (folder) => {
 });
 
 check("createLocalFile says that the disk is full", (folder) => {
-  const options = { sizeBytes: 2 ** 40, modifiedMs: 0, overwrite: false, freeBytes: () => 2 ** 30 };
+  const small = new LocalFolders({ ...nodeDisk, freeBytes: () => 2 ** 30 });
+  const options = { sizeBytes: 2 ** 40, modifiedMs: 0, overwrite: false, folders: small };
   assert.match(assertRefused("no-space", () => createLocalFile(`${folder}/a`, options)).message, /1073741824 left/);
   assert.deepEqual(names(folder), []);
 });
 
 check("createLocalFile leaves nothing of an aborted file", (folder) => {
-  const file = createLocalFile(`${folder}/a`, { sizeBytes: 2, modifiedMs: 0, overwrite: false });
+  const file = createLocalFile(`${folder}/a`, { sizeBytes: 2, modifiedMs: 0, overwrite: false, folders });
   file.write(0, pattern(2));
   assert.equal(names(folder).length, 1);
   file.abort();

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
+import { nodeDisk as disk } from "../../../io/node_disk.ts";
 import { OpenedFile, readAt } from "../../../store/opened_file.ts";
 import { assertRefused, pattern } from "../transfer/file_store_compliance.ts";
 
@@ -19,7 +20,7 @@ Deno.test(
   inFolder((folder) => {
     Deno.writeFileSync(`${folder}/a`, pattern(5));
     Deno.symlinkSync("a", `${folder}/link`);
-    const options = { name: "link", subject: '"link"' };
+    const options = { disk, name: "link", subject: '"link"' };
     assertRefused("not-a-file", () => OpenedFile.open(`${folder}/link`, { ...options, followLinks: false }));
     const file = OpenedFile.open(`${folder}/link`, { ...options, followLinks: true });
     assert.deepEqual([file.info.name, file.info.sizeBytes], ["link", 5]);
@@ -31,7 +32,7 @@ Deno.test(
   "OpenedFile reads its own file after the name has gone",
   inFolder((folder) => {
     Deno.writeFileSync(`${folder}/a`, pattern(5));
-    const file = OpenedFile.open(`${folder}/a`, { name: "a", subject: '"a"', followLinks: false });
+    const file = OpenedFile.open(`${folder}/a`, { disk, name: "a", subject: '"a"', followLinks: false });
     Deno.removeSync(`${folder}/a`);
     const into = new Uint8Array(5);
     assert.equal(file.read(0, into), 5);
@@ -45,7 +46,7 @@ Deno.test(
   inFolder((folder) => {
     // A folder opens like a file, and reading it is an error of the operating system's.
     const descriptor = fs.openSync(folder, "r");
-    assertRefused("not-a-file", () => readAt(descriptor, { offset: 0, into: new Uint8Array(1), subject: '"a"' }));
+    assertRefused("not-a-file", () => readAt(descriptor, { disk, offset: 0, into: new Uint8Array(1), subject: '"a"' }));
     fs.closeSync(descriptor);
   }),
 );
@@ -59,7 +60,7 @@ Deno.test("OpenedFile.open refuses a file that does not say how large it is", ()
 });
 
 function openPath(path: string): void {
-  OpenedFile.open(path, { name: "status", subject: '"status"', followLinks: true }).close();
+  OpenedFile.open(path, { disk, name: "status", subject: '"status"', followLinks: true }).close();
 }
 
 function canStat(path: string): boolean {

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
+import { nodeDisk } from "../../../io/node_disk.ts";
+import type { Disk } from "../../../store/disk.ts";
+import { diskError } from "../../../store/disk_error.ts";
+import { syncFolder } from "../../../store/folder_sync.ts";
 import {
-  type Link,
   placeExclusively,
+  type Placement,
   placeReplacing,
   removeQuietly,
   requireReplaceable,
@@ -19,8 +23,16 @@ function check(what: string, run: (folder: string) => void | Promise<void>): voi
   });
 }
 
-function failingLink(code: string): Link {
-  return () => Promise.reject(Object.assign(new Error(code), { code }));
+function failingLink(code: string): Disk["link"] {
+  return () => Promise.reject(diskError(code));
+}
+
+/** The placement of a file of the folder's, on a disk that is like this machine's but for what is said. */
+function placement(folder: string, options: { from?: string; machine?: Partial<Disk> } = {}): Placement {
+  const { from = "temporary", machine = {} } = options;
+  const disk = { ...nodeDisk, ...machine };
+  const sync = (path: string) => syncFolder(disk, path);
+  return { disk, sync, temporaryPath: `${folder}/${from}`, finalPath: `${folder}/a` };
 }
 
 function names(folder: string): string[] {
@@ -29,14 +41,14 @@ function names(folder: string): string[] {
 
 // With hard links, and on a disk that has none (as FAT reports it, and as some network file systems do).
 for (
-  const [label, options] of [["", {}], [" without hard links", { link: failingLink("EPERM") }], [
+  const [label, machine] of [["", {}], [" without hard links", { link: failingLink("EPERM") }], [
     " where there are no hard links",
     { link: failingLink("ENOTSUP") },
   ]] as const
 ) {
   check(`placeExclusively gives a free name${label}`, async (folder) => {
     Deno.writeTextFileSync(`${folder}/temporary`, "new");
-    assert.equal(await placeExclusively(`${folder}/temporary`, `${folder}/a`, options), true);
+    assert.equal(await placeExclusively(placement(folder, { machine })), true);
     assert.deepEqual(names(folder), ["a"]);
     assert.equal(Deno.readTextFileSync(`${folder}/a`), "new");
   });
@@ -44,28 +56,30 @@ for (
   check(`placeExclusively leaves a taken name alone${label}`, async (folder) => {
     Deno.writeTextFileSync(`${folder}/temporary`, "new");
     Deno.writeTextFileSync(`${folder}/a`, "old");
-    assert.equal(await placeExclusively(`${folder}/temporary`, `${folder}/a`, options), false);
+    assert.equal(await placeExclusively(placement(folder, { machine })), false);
     assert.deepEqual(names(folder), ["a", "temporary"]);
     assert.equal(Deno.readTextFileSync(`${folder}/a`), "old");
   });
 
   check(`placeExclusively lets one of many win${label}`, async (folder) => {
-    const contenders = Array.from({ length: 8 }, (_, index) => `${folder}/temporary-${index}`);
-    for (const contender of contenders) Deno.writeTextFileSync(contender, contender);
-    const won = await Promise.all(contenders.map((contender) => placeExclusively(contender, `${folder}/a`, options)));
+    const contenders = Array.from({ length: 8 }, (_, index) => `temporary-${index}`);
+    for (const from of contenders) Deno.writeTextFileSync(`${folder}/${from}`, from);
+    const won = await Promise.all(
+      contenders.map((from) => placeExclusively(placement(folder, { from, machine }))),
+    );
     assert.equal(won.filter(Boolean).length, 1);
     assert.equal(Deno.readTextFileSync(`${folder}/a`), contenders[won.indexOf(true)]);
   });
 
   check(`placeExclusively leaves no empty file when its own is gone${label}`, async (folder) => {
-    await assert.rejects(placeExclusively(`${folder}/gone`, `${folder}/a`, options));
+    await assert.rejects(placeExclusively(placement(folder, { from: "gone", machine })));
     assert.deepEqual(names(folder), []);
   });
 }
 
 check("placeExclusively passes on what is wrong with the disk", async (folder) => {
   Deno.writeTextFileSync(`${folder}/temporary`, "new");
-  const placing = placeExclusively(`${folder}/temporary`, `${folder}/a`, { link: failingLink("EIO") });
+  const placing = placeExclusively(placement(folder, { machine: { link: failingLink("EIO") } }));
   await assert.rejects(placing, { code: "EIO" });
   assert.deepEqual(names(folder), ["temporary"]);
 });
@@ -73,23 +87,23 @@ check("placeExclusively passes on what is wrong with the disk", async (folder) =
 check("placeReplacing takes the name from a file", async (folder) => {
   Deno.writeTextFileSync(`${folder}/temporary`, "new");
   Deno.writeTextFileSync(`${folder}/a`, "old");
-  await placeReplacing(`${folder}/temporary`, `${folder}/a`);
+  await placeReplacing(placement(folder));
   assert.deepEqual([names(folder), Deno.readTextFileSync(`${folder}/a`)], [["a"], "new"]);
 });
 
 check("requireReplaceable refuses a taken name, and what is no file", (folder) => {
   Deno.writeTextFileSync(`${folder}/file`, "");
   Deno.mkdirSync(`${folder}/folder`);
-  const subject = '"x"';
-  requireReplaceable(`${folder}/free`, { overwrite: false, subject });
-  requireReplaceable(`${folder}/file`, { overwrite: true, subject });
-  assertRefused("exists", () => requireReplaceable(`${folder}/file`, { overwrite: false, subject }));
-  assertRefused("not-a-file", () => requireReplaceable(`${folder}/folder`, { overwrite: true, subject }));
+  const [disk, subject] = [nodeDisk, '"x"'];
+  requireReplaceable(`${folder}/free`, { disk, overwrite: false, subject });
+  requireReplaceable(`${folder}/file`, { disk, overwrite: true, subject });
+  assertRefused("exists", () => requireReplaceable(`${folder}/file`, { disk, overwrite: false, subject }));
+  assertRefused("not-a-file", () => requireReplaceable(`${folder}/folder`, { disk, overwrite: true, subject }));
 });
 
 check("removeQuietly removes, and minds nothing", (folder) => {
   Deno.writeTextFileSync(`${folder}/a`, "");
-  removeQuietly(`${folder}/a`);
-  removeQuietly(`${folder}/a`);
+  removeQuietly(nodeDisk, `${folder}/a`);
+  removeQuietly(nodeDisk, `${folder}/a`);
   assert.deepEqual(names(folder), []);
 });

@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { constants } from "node:os";
+import { nodeDisk, withCode } from "../../../io/node_disk.ts";
+import { toStoreError } from "../../../store/disk_error.ts";
+import { pattern } from "../transfer/file_store_compliance.ts";
+
+function check(what: string, run: (folder: string) => void | Promise<void>): void {
+  Deno.test(`nodeDisk ${what}`, async () => {
+    const folder = Deno.makeTempDirSync({ prefix: "sluice-test-" });
+    try {
+      await run(folder);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  });
+}
+
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = nodeDisk.flags;
+
+check("reads and writes at positions", (folder) => {
+  const descriptor = nodeDisk.open(`${folder}/a`, O_RDWR | O_CREAT | O_EXCL, 0o600);
+  assert.equal(nodeDisk.write(descriptor, pattern(10), 2, 5, 100), 5);
+  assert.equal(nodeDisk.fstat(descriptor).size, 105);
+  const into = new Uint8Array(10);
+  assert.equal(nodeDisk.read(descriptor, into, 3, 7, 100), 5);
+  assert.deepEqual(into.subarray(3, 8), pattern(10).subarray(2, 7));
+  assert.equal(nodeDisk.read(descriptor, into, 0, 10, 105), 0);
+  nodeDisk.close(descriptor);
+});
+
+check("names files anew, and makes that durable", async (folder) => {
+  Deno.writeTextFileSync(`${folder}/a`, "a");
+  await nodeDisk.link(`${folder}/a`, `${folder}/b`);
+  await assert.rejects(nodeDisk.link(`${folder}/a`, `${folder}/b`), { code: "EEXIST" });
+  await nodeDisk.rename(`${folder}/a`, `${folder}/c`);
+  nodeDisk.renameSync(`${folder}/c`, `${folder}/d`);
+  const descriptor = nodeDisk.open(folder, O_RDONLY);
+  await nodeDisk.fsync(descriptor);
+  nodeDisk.close(descriptor);
+  assert.deepEqual(nodeDisk.readdir(folder).toSorted(), ["b", "d"]);
+  nodeDisk.unlink(`${folder}/b`);
+  assert.equal(nodeDisk.lstat(`${folder}/b`), undefined);
+  assert.throws(() => nodeDisk.stat(`${folder}/b`), { code: "ENOENT" });
+});
+
+check("keeps times to the millisecond", (folder) => {
+  Deno.writeTextFileSync(`${folder}/a`, "a");
+  nodeDisk.utimes(`${folder}/a`, 1_699_999_999_999);
+  assert.equal(nodeDisk.stat(`${folder}/a`).mtimeMs, 1_699_999_999_999);
+});
+
+check("knows folders and links", (folder) => {
+  nodeDisk.mkdir(`${folder}/x/y`);
+  nodeDisk.mkdir(`${folder}/x/y`);
+  Deno.symlinkSync("x/y", `${folder}/link`);
+  assert(nodeDisk.lstat(`${folder}/link`)!.isSymbolicLink());
+  assert(nodeDisk.stat(`${folder}/link`).isDirectory());
+  assert.equal(nodeDisk.realpath(`${folder}/link`), nodeDisk.realpath(`${folder}/x/y`));
+  if (O_NOFOLLOW !== 0) assert.throws(() => nodeDisk.open(`${folder}/link`, O_RDONLY | O_NOFOLLOW), { code: "ELOOP" });
+});
+
+check("knows a real disk's free space, and no missing one's", (folder) => {
+  assert((nodeDisk.freeBytes(folder) ?? 0) > 0);
+  assert.equal(nodeDisk.freeBytes(`${folder}/missing`), undefined);
+});
+
+Deno.test("withCode understands an error that Deno gives no code", () => {
+  const tooLarge = withCode(new Error(`File too large (os error ${constants.errno.EFBIG})`));
+  assert.equal(toStoreError(tooLarge, '"a"').kind, Deno.build.os === "windows" ? "io" : "no-space");
+  const strange = toStoreError(withCode(new Error("Something new (os error 9999)")), '"a"');
+  assert.equal(strange.kind, "io");
+  assert.match(strange.message, /the disk reports OS9999$/);
+});
+
+Deno.test("withCode leaves a code, and a bug, as they are", () => {
+  const coded = Object.assign(new Error("x (os error 27)"), { code: "EIO" });
+  assert.equal(withCode(coded), coded);
+  assert.equal(coded.code, "EIO");
+  for (const bug of [new TypeError("x is not a function"), "text", undefined]) assert.equal(withCode(bug), bug);
+});
