@@ -90,3 +90,12 @@ export function onDisk<Result>(subject: string, call: () => Result): Result {
     throw toStoreError(error, subject);
   }
 }
+
+/** Runs a call to the disk that may fail without harm. A bug (no error of the disk's) still comes through. */
+export function attempt(call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    toStoreError(error, "");
+  }
+}

@@ -6,7 +6,7 @@
 
 import { type FileInfo, type ReadableFile, StoreError } from "../transfer/file_store.ts";
 import type { Disk, DiskStats } from "./disk.ts";
-import { diskError, diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
+import { attempt, diskError, diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
 
 /** What to open, and how. */
 export interface OpenOptions {
@@ -61,7 +61,7 @@ export class OpenedFile implements ReadableFile {
         if (info.sizeBytes === 0) requireEmpty(descriptor, options);
         return new OpenedFile(descriptor, { disk, info, subject });
       } catch (error) {
-        disk.close(descriptor);
+        attempt(() => disk.close(descriptor));
         throw error;
       }
     });
@@ -80,8 +80,10 @@ export class OpenedFile implements ReadableFile {
 
   close(): void {
     if (this.#descriptor === -1) return;
-    this.#disk.close(this.#descriptor);
+    const descriptor = this.#descriptor;
     this.#descriptor = -1;
+    // All that was read has been judged by then: what the disk says to that is nobody's concern.
+    attempt(() => this.#disk.close(descriptor));
   }
 
   #requireOpen(): void {

@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { StoreError, type WritableFile } from "../transfer/file_store.ts";
 import { TEMPORARY_PREFIX } from "../transfer/file_name.ts";
 import type { Disk } from "./disk.ts";
-import { onDisk, toStoreError } from "./disk_error.ts";
+import { attempt, onDisk, toStoreError } from "./disk_error.ts";
 import { readAt } from "./opened_file.ts";
 import { removeQuietly } from "./placement.ts";
 
@@ -196,17 +196,8 @@ function createPrivate(disk: Disk, filePath: string): { descriptor: number; fina
     attempt(() => disk.fchmod(descriptor, PARTIAL_MODE));
     return { descriptor, finalMode };
   } catch (error) {
-    disk.close(descriptor);
+    attempt(() => disk.close(descriptor));
     removeQuietly(disk, filePath);
     throw error;
-  }
-}
-
-/** Runs what may fail without harm. A bug (no error of the disk's) still comes through. */
-function attempt(call: () => void): void {
-  try {
-    call();
-  } catch (error) {
-    toStoreError(error, "");
   }
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import { diskErrorCode, onDisk, toStoreError } from "../../../store/disk_error.ts";
+import { attempt, diskError, diskErrorCode, onDisk, toStoreError } from "../../../store/disk_error.ts";
 import { StoreError, type StoreErrorKind } from "../../../transfer/file_store.ts";
 
 function systemError(code: string): Error {
@@ -80,4 +80,15 @@ Deno.test("toStoreError throws a bug again", () => {
 
 Deno.test("onDisk returns what the call returns", () => {
   assert.equal(onDisk("it", () => 7), 7);
+});
+
+Deno.test("attempt minds no fault of the disk, and lets a bug through", () => {
+  attempt(() => {
+    throw diskError("EIO");
+  });
+  const bug = new TypeError("x is not a function");
+  assert.throws(() =>
+    attempt(() => {
+      throw bug;
+    }), (thrown) => thrown === bug);
 });

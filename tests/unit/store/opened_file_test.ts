@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { nodeDisk as disk } from "../../../io/node_disk.ts";
+import { SimulatedDisk } from "../../../sim/disk.ts";
 import { OpenedFile, readAt } from "../../../store/opened_file.ts";
 import { assertRefused, pattern } from "../transfer/file_store_compliance.ts";
 
@@ -57,6 +58,19 @@ Deno.test("OpenedFile.open refuses a file that does not say how large it is", ()
   const isAllowed = Deno.permissions.querySync({ name: "read", path: "/proc/self/status" }).state === "granted" &&
     canStat("/proc/self/status");
   assert.throws(() => openPath("/proc/self/status"), { name: "StoreError", kind: isAllowed ? "not-a-file" : "denied" });
+});
+
+Deno.test("OpenedFile.close minds no fault of the disk, and closes once", () => {
+  const failing = new SimulatedDisk({ faults: { errorRates: { close: 1 } } });
+  failing.put("/a", pattern(5));
+  const file = OpenedFile.open("/a", { disk: failing, name: "a", subject: '"a"', followLinks: false });
+  file.close();
+  file.close();
+  assert.deepEqual([failing.openDescriptors, failing.meter.operations.close], [0, 1]);
+  failing.meter.faults = { errorRates: { fstat: 1, close: 1 } };
+  const open = () => OpenedFile.open("/a", { disk: failing, name: "a", subject: '"a"', followLinks: false });
+  assertRefused("io", open);
+  assert.equal(failing.openDescriptors, 0);
 });
 
 function openPath(path: string): void {
