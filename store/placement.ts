@@ -92,13 +92,15 @@ export function removeQuietly(disk: Disk, filePath: string): void {
  */
 function claimAndRename({ disk, temporaryPath, finalPath }: Placement): boolean {
   const { O_CREAT, O_EXCL, O_WRONLY } = disk.flags;
+  let descriptor: number;
   try {
-    disk.close(disk.open(finalPath, O_WRONLY | O_CREAT | O_EXCL, CLAIM_MODE));
+    descriptor = disk.open(finalPath, O_WRONLY | O_CREAT | O_EXCL, CLAIM_MODE);
   } catch (error) {
     if (diskErrorCode(error) === "EEXIST") return false;
     throw error;
   }
   try {
+    disk.close(descriptor);
     disk.renameSync(temporaryPath, finalPath);
   } catch (error) {
     removeQuietly(disk, finalPath);

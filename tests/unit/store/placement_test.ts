@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { nodeDisk } from "../../../io/node_disk.ts";
+import { SimulatedDisk } from "../../../sim/disk.ts";
 import type { Disk } from "../../../store/disk.ts";
 import { diskError } from "../../../store/disk_error.ts";
 import { syncFolder } from "../../../store/folder_sync.ts";
@@ -10,7 +11,7 @@ import {
   removeQuietly,
   requireReplaceable,
 } from "../../../store/placement.ts";
-import { assertRefused } from "../transfer/file_store_compliance.ts";
+import { assertRefused, pattern } from "../transfer/file_store_compliance.ts";
 
 function check(what: string, run: (folder: string) => void | Promise<void>): void {
   Deno.test(what, async () => {
@@ -82,6 +83,13 @@ check("placeExclusively passes on what is wrong with the disk", async (folder) =
   const placing = placeExclusively(placement(folder, { machine: { link: failingLink("EIO") } }));
   await assert.rejects(placing, { code: "EIO" });
   assert.deepEqual(names(folder), ["temporary"]);
+});
+
+Deno.test("placeExclusively leaves no empty file when its claim cannot be closed", async () => {
+  const disk = new SimulatedDisk({ faults: { hasNoLinks: true, errorRates: { close: 1 } } });
+  disk.put("/temporary", pattern(3));
+  await assert.rejects(placeExclusively({ ...placement(""), disk }), { code: "EIO" });
+  assert.deepEqual(disk.names("/"), ["temporary"]);
 });
 
 check("placeReplacing takes the name from a file", async (folder) => {
