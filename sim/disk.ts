@@ -17,7 +17,7 @@ import type { Disk, DiskStats } from "../store/disk.ts";
 import { Descriptors, FLAGS } from "./disk_descriptors.ts";
 import { type DiskFaults, DiskMeter, type DiskOperation } from "./disk_faults.ts";
 import { FileInode, FolderInode, type Inode, PAGE_BYTES, statsOf, type Stretch } from "./disk_inode.ts";
-import { DiskTree, pathError, type Place } from "./disk_tree.ts";
+import { DiskTree, pathError, type Place, ROOT_NUMBER } from "./disk_tree.ts";
 
 /** How a {@link SimulatedDisk} behaves. */
 export interface SimulatedDiskOptions {
@@ -58,6 +58,7 @@ export class SimulatedDisk implements Disk {
   #epoch = 0;
   /** Of the last change. */
   #sequence = 0;
+  #lastInode = ROOT_NUMBER;
   #usedBytes = 0;
 
   constructor(options: SimulatedDiskOptions = {}) {
@@ -140,6 +141,7 @@ export class SimulatedDisk implements Disk {
     const { nowMs } = this.#options;
     const copy = new SimulatedDisk({ random: random.fork("copy"), ...(nowMs === undefined ? {} : { nowMs }) });
     copy.#tree = this.#tree.survivor(random);
+    copy.#lastInode = this.#lastInode;
     copy.#usedBytes = copy.#sumUsed();
     return copy;
   }
@@ -318,11 +320,11 @@ export class SimulatedDisk implements Disk {
   }
 
   #newFile(mode: number): FileInode {
-    return new FileInode({ mode: mode & ~UMASK, nowMs: this.nowMs() });
+    return new FileInode({ number: ++this.#lastInode, mode: mode & ~UMASK, nowMs: this.nowMs() });
   }
 
   #newFolder(): FolderInode {
-    return new FolderInode({ nowMs: this.nowMs() });
+    return new FolderInode({ number: ++this.#lastInode, nowMs: this.nowMs() });
   }
 
   #findFile(path: string): Place & { readonly inode: FileInode } {

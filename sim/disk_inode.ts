@@ -42,6 +42,8 @@ interface DirtyPage {
 
 /** A file's inode. A page that is not dirty is never written to again but replaced, so that copies may share it. */
 export class FileInode {
+  /** No other inode of the disk has it. */
+  readonly number: number;
   readonly bornMs: number;
   mode: number;
   modifiedMs: number;
@@ -57,7 +59,8 @@ export class FileInode {
   #pagesBeyondBegin = 0;
   #durable: Metadata;
 
-  constructor(options: { readonly mode: number; readonly nowMs: number }) {
+  constructor(options: { readonly number: number; readonly mode: number; readonly nowMs: number }) {
+    this.number = options.number;
     this.mode = options.mode;
     this.bornMs = this.changedMs = this.modifiedMs = options.nowMs;
     this.#durable = this.#metadata();
@@ -143,7 +146,7 @@ export class FileInode {
    * size, times and mode the old or the new.
    */
   survivor(random: Random): FileInode {
-    const copy = new FileInode({ mode: this.mode, nowMs: this.bornMs });
+    const copy = new FileInode({ number: this.number, mode: this.mode, nowMs: this.bornMs });
     const { sizeBytes, modifiedMs, mode } = random.chance(0.5) ? this.#durable : this.#metadata();
     copy.#sizeBytes = sizeBytes;
     copy.modifiedMs = modifiedMs;
@@ -233,12 +236,15 @@ export type Inode = FileInode | FolderInode;
 
 /** A folder's inode. */
 export class FolderInode {
+  /** No other inode of the disk has it. */
+  readonly number: number;
   readonly bornMs: number;
   readonly entries = new Map<string, Inode>();
   readonly #durable = new Map<string, Inode>();
   #unsynced: FolderChange[] = [];
 
-  constructor(options: { readonly nowMs: number }) {
+  constructor(options: { readonly number: number; readonly nowMs: number }) {
+    this.number = options.number;
     this.bornMs = options.nowMs;
   }
 
@@ -278,7 +284,7 @@ export class FolderInode {
 
   /** What is left after a power failure: of unsynced changes any. `known` holds the survivors by what they were. */
   survivor(random: Random, known: Map<Inode, Inode> = new Map()): FolderInode {
-    const copy = new FolderInode({ nowMs: this.bornMs });
+    const copy = new FolderInode({ number: this.number, nowMs: this.bornMs });
     known.set(this, copy);
     const survivors = new Map(this.#durable);
     const keep = random.pick([0, 0.5, 1]);
@@ -307,6 +313,7 @@ function countReference(inode: Inode | undefined, count: number): void {
 export function statsOf(inode: Inode): DiskStats {
   const isFile = inode instanceof FileInode;
   return {
+    ino: inode.number,
     size: isFile ? inode.sizeBytes : PAGE_BYTES,
     mode: isFile ? FILE_TYPE | inode.mode : FOLDER_TYPE | FOLDER_MODE,
     mtimeMs: isFile ? inode.modifiedMs : inode.bornMs,

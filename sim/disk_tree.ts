@@ -21,6 +21,8 @@ export interface Place {
 const MAX_NAME_BYTES = 255;
 /** The name under which the root is kept, which no path can spell. */
 const ROOT = "";
+/** As on most disks. All further inodes have higher numbers. */
+export const ROOT_NUMBER = 2;
 
 const utf8 = new TextEncoder();
 
@@ -30,8 +32,8 @@ export class DiskTree {
   readonly #above: FolderInode;
 
   constructor(above?: FolderInode) {
-    this.#above = above ?? new FolderInode({ nowMs: 0 });
-    if (above === undefined) this.#above.settle(ROOT, new FolderInode({ nowMs: 0 }));
+    this.#above = above ?? new FolderInode({ number: 0, nowMs: 0 });
+    if (above === undefined) this.#above.settle(ROOT, new FolderInode({ number: ROOT_NUMBER, nowMs: 0 }));
   }
 
   /** The entry that a path names. Throws ENOENT where a folder on the way is missing, ENOTDIR where it is none. */

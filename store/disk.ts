@@ -26,6 +26,8 @@ export interface OpenFlags {
 
 /** What a look at an entry says of it; a part of node's `fs.Stats`. Times are milliseconds since 1970 UTC. */
 export interface DiskStats {
+  /** The same for all names of one file, and for no other file as long as it is there. */
+  readonly ino: number;
   readonly size: number;
   readonly mode: number;
   readonly mtimeMs: number;

@@ -8,7 +8,7 @@
 import { dirname } from "node:path";
 import type { StoreError } from "../transfer/file_store.ts";
 import type { Disk } from "./disk.ts";
-import { diskError, diskErrorCode, toStoreError } from "./disk_error.ts";
+import { attempt, diskError, diskErrorCode, toStoreError } from "./disk_error.ts";
 import type { SyncFolder } from "./folder_sync.ts";
 import { describeRegularFile } from "./opened_file.ts";
 
@@ -33,6 +33,7 @@ export interface Placement {
  */
 export async function placeExclusively(placement: Placement): Promise<boolean> {
   const { disk, sync, temporaryPath, finalPath } = placement;
+  const own = disk.lstat(temporaryPath)?.ino;
   try {
     // link(2) fails where the name is taken; rename(2) would replace it.
     await disk.link(temporaryPath, finalPath);
@@ -46,7 +47,10 @@ export async function placeExclusively(placement: Placement): Promise<boolean> {
   try {
     await sync(dirname(finalPath));
   } catch (error) {
-    removeQuietly(disk, finalPath);
+    // Somebody may have taken over the name meanwhile, and have been told so.
+    attempt(() => {
+      if (disk.lstat(finalPath)?.ino === own) disk.unlink(finalPath);
+    });
     throw error;
   }
   return true;

@@ -122,6 +122,8 @@ Deno.test("SimulatedDisk.crashed keeps two names of a file one file, and made fo
   const descriptor = create(disk, "/x/y/a", text("a"));
   await disk.fsync(descriptor);
   await disk.link("/x/y/a", "/x/y/b");
+  assert.equal(disk.stat("/x/y/a").ino, disk.stat("/x/y/b").ino);
+  assert.notEqual(disk.stat("/x/y/a").ino, disk.stat("/x/y").ino);
   await syncFolder(disk, "/x/y");
   assert.deepEqual(afterCrashes(disk, (left) => left.names("/x/y").join()), ["", "a,b"], "y's entry was not synced");
   await syncFolder(disk, "/x");

@@ -4,9 +4,9 @@ import { DiskTree, pathError } from "../../../sim/disk_tree.ts";
 
 function makeTree(): DiskTree {
   const tree = new DiskTree();
-  tree.makeFolders("/x/y", ({ folder, name }) => folder.settle(name, new FolderInode({ nowMs: 0 })));
+  tree.makeFolders("/x/y", ({ folder, name }) => folder.settle(name, new FolderInode({ number: 4, nowMs: 0 })));
   const { folder, name } = tree.find("/x/y/file");
-  folder.settle(name, new FileInode({ mode: 0o644, nowMs: 0 }));
+  folder.settle(name, new FileInode({ number: 3, mode: 0o644, nowMs: 0 }));
   return tree;
 }
 

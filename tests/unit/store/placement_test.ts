@@ -92,6 +92,23 @@ Deno.test("placeExclusively leaves no empty file when its claim cannot be closed
   assert.deepEqual(disk.names("/"), ["temporary"]);
 });
 
+Deno.test("placeExclusively takes back its own name alone when the folder cannot be synced", async () => {
+  const disk = new SimulatedDisk();
+  const place = (words: string) => {
+    disk.put("/temporary", new TextEncoder().encode(words));
+    return { ...placement(""), disk };
+  };
+  const failing = () => Promise.reject(diskError("EIO"));
+  await assert.rejects(placeExclusively({ ...place("own"), sync: failing }), { code: "EIO" });
+  assert.deepEqual(disk.names("/"), []);
+  const sync = async () => {
+    await placeReplacing(place("another's"));
+    return await failing();
+  };
+  await assert.rejects(placeExclusively({ ...place("own"), sync }), { code: "EIO" });
+  assert.equal(new TextDecoder().decode(disk.contents("/a")), "another's");
+});
+
 check("placeReplacing takes the name from a file", async (folder) => {
   Deno.writeTextFileSync(`${folder}/temporary`, "new");
   Deno.writeTextFileSync(`${folder}/a`, "old");
