@@ -263,6 +263,7 @@ export class Connection {
     this.#builder.setPeerId(retry.serverId);
     this.#builder.setInitial({ sourceId: this.localId, token: retry.token, parameters: localParameters(this.#config) });
     if (retry.rttUs > 0) this.#path.seedRtt(retry.rttUs);
+    else this.#path.seedPacing(retry.leastRttUs);
     this.#onPeerParameters(retry.parameters);
     this.#emit({ kind: "connected" });
     this.#restartIdle(nowUs);

@@ -46,6 +46,8 @@ export interface RetryResult {
   readonly parameters: TransportParameters;
   /** Round trip of the Hello, or 0 where it went out more than once and the sample would be ambiguous. */
   readonly rttUs: number;
+  /** Time since the last Hello: the round trip, where it was that one's, and less than it, where an earlier one's. */
+  readonly leastRttUs: number;
 }
 
 /** Sends Hellos and takes the answer. */
@@ -81,11 +83,13 @@ export class ClientHandshake {
     if (!checkCrc32(datagram)) return undefined;
     const parameters = readRetryParameters(datagram, header);
     if ("malformed" in parameters) return undefined;
+    const leastRttUs = Math.max(1, nowUs - this.#sentUs);
     return {
       serverId: datagram.slice(header.sourceIdStart, header.sourceIdStart + CONNECTION_ID_BYTES),
       token: datagram.slice(header.tokenStart, header.tokenEnd),
       parameters,
-      rttUs: this.#sentCount === 1 ? Math.max(1, nowUs - this.#sentUs) : 0,
+      rttUs: this.#sentCount === 1 ? leastRttUs : 0,
+      leastRttUs,
     };
   }
 

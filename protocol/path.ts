@@ -84,6 +84,7 @@ export class Path {
     this.#mtu = new MtuDiscovery({ ceilingBytes: options.config.maxDatagramBytes });
     this.#jumbo = new JumboPolicy(options.config.maxDatagramBytes);
     this.#controller = this.#createController(0, undefined);
+    this.updatePacer();
   }
 
   get remote(): string {
@@ -151,6 +152,12 @@ export class Path {
   seedRtt(rttUs: number): void {
     this.#rtt.seed(rttUs);
     this.#controller = this.#createController(rttUs, this.#fixedRate);
+    this.updatePacer();
+  }
+
+  /** The handshake's round trip is not known but for its least: the first window is paced by that, and no sample is taken. */
+  seedPacing(leastRttUs: number): void {
+    this.#controller = this.#createController(0, this.#fixedRate, leastRttUs);
     this.updatePacer();
   }
 
@@ -298,10 +305,11 @@ export class Path {
     return Math.min(this.#config.maxDatagramBytes, this.#peerMaxDatagramBytes);
   }
 
-  #createController(initialRttUs: number, fixedRate: number | undefined): CongestionController {
+  #createController(initialRttUs: number, fixedRate: number | undefined, leastRttUs = 0): CongestionController {
     return createController(fixedRate === undefined ? this.#config.congestion : "fixed", {
       maxDatagramBytes: this.#mtu === undefined ? BASE_DATAGRAM_BYTES : this.datagramBytes,
       initialRttUs,
+      leastRttUs,
       seed: this.#seed,
       maxWindowBytes: this.#config.maxCongestionWindowBytes,
       ...(fixedRate === undefined ? {} : { rateBytesPerSecond: fixedRate }),
@@ -317,6 +325,7 @@ export class Path {
     this.#mtu = new MtuDiscovery({ ceilingBytes: this.#ceilingBytes });
     this.#jumbo = new JumboPolicy(this.#config.maxDatagramBytes);
     this.#controller = this.#createController(0, this.#fixedRate);
+    this.updatePacer();
   }
 }
 

@@ -47,6 +47,11 @@ export const STARTUP_HELD_UP_GAIN = 1.25;
  * 7.2, has ten sent at once; with pacing, 32 load a queue no more, and save a round trip on a long path.
  */
 export const INITIAL_WINDOW_DATAGRAMS = 32;
+/**
+ * The round trip by which that window is paced where nothing is known of it: that of RFC 9002, section 6.2.2 (kInitialRtt).
+ * The draft has 1 ms (section 5.6.2), a burst, which loads a queue and measures nothing.
+ */
+export const UNMEASURED_RTT_US = 333_000;
 /** In Startup, what an acknowledged byte lets the window grow by; the draft has 1. */
 export const STARTUP_GROWTH = 5;
 

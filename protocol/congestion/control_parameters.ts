@@ -14,6 +14,7 @@ import {
   PACING_MARGIN,
   STARTUP_GROWTH,
   STARTUP_HELD_UP_GAIN,
+  UNMEASURED_RTT_US,
   WINDOW_GAIN,
 } from "./bbr_params.ts";
 import type { AckEvent, ControllerOptions } from "./controller.ts";
@@ -44,17 +45,17 @@ export class ControlParameters {
   #pacingRate: number;
   /** BBR.prior_cwnd: the window to return to after ProbeRTT or a collapse. */
   #priorWindowBytes = 0;
+  /** The pacing rate comes from a round trip that was measured. */
+  #hasRtt: boolean;
 
   /** `maxWindowBytes` bounds the window from above. */
   constructor(options: ControllerOptions, model: PathModel, { maxWindowBytes }: { maxWindowBytes: number }) {
     this.#model = model;
     this.#maxWindowBytes = maxWindowBytes;
     this.#maxDatagramBytes = options.maxDatagramBytes;
-    const initialBytes = INITIAL_WINDOW_DATAGRAMS * options.maxDatagramBytes;
-    this.#windowBytes = this.#clamped(initialBytes);
-    // 5.6.2, BBRInitPacingRate: the initial window in a round trip, or in 1 ms where that is unknown.
-    const rttUs = options.initialRttUs > 0 ? options.initialRttUs : 1_000;
-    this.#pacingRate = PACING_GAIN[BbrState.startup]! * initialBytes * 1_000_000 / rttUs;
+    this.#windowBytes = this.#clamped(INITIAL_WINDOW_DATAGRAMS * options.maxDatagramBytes);
+    this.#hasRtt = options.initialRttUs > 0;
+    this.#pacingRate = this.#initialRate(options.initialRttUs || options.leastRttUs || UNMEASURED_RTT_US);
   }
 
   get windowBytes(): number {
@@ -78,6 +79,11 @@ export class ControlParameters {
   /** BBRUpdateControlParameters, after an ACK. */
   update(event: AckEvent, control: ControlState): void {
     const { state } = control;
+    // As the rate only rises from here on, the first one has to be that of this path.
+    if (!this.#hasRtt && event.rttUs > 0) {
+      this.#hasRtt = true;
+      this.#pacingRate = this.#initialRate(event.rttUs);
+    }
     const isStartup = state === BbrState.startup;
     const isHeldUp = isStartup && this.#model.trains.isHeldUp;
     const isSlower = state === BbrState.probeDown && control.isLossTest;
@@ -162,6 +168,12 @@ export class ControlParameters {
       cap = bounds.inflightLong;
     }
     return Math.max(Math.min(cap, bounds.inflightShort), this.#minPipeBytes());
+  }
+
+  /** 5.6.2, BBRInitPacingRate: the initial window in a round trip, with Startup's gain. */
+  #initialRate(rttUs: number): number {
+    const initialBytes = INITIAL_WINDOW_DATAGRAMS * this.#maxDatagramBytes;
+    return PACING_GAIN[BbrState.startup]! * initialBytes * 1_000_000 / rttUs;
   }
 
   /** 5.6.4.3. */

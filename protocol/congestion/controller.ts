@@ -87,6 +87,8 @@ export interface ControllerOptions {
   readonly maxDatagramBytes: number;
   /** Round trip measured by the handshake in microseconds, or 0 where unknown. */
   readonly initialRttUs: number;
+  /** Where it is unknown, what it cannot be less than; 0 or left out where that is unknown, too. */
+  readonly leastRttUs?: number;
   /** Seed for the randomness that a controller wants (BBR draws its probing intervals). */
   readonly seed: number;
 }

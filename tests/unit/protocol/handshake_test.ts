@@ -50,9 +50,12 @@ Deno.test("ClientHandshake.onRetry gives token, ID, parameters, and the round tr
     token: TOKEN,
     parameters: localParameters(DEFAULT_CONFIG),
     rttUs: 80_000,
+    leastRttUs: 80_000,
   });
   handshake.pollHello(300_000, new Uint8Array(1500));
-  assert.equal(handshake.onRetry(310_000, datagram, header)?.rttUs, 0, "which Hello it answers is not known");
+  const ambiguous = handshake.onRetry(310_000, datagram, header);
+  assert.equal(ambiguous?.rttUs, 0, "which Hello it answers is not known");
+  assert.equal(ambiguous?.leastRttUs, 10_000, "but not a later one than the last");
 });
 
 Deno.test("ClientHandshake takes nothing from a damaged answer", () => {

@@ -55,6 +55,21 @@ Deno.test("Path keeps what it measured when the port alone changes, and forgets 
   assert.equal(path.rtt.hasSample, false);
 });
 
+Deno.test("Path paces its first window, whether or not its round trip is known, and after a move to another host", () => {
+  const options = { config: DEFAULT_CONFIG, remote: "192.0.2.1:1000", isValidated: true, seed: 1 };
+  const path = new Path({ ...options, randomBytes: () => CHALLENGE });
+  // 32 datagrams in a quarter of the round trip that RFC 9002 assumes.
+  const rateOf = (rttUs: number): number => 4 * 32 * 1200 * 1e6 / rttUs;
+  assert.equal(path.pacer.rate, rateOf(333_000));
+  path.seedPacing(60_000);
+  assert.equal(path.pacer.rate, rateOf(60_000));
+  assert.equal(path.rtt.hasSample, false);
+  path.seedRtt(40_000);
+  assert.equal(path.pacer.rate, rateOf(40_000));
+  path.migrate(0, "198.51.100.1:2000", 1200);
+  assert.equal(path.pacer.rate, rateOf(333_000));
+});
+
 Deno.test("Path answers a challenge once", () => {
   const path = makePath();
   path.onPathChallenge(CHALLENGE);

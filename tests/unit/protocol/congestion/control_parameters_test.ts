@@ -42,6 +42,24 @@ Deno.test("ControlParameters begins with the initial window in a quarter of a ro
   assert.ok(Math.abs(control.pacingRate - 4 * 32 * 1_200 / 0.05) < 1);
 });
 
+Deno.test("ControlParameters paces the first window where the round trip is unknown, and by the first one measured", () => {
+  const options = { ...OPTIONS, initialRttUs: 0 };
+  const model = new PathModel(0);
+  const control = new ControlParameters(options, model, { maxWindowBytes: Infinity });
+  const rateOf = (rttUs: number): number => 4 * 32 * 1_200 * 1e6 / rttUs;
+  assert.equal(control.pacingRate, rateOf(333_000));
+  const least = new ControlParameters({ ...options, leastRttUs: 90_000 }, model, { maxWindowBytes: Infinity });
+  assert.equal(least.pacingRate, rateOf(90_000));
+  const { event } = make();
+  const startup = { state: BbrState.startup, everFull: false, isLossTest: false };
+  control.update({ ...event, rttUs: 0 }, startup);
+  assert.equal(control.pacingRate, rateOf(333_000));
+  control.update({ ...event, rttUs: 600_000 }, startup);
+  assert.equal(control.pacingRate, rateOf(600_000));
+  control.update({ ...event, rttUs: 700_000 }, startup);
+  assert.equal(control.pacingRate, rateOf(600_000), "from then on it only rises");
+});
+
 Deno.test("ControlParameters paces by the state's gain", () => {
   const { control, event } = make();
   for (
