@@ -21,6 +21,16 @@ import { type Ranges, writeAck } from "../wire/frame.ts";
 /** The most bytes of ACK frames in a packet: some 400 ranges. */
 export const MAX_ACK_BYTES = 1024;
 
+/**
+ * Of these, what there is for ranges told of before. Half of it is some 60 to 90 of the newest, so each is told in dozens of
+ * ACKs by itself; with all of the room, losses on a long path would make every ACK a large one, and fill a thin return
+ * path with repeats.
+ */
+export const MAX_RETOLD_BYTES = 384;
+
+/** What a range never told of adds to the room: a gap and a length, none of them small. */
+const UNTOLD_RANGE_BYTES = 4;
+
 /** Share of the room for the newest ranges, where not all fit. */
 const NEWEST_SHARE = 0.5;
 
@@ -44,8 +54,9 @@ export class AckReporter {
    * nothing, or no room: then nothing was written.
    */
   write(writer: Writer, packet: SentPacket, nowUs: number, maxBytes: number): boolean {
-    const { ranges } = this.#acks;
-    const room = Math.min(maxBytes, MAX_ACK_BYTES, writer.remaining);
+    const { ranges, untold } = this.#acks;
+    const wanted = MAX_RETOLD_BYTES + UNTOLD_RANGE_BYTES * untold.length;
+    const room = Math.min(maxBytes, MAX_ACK_BYTES, writer.remaining, wanted);
     const start = writer.position;
     const told = this.#writeNewest(writer, nowUs, room);
     if (told === 0) return false;

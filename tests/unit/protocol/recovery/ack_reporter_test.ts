@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { RangeSet } from "../../../../protocol/range_set.ts";
-import { AckReporter, MAX_ACK_BYTES } from "../../../../protocol/recovery/ack_reporter.ts";
+import { AckReporter, MAX_ACK_BYTES, MAX_RETOLD_BYTES } from "../../../../protocol/recovery/ack_reporter.ts";
 import { AckTracker } from "../../../../protocol/recovery/ack_tracker.ts";
 import { RECEIPT_STRIDE, ReceiptKind, SentPacket } from "../../../../protocol/sent_packet.ts";
 import { Writer } from "../../../../protocol/wire/cursor.ts";
@@ -91,10 +91,12 @@ Deno.test("AckReporter tells the newest in every packet, and each of the older i
   rig.receive(2_000);
   while (rig.acks.shouldAck(500)) rig.report();
   rig.told.clear();
-  const packets = Array.from({ length: 20 }, () => rig.report());
+  const packets = Array.from({ length: 55 }, () => rig.report());
   for (const { frames, receipts, sizeBytes } of packets) {
-    assert.ok(sizeBytes <= MAX_ACK_BYTES && sizeBytes > 0.9 * MAX_ACK_BYTES, `${sizeBytes} bytes`);
     const [newest, older] = frames;
+    // The packet that ends a round tells what is left.
+    const leastBytes = older!.frame === "ack" ? 0 : 0.9 * MAX_RETOLD_BYTES;
+    assert.ok(sizeBytes <= MAX_RETOLD_BYTES && sizeBytes > leastBytes, `${sizeBytes} bytes`);
     assert.deepEqual([newest!.frame, newest!.delayUs, newest!.ranges[0]], ["partialAck", 500, [3_998, 3_999]]);
     // Only the frame that goes down to the lowest range may say that there is nothing below.
     assert.equal(older!.frame === "ack", older!.ranges.at(-1)![0] === 0);
@@ -104,10 +106,22 @@ Deno.test("AckReporter tells the newest in every packet, and each of the older i
       assert.deepEqual(receipts[i]!.slice(0, 2), [frame === "ack" ? 0 : lowest, ranges[0]![1]]);
     });
   }
-  assert.equal(rig.told.length, 2_000, "all are told of within 20 packets");
-  // Half of the room holds 250 ranges: the 1,750 others take 7 packets or 8, and then it begins anew.
+  assert.equal(rig.told.length, 2_000, "all are told of within 55 packets");
+  // Half of the room holds some 90 ranges: the 1,910 others take 21 packets or 22, and then it begins anew.
   const rounds = packets.filter(({ frames }) => frames[1]!.frame === "ack").length;
   assert.ok(rounds >= 2 && rounds <= 3, `${rounds} rounds`);
+});
+
+Deno.test("AckReporter gives ranges never told of more room than those told before", () => {
+  const rig = new Rig();
+  rig.receive(300);
+  const { sizeBytes } = rig.report();
+  assert.ok(sizeBytes > 600 && sizeBytes <= MAX_ACK_BYTES, `${sizeBytes} bytes`);
+  assert.equal(rig.acks.shouldAck(500), false);
+  rig.acks.onPacketReceived(600, 500, true, 1_200);
+  const next = rig.report();
+  assert.ok(next.sizeBytes <= MAX_RETOLD_BYTES + 4, `${next.sizeBytes} bytes`);
+  assert.equal(next.frames[0]!.ranges[0]![0], 600);
 });
 
 Deno.test("AckReporter goes on to tell of old ranges while new ones come in", () => {
