@@ -3,7 +3,7 @@
  *
  * ```text
  * MTU -> drop-tail queue -> line of a fixed rate -> blackout -> loss -> duplication -> corruption -> delay, jitter,
- * (too big)  (queue full)                          (blacked out) (lost)                       scatter or reordering
+ * (too big)  (queue full)      (or in a pause)     (blacked out) (lost)                       scatter or reordering
  * ```
  *
  * What is lost behind the queue has used the line all the same. Jitter does not change the order of datagrams, only
@@ -19,6 +19,8 @@
 import { invariant } from "../protocol/invariant.ts";
 import { Random, Wander } from "../protocol/random.ts";
 import { type Delivery, DeliveryPool } from "./delivery.ts";
+import { Line } from "./line.ts";
+import { areInOrder, type Span } from "./spans.ts";
 
 /** Losses in bursts: a line that is now good, now bad (Gilbert and Elliott). Each probability is per datagram. */
 export interface BurstLoss {
@@ -37,13 +39,6 @@ export interface Reordering {
   readonly extraDelayUs: number;
 }
 
-/** A time in which nothing comes through: the line is cut behind the queue, which runs empty into the void. */
-export interface Blackout {
-  readonly fromUs: number;
-  /** The first instant after it. */
-  readonly untilUs: number;
-}
-
 /** What a link is like. By default it is perfect: instant, of any rate, without faults. */
 export interface LinkOptions {
   /** Infinity for no serialization and no queue. Default: Infinity. */
@@ -56,6 +51,8 @@ export interface LinkOptions {
   readonly scatterUs?: number;
   /** Share of datagrams lost, each independently, 0 to 1. Default: 0. */
   readonly loss?: number;
+  /** The most datagrams that are lost at random one after the other, bursts included: the next one comes through. Default: Infinity. */
+  readonly lossesInRow?: number;
   /** Losses in bursts, on top of `loss`. Default: none. */
   readonly burst?: BurstLoss | undefined;
   /** Share of datagrams that arrive twice. Default: 0. */
@@ -75,8 +72,13 @@ export interface LinkOptions {
   readonly queueBytes?: number;
   /** Largest datagram in bytes of UDP payload; larger ones vanish. Default: Infinity. */
   readonly mtuBytes?: number;
-  /** Default: none. */
-  readonly blackouts?: readonly Blackout[];
+  /** Times in which nothing comes through: the line is cut behind the queue, which runs empty into the void. Default: none. */
+  readonly blackouts?: readonly Span[];
+  /**
+   * Times in which the line stands still, as Wi-Fi does that looks for other networks: what is queued waits, and what
+   * comes queues up behind it. One after the other, none past. Default: none.
+   */
+  readonly pauses?: readonly Span[];
 }
 
 /** What a link has done so far. Counts are of datagrams. */
@@ -115,6 +117,7 @@ const DEFAULTS: Required<LinkOptions> = {
   jitterUs: 0,
   scatterUs: 0,
   loss: 0,
+  lossesInRow: Infinity,
   burst: undefined,
   duplicate: 0,
   corrupt: 0,
@@ -124,6 +127,7 @@ const DEFAULTS: Required<LinkOptions> = {
   queueBytes: Infinity,
   mtuBytes: Infinity,
   blackouts: [],
+  pauses: [],
 };
 
 /** Most bits flipped in a corrupted datagram. */
@@ -139,6 +143,7 @@ export class Link {
   readonly #stats = new Counters();
   #options = DEFAULTS;
   #inBurst = false;
+  #lostInRow = 0;
   #lastDepartureUs = 0;
   #lastArrivalUs = 0;
   /** Results of {@link transmit}, reused. */
@@ -178,6 +183,7 @@ export class Link {
     checkOptions(changed);
     this.#options = changed;
     this.#line.setRate(changed.rateBitsPerSecond);
+    this.#line.setPauses(changed.pauses);
   }
 
   /** Bytes that wait for the line at `nowUs`, those of the datagram being sent included. */
@@ -239,7 +245,7 @@ export class Link {
 
   /** Whether a datagram that leaves the line at `departureUs` is neither cut off nor lost. */
   #survives(departureUs: number, sizeBytes: number): boolean {
-    const { blackouts, burst, loss } = this.#options;
+    const { blackouts, burst, loss, lossesInRow } = this.#options;
     for (let n = 0; n < blackouts.length; n++) {
       const { fromUs, untilUs } = blackouts[n]!;
       if (departureUs >= fromUs && departureUs < untilUs) {
@@ -256,6 +262,8 @@ export class Link {
       this.#inBurst = this.#inBurst ? !random.chance(burst.leaveProbability) : random.chance(burst.enterProbability);
       if (this.#inBurst && random.chance(burst.lossInBurst)) isLost = true;
     }
+    if (this.#lostInRow >= lossesInRow) isLost = false;
+    this.#lostInRow = isLost ? this.#lostInRow + 1 : 0;
     if (isLost) this.#stats.lost++;
     return !isLost;
   }
@@ -281,61 +289,6 @@ export class Link {
     stats.delivered++;
     stats.deliveredBytes += datagram.length;
     return delivery;
-  }
-}
-
-/**
- * A line that sends one datagram after the other at a rate. Times are exact: they are reckoned from the bits sent
- * since the line was last idle, so that rounding to microseconds does not add up.
- */
-class Line {
-  #rateBitsPerSecond = Infinity;
-  #nextRateBitsPerSecond = Infinity;
-  /** When the line began to send without a pause, and the bits since. */
-  #busySinceUs = 0;
-  #bits = 0;
-  #freeUs = 0;
-
-  /** From the next call on that says what time it is. */
-  setRate(rateBitsPerSecond: number): void {
-    this.#nextRateBitsPerSecond = rateBitsPerSecond;
-  }
-
-  /** Queues a datagram at `nowUs`; returns when it has been sent. */
-  send(nowUs: number, sizeBytes: number): number {
-    if (nowUs >= this.freeUs(nowUs)) {
-      this.#busySinceUs = nowUs;
-      this.#bits = 0;
-    }
-    this.#bits += sizeBytes * 8;
-    this.#reckon();
-    return this.#freeUs;
-  }
-
-  /** When everything queued by `nowUs` has been sent. */
-  freeUs(nowUs: number): number {
-    if (this.#nextRateBitsPerSecond !== this.#rateBitsPerSecond) {
-      const leftBits = this.#leftBits(nowUs);
-      this.#rateBitsPerSecond = this.#nextRateBitsPerSecond;
-      this.#busySinceUs = nowUs;
-      this.#bits = leftBits;
-      this.#reckon();
-    }
-    return this.#freeUs;
-  }
-
-  backlogBytes(nowUs: number): number {
-    return nowUs >= this.freeUs(nowUs) ? 0 : Math.ceil(this.#leftBits(nowUs) / 8);
-  }
-
-  /** Bits of what is queued that have not been sent at `nowUs`. */
-  #leftBits(nowUs: number): number {
-    if (nowUs >= this.#freeUs) return 0;
-    return this.#bits - Math.floor((nowUs - this.#busySinceUs) * this.#rateBitsPerSecond / 1_000_000);
-  }
-
-  #reckon(): void {
-    this.#freeUs = this.#busySinceUs + Math.ceil(this.#bits * 1_000_000 / this.#rateBitsPerSecond);
   }
 }
 
@@ -367,6 +320,8 @@ function checkOptions(options: Required<LinkOptions>): void {
   const { overheadBytes, queueBytes, mtuBytes } = options;
   invariant(options.fragmentBytes > 0, "a packet carries something");
   invariant(overheadBytes >= 0 && queueBytes >= 0 && mtuBytes >= 0, "a link's sizes are not negative");
+  invariant(options.lossesInRow >= 0, "losses in a row are counted from 0");
+  invariant(areInOrder(options.blackouts) && areInOrder(options.pauses), "blackouts and pauses follow one another");
   for (const timeUs of [options.delayUs, options.jitterUs, options.scatterUs, reorder?.extraDelayUs ?? 0]) {
     invariant(Number.isSafeInteger(timeUs) && timeUs >= 0, "a link's delays are integers from 0 on");
   }

@@ -159,6 +159,34 @@ Deno.test("Link loses in bursts of the length and share asked for", () => {
   assert.ok(Math.abs(link.stats.lost / 20_000 - 1 / 11) < 0.02, `${link.stats.lost}`);
 });
 
+Deno.test("Link loses no more in a row than it may", () => {
+  const burst = { enterProbability: 0.1, leaveProbability: 0.1, lossInBurst: 1 };
+  for (const lossesInRow of [0, 1, 3]) {
+    const link = makeLink({ loss: 0.3, burst, lossesInRow });
+    const runs = sendMany(link, 3000).split(/1+/).map((run) => run.length);
+    assert.equal(Math.max(...runs), lossesInRow);
+    assert.equal(link.stats.lost, runs.reduce((sum, length) => sum + length, 0));
+  }
+});
+
+Deno.test("Link keeps its queue in a pause, and drops what that has no room for", () => {
+  // A byte a microsecond.
+  const link = makeLink({
+    rateBitsPerSecond: 8e6,
+    delayUs: 7,
+    queueBytes: 250,
+    pauses: [{ fromUs: 1000, untilUs: 5000 }],
+  });
+  assert.deepEqual(send(link, 950, 100), [5057]);
+  assert.deepEqual(send(link, 2000, 100), [5157]);
+  assert.equal(link.backlogBytes(2000), 150);
+  assert.deepEqual(send(link, 3000, 100), [5257]);
+  assert.deepEqual(send(link, 4000, 100), []);
+  assert.equal(link.stats.queueDropped, 1);
+  assert.equal(link.stats.maxQueueDelayUs, 3050);
+  assert.throws(() => link.change({ pauses: [{ fromUs: 9, untilUs: 9 }] }), InvariantError);
+});
+
 Deno.test("Link flips 1 to 8 bits of a corrupted datagram", () => {
   const link = makeLink({ corrupt: 1 });
   for (let n = 0; n < 200; n++) {

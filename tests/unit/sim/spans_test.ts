@@ -1,0 +1,18 @@
+import assert from "node:assert/strict";
+import { areInOrder, repeatSpans } from "../../../sim/spans.ts";
+
+Deno.test("repeatSpans begins a span at every interval, until none may begin", () => {
+  assert.deepEqual(repeatSpans({ firstUs: 5, lastsUs: 2, everyUs: 7, untilUs: 19 }), [
+    { fromUs: 5, untilUs: 7 },
+    { fromUs: 12, untilUs: 14 },
+  ]);
+  assert.deepEqual(repeatSpans({ firstUs: 5, lastsUs: 2, everyUs: 7, untilUs: 5 }), []);
+});
+
+Deno.test("areInOrder takes spans that have a length and follow one another", () => {
+  assert.equal(areInOrder([]), true);
+  assert.equal(areInOrder([{ fromUs: 0, untilUs: 2 }, { fromUs: 2, untilUs: 3 }]), true);
+  assert.equal(areInOrder([{ fromUs: 0, untilUs: 2 }, { fromUs: 1, untilUs: 3 }]), false);
+  assert.equal(areInOrder([{ fromUs: 2, untilUs: 2 }]), false);
+  assert.equal(areInOrder([{ fromUs: 2, untilUs: 1 }]), false);
+});
