@@ -14,8 +14,9 @@ export const AMPLIFICATION_FACTOR = 3;
 /**
  * How long a token proves an address, in microseconds. Stops: hoarding tokens, and replaying a handshake later. A
  * connection ID stays remembered for as long after its connection ended, so that within this time a replay finds it.
+ * A round trip of ten seconds and some repeats of the first packet have to fit, for who waits that long.
  */
-export const TOKEN_LIFETIME_US = 10_000_000;
+export const TOKEN_LIFETIME_US = 30_000_000;
 
 /** Connections that one endpoint keeps at once. Stops: exhausting memory by handshakes from many proven addresses. */
 export const MAX_CONNECTIONS = 4096;

@@ -24,7 +24,7 @@ import { Reader, Writer } from "../wire/cursor.ts";
 import { CONNECTION_ID_BYTES, writeConnectionId } from "../wire/packet.ts";
 
 /** How long a token proves its address unless told otherwise: one slow round trip with its retries. */
-export const DEFAULT_TOKEN_LIFETIME_US = 10_000_000;
+export const DEFAULT_TOKEN_LIFETIME_US = 30_000_000;
 
 /** Bytes of a token. */
 export const TOKEN_BYTES = 25;

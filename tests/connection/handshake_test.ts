@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { TOKEN_LIFETIME_US } from "../../protocol/limits.ts";
 import { Endpoint, Random, TransportErrorCode, Writer } from "../../protocol/mod.ts";
 import { appendCrc32, checkCrc32 } from "../../protocol/protection/checksum.ts";
 import { PacketHeader, PacketType, PROTOCOL_VERSION, readVersions, writeHello } from "../../protocol/wire/packet.ts";
@@ -211,13 +212,23 @@ Deno.test("Endpoint makes no connection from an Initial whose token has expired,
   pair.run(100_000);
   const initial = firstInitial(pair);
   const { endpoint } = pair.server;
-  const tenSecondsLaterUs = pair.nowUs + 10_000_001;
-  const result = endpoint.handleDatagram(tenSecondsLaterUs, initial.slice(), pair.client.address);
+  const tooLateUs = pair.nowUs + TOKEN_LIFETIME_US + 1;
+  const result = endpoint.handleDatagram(tooLateUs, initial.slice(), pair.client.address);
   assert.equal(result.kind, "answer");
   assert.equal(typeOf(result.answer), PacketType.reset);
   assert(result.answer.length < initial.length);
   assert.equal(endpoint.connectionCount, 0);
   assert.equal(endpoint.handleDatagram(pair.nowUs, initial.slice(), pair.client.address).kind, "new-connection");
+});
+
+Deno.test("Endpoint takes an Initial whose token was ten seconds on its way, there and back", () => {
+  const pair = new Pair();
+  pair.client.wire.rule = ({ bytes }) => typeOf(bytes) === PacketType.initial ? LOST : undefined;
+  pair.connect();
+  pair.run(100_000);
+  const { endpoint } = pair.server;
+  const result = endpoint.handleDatagram(pair.nowUs + 10_100_000, firstInitial(pair).slice(), pair.client.address);
+  assert.equal(result.kind, "new-connection");
 });
 
 Deno.test("Endpoint makes no connection from a token that was issued to another address", () => {
@@ -243,7 +254,7 @@ Deno.test("Endpoint drops an Initial that is replayed after its connection has e
   assert.equal(result.kind, "drop");
   assert.equal(result.reason, "replayed handshake");
   // And when its ID is forgotten, so is its token.
-  const later = endpoint.handleDatagram(pair.nowUs + 11_000_000, initial.slice(), pair.client.address);
+  const later = endpoint.handleDatagram(pair.nowUs + TOKEN_LIFETIME_US + 1, initial.slice(), pair.client.address);
   assert.equal(later.kind, "answer");
   assert.equal(typeOf(later.answer), PacketType.reset);
   assert.equal(endpoint.connectionCount, 0);
