@@ -29,8 +29,8 @@ const LONG: readonly Scenario[] = [
   {
     // picoquic asks for 6.3 s, and for 5.5 and less where it remembers the path's rate from a connection before, which
     // Sluice does not do. Handshake 0.6 s, line 3.3 s, and way and answer of the last byte 0.6 s are 4.5; the window's
-    // way from 38 KB to 19 MB takes four round trips more, in which the line is used for 0.2 s: at most sixfold each,
-    // where picoquic's leaves slow start by what it measured in its first. That is the bound: 4.5 and 2.4 s.
+    // way from 38 KB to 19 MB, at most sixfold a round trip, takes four round trips, in which the line is hardly used.
+    // That is the bound: 4.5 and 2.4 s.
     name: "satellite, 250 Mbit/s down and 3 Mbit/s up",
     ...SATELLITE_LINKS,
     sizeBytes: 100 * MB,
