@@ -77,9 +77,7 @@ export class Connection {
       streams: this.#streams,
       recovery: this.#recovery,
       path: this.#path,
-      onClose: (reason) => {
-        this.#closeReason = reason;
-      },
+      onClose: (reason) => void (this.#closeReason = reason),
       onParameters: (parameters) => this.#onPeerParameters(parameters),
     });
     if (isClient) {

@@ -38,3 +38,14 @@ export function areInOrder(spans: readonly Span[]): boolean {
   }
   return true;
 }
+
+/** Spans that cover what the given ones do, in order, those that meet made one. */
+export function united(spans: readonly Span[]): Span[] {
+  const found: Span[] = [];
+  for (const span of [...spans].sort((a, b) => a.fromUs - b.fromUs)) {
+    const last = found.at(-1);
+    if (last === undefined || span.fromUs > last.untilUs) found.push(span);
+    else found[found.length - 1] = { fromUs: last.fromUs, untilUs: Math.max(last.untilUs, span.untilUs) };
+  }
+  return found;
+}

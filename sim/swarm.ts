@@ -12,6 +12,7 @@ import type { LinkOptions, LinkStats } from "./link.ts";
 import type { Machine } from "./machine.ts";
 import type { TraceEvent } from "./network.ts";
 import { type Incident, INCIDENT_KINDS, MAX_DISK_US, planSwarm, type SwarmPlan } from "./swarm_plan.ts";
+import { united } from "./spans.ts";
 import { timeBoundUs } from "./time_bound.ts";
 import { type ClientPlan, type GoalOutcome, type GoalResult, World } from "./world.ts";
 
@@ -56,6 +57,7 @@ const HEALED: LinkOptions = {
   reorder: undefined,
   jitterUs: 0,
   blackouts: [],
+  pauses: [],
 };
 
 /** Draws a world and runs it to its end; `coverage` counts what it reaches. Rejects with SwarmError. */
@@ -137,7 +139,7 @@ function happenToClient(world: World, incident: Extract<Incident, { client: numb
     case "partition": {
       const link = incident.way === "up" ? up : down;
       const cut = { fromUs: incident.atUs, untilUs: incident.untilUs };
-      return link.change({ blackouts: [...plan[incident.way]?.blackouts ?? [], cut] });
+      return link.change({ blackouts: united([...plan[incident.way]?.blackouts ?? [], cut]) });
     }
     case "delay-spike":
       for (const [link, { delayUs = 0 }] of [[up, plan.up!], [down, plan.down!]] as const) {

@@ -8,6 +8,7 @@
 import { type ConnectionConfig, Random } from "../protocol/mod.ts";
 import { DISK_OPERATIONS, type DiskFaults, type DiskOperation } from "./disk_faults.ts";
 import type { LinkOptions } from "./link.ts";
+import { repeatSpans, type Span } from "./spans.ts";
 import type { ClientPlan, Goal, WorldOptions } from "./world.ts";
 
 /** What happens to a world beside its links' faults. What lasts does so until `untilUs`. */
@@ -163,6 +164,7 @@ function drawLink(random: Random, { rate, delayUs }: { rate: number; delayUs: nu
     queueBytes: Math.max(5000, Math.round(productBytes * random.pick([0.1, 0.5, 1, 1, 4, 20]))),
     mtuBytes: random.pick([Infinity, Infinity, 1472, 1472, random.integer(1200, 1472), random.integer(1200, 9000)]),
     blackouts: random.chance(0.15) ? [drawBlackout(random)] : [],
+    pauses: random.chance(0.1) ? drawPauses(random) : [],
   };
 }
 
@@ -187,6 +189,17 @@ interface Draws {
   atUs(): number;
   client(): number;
   later(fromUs: number, maxUs: number): number;
+}
+
+/** A line that stands still now and then, as a Wi-Fi does. */
+function drawPauses(random: Random): Span[] {
+  const lastsUs = random.integer(1_000, 500_000);
+  return repeatSpans({
+    firstUs: random.integer(0, 2_000_000),
+    lastsUs,
+    everyUs: lastsUs + random.integer(10_000, 3_000_000),
+    untilUs: 20_000_000,
+  });
 }
 
 /** Programs that end, and come back. */

@@ -47,8 +47,8 @@ export function timeBoundUs(plan: ClientPlan, { config, commitUs }: BoundOptions
   return START_US + 2 * lineUs + roundTrips * (oneWayUs(up) + oneWayUs(down)) + (goals.length + 1) * commitUs;
 }
 
-function isMild({ loss = 0, corrupt = 0, burst, blackouts = [] }: LinkOptions, maxLoss: number): boolean {
-  return loss + corrupt <= maxLoss && burst === undefined && blackouts.length === 0;
+function isMild({ loss = 0, corrupt = 0, burst, blackouts = [], pauses = [] }: LinkOptions, maxLoss: number): boolean {
+  return loss + corrupt <= maxLoss && burst === undefined && blackouts.length === 0 && pauses.length === 0;
 }
 
 function bytesOf(goals: readonly Goal[], kind: "put" | "get"): number {

@@ -123,7 +123,7 @@ Deno.test("World: a disk that fills up ends the put, in words, and nothing of it
   assert(await world.run(20 * SECOND_US));
   const { outcome } = world.results[0]!;
   assert(outcome.kind === "refused", outcome.kind);
-  assert.match(outcome.message, /no space/);
+  assert.match(outcome.message, /the disk is full/);
   await world.finish();
   assert.equal(world.server.contents("file"), undefined);
 });

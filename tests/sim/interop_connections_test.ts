@@ -222,7 +222,7 @@ for (const direction of DIRECTIONS) {
         const goals = [{ kind: direction, name: "file", sizeBytes: 5 * MB }];
         const world = new World({ seed, up: LINK, down: LINK, clients: [{ goals }] });
         world.at(killUs, () => world.server.kill());
-        world.at(killUs + downUs, () => world.server.restart());
+        world.at(killUs + downUs, () => world.restartServer());
         // A putter has something in flight, and so a probe within three seconds; a getter has its keep-alive of 2 s. One
         // who was not connected yet gets its file.
         const isFresh = killUs < ROUND_TRIP_US / 2;

@@ -49,7 +49,7 @@ function rebindEvery5s(addressOf: (move: number) => string): (run: Run) => void 
 
 /** The server followed the client to the last address of several. */
 function checkMoved(run: Run): void {
-  const { remote } = [...run.world.server.entries][0]!.connection;
+  const { remote } = [...run.world.server.connections][0]!;
   run.assert(/:41004$/.test(remote), `the server has the client at ${remote}`);
   run.assert(run.world.network.unroutable > 0, "nothing went to an old address");
 }

@@ -79,7 +79,7 @@ export class Run {
   /** Counters of the side that sends the file. */
   get sender(): ConnectionStats {
     if (this.direction === "put") return this.world.statsOf(0);
-    return [...this.world.server.entries][0]!.connection.stats;
+    return [...this.world.server.connections][0]!.stats;
   }
 
   /** Changes both links. */
