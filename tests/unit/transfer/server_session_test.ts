@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { Random, type Stream } from "../../../protocol/mod.ts";
 import { MemoryStore } from "../../../sim/memory_store.ts";
