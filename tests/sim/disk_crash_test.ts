@@ -1,0 +1,139 @@
+/**
+ * The power fails at every single operation of the disk's in turn, and every operation in turn is the one that fails:
+ * no name may ever show half a file, and what was reported as done stays.
+ */
+
+import assert from "node:assert/strict";
+import { Random } from "../../protocol/random.ts";
+import { DISK_OPERATIONS, type DiskOperation } from "../../sim/disk_faults.ts";
+import { PAGE_BYTES } from "../../sim/disk_inode.ts";
+import { diskError } from "../../store/disk_error.ts";
+import { type Plan, StoreRun } from "./store_run.ts";
+
+const SIZES = [0, 1, 4096, 5000, 12_000];
+const RACE = [1, 2, 3].map((index) => ({ name: "a", sizeBytes: 4000 + index, overwrite: false }));
+const MANY = Array.from({ length: 6 }, (_, index) => ({
+  name: `file-${index}`,
+  sizeBytes: SIZES[index % SIZES.length]!,
+  overwrite: index % 2 === 0,
+}));
+const MIXED = [
+  { name: "a", sizeBytes: 100, overwrite: false },
+  { name: "a", sizeBytes: 9000, overwrite: true },
+  { name: "b", sizeBytes: 4097, overwrite: false },
+];
+
+const PLANS: Readonly<Record<string, Omit<Plan, "side">>> = {
+  "a new name": { existing: [], files: [{ name: "a", sizeBytes: 9000, overwrite: false }] },
+  "a name that is taken over": { existing: ["a"], files: [{ name: "a", sizeBytes: 9000, overwrite: true }] },
+  "a name that several want": { existing: [], files: RACE },
+  "a name that several want, on a disk without hard links": { existing: [], files: RACE, faults: { hasNoLinks: true } },
+  "a name that is wanted and taken over": { existing: ["b"], files: MIXED },
+  "many files at the same time": { existing: ["file-1", "file-2"], files: MANY },
+};
+/** Orders in which a plan's files are written: the fewer operations there are, the more. */
+const seedCount = (plan: Plan): number => Math.ceil(9 / plan.files.length);
+const DRAWS = 3;
+
+/** What the plans are tried on, by what a test is called. */
+function* cases(): Generator<{ what: string; plan: Plan }> {
+  for (const [what, plan] of Object.entries(PLANS)) {
+    for (const side of ["server", "client"] as const) yield { what: `${what} (${side})`, plan: { ...plan, side } };
+  }
+}
+
+/** Runs `check`; where it fails, says what replays it. */
+async function replayable(what: string, check: () => void | Promise<void>): Promise<void> {
+  try {
+    await check();
+  } catch (error) {
+    throw new Error(`${what}: ${error instanceof Error ? error.message : error}`, { cause: error });
+  }
+}
+
+for (const { what, plan } of cases()) {
+  Deno.test(`a power failure at any moment leaves whole files: ${what}`, async () => {
+    for (let seed = 0; seed < seedCount(plan); seed++) {
+      const run = new StoreRun(plan, seed);
+      let failure: unknown;
+      const crash = (index: number): void => {
+        for (let draw = 0; draw < DRAWS && failure === undefined; draw++) {
+          const left = run.disk.crashed(new Random(seed).fork(`crash ${index} ${draw}`));
+          try {
+            run.assertWhole(left, { isAfterCrash: true });
+            run.assertRestarts(left);
+          } catch (error) {
+            failure = new Error(`seed ${seed}, operation ${index}, draw ${draw}: ${error}`, { cause: error });
+          }
+        }
+      };
+      let count = 0;
+      await run.run((_operation, index) => {
+        crash(index);
+        count = index + 1;
+      });
+      crash(count);
+      if (failure !== undefined) throw failure;
+      run.assertWhole(run.disk, { isAfterCrash: false });
+    }
+  });
+
+  for (const code of ["EIO", "ENOSPC"]) {
+    Deno.test(`${code} at any operation leaves whole files, and nothing else: ${what}`, async () => {
+      for (let seed = 0; seed < seedCount(plan); seed++) {
+        for (let failing = 0, isDone = false; !isDone; failing++) {
+          await replayable(`seed ${seed}, operation ${failing}`, async () => {
+            isDone = !await failAt(plan, { seed, failing, code });
+          });
+        }
+      }
+    });
+  }
+}
+
+Deno.test("a disk that fails, fills up and falls short leaves whole files", async () => {
+  const kinds = new Set<string>();
+  for (let seed = 0; seed < 120; seed++) {
+    await replayable(`seed ${seed}`, async () => {
+      const random = new Random(seed).fork("plan");
+      const errorRates: Partial<Record<DiskOperation, number>> = {};
+      for (const operation of DISK_OPERATIONS) if (random.chance(0.5)) errorRates[operation] = 0.1 * random.float();
+      const faults = {
+        errorRates,
+        shortRate: random.pick([0, 0.5]),
+        ...(random.chance(0.5) ? { capacityBytes: random.integer(1, 12) * PAGE_BYTES + 2 ** 20 } : {}),
+      };
+      const { files, existing } = random.pick(Object.values(PLANS));
+      const run = new StoreRun({ side: random.pick(["server", "client"]), files, existing, faults }, seed);
+      await run.run(() => {});
+      const { faultCounts } = run.disk.meter;
+      // A name is taken back by a look at it and an unlink.
+      const isTidy = !faultCounts.has("EIO unlink") && !faultCounts.has("EIO lstat");
+      for (const kind of faultCounts.keys()) kinds.add(kind);
+      run.assertWhole(run.disk, { isAfterCrash: !isTidy });
+      assert.equal(run.disk.openDescriptors, 0);
+      if (isTidy) assert.equal(run.disk.temporaryFiles, 0);
+      const left = run.disk.crashed(random);
+      run.assertWhole(left, { isAfterCrash: true });
+      run.assertRestarts(left);
+    });
+  }
+  for (const kind of ["EIO write", "EIO fsync-folder", "EIO unlink", "short write"]) assert(kinds.has(kind), kind);
+});
+
+/** A run whose operation of this index fails; resolves to whether there was one. */
+async function failAt(plan: Plan, options: { seed: number; failing: number; code: string }): Promise<boolean> {
+  const { seed, failing, code } = options;
+  const run = new StoreRun(plan, seed);
+  let failed: DiskOperation | undefined;
+  await run.run((operation, index) => {
+    if (index !== failing) return;
+    failed = operation;
+    throw diskError(code);
+  });
+  run.assertWhole(run.disk, { isAfterCrash: false });
+  assert.equal(run.disk.openDescriptors, 0, `descriptors are left open (${failed})`);
+  if (failed !== "unlink") assert.equal(run.disk.temporaryFiles, 0, `unfinished files stay (${failed})`);
+  run.assertRestarts(run.disk);
+  return failed !== undefined;
+}

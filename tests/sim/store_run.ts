@@ -1,0 +1,254 @@
+/**
+ * Runs the store's code on a simulated disk, many files at the same time and in an order drawn from a seed, and says
+ * what may lie on the disk at any moment: of each name the whole of a file that was put there, and nothing older than
+ * what was reported as done.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { Random } from "../../protocol/random.ts";
+import { SimulatedDisk } from "../../sim/disk.ts";
+import { DirectoryStore } from "../../store/directory_store.ts";
+import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
+import { LEFTOVER_AGE_MS } from "../../store/temporary_file.ts";
+import type { DiskFaults, DiskOperation } from "../../sim/disk_faults.ts";
+import { type CreateOptions, type ReadableFile, StoreError, type WritableFile } from "../../transfer/file_store.ts";
+import { pattern } from "../unit/transfer/file_store_compliance.ts";
+
+/** A file that a run writes. */
+export interface PlannedFile {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly overwrite: boolean;
+}
+
+/** What a run does. */
+export interface Plan {
+  /** Through the server's store, in a folder that it makes, or at paths of the client's, in one that is there. */
+  readonly side: "server" | "client";
+  /** Names that have a file beforehand. */
+  readonly existing: readonly string[];
+  readonly files: readonly PlannedFile[];
+  readonly faults?: DiskFaults;
+}
+
+/** What became of a planned file, in steps of the run's own clock. */
+interface Write extends PlannedFile {
+  readonly bytes: Uint8Array;
+  /** When its commit was called. */
+  startedAt: number;
+  /** When success was reported; Infinity before. */
+  doneAt: number;
+  /** Its place, or what went wrong. */
+  result: string | StoreError | undefined;
+}
+
+const FOLDER = "/srv/files";
+const OLD_BYTES = pattern(5000, 99);
+const TEMPORARY_NAME = /^\.sluice-[0-9a-f]{32}\.part$/;
+const START_MS = 1_700_000_000_000;
+const MODIFIED_MS = 1_600_000_000_123;
+const PIECE_BYTES = 4500;
+/** Microtasks after which all has gone on that an ended call to the disk lets go on. */
+const MICROTASKS = 60;
+
+/** Names that files may get where theirs is taken, and the client's side has another. */
+const RECEIVED = /^(.*)_received(?:_\d+)?$/;
+
+/** See the module's description. */
+export class StoreRun {
+  readonly disk: SimulatedDisk;
+  readonly plan: Plan;
+  readonly #writes: Write[];
+  readonly #random: Random;
+  /** Calls to the disk that have not ended. */
+  readonly #pending: (() => void)[] = [];
+  #nowMs = START_MS;
+  #clock = 0;
+
+  constructor(plan: Plan, seed: number) {
+    this.plan = plan;
+    this.#random = new Random(seed);
+    this.disk = this.#newDisk(plan.faults ?? {});
+    this.#writes = plan.files.map((file, index) => ({
+      ...file,
+      bytes: pattern(file.sizeBytes, index + 1),
+      startedAt: Infinity,
+      doneAt: Infinity,
+      result: undefined,
+    }));
+    if (plan.side === "client") this.disk.put(`${FOLDER}/other`, OLD_BYTES);
+    for (const name of plan.existing) this.disk.put(`${FOLDER}/${name}`, OLD_BYTES, { modifiedMs: MODIFIED_MS });
+  }
+
+  /** Does what is planned. `onOperation` hears of each operation of the disk's first, and may throw in its stead. */
+  async run(onOperation: (operation: DiskOperation, index: number) => void): Promise<void> {
+    let count = 0;
+    this.disk.meter.beforeOperation = (operation) => onOperation(operation, count++);
+    const actors = this.#actors();
+    while (actors.length + this.#pending.length > 0) {
+      const index = this.#random.integer(0, actors.length + this.#pending.length - 1);
+      if (index < actors.length) {
+        if (actors[index]!.next().done) actors.splice(index, 1);
+      } else this.#pending.splice(index - actors.length, 1)[0]!();
+      for (let tick = 0; tick < MICROTASKS; tick++) await undefined;
+    }
+    this.disk.meter.beforeOperation = undefined;
+    for (const { name, result } of this.#writes) assert(result !== undefined, `nobody heard of ${name}`);
+  }
+
+  /** What went wrong with the planned files. */
+  get failures(): StoreError[] {
+    return this.#writes.flatMap(({ result }) => result instanceof StoreError ? [result] : []);
+  }
+
+  /**
+   * Asserts that a disk holds what it may at this moment of the run: this run's, or what a crash left of it. After a
+   * crash, or where names could not be removed, a file whose name was taken back may be there all the same.
+   */
+  assertWhole(disk: SimulatedDisk, options: { readonly isAfterCrash: boolean }): void {
+    const names = disk.names(FOLDER).filter((name) => !TEMPORARY_NAME.test(name));
+    for (const name of names) {
+      const bytes = disk.contents(`${FOLDER}/${name}`)!;
+      assert(this.#mayHold(name, bytes, options), `"${name}" shows ${bytes.length} bytes that it may not hold`);
+    }
+    for (const { name, doneAt, result } of this.#writes) {
+      if (doneAt === Infinity) continue;
+      assert(names.includes(String(result)), `"${name}" was done, and is gone: ${result}`);
+      // Losing the time is no reason to lose the file, where the disk refuses it.
+      const keepsTimes = options.isAfterCrash && this.plan.faults?.errorRates === undefined;
+      if (keepsTimes) assert.equal(disk.stat(`${FOLDER}/${result}`).mtimeMs, MODIFIED_MS);
+    }
+    for (const name of this.plan.existing) assert(names.includes(name), `"${name}" was there, and is gone`);
+  }
+
+  /** Asserts that a program that starts after the crash finds whole files alone, and removes leftovers in time. */
+  assertRestarts(disk: SimulatedDisk): void {
+    disk.meter.faults = {};
+    const visible = () => disk.names(FOLDER).filter((name) => !TEMPORARY_NAME.test(name));
+    const before = visible();
+    this.#restart(disk);
+    this.#nowMs += LEFTOVER_AGE_MS + 1;
+    this.#restart(disk);
+    this.#nowMs = START_MS;
+    assert.equal(disk.temporaryFiles, 0, "leftovers of a day ago are removed");
+    assert.deepEqual(visible(), before);
+  }
+
+  #newDisk(faults: DiskFaults): SimulatedDisk {
+    return new SimulatedDisk({
+      random: this.#random.fork("disk"),
+      faults,
+      nowMs: () => this.#nowMs,
+      schedule: (run) => this.#pending.push(run),
+    });
+  }
+
+  #restart(disk: SimulatedDisk): void {
+    if (this.plan.side === "client") {
+      new LocalFolders(disk).clearOnce(FOLDER);
+      return;
+    }
+    const listed = DirectoryStore.open(FOLDER, { disk }).list();
+    const shown = disk.names(FOLDER).filter((name) => !TEMPORARY_NAME.test(name));
+    assert.deepEqual(listed.map(({ name }) => name), shown, "unfinished files are not listed");
+    for (const { name, sizeBytes } of listed) assert.equal(disk.contents(`${FOLDER}/${name}`)!.length, sizeBytes);
+  }
+
+  #mayHold(name: string, bytes: Uint8Array, { isAfterCrash }: { isAfterCrash: boolean }): boolean {
+    const isEqual = (other: Uint8Array) => Buffer.compare(bytes, other) === 0;
+    // What was done later leaves no room for what was done before.
+    const isReplaced = (doneAt: number) =>
+      this.#writes.some((other) => other.result === name && other.doneAt < Infinity && other.startedAt > doneAt);
+    const isOld = this.plan.existing.includes(name) || this.plan.side === "client" && name === "other";
+    if (isOld && isEqual(OLD_BYTES)) return !isReplaced(-1);
+    return this.#writes.some((write) => {
+      if (write.startedAt === Infinity || !mayBear(write, name)) return false;
+      // Without hard links, an empty file stands for the name until it is replaced in the same turn.
+      const isClaim = this.plan.faults?.hasNoLinks === true && !write.overwrite && isAfterCrash && bytes.length === 0;
+      if (!isEqual(write.bytes) && !isClaim) return false;
+      if (write.result instanceof StoreError) return write.overwrite || isAfterCrash;
+      return !isReplaced(write.doneAt);
+    });
+  }
+
+  #actors(): Generator<undefined, void>[] {
+    let create: (name: string, options: CreateOptions) => WritableFile;
+    let open: (name: string) => ReadableFile;
+    const { disk } = this;
+    if (this.plan.side === "client") {
+      const folders = new LocalFolders(disk);
+      create = (name, options) => createLocalFile(`${FOLDER}/${name}`, { ...options, folders });
+      open = (name) => openLocalFile(`${FOLDER}/${name}`, { disk });
+    } else {
+      const store = this.#openStore();
+      if (store === undefined) return [];
+      create = (name, options) => store.create(name, options);
+      open = (name) => (store.list(), store.stat(name), store.open(name));
+    }
+    return [
+      ...this.#writes.map((write) => this.#write(write, create)),
+      ...this.plan.existing.map((name) => this.#read(name, open)),
+    ];
+  }
+
+  /** Opens the server's store; where that fails, it fails every write. */
+  #openStore(): DirectoryStore | undefined {
+    try {
+      return DirectoryStore.open(FOLDER, { disk: this.disk });
+    } catch (error) {
+      assert(error instanceof StoreError, String(error));
+      for (const write of this.#writes) write.result = error;
+      return undefined;
+    }
+  }
+
+  *#write(write: Write, create: (name: string, options: CreateOptions) => WritableFile): Generator<undefined, void> {
+    const { name, bytes, overwrite } = write;
+    let file: WritableFile | undefined;
+    try {
+      file = create(name, { sizeBytes: bytes.length, modifiedMs: MODIFIED_MS, overwrite });
+      for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
+        yield;
+        file.write(start, bytes.subarray(start, start + PIECE_BYTES));
+      }
+      yield;
+    } catch (error) {
+      assert(error instanceof StoreError, String(error));
+      write.result = error;
+      return file?.abort();
+    }
+    write.startedAt = this.#clock++;
+    file.commit((result) => {
+      assert.equal(write.result, undefined, "done is called once");
+      if (typeof result !== "string") write.result = result;
+      else write.result = result.replace(`${FOLDER}/`, "");
+      if (typeof result === "string") write.doneAt = this.#clock++;
+    });
+  }
+
+  /** Reads a file that was there from the start: all that it may show is one of those that may stand there. */
+  *#read(name: string, open: (name: string) => ReadableFile): Generator<undefined, void> {
+    let file: ReadableFile | undefined;
+    try {
+      file = open(name);
+      yield;
+      const bytes = new Uint8Array(file.info.sizeBytes + 1);
+      assert.equal(file.read(0, bytes), file.info.sizeBytes);
+      yield;
+      assert.equal(file.hasChanged(), false, "a replaced file stays as it was to its readers");
+    } catch (error) {
+      assert(error instanceof StoreError, String(error));
+    } finally {
+      file?.close();
+    }
+  }
+}
+
+/** Whether a write may end under a name: its own, or where it gives way, one beside it. */
+function mayBear(write: Write, name: string): boolean {
+  if (typeof write.result === "string") return write.result === name;
+  return write.name === name || (!write.overwrite && RECEIVED.exec(name)?.[1] === write.name);
+}
