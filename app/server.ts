@@ -11,10 +11,6 @@ import { StoreError } from "../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../transfer/handler.ts";
 import { ServerSession } from "../transfer/server_session.ts";
 import { DirectoryStore } from "../store/directory_store.ts";
-import type { Disk } from "../store/disk.ts";
-import { toStoreError } from "../store/disk_error.ts";
-import { makeDurableFolder } from "../store/folder_sync.ts";
-import { sanitizeForDisplay } from "../transfer/file_name.ts";
 import { type Server, type ServerEvent, type ServerOptions, SluiceError } from "./api.ts";
 import { Driver } from "./driver.ts";
 import { type DatagramSocket, type Platform, sleep } from "./platform.ts";
@@ -49,7 +45,6 @@ export async function startServer(options: ServerOptions, platform: Platform): P
   const hostname = await platform.resolveHost(options.host);
   let store: DirectoryStore;
   try {
-    await makeFolder(platform.disk, options.root);
     store = DirectoryStore.open(options.root, { disk: platform.disk, readOnly: options.readOnly ?? false });
   } catch (error) {
     if (error instanceof StoreError) throw new SluiceError("local-disk", error.message);
@@ -62,15 +57,6 @@ export async function startServer(options: ServerOptions, platform: Platform): P
     onFault: (line) => options.onEvent({ kind: "fault", line }),
   });
   return new RunningServer(options, { platform, store, socket, rate });
-}
-
-/** Rejects with StoreError. */
-async function makeFolder(disk: Disk, folder: string): Promise<void> {
-  try {
-    await makeDurableFolder(disk, folder);
-  } catch (error) {
-    throw toStoreError(error, `the folder "${sanitizeForDisplay(folder)}"`);
-  }
 }
 
 class RunningServer implements Server {

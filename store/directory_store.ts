@@ -9,7 +9,7 @@
  * @module
  */
 
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import {
   type CreateOptions,
   type FileInfo,
@@ -42,9 +42,12 @@ export class DirectoryStore implements FileStore {
   readonly #disk: Disk;
   readonly #readOnly: boolean;
   readonly #sync: SyncFolder;
+  /** Folders above this one, until they are known to be durable: this run may have made them, or one that was killed. */
+  #unsynced: readonly string[];
 
   private constructor(rootPath: string, options: DirectoryStoreOptions) {
     this.rootPath = rootPath;
+    this.#unsynced = ancestors(rootPath);
     const { disk, readOnly = false } = options;
     this.#disk = disk;
     this.#readOnly = readOnly;
@@ -111,6 +114,7 @@ export class DirectoryStore implements FileStore {
     const subject = quote(name);
     const placement = { disk: this.#disk, sync: this.#sync, temporaryPath, finalPath: this.#path(name) };
     this.#requireRoot();
+    await this.#syncAbove();
     if (overwrite) {
       requireReplaceable(placement.finalPath, { disk: this.#disk, overwrite, subject });
       await placeReplacing(placement);
@@ -118,6 +122,17 @@ export class DirectoryStore implements FileStore {
       throw alreadyExists(subject);
     }
     return name;
+  }
+
+  /** Makes durable that the folder is there, once: what is in it would be gone with it. */
+  async #syncAbove(): Promise<void> {
+    if (this.#unsynced.length === 0) return;
+    try {
+      for (const folder of this.#unsynced) await this.#sync(folder);
+    } catch (error) {
+      throwUnlessDenied(error);
+    }
+    this.#unsynced = [];
   }
 
   /** `name` has passed the gate, so this is an entry of the folder itself. */
@@ -140,6 +155,21 @@ export class DirectoryStore implements FileStore {
       throw toStoreError(error, subject);
     }
   }
+}
+
+/** The folders above one, from the lowest on. */
+function ancestors(folderPath: string): string[] {
+  const found: string[] = [];
+  for (let folder = dirname(folderPath), last = folderPath; folder !== last; folder = dirname(folder)) {
+    found.push(folder);
+    last = folder;
+  }
+  return found;
+}
+
+/** Whoever may not look at the folders above the store's cannot sync them either, and works all the same. */
+function throwUnlessDenied(error: unknown): void {
+  if (toStoreError(error, "the folder").kind !== "denied") throw error;
 }
 
 function quote(name: string): string {

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { dirname } from "node:path";
 import type { Disk } from "./disk.ts";
 import { diskErrorCode } from "./disk_error.ts";
 
@@ -25,20 +24,6 @@ export async function syncFolder(disk: Disk, folder: string): Promise<void> {
     if (code === undefined || !NO_FOLDER_SYNC.has(code)) throw error;
   } finally {
     if (descriptor !== -1) disk.close(descriptor);
-  }
-}
-
-/**
- * Makes a folder, and those above it, where they are not there, so that they outlive a power failure with all that will
- * be in them. Rejects with the disk's error.
- */
-export async function makeDurableFolder(disk: Disk, folder: string): Promise<void> {
-  disk.mkdir(folder);
-  // Those that are there as well: who made them may have been killed before they were durable.
-  let entry = disk.realpath(folder);
-  for (let parent = dirname(entry); parent !== entry; parent = dirname(entry)) {
-    await syncFolder(disk, parent);
-    entry = parent;
   }
 }
 

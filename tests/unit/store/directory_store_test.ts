@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { nodeDisk } from "../../../io/node_disk.ts";
+import { Random } from "../../../protocol/random.ts";
+import { SimulatedDisk } from "../../../sim/disk.ts";
 import { DirectoryStore } from "../../../store/directory_store.ts";
 import type { Disk } from "../../../store/disk.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
@@ -237,4 +239,50 @@ check("serves a folder that is reached by a link", async (root) => {
   Deno.removeSync(`${root}-link`);
   await store(disk, "a", { bytes: pattern(3) });
   assert.deepEqual(Deno.readFileSync(`${root}/a`), pattern(3));
+});
+
+Deno.test("DirectoryStore makes durable that its folder is there, once and before a file is", async () => {
+  const disk = new SimulatedDisk();
+  disk.put("/srv/other", pattern(1));
+  const disks = DirectoryStore.open("/srv/a/b", { disk });
+  await store(disks, "x", { bytes: pattern(3) });
+  const syncs = disk.meter.operations["fsync-folder"];
+  assert.equal(syncs, 4, "/, /srv, /srv/a and the folder itself");
+  for (let seed = 0; seed < 20; seed++) {
+    assert.deepEqual(disk.crashed(new Random(seed)).contents("/srv/a/b/x"), pattern(3));
+  }
+  await store(disks, "y", { bytes: pattern(3) });
+  assert.equal(disk.meter.operations["fsync-folder"], syncs + 1);
+});
+
+Deno.test("DirectoryStore makes a folder durable that a killed run had made", async () => {
+  const disk = new SimulatedDisk();
+  DirectoryStore.open("/srv/a", { disk });
+  disk.killProcess();
+  await store(DirectoryStore.open("/srv/a", { disk }), "x", { bytes: pattern(3) });
+  for (let seed = 0; seed < 20; seed++) {
+    assert.deepEqual(disk.crashed(new Random(seed)).contents("/srv/a/x"), pattern(3));
+  }
+});
+
+Deno.test("DirectoryStore takes files where it may not open the folder above its own", async () => {
+  const disk = new SimulatedDisk();
+  const open = disk.open.bind(disk);
+  disk.open = (path, flags, mode) => {
+    if (path === "/srv") throw Object.assign(new Error("Requires read access"), { name: "NotCapable" });
+    return open(path, flags, mode);
+  };
+  await store(DirectoryStore.open("/srv/a", { disk }), "x", { bytes: pattern(3) });
+});
+
+Deno.test("DirectoryStore says that its folder could not be made durable, and tries again", async () => {
+  const disk = new SimulatedDisk({ faults: { errorRates: { "fsync-folder": 1 } } });
+  const made = DirectoryStore.open("/srv/a", { disk });
+  const file = made.create("x", { sizeBytes: 0, modifiedMs: 0, overwrite: false });
+  const result = await commit(file);
+  assert(result instanceof StoreError && result.kind === "io");
+  assert.deepEqual(disk.names("/srv/a"), []);
+  disk.meter.faults = {};
+  await store(made, "x", { bytes: pattern(3) });
+  assert.deepEqual(disk.crashed(new Random(3)).contents("/srv/a/x"), pattern(3));
 });

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { nodeDisk } from "../../../io/node_disk.ts";
-import { Random } from "../../../protocol/mod.ts";
-import { SimulatedDisk } from "../../../sim/disk.ts";
-import { makeDurableFolder, SharedFolderSync, syncFolder } from "../../../store/folder_sync.ts";
+import { SharedFolderSync, syncFolder } from "../../../store/folder_sync.ts";
 
 /** A disk whose syncs end when the test says so. */
 class SlowDisk {
@@ -94,29 +92,4 @@ Deno.test("syncFolder syncs a folder, and says that one is missing", async () =>
   await syncFolder(nodeDisk, folder);
   Deno.removeSync(folder);
   await assert.rejects(syncFolder(nodeDisk, folder), { code: "ENOENT" });
-});
-
-Deno.test("makeDurableFolder makes a folder, and those above it, that outlive a power failure", async () => {
-  for (let seed = 0; seed < 20; seed++) {
-    const disk = new SimulatedDisk();
-    await makeDurableFolder(disk, "/a/b/c");
-    assert.equal(disk.crashed(new Random(seed)).stat("/a/b/c").isDirectory(), true);
-  }
-});
-
-Deno.test("makeDurableFolder makes durable what another one made and was killed over", async () => {
-  for (let seed = 0; seed < 20; seed++) {
-    const disk = new SimulatedDisk();
-    disk.mkdir("/a/b/c");
-    disk.killProcess();
-    await makeDurableFolder(disk, "/a/b/c");
-    assert.equal(disk.crashed(new Random(seed)).stat("/a/b/c").isDirectory(), true);
-  }
-});
-
-Deno.test("makeDurableFolder rejects with what the disk says", async () => {
-  const disk = new SimulatedDisk({ faults: { errorRates: { "fsync-folder": 1 } } });
-  await assert.rejects(makeDurableFolder(disk, "/a"), { code: "EIO" });
-  disk.put("/file", new Uint8Array(1));
-  await assert.rejects(makeDurableFolder(disk, "/file/b"), { code: "ENOTDIR" });
 });
