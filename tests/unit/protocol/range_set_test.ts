@@ -22,6 +22,9 @@ Deno.test("RangeSet.add keeps ranges apart that do not touch, in ascending order
 Deno.test("RangeSet.add joins ranges that touch or overlap", () => {
   assert.deepEqual(rangesOf(setOf([0, 5], [5, 7])), [[0, 7]]);
   assert.deepEqual(rangesOf(setOf([5, 7], [0, 5])), [[0, 7]]);
+  assert.deepEqual(rangesOf(setOf([0, 5], [20, 25], [5, 7])), [[0, 7], [20, 25]]);
+  assert.deepEqual(rangesOf(setOf([0, 5], [20, 25], [18, 20])), [[0, 5], [18, 25]]);
+  assert.deepEqual(rangesOf(setOf([0, 5], [10, 15], [20, 25], [5, 10])), [[0, 15], [20, 25]]);
   assert.deepEqual(rangesOf(setOf([0, 5], [10, 15], [20, 25], [4, 20])), [[0, 25]]);
   assert.deepEqual(rangesOf(setOf([0, 5], [10, 15], [20, 25], [6, 16])), [[0, 5], [6, 16], [20, 25]]);
 });
