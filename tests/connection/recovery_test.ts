@@ -53,6 +53,41 @@ Deno.test("Connection takes an ACK of what it sent, again and again", () => {
   assert.equal(pair.client.heard("closed").length, 0);
 });
 
+Deno.test("Connection measures no round trip by an ACK that tells nothing new of the newest packet", () => {
+  const pair = settled();
+  pair.server.wire.rule = () => LOST;
+  const stream = pair.send(pattern(1_000), { finish: false });
+  for (let i = 0; i < 4; i++) {
+    pair.run(1_000);
+    stream.write(pattern(1_000));
+    pair.serve(pair.client);
+  }
+  // Of all that was sent only the Hello has no number.
+  const last = pair.client.wire.sent.length - 2;
+  pair.run(60_000);
+  pair.forge(pair.server, ackOf(last, last), 99_000);
+  const { smoothedRttUs } = pair.client.connection.stats;
+  assert(smoothedRttUs > ROUND_TRIP_US, `${smoothedRttUs} us`);
+  pair.run(1_000);
+  pair.forge(pair.server, ackOf(last - 3, last - 1), 99_001);
+  assert.equal(pair.client.heard("closed").length, 0);
+  assert.equal(pair.client.connection.stats.smoothedRttUs, smoothedRttUs);
+});
+
+Deno.test("Connection takes a packet but once: copies of it are counted, and keep nothing alive", () => {
+  const pair = settled({ server: { idleTimeoutUs: 5_000_000 } });
+  const { bytes } = pair.client.wire.sent.at(-1)!;
+  pair.client.wire.rule = () => LOST;
+  pair.server.wire.rule = () => LOST;
+  for (let i = 0; i < 10; i++) {
+    pair.run(1_000_000);
+    if (pair.server.heard("closed").length > 0) break;
+    pair.inject(pair.server, bytes);
+    assert.equal(pair.server.connection.stats.duplicatesReceived, i + 1);
+  }
+  assert.deepEqual(pair.server.heard("closed").map(({ reason }) => reason.kind), ["idle-timeout"]);
+});
+
 Deno.test("Connection repairs a lost last packet within about one PTO", () => {
   for (const size of [100, 5000]) {
     const pair = settled();
