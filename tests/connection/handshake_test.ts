@@ -326,6 +326,31 @@ Deno.test("Endpoint that is about to stop refuses new connections and keeps thos
   assert.equal(pair.server.endpoint.connectionCount, 1);
 });
 
+Deno.test("Endpoint gives no connection an ID that another has, or had shortly before", () => {
+  const random = new Random(3);
+  // Each ID is drawn five times, as chance might have it.
+  let draws = 0;
+  let drawn = random.bytes(8);
+  const randomBytes = (count: number): Uint8Array => {
+    if (count !== 8) return random.bytes(count);
+    if (draws++ % 5 === 0) drawn = random.bytes(8);
+    return drawn.slice();
+  };
+  const pair = new Pair({ serverEndpoint: { randomBytes } });
+  for (let i = 0; i < 3; i++) {
+    pair.connect();
+    pair.run(200_000);
+  }
+  pair.client.connections[0]!.close(pair.nowUs, 0, "");
+  pair.run(2_000_000);
+  for (let i = 0; i < 3; i++) {
+    pair.connect();
+    pair.run(200_000);
+  }
+  assert.equal(new Set(pair.server.connections.map(({ localId }) => localId)).size, 6);
+  assert.equal(pair.server.endpoint.connectionCount, 5);
+});
+
 Deno.test("Endpoint takes its place back when a connection has ended", () => {
   const pair = new Pair({ serverEndpoint: { maxConnections: 1 } });
   for (let i = 0; i < 5; i++) {
