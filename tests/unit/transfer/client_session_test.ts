@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { Random, type Stream } from "../../../protocol/mod.ts";
-import { MemoryStore } from "../../../sim/memory_store.ts";
+import { MemoryStore } from "./memory_store.ts";
 import type { TransferOutcome } from "../../../transfer/client_request.ts";
 import type { QueryOutcome } from "../../../transfer/client_query.ts";
 import { ClientSession } from "../../../transfer/client_session.ts";

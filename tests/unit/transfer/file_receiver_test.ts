@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { Random } from "../../../protocol/mod.ts";
-import { MemoryStore } from "../../../sim/memory_store.ts";
+import { MemoryStore } from "./memory_store.ts";
 import { FileReceiver } from "../../../transfer/file_receiver.ts";
 import { StoreError, type WritableFile } from "../../../transfer/file_store.ts";
 

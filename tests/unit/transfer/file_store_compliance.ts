@@ -1,6 +1,6 @@
 /**
  * The suite that every {@link FileStore} passes: `store/directory_store.ts` on a real folder and on a simulated disk,
- * `sim/memory_store.ts` in memory.
+ * `memory_store.ts` in memory.
  *
  * @module
  */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { Random, type Stream } from "../../../protocol/mod.ts";
-import { MemoryStore } from "../../../sim/memory_store.ts";
+import { MemoryStore } from "./memory_store.ts";
 import type { TransferEvent } from "../../../transfer/events.ts";
 import { decodeMessage, encodeMessage, type Message, RefusalReason, ResultStatus } from "../../../transfer/messages.ts";
 import { ServerSession } from "../../../transfer/server_session.ts";

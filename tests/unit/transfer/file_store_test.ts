@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { InvariantError } from "../../../protocol/invariant.ts";
-import { MemoryStore, type MemoryStoreOptions } from "../../../sim/memory_store.ts";
+import { MemoryStore, type MemoryStoreOptions } from "./memory_store.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
 import {
   assertRefused,

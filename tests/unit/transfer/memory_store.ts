@@ -1,11 +1,11 @@
 /**
- * A file store in memory, for simulated runs: the same behaviour as `store/directory_store.ts` (both pass one compliance
+ * A file store in memory, for tests of sessions and handlers: the same behaviour as `store/directory_store.ts` (both pass one compliance
  * suite), a disk that can be full or slow to commit, and counters that show a leaked handle.
  *
  * @module
  */
 
-import { invariant } from "../protocol/invariant.ts";
+import { invariant } from "../../../protocol/invariant.ts";
 import {
   type CreateOptions,
   type FileInfo,
@@ -13,8 +13,8 @@ import {
   type ReadableFile,
   StoreError,
   type WritableFile,
-} from "../transfer/file_store.ts";
-import { requireFileName } from "../transfer/file_name.ts";
+} from "../../../transfer/file_store.ts";
+import { requireFileName } from "../../../transfer/file_name.ts";
 
 /** How a {@link MemoryStore} behaves. */
 export interface MemoryStoreOptions {
