@@ -72,7 +72,7 @@ const GOALS: readonly Goal[] = [
   {
     name: "wan-20",
     sizeBytes: 30 * MB,
-    median: { share: 0.73, retransmittedShare: 0.3, spuriousShare: 0.001, queueMs: 25, sentPerByte: 1.35 },
+    median: { share: 0.7, retransmittedShare: 0.3, spuriousShare: 0.001, queueMs: 25, sentPerByte: 1.35 },
     worstShare: 0.57,
     fullBytes: 100 * MB,
     full: { share: 0.88, retransmittedShare: 0.288, spuriousShare: 0.001, queueMs: 35, sentPerByte: 1.33 },
