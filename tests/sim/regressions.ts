@@ -33,4 +33,9 @@ export const REGRESSIONS: readonly Regression[] = [
   { seed: 1027, found: "a client that was killed before it began connected all the same (the simulator's fault)" },
   { seed: 1114, found: "a client holds a stream for which the server has already allowed another (no fault)" },
   { seed: 3658, found: "small files fill the room that a large one's window made (no fault)" },
+  // From here on with disks that fail, lose their power, and hold the store itself.
+  { seed: 4, found: "a server's folder was not durable itself, and went with the file that was said to be stored" },
+  { seed: 387, found: "the same where a server that was killed had made the folder" },
+  { seed: 1551, found: "half a file stayed where closing it failed as well" },
+  { seed: 6217, found: "a commit that failed at once was heard of by nobody (the simulator's fault)" },
 ];
