@@ -18,6 +18,12 @@ export const AMPLIFICATION_FACTOR = 3;
  */
 export const TOKEN_LIFETIME_US = 30_000_000;
 
+/**
+ * Packets with a PATH_CHALLENGE or a PATH_RESPONSE that go out though the congestion window is full, until it has room
+ * again. Stops: a flood of challenges whose answers nobody acknowledges, each a packet more in flight and in memory.
+ */
+export const MAX_PATH_PACKETS_BEYOND_WINDOW = 16;
+
 /** Connections that one endpoint keeps at once. Stops: exhausting memory by handshakes from many proven addresses. */
 export const MAX_CONNECTIONS = 4096;
 

@@ -135,9 +135,9 @@ export class LossRecovery {
   sendMode(nowUs: number): SendMode {
     const path = this.#path;
     if (path.sendableBytes < MIN_DATAGRAM_BYTES || this.#sent.isFull) return SendMode.none;
-    // A challenge does not wait for what was sent to an address where perhaps nobody is any more.
-    if (this.#probesPending > 0 || path.hasPending) return SendMode.probe;
-    if (this.#isWindowFull()) return SendMode.ackOnly;
+    const isWindowFull = this.#isWindowFull();
+    if (this.#probesPending > 0 || path.isUrgent(isWindowFull)) return SendMode.probe;
+    if (isWindowFull) return SendMode.ackOnly;
     return path.pacer.nextSendUs(nowUs, path.datagramBytes) > nowUs ? SendMode.ackOnly : SendMode.any;
   }
 

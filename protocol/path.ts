@@ -10,7 +10,7 @@ import type { CongestionController } from "./congestion/controller.ts";
 import { DeliveryRateEstimator } from "./congestion/delivery_rate.ts";
 import { createController } from "./congestion/factory.ts";
 import { MIN_WINDOW_DATAGRAMS } from "./congestion/window.ts";
-import { AMPLIFICATION_FACTOR } from "./limits.ts";
+import { AMPLIFICATION_FACTOR, MAX_PATH_PACKETS_BEYOND_WINDOW } from "./limits.ts";
 import { JumboPolicy } from "./recovery/jumbo_policy.ts";
 import { MtuDiscovery } from "./recovery/mtu_discovery.ts";
 import { Pacer } from "./recovery/pacer.ts";
@@ -73,6 +73,8 @@ export class Path {
   #isChallengeDue = false;
   #validationDeadlineUs = Infinity;
   #response: Uint8Array | undefined;
+  /** Challenges and responses taken since the congestion window last had room. */
+  #beyondWindow = 0;
 
   constructor(options: PathOptions) {
     this.#config = options.config;
@@ -285,16 +287,27 @@ export class Path {
     return this.#isChallengeDue || this.#response !== undefined;
   }
 
+  /**
+   * What is due goes out now, whatever the congestion window says: it does not wait for what was sent to an address
+   * where perhaps nobody is any more. To be asked before each packet.
+   */
+  isUrgent(isWindowFull: boolean): boolean {
+    if (!isWindowFull) this.#beyondWindow = 0;
+    return this.hasPending && this.#beyondWindow < MAX_PATH_PACKETS_BEYOND_WINDOW;
+  }
+
   /** The challenge to send now, or undefined. */
   takeChallenge(): Uint8Array | undefined {
     if (!this.#isChallengeDue) return undefined;
     this.#isChallengeDue = false;
+    this.#beyondWindow++;
     return this.#challenge;
   }
 
   /** The response to send now, or undefined. */
   takeResponse(): Uint8Array | undefined {
     const response = this.#response;
+    if (response !== undefined) this.#beyondWindow++;
     this.#response = undefined;
     return response;
   }

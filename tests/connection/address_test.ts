@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { Random } from "../../protocol/mod.ts";
+import { MAX_PATH_PACKETS_BEYOND_WINDOW } from "../../protocol/limits.ts";
+import { writePathChallenge } from "../../protocol/wire/frame.ts";
 import { LOST, Pair } from "./pair.ts";
 
 /** Ports alone, and another host. */
@@ -72,6 +74,22 @@ Deno.test("Connection sends at most three times what came from a new address unt
   assert.equal(pair.server.connection.remote, pair.client.address);
   pair.server.wire.rule = () => undefined;
   assert(pair.runUntil(() => pair.client.bytesOn(0).length === bytes.length, { withinUs: 20_000_000 }));
+});
+
+Deno.test("Connection answers a flood of challenges with no more than its congestion window lets go, and a little", () => {
+  const pair = Pair.connected();
+  pair.server.onEvent = (event) => {
+    if (event.kind === "stream-opened") event.stream.write(new Uint8Array(1_000_000));
+  };
+  pair.client.reads = false;
+  pair.server.wire.rule = () => LOST;
+  pair.send(new Uint8Array(10));
+  pair.run(50_000);
+  for (let n = 0; n < 500; n++) pair.forge(pair.client, (w) => writePathChallenge(w, new Uint8Array(8)), 1_000 + n);
+  const { bytesInFlight, congestionWindowBytes, datagramBytes } = pair.server.connection.stats;
+  const most = congestionWindowBytes + (MAX_PATH_PACKETS_BEYOND_WINDOW + 2) * datagramBytes;
+  assert(bytesInFlight > congestionWindowBytes, "a response does not wait for the window");
+  assert(bytesInFlight <= most, `${bytesInFlight} bytes in flight, the window is ${congestionWindowBytes}`);
 });
 
 Deno.test("Connection does not follow a late packet back to the old address", () => {

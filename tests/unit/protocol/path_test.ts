@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { DEFAULT_CONFIG } from "../../../protocol/config.ts";
 import { localParameters } from "../../../protocol/handshake.ts";
+import { MAX_PATH_PACKETS_BEYOND_WINDOW } from "../../../protocol/limits.ts";
 import { Path } from "../../../protocol/path.ts";
 
 const CHALLENGE = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
@@ -119,4 +120,18 @@ Deno.test("Path starts congestion control anew only where the rate changes", () 
   assert.equal(path.controller, fixed);
   assert.throws(() => path.setRate(7, 0), { name: "CallerError" });
   assert.equal(path.controller, fixed);
+});
+
+Deno.test("Path lets a challenge or a response go beyond a full window, but only so often until that has room", () => {
+  const path = makePath();
+  assert.equal(path.isUrgent(true), false, "nothing is due");
+  let count = 0;
+  for (; count < 1_000; count++) {
+    path.onPathChallenge(CHALLENGE);
+    if (!path.isUrgent(true)) break;
+    path.takeResponse();
+  }
+  assert.equal(count, MAX_PATH_PACKETS_BEYOND_WINDOW);
+  assert.equal(path.isUrgent(false), true);
+  assert.equal(path.isUrgent(true), true, "there was room in between");
 });
