@@ -24,6 +24,12 @@ export const TOKEN_LIFETIME_US = 30_000_000;
  */
 export const MAX_PATH_PACKETS_BEYOND_WINDOW = 16;
 
+/**
+ * A probe timeout counts for no more than this, in microseconds, where a connection is kept for some of them. Stops:
+ * making a path seem slow by acknowledging ever later, so that the connection is kept for hours after the last word.
+ */
+export const MAX_KEPT_PTO_US = 20_000_000;
+
 /** Connections that one endpoint keeps at once. Stops: exhausting memory by handshakes from many proven addresses. */
 export const MAX_CONNECTIONS = 4096;
 

@@ -10,7 +10,7 @@ import type { CongestionController } from "./congestion/controller.ts";
 import { DeliveryRateEstimator } from "./congestion/delivery_rate.ts";
 import { createController } from "./congestion/factory.ts";
 import { MIN_WINDOW_DATAGRAMS } from "./congestion/window.ts";
-import { AMPLIFICATION_FACTOR, MAX_PATH_PACKETS_BEYOND_WINDOW } from "./limits.ts";
+import { AMPLIFICATION_FACTOR, MAX_KEPT_PTO_US, MAX_PATH_PACKETS_BEYOND_WINDOW } from "./limits.ts";
 import { JumboPolicy } from "./recovery/jumbo_policy.ts";
 import { MtuDiscovery } from "./recovery/mtu_discovery.ts";
 import { Pacer } from "./recovery/pacer.ts";
@@ -132,9 +132,9 @@ export class Path {
     return this.#peerMaxAckDelayUs;
   }
 
-  /** The probe timeout without backoff, microseconds (RFC 9002, section 6.2.1). */
+  /** The probe timeout without backoff, microseconds (RFC 9002, section 6.2.1), at most {@link MAX_KEPT_PTO_US}. */
   get ptoUs(): number {
-    return this.#rtt.ptoUs(this.#peerMaxAckDelayUs);
+    return Math.min(this.#rtt.ptoUs(this.#peerMaxAckDelayUs), MAX_KEPT_PTO_US);
   }
 
   get stats(): PathStats {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DEFAULT_CONFIG } from "../../../protocol/config.ts";
 import { localParameters } from "../../../protocol/handshake.ts";
-import { MAX_PATH_PACKETS_BEYOND_WINDOW } from "../../../protocol/limits.ts";
+import { MAX_KEPT_PTO_US, MAX_PATH_PACKETS_BEYOND_WINDOW } from "../../../protocol/limits.ts";
 import { Path } from "../../../protocol/path.ts";
 
 const CHALLENGE = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
@@ -134,4 +134,10 @@ Deno.test("Path lets a challenge or a response go beyond a full window, but only
   assert.equal(count, MAX_PATH_PACKETS_BEYOND_WINDOW);
   assert.equal(path.isUrgent(false), true);
   assert.equal(path.isUrgent(true), true, "there was room in between");
+});
+
+Deno.test("Path gives a probe timeout that keeps no connection for hours, however late a peer acknowledges", () => {
+  const path = makePath();
+  for (let n = 0; n < 100; n++) path.rtt.update(3_600_000_000, 0, 0);
+  assert.equal(path.ptoUs, MAX_KEPT_PTO_US);
 });
