@@ -141,14 +141,15 @@ export class PacketBuilder implements ReceiptTaker {
   }
 
   /**
-   * A packet that closes the connection, or 0 where there is nothing to say. Not remembered: it is sent again when the
-   * peer is heard from.
+   * A packet that closes the connection, or 0 where there is nothing to say, or the address is not proven and may not be
+   * sent so much. Not remembered: it is sent again when the peer is heard from.
    */
   buildClose(nowUs: number, buffer: Uint8Array, words: LastWords | undefined): number {
     if (words === undefined) return 0;
     const writer = this.#begin(nowUs, buffer, this.#path.datagramBytes);
     if (words.frames.length + MAX_CLOSE_BYTES <= writer.remaining) writer.bytes(words.frames);
     writeConnectionClose(writer, words.close);
+    if (writer.position + this.#protection.overheadBytes > this.#path.sendableBytes) return 0;
     return this.#finish({ ackEliciting: false });
   }
 

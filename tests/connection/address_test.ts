@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Random } from "../../protocol/mod.ts";
 import { MAX_PATH_PACKETS_BEYOND_WINDOW } from "../../protocol/limits.ts";
-import { writePathChallenge } from "../../protocol/wire/frame.ts";
+import { writeAck, writePathChallenge, writePing } from "../../protocol/wire/frame.ts";
 import { LOST, Pair } from "./pair.ts";
 
 /** Ports alone, and another host. */
@@ -74,6 +74,27 @@ Deno.test("Connection sends at most three times what came from a new address unt
   assert.equal(pair.server.connection.remote, pair.client.address);
   pair.server.wire.rule = () => undefined;
   assert(pair.runUntil(() => pair.client.bytesOn(0).length === bytes.length, { withinUs: 20_000_000 }));
+});
+
+Deno.test("Connection sends at most three times what came from a new address when it closes, too", () => {
+  for (const packets of [1, 2, 5]) {
+    const pair = Pair.connected();
+    pair.send(new Uint8Array(10));
+    pair.run(500_000);
+    pair.client.address = "192.168.7.7:4000";
+    const sentBefore = pair.server.wire.sent.length;
+    // A packet that moves the connection, and others that break a rule; the short words for it are longer than both.
+    pair.forge(pair.client, (writer) => writePing(writer), 1_000);
+    const neverSent = { length: 1, start: () => 60, end: () => 61 };
+    for (let n = 0; n < packets; n++) {
+      pair.forge(pair.client, (w) => writeAck(w, neverSent, { ackDelayUs: 0, maxBytes: 40 }), 2_000 + n);
+    }
+    const sent = sum(pair.server.wire.sent.slice(sentBefore));
+    // Of a header, a packet number of two bytes, a frame and a tag.
+    const received = 1 + 8 + 2 + 1 + 4 + packets * (1 + 8 + 2 + 5 + 4);
+    assert.equal(pair.server.heard("closed").length, 1);
+    assert(sent <= 3 * received, `${sent} bytes for ${received}`);
+  }
 });
 
 Deno.test("Connection answers a flood of challenges with no more than its congestion window lets go, and a little", () => {
