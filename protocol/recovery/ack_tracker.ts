@@ -28,6 +28,12 @@ export interface AckTrackerOptions {
   readonly maxRanges?: number;
 }
 
+/** Counters for a connection's stats. */
+export interface AckStats {
+  /** Ranges of received packet numbers that are remembered, for whatever purpose. */
+  readonly rangesRemembered: number;
+}
+
 /** Tracks received packet numbers, and when they are to be acknowledged. */
 export class AckTracker {
   /**
@@ -39,7 +45,7 @@ export class AckTracker {
   readonly untold = new RangeSet();
   /** All that were received from `#floor` on. */
   readonly #received = new RangeSet();
-  readonly #late = new LatePackets();
+  readonly #late: LatePackets;
   readonly #maxAckDelayUs: number;
   readonly #maxRanges: number;
   readonly #frequency = new AckFrequency();
@@ -64,11 +70,16 @@ export class AckTracker {
     this.#maxAckDelayUs = options.maxAckDelayUs;
     this.#maxRanges = options.maxRanges ?? MAX_ACK_RANGES;
     invariant(this.#maxRanges >= 1, "an ACK needs room for one range");
+    this.#late = new LatePackets(this.#maxRanges);
   }
 
   /** The largest packet number received, or -1. */
   get largestReceived(): number {
     return this.#largestReceived;
+  }
+
+  get stats(): AckStats {
+    return { rangesRemembered: this.#received.length + this.ranges.length + this.untold.length + this.#late.length };
   }
 
   /** When an ACK must go: Infinity if none is due, a time already past if it must go at once. */

@@ -8,15 +8,27 @@
  * @module
  */
 
+import { MAX_ACK_RANGES } from "../limits.ts";
 import { RangeSet } from "../range_set.ts";
 
 /** Late packets, and the ACK frames since. */
 export class LatePackets {
+  readonly #maxRanges: number;
   #elder = new RangeSet();
   #younger = new RangeSet();
   /** The first ACK frame sent after the elder generation was complete. */
   #elderReport = 0;
   #nextReport = 0;
+
+  /** `maxRanges` holds for each generation: a peer that hears of no ACK frame could have any number remembered. */
+  constructor(maxRanges: number = MAX_ACK_RANGES) {
+    this.#maxRanges = maxRanges;
+  }
+
+  /** Ranges remembered. */
+  get length(): number {
+    return this.#elder.length + this.#younger.length;
+  }
 
   /** The number of the next ACK frame; each call is a frame. */
   nextReport(): number {
@@ -28,6 +40,7 @@ export class LatePackets {
     if (this.#elder.length === 0) this.#elderReport = this.#nextReport;
     const generation = this.#elderReport === this.#nextReport ? this.#elder : this.#younger;
     generation.add(packetNumber, packetNumber + 1);
+    if (generation.length > this.#maxRanges) generation.removeBelow(generation.end(0));
   }
 
   /** The peer has ACK frame `report`, which told of the numbers from `start` up to, not including, `end`. */

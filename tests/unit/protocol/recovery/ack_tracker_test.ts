@@ -226,3 +226,14 @@ Deno.test("AckTracker agrees with a plain Set, and always has a range to report 
     { numRuns: 300, seed: 2 },
   );
 });
+
+Deno.test("AckTracker remembers a bounded number of ranges where every other packet is late and no ACK is heard of", () => {
+  const acks = tracker(10);
+  for (let first = 0; first < 1_000; first += 10) {
+    for (const packetNumber of [1, 3, 5, 7, 9, 0, 2, 4, 6, 8]) {
+      acks.onPacketReceived(first + packetNumber, first, true, SIZE_BYTES);
+      if (packetNumber === 9) acks.onAckSent(first);
+    }
+  }
+  assert(acks.stats.rangesRemembered <= 5 * 10, `${acks.stats.rangesRemembered} ranges`);
+});

@@ -72,3 +72,13 @@ Deno.test("LatePackets.removeBelow gives up old packets of both generations", ()
   late.removeBelow(5);
   assert.deepEqual(toTell(late), [8, 9]);
 });
+
+Deno.test("LatePackets keeps a bounded number of ranges, however many come and no ACK frame is heard of", () => {
+  const late = new LatePackets(10);
+  for (let n = 0; n < 200; n += 2) {
+    late.add(n);
+    if (n === 100) late.nextReport();
+  }
+  assert.equal(late.length, 20);
+  assert.deepEqual(toTell(late).slice(-1), [198], "the oldest go first");
+});
