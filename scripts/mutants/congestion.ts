@@ -67,7 +67,7 @@ export const CONGESTION_MUTANTS: readonly Mutant[] = [
     id: "window-ignored",
     broken: "Data are sent though the congestion window is full",
     file: "protocol/loss_recovery.ts",
-    text: "if (this.#isWindowFull()) return SendMode.ackOnly;",
+    text: "if (isWindowFull) return SendMode.ackOnly;",
     becomes: "",
     caughtBy: [CONNECTION],
   },
