@@ -95,6 +95,7 @@ export class ClientHost extends Machine {
 
   /** Gives every goal up, as a user does who presses Ctrl-C. */
   cancel(): void {
+    if (this.isDown) return;
     this.#abort.abort();
     for (const goal of this.#options.goals) if (goal.kind === "list") void this.#client?.close();
   }
@@ -102,7 +103,7 @@ export class ClientHost extends Machine {
   /** Changes the rate at which it sends, bits per second, now or as soon as it is connected. */
   setRate(bitsPerSecond: number | undefined): void {
     this.#rate = bitsPerSecond;
-    this.#client?.setRate(bitsPerSecond);
+    if (!this.isDown) this.#client?.setRate(bitsPerSecond);
   }
 
   async #run(connecting: Promise<Client>): Promise<void> {

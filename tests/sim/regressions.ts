@@ -37,5 +37,6 @@ export const REGRESSIONS: readonly Regression[] = [
   { seed: 4, found: "a server's folder was not durable itself, and went with the file that was said to be stored" },
   { seed: 387, found: "the same where a server that was killed had made the folder" },
   { seed: 1551, found: "half a file stayed where closing it failed as well" },
+  { seed: 1006142, found: "a client whose power had been cut was told to give up, and did (the simulator's fault)" },
   { seed: 6217, found: "a commit that failed at once was heard of by nobody (the simulator's fault)" },
 ];
