@@ -132,6 +132,7 @@ export class Connection {
       duplicatesReceived: this.#duplicatesReceived,
       retransmittedBytes: this.#streams.retransmittedBytes,
       ...this.#recovery.stats,
+      ...this.#acks.stats,
       ...this.#path.stats,
     };
   }

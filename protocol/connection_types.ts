@@ -9,6 +9,7 @@ import type { CloseReason } from "./errors.ts";
 import type { RecoveryStats } from "./loss_recovery.ts";
 import type { PathStats } from "./path.ts";
 import type { PacketProtection } from "./protection/packet_protection.ts";
+import type { AckStats } from "./recovery/ack_tracker.ts";
 import type { StreamEvent } from "./stream/stream_events.ts";
 
 /** What a connection tells its application. */
@@ -42,7 +43,7 @@ export interface ConnectionOptions {
 }
 
 /** Counters of one connection, since it began. */
-export interface ConnectionStats extends PathStats, RecoveryStats {
+export interface ConnectionStats extends PathStats, RecoveryStats, AckStats {
   /** Stream bytes sent again because a packet was declared lost. */
   readonly retransmittedBytes: number;
   readonly duplicatesReceived: number;

@@ -94,6 +94,11 @@ export class Endpoint {
     return this.#connections.size;
   }
 
+  /** Connections that have ended and are remembered, so that a replay begins none anew; servers only. */
+  get rememberedCount(): number {
+    return this.#ended.size;
+  }
+
   /** Datagrams dropped so far, by reason. */
   get drops(): ReadonlyMap<string, number> {
     return this.#drops;

@@ -14,7 +14,7 @@ import type { Path } from "./path.ts";
 import type { AckTracker } from "./recovery/ack_tracker.ts";
 import { LossDetection } from "./recovery/loss_detection.ts";
 import { RECEIPT_STRIDE, ReceiptKind, type SentPacket, SentState } from "./sent_packet.ts";
-import { NEVER_SENT, SentPackets } from "./recovery/sent_packets.ts";
+import { NEVER_SENT, SentPackets, type SentStats } from "./recovery/sent_packets.ts";
 import { isLossy, TailCopies } from "./recovery/tail_copies.ts";
 import type { StreamTable } from "./stream/stream_table.ts";
 import type { AckFrame } from "./wire/frame.ts";
@@ -40,10 +40,9 @@ const MIN_DATAGRAM_BYTES = 64;
 const PROBES_PER_TIMEOUT = 2;
 
 /** Counters for a connection's stats. */
-export interface RecoveryStats {
+export interface RecoveryStats extends SentStats {
   readonly packetsLost: number;
   readonly spuriousLosses: number;
-  readonly bytesInFlight: number;
 }
 
 /** Loss recovery of one connection. */
@@ -117,7 +116,7 @@ export class LossRecovery {
     return {
       packetsLost: this.#packetsLost,
       spuriousLosses: this.#spuriousLosses,
-      bytesInFlight: this.#sent.bytesInFlight,
+      ...this.#sent.stats,
     };
   }
 

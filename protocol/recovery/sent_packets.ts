@@ -35,6 +35,13 @@ const ACKS_REMEMBERED = 1_024;
 
 const INITIAL_CAPACITY = 64;
 
+/** Counters for a connection's stats. */
+export interface SentStats {
+  readonly bytesInFlight: number;
+  /** Packets sent that are remembered, whatever became of them. */
+  readonly packetsRemembered: number;
+}
+
 /** Sent packets by packet number. */
 export class SentPackets {
   readonly #firstPacketNumber: number;
@@ -98,6 +105,10 @@ export class SentPackets {
   /** Packet numbers remembered, whatever became of them. */
   get length(): number {
     return this.#next - this.#base;
+  }
+
+  get stats(): SentStats {
+    return { bytesInFlight: this.#bytesInFlight, packetsRemembered: this.length };
   }
 
   /** Nothing more may be sent until the oldest packet is acknowledged or lost. */

@@ -250,6 +250,7 @@ Deno.test("Endpoint drops an Initial that is replayed after its connection has e
   pair.run(4_000_000);
   const { endpoint } = pair.server;
   assert.equal(endpoint.connectionCount, 0);
+  assert.equal(endpoint.rememberedCount, 1);
   const result = endpoint.handleDatagram(pair.nowUs, initial.slice(), pair.client.address);
   assert.equal(result.kind, "drop");
   assert.equal(result.reason, "replayed handshake");

@@ -49,6 +49,7 @@ Deno.test("SentPackets.begin counts nothing until commit, and may be repeated", 
   assert.equal(sent.nextPacketNumber, 6);
   assert.equal(sent.firstOutstanding, 5);
   assert.equal(sent.get(5)?.state, outstanding);
+  assert.deepEqual(sent.stats, { bytesInFlight: 1_300, packetsRemembered: 1 });
 });
 
 Deno.test("SentPackets insists on consecutive numbers, one commit each, and a size", () => {
