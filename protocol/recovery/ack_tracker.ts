@@ -9,7 +9,7 @@
  */
 
 import { invariant } from "../invariant.ts";
-import { MAX_ACK_RANGES } from "../limits.ts";
+import { MAX_ACK_RANGES, MAX_LATE_RANGES } from "../limits.ts";
 import { RangeSet } from "../range_set.ts";
 import { AckFrequency } from "./ack_frequency.ts";
 import { LatePackets } from "./late_packets.ts";
@@ -70,7 +70,7 @@ export class AckTracker {
     this.#maxAckDelayUs = options.maxAckDelayUs;
     this.#maxRanges = options.maxRanges ?? MAX_ACK_RANGES;
     invariant(this.#maxRanges >= 1, "an ACK needs room for one range");
-    this.#late = new LatePackets(this.#maxRanges);
+    this.#late = new LatePackets(Math.min(this.#maxRanges, MAX_LATE_RANGES));
   }
 
   /** The largest packet number received, or -1. */

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { MAX_ACK_RANGES } from "../limits.ts";
+import { MAX_LATE_RANGES } from "../limits.ts";
 import { RangeSet } from "../range_set.ts";
 
 /** Late packets, and the ACK frames since. */
@@ -21,7 +21,7 @@ export class LatePackets {
   #nextReport = 0;
 
   /** `maxRanges` holds for each generation: a peer that hears of no ACK frame could have any number remembered. */
-  constructor(maxRanges: number = MAX_ACK_RANGES) {
+  constructor(maxRanges: number = MAX_LATE_RANGES) {
     this.#maxRanges = maxRanges;
   }
 

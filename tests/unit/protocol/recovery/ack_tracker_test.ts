@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { MAX_LATE_RANGES } from "../../../../protocol/limits.ts";
 import { AckTracker } from "../../../../protocol/recovery/ack_tracker.ts";
 
 const MAX_ACK_DELAY_US = 25_000;
@@ -236,4 +237,20 @@ Deno.test("AckTracker remembers a bounded number of ranges where every other pac
     }
   }
   assert(acks.stats.rangesRemembered <= 5 * 10, `${acks.stats.rangesRemembered} ranges`);
+});
+
+Deno.test("AckTracker remembers few late packets one by one, however many ranges it may remember", () => {
+  const acks = new AckTracker({ maxAckDelayUs: MAX_ACK_DELAY_US });
+  const count = 5 * MAX_LATE_RANGES;
+  for (let packetNumber = 1; packetNumber < 2 * count; packetNumber += 2) {
+    acks.onPacketReceived(packetNumber, 0, true, SIZE_BYTES);
+  }
+  acks.onAckSent(0);
+  for (let packetNumber = 0; packetNumber < 2 * count; packetNumber += 2) {
+    if (packetNumber === count) acks.onAckSent(0);
+    acks.onPacketReceived(packetNumber, 0, true, SIZE_BYTES);
+  }
+  acks.onTold(0, 2 * count);
+  // All of them in one range, twice, and the late ones.
+  assert.equal(acks.stats.rangesRemembered, 2 + 2 * MAX_LATE_RANGES);
 });
