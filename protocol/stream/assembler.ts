@@ -219,9 +219,9 @@ export class Assembler {
    * the sink throws passes through, and the assembler is stopped then.
    */
   direct(lengthBytes: number, sink: ByteSink): void {
-    invariant(this.#directRemaining === 0, "Assembler.direct: the direct region before is incomplete");
     invariant(lengthBytes >= 0, "Assembler.direct: a negative length");
     if (this.#isStopped) return;
+    invariant(this.#directRemaining === 0, "Assembler.direct: the direct region before is incomplete");
     const start = this.#readOffset;
     const end = start + lengthBytes;
     invariant(Number.isSafeInteger(end), "Assembler.direct: a stream ends at 2^53-1 bytes");

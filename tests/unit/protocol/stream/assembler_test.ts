@@ -253,6 +253,16 @@ Deno.test("Assembler.stop drops what is held and goes on keeping account", () =>
   assert.throws(() => insert(assembler, 8, "i"), isPeerError(TransportErrorCode.finalSizeError));
 });
 
+Deno.test("Assembler.direct does nothing after stop, in the middle of a region as well", () => {
+  const assembler = new Assembler();
+  const sink: ByteSink = { write: () => assert.fail("a write after the stop") };
+  assembler.direct(2, sink);
+  assembler.stop();
+  assembler.direct(3, sink);
+  insert(assembler, 0, "abcde", true);
+  assert.equal(assembler.isComplete, true);
+});
+
 Deno.test("Assembler.insert takes a FIN with no bytes, also as the final size of a reset stream", () => {
   const empty = new Assembler();
   assert.equal(insert(empty, 0, "", true), 0);
