@@ -327,6 +327,10 @@ export class World {
       const found = where(host, goal.name);
       if (outcome.kind === "done" && found === undefined) throw new InvariantError(`${goal.name} is not there`);
       if (found === undefined) continue;
+      // Without hard links an empty file stands for a name until the whole one replaces it; what fails between the two
+      // can leave it there, where the power does, or where it cannot be removed either.
+      const isClaim = found.length === 0 && host.disk.meter.faults.hasNoLinks === true;
+      if (isClaim && outcome.kind !== "done") continue;
       const isWhole = goal.kind === "put" ? this.#isOneOfThose(goal, found) : this.#isWhole(client, goal, found);
       if (!isWhole) throw new InvariantError(`${goal.name} differs`);
     }
