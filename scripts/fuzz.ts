@@ -1,39 +1,37 @@
 /**
- * Feeds the decoders and whole conversations hostile input until the time is over.
+ * Feeds the decoders and live ends hostile input, and plays scenes with hostile peers, until the time is over.
  *
- *     deno task fuzz [--minutes N] [--seed N] [--target NAME] [--try N]
+ *     deno task fuzz [--minutes N] [--jobs N] [--seed N] [--target NAME] [--keep]
+ *     deno task fuzz --target NAME --input HEX
+ *     deno task fuzz --target NAME --seed N --try N
  *
- * Every try draws from a generator of its own, which the seed, the target's name and the try's number determine: so
- * a failure is replayed alone, by the command that is printed with it.
+ * The second line feeds one input again, the third plays a scene again; what is to be typed is printed with a failure.
+ * New inputs go from the run to the corpus in `tests/fuzz/corpus/` with `--keep` alone; what fails is always kept there.
  *
  * @module
  */
 
 import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
-import { Random } from "../protocol/mod.ts";
-import { toHex } from "../transfer/hex.ts";
-import { type Target, TARGETS } from "./fuzz/targets.ts";
-
-/** A target has its turn for so long, then the next. */
-const TURN_MS = 250;
+import { allKeptInputs, CORPUS_FOLDER, keep, keepFailure } from "./fuzz/corpus_folder.ts";
+import { type Failure, run, type RunPlan, type RunReport, runTry, type TargetReport } from "./fuzz/runner.ts";
+import { TARGETS } from "./fuzz/targets.ts";
+import { fromHex } from "../tests/wire/wire_values.ts";
 
 /** What a person asked for. */
 interface Plan {
   readonly minutes: number;
+  readonly jobs: number;
   readonly seed: number;
-  readonly targets: ReadonlyMap<string, Target>;
-  /** This try alone. */
+  readonly targets: readonly string[];
+  readonly keeps: boolean;
+  /** This input alone, in hex, or this try alone. */
+  readonly input: string | undefined;
   readonly onlyTry: number | undefined;
 }
 
-/** A try that failed. */
-interface Failure {
-  readonly target: string;
-  readonly tryNumber: number;
-  readonly input: Uint8Array;
-  readonly error: unknown;
-}
+/** Each job has a seed of its own: the first the one that was asked for, the next the next. */
+const MAX_JOBS = 256;
 
 // deno-lint-ignore no-console -- this program talks to a person
 const say = (line: string) => console.log(line);
@@ -44,60 +42,109 @@ function parsePlan(args: readonly string[]): Plan | string {
     args: [...args],
     options: {
       minutes: { type: "string", default: "1" },
+      jobs: { type: "string", default: "1" },
       seed: { type: "string", default: String(randomInt(2 ** 32)) },
       target: { type: "string" },
+      keep: { type: "boolean", default: false },
+      input: { type: "string" },
       try: { type: "string" },
     },
   });
   const minutes = Number(values.minutes);
+  const jobs = Number(values.jobs);
   const seed = Number(values.seed);
   const onlyTry = values.try === undefined ? undefined : Number(values.try);
-  const targets = new Map([...TARGETS].filter(([name]) => values.target === undefined || name === values.target));
+  const targets = [...TARGETS.keys()].filter((name) => values.target === undefined || name === values.target);
   if (!(minutes > 0)) return `--minutes ${values.minutes}: a number above 0, please`;
+  if (!Number.isInteger(jobs) || jobs < 1 || jobs > MAX_JOBS) return `--jobs ${values.jobs}: 1 to ${MAX_JOBS}, please`;
   if (!Number.isSafeInteger(seed) || seed < 0) return `--seed ${values.seed}: a whole number, please`;
-  if (targets.size === 0) return `--target ${values.target}: there are ${[...TARGETS.keys()].join(", ")}`;
+  if (targets.length === 0) return `--target ${values.target}: there are ${[...TARGETS.keys()].join(", ")}`;
   if (onlyTry !== undefined && !Number.isSafeInteger(onlyTry)) return `--try ${values.try}: a whole number, please`;
-  return { minutes, seed, targets, onlyTry };
+  if (onlyTry !== undefined && TARGETS.get(values.target ?? "")?.kind !== "scene") {
+    return "--try: of which --target, and that one that is played? Inputs are fed again with --input";
+  }
+  if (values.input !== undefined && TARGETS.get(values.target ?? "")?.kind !== "input") {
+    return "--input: for which --target, and that one that is fed inputs?";
+  }
+  return { minutes, jobs, seed, targets, keeps: values.keep, input: values.input, onlyTry };
 }
 
-/** One try; undefined if nothing is wrong. */
-async function runTry(name: string, target: Target, tryNumber: number, root: Random): Promise<Failure | undefined> {
-  let input: Uint8Array = new Uint8Array(0);
-  try {
-    await target(root.fork(`${name} ${tryNumber}`), (bytes) => {
-      input = bytes;
+/** Runs a plan in workers, one for each job; the first failure ends all of them. */
+async function runJobs({ minutes, jobs, seed, targets }: Plan): Promise<RunReport[]> {
+  const inputs = allKeptInputs(targets);
+  const plans = Array.from({ length: jobs }, (_, job): RunPlan => ({ minutes, seed: seed + job, targets, inputs }));
+  if (jobs === 1) return [await run(plans[0]!)];
+  const workers = plans.map(() => new Worker(new URL("./fuzz/worker.ts", import.meta.url), { type: "module" }));
+  const reports: RunReport[] = [];
+  await new Promise<void>((resolve, reject) => {
+    workers.forEach((worker, job) => {
+      worker.onerror = ({ message }) => reject(new Error(`job ${job}: ${message}`));
+      worker.onmessage = ({ data }: MessageEvent<RunReport>) => {
+        reports.push(data);
+        if (data.failure !== undefined || reports.length === jobs) resolve();
+      };
+      worker.postMessage(plans[job]);
     });
-    return undefined;
-  } catch (error) {
-    return { target: name, tryNumber, input: input.slice(), error };
-  }
+  });
+  for (const worker of workers) worker.terminate();
+  return reports;
 }
 
-/** Tries until the time is over or one fails. */
-async function runAll(plan: Plan, tries: Map<string, { count: number; ms: number }>): Promise<Failure | undefined> {
-  const root = new Random(plan.seed);
-  const endMs = performance.now() + plan.minutes * 60_000;
-  while (performance.now() < endMs) {
-    for (const [name, target] of plan.targets) {
-      const tally = tries.get(name) ?? { count: 0, ms: 0 };
-      tries.set(name, tally);
-      const startMs = performance.now();
-      while (performance.now() < Math.min(startMs + TURN_MS, endMs)) {
-        const failure = await runTry(name, target, tally.count++, root);
-        if (failure !== undefined) return failure;
-      }
-      tally.ms += performance.now() - startMs;
-    }
+/** One row for each target, over all jobs. */
+function sayTable(plan: Plan, reports: readonly RunReport[]): void {
+  const columns = ["target", "tries", "a second", "inputs", "new", "heap MB, first and last"];
+  const rows = plan.targets.map((name) => {
+    const parts = reports.map(({ targets }) => targets.find((target) => target.name === name)!);
+    return rowOf(name, parts, plan.keeps);
+  });
+  const widths = columns.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]!.length)));
+  for (const row of [columns, ...rows]) {
+    say(row.map((cell, at) => at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!)).join("  "));
   }
-  return undefined;
+  const added = rows.reduce((sum, row) => sum + (Number(row[4]) || 0), 0);
+  if (added === 0) say("no new inputs");
+  else if (plan.keeps) say(`${added} new inputs are kept in ${CORPUS_FOLDER}`);
+  else say(`${added} new inputs, which --keep would write to ${CORPUS_FOLDER}`);
 }
 
-function report(failure: Failure, seed: number): void {
-  const { target, tryNumber, input, error } = failure;
+function rowOf(name: string, parts: readonly TargetReport[], write: boolean): string[] {
+  const sum = (value: (part: TargetReport) => number): number => parts.reduce((all, part) => all + value(part), 0);
+  const perSecond = sum(({ tries, ms }) => ms === 0 ? 0 : tries / (ms / 1000));
+  const isFed = TARGETS.get(name)!.kind === "input";
+  const inputs = parts.flatMap((part) => part.inputs);
+  const megabytes = (bytes: (part: TargetReport) => number): string =>
+    parts.map((part) => (bytes(part) / 1e6).toFixed(1)).join("+");
+  return [
+    name,
+    String(sum(({ tries }) => tries)),
+    perSecond.toFixed(perSecond < 10 ? 1 : 0),
+    isFed ? String(Math.max(...parts.map((part) => part.inputs.length))) : "",
+    isFed ? String(keep(name, inputs, { write })) : "",
+    `${megabytes((part) => part.heapStartBytes)} ${megabytes((part) => part.heapEndBytes)}`,
+  ];
+}
+
+function report(failure: Failure): void {
+  const { target, tryNumber, seed, input, what } = failure;
   say(`FAILED: ${target}, try ${tryNumber}, seed ${seed}`);
-  say(error instanceof Error ? error.stack ?? error.message : String(error));
-  say(`last input, ${input.length} bytes: ${toHex(input)}`);
-  say(`again: deno task fuzz --seed ${seed} --target ${target} --try ${tryNumber}`);
+  say(what);
+  say(`last input: ${input}`);
+  say(`kept in ${keepFailure(failure)}, and run with the tests from now on`);
+  const again = TARGETS.get(target)!.kind === "scene" ? `--seed ${seed} --try ${tryNumber}` : `--input "${input}"`;
+  say(`again: deno task fuzz --target ${target} ${again}`);
+}
+
+/** One input or one try; true where nothing is wrong. */
+async function repeat({ targets, seed, input, onlyTry }: Plan): Promise<boolean> {
+  const name = targets[0]!;
+  const target = TARGETS.get(name)!;
+  if (input !== undefined && target.kind === "input") {
+    say([...target.feed(fromHex(input))].join("; "));
+    return true;
+  }
+  const failure = await runTry(name, { seed, tryNumber: onlyTry! });
+  if (failure !== undefined) say(failure.what);
+  return failure === undefined;
 }
 
 async function main(): Promise<number> {
@@ -106,21 +153,24 @@ async function main(): Promise<number> {
     say(plan);
     return 2;
   }
-  say(`seed ${plan.seed}, ${plan.minutes} min: ${[...plan.targets.keys()].join(", ")}`);
-  const tries = new Map<string, { count: number; ms: number }>();
   let failure: Failure | undefined;
-  if (plan.onlyTry === undefined) {
-    failure = await runAll(plan, tries);
+  if (plan.input !== undefined || plan.onlyTry !== undefined) {
+    if (!await repeat(plan)) return 1;
   } else {
-    const root = new Random(plan.seed);
-    for (const [name, target] of plan.targets) failure ??= await runTry(name, target, plan.onlyTry, root);
+    say(`seed ${plan.seed}, ${plan.minutes} min, ${plan.jobs} at a time: ${plan.targets.join(", ")}`);
+    const rssBytes = Deno.memoryUsage().rss;
+    const reports = await runJobs(plan);
+    sayTable(plan, reports);
+    say(`resident: ${megabytes(rssBytes)} MB at first, ${megabytes(Deno.memoryUsage().rss)} MB at last`);
+    failure = reports.find((one) => one.failure !== undefined)?.failure;
   }
-  for (const [name, { count, ms }] of tries) {
-    if (ms > 0) say(`${name.padEnd(14)} ${count} tries, ${Math.round(count / (ms / 1000))} a second`);
-  }
-  if (failure !== undefined) report(failure, plan.seed);
+  if (failure !== undefined) report(failure);
   else say("nothing found");
   return failure === undefined ? 0 : 1;
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(0);
 }
 
 if (import.meta.main) Deno.exit(await main());

@@ -46,6 +46,11 @@ export class Watch implements Watcher {
     this.#nowUs = nowUs;
   }
 
+  /** The program's; undefined until it has one. */
+  get endpoint(): Endpoint | undefined {
+    return this.#endpoint;
+  }
+
   /** Connections that have not ended. */
   get connections(): Iterable<Connection> {
     return this.#watched.keys();

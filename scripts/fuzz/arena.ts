@@ -1,0 +1,253 @@
+/**
+ * Where attackers meet the server: a world of `sim/` with one honest client that puts and gets a file, and machines
+ * that follow the scripts of attacks. What fuzzing needs of the simulated hosts is used here and nowhere else.
+ *
+ * What must hold: nothing throws; the honest client has its files, whole, about as soon as if it were alone; what the
+ * server keeps stays within bounds; no address that is not proven is sent more than three times what came from it; a
+ * broken rule ends the connection with its code; and when the attackers have been silent for long enough, nothing of
+ * theirs is left.
+ *
+ * @module
+ */
+
+import { type ConnectionConfig, InvariantError, type Random, TransportErrorCode } from "../../protocol/mod.ts";
+import { AMPLIFICATION_FACTOR, MAX_ACK_RANGES, MAX_REMEMBERED_CLOSED } from "../../protocol/limits.ts";
+import { World } from "../../sim/world.ts";
+import type { TraceEvent } from "../../sim/network.ts";
+import { HostileNode, Scene, type Script } from "./hostile_peer.ts";
+
+/** One way to misbehave. */
+export interface Attack {
+  /** In a few words, with hyphens. */
+  readonly name: string;
+  /** The rule that it breaks: how the server must end the connection of the attack's first peer. Absent: none. */
+  readonly closesWith?: TransportErrorCode;
+  /** What it does. It draws from the scene's generator alone. */
+  readonly script: (scene: Scene) => Script;
+}
+
+/** What the server kept at most, for those who want to see it. */
+export interface Peaks {
+  connections: number;
+  streams: number;
+  heldBytes: number;
+  sentPackets: number;
+  ackRanges: number;
+  openFiles: number;
+  rememberedIds: number;
+}
+
+/** Small windows and few streams: limits are to be reached soon. */
+export const ARENA_CONFIG = {
+  idleTimeoutUs: 5_000_000,
+  keepAliveUs: 1_000_000,
+  transferKeepAliveUs: 1_000_000,
+  orderedWindowBytes: 64 * 1024,
+  connectionWindowBytes: 512 * 1024,
+  maxStreams: 16,
+} satisfies Partial<ConnectionConfig>;
+
+/** Connections that the server takes. */
+export const ARENA_CONNECTIONS = 32;
+
+/** What the server's disk holds. Attackers that announce files which fill it would have each other refused. */
+export const DISK_BYTES: number = 2 ** 30;
+
+/** A file that attackers may get, and its size. */
+export const BAIT = { name: "bait", sizeBytes: 400_000 } as const;
+
+/** Attacks begin when the honest client is connected, which would be refused by a server that is full. */
+const ATTACK_FROM_US = 200_000;
+
+/** By then every script is at its end, or is cut off: the attackers are silent. */
+const SILENT_FROM_US = 30_000_000;
+
+/** After so long a silence nothing of the attackers is left: an idle timeout, or three of the longest PTOs that count. */
+const GONE_WITHIN_US = 65_000_000;
+
+/** How often the server is looked into. */
+const LOOK_EVERY_US = 50_000;
+
+/** The honest client may take so many times what its link takes, and this on top, whatever others do. */
+const HONEST_FACTOR = 3;
+const HONEST_GRACE_US = 1_000_000;
+
+/** Packets sent of which the server must remember each: more than the largest window here holds, and probes. */
+const MAX_SENT_PACKETS = 8_192;
+
+/** How many datagrams of the honest client can be heard by whoever replays them. */
+const OVERHEARD = 64;
+
+/**
+ * What is replayed has arrived long before. Whoever is on the path and faster than the datagrams that he sees can make
+ * the server look for the client at his own address again and again: PROTOCOL.md, section 14, promises nothing there.
+ */
+const OLD_US = 1_000_000;
+
+const OWN_ADDRESSES = 48;
+const FORGED_ADDRESSES = 16;
+
+/** Runs attacks, each from a machine of its own, against one server. Throws where anything happens that must not. */
+export async function runAttacks(attacks: readonly Attack[], random: Random): Promise<Peaks> {
+  return await new Arena(attacks, random).run();
+}
+
+class Arena {
+  readonly #attacks: readonly Attack[];
+  readonly #random: Random;
+  readonly #rateBitsPerSecond: number;
+  readonly #delayUs: number;
+  readonly #sizeBytes: number;
+  readonly #world: World;
+  readonly #nodes: HostileNode[];
+  readonly #overheard: Uint8Array[] = [];
+  readonly #peaks: Peaks = {
+    connections: 0,
+    streams: 0,
+    heldBytes: 0,
+    sentPackets: 0,
+    ackRanges: 0,
+    openFiles: 0,
+    rememberedIds: 0,
+  };
+  readonly #recent: { readonly bytes: Uint8Array; readonly sentUs: number }[] = [];
+  #next = 0;
+
+  constructor(attacks: readonly Attack[], random: Random) {
+    this.#attacks = attacks;
+    this.#random = random;
+    this.#rateBitsPerSecond = random.pick([2e6, 5e6, 20e6]);
+    this.#delayUs = random.integer(1_000, 40_000);
+    // So much that it takes some seconds, in which the attackers have begun.
+    this.#sizeBytes = Math.floor(this.#rateBitsPerSecond / 8 * random.integer(1, 2));
+    this.#world = this.#makeWorld();
+    this.#nodes = attacks.map((attack, index) => this.#makeNode(attack, index));
+  }
+
+  async run(): Promise<Peaks> {
+    const world = this.#world;
+    for (let atUs = ATTACK_FROM_US; atUs < SILENT_FROM_US + GONE_WITHIN_US; atUs += LOOK_EVERY_US) {
+      world.at(atUs, () => this.#look());
+    }
+    if (!await world.run(this.#honestWithinUs)) throw new InvariantError("the honest client is kept waiting");
+    for (const { goal, outcome } of world.results) {
+      if (outcome.kind !== "done") throw new InvariantError(`the honest ${goal.kind} ended with ${outcome.kind}`);
+    }
+    await world.runUntil(SILENT_FROM_US);
+    this.#checkCodes();
+    for (const node of this.#nodes) node.fallSilent();
+    await world.runUntil(SILENT_FROM_US + GONE_WITHIN_US);
+    if (world.server.connectionCount > 0) throw new InvariantError("a connection outlives the silence of its peer");
+    await world.finish();
+    this.#checkAmplification();
+    return this.#peaks;
+  }
+
+  /** What the honest client's link takes: three round trips for the handshake and the last answer, and its bytes. */
+  get #honestWithinUs(): number {
+    const linkUs = 6 * this.#delayUs + this.#sizeBytes * 8e6 / this.#rateBitsPerSecond;
+    return HONEST_FACTOR * linkUs + HONEST_GRACE_US;
+  }
+
+  #makeWorld(): World {
+    const link = { rateBitsPerSecond: this.#rateBitsPerSecond, delayUs: this.#delayUs, queueBytes: 100_000 };
+    const world = new World({
+      seed: this.#random.nextUint32(),
+      clients: [{
+        goals: [
+          { kind: "put", name: "honest-put", sizeBytes: this.#sizeBytes },
+          { kind: "get", name: "honest-get", sizeBytes: this.#sizeBytes },
+        ],
+      }],
+      up: link,
+      down: link,
+      config: { ...ARENA_CONFIG, congestion: this.#random.pick(["bbr", "cubic"] as const) },
+      maxConnections: ARENA_CONNECTIONS,
+      trace: (event) => this.#overhear(event),
+    });
+    world.server.put(BAIT.name, this.#random.bytes(1000), { sizeBytes: BAIT.sizeBytes, modifiedMs: 1 });
+    world.server.disk.meter.faults = { capacityBytes: DISK_BYTES };
+    return world;
+  }
+
+  #makeNode({ name, script }: Attack, index: number): HostileNode {
+    const { network, server } = this.#world;
+    const random = this.#random.fork(`${name} ${index}`);
+    const address = (kind: number, number: number): string => `192.${kind}.${index}.${1 + number}:${9000 + number}`;
+    const node = new HostileNode({
+      own: Array.from({ length: OWN_ADDRESSES }, (_, number) => address(0, number)),
+      forged: Array.from({ length: FORGED_ADDRESSES }, (_, number) => address(1, number)),
+      server: server.addresses[0]!,
+    });
+    const id = network.addNode(node);
+    const link = { rateBitsPerSecond: random.pick([5e6, 50e6, 500e6]), delayUs: random.integer(500, 60_000) };
+    // The server was there first.
+    network.connect(id, 0, { ab: link, ba: link });
+    const scene = new Scene(node, { random, overheard: this.#overheard });
+    node.follow(script(scene), ATTACK_FROM_US + random.integer(0, 500_000));
+    return node;
+  }
+
+  #overhear({ kind, nowUs, from, bytes }: TraceEvent): void {
+    if (kind !== "transmit" || from !== this.#world.clients[0]!.addresses[0]) return;
+    this.#recent.push({ bytes: bytes.slice(), sentUs: nowUs });
+    while (this.#recent[0]!.sentUs <= nowUs - OLD_US) {
+      // The first for good, among them the handshake, and of the others the latest.
+      const at = this.#overheard.length < OVERHEARD
+        ? this.#overheard.length
+        : OVERHEARD / 2 + this.#next++ % (OVERHEARD / 2);
+      this.#overheard[at] = this.#recent.shift()!.bytes;
+    }
+  }
+
+  /** Notes what the server keeps, and that it is not too much. */
+  #look(): void {
+    const { server } = this.#world;
+    const endpoint = server.process!.watcher.endpoint!;
+    const connections = [...server.connections];
+    const peaks = this.#peaks;
+    this.#bound("connections", server.connectionCount, ARENA_CONNECTIONS);
+    this.#bound("rememberedIds", endpoint.rememberedCount, MAX_REMEMBERED_CLOSED);
+    this.#bound("openFiles", server.disk.openDescriptors, ARENA_CONNECTIONS * 2 * ARENA_CONFIG.maxStreams);
+    if (endpoint.connectionCount !== connections.length) throw new InvariantError("a connection is lost");
+    // Reasons are a handful of fixed words: nothing that a stranger sends may make new ones.
+    if (endpoint.drops.size > 20) throw new InvariantError("too many reasons to drop");
+    let heldBytes = 0;
+    for (const connection of connections) {
+      const { packetsRemembered, rangesRemembered } = connection.stats;
+      this.#bound("streams", connection.openStreamCount, 2 * ARENA_CONFIG.maxStreams);
+      this.#bound("sentPackets", packetsRemembered, MAX_SENT_PACKETS);
+      this.#bound("ackRanges", rangesRemembered, 4 * MAX_ACK_RANGES);
+      heldBytes += connection.heldBytes;
+    }
+    peaks.heldBytes = Math.max(peaks.heldBytes, heldBytes);
+    this.#checkAmplification();
+  }
+
+  #bound(what: keyof Peaks, value: number, bound: number): void {
+    this.#peaks[what] = Math.max(this.#peaks[what], value);
+    if (value > bound) throw new InvariantError(`${what}: the server keeps ${value}, at most ${bound} are allowed`);
+  }
+
+  #checkAmplification(): void {
+    for (const { addresses, proven, sentBytes, receivedBytes } of this.#nodes) {
+      for (const address of addresses) {
+        const sent = sentBytes.get(address) ?? 0;
+        const received = receivedBytes.get(address) ?? 0;
+        if (received > AMPLIFICATION_FACTOR * sent && !proven.has(address)) {
+          throw new InvariantError(`${address}, which is not proven, was sent ${received} bytes for ${sent}`);
+        }
+      }
+    }
+  }
+
+  /** A server that is full may have refused the connection on which a rule was to be broken. */
+  #checkCodes(): void {
+    this.#attacks.forEach(({ name, closesWith }, index) => {
+      const peer = this.#nodes[index]!.peers[0];
+      if (closesWith === undefined || peer?.closedWith === TransportErrorCode.connectionRefused) return;
+      if (peer?.closedWith === closesWith) return;
+      throw new InvariantError(`${name} was answered with ${peer?.closedWith ?? "nothing"}, not with ${closesWith}`);
+    });
+  }
+}

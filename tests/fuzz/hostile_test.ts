@@ -1,0 +1,51 @@
+/**
+ * Every attack that is known, alone against a server with an honest client: see `scripts/fuzz/arena.ts` for what must
+ * hold meanwhile and afterwards.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { Random, TransportErrorCode } from "../../protocol/mod.ts";
+import { type Attack, runAttacks } from "../../scripts/fuzz/arena.ts";
+import { ATTACKS } from "../../scripts/fuzz/attacks.ts";
+
+/** Fixed, so that a failure can be repeated. */
+const SEEDS = [1, 2];
+
+for (const attack of ATTACKS) {
+  Deno.test(`an attack does no harm: ${attack.name}`, async () => {
+    for (const seed of SEEDS) await runAttacks([attack], new Random(seed));
+  });
+}
+
+Deno.test("an attack's name is its own", () => {
+  assert.equal(new Set(ATTACKS.map(({ name }) => name)).size, ATTACKS.length);
+});
+
+Deno.test("an attack does no harm beside others", async () => {
+  const peaks = await runAttacks(ATTACKS.filter((_, index) => index % 9 === 0), new Random(3));
+  assert(peaks.connections > 5, `the server was never attacked by more than ${peaks.connections - 1} at a time`);
+});
+
+Deno.test("the arena notices a rule that is broken and not answered", async () => {
+  const silent: Attack = {
+    name: "silent",
+    closesWith: TransportErrorCode.protocolViolation,
+    *script(scene) {
+      yield* scene.connected();
+    },
+  };
+  await assert.rejects(runAttacks([silent], new Random(1)), /silent was answered with nothing, not with 10/);
+});
+
+Deno.test("the arena notices a script that fails", async () => {
+  const failing: Attack = {
+    name: "failing",
+    *script(scene) {
+      yield* scene.connected();
+      throw new Error("a script that fails");
+    },
+  };
+  await assert.rejects(runAttacks([failing], new Random(1)), /a script that fails/);
+});
