@@ -3,7 +3,7 @@
  *
  * A failure is shrunk to a few steps, printed one by one, with the seed and the path that replay it:
  * `FUZZ_SEED=5 FUZZ_PATH=12:0:3 deno task test tests/fuzz --filter "RangeSet"`. Without a path `FUZZ_SEED` draws other
- * steps, and `FUZZ_TIMES=100` a hundred times as many.
+ * steps, `FUZZ_TIMES=100` a hundred times as many, and `FUZZ_COUNTS=1` prints what they reached.
  *
  * That all passes says nothing where what matters was never drawn: so each test says what must happen, and how often.
  *
@@ -67,7 +67,9 @@ export function modelParameters(runs: number): { numRuns: number; seed: number; 
 
 /** Throws where something happened less often than it must have. */
 export function assertReached(counts: ReadonlyMap<string, number>, least: Readonly<Record<string, number>>): void {
-  if (Deno.env.get("FUZZ_COUNTS") !== undefined) console.log(Object.fromEntries(counts));
+  if (Deno.env.get("FUZZ_COUNTS") !== undefined) {
+    Deno.stderr.writeSync(new TextEncoder().encode(`${JSON.stringify(Object.fromEntries(counts), null, 2)}\n`));
+  }
   if (Deno.env.get("FUZZ_PATH") !== undefined) return;
   for (const [what, count] of Object.entries(least)) {
     const actual = counts.get(what) ?? 0;
