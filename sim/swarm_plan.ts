@@ -191,13 +191,13 @@ interface Draws {
   later(fromUs: number, maxUs: number): number;
 }
 
-/** A line that stands still now and then, as a Wi-Fi does. */
+/** A line that stands still now and then, as a Wi-Fi does, and at least half of the time does not. */
 function drawPauses(random: Random): Span[] {
   const lastsUs = random.integer(1_000, 500_000);
   return repeatSpans({
     firstUs: random.integer(0, 2_000_000),
     lastsUs,
-    everyUs: lastsUs + random.integer(10_000, 3_000_000),
+    everyUs: lastsUs + random.integer(lastsUs, 3_000_000),
     untilUs: 20_000_000,
   });
 }

@@ -39,5 +39,6 @@ export const REGRESSIONS: readonly Regression[] = [
   { seed: 1551, found: "half a file stayed where closing it failed as well" },
   { seed: 1006142, found: "a client whose power had been cut was told to give up, and did (the simulator's fault)" },
   { seed: 1045128, found: "without hard links, an empty file stayed that could not be removed either (no fault)" },
+  { seed: 1089474, found: "a line of 10 kbit/s that stood still for 97 % of the time answered no Hello (no fault)" },
   { seed: 6217, found: "a commit that failed at once was heard of by nobody (the simulator's fault)" },
 ];
