@@ -15,6 +15,7 @@ import { RECEIPT_STRIDE, SentPacket, SentState } from "../../protocol/sent_packe
 import { Reader, Writer } from "../../protocol/wire/cursor.ts";
 import { type AckFrame, readFrames } from "../../protocol/wire/frame.ts";
 import { Recorder } from "../wire/wire_values.ts";
+import { modelParameters } from "./model_check.ts";
 
 const DELAY_US = 20_000;
 const MAX_ACK_DELAY_US = 5_000;
@@ -214,5 +215,5 @@ const LINK: fc.Arbitrary<Link> = fc.record({
 });
 
 Deno.test("Acknowledgement tells of all that arrived, and loss detection believes it, however small the ACK frames", () => {
-  fc.assert(fc.property(LINK, (link) => new Exchange(link).run()), { numRuns: 60, seed: 9 });
+  fc.assert(fc.property(LINK, (link) => new Exchange(link).run()), modelParameters(60));
 });

@@ -9,6 +9,7 @@ import { LossDetection } from "../../protocol/recovery/loss_detection.ts";
 import { GRANULARITY_US, RttEstimator } from "../../protocol/recovery/rtt_estimator.ts";
 import { SentState } from "../../protocol/sent_packet.ts";
 import { MAX_PACKET_NUMBER, NEVER_SENT, SentPackets } from "../../protocol/recovery/sent_packets.ts";
+import { assertReached, modelParameters, type Seen } from "./model_check.ts";
 import { NaiveRack, type NaiveSegment } from "./naive_rack.ts";
 
 const MAX_ACK_DELAY_US = 25_000;
@@ -19,17 +20,30 @@ interface ModelPacket {
   readonly sizeBytes: number;
   readonly ackEliciting: boolean;
   readonly segment: NaiveSegment;
+  readonly mtuProbe: boolean;
   state: SentState;
   lostUs: number;
+  /** Of the losses since the last that was spurious; -1 of what is not lost. */
+  lossEpoch: number;
 }
 
 /** What a sender is made to do. Fractions are of the packets sent so far, counted from the newest. */
 type Step =
-  | { readonly kind: "send"; readonly count: number; readonly sizeBytes: number; readonly ackEliciting: boolean }
+  | {
+    readonly kind: "send";
+    readonly count: number;
+    readonly sizeBytes: number;
+    readonly ackEliciting: boolean;
+    readonly mtuProbe?: boolean;
+    /** Between two of them. */
+    readonly gapUs?: number;
+  }
   | { readonly kind: "ack"; readonly ranges: readonly (readonly [number, number])[]; readonly isPartial: boolean }
   | { readonly kind: "dishonest"; readonly beyond: number }
   | { readonly kind: "wait"; readonly us: number }
   | { readonly kind: "timer" }
+  /** Packets that are lost, each so many probe timeouts after the one before, and then one that arrives. */
+  | { readonly kind: "outage"; readonly count: number; readonly ptos: number; readonly ackEliciting: boolean }
   | { readonly kind: "forget"; readonly ageUs: number };
 
 const STEP: fc.Arbitrary<Step> = fc.oneof(
@@ -40,6 +54,8 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
       count: fc.integer({ min: 1, max: 12 }),
       sizeBytes: fc.integer({ min: 1, max: 1_500 }),
       ackEliciting: fc.boolean(),
+      mtuProbe: fc.nat(9).map((n) => n === 9),
+      gapUs: fc.constantFrom(10, 10, 1_000, 30_000),
     }),
   },
   {
@@ -56,12 +72,22 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant("wait" as const), us: fc.integer({ min: 1, max: 60_000 }) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("timer" as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant("outage" as const),
+      count: fc.integer({ min: 2, max: 6 }),
+      ptos: fc.constantFrom(0.3, 0.6, 1.1, 3.5),
+      ackEliciting: fc.boolean(),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("forget" as const), ageUs: fc.nat(100_000) }) },
 );
 
 /** The parts under test and the model, side by side. */
 class Comparison {
   readonly #first: number;
+  readonly #seen: Seen;
   readonly #sent: SentPackets;
   readonly #detection = new LossDetection({ maxPtoBackoffUs: MAX_PTO_BACKOFF_US });
   readonly #rtt = new RttEstimator();
@@ -70,9 +96,12 @@ class Comparison {
   #nowUs = 1_000;
   #lossTimeUs = Infinity;
   #ptoCount = 0;
+  #firstSampleUs = Infinity;
+  #lossEpoch = 0;
 
-  constructor(first: number) {
+  constructor(first: number, seen: Seen) {
     this.#first = first;
+    this.#seen = seen;
     this.#sent = new SentPackets({ firstPacketNumber: first });
     this.#detection.maxAckDelayUs = MAX_ACK_DELAY_US;
     this.#rtt.seed(40_000);
@@ -81,7 +110,7 @@ class Comparison {
   take(step: Step): void {
     switch (step.kind) {
       case "send":
-        for (let i = 0; i < step.count; i++) this.#send(step.sizeBytes, step.ackEliciting);
+        for (let i = 0; i < step.count; i++) this.#send(step);
         break;
       case "ack":
         this.#ack(step.ranges, step.isPartial);
@@ -99,6 +128,16 @@ class Comparison {
       case "timer":
         this.#fireTimer();
         break;
+      case "outage": {
+        const gapUs = Math.ceil(step.ptos * this.#rtt.ptoUs(MAX_ACK_DELAY_US));
+        for (let i = 0; i < step.count; i++) {
+          this.#send({ sizeBytes: 1_200, ackEliciting: step.ackEliciting || i !== 1, gapUs });
+        }
+        this.#send({ sizeBytes: 1_200, ackEliciting: true, gapUs: this.#rtt.smoothedUs });
+        this.#ack([[0, 1]], false);
+        this.#fireTimer();
+        break;
+      }
       case "forget":
         this.#forget(this.#nowUs - step.ageUs);
         break;
@@ -106,11 +145,13 @@ class Comparison {
     this.#compare();
   }
 
-  #send(sizeBytes: number, ackEliciting: boolean): void {
+  #send(step: Omit<Step & { kind: "send" }, "kind" | "count">): void {
+    const { sizeBytes, ackEliciting, mtuProbe = false, gapUs = 10 } = step;
     const packet = this.#sent.begin(this.#sent.nextPacketNumber, this.#nowUs);
     packet.sizeBytes = sizeBytes;
     packet.ackEliciting = ackEliciting;
     packet.inFlight = ackEliciting;
+    packet.mtuProbe = mtuProbe;
     this.#sent.commit(packet);
     const state: SentState = SentState.outstanding;
     const segment = {
@@ -123,8 +164,10 @@ class Comparison {
       told: false,
     };
     this.#rack.segments.push(segment);
-    this.#model.set(packet.packetNumber, { sentUs: this.#nowUs, sizeBytes, ackEliciting, segment, state, lostUs: 0 });
-    this.#nowUs += 10;
+    const sentUs = this.#nowUs;
+    const known = { sentUs, sizeBytes, ackEliciting, mtuProbe, segment, state, lostUs: 0, lossEpoch: -1 };
+    this.#model.set(packet.packetNumber, known);
+    this.#nowUs += gapUs;
   }
 
   #ack(fractions: readonly (readonly [number, number])[], isPartial: boolean): void {
@@ -158,6 +201,11 @@ class Comparison {
       assert.equal(count, expected.length);
       for (const packetNumber of expected) {
         const known = this.#model.get(packetNumber)!;
+        if (known.state === SentState.lost) {
+          this.#lossEpoch++;
+          known.lossEpoch = -1;
+          this.#seen("spurious");
+        }
         known.state = SentState.acked;
         this.#rack.onAcked(known.segment, this.#nowUs, fack, minRttUs);
       }
@@ -180,6 +228,7 @@ class Comparison {
 
   #detectLost(): void {
     const lost: number[] = [];
+    if (this.#rtt.hasSample) this.#firstSampleUs = Math.min(this.#firstSampleUs, this.#nowUs);
     this.#detection.detectLost(this.#nowUs, this.#sent, this.#rtt, (packet) => lost.push(packet.packetNumber));
     const patience = this.#rtt.ptoUs(MAX_ACK_DELAY_US);
     const found = this.#rack.detectLoss(this.#nowUs, this.#rtt, { granularity: GRANULARITY_US, patience });
@@ -188,10 +237,30 @@ class Comparison {
       const packet = this.#model.get(packetNumber)!;
       packet.state = SentState.lost;
       packet.lostUs = this.#nowUs;
+      packet.lossEpoch = this.#lossEpoch;
+      this.#seen("lost");
     }
     this.#lossTimeUs = found.nextUs;
     assert.deepEqual(lost, expected);
     assert.equal(this.#detection.reorderingWindowUs, this.#rack.reoWnd);
+    const isPersistent = expected.some((packetNumber) => this.#endsPersistentCongestion(packetNumber));
+    assert.equal(this.#detection.persistentCongestion, isPersistent);
+    if (isPersistent) this.#seen("persistent congestion");
+  }
+
+  /**
+   * RFC 9002, section 7.6.2: two packets that ask for acknowledgement are lost, and all between them, and that lasted for
+   * three probe timeouts. That a loss is spurious ends what came before, as it shows that the path was up.
+   */
+  #endsPersistentCongestion(last: number): boolean {
+    const end = this.#model.get(last)!;
+    if (!end.ackEliciting || end.mtuProbe) return false;
+    for (let packetNumber = last;; packetNumber--) {
+      const start = this.#model.get(packetNumber);
+      if (start?.lossEpoch !== this.#lossEpoch) return false;
+      if (!start.ackEliciting || start.mtuProbe || start.sentUs < this.#firstSampleUs) continue;
+      if (end.sentUs - start.sentUs > 3 * this.#rtt.ptoUs(MAX_ACK_DELAY_US)) return true;
+    }
   }
 
   #fireTimer(): void {
@@ -205,7 +274,7 @@ class Comparison {
       this.#detectLost();
     } else {
       this.#ptoCount++;
-      this.#send(100, true);
+      this.#send({ sizeBytes: 100, ackEliciting: true });
     }
   }
 
@@ -255,14 +324,17 @@ class Comparison {
 }
 
 Deno.test("SentPackets and LossDetection agree with a naive model under random losses and acknowledgements", () => {
+  const counts = new Map<string, number>();
+  const seen = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
   const first = fc.constantFrom(0, 2 ** 32 - 50, MAX_PACKET_NUMBER - 2_000);
   fc.assert(
     fc.property(first, fc.array(STEP, { minLength: 1, maxLength: 120, size: "max" }), (firstPacketNumber, steps) => {
-      const comparison = new Comparison(firstPacketNumber);
+      const comparison = new Comparison(firstPacketNumber, seen);
       for (const step of steps) comparison.take(step);
     }),
-    { numRuns: 300, seed: 6 },
+    modelParameters(300),
   );
+  assertReached(counts, { "persistent congestion": 50, "spurious": 500, "lost": 1_000 });
 });
 
 Deno.test("LossDetection agrees with RFC 8985's pseudo-code for as long as its window takes to sink", () => {
@@ -279,12 +351,12 @@ Deno.test("LossDetection agrees with RFC 8985's pseudo-code for as long as its w
     ]);
   fc.assert(
     fc.property(fc.array(loss, { minLength: 30, maxLength: 120, size: "max" }), fc.array(STEP), (losses, steps) => {
-      const comparison = new Comparison(0);
+      const comparison = new Comparison(0, () => {});
       // One late packet, and then mostly losses that are none.
       for (const step of steps) comparison.take(step);
       for (const episode of losses) for (const step of episode) comparison.take(step);
     }),
-    { numRuns: 60, seed: 8 },
+    modelParameters(60),
   );
 });
 
@@ -306,6 +378,6 @@ Deno.test("SentPackets takes any range of any numbers without ever counting wron
         assert.equal(sent.bytesInFlight, 100 * (20 - acked.size));
       }
     }),
-    { numRuns: 200, seed: 7 },
+    modelParameters(200),
   );
 });

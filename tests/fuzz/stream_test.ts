@@ -4,6 +4,7 @@ import { PeerError } from "../../protocol/errors.ts";
 import { Assembler } from "../../protocol/stream/assembler.ts";
 import { ReceiveWindow, SendCredit } from "../../protocol/stream/flow_control.ts";
 import { SendBuffer } from "../../protocol/stream/send_buffer.ts";
+import { modelParameters } from "./model_check.ts";
 
 /** Bytes a stream spans in the comparison with the naive model. */
 const SPAN = 160;
@@ -186,7 +187,7 @@ Deno.test("Assembler does what a naive one does, byte for byte", () => {
         assert.deepEqual(sink.bytes, Array.from(sink.bytes, (_, index) => model.sunk[index]));
       }
     }),
-    { numRuns: 500 },
+    modelParameters(500),
   );
 });
 
@@ -378,6 +379,6 @@ Deno.test("SendBuffer and Assembler carry a stream through loss, duplication, re
         transfer.finish();
       },
     ),
-    { numRuns: 200 },
+    modelParameters(200),
   );
 });
