@@ -253,8 +253,8 @@ export class Bbr implements CongestionController, ControlState {
 
   #enterProbeDown(event: AckEvent, { lossTest }: { lossTest: boolean }): void {
     const { bounds, loss } = this.model;
-    // Drain was slower still, and its losses count along.
-    if (this.#state !== BbrState.drain) loss.beginSlowPhase(event.nowUs);
+    // Drain was slower still, and its losses count along: its slow phase goes on.
+    loss.beginSlowPhase(event.nowUs);
     this.#isLossTest = lossTest;
     bounds.stopRaising();
     this.#ackPhase = this.#state === BbrState.probeUp ? AckPhase.probeStopping : AckPhase.none;
@@ -341,7 +341,7 @@ export class Bbr implements CongestionController, ControlState {
     const { loss, minRtt } = this.model;
     if (this.#state !== BbrState.probeRtt && minRtt.probeExpired && !this.#isIdleRestart) {
       this.#control.save(this.#isCollapsed);
-      loss.endSlowPhase(event.nowUs);
+      loss.beginSlowPhase(event.nowUs); // The only one where ProbeRTT cuts every probe short.
       // The probe that this may cut short still ages the bandwidth filter, once ProbeRTT is over.
       const wasProbing = this.#state === BbrState.probeUp || this.#ackPhase === AckPhase.probeStopping;
       this.#ackPhase = wasProbing ? AckPhase.probeStopping : AckPhase.none;
@@ -369,6 +369,7 @@ export class Bbr implements CongestionController, ControlState {
   #checkProbeRttDone(nowUs: number): void {
     if (this.#probeRttDoneUs === 0 || nowUs <= this.#probeRttDoneUs) return;
     this.model.minRtt.onProbeDone(nowUs);
+    this.model.loss.endSlowPhase(nowUs);
     this.#control.restore();
     this.model.bounds.resetShortTerm();
     this.#probeTimer.restart(nowUs);

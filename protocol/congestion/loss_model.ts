@@ -192,8 +192,9 @@ export class LossModel {
     this.#learn(Math.min(this.lastLoss, most), this.#lastBytes, maxDatagramBytes);
   }
 
-  /** From now on packets are sent more slowly than the path is thought to deliver. */
+  /** From now on packets are sent more slowly than the path is thought to deliver; one slow phase may be two states. */
   beginSlowPhase(nowUs: number): void {
+    if (this.#slowFromUs >= 0 && this.#slowUntilUs < 0) return;
     this.#slowFromUs = nowUs;
     this.#slowUntilUs = -1;
     this.#slowAckedBytes = 0;

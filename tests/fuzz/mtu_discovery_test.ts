@@ -32,7 +32,7 @@ const size = fc.oneof(
 const STEP = fc.oneof(
   step(8, "probe", { isLate: fc.boolean() }),
   step(8, "answer", { pick: fc.nat(5), isLostByChance: fc.boolean() }),
-  step(6, "data", { share: fc.double({ min: 0, max: 1, noNaN: true }), count: fc.integer({ min: 1, max: 15 }) }),
+  step(6, "data", { share: fc.nat(100).map((percent) => percent / 100), count: fc.integer({ min: 1, max: 15 }) }),
   step(4, "full", { count: fc.integer({ min: 1, max: 15 }) }),
   step(3, "path", { size }),
   step(1, "raiseCeiling", { size }),

@@ -12,13 +12,16 @@ const rate = fc.oneof(
 /** How long it takes a packet or a burst, or the platform. */
 const us = fc.oneof(fc.nat(50), fc.nat(10_000), fc.nat(5_000_000));
 
+/** Of a datagram. */
+const share = fc.integer({ min: 1, max: 100 }).map((percent) => percent / 100);
+
 const STEP = fc.oneof(
   step(3, "setRate", { rate, burstBytes: fc.oneof(fc.integer({ min: 1, max: 50_000 }), fc.constant(Infinity)) }),
   step(1, "resize", { datagramBytes: fc.integer({ min: 100, max: 65_507 }) }),
-  step(10, "send", { share: fc.double({ min: 0.01, max: 1, noNaN: true }), count: fc.integer({ min: 1, max: 60 }) }),
-  step(4, "obey", { share: fc.double({ min: 0.01, max: 1, noNaN: true }) }),
+  step(10, "send", { share, count: fc.integer({ min: 1, max: 60 }) }),
+  step(4, "obey", { share }),
   step(3, "look"),
-  step(2, "probe", { share: fc.double({ min: 0.01, max: 1, noNaN: true }) }),
+  step(2, "probe", { share }),
   step(6, "wait", { us }),
 );
 
