@@ -62,21 +62,14 @@ export class Connection {
     this.#config = config;
     this.#protection = options.protection;
     this.#idleTimeoutUs = config.idleTimeoutUs;
-    this.#path = new Path({ ...options, isValidated: true });
+    this.#path = new Path(options);
     this.#streams = new StreamTable({ isClient, config, emit: (event) => this.#emit(event) });
     this.#acks = new AckTracker({ maxAckDelayUs: config.maxAckDelayUs });
     this.#recovery = new LossRecovery({ path: this.#path, streams: this.#streams, acks: this.#acks });
-    this.#builder = new PacketBuilder({
-      protection: options.protection,
-      streams: this.#streams,
-      acks: this.#acks,
-      path: this.#path,
-      recovery: this.#recovery,
-    });
+    const parts = { streams: this.#streams, acks: this.#acks, path: this.#path, recovery: this.#recovery };
+    this.#builder = new PacketBuilder({ protection: options.protection, ...parts });
     this.#frames = new FrameReceiver({
-      streams: this.#streams,
-      recovery: this.#recovery,
-      path: this.#path,
+      ...parts,
       onClose: (reason) => void (this.#closeReason = reason),
       onParameters: (parameters) => this.#onPeerParameters(parameters),
     });
@@ -216,7 +209,7 @@ export class Connection {
     timers.expire(Timer.ackDelay, nowUs);
     // What is in flight is asked for by probes, which a PING would put off.
     if (timers.expire(Timer.keepAlive, nowUs)) this.#isPingDue ||= !this.#recovery.isAnythingInFlight;
-    if (timers.expire(Timer.pathValidation, nowUs)) this.#path.onValidationTimeout(nowUs);
+    if (timers.expire(Timer.pathValidation, nowUs)) this.#path.validation.onTimeout(nowUs, this.#path.ptoUs);
     if (timers.expire(Timer.lossDetection, nowUs)) this.#recovery.onTimeout(nowUs);
     this.#armTimers(nowUs);
   }
@@ -326,18 +319,19 @@ export class Connection {
 
   /** Something is to be sent that the peer must acknowledge. */
   #hasPending(): boolean {
-    return this.#recovery.probesPending > 0 || this.#isPingDue || this.#path.hasPending || this.#streams.hasPending();
+    const { validation } = this.#path;
+    return this.#recovery.probesPending > 0 || this.#isPingDue || validation.hasPending || this.#streams.hasPending();
   }
 
   /** Larger datagrams pay where there is much to send: a probe never goes before what fits into one packet. */
   #isMtuProbeDue(nowUs: number): boolean {
     return nowUs >= this.#path.nextMtuProbeUs(nowUs) && this.#state === ConnectionState.established &&
-      this.#path.isValidated && this.#recovery.isAnythingInFlight && this.#streams.hasPending();
+      this.#path.validation.isValidated && this.#recovery.isAnythingInFlight && this.#streams.hasPending();
   }
 
   #armTimers(nowUs: number): void {
     if (!isOpen(this.#state)) return;
-    this.#timers.set(Timer.pathValidation, this.#path.validationDeadlineUs);
+    this.#timers.set(Timer.pathValidation, this.#path.validation.deadlineUs);
     if (this.#recovery.sendMode(nowUs) === SendMode.none) {
       // Whatever is due cannot be sent before the peer is heard from again.
       this.#timers.stop(Timer.lossDetection);
@@ -364,7 +358,11 @@ export class Connection {
     if (this.#state === ConnectionState.helloSent) return this.#end(reason);
     if (!isOpen(this.#state)) return;
     this.#state = transition(this.#state, ConnectionState.closing);
-    this.#closing = new Closing(reason, { streams: this.#streams, path: this.#path, ...this.#recovery.stats });
+    this.#closing = new Closing(reason, {
+      streams: this.#streams,
+      path: this.#path.validation,
+      ...this.#recovery.stats,
+    });
     this.#startClosing(nowUs, reason);
   }
 

@@ -84,12 +84,12 @@ export class FrameReceiver implements FrameHandler {
 
   onPathChallenge(buffer: Uint8Array, at: number): void {
     this.#isAckEliciting = true;
-    this.#options.path.onPathChallenge(buffer.slice(at, at + 8));
+    this.#options.path.validation.onChallenge(buffer.slice(at, at + 8));
   }
 
   onPathResponse(buffer: Uint8Array, at: number): void {
     this.#isAckEliciting = true;
-    this.#options.path.onPathResponse(buffer.slice(at, at + 8));
+    this.#options.path.validation.onResponse(buffer.slice(at, at + 8));
   }
 
   onConnectionClose(isApplication: boolean, code: number, reason: string): void {

@@ -135,7 +135,7 @@ export class LossRecovery {
     const path = this.#path;
     if (path.sendableBytes < MIN_DATAGRAM_BYTES || this.#sent.isFull) return SendMode.none;
     const isWindowFull = this.#isWindowFull();
-    if (this.#probesPending > 0 || path.isUrgent(isWindowFull)) return SendMode.probe;
+    if (this.#probesPending > 0 || path.validation.isUrgent(isWindowFull)) return SendMode.probe;
     if (isWindowFull) return SendMode.ackOnly;
     return path.pacer.nextSendUs(nowUs, path.datagramBytes) > nowUs ? SendMode.ackOnly : SendMode.any;
   }

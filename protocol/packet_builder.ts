@@ -107,9 +107,9 @@ export class PacketBuilder implements ReceiptTaker {
       this.#ackReporter.write(writer, this.#packet, nowUs, writer.remaining * MAX_ACK_SHARE);
     }
     const afterAck = writer.position;
-    const challenge = this.#path.takeChallenge();
+    const challenge = this.#path.validation.takeChallenge();
     if (challenge !== undefined) writePathChallenge(writer, challenge);
-    const response = this.#path.takeResponse();
+    const response = this.#path.validation.takeResponse();
     if (response !== undefined) writePathResponse(writer, response);
     this.#streams.fill(writer, this);
     if (writer.position === afterAck) {

@@ -10,7 +10,8 @@ import type { CongestionController } from "./congestion/controller.ts";
 import { DeliveryRateEstimator } from "./congestion/delivery_rate.ts";
 import { createController } from "./congestion/factory.ts";
 import { MIN_WINDOW_DATAGRAMS } from "./congestion/window.ts";
-import { AMPLIFICATION_FACTOR, MAX_KEPT_PTO_US, MAX_PATH_PACKETS_BEYOND_WINDOW } from "./limits.ts";
+import { MAX_KEPT_PTO_US } from "./limits.ts";
+import { PathValidation } from "./path_validation.ts";
 import { JumboPolicy } from "./recovery/jumbo_policy.ts";
 import { MtuDiscovery } from "./recovery/mtu_discovery.ts";
 import { Pacer } from "./recovery/pacer.ts";
@@ -27,8 +28,6 @@ const MAX_BURST_BYTES = 64 * 1024;
 export interface PathOptions {
   readonly config: ConnectionConfig;
   readonly remote: string;
-  /** The peer has proven that it receives at the address. */
-  readonly isValidated: boolean;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly seed: number;
 }
@@ -45,13 +44,27 @@ export interface PathStats {
   readonly datagramBytes: number;
 }
 
+/** A path that was proven, and what was measured of it, while packets come from elsewhere. */
+interface ProvenPath {
+  readonly remote: string;
+  readonly rtt: RttEstimator;
+  readonly controller: CongestionController;
+  readonly fixedRate: number | undefined;
+  readonly pacer: Pacer;
+  readonly rate: DeliveryRateEstimator;
+  readonly mtu: MtuDiscovery;
+  readonly jumbo: JumboPolicy;
+}
+
 /** One path. */
 export class Path {
+  /** Whether the peer receives at the address. */
+  readonly validation: PathValidation;
   readonly #config: ConnectionConfig;
-  readonly #randomBytes: (count: number) => Uint8Array;
   readonly #seed: number;
   #remote: string;
-  #isValidated: boolean;
+  /** Where the peer was when it moved to an address that it has not proven yet. */
+  #proven: ProvenPath | undefined;
   #rtt = new RttEstimator();
   #controller: CongestionController;
   /** Packets sent before that are another controller's. */
@@ -63,24 +76,15 @@ export class Path {
   #jumbo: JumboPolicy;
   #peerMaxDatagramBytes = MAX_DATAGRAM_BYTES;
   #peerMaxAckDelayUs: number;
-  /** What may still be sent to an address that is not proven (RFC 9000, section 8.1). */
-  #allowanceBytes = 0;
   #datagramsSent = 0;
   #datagramsReceived = 0;
   #bytesSent = 0;
   #bytesReceived = 0;
-  #challenge: Uint8Array | undefined;
-  #isChallengeDue = false;
-  #validationDeadlineUs = Infinity;
-  #response: Uint8Array | undefined;
-  /** Challenges and responses taken since the congestion window last had room. */
-  #beyondWindow = 0;
 
   constructor(options: PathOptions) {
     this.#config = options.config;
     this.#remote = options.remote;
-    this.#isValidated = options.isValidated;
-    this.#randomBytes = options.randomBytes;
+    this.validation = new PathValidation(options.randomBytes);
     this.#seed = options.seed;
     this.#peerMaxAckDelayUs = options.config.maxAckDelayUs;
     this.#mtu = new MtuDiscovery({ ceilingBytes: options.config.maxDatagramBytes });
@@ -224,98 +228,70 @@ export class Path {
 
   // --- the address ---
 
-  /** The peer has proven that it receives at the address. */
-  get isValidated(): boolean {
-    return this.#isValidated;
-  }
-
   /** The most bytes that the next datagram may have: to an address not proven, no more than its allowance. */
   get sendableBytes(): number {
-    return this.#isValidated ? this.datagramBytes : Math.min(this.datagramBytes, this.#allowanceBytes);
+    return Math.min(this.datagramBytes, this.validation.allowanceBytes);
   }
 
   onDatagramSent(bytes: number): void {
     this.#datagramsSent++;
     this.#bytesSent += bytes;
-    if (!this.#isValidated) this.#allowanceBytes -= bytes;
+    this.validation.onDatagramSent(bytes);
   }
 
   onDatagramReceived(remote: string, bytes: number): void {
     this.#datagramsReceived++;
     this.#bytesReceived += bytes;
-    if (!this.#isValidated && remote === this.#remote) this.#allowanceBytes += AMPLIFICATION_FACTOR * bytes;
-  }
-
-  /** The peer was heard from at another address: go there, but ask for proof (RFC 9000, section 9.3). */
-  migrate(nowUs: number, remote: string, receivedBytes: number): void {
-    const isSameHost = hostOf(remote) === hostOf(this.#remote);
-    this.#remote = remote;
-    this.#isValidated = false;
-    this.#allowanceBytes = AMPLIFICATION_FACTOR * receivedBytes;
-    this.#challenge = this.#randomBytes(8);
-    this.#isChallengeDue = true;
-    this.#validationDeadlineUs = nowUs + 3 * this.ptoUs;
-    // RFC 9000, section 9.4: another port alone is most likely the same network behind a rebinding NAT.
-    if (!isSameHost) this.#forgetMeasurements();
-  }
-
-  /** When to send the challenge again; Infinity while none is open. */
-  get validationDeadlineUs(): number {
-    return this.#validationDeadlineUs;
-  }
-
-  onValidationTimeout(nowUs: number): void {
-    if (this.#isValidated) return;
-    this.#isChallengeDue = true;
-    this.#validationDeadlineUs = nowUs + 3 * this.ptoUs;
-  }
-
-  onPathChallenge(data: Uint8Array): void {
-    this.#response = data;
-  }
-
-  onPathResponse(data: Uint8Array): void {
-    if (this.#challenge === undefined || !data.every((byte, i) => byte === this.#challenge![i])) return;
-    this.#isValidated = true;
-    this.#challenge = undefined;
-    this.#isChallengeDue = false;
-    this.#validationDeadlineUs = Infinity;
-  }
-
-  /** A challenge or a response is due. */
-  get hasPending(): boolean {
-    return this.#isChallengeDue || this.#response !== undefined;
+    if (remote === this.#remote) this.validation.onDatagramReceived(bytes);
   }
 
   /**
-   * What is due goes out now, whatever the congestion window says: it does not wait for what was sent to an address
-   * where perhaps nobody is any more. To be asked before each packet.
+   * The peer was heard from at another address: go there, but ask for proof (RFC 9000, section 9.3). What was measured of
+   * the last address with a proof is kept until the new one has given it: whoever sends on the peer's packets from an
+   * address of his own, faster than the peer's way is (section 9.3.3), does not cost the connection its window again and again.
    */
-  isUrgent(isWindowFull: boolean): boolean {
-    if (!isWindowFull) this.#beyondWindow = 0;
-    return this.hasPending && this.#beyondWindow < MAX_PATH_PACKETS_BEYOND_WINDOW;
-  }
-
-  /** The challenge to send now, or undefined. */
-  takeChallenge(): Uint8Array | undefined {
-    if (!this.#isChallengeDue) return undefined;
-    this.#isChallengeDue = false;
-    this.#beyondWindow++;
-    return this.#challenge;
-  }
-
-  /** The response to send now, or undefined. */
-  takeResponse(): Uint8Array | undefined {
-    const response = this.#response;
-    if (response !== undefined) this.#beyondWindow++;
-    this.#response = undefined;
-    return response;
+  migrate(nowUs: number, remote: string, receivedBytes: number): void {
+    if (this.validation.isValidated) this.#proven = this.#measured();
+    else if (remote === this.#proven?.remote) return this.#returnTo(nowUs, this.#proven);
+    const isSameHost = hostOf(remote) === hostOf(this.#remote);
+    this.#remote = remote;
+    this.validation.begin(nowUs, { receivedBytes, ptoUs: this.ptoUs });
+    // RFC 9000, section 9.4: another port alone is most likely the same network behind a rebinding NAT.
+    if (!isSameHost) this.#forgetMeasurements();
   }
 
   // --- inside ---
 
   get #ceilingBytes(): number {
     return Math.min(this.#config.maxDatagramBytes, this.#peerMaxDatagramBytes);
+  }
+
+  #measured(): ProvenPath {
+    return {
+      remote: this.#remote,
+      rtt: this.#rtt,
+      controller: this.#controller,
+      fixedRate: this.#fixedRate,
+      pacer: this.#pacer,
+      rate: this.#rate,
+      mtu: this.#mtu,
+      jumbo: this.#jumbo,
+    };
+  }
+
+  /** RFC 9000, section 9.3: an address that was proven a moment ago need not be proven again. */
+  #returnTo(nowUs: number, proven: ProvenPath): void {
+    this.#remote = proven.remote;
+    this.#rtt = proven.rtt;
+    this.#pacer = proven.pacer;
+    this.#rate = proven.rate;
+    this.#mtu = proven.mtu;
+    this.#jumbo = proven.jumbo;
+    if (proven.fixedRate === this.#fixedRate) this.#controller = proven.controller;
+    this.#controllerSinceUs = nowUs;
+    this.validation.end();
+    this.onMtuChanged();
+    this.updatePacer();
   }
 
   #createController(initialRttUs: number, fixedRate: number | undefined, leastRttUs = 0): CongestionController {

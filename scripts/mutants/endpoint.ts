@@ -10,6 +10,7 @@ const TOKEN = "tests/unit/protocol/protection/address_token_test.ts";
 const HANDSHAKE_UNIT = "tests/unit/protocol/handshake_test.ts";
 const HANDSHAKE = "tests/connection/handshake_test.ts";
 const PATH = "tests/unit/protocol/path_test.ts";
+const PATH_VALIDATION = "tests/unit/protocol/path_validation_test.ts";
 const ADDRESS = "tests/connection/address_test.ts";
 const CLOSE = "tests/connection/close_test.ts";
 
@@ -92,26 +93,34 @@ const ADDRESSES: readonly Mutant[] = [
   {
     id: "challenge-unchecked",
     broken: "Any answer to a path challenge proves the address",
-    file: "protocol/path.ts",
+    file: "protocol/path_validation.ts",
     text: "if (this.#challenge === undefined || !data.every((byte, i) => byte === this.#challenge![i])) return;",
     becomes: "if (this.#challenge === undefined) return;",
-    caughtBy: [PATH, ADDRESS],
+    caughtBy: [PATH_VALIDATION, ADDRESS],
   },
   {
     id: "challenge-once",
     broken: "A path challenge that was lost is not sent again",
-    file: "protocol/path.ts",
+    file: "protocol/path_validation.ts",
     text: "if (this.#isValidated) return;\n    this.#isChallengeDue = true;",
     becomes: "if (this.#isValidated) return;",
-    caughtBy: [PATH, ADDRESS],
+    caughtBy: [PATH_VALIDATION, ADDRESS],
   },
   {
     id: "amplification",
     broken: "An address that is not proven is sent as much as there is to send",
-    file: "protocol/path.ts",
+    file: "protocol/path_validation.ts",
     text: "if (!this.#isValidated) this.#allowanceBytes -= bytes;",
     becomes: "",
-    caughtBy: [PATH, ADDRESS],
+    caughtBy: [PATH_VALIDATION, ADDRESS],
+  },
+  {
+    id: "proven-forgotten",
+    broken: "A peer that comes back to its proven address finds the path's measurements gone",
+    file: "protocol/path.ts",
+    text: "else if (remote === this.#proven?.remote) return this.#returnTo(nowUs, this.#proven);",
+    becomes: "",
+    caughtBy: [PATH],
   },
   {
     id: "moved-by-old-packet",

@@ -239,8 +239,8 @@ const PROBES: readonly Mutant[] = [
     id: "probe-waits",
     broken: "A probe waits for a congestion window that is full of lost packets",
     file: "protocol/loss_recovery.ts",
-    text: "if (this.#probesPending > 0 || path.isUrgent(isWindowFull)) return SendMode.probe;",
-    becomes: "if (path.isUrgent(isWindowFull)) return SendMode.probe;",
+    text: "if (this.#probesPending > 0 || path.validation.isUrgent(isWindowFull)) return SendMode.probe;",
+    becomes: "if (path.validation.isUrgent(isWindowFull)) return SendMode.probe;",
     caughtBy: [CONNECTION],
   },
   {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { DEFAULT_CONFIG } from "../../../protocol/config.ts";
 import { localParameters } from "../../../protocol/handshake.ts";
-import { MAX_KEPT_PTO_US, MAX_PATH_PACKETS_BEYOND_WINDOW } from "../../../protocol/limits.ts";
+import { MAX_KEPT_PTO_US } from "../../../protocol/limits.ts";
 import { Path } from "../../../protocol/path.ts";
 
 const CHALLENGE = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
@@ -10,7 +10,6 @@ function makePath(): Path {
   const path = new Path({
     config: DEFAULT_CONFIG,
     remote: "192.0.2.1:1000",
-    isValidated: true,
     randomBytes: () => CHALLENGE,
     seed: 1,
   });
@@ -32,22 +31,6 @@ Deno.test("Path lets three times the received bytes go to an address that is not
   assert.equal(path.sendableBytes, 350);
 });
 
-Deno.test("Path is proven by its own challenge alone, which is repeated until then", () => {
-  const path = makePath();
-  path.migrate(0, "192.0.2.1:2000", 1200);
-  assert.deepEqual(path.takeChallenge(), CHALLENGE);
-  assert.equal(path.takeChallenge(), undefined);
-  assert.ok(path.validationDeadlineUs > 0 && path.validationDeadlineUs < Infinity);
-  path.onValidationTimeout(path.validationDeadlineUs);
-  assert.deepEqual(path.takeChallenge(), CHALLENGE);
-  path.onPathResponse(new Uint8Array(8));
-  assert.equal(path.isValidated, false);
-  path.onPathResponse(CHALLENGE);
-  assert.equal(path.isValidated, true);
-  assert.equal(path.validationDeadlineUs, Infinity);
-  assert.equal(path.sendableBytes, 1200);
-});
-
 Deno.test("Path keeps what it measured when the port alone changes, and forgets it with another host", () => {
   const path = makePath();
   path.migrate(0, "192.0.2.1:2000", 1200);
@@ -56,8 +39,43 @@ Deno.test("Path keeps what it measured when the port alone changes, and forgets 
   assert.equal(path.rtt.hasSample, false);
 });
 
+Deno.test("Path is as it was when its peer comes back from an address that it never proved", () => {
+  const path = makePath();
+  const controller = path.controller;
+  path.migrate(0, "198.51.100.1:2000", 1200);
+  path.migrate(0, "198.51.100.2:2000", 1200);
+  assert.notEqual(path.controller, controller);
+  path.migrate(5, "192.0.2.1:1000", 1200);
+  assert.equal(path.remote, "192.0.2.1:1000");
+  assert.equal(path.validation.isValidated, true);
+  assert.equal(path.validation.hasPending, false);
+  assert.equal(path.validation.deadlineUs, Infinity);
+  assert.equal(path.rtt.smoothedUs, 40_000);
+  assert.equal(path.controller, controller);
+  assert.equal(path.controllerSinceUs, 5, "what was sent elsewhere says nothing of this path");
+});
+
+Deno.test("Path asks again for the proof of an address that its peer has left for a proven one", () => {
+  const path = makePath();
+  path.migrate(0, "198.51.100.1:2000", 1200);
+  path.validation.takeChallenge();
+  path.validation.onResponse(CHALLENGE);
+  path.migrate(0, "192.0.2.1:1000", 1200);
+  assert.equal(path.validation.isValidated, false);
+  assert.equal(path.rtt.hasSample, false);
+});
+
+Deno.test("Path keeps to a rate set while its peer was elsewhere", () => {
+  const path = makePath();
+  path.migrate(0, "198.51.100.1:2000", 1200);
+  path.setRate(1, 500_000);
+  path.migrate(2, "192.0.2.1:1000", 1200);
+  assert.equal(path.controller.name, "fixed");
+  assert.equal(path.pacer.rate, 500_000);
+});
+
 Deno.test("Path paces its first window, whether or not its round trip is known, and after a move to another host", () => {
-  const options = { config: DEFAULT_CONFIG, remote: "192.0.2.1:1000", isValidated: true, seed: 1 };
+  const options = { config: DEFAULT_CONFIG, remote: "192.0.2.1:1000", seed: 1 };
   const path = new Path({ ...options, randomBytes: () => CHALLENGE });
   // 32 datagrams in a quarter of the round trip that RFC 9002 assumes.
   const rateOf = (rttUs: number): number => 4 * 32 * 1200 * 1e6 / rttUs;
@@ -69,15 +87,6 @@ Deno.test("Path paces its first window, whether or not its round trip is known, 
   assert.equal(path.pacer.rate, rateOf(40_000));
   path.migrate(0, "198.51.100.1:2000", 1200);
   assert.equal(path.pacer.rate, rateOf(333_000));
-});
-
-Deno.test("Path answers a challenge once", () => {
-  const path = makePath();
-  path.onPathChallenge(CHALLENGE);
-  assert.equal(path.hasPending, true);
-  assert.deepEqual(path.takeResponse(), CHALLENGE);
-  assert.equal(path.takeResponse(), undefined);
-  assert.equal(path.hasPending, false);
 });
 
 Deno.test("Path probes no larger than its peer takes", () => {
@@ -120,20 +129,6 @@ Deno.test("Path starts congestion control anew only where the rate changes", () 
   assert.equal(path.controller, fixed);
   assert.throws(() => path.setRate(7, 0), { name: "CallerError" });
   assert.equal(path.controller, fixed);
-});
-
-Deno.test("Path lets a challenge or a response go beyond a full window, but only so often until that has room", () => {
-  const path = makePath();
-  assert.equal(path.isUrgent(true), false, "nothing is due");
-  let count = 0;
-  for (; count < 1_000; count++) {
-    path.onPathChallenge(CHALLENGE);
-    if (!path.isUrgent(true)) break;
-    path.takeResponse();
-  }
-  assert.equal(count, MAX_PATH_PACKETS_BEYOND_WINDOW);
-  assert.equal(path.isUrgent(false), true);
-  assert.equal(path.isUrgent(true), true, "there was room in between");
 });
 
 Deno.test("Path gives a probe timeout that keeps no connection for hours, however late a peer acknowledges", () => {
