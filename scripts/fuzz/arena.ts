@@ -75,14 +75,8 @@ const HONEST_GRACE_US = 1_000_000;
 /** Packets sent of which the server must remember each: more than the largest window here holds, and probes. */
 const MAX_SENT_PACKETS = 8_192;
 
-/** How many datagrams of the honest client can be heard by whoever replays them. */
+/** How many datagrams of the honest client can be heard by whoever replays them, perhaps before they arrive. */
 const OVERHEARD = 64;
-
-/**
- * What is replayed has arrived long before. Whoever is on the path and faster than the datagrams that he sees can make
- * the server look for the client at his own address again and again: PROTOCOL.md, section 14, promises nothing there.
- */
-const OLD_US = 1_000_000;
 
 const OWN_ADDRESSES = 48;
 const FORGED_ADDRESSES = 16;
@@ -110,7 +104,6 @@ class Arena {
     openFiles: 0,
     rememberedIds: 0,
   };
-  readonly #recent: { readonly bytes: Uint8Array; readonly sentUs: number }[] = [];
   #next = 0;
 
   constructor(attacks: readonly Attack[], random: Random) {
@@ -188,16 +181,12 @@ class Arena {
     return node;
   }
 
-  #overhear({ kind, nowUs, from, bytes }: TraceEvent): void {
+  #overhear({ kind, from, bytes }: TraceEvent): void {
     if (kind !== "transmit" || from !== this.#world.clients[0]!.addresses[0]) return;
-    this.#recent.push({ bytes: bytes.slice(), sentUs: nowUs });
-    while (this.#recent[0]!.sentUs <= nowUs - OLD_US) {
-      // The first for good, among them the handshake, and of the others the latest.
-      const at = this.#overheard.length < OVERHEARD
-        ? this.#overheard.length
-        : OVERHEARD / 2 + this.#next++ % (OVERHEARD / 2);
-      this.#overheard[at] = this.#recent.shift()!.bytes;
-    }
+    // The first for good, among them the handshake, and of the others the latest.
+    const heard = this.#overheard.length;
+    const at = heard < OVERHEARD ? heard : OVERHEARD / 2 + this.#next++ % (OVERHEARD / 2);
+    this.#overheard[at] = bytes.slice();
   }
 
   /** Notes what the server keeps, and that it is not too much. */
