@@ -13,7 +13,8 @@ import { Machine, type MachineOptions } from "./machine.ts";
 /** One thing that a client wants. A file's content follows from the world's seed and its name. */
 export type Goal =
   | { readonly kind: "put"; readonly name: string; readonly sizeBytes: number; readonly overwrite?: boolean }
-  | { readonly kind: "get"; readonly name: string; readonly sizeBytes: number }
+  /** `isAbsent`: the server has no such file. */
+  | { readonly kind: "get"; readonly name: string; readonly sizeBytes: number; readonly isAbsent?: boolean }
   | { readonly kind: "list" };
 
 /** How a goal ended. */

@@ -182,13 +182,17 @@ function heal(world: World): void {
 
 /** A request must be done, unless something happened that it had to fail of. */
 function requireAllowed(world: World, plan: SwarmPlan, { client, goal, outcome }: GoalResult): void {
-  if (outcome.kind === "done") return;
+  const isAbsent = goal.kind === "get" && goal.isAbsent === true;
+  if (outcome.kind === "done") {
+    if (!isAbsent) return;
+    throw new SwarmError(plan.world.seed, `client ${client} got a file that is not there`);
+  }
   const happened = new Set(plan.incidents.map(({ kind }) => kind));
   const happenedToIt = new Set(
     plan.incidents.flatMap((incident) => "client" in incident && incident.client === client ? [incident.kind] : []),
   );
   const links = plan.world.clients[client]!;
-  const allowed = new Set<GoalOutcome["kind"]>();
+  const allowed = new Set<GoalOutcome["kind"]>(isAbsent ? ["not-found"] : []);
   if (isHard(links.up!) || isHard(links.down!) || happenedToIt.has("partition")) allowed.add("unreachable");
   // What is asked, and not carried, is given up with the connection.
   if (happenedToIt.has("cancel")) allowed.add(goal.kind === "list" ? "failed" : "interrupted").add("interrupted");

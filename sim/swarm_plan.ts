@@ -80,7 +80,7 @@ const LONGEST_TRANSFER_S = 40;
 /** Draws a world. The same seed gives the same. */
 export function planSwarm(seed: number): SwarmPlan {
   const random = new Random(seed).fork("swarm");
-  const goals = drawGoals(random.fork("goals"));
+  const goals = drawAbsent(random.fork("absent"), drawGoals(random.fork("goals")));
   const bytes = goals.flat().reduce((sum, goal) => sum + (goal.kind === "list" ? 0 : goal.sizeBytes), 0);
   const links = random.fork("links");
   const disks = random.fork("disks");
@@ -124,6 +124,14 @@ function drawGoals(random: Random): Goal[][] {
     });
   });
 }
+
+/** Now and then a file is asked for that is not there. */
+function drawAbsent(random: Random, goals: readonly Goal[][]): Goal[][] {
+  return goals.map((wanted) => {
+    return wanted.map((goal) => goal.kind === "get" && random.chance(0.02) ? { ...goal, isAbsent: true } : goal);
+  });
+}
+
 function drawConfig(random: Random): Partial<ConnectionConfig> {
   return {
     congestion: random.chance(0.85) ? "bbr" : "cubic",

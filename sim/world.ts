@@ -292,7 +292,7 @@ export class World {
 
   #prepare(plan: ClientPlan, index: number): void {
     for (const goal of plan.goals) {
-      if (goal.kind === "get" && this.server.contents(goal.name) === undefined) {
+      if (goal.kind === "get" && goal.isAbsent !== true && this.server.contents(goal.name) === undefined) {
         this.server.put(goal.name, this.content(index, goal), { sizeBytes: goal.sizeBytes, modifiedMs: 1000 });
       }
     }
