@@ -17,7 +17,8 @@ const NO_FOLDER_SYNC = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EI
 export async function syncFolder(disk: Disk, folder: string): Promise<void> {
   let descriptor = -1;
   try {
-    descriptor = disk.open(folder, disk.flags.O_RDONLY);
+    // Non-blocking: a FIFO that was put in the folder's place must not hold up the program.
+    descriptor = disk.open(folder, disk.flags.O_RDONLY | disk.flags.O_NONBLOCK);
     await disk.fsync(descriptor);
   } catch (error) {
     const code = diskErrorCode(error);

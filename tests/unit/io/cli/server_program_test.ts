@@ -19,6 +19,7 @@ class Setting {
         if (this.startError !== undefined) return Promise.reject(this.startError);
         options.onEvent({ kind: "listening", host: options.host, port: 7, root: options.root });
         return Promise.resolve({
+          root: options.root,
           host: options.host,
           port: 7,
           setRate: () => {},
