@@ -9,6 +9,7 @@ import { type Client, SluiceError } from "../../app/api.ts";
 import type { ClientTask } from "./client_arguments.ts";
 import type { Console } from "./console.ts";
 import { listingLines } from "./report.ts";
+import type { Needs } from "../permissions.ts";
 import type { Transfer } from "./transfers.ts";
 
 /** Prints the server's files: a table on a terminal, tab-separated lines elsewhere. */
@@ -49,4 +50,15 @@ export function transfersOf(
     target: intoFolder ? path.join(output, path.basename(file)) : output,
     overwrite: force,
   }));
+}
+
+/** What transfers read and write here: the files that are sent, and the folders where others are saved. */
+export function needsOf(transfers: readonly Transfer[]): Needs {
+  const read = new Set<string>();
+  const write = new Set<string>();
+  for (const { direction, file, target } of transfers) {
+    if (direction === "send") read.add(file);
+    else write.add(path.dirname(target ?? file));
+  }
+  return { read: [...read, ...write], write: [...write] };
 }
