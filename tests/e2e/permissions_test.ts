@@ -82,3 +82,18 @@ Deno.test("client program may read what it sends alone, write where it saves alo
     await Deno.remove(path.dirname(outside), { recursive: true });
   }
 });
+
+Deno.test("server program needs no more than its folder and its address from the start", async () => {
+  const { command, args } = await launchOfTask("serve");
+  const [run, ...rest] = args;
+  const isOther = (flag: string) => !/^--allow-(?:net|read|write|env)\b/.test(flag);
+  const given = ["--allow-net=127.0.0.1", "--allow-read=storage", "--allow-write=storage"];
+  const server = { command, args: [run!, ...given, ...rest.filter(isOther)] };
+  await using stage = await Stage.open({ server, client: await launchOfTask("list") });
+  const { address, root } = await stage.startServer();
+  await writeRandomFile(stage.path("a"), 100_000);
+  const target = ["--server", address, "--quiet"];
+  assert.equal((await stage.client(["send", "a", ...target])).code, 0);
+  assert.equal((await stage.client(["get", "a", ...target])).code, 0);
+  assert.deepEqual(await namesIn(root), ["a"]);
+});
