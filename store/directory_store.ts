@@ -89,10 +89,45 @@ export class DirectoryStore implements FileStore {
   }
 
   list(): FileInfo[] {
-    const names = this.#onDisk("the folder", () => {
-      this.#root.require();
-      return this.#disk.readdir(this.rootPath);
-    });
+    return this.#inRoot("the folder", () => this.#list());
+  }
+
+  stat(name: string): FileInfo {
+    requireFileName(name);
+    const subject = quote(name);
+    return this.#inRoot(
+      subject,
+      () => describeRegularFile(this.#disk.lstat(this.#path(name)), this.#howToDescribe(name)),
+    );
+  }
+
+  open(name: string): ReadableFile {
+    requireFileName(name);
+    const subject = quote(name);
+    return this.#inRoot(subject, () => {
+      const options = { disk: this.#disk, followLinks: false, ...this.#howToDescribe(name) };
+      return OpenedFile.open(this.#path(name), options);
+    }, (file) => file.close());
+  }
+
+  create(name: string, options: CreateOptions): WritableFile {
+    requireFileName(name);
+    const subject = quote(name);
+    if (this.#readOnly) throw new StoreError("read-only", `${subject} is refused: this store takes no files`);
+    const { sizeBytes, modifiedMs, overwrite } = options;
+    const disk = this.#disk;
+    return this.#inRoot(subject, () => {
+      const finalPath = this.#path(name);
+      requireReplaceable(finalPath, { disk, overwrite, subject });
+      const place = (temporaryPath: string, identity: FileIdentity) =>
+        this.#place({ temporaryPath, identity, name, overwrite });
+      const replaces = overwrite ? { replaces: finalPath } : {};
+      return new TemporaryFile(this.rootPath, { disk, sizeBytes, modifiedMs, subject, place, ...replaces });
+    }, (file) => file.abort());
+  }
+
+  #list(): FileInfo[] {
+    const names = this.#disk.readdir(this.rootPath);
     const files: FileInfo[] = [];
     // Unlike localeCompare, the default order is the one by code units.
     for (const name of names.sort()) {
@@ -113,60 +148,17 @@ export class DirectoryStore implements FileStore {
     }
   }
 
-  stat(name: string): FileInfo {
-    requireFileName(name);
-    const subject = quote(name);
-    return this.#onDisk(subject, () => {
-      this.#root.require();
-      return describeRegularFile(this.#disk.lstat(this.#path(name)), this.#howToDescribe(name));
-    });
-  }
-
-  open(name: string): ReadableFile {
-    requireFileName(name);
-    const subject = quote(name);
-    return this.#onDisk(subject, () => {
-      this.#root.require();
-      const options = { disk: this.#disk, followLinks: false, ...this.#howToDescribe(name) };
-      const file = OpenedFile.open(this.#path(name), options);
-      try {
-        // Whoever exchanged the folder before the file was opened would have to put it back before this.
-        this.#root.require();
-        return file;
-      } catch (error) {
-        file.close();
-        throw error;
-      }
-    });
-  }
-
-  create(name: string, options: CreateOptions): WritableFile {
-    requireFileName(name);
-    const subject = quote(name);
-    if (this.#readOnly) throw new StoreError("read-only", `${subject} is refused: this store takes no files`);
-    const { sizeBytes, modifiedMs, overwrite } = options;
-    const disk = this.#disk;
-    return this.#onDisk(subject, () => {
-      this.#root.require();
-      const finalPath = this.#path(name);
-      requireReplaceable(finalPath, { disk, overwrite, subject });
-      const place = (temporaryPath: string, identity: FileIdentity) =>
-        this.#place({ temporaryPath, identity, name, overwrite });
-      const replaces = overwrite ? { replaces: finalPath } : {};
-      return new TemporaryFile(this.rootPath, { disk, sizeBytes, modifiedMs, subject, place, ...replaces });
-    });
-  }
-
   async #place(finished: Finished): Promise<string> {
     const { temporaryPath, identity, name, overwrite } = finished;
     const subject = quote(name);
-    const placement = { disk: this.#disk, sync: this.#sync, temporaryPath, identity, finalPath: this.#path(name) };
+    const finalPath = this.#path(name);
+    const placement = { disk: this.#disk, sync: this.#sync, temporaryPath, identity, finalPath, subject };
     this.#root.require();
     await this.#syncAbove();
     // Again, as that waited for the disk.
     this.#root.require();
     if (overwrite) {
-      requireReplaceable(placement.finalPath, { disk: this.#disk, overwrite, subject });
+      requireReplaceable(finalPath, { disk: this.#disk, overwrite, subject });
       await placeReplacing(placement);
       return name;
     }
@@ -197,6 +189,24 @@ export class DirectoryStore implements FileStore {
 
   #howToDescribe(name: string): DescribeOptions {
     return { name, subject: quote(name), refuseHardLinks: this.#root.isShared && !this.#placing.has(name) };
+  }
+
+  /**
+   * Runs a call in the folder, and looks before and after that it is the one: whoever exchanges it would have to do so
+   * twice in between. `undo` takes back a result that came from elsewhere.
+   */
+  #inRoot<Result>(subject: string, call: () => Result, undo: (result: Result) => void = () => {}): Result {
+    return this.#onDisk(subject, () => {
+      this.#root.require();
+      const result = call();
+      try {
+        this.#root.require();
+      } catch (error) {
+        undo(result);
+        throw error;
+      }
+      return result;
+    });
   }
 
   #onDisk<Result>(subject: string, call: () => Result): Result {

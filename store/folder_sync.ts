@@ -10,8 +10,12 @@ import { diskErrorCode } from "./disk_error.ts";
 /** Makes the entries of a folder durable. */
 export type SyncFolder = (folder: string) => Promise<void>;
 
-/** What opening or syncing a folder reports where the platform cannot do that (Windows, some network file systems). */
-const NO_FOLDER_SYNC = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EISDIR", "EPERM", "EACCES", "EBADF"]);
+/**
+ * What opening or syncing a folder reports where the platform cannot do that (Windows, some network file systems), or
+ * where nothing can have changed.
+ */
+const NO_FOLDER_SYNC = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EISDIR", "EPERM", "EACCES", "EBADF"])
+  .add("EROFS");
 
 /** {@link SyncFolder} for a folder of the disk, where the platform can. */
 export async function syncFolder(disk: Disk, folder: string): Promise<void> {

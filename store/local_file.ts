@@ -101,10 +101,10 @@ interface Target {
 }
 
 async function replace(temporaryPath: string, target: Target): Promise<string> {
-  const { identity, folders: { disk, sync } } = target;
+  const { identity, subject, folders: { disk, sync } } = target;
   const finalPath = join(target.folder, target.name);
-  requireReplaceable(finalPath, { disk, overwrite: true, subject: target.subject });
-  await placeReplacing({ disk, sync, temporaryPath, identity, finalPath });
+  requireReplaceable(finalPath, { disk, overwrite: true, subject });
+  await placeReplacing({ disk, sync, temporaryPath, identity, finalPath, subject });
   return target.name;
 }
 
@@ -114,7 +114,7 @@ async function placeBeside(temporaryPath: string, target: Target): Promise<strin
   for (let attempt = 0; attempt < MAX_RECEIVED_NAMES; attempt++) {
     const candidate = attempt === 0 ? name : receivedName(name, attempt);
     const finalPath = join(folder, candidate);
-    if (await placeExclusively({ disk, sync, temporaryPath, identity, finalPath })) return candidate;
+    if (await placeExclusively({ disk, sync, temporaryPath, identity, finalPath, subject })) return candidate;
   }
   throw alreadyExists(subject);
 }

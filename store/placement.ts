@@ -28,6 +28,8 @@ export interface Placement {
   /** Of the file that was written. What else has come under its name is not placed. */
   readonly identity: FileIdentity;
   readonly finalPath: string;
+  /** What messages call the file. */
+  readonly subject: string;
 }
 
 /**
@@ -76,11 +78,16 @@ export async function placeReplacing(placement: Placement): Promise<void> {
  * put a link or a file of his in its place. node:fs cannot give a name to a descriptor, so a moment is left between
  * this and the call that follows; what he has placed then, he could as well have put there himself afterwards.
  */
-function requireOwn({ disk, identity, temporaryPath }: Placement): void {
+function requireOwn({ disk, identity, temporaryPath, subject }: Placement): void {
   const stats = disk.lstat(temporaryPath);
-  if (stats === undefined) throw diskError("ENOENT");
+  if (stats === undefined) {
+    throw new StoreError("io", `${subject} has gone before it was complete, or its folder has; try again`);
+  }
   if (stats.isFile() && isSameFile(identity, stats)) return;
-  throw new StoreError("changed", "another program put something else in the place of the unfinished file; try again");
+  throw new StoreError(
+    "changed",
+    `${subject} was not stored: another program put something else in the place of the unfinished file; try again`,
+  );
 }
 
 /**

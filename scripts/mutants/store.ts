@@ -177,6 +177,14 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     caughtBy: [ATTACKS],
   },
   {
+    id: "root-looked-at-once",
+    broken: "A folder that is exchanged in the middle of a call is read and written",
+    file: "store/directory_store.ts",
+    text: "const result = call();\n      try {\n        this.#root.require();",
+    becomes: "const result = call();\n      try {",
+    caughtBy: [ATTACKS],
+  },
+  {
     id: "other-file-placed",
     broken: "Whatever stands in the place of the unfinished file gets its name",
     file: "store/placement.ts",

@@ -23,7 +23,7 @@ interface Scene {
   readonly secret: string;
   readonly store: DirectoryStore;
   /** What the disk does before its own work; set it when the time has come. */
-  readonly before: { -readonly [Call in "open" | "link" | "rename" | "fsync"]?: (path: string) => void };
+  readonly before: { -readonly [Call in "open" | "link" | "readdir" | "rename"]?: (path: string) => void };
 }
 
 function disk(before: Scene["before"]): Disk {
@@ -41,9 +41,9 @@ function disk(before: Scene["before"]): Disk {
       before.rename?.(oldPath);
       return nodeDisk.rename(oldPath, newPath);
     },
-    fsync(descriptor) {
-      before.fsync?.("");
-      return nodeDisk.fsync(descriptor);
+    readdir(folder) {
+      before.readdir?.(folder);
+      return nodeDisk.readdir(folder);
     },
   };
 }
@@ -148,17 +148,26 @@ for (const { what, exchange } of EXCHANGES) {
     assert.deepEqual(store.list().map((info) => info.name), ["a", "c"]);
   });
 
-  attack(`gives out nothing of ${what} that takes its folder's place when a file is opened`, async (scene) => {
+  attack(`does nothing in ${what} that takes its folder's place in the middle of a call`, async (scene) => {
     const { before, store } = scene;
     await storeFile(store, "a", { bytes: pattern(10) });
-    let undo = () => {};
-    before.open = () => {
-      delete before.open;
-      undo = exchangeRoot(scene, exchange);
-    };
-    assert.throws(() => store.open("a"), StoreError);
-    undo();
+    for (
+      const [moment, call] of [
+        ["open", () => store.open("a")],
+        ["open", () => store.create("b", { sizeBytes: 0, modifiedMs: 0, overwrite: false })],
+        ["readdir", () => store.list()],
+      ] as const
+    ) {
+      let undo = () => {};
+      before[moment] = () => {
+        delete before[moment];
+        undo = exchangeRoot(scene, exchange);
+      };
+      assert.throws(call, StoreError);
+      undo();
+    }
     store.open("a").close();
+    assert.deepEqual(names(scene.root), ["a"]);
   });
 }
 
@@ -220,7 +229,10 @@ for (const { what, put } of LODGERS) {
       Deno.removeSync(partial);
       put(partial, scene);
       const error = assertFailed(await commit(file), "changed");
-      assert.match(error.message, /another program put something else in the place of the unfinished file/);
+      assert.match(
+        error.message,
+        /^"(?:new|old)" was not stored: another program put something else in the place of the unfinished file/,
+      );
       if (names(root).length > 1) Deno.removeSync(partial);
     }
     assert.deepEqual(names(root), ["old"]);
@@ -267,7 +279,7 @@ attack("removes nobody's file when its own claim of a name comes to nothing", as
     },
   };
   const identity = nodeDisk.lstat(temporaryPath)!;
-  const placement = { disk: withoutLinks, sync: () => Promise.resolve(), temporaryPath, identity };
+  const placement = { disk: withoutLinks, sync: () => Promise.resolve(), temporaryPath, identity, subject: '"a"' };
   await assert.rejects(placeExclusively({ ...placement, finalPath: `${root}/a` }), { code: "EIO" });
   assert.equal(Deno.readTextFileSync(`${root}/a`), "precious");
 });

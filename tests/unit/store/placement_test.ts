@@ -35,7 +35,7 @@ function placement(folder: string, options: { from?: string; machine?: Partial<D
   const sync = (path: string) => syncFolder(disk, path);
   const temporaryPath = `${folder}/${from}`;
   const identity = disk.lstat(temporaryPath) ?? { dev: 0, ino: 0 };
-  return { disk, sync, temporaryPath, identity, finalPath: `${folder}/a` };
+  return { disk, sync, temporaryPath, identity, finalPath: `${folder}/a`, subject: '"a"' };
 }
 
 function names(folder: string): string[] {
