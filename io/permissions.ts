@@ -3,9 +3,12 @@
  * reaches no further.
  *
  * Who is to go on with some folders must have been given the disk as a list of folders (`--allow-read=/`), for Deno takes
- * single entries from a list, and cannot take a part from everything (`--allow-read`). Such a program goes on with
- * everything. Neither can the network be narrowed: Deno asks for the same permission to send a datagram to an address
- * and to open a connection there, and a server sends to whoever asks.
+ * single entries from a list, and makes one of whatever is asked for (denoland/deno, pull request 12159). It cannot take
+ * a part from everything (`--allow-read`), so that such a program goes on with everything.
+ *
+ * Non-goal: the network. Deno asks for the same permission to send a datagram to an address and to open a connection
+ * there, a server sends to whoever asks, and a list of networks can name neither those of IPv6 nor what a client may be
+ * told to resolve.
  *
  * @module
  */
@@ -38,11 +41,13 @@ function narrow(name: "read" | "write", paths: readonly string[]): void {
   // A part of everything cannot be given up, nor all of it where something is needed.
   if (isGranted({ name }) && paths.length > 0) return;
   if (paths.length === 0) return revoke({ name });
-  const kept = paths.flatMap(withRealPath);
+  const kept = paths.flatMap(withRealPath).filter((path) => isGranted({ name, path }));
+  if (kept.includes(WHOLE_DISK) || !isGranted({ name, path: WHOLE_DISK })) return;
   // Asked for what it has, Deno makes it an entry of its own, which stays when the whole is taken away.
-  for (const path of kept) if (isGranted({ name, path })) Deno.permissions.requestSync({ name, path });
-  if (kept.includes(WHOLE_DISK)) return;
-  if (isGranted({ name, path: WHOLE_DISK })) revoke({ name, path: WHOLE_DISK });
+  for (const path of kept) Deno.permissions.requestSync({ name, path });
+  revoke({ name, path: WHOLE_DISK });
+  const lost = kept.find((path) => !isGranted({ name, path }));
+  if (lost !== undefined) throw new SluiceError("failed", `Deno took back more ${name} permission than it was told to`);
 }
 
 /** Deno compares paths as they are spelled, and the programs use both spellings. */
