@@ -7,6 +7,7 @@
 import { runClient } from "./io/cli/client_program.ts";
 import { onStopSignal, processConsole } from "./io/cli/console.ts";
 import { connect } from "./io/engine.ts";
+import { confine } from "./io/permissions.ts";
 
 /** SLUICE_SERVER, if this process may read it: asking for the permission would stop a script. */
 function defaultServer(): string | undefined {
@@ -34,6 +35,7 @@ if (import.meta.main) {
     openLines: async () => (await import("./io/cli/lines.ts")).openStandardInput(console),
     nowMs: () => performance.now(),
     isFolder,
+    confine,
   });
   Deno.exit(exitCode);
 }

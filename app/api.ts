@@ -194,6 +194,8 @@ export type ServerOperation = "put" | "get" | "list" | "stat";
 export type ServerEvent =
   /** Ready. `root` is absolute. */
   | { readonly kind: "listening"; readonly host: string; readonly port: number; readonly root: string }
+  /** Others on this machine can change the folder; `reason` says how, and what to do. Comes before "listening". */
+  | { readonly kind: "exposed"; readonly reason: string }
   | { readonly kind: "connected"; readonly client: string; readonly id: number }
   /** The client goes on from another address (its network changed). */
   | {
@@ -269,6 +271,8 @@ export type ServerEvent =
 
 /** A running server. */
 export interface Server {
+  /** The folder of its files: absolute, without symbolic links. */
+  readonly root: string;
   readonly host: string;
   /** The port listened on, also when the system chose it. */
   readonly port: number;

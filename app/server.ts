@@ -46,6 +46,9 @@ export async function startServer(options: ServerOptions, platform: Platform): P
   let store: DirectoryStore;
   try {
     store = DirectoryStore.open(options.root, { disk: platform.disk, readOnly: options.readOnly ?? false });
+    // Not with the first file: by then the program may have given up the right to look at the folders above.
+    if (!options.readOnly) await store.makeDurable();
+    for (const reason of store.exposures()) options.onEvent({ kind: "exposed", reason });
   } catch (error) {
     if (error instanceof StoreError) throw new SluiceError("local-disk", error.message);
     throw error;
@@ -60,6 +63,7 @@ export async function startServer(options: ServerOptions, platform: Platform): P
 }
 
 class RunningServer implements Server {
+  readonly root: string;
   readonly host: string;
   readonly port: number;
   readonly #onEvent: (event: ServerEvent) => void;
@@ -83,6 +87,7 @@ class RunningServer implements Server {
     const { congestion, simulate } = options;
     const { platform, store, socket } = parts;
     const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
+    this.root = store.rootPath;
     this.host = socket.hostname;
     this.port = socket.port;
     this.#onEvent = options.onEvent;

@@ -19,6 +19,9 @@ const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
 
 const fsync = promisify(fs.fsync);
 
+/** A number of seconds is a little more or less than the time meant; with this it is never a millisecond less. */
+const HALF_MICROSECOND_MS = 0.0005;
+
 /** See the module's description. */
 export const nodeDisk: Disk = {
   flags: { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK },
@@ -41,19 +44,21 @@ export const nodeDisk: Disk = {
   },
   fstat: (descriptor) => coded(() => fs.fstatSync(descriptor)),
   fchmod: (descriptor, mode) => coded(() => fs.fchmodSync(descriptor, mode)),
+  futimes(descriptor, modifiedMs) {
+    const seconds = (modifiedMs + HALF_MICROSECOND_MS) / 1000;
+    coded(() => fs.futimesSync(descriptor, seconds, seconds));
+  },
   fsync: (descriptor) => fsync(descriptor).catch(rethrow),
 
   stat: (path) => coded(() => fs.statSync(path)),
   lstat: (path) => coded(() => fs.lstatSync(path, { throwIfNoEntry: false })),
-  // By path: futimes in node:fs loses the last millisecond to a fraction of seconds.
-  utimes: (path, modifiedMs) => coded(() => Deno.utimeSync(path, new Date(modifiedMs), new Date(modifiedMs))),
   rename: (oldPath, newPath) => fs.promises.rename(oldPath, newPath).catch(rethrow),
   renameSync: (oldPath, newPath) => coded(() => fs.renameSync(oldPath, newPath)),
   link: (existingPath, newPath) => fs.promises.link(existingPath, newPath).catch(rethrow),
   unlink: (path) => coded(() => fs.unlinkSync(path)),
 
   readdir: (folder) => coded(() => fs.readdirSync(folder)),
-  mkdir: (folder) => coded(() => void fs.mkdirSync(folder, { recursive: true })),
+  mkdir: (folder, mode) => coded(() => void fs.mkdirSync(folder, { recursive: true, mode })),
   realpath: (path) => coded(() => fs.realpathSync(path)),
   freeBytes,
 

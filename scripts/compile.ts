@@ -51,8 +51,7 @@ export function planBuilds(target: string | undefined, options: { isWindowsHost:
       "--no-check",
       "--no-prompt",
       "--allow-net",
-      "--allow-read",
-      "--allow-write",
+      ...diskPermissions(isWindows),
       "--allow-sys=statfs",
       `--allow-env=${env}`,
       "--unstable-net",
@@ -63,6 +62,14 @@ export function planBuilds(target: string | undefined, options: { isWindowsHost:
     ];
     return { source, fileName, args };
   });
+}
+
+/**
+ * All of the disk, as a list: once started, the programs give up what they do not need of it (`io/permissions.ts`). On
+ * Windows "/" would be one drive, and is not all.
+ */
+function diskPermissions(isWindows: boolean): string[] {
+  return isWindows ? ["--allow-read", "--allow-write"] : ["--allow-read=/", "--allow-write=/"];
 }
 
 /** Runs deno; whatever it says is shown. Returns whether it succeeded. */

@@ -20,8 +20,8 @@ const DEFAULT_FAULTS = "drop=10%,corrupt=1%";
 const PERMISSIONS = [
   "--no-prompt",
   "--allow-net",
-  "--allow-read",
-  "--allow-write",
+  "--allow-read=/",
+  "--allow-write=/",
   "--allow-sys=statfs",
   "--allow-env",
 ];

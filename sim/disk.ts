@@ -31,6 +31,11 @@ export interface SimulatedDiskOptions {
   readonly schedule?: (run: () => void, delayUs: number) => void;
   /** Called whenever such a call has ended: whoever waits for it goes on in the next microtask. */
   readonly onSettled?: () => void;
+  /**
+   * Two names that this makes equal are one entry, spelled as it was first: a disk that folds case, or Unicode. Default:
+   * every name is its own.
+   */
+  readonly foldName?: (name: string) => string;
 }
 
 /** How {@link SimulatedDisk.put} makes a file. */
@@ -42,6 +47,7 @@ export interface PutOptions {
 }
 
 const DEFAULT_MODE = 0o666;
+const DEFAULT_FOLDER_MODE = 0o777;
 const UMASK = 0o022;
 const TEMPORARY_NAME = /^\.sluice-.*\.part$/;
 
@@ -52,7 +58,7 @@ export class SimulatedDisk implements Disk {
   readonly meter: DiskMeter;
   readonly #options: SimulatedDiskOptions;
   readonly #names: Random;
-  #tree = new DiskTree();
+  #tree: DiskTree;
   readonly #descriptors = new Descriptors();
   /** Counts the processes that the disk has seen end. */
   #epoch = 0;
@@ -64,6 +70,7 @@ export class SimulatedDisk implements Disk {
   constructor(options: SimulatedDiskOptions = {}) {
     const { random = new Random(0), faults = {} } = options;
     this.#options = options;
+    this.#tree = new DiskTree(options);
     this.#names = random.fork("temporary names");
     this.meter = new DiskMeter({ random: random.fork("faults"), faults });
   }
@@ -138,8 +145,9 @@ export class SimulatedDisk implements Disk {
 
   /** A disk that holds what {@link crash} would leave of this one, and has no faults; this one goes on. */
   crashed(random: Random): SimulatedDisk {
-    const { nowMs } = this.#options;
-    const copy = new SimulatedDisk({ random: random.fork("copy"), ...(nowMs === undefined ? {} : { nowMs }) });
+    const { nowMs = () => 0, foldName } = this.#options;
+    const folding = foldName === undefined ? {} : { foldName };
+    const copy = new SimulatedDisk({ random: random.fork("copy"), nowMs, ...folding });
     copy.#tree = this.#tree.survivor(random);
     copy.#lastInode = this.#lastInode;
     copy.#usedBytes = copy.#sumUsed();
@@ -196,6 +204,14 @@ export class SimulatedDisk implements Disk {
     inode.changedMs = this.nowMs();
   }
 
+  futimes(descriptor: number, modifiedMs: number): void {
+    this.meter.begin("futimes");
+    const inode = this.#descriptors.get(descriptor);
+    if (!(inode instanceof FileInode)) return;
+    inode.modifiedMs = modifiedMs;
+    inode.changedMs = this.nowMs();
+  }
+
   fsync(descriptor: number): Promise<void> {
     const inode = this.#descriptors.get(descriptor);
     const end = inode.sync(this.#sequence);
@@ -213,14 +229,6 @@ export class SimulatedDisk implements Disk {
     this.meter.begin("lstat");
     const inode = this.#tree.inodeAt(path);
     return inode === undefined ? undefined : statsOf(inode);
-  }
-
-  utimes(path: string, modifiedMs: number): void {
-    this.meter.begin("utimes");
-    const inode = this.#tree.require(path);
-    if (!(inode instanceof FileInode)) return;
-    inode.modifiedMs = modifiedMs;
-    inode.changedMs = this.nowMs();
   }
 
   rename(oldPath: string, newPath: string): Promise<void> {
@@ -251,10 +259,10 @@ export class SimulatedDisk implements Disk {
     return [...inode.entries.keys()];
   }
 
-  mkdir(folder: string): void {
+  mkdir(folder: string, mode: number): void {
     this.meter.begin("mkdir");
     this.#tree.makeFolders(folder, (place) => {
-      place.folder.change(++this.#sequence, [place.name, this.#newFolder()]);
+      place.folder.change(++this.#sequence, [place.name, this.#newFolder(mode)]);
     });
   }
 
@@ -323,8 +331,8 @@ export class SimulatedDisk implements Disk {
     return new FileInode({ number: ++this.#lastInode, mode: mode & ~UMASK, nowMs: this.nowMs() });
   }
 
-  #newFolder(): FolderInode {
-    return new FolderInode({ number: ++this.#lastInode, nowMs: this.nowMs() });
+  #newFolder(mode = DEFAULT_FOLDER_MODE): FolderInode {
+    return new FolderInode({ number: ++this.#lastInode, mode: mode & ~UMASK, nowMs: this.nowMs() });
   }
 
   #findFile(path: string): Place & { readonly inode: FileInode } {

@@ -19,7 +19,7 @@ export const DISK_OPERATIONS = [
   "fsync-folder",
   "stat",
   "lstat",
-  "utimes",
+  "futimes",
   "rename",
   "link",
   "unlink",

@@ -51,6 +51,8 @@ export class FileInode {
   changedMs: number;
   /** Entries and descriptors that lead here; at none, its space is free. */
   references = 0;
+  /** Entries that lead here. */
+  links = 0;
   #sizeBytes = 0;
   #pages = new Map<number, Uint8Array>();
   #dirty = new Map<number, DirtyPage>();
@@ -239,12 +241,14 @@ export class FolderInode {
   /** No other inode of the disk has it. */
   readonly number: number;
   readonly bornMs: number;
+  readonly mode: number;
   readonly entries = new Map<string, Inode>();
   readonly #durable = new Map<string, Inode>();
   #unsynced: FolderChange[] = [];
 
-  constructor(options: { readonly number: number; readonly nowMs: number }) {
+  constructor(options: { readonly number: number; readonly mode: number; readonly nowMs: number }) {
     this.number = options.number;
+    this.mode = options.mode;
     this.bornMs = options.nowMs;
   }
 
@@ -284,7 +288,7 @@ export class FolderInode {
 
   /** What is left after a power failure: of unsynced changes any. `known` holds the survivors by what they were. */
   survivor(random: Random, known: Map<Inode, Inode> = new Map()): FolderInode {
-    const copy = new FolderInode({ number: this.number, nowMs: this.bornMs });
+    const copy = new FolderInode({ number: this.number, mode: this.mode, nowMs: this.bornMs });
     known.set(this, copy);
     const survivors = new Map(this.#durable);
     const keep = random.pick([0, 0.5, 1]);
@@ -306,16 +310,20 @@ function apply(entries: Map<string, Inode>, name: string, inode: Inode | undefin
 }
 
 function countReference(inode: Inode | undefined, count: number): void {
-  if (inode instanceof FileInode) inode.references += count;
+  if (!(inode instanceof FileInode)) return;
+  inode.references += count;
+  inode.links += count;
 }
 
 /** What an inode shows of itself now. */
 export function statsOf(inode: Inode): DiskStats {
   const isFile = inode instanceof FileInode;
   return {
+    dev: DEVICE,
     ino: inode.number,
+    nlink: isFile ? inode.links : 1,
     size: isFile ? inode.sizeBytes : PAGE_BYTES,
-    mode: isFile ? FILE_TYPE | inode.mode : FOLDER_TYPE | FOLDER_MODE,
+    mode: (isFile ? FILE_TYPE : FOLDER_TYPE) | inode.mode,
     mtimeMs: isFile ? inode.modifiedMs : inode.bornMs,
     ctimeMs: isFile ? inode.changedMs : inode.bornMs,
     birthtimeMs: inode.bornMs,
@@ -328,4 +336,5 @@ export function statsOf(inode: Inode): DiskStats {
 /** As `<sys/stat.h>` has them. */
 const FILE_TYPE = 0o100000;
 const FOLDER_TYPE = 0o040000;
-const FOLDER_MODE = 0o755;
+/** There is one disk. */
+const DEVICE = 1;

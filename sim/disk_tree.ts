@@ -17,6 +17,13 @@ export interface Place {
   readonly inode: Inode | undefined;
 }
 
+/** How a {@link DiskTree} tells names apart. */
+export interface DiskTreeOptions {
+  /** Two names that this makes equal are one entry, spelled as it was first. Default: every name is its own. */
+  readonly foldName?: (name: string) => string;
+}
+
+const FOLDER_MODE = 0o755;
 /** As on most disks, in UTF-8. */
 const MAX_NAME_BYTES = 255;
 /** The name under which the root is kept, which no path can spell. */
@@ -31,9 +38,12 @@ export class DiskTree {
   /** A folder with one entry, the root, which so has a place like everything else. */
   readonly #above: FolderInode;
 
-  constructor(above?: FolderInode) {
-    this.#above = above ?? new FolderInode({ number: 0, nowMs: 0 });
-    if (above === undefined) this.#above.settle(ROOT, new FolderInode({ number: ROOT_NUMBER, nowMs: 0 }));
+  readonly #foldName: DiskTreeOptions["foldName"];
+
+  constructor(options: DiskTreeOptions, above?: FolderInode) {
+    this.#foldName = options.foldName;
+    this.#above = above ?? newFolder(0);
+    if (above === undefined) this.#above.settle(ROOT, newFolder(ROOT_NUMBER));
   }
 
   /** The entry that a path names. Throws ENOENT where a folder on the way is missing, ENOTDIR where it is none. */
@@ -83,20 +93,33 @@ export class DiskTree {
 
   /** What is left after a power failure. */
   survivor(random: Random): DiskTree {
-    return new DiskTree(this.#above.survivor(random));
+    const options = this.#foldName === undefined ? {} : { foldName: this.#foldName };
+    return new DiskTree(options, this.#above.survivor(random));
   }
 
   #locate(segments: readonly string[], path: string): Place | undefined {
     let place: Place = { folder: this.#above, name: ROOT, inode: this.#above.entries.get(ROOT) };
-    for (const name of segments) {
+    for (const spelled of segments) {
       const folder = place.inode;
       if (folder === undefined) return undefined;
       if (!(folder instanceof FolderInode)) throw pathError("ENOTDIR", path);
-      if (utf8.encode(name).length > MAX_NAME_BYTES) throw pathError("ENAMETOOLONG", path);
+      if (utf8.encode(spelled).length > MAX_NAME_BYTES) throw pathError("ENAMETOOLONG", path);
+      const name = this.#nameIn(folder, spelled);
       place = { folder, name, inode: folder.entries.get(name) };
     }
     return place;
   }
+
+  /** How a folder spells a name that it has; as it came where it has none. */
+  #nameIn(folder: FolderInode, spelled: string): string {
+    const fold = this.#foldName;
+    if (fold === undefined || folder.entries.has(spelled)) return spelled;
+    return folder.entries.keys().find((name) => fold(name) === fold(spelled)) ?? spelled;
+  }
+}
+
+function newFolder(number: number): FolderInode {
+  return new FolderInode({ number, mode: FOLDER_MODE, nowMs: 0 });
 }
 
 /** An error of the operating system's about a path. */

@@ -3,8 +3,8 @@
  * of the machine who may change the folder at any time.
  *
  * Goals: no name leads out of the folder; nothing but regular files is ever opened; no call blocks on a FIFO or
- * device; a file is visible only when it is complete and durable. Non-goal: a stranger who may write to the folder's
- * parent and replaces the folder itself.
+ * device; a file is visible only when it is complete and durable. What remains to whoever may write in the folder, or
+ * above it, is at the head of `root_folder.ts` and at `requireOwn` in `placement.ts`.
  *
  * @module
  */
@@ -19,11 +19,13 @@ import {
   type WritableFile,
 } from "../transfer/file_store.ts";
 import { checkFileName, requireFileName, sanitizeForDisplay } from "../transfer/file_name.ts";
-import type { Disk } from "./disk.ts";
-import { diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
+import type { Disk, DiskStats } from "./disk.ts";
+import { diskErrorCode, toStoreError } from "./disk_error.ts";
+import type { FileIdentity } from "./file_identity.ts";
 import { SharedFolderSync, type SyncFolder, syncFolder } from "./folder_sync.ts";
-import { describeRegularFile, OpenedFile } from "./opened_file.ts";
+import { type DescribeOptions, describeRegularFile, OpenedFile } from "./opened_file.ts";
 import { alreadyExists, placeExclusively, placeReplacing, requireReplaceable } from "./placement.ts";
+import { RootFolder } from "./root_folder.ts";
 import { removeLeftovers, TemporaryFile } from "./temporary_file.ts";
 
 /** How a {@link DirectoryStore} is opened. */
@@ -37,17 +39,19 @@ export interface DirectoryStoreOptions {
 
 /** See the module's description. */
 export class DirectoryStore implements FileStore {
-  /** The folder, absolute, without symbolic links. */
-  readonly rootPath: string;
+  readonly #root: RootFolder;
   readonly #disk: Disk;
   readonly #readOnly: boolean;
   readonly #sync: SyncFolder;
   /** Folders above this one, until they are known to be durable: this run may have made them, or one that was killed. */
   #unsynced: readonly string[];
 
-  private constructor(rootPath: string, options: DirectoryStoreOptions) {
-    this.rootPath = rootPath;
-    this.#unsynced = ancestors(rootPath);
+  /** Names that are being given to files, which have two for a moment. */
+  readonly #placing = new Set<string>();
+
+  private constructor(root: RootFolder, options: DirectoryStoreOptions) {
+    this.#root = root;
+    this.#unsynced = ancestors(root.path);
     const { disk, readOnly = false } = options;
     this.#disk = disk;
     this.#readOnly = readOnly;
@@ -56,43 +60,54 @@ export class DirectoryStore implements FileStore {
 
   /** Opens the folder, and clears it of what killed runs left there. Throws StoreError. */
   static open(rootPath: string, options: DirectoryStoreOptions): DirectoryStore {
-    const { disk } = options;
-    const subject = `the folder "${sanitizeForDisplay(rootPath)}"`;
-    const realPath = onDisk(subject, () => {
-      if (options.create ?? true) disk.mkdir(rootPath);
-      return disk.realpath(rootPath);
-    });
-    if (!onDisk(subject, () => disk.stat(realPath)).isDirectory()) {
-      throw new StoreError("not-a-file", `"${sanitizeForDisplay(rootPath)}" is not a folder`);
+    const { disk, create = true } = options;
+    const root = RootFolder.open(rootPath, { disk, create });
+    if (!options.readOnly) removeLeftovers(disk, root.path);
+    return new DirectoryStore(root, options);
+  }
+
+  /** The folder, absolute, without symbolic links. */
+  get rootPath(): string {
+    return this.#root.path;
+  }
+
+  /** Who but its owner can change the folder: a sentence for each way. Throws StoreError. */
+  exposures(): string[] {
+    return this.#onDisk("the folder", () => this.#root.exposures());
+  }
+
+  /**
+   * Makes durable that the folder is there. Done before the first file if not by then, but a process that gives up its
+   * right to look at the folders above must call this before. Rejects with StoreError.
+   */
+  async makeDurable(): Promise<void> {
+    try {
+      await this.#syncAbove();
+    } catch (error) {
+      throw toStoreError(error, `the folder "${sanitizeForDisplay(this.rootPath)}"`);
     }
-    if (!options.readOnly) removeLeftovers(disk, realPath);
-    return new DirectoryStore(realPath, options);
   }
 
   list(): FileInfo[] {
-    const names = this.#onDisk("the folder", () => this.#disk.readdir(this.rootPath));
-    const files: FileInfo[] = [];
-    // Unlike localeCompare, the default order is the one by code units.
-    for (const name of names.sort()) {
-      // What no peer may ask for is not shown either: partial files, and names that only this platform takes.
-      if (checkFileName(name) !== undefined) continue;
-      const stats = this.#onDisk(quote(name), () => this.#disk.lstat(this.#path(name)));
-      if (stats?.isFile()) files.push(describeRegularFile(stats, { name, subject: quote(name) }));
-    }
-    return files;
+    return this.#inRoot("the folder", () => this.#list());
   }
 
   stat(name: string): FileInfo {
     requireFileName(name);
     const subject = quote(name);
-    return this.#onDisk(subject, () => describeRegularFile(this.#disk.lstat(this.#path(name)), { name, subject }));
+    return this.#inRoot(
+      subject,
+      () => describeRegularFile(this.#disk.lstat(this.#path(name)), this.#howToDescribe(name)),
+    );
   }
 
   open(name: string): ReadableFile {
     requireFileName(name);
     const subject = quote(name);
-    const options = { disk: this.#disk, name, subject, followLinks: false };
-    return this.#onDisk(subject, () => OpenedFile.open(this.#path(name), options));
+    return this.#inRoot(subject, () => {
+      const options = { disk: this.#disk, followLinks: false, ...this.#howToDescribe(name) };
+      return OpenedFile.open(this.#path(name), options);
+    }, (file) => file.close());
   }
 
   create(name: string, options: CreateOptions): WritableFile {
@@ -101,25 +116,57 @@ export class DirectoryStore implements FileStore {
     if (this.#readOnly) throw new StoreError("read-only", `${subject} is refused: this store takes no files`);
     const { sizeBytes, modifiedMs, overwrite } = options;
     const disk = this.#disk;
-    return this.#onDisk(subject, () => {
-      this.#requireRoot();
-      requireReplaceable(this.#path(name), { disk, overwrite, subject });
-      const place = (temporaryPath: string) => this.#place(temporaryPath, { name, overwrite });
-      return new TemporaryFile(this.rootPath, { disk, sizeBytes, modifiedMs, subject, place });
-    });
+    return this.#inRoot(subject, () => {
+      const finalPath = this.#path(name);
+      requireReplaceable(finalPath, { disk, overwrite, subject });
+      const place = (temporaryPath: string, identity: FileIdentity) =>
+        this.#place({ temporaryPath, identity, name, overwrite });
+      const replaces = overwrite ? { replaces: finalPath } : {};
+      return new TemporaryFile(this.rootPath, { disk, sizeBytes, modifiedMs, subject, place, ...replaces });
+    }, (file) => file.abort());
   }
 
-  async #place(temporaryPath: string, target: { name: string; overwrite: boolean }): Promise<string> {
-    const { name, overwrite } = target;
+  #list(): FileInfo[] {
+    const names = this.#disk.readdir(this.rootPath);
+    const files: FileInfo[] = [];
+    // Unlike localeCompare, the default order is the one by code units.
+    for (const name of names.sort()) {
+      // What no peer may ask for is not shown either: partial files, and names that only this platform takes.
+      if (checkFileName(name) !== undefined) continue;
+      const stats = this.#onDisk(quote(name), () => this.#disk.lstat(this.#path(name)));
+      if (stats?.isFile()) this.#addTo(files, { name, stats });
+    }
+    return files;
+  }
+
+  /** What cannot be given out is not shown either. */
+  #addTo(files: FileInfo[], { name, stats }: { name: string; stats: DiskStats }): void {
+    try {
+      files.push(describeRegularFile(stats, this.#howToDescribe(name)));
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+    }
+  }
+
+  async #place(finished: Finished): Promise<string> {
+    const { temporaryPath, identity, name, overwrite } = finished;
     const subject = quote(name);
-    const placement = { disk: this.#disk, sync: this.#sync, temporaryPath, finalPath: this.#path(name) };
-    this.#requireRoot();
+    const finalPath = this.#path(name);
+    const placement = { disk: this.#disk, sync: this.#sync, temporaryPath, identity, finalPath, subject };
+    this.#root.require();
     await this.#syncAbove();
+    // Again, as that waited for the disk.
+    this.#root.require();
     if (overwrite) {
-      requireReplaceable(placement.finalPath, { disk: this.#disk, overwrite, subject });
+      requireReplaceable(finalPath, { disk: this.#disk, overwrite, subject });
       await placeReplacing(placement);
-    } else if (!await placeExclusively(placement)) {
-      throw alreadyExists(subject);
+      return name;
+    }
+    this.#placing.add(name);
+    try {
+      if (!await placeExclusively(placement)) throw alreadyExists(subject);
+    } finally {
+      this.#placing.delete(name);
     }
     return name;
   }
@@ -140,9 +187,26 @@ export class DirectoryStore implements FileStore {
     return join(this.rootPath, name);
   }
 
-  #requireRoot(): void {
-    if (this.#disk.lstat(this.rootPath)?.isDirectory()) return;
-    throw new StoreError("io", "the server's folder has gone; put it back, or start the server again");
+  #howToDescribe(name: string): DescribeOptions {
+    return { name, subject: quote(name), refuseHardLinks: this.#root.isShared && !this.#placing.has(name) };
+  }
+
+  /**
+   * Runs a call in the folder, and looks before and after that it is the one: whoever exchanges it would have to do so
+   * twice in between. `undo` takes back a result that came from elsewhere.
+   */
+  #inRoot<Result>(subject: string, call: () => Result, undo: (result: Result) => void = () => {}): Result {
+    return this.#onDisk(subject, () => {
+      this.#root.require();
+      const result = call();
+      try {
+        this.#root.require();
+      } catch (error) {
+        undo(result);
+        throw error;
+      }
+      return result;
+    });
   }
 
   #onDisk<Result>(subject: string, call: () => Result): Result {
@@ -151,10 +215,18 @@ export class DirectoryStore implements FileStore {
     } catch (error) {
       const kind = error instanceof StoreError ? error.kind : diskErrorCode(error);
       // A missing file may be a missing folder.
-      if (kind === "not-found" || kind === "ENOENT") this.#requireRoot();
+      if (kind === "not-found" || kind === "ENOENT") this.#root.require();
       throw toStoreError(error, subject);
     }
   }
+}
+
+/** A file that is complete, and where it goes. */
+interface Finished {
+  readonly temporaryPath: string;
+  readonly identity: FileIdentity;
+  readonly name: string;
+  readonly overwrite: boolean;
 }
 
 /** The folders above one, from the lowest on. */

@@ -26,8 +26,12 @@ export interface OpenFlags {
 
 /** What a look at an entry says of it; a part of node's `fs.Stats`. Times are milliseconds since 1970 UTC. */
 export interface DiskStats {
-  /** The same for all names of one file, and for no other file as long as it is there. */
+  /** The disk that it is on. */
+  readonly dev: number;
+  /** The same for all names of one file, and for no other file of that disk as long as it is there. */
   readonly ino: number;
+  /** How many names it has. */
+  readonly nlink: number;
   readonly size: number;
   readonly mode: number;
   readonly mtimeMs: number;
@@ -52,6 +56,8 @@ export interface Disk {
   write(descriptor: number, buffer: Uint8Array, offset: number, length: number, position: number): number;
   fstat(descriptor: number): DiskStats;
   fchmod(descriptor: number, mode: number): void;
+  /** Sets the times of access and of modification. */
+  futimes(descriptor: number, modifiedMs: number): void;
   /** Makes durable what a file holds, or the entries of a folder, at the time of the call. */
   fsync(descriptor: number): Promise<void>;
 
@@ -59,8 +65,6 @@ export interface Disk {
   stat(path: string): DiskStats;
   /** Of the entry itself; undefined where there is none. */
   lstat(path: string): DiskStats | undefined;
-  /** Sets the times of access and of modification. */
-  utimes(path: string, modifiedMs: number): void;
   /** Replaces whatever file bears the new name. */
   rename(oldPath: string, newPath: string): Promise<void>;
   /** As {@link rename}, in the same turn. */
@@ -71,8 +75,8 @@ export interface Disk {
 
   /** The names in a folder, in any order. */
   readdir(folder: string): string[];
-  /** Makes a folder, and those above it, where they are not there. */
-  mkdir(folder: string): void;
+  /** Makes a folder, and those above it, where they are not there; `mode` is for each that it makes. */
+  mkdir(folder: string, mode: number): void;
   /** The absolute path, without symbolic links. */
   realpath(path: string): string;
   /** Bytes available to this user on the disk that holds `folder`, or undefined where that is not known. */

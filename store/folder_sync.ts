@@ -10,14 +10,19 @@ import { diskErrorCode } from "./disk_error.ts";
 /** Makes the entries of a folder durable. */
 export type SyncFolder = (folder: string) => Promise<void>;
 
-/** What opening or syncing a folder reports where the platform cannot do that (Windows, some network file systems). */
-const NO_FOLDER_SYNC = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EISDIR", "EPERM", "EACCES", "EBADF"]);
+/**
+ * What opening or syncing a folder reports where the platform cannot do that (Windows, some network file systems), or
+ * where nothing can have changed.
+ */
+const NO_FOLDER_SYNC = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EISDIR", "EPERM", "EACCES", "EBADF"])
+  .add("EROFS");
 
 /** {@link SyncFolder} for a folder of the disk, where the platform can. */
 export async function syncFolder(disk: Disk, folder: string): Promise<void> {
   let descriptor = -1;
   try {
-    descriptor = disk.open(folder, disk.flags.O_RDONLY);
+    // Non-blocking: a FIFO that was put in the folder's place must not hold up the program.
+    descriptor = disk.open(folder, disk.flags.O_RDONLY | disk.flags.O_NONBLOCK);
     await disk.fsync(descriptor);
   } catch (error) {
     const code = diskErrorCode(error);

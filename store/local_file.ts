@@ -10,6 +10,7 @@ import { type CreateOptions, type ReadableFile, StoreError, type WritableFile } 
 import { receivedName, sanitizeForDisplay } from "../transfer/file_name.ts";
 import type { Disk } from "./disk.ts";
 import { diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
+import type { FileIdentity } from "./file_identity.ts";
 import { SharedFolderSync, type SyncFolder, syncFolder } from "./folder_sync.ts";
 import { OpenedFile } from "./opened_file.ts";
 import { alreadyExists, placeExclusively, placeReplacing, requireReplaceable } from "./placement.ts";
@@ -61,20 +62,20 @@ export function createLocalFile(filePath: string, options: LocalCreateOptions): 
   const { disk } = folders;
   const folder = realFolder(disk, filePath);
   const name = basename(filePath);
+  const target = join(folder, name);
   onDisk(subject, () => {
-    const target = join(folder, name);
     const isFolder = disk.lstat(target)?.isDirectory() ?? false;
     if (overwrite || isFolder) requireReplaceable(target, { disk, overwrite: true, subject });
   });
   folders.clearOnce(folder);
   const shownFolder = dirname(filePath);
-  const place = async (temporaryPath: string): Promise<string> => {
-    const placedName = overwrite
-      ? await replace(temporaryPath, { folder, name, subject, folders })
-      : await placeBeside(temporaryPath, { folder, name, subject, folders });
+  const place = async (temporaryPath: string, identity: FileIdentity): Promise<string> => {
+    const goal = { identity, folder, name, subject, folders };
+    const placedName = overwrite ? await replace(temporaryPath, goal) : await placeBeside(temporaryPath, goal);
     return placedName === name ? filePath : join(shownFolder, placedName);
   };
-  return new TemporaryFile(folder, { disk, sizeBytes, modifiedMs, subject, place });
+  const replaces = overwrite ? { replaces: target } : {};
+  return new TemporaryFile(folder, { disk, sizeBytes, modifiedMs, subject, place, ...replaces });
 }
 
 /** The folder that a new file at `filePath` goes to, without symbolic links. */
@@ -92,6 +93,7 @@ function realFolder(disk: Disk, filePath: string): string {
 }
 
 interface Target {
+  readonly identity: FileIdentity;
   readonly folder: string;
   readonly name: string;
   readonly subject: string;
@@ -99,20 +101,20 @@ interface Target {
 }
 
 async function replace(temporaryPath: string, target: Target): Promise<string> {
-  const { disk, sync } = target.folders;
+  const { identity, subject, folders: { disk, sync } } = target;
   const finalPath = join(target.folder, target.name);
-  requireReplaceable(finalPath, { disk, overwrite: true, subject: target.subject });
-  await placeReplacing({ disk, sync, temporaryPath, finalPath });
+  requireReplaceable(finalPath, { disk, overwrite: true, subject });
+  await placeReplacing({ disk, sync, temporaryPath, identity, finalPath, subject });
   return target.name;
 }
 
 /** Tries one name after the other; each try is decided by the disk, so no file is ever replaced. */
 async function placeBeside(temporaryPath: string, target: Target): Promise<string> {
-  const { folder, name, subject, folders: { disk, sync } } = target;
+  const { identity, folder, name, subject, folders: { disk, sync } } = target;
   for (let attempt = 0; attempt < MAX_RECEIVED_NAMES; attempt++) {
     const candidate = attempt === 0 ? name : receivedName(name, attempt);
     const finalPath = join(folder, candidate);
-    if (await placeExclusively({ disk, sync, temporaryPath, finalPath })) return candidate;
+    if (await placeExclusively({ disk, sync, temporaryPath, identity, finalPath, subject })) return candidate;
   }
   throw alreadyExists(subject);
 }

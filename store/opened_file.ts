@@ -5,8 +5,10 @@
  */
 
 import { type FileInfo, type ReadableFile, StoreError } from "../transfer/file_store.ts";
+import { MAX_FILE_BYTES } from "../transfer/messages.ts";
 import type { Disk, DiskStats } from "./disk.ts";
 import { attempt, diskError, diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
+import { isSameFile } from "./file_identity.ts";
 
 /** What to open, and how. */
 export interface OpenOptions {
@@ -17,21 +19,49 @@ export interface OpenOptions {
   readonly subject: string;
   /** Whether a symbolic link may stand for the file: on a user's own disk yes, in a store never. */
   readonly followLinks: boolean;
+  /** See {@link DescribeOptions}. */
+  readonly refuseHardLinks?: boolean;
 }
 
+/** How {@link describeRegularFile} judges. */
+export interface DescribeOptions {
+  readonly name: string;
+  readonly subject: string;
+  /**
+   * Whether a file with a second name is refused: whoever may write in the folder can have given it the first of a file
+   * that lies elsewhere. Default: false.
+   */
+  readonly refuseHardLinks?: boolean;
+}
+
+/** The latest time that a calendar of JavaScript holds, and the earliest with the sign turned; milliseconds since 1970. */
+export const MAX_TIME_MS = 8_640_000_000_000_000;
+
 /** What a look at the disk says of a regular file; throws StoreError for anything else, and for nothing. */
-export function describeRegularFile(
-  stats: DiskStats | undefined,
-  options: { readonly name: string; readonly subject: string },
-): FileInfo {
-  const { name, subject } = options;
+export function describeRegularFile(stats: DiskStats | undefined, options: DescribeOptions): FileInfo {
+  const { name, subject, refuseHardLinks = false } = options;
   if (stats === undefined) throw toStoreError(diskError("ENOENT"), subject);
   if (stats.isDirectory()) throw new StoreError("not-a-file", `${subject} is a folder, not a file`);
   if (stats.isSymbolicLink()) {
     throw new StoreError("not-a-file", `${subject} is a symbolic link, which is not followed here`);
   }
   if (!stats.isFile()) throw new StoreError("not-a-file", `${subject} is a device, FIFO or socket, not a file`);
-  return { name, sizeBytes: stats.size, modifiedMs: Math.floor(stats.mtimeMs) };
+  if (refuseHardLinks && stats.nlink > 1) {
+    throw new StoreError(
+      "denied",
+      `${subject} has a second name (a hard link), and others may write in its folder, so that it may be anybody's ` +
+        "file; put a copy in its place",
+    );
+  }
+  if (stats.size > MAX_FILE_BYTES) {
+    throw new StoreError("not-a-file", `${subject} is larger than any file that can be sent (${MAX_FILE_BYTES} bytes)`);
+  }
+  return { name, sizeBytes: stats.size, modifiedMs: modifiedMsOf(stats) };
+}
+
+/** Some disks hold times that no calendar does, and numbers that are not exact any more. */
+function modifiedMsOf({ mtimeMs }: DiskStats): number {
+  return Math.max(-MAX_TIME_MS, Math.min(Math.floor(mtimeMs), MAX_TIME_MS));
 }
 
 /** A regular file open for reading. It stays readable, with its old bytes, when another file takes its name. */
@@ -54,10 +84,13 @@ export class OpenedFile implements ReadableFile {
     return onDisk(subject, () => {
       // First a look, because opening a device can have effects; then again through the descriptor, for what stands
       // at `path` may have been exchanged in between.
-      describeRegularFile(followLinks ? disk.stat(path) : disk.lstat(path), options);
+      const look = followLinks ? disk.stat(path) : disk.lstat(path);
+      describeRegularFile(look, options);
       const descriptor = openForReading(path, options);
       try {
-        const info = describeRegularFile(disk.fstat(descriptor), options);
+        const stats = disk.fstat(descriptor);
+        const info = describeRegularFile(stats, options);
+        if (!isSameFile(stats, look)) throw new StoreError("changed", `${subject} was just replaced; try again`);
         if (info.sizeBytes === 0) requireEmpty(descriptor, options);
         return new OpenedFile(descriptor, { disk, info, subject });
       } catch (error) {
@@ -75,7 +108,7 @@ export class OpenedFile implements ReadableFile {
   hasChanged(): boolean {
     this.#requireOpen();
     const stats = onDisk(this.#subject, () => this.#disk.fstat(this.#descriptor));
-    return stats.size !== this.info.sizeBytes || Math.floor(stats.mtimeMs) !== this.info.modifiedMs;
+    return stats.size !== this.info.sizeBytes || modifiedMsOf(stats) !== this.info.modifiedMs;
   }
 
   close(): void {

@@ -6,9 +6,10 @@
  */
 
 import { dirname } from "node:path";
-import type { StoreError } from "../transfer/file_store.ts";
+import { StoreError } from "../transfer/file_store.ts";
 import type { Disk } from "./disk.ts";
 import { attempt, diskError, diskErrorCode, toStoreError } from "./disk_error.ts";
+import { type FileIdentity, isSameFile } from "./file_identity.ts";
 import type { SyncFolder } from "./folder_sync.ts";
 import { describeRegularFile } from "./opened_file.ts";
 
@@ -24,16 +25,21 @@ export interface Placement {
   /** Makes the entries of the folder durable. */
   readonly sync: SyncFolder;
   readonly temporaryPath: string;
+  /** Of the file that was written. What else has come under its name is not placed. */
+  readonly identity: FileIdentity;
   readonly finalPath: string;
+  /** What messages call the file. */
+  readonly subject: string;
 }
 
 /**
  * Gives the file at `temporaryPath` the name `finalPath` if nothing has it, and makes that durable. Resolves to
- * whether it did: false leaves everything as it was.
+ * whether it did: false leaves everything as it was. Rejects with StoreError where something else has come to
+ * `temporaryPath`.
  */
 export async function placeExclusively(placement: Placement): Promise<boolean> {
-  const { disk, sync, temporaryPath, finalPath } = placement;
-  const own = disk.lstat(temporaryPath)?.ino;
+  const { disk, sync, temporaryPath, identity, finalPath } = placement;
+  requireOwn(placement);
   try {
     // link(2) fails where the name is taken; rename(2) would replace it.
     await disk.link(temporaryPath, finalPath);
@@ -49,17 +55,39 @@ export async function placeExclusively(placement: Placement): Promise<boolean> {
   } catch (error) {
     // Somebody may have taken over the name meanwhile, and have been told so.
     attempt(() => {
-      if (disk.lstat(finalPath)?.ino === own) disk.unlink(finalPath);
+      if (isSameFile(identity, disk.lstat(finalPath))) disk.unlink(finalPath);
     });
     throw error;
   }
   return true;
 }
 
-/** Gives the file at `temporaryPath` the name `finalPath`, whatever file has it, and makes that durable. */
-export async function placeReplacing({ disk, sync, temporaryPath, finalPath }: Placement): Promise<void> {
+/**
+ * Gives the file at `temporaryPath` the name `finalPath`, whatever file has it, and makes that durable. Rejects as
+ * {@link placeExclusively}.
+ */
+export async function placeReplacing(placement: Placement): Promise<void> {
+  const { disk, sync, temporaryPath, finalPath } = placement;
+  requireOwn(placement);
   await disk.rename(temporaryPath, finalPath);
   await sync(dirname(finalPath));
+}
+
+/**
+ * Throws unless the file that was written is still at `temporaryPath`: whoever else may write in the folder may have
+ * put a link or a file of his in its place. node:fs cannot give a name to a descriptor, so a moment is left between
+ * this and the call that follows; what he has placed then, he could as well have put there himself afterwards.
+ */
+function requireOwn({ disk, identity, temporaryPath, subject }: Placement): void {
+  const stats = disk.lstat(temporaryPath);
+  if (stats === undefined) {
+    throw new StoreError("io", `${subject} has gone before it was complete, or its folder has; try again`);
+  }
+  if (stats.isFile() && isSameFile(identity, stats)) return;
+  throw new StoreError(
+    "changed",
+    `${subject} was not stored: another program put something else in the place of the unfinished file; try again`,
+  );
 }
 
 /**
@@ -103,11 +131,20 @@ function claimAndRename({ disk, temporaryPath, finalPath }: Placement): boolean 
     if (diskErrorCode(error) === "EEXIST") return false;
     throw error;
   }
+  let claim: FileIdentity | undefined;
   try {
-    disk.close(descriptor);
+    try {
+      claim = disk.fstat(descriptor);
+    } finally {
+      disk.close(descriptor);
+    }
     disk.renameSync(temporaryPath, finalPath);
   } catch (error) {
-    removeQuietly(disk, finalPath);
+    attempt(() => {
+      const found = disk.lstat(finalPath);
+      // A file that somebody put there meanwhile may even have got the number of the one that it replaced.
+      if (found?.size === 0 && (claim === undefined || isSameFile(claim, found))) disk.unlink(finalPath);
+    });
     throw error;
   }
   return true;

@@ -16,7 +16,8 @@ import { StoreError, type WritableFile } from "../transfer/file_store.ts";
 import { TEMPORARY_PREFIX } from "../transfer/file_name.ts";
 import type { Disk } from "./disk.ts";
 import { attempt, onDisk, toStoreError } from "./disk_error.ts";
-import { readAt } from "./opened_file.ts";
+import type { FileIdentity } from "./file_identity.ts";
+import { MAX_TIME_MS, readAt } from "./opened_file.ts";
 import { removeQuietly } from "./placement.ts";
 
 /** What to write, and where it goes in the end. */
@@ -28,7 +29,9 @@ export interface TemporaryFileOptions {
   /** What messages call the file. */
   readonly subject: string;
   /** Moves the finished file from this path to its place; resolves to the place as a person would name it. */
-  readonly place: (temporaryPath: string) => Promise<string>;
+  readonly place: (temporaryPath: string, identity: FileIdentity) => Promise<string>;
+  /** The path of a file that it will replace, if one is there then. */
+  readonly replaces?: string;
 }
 
 /** A normal file's mode; the process's umask takes away from it. */
@@ -44,9 +47,6 @@ export const LEFTOVER_AGE_MS = 24 * 60 * 60 * 1000;
 
 const RANDOM_BYTES = 16;
 const TEMPORARY_NAME = /^\.sluice-[0-9a-f]{32}\.part$/;
-
-/** The latest time that a calendar of JavaScript holds, milliseconds since 1970 UTC. */
-const MAX_TIME_MS = 8_640_000_000_000_000;
 
 /** See the module's description. Hot: `write` is called for every stretch of data received. */
 export class TemporaryFile implements WritableFile {
@@ -107,24 +107,34 @@ export class TemporaryFile implements WritableFile {
 
   async #finish(): Promise<string> {
     const { sizeBytes, subject, place } = this.#options;
-    const writtenBytes = this.#disk.fstat(this.#descriptor).size;
+    const { dev, ino, size: writtenBytes } = this.#disk.fstat(this.#descriptor);
     if (writtenBytes < sizeBytes) {
       throw new StoreError("io", `${subject} is not complete: ${writtenBytes} of ${sizeBytes} bytes`);
     }
     this.#dress();
     await this.#disk.fsync(this.#descriptor);
     this.#closeDescriptor();
-    const finalPlace = await place(this.#path);
+    const finalPlace = await place(this.#path, { dev, ino });
     this.#state = "closed";
     return finalPlace;
   }
 
-  /** Mode and modification time. A disk that keeps no such thing is no reason to lose the file. */
+  /**
+   * Mode and modification time, by the descriptor: by its path it may have become a link to somebody else's file. A disk
+   * that keeps no such thing is no reason to lose the file.
+   */
   #dress(): void {
     const { modifiedMs } = this.#options;
-    attempt(() => this.#disk.fchmod(this.#descriptor, this.#finalMode));
+    attempt(() => this.#disk.fchmod(this.#descriptor, this.#finalMode & this.#replacedMode()));
     if (modifiedMs === 0 || modifiedMs > MAX_TIME_MS) return;
-    attempt(() => this.#disk.utimes(this.#path, modifiedMs));
+    attempt(() => this.#disk.futimes(this.#descriptor, modifiedMs));
+  }
+
+  /** What was kept from others under a name is kept from them when it is replaced. */
+  #replacedMode(): number {
+    const { replaces } = this.#options;
+    const replaced = replaces === undefined ? undefined : this.#disk.lstat(replaces);
+    return replaced?.isFile() ? replaced.mode & 0o777 : 0o777;
   }
 
   #discard(): void {

@@ -11,7 +11,8 @@ import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { runInteractive } from "./interactive.ts";
 import type { LineSource } from "./lines.ts";
 import { createProgressView, type ProgressView } from "./progress.ts";
-import { printListing, transfersOf } from "./requests.ts";
+import { type Needs, WHOLE_DISK_NEEDS } from "../permissions.ts";
+import { needsOf, printListing, transfersOf } from "./requests.ts";
 import { asInterruption, runTransfers } from "./transfers.ts";
 
 /** What the client needs of the world; tests give fakes. */
@@ -28,6 +29,8 @@ export interface ClientParts {
   /** A clock for rates; any origin. */
   readonly nowMs: () => number;
   readonly isFolder: (path: string) => boolean;
+  /** Gives up what the commands given do not need. */
+  readonly confine: (needs: Needs) => void;
 }
 
 /** Runs the client; returns its exit code and never throws. */
@@ -38,6 +41,7 @@ export async function runClient(args: readonly string[], parts: ClientParts): Pr
   const view = createProgressView(parts.console, { enabled: !parsed.value.quiet, nowMs: parts.nowMs });
   try {
     if (task.kind === "interactive") {
+      parts.confine(WHOLE_DISK_NEEDS);
       return await runInteractive({
         ...parts,
         view,
@@ -66,6 +70,7 @@ async function runOnce(task: Exclude<ClientTask, { kind: "interactive" }>, run: 
   const { parts, view } = run;
   // A mistake of the person's is told before the network is touched.
   const transfers = task.kind === "list" ? [] : transfersOf(task, parts.isFolder);
+  parts.confine(needsOf(transfers));
   const abort = new AbortController();
   const stopListening = parts.onStopSignal(() => {
     if (abort.signal.aborted) return parts.exit(ExitCode.interrupted);

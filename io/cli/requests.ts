@@ -9,6 +9,7 @@ import { type Client, SluiceError } from "../../app/api.ts";
 import type { ClientTask } from "./client_arguments.ts";
 import type { Console } from "./console.ts";
 import { listingLines } from "./report.ts";
+import { type Needs, WHOLE_DISK_NEEDS } from "../permissions.ts";
 import type { Transfer } from "./transfers.ts";
 
 /** Prints the server's files: a table on a terminal, tab-separated lines elsewhere. */
@@ -49,4 +50,27 @@ export function transfersOf(
     target: intoFolder ? path.join(output, path.basename(file)) : output,
     overwrite: force,
   }));
+}
+
+/** Deno looks through the list of what it permits at each call, so that a long one costs more than it is worth. */
+const MAX_NEEDS = 32;
+
+/**
+ * What transfers read and write here: the files that are sent, and the folders where others are saved. Of many files
+ * it is their folders, and of many folders the whole disk.
+ */
+export function needsOf(transfers: readonly Transfer[]): Needs {
+  const sent = transfers.filter(({ direction }) => direction === "send").map(({ file }) => file);
+  const got = transfers.filter(({ direction }) => direction === "get").map(({ file, target }) => target ?? file);
+  const write = fewOf(foldersOf(got));
+  const read = sent.length > MAX_NEEDS ? foldersOf(sent) : sent;
+  return { read: fewOf([...read, ...write]), write };
+}
+
+function foldersOf(files: readonly string[]): string[] {
+  return [...new Set(files.map((file) => path.dirname(file)))];
+}
+
+function fewOf(paths: readonly string[]): readonly string[] {
+  return paths.length > MAX_NEEDS ? WHOLE_DISK_NEEDS.read : paths;
 }

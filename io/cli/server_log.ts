@@ -62,6 +62,7 @@ function logEvent(logger: Logger, event: ServerEvent): void {
 /** How grave an event is. */
 export function levelOf(event: ServerEvent): LogLevel {
   switch (event.kind) {
+    case "exposed":
     case "failed":
     case "refused":
       return "warning";
@@ -77,6 +78,8 @@ export function describeEvent(event: ServerEvent): string {
   switch (event.kind) {
     case "listening":
       return `listening on ${formatAddress(event.host, event.port)}, files in ${sanitizeForDisplay(event.root)}`;
+    case "exposed":
+      return sanitizeForDisplay(event.reason);
     case "connected":
       return `${who(event)} new connection`;
     case "address-changed":

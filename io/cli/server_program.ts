@@ -8,6 +8,7 @@ import type { ServerOptions, StartServer } from "../../app/api.ts";
 import { type Console, describeError, type OnStopSignal } from "./console.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { parseServerArguments, type ServerArguments } from "./server_arguments.ts";
+import type { Needs } from "../permissions.ts";
 import { openServerLog, type ServerLog } from "./server_log.ts";
 
 /** What the server needs of the world; tests give fakes. */
@@ -15,6 +16,8 @@ export interface ServerParts {
   readonly startServer: StartServer;
   readonly console: Console;
   readonly onStopSignal: OnStopSignal;
+  /** Gives up what a server that has started does not need. */
+  readonly confine: (needs: Needs) => void;
   /** Ends the process at once. */
   readonly exit: (code: ExitCode) => void;
 }
@@ -38,6 +41,7 @@ export async function runServer(args: readonly string[], parts: ServerParts): Pr
   });
   try {
     const server = await startServer(serverOptions(parsed.value, log));
+    parts.confine({ read: [server.root], write: parsed.value.readOnly ? [] : [server.root] });
     await asked.promise;
     await server.stop({ graceMs });
     return ExitCode.done;

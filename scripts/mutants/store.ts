@@ -11,6 +11,7 @@ const TEMPORARY = "tests/unit/store/temporary_file_test.ts";
 const PLACEMENT = "tests/unit/store/placement_test.ts";
 const LOCAL = "tests/unit/store/local_file_test.ts";
 const CRASH = "tests/sim/disk_crash_test.ts";
+const ATTACKS = "tests/fuzz/store_attacks_test.ts";
 const FOLDER_SYNC = "tests/unit/store/folder_sync_test.ts";
 
 /** See the module's description. */
@@ -27,8 +28,8 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     id: "link-followed",
     broken: "A symbolic link leads a reader out of the folder",
     file: "store/directory_store.ts",
-    text: "disk: this.#disk, name, subject, followLinks: false",
-    becomes: "disk: this.#disk, name, subject, followLinks: true",
+    text: "followLinks: false, ...this.#howToDescribe(name)",
+    becomes: "followLinks: true, ...this.#howToDescribe(name)",
     caughtBy: [STORE],
   },
   {
@@ -75,7 +76,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     id: "unsynced-name-stays",
     broken: "A name that could not be made durable stays, though the file is reported as failed",
     file: "store/placement.ts",
-    text: "if (disk.lstat(finalPath)?.ino === own) disk.unlink(finalPath);",
+    text: "if (isSameFile(identity, disk.lstat(finalPath))) disk.unlink(finalPath);",
     becomes: "",
     caughtBy: [CRASH],
   },
@@ -131,7 +132,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     id: "mode-stays-private",
     broken: "A received file stays unreadable for everybody else",
     file: "store/temporary_file.ts",
-    text: "attempt(() => this.#disk.fchmod(this.#descriptor, this.#finalMode));",
+    text: "attempt(() => this.#disk.fchmod(this.#descriptor, this.#finalMode & this.#replacedMode()));",
     becomes: "",
     caughtBy: [STORE],
   },
@@ -139,15 +140,15 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     id: "modified-unit",
     broken: "The time of modification is in milliseconds and taken for seconds",
     file: "store/temporary_file.ts",
-    text: "this.#disk.utimes(this.#path, modifiedMs)",
-    becomes: "this.#disk.utimes(this.#path, modifiedMs / 1000)",
+    text: "this.#disk.futimes(this.#descriptor, modifiedMs)",
+    becomes: "this.#disk.futimes(this.#descriptor, modifiedMs / 1000)",
     caughtBy: [TEMPORARY],
   },
   {
     id: "changed-same-size",
     broken: "A file that changed without growing counts as unchanged",
     file: "store/opened_file.ts",
-    text: " || Math.floor(stats.mtimeMs) !== this.info.modifiedMs;",
+    text: " || modifiedMsOf(stats) !== this.info.modifiedMs;",
     becomes: ";",
     caughtBy: [STORE],
   },
@@ -166,5 +167,53 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     text: "const candidate = attempt === 0 ? name : receivedName(name, attempt);",
     becomes: "const candidate = attempt === 0 ? name : receivedName(name, 1);",
     caughtBy: [LOCAL],
+  },
+  {
+    id: "other-root-served",
+    broken: "Another folder that takes the place of the server's is served",
+    file: "store/root_folder.ts",
+    text: "if (!isSameFile(this.#identity, stats)) {",
+    becomes: "if (stats.ino < 0) {",
+    caughtBy: [ATTACKS],
+  },
+  {
+    id: "root-looked-at-once",
+    broken: "A folder that is exchanged in the middle of a call is read and written",
+    file: "store/directory_store.ts",
+    text: "const result = call();\n      try {\n        this.#root.require();",
+    becomes: "const result = call();\n      try {",
+    caughtBy: [ATTACKS],
+  },
+  {
+    id: "other-file-placed",
+    broken: "Whatever stands in the place of the unfinished file gets its name",
+    file: "store/placement.ts",
+    text: "if (stats.isFile() && isSameFile(identity, stats)) return;",
+    becomes: "return;",
+    caughtBy: [ATTACKS],
+  },
+  {
+    id: "hard-link-given-out",
+    broken: "A second name of anybody's file, put into a folder in which others may write, is given out",
+    file: "store/opened_file.ts",
+    text: "if (refuseHardLinks && stats.nlink > 1) {",
+    becomes: "if (refuseHardLinks && stats.nlink < 1) {",
+    caughtBy: [ATTACKS],
+  },
+  {
+    id: "replaced-mode-lost",
+    broken: "A file that replaces a private one is everybody's to read",
+    file: "store/temporary_file.ts",
+    text: "return replaced?.isFile() ? replaced.mode & 0o777 : 0o777;",
+    becomes: "return 0o777;",
+    caughtBy: [ATTACKS],
+  },
+  {
+    id: "huge-file-sent",
+    broken: "A file with a size that no message can hold ends the server",
+    file: "store/opened_file.ts",
+    text: "if (stats.size > MAX_FILE_BYTES) {",
+    becomes: "if (stats.size > Infinity) {",
+    caughtBy: [ATTACKS],
   },
 ];

@@ -2,9 +2,10 @@
 
 import assert from "node:assert/strict";
 import path from "node:path";
-import { planBuilds } from "../../scripts/compile.ts";
+import { type Build, planBuilds } from "../../scripts/compile.ts";
 import { assertSameFile, namesIn, writeRandomFile } from "./files.ts";
-import { inTime, Stage } from "./programs.ts";
+import { assertMay, makeOutside, OUTSIDE_TOO, writeProbe } from "./probe.ts";
+import { inTime, type Launch, Stage } from "./programs.ts";
 
 const PROJECT = path.join(import.meta.dirname!, "..", "..");
 
@@ -42,12 +43,15 @@ async function findCompiler(): Promise<Compiler> {
   };
 }
 
-/** Compiles both programs into `folder`; returns why not where no runtime can be had. */
-async function compileInto(folder: string): Promise<string | undefined> {
+const BUILDS = planBuilds(undefined, { isWindowsHost: Deno.build.os === "windows" });
+
+/** Compiles programs into `folder`, with `probe` in front if there is one; returns why not where no runtime can be had. */
+async function compileInto(folder: string, builds: readonly Build[], probe?: string): Promise<string | undefined> {
   const { command, env } = await findCompiler();
-  for (const { args, fileName, source } of planBuilds(undefined, { isWindowsHost: Deno.build.os === "windows" })) {
+  for (const { args, fileName, source } of builds) {
     const output = args.indexOf("--output");
-    const ownArgs = args.with(output + 1, path.join(folder, fileName));
+    const [compile = "", ...rest] = args.with(output + 1, path.join(folder, fileName));
+    const ownArgs = [compile, ...probe === undefined ? [] : ["--preload", probe], ...rest];
     const { success, stderr } = await run([...command, ...ownArgs], env);
     if (success) continue;
     if (/download|denort/i.test(stderr)) return `no runtime for ${source}: ${stderr.trim().split("\n").at(-1)}`;
@@ -56,20 +60,53 @@ async function compileInto(folder: string): Promise<string | undefined> {
   return undefined;
 }
 
-Deno.test("compiled programs carry files up and down, verified", async () => {
+/** Runs with both programs, compiled into a folder of its own; where that cannot be, says why, and does nothing. */
+async function withCompiled(
+  builds: readonly Build[],
+  options: { readonly probe?: string; readonly run: (launches: Launch[]) => Promise<void> },
+): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "sluice-e2e-" });
   try {
-    const reason = await compileInto(folder);
-    if (reason !== undefined) {
-      Deno.stderr.writeSync(new TextEncoder().encode(`skipped: ${reason}\n`));
-      return;
+    const reason = await compileInto(folder, builds, options.probe);
+    if (reason === undefined) {
+      return await options.run(builds.map(({ fileName }) => ({ command: path.join(folder, fileName), args: [] })));
     }
-    const [server, client] = planBuilds(undefined, { isWindowsHost: Deno.build.os === "windows" })
-      .map(({ fileName }) => ({ command: path.join(folder, fileName), args: [] }));
-    await using stage = await Stage.open({ server: server!, client: client! });
-    await checkMainJob(stage);
+    Deno.stderr.writeSync(new TextEncoder().encode(`skipped: ${reason}\n`));
   } finally {
     await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("compiled programs carry files up and down, verified", async () => {
+  await withCompiled(BUILDS, {
+    run: async ([server, client]) => {
+      await using stage = await Stage.open({ server: server!, client: client! });
+      await checkMainJob(stage);
+    },
+  });
+});
+
+Deno.test("compiled server may read and write its folder alone once it listens", async () => {
+  const outside = await makeOutside();
+  try {
+    const root = path.join(path.dirname(outside), "root");
+    const inside = path.join(root, "a");
+    await Deno.mkdir(root);
+    await Deno.writeTextFile(inside, "content");
+    await withCompiled(BUILDS.slice(0, 1), {
+      probe: await writeProbe({ outside, inside }),
+      run: async ([launch]) => {
+        await using stage = await Stage.open({ server: launch!, client: launch! });
+        const server = await stage.startServer({ root: path.relative(stage.folder, root) });
+        await server.program.complains(/probe done/);
+        // An executable for Windows is given all of the disk at once, which Deno cannot narrow.
+        const expected = Deno.build.os === "windows" ? OUTSIDE_TOO : {};
+        assertMay(server.program.stderr, { "read inside": "yes", "write inside": "yes", ...expected });
+        assert.equal((await server.stop()).code, 0);
+      },
+    });
+  } finally {
+    await Deno.remove(path.dirname(outside), { recursive: true });
   }
 });
 

@@ -259,7 +259,21 @@ Deno.test("server answers a flood of Hellos from many ports with little, and ser
   }
 });
 
-const NAMES = ["", ".", "..", "../evil", "/etc/evil", "a/b", "a\\b", "C:evil", "evil\0.bin", "\x1b[2Jevil", "con"];
+const NAMES = ["", ".", "..", "../evil", "/etc/evil", "a/b", "a\\b", "C:evil", "evil\0.bin", "\x1b[2Jevil", "con"]
+  // What Windows takes for another file: streams, devices, and endings that it leaves out.
+  .concat([
+    "file:stream",
+    "file::$DATA",
+    "COM1.txt",
+    "nul .txt",
+    "LPT\u00b9",
+    "evil.",
+    "evil ",
+    "\u3000evil",
+    "\\\\?\\C:",
+  ])
+  // What a person takes for another file, and what a disk may take for an unfinished one of the server's.
+  .concat(["gpj.\u202eexe", "evil\u200b", "evil\ufeff", "evil\u2028", "evil\r\n", ".SLUICE-x", ".slu\u200dice-x"]);
 
 /** An empty file's PUT and DIGEST. */
 function putEmpty(name: string): Uint8Array {

@@ -23,7 +23,7 @@ export interface Launch {
 }
 
 /** How the task of this name runs its program, by this very Deno. */
-async function launchOfTask(task: string): Promise<Launch> {
+export async function launchOfTask(task: string): Promise<Launch> {
   const { tasks } = JSON.parse(await Deno.readTextFile(path.join(PROJECT, "deno.json")));
   const { flags, program } = TASK_COMMAND.exec(tasks[task].command)?.groups ?? {};
   if (flags === undefined || program === undefined) throw new Error(`task ${task} of deno.json runs no program`);
@@ -128,8 +128,17 @@ export class Program {
   }
 
   /** Waits until it has written what matches to standard output. */
-  async says(pattern: RegExp): Promise<RegExpExecArray> {
-    const match = await inTime(this.#stdout.matching(pattern), () => `${pattern} in: ${this.stdout}${this.stderr}`);
+  says(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#writes(this.#stdout, pattern);
+  }
+
+  /** Waits until it has written what matches to standard error. */
+  complains(pattern: RegExp): Promise<RegExpExecArray> {
+    return this.#writes(this.#stderr, pattern);
+  }
+
+  async #writes(output: Output, pattern: RegExp): Promise<RegExpExecArray> {
+    const match = await inTime(output.matching(pattern), () => `${pattern} in: ${this.stdout}${this.stderr}`);
     if (match !== undefined) return match;
     const { code, stdout, stderr } = await this.finished();
     throw new Error(`the program ended with ${code} and without ${pattern}: ${stdout}${stderr}`);

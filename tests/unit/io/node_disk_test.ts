@@ -44,14 +44,27 @@ check("names files anew, and makes that durable", async (folder) => {
 });
 
 check("keeps times to the millisecond", (folder) => {
-  Deno.writeTextFileSync(`${folder}/a`, "a");
-  nodeDisk.utimes(`${folder}/a`, 1_699_999_999_999);
-  assert.equal(nodeDisk.stat(`${folder}/a`).mtimeMs, 1_699_999_999_999);
+  const descriptor = nodeDisk.open(`${folder}/a`, O_RDWR | O_CREAT | O_EXCL, 0o600);
+  for (
+    const modifiedMs of [
+      1,
+      999,
+      1_699_999_999_999,
+      ...Array.from({ length: 100 }, (_, i) => 1.7e12 + i * 1_000_003),
+    ]
+  ) {
+    nodeDisk.futimes(descriptor, modifiedMs);
+    assert.equal(Math.floor(nodeDisk.stat(`${folder}/a`).mtimeMs), modifiedMs);
+  }
+  nodeDisk.close(descriptor);
 });
 
 check("knows folders and links", (folder) => {
-  nodeDisk.mkdir(`${folder}/x/y`);
-  nodeDisk.mkdir(`${folder}/x/y`);
+  nodeDisk.mkdir(`${folder}/x/y`, 0o700);
+  nodeDisk.mkdir(`${folder}/x/y`, 0o755);
+  if (Deno.build.os !== "windows") {
+    for (const made of ["x", "x/y"]) assert.equal(nodeDisk.stat(`${folder}/${made}`).mode & 0o777, 0o700);
+  }
   Deno.symlinkSync("x/y", `${folder}/link`);
   assert(nodeDisk.lstat(`${folder}/link`)!.isSymbolicLink());
   assert(nodeDisk.stat(`${folder}/link`).isDirectory());

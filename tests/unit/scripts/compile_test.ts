@@ -24,6 +24,10 @@ Deno.test("planBuilds gives an executable the permissions of its task, and deno.
     const allowed = (args: readonly string[]) => args.filter((arg) => arg.startsWith("--allow-")).sort();
     assert.deepEqual(allowed(build.args), allowed(config.tasks[task].command.split(" ")), task);
     assert.ok(build.args.includes("--no-prompt"));
+    const onWindows = planBuilds("x86_64-pc-windows-msvc", { isWindowsHost: false }).map(({ args }) => allowed(args));
+    const whole = (arg: string) => arg.replace(/=\/$/, "");
+    assert.ok(onWindows.every((args) => args.includes("--allow-read") && args.includes("--allow-write")));
+    assert.deepEqual(onWindows[task === "serve" ? 0 : 1], allowed(build.args).map(whole));
     for (const feature of config.unstable) assert.ok(build.args.includes(`--unstable-${feature}`));
   }
 });

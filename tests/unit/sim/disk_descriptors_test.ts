@@ -26,7 +26,7 @@ Deno.test("Descriptors allow what they were opened for", () => {
   for (const descriptor of [writer, both]) assert.equal(descriptors.file(descriptor, "write"), file);
   assert.throws(() => descriptors.file(reader, "write"), { code: "EBADF" });
   assert.throws(() => descriptors.file(writer, "read"), { code: "EBADF" });
-  const folder = new FolderInode({ number: 4, nowMs: 0 });
+  const folder = new FolderInode({ number: 4, mode: 0o755, nowMs: 0 });
   assert.throws(() => descriptors.open(folder, FLAGS.O_RDWR), { code: "EISDIR" });
   assert.throws(() => descriptors.file(descriptors.open(folder, FLAGS.O_RDONLY), "read"), { code: "EISDIR" });
 });

@@ -110,7 +110,7 @@ Deno.test("FileInode.replace holds its bytes over and over", () => {
 });
 
 Deno.test("FolderInode.survivor keeps what was synced, and of each later change all or nothing", () => {
-  const folder = new FolderInode({ number: 4, nowMs: 0 });
+  const folder = new FolderInode({ number: 4, mode: 0o755, nowMs: 0 });
   const [a, b] = [newFile(), newFile()];
   folder.change(1, ["a", a]);
   const sync = folder.sync(1);
@@ -125,7 +125,7 @@ Deno.test("FolderInode.survivor keeps what was synced, and of each later change 
 });
 
 Deno.test("FolderInode.settle makes an entry durable, whatever was changed before it", () => {
-  const folder = new FolderInode({ number: 4, nowMs: 0 });
+  const folder = new FolderInode({ number: 4, mode: 0o755, nowMs: 0 });
   folder.change(1, ["a", newFile()]);
   folder.settle("a", undefined);
   folder.settle("b", newFile());

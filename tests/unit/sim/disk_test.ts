@@ -118,7 +118,7 @@ Deno.test("SimulatedDisk.crashed never leaves a renamed name without a file", as
 
 Deno.test("SimulatedDisk.crashed keeps two names of a file one file, and made folders with what is in them", async () => {
   const disk = new SimulatedDisk();
-  disk.mkdir("/x/y");
+  disk.mkdir("/x/y", 0o777);
   const descriptor = create(disk, "/x/y/a", text("a"));
   await disk.fsync(descriptor);
   await disk.link("/x/y/a", "/x/y/b");
@@ -172,7 +172,7 @@ Deno.test("SimulatedDisk keeps a file's times and mode", () => {
   const times = () => [disk.stat("/a").mtimeMs, disk.fstat(file).ctimeMs, disk.lstat("/a")!.birthtimeMs];
   assert.deepEqual(times(), [7, 7, 5]);
   nowMs = 9;
-  disk.utimes("/a", 3);
+  disk.futimes(file, 3);
   assert.deepEqual(times(), [3, 9, 5]);
   assert.equal(disk.stat("/a").mode & 0o777, 0o644);
   disk.fchmod(file, 0o600);
@@ -224,7 +224,7 @@ Deno.test("SimulatedDisk ends what waits for the device when its scheduler says 
 
 Deno.test("SimulatedDisk refuses what an operating system refuses", async () => {
   const disk = new SimulatedDisk();
-  disk.mkdir("/folder");
+  disk.mkdir("/folder", 0o777);
   disk.put("/file", pattern(1));
   const codes: readonly (readonly [string, () => unknown])[] = [
     ["ENOENT", () => disk.open("/none", O_RDONLY)],
@@ -234,8 +234,8 @@ Deno.test("SimulatedDisk refuses what an operating system refuses", async () => 
     ["ENOENT", () => disk.unlink("/none")],
     ["ENOTDIR", () => disk.lstat("/file/a")],
     ["ENOTDIR", () => disk.readdir("/file")],
-    ["ENOTDIR", () => disk.mkdir("/file/a")],
-    ["EEXIST", () => disk.mkdir("/file")],
+    ["ENOTDIR", () => disk.mkdir("/file/a", 0o777)],
+    ["EEXIST", () => disk.mkdir("/file", 0o777)],
     ["EEXIST", () => disk.open("/file", CREATE)],
     ["EISDIR", () => disk.open("/folder", O_RDWR)],
     ["EISDIR", () => disk.unlink("/folder")],

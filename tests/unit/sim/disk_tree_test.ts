@@ -3,8 +3,11 @@ import { FileInode, FolderInode } from "../../../sim/disk_inode.ts";
 import { DiskTree, pathError } from "../../../sim/disk_tree.ts";
 
 function makeTree(): DiskTree {
-  const tree = new DiskTree();
-  tree.makeFolders("/x/y", ({ folder, name }) => folder.settle(name, new FolderInode({ number: 4, nowMs: 0 })));
+  const tree = new DiskTree({});
+  tree.makeFolders(
+    "/x/y",
+    ({ folder, name }) => folder.settle(name, new FolderInode({ number: 4, mode: 0o755, nowMs: 0 })),
+  );
   const { folder, name } = tree.find("/x/y/file");
   folder.settle(name, new FileInode({ number: 3, mode: 0o644, nowMs: 0 }));
   return tree;
@@ -37,4 +40,16 @@ Deno.test("DiskTree says what is missing, and what is no folder", () => {
 Deno.test("DiskTree.walk meets every entry once", () => {
   const names = [...makeTree().walk()].map(({ name }) => name);
   assert.deepEqual(names, ["", "x", "y", "file"]);
+});
+
+Deno.test("DiskTree takes names for one that are folded alike, spelled as they were first", () => {
+  const tree = new DiskTree({ foldName: (name) => name.normalize("NFD").toUpperCase() });
+  const root = tree.find("/").inode;
+  assert(root instanceof FolderInode);
+  const file = new FileInode({ number: 3, mode: 0o644, nowMs: 0 });
+  root.settle("\u00c4.txt", file);
+  for (const path of ["/\u00c4.txt", "/\u00e4.TXT", "/A\u0308.txt"]) {
+    assert.deepEqual([tree.find(path).name, tree.find(path).inode], ["\u00c4.txt", file]);
+  }
+  assert.equal(tree.find("/b").name, "b");
 });

@@ -286,3 +286,47 @@ Deno.test("DirectoryStore says that its folder could not be made durable, and tr
   await store(made, "x", { bytes: pattern(3) });
   assert.deepEqual(disk.crashed(new Random(3)).contents("/srv/a/x"), pattern(3));
 });
+
+/** Spellings of one name to a disk that folds case (NTFS) and Unicode (APFS, HFS+), and three names to any other. */
+const SPELLINGS = ["\u00c4rger.txt", "\u00e4rger.TXT", "A\u0308rger.txt"] as const;
+
+Deno.test("DirectoryStore takes a name for taken that the disk takes for another's", async () => {
+  const [first, ...others] = SPELLINGS;
+  for (const hasNoLinks of [false, true]) {
+    const disk = new SimulatedDisk({
+      faults: { hasNoLinks },
+      foldName: (name) => name.normalize("NFD").toUpperCase(),
+    });
+    const folding = DirectoryStore.open("/srv", { disk });
+    await store(folding, first, { bytes: pattern(3) });
+    for (const other of others) {
+      assertRefused("exists", () => folding.create(other, { sizeBytes: 1, modifiedMs: 0, overwrite: false }));
+    }
+    assert.deepEqual(disk.contents(`/srv/${first}`), pattern(3));
+    for (const [seed, other] of others.entries()) {
+      await store(folding, other, { bytes: pattern(5, seed), overwrite: true });
+      assert.deepEqual(folding.list().map((info) => [info.name, info.sizeBytes]), [[first, 5]]);
+      assert.deepEqual(disk.contents(`/srv/${first}`), pattern(5, seed));
+      const file = folding.open(other);
+      assert.equal(file.info.sizeBytes, 5);
+      file.close();
+    }
+  }
+});
+
+Deno.test("DirectoryStore gives a name to one of two that the disk takes for one, when both come at once", async () => {
+  for (const hasNoLinks of [false, true]) {
+    const disk = new SimulatedDisk({ faults: { hasNoLinks }, foldName: (name) => name.toLowerCase() });
+    const folding = DirectoryStore.open("/srv", { disk });
+    const files = ["A", "a"].map((name) => folding.create(name, { sizeBytes: 0, modifiedMs: 0, overwrite: false }));
+    const results = await Promise.all(files.map(commit));
+    assert.deepEqual([results[0], results[1] instanceof StoreError && results[1].kind], ["A", "exists"]);
+    assert.deepEqual(disk.names("/srv"), ["A"]);
+  }
+});
+
+Deno.test("DirectoryStore keeps names apart that the disk keeps apart", async () => {
+  const plain = DirectoryStore.open("/srv", { disk: new SimulatedDisk() });
+  for (const name of SPELLINGS) await store(plain, name, { bytes: pattern(3) });
+  assert.deepEqual(plain.list().map((info) => info.name), SPELLINGS.toSorted());
+});

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { nodeDisk } from "../../../io/node_disk.ts";
+import { SimulatedDisk } from "../../../sim/disk.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../../store/local_file.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
 import { assertRefused, commit, pattern } from "../transfer/file_store_compliance.ts";
@@ -128,4 +129,12 @@ check("createLocalFile leaves nothing of an aborted file", (folder) => {
   assert.equal(names(folder).length, 1);
   file.abort();
   assert.deepEqual(names(folder), []);
+});
+
+Deno.test("createLocalFile puts a file beside one whose name the disk takes for the same", async () => {
+  const disk = new SimulatedDisk({ foldName: (name) => name.toLowerCase() });
+  disk.put("/copies/Report", pattern(3));
+  const options = { sizeBytes: 0, modifiedMs: 0, overwrite: false, folders: new LocalFolders(disk) };
+  assert.equal(await commit(createLocalFile("/copies/report", options)), "/copies/report_received");
+  assert.deepEqual(disk.contents("/copies/Report"), pattern(3));
 });

@@ -31,9 +31,11 @@ function failingLink(code: string): Disk["link"] {
 /** The placement of a file of the folder's, on a disk that is like this machine's but for what is said. */
 function placement(folder: string, options: { from?: string; machine?: Partial<Disk> } = {}): Placement {
   const { from = "temporary", machine = {} } = options;
-  const disk = { ...nodeDisk, ...machine };
+  const disk = machine instanceof SimulatedDisk ? machine : { ...nodeDisk, ...machine };
   const sync = (path: string) => syncFolder(disk, path);
-  return { disk, sync, temporaryPath: `${folder}/${from}`, finalPath: `${folder}/a` };
+  const temporaryPath = `${folder}/${from}`;
+  const identity = disk.lstat(temporaryPath) ?? { dev: 0, ino: 0 };
+  return { disk, sync, temporaryPath, identity, finalPath: `${folder}/a`, subject: '"a"' };
 }
 
 function names(folder: string): string[] {
@@ -88,7 +90,7 @@ check("placeExclusively passes on what is wrong with the disk", async (folder) =
 Deno.test("placeExclusively leaves no empty file when its claim cannot be closed", async () => {
   const disk = new SimulatedDisk({ faults: { hasNoLinks: true, errorRates: { close: 1 } } });
   disk.put("/temporary", pattern(3));
-  await assert.rejects(placeExclusively({ ...placement(""), disk }), { code: "EIO" });
+  await assert.rejects(placeExclusively(placement("", { machine: disk })), { code: "EIO" });
   assert.deepEqual(disk.names("/"), ["temporary"]);
 });
 
@@ -96,7 +98,7 @@ Deno.test("placeExclusively takes back its own name alone when the folder cannot
   const disk = new SimulatedDisk();
   const place = (words: string) => {
     disk.put("/temporary", new TextEncoder().encode(words));
-    return { ...placement(""), disk };
+    return placement("", { machine: disk });
   };
   const failing = () => Promise.reject(diskError("EIO"));
   await assert.rejects(placeExclusively({ ...place("own"), sync: failing }), { code: "EIO" });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { SluiceError } from "../../../../app/api.ts";
 import { runClient } from "../../../../io/cli/client_program.ts";
+import { type Needs, WHOLE_DISK_NEEDS } from "../../../../io/permissions.ts";
 import { FakeConsole, FakeEngine, FakeLines, FakeSignals } from "./fakes.ts";
 
 class Setting {
@@ -8,6 +9,7 @@ class Setting {
   readonly console = new FakeConsole();
   readonly signals = new FakeSignals();
   readonly exits: number[] = [];
+  readonly confined: Needs[] = [];
   lines = new FakeLines([]);
   run(...args: string[]): Promise<number> {
     return runClient(args, {
@@ -19,6 +21,10 @@ class Setting {
       openLines: () => Promise.resolve(this.lines),
       nowMs: () => 0,
       isFolder: (path) => path === "dir",
+      confine: (needs) => {
+        assert.equal(this.engine.openCount, 0, "before the network is touched");
+        this.confined.push(needs);
+      },
     });
   }
 }
@@ -32,6 +38,22 @@ Deno.test("runClient sends several files over one connection and reports each", 
   assert.deepEqual(setting.console.errLines, []);
   assert.equal(setting.engine.openCount, 0);
   assert.equal(setting.signals.listenerCount, 0);
+});
+
+Deno.test("runClient gives up what its commands do not need", async () => {
+  const cases: readonly (readonly [args: string[], needs: Needs])[] = [
+    [["send", "a", "/x/b"], { read: ["a", "/x/b"], write: [] }],
+    [["get", "a", "b"], { read: ["."], write: ["."] }],
+    [["get", "a", "-o", "dir"], { read: ["dir"], write: ["dir"] }],
+    [["get", "a", "-o", "/x/copy"], { read: ["/x"], write: ["/x"] }],
+    [["list"], { read: [], write: [] }],
+    [["127.0.0.1", "7"], WHOLE_DISK_NEEDS],
+  ];
+  for (const [args, needs] of cases) {
+    const setting = new Setting();
+    await setting.run(...args);
+    assert.deepEqual(setting.confined, [needs], args.join(" "));
+  }
 });
 
 Deno.test("runClient gets into a folder, with force", async () => {

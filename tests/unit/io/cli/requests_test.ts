@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { SluiceError } from "../../../../app/api.ts";
-import { printListing, transfersOf } from "../../../../io/cli/requests.ts";
+import { needsOf, printListing, transfersOf } from "../../../../io/cli/requests.ts";
 import { FakeConsole, FakeEngine } from "./fakes.ts";
 
 const isFolder = (name: string) => name === "dir" || name === "dir/";
@@ -9,6 +9,18 @@ const isFolder = (name: string) => name === "dir" || name === "dir/";
 function targets(names: string[], output: string | undefined): (string | undefined)[] {
   return transfersOf({ kind: "get", names, output, force: false }, isFolder).map((transfer) => transfer.target);
 }
+
+Deno.test("needsOf names few files, the folders of many, and all of the disk where those are many", () => {
+  const sent = (files: string[]) =>
+    needsOf(transfersOf({ kind: "send", files, as: undefined, force: false }, isFolder));
+  const count = 1000;
+  const names = Array.from({ length: count }, (_, index) => `${index}`);
+  assert.deepEqual(sent(["x/a", "y/b"]), { read: ["x/a", "y/b"], write: [] });
+  assert.deepEqual(sent(names.map((name) => path.join("x", name))), { read: ["x"], write: [] });
+  assert.deepEqual(sent(names.map((name) => path.join(name, "a"))), { read: ["/"], write: [] });
+  const got = needsOf(transfersOf({ kind: "get", names, output: "dir", force: false }, isFolder));
+  assert.deepEqual(got, { read: ["dir"], write: ["dir"] });
+});
 
 Deno.test("transfersOf puts received files where --output says", () => {
   assert.deepEqual(targets(["a", "b"], undefined), [undefined, undefined]);

@@ -10,6 +10,7 @@ const SENT = { kind: "sent", ...WHO, name: "a", sizeBytes: 2_000_000, sha256: SH
 
 const EXPECTED: readonly (readonly [ServerEvent, string])[] = [
   [{ kind: "listening", host: "::1", port: 7, root: "/srv" }, "listening on [::1]:7, files in /srv"],
+  [{ kind: "exposed", reason: "others may write in /srv" }, "others may write in /srv"],
   [{ kind: "connected", ...WHO }, "[3] 192.0.2.7:50000 new connection"],
   [
     { kind: "address-changed", ...WHO, previousClient: "198.51.100.1:9" },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type ServerOptions, SluiceError } from "../../../../app/api.ts";
 import { runServer } from "../../../../io/cli/server_program.ts";
+import type { Needs } from "../../../../io/permissions.ts";
 import { FakeConsole, FakeSignals } from "./fakes.ts";
 
 class Setting {
@@ -8,6 +9,7 @@ class Setting {
   readonly signals = new FakeSignals();
   readonly exits: number[] = [];
   readonly started: ServerOptions[] = [];
+  readonly confined: Needs[] = [];
   readonly stopped: { graceMs: number }[] = [];
   startError: Error | undefined;
   /** Runs while the server stops. */
@@ -19,6 +21,7 @@ class Setting {
         if (this.startError !== undefined) return Promise.reject(this.startError);
         options.onEvent({ kind: "listening", host: options.host, port: 7, root: options.root });
         return Promise.resolve({
+          root: options.root,
           host: options.host,
           port: 7,
           setRate: () => {},
@@ -32,6 +35,7 @@ class Setting {
       },
       console: this.console,
       onStopSignal: this.signals.listen,
+      confine: (needs) => this.confined.push(needs),
       exit: (code) => this.exits.push(code),
     });
   }
@@ -55,6 +59,17 @@ Deno.test("runServer serves until the first signal and stops with the grace aske
   assert.match(setting.console.outLines[0]!, /INFO {2}listening on 127\.0\.0\.1:7, files in \/srv$/);
   assert.match(setting.console.outLines[1]!, /INFO {2}stopped$/);
   assert.equal(setting.signals.listenerCount, 0);
+});
+
+Deno.test("runServer gives up what it does not need once it has started, and not before", async () => {
+  for (const [args, write] of [[[], ["/srv"]], [["--read-only"], []]] as const) {
+    const setting = new Setting();
+    const running = setting.run("--root", "/srv", ...args);
+    assert.deepEqual(setting.confined, []);
+    setting.signals.raise("system");
+    await running;
+    assert.deepEqual(setting.confined, [{ read: ["/srv"], write }]);
+  }
 });
 
 Deno.test("runServer starts with the congestion control and the rate asked for", async () => {

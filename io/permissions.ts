@@ -1,0 +1,71 @@
+/**
+ * Gives up what a program does not need any more of what Deno lets it do: from then on a mistake in it, or in a library,
+ * reaches no further.
+ *
+ * Who is to go on with some folders must have been given the disk as a list of folders (`--allow-read=/`), for Deno takes
+ * single entries from a list, and makes one of whatever is asked for (denoland/deno, pull request 12159). It cannot take
+ * a part from everything (`--allow-read`), so that such a program goes on with everything.
+ *
+ * Non-goal: the network. Deno asks for the same permission to send a datagram to an address and to open a connection
+ * there, a server sends to whoever asks, and a list of networks can name neither those of IPv6 nor what a client may be
+ * told to resolve.
+ *
+ * @module
+ */
+
+import { SluiceError } from "../app/api.ts";
+
+/** What a program goes on to read and to write: files, or folders with all that is in them. */
+export interface Needs {
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+}
+
+/** Of a conversation: nobody knows what will be typed. */
+export const WHOLE_DISK_NEEDS: Needs = { read: ["/"], write: ["/"] };
+
+/** As the tasks and executables name all of the disk: what of it is not needed can be taken from such a list. */
+const WHOLE_DISK = "/";
+
+/** Never needed once a program has started; the first two not before either. */
+const NEVER_NEEDED = ["run", "ffi", "env", "import"] as const;
+
+/** Gives up all but the needs, free space on a disk, and the network; whatever was not given stays so. */
+export function confine(needs: Needs): void {
+  narrow("read", needs.read);
+  narrow("write", needs.write);
+  for (const name of NEVER_NEEDED) revoke({ name } as Deno.PermissionDescriptor);
+}
+
+function narrow(name: "read" | "write", paths: readonly string[]): void {
+  // A part of everything cannot be given up, nor all of it where something is needed.
+  if (isGranted({ name }) && paths.length > 0) return;
+  if (paths.length === 0) return revoke({ name });
+  const kept = paths.flatMap(withRealPath).filter((path) => isGranted({ name, path }));
+  if (kept.includes(WHOLE_DISK) || !isGranted({ name, path: WHOLE_DISK })) return;
+  // Asked for what it has, Deno makes it an entry of its own, which stays when the whole is taken away.
+  for (const path of kept) Deno.permissions.requestSync({ name, path });
+  revoke({ name, path: WHOLE_DISK });
+  const lost = kept.find((path) => !isGranted({ name, path }));
+  if (lost !== undefined) throw new SluiceError("failed", `Deno took back more ${name} permission than it was told to`);
+}
+
+/** Deno compares paths as they are spelled, and the programs use both spellings. */
+function withRealPath(path: string): string[] {
+  if (path === "") return [];
+  try {
+    return [path, Deno.realPathSync(path)];
+  } catch {
+    return [path];
+  }
+}
+
+function isGranted(descriptor: Deno.PermissionDescriptor): boolean {
+  return Deno.permissions.querySync(descriptor).state === "granted";
+}
+
+/** Takes a permission away, and looks that it is gone: a program that believes itself confined must be so. */
+function revoke(descriptor: Deno.PermissionDescriptor): void {
+  Deno.permissions.revokeSync(descriptor);
+  if (isGranted(descriptor)) throw new SluiceError("failed", `Deno did not take back ${descriptor.name} permission`);
+}

@@ -1,0 +1,112 @@
+/**
+ * The folder of a store: where it is, that it still is the one that was opened, and who else may write there.
+ *
+ * Participants: the store, before and after what it does in the folder; other users of the machine, who may rename
+ * folders above it and put links or other folders in their place.
+ *
+ * Non-goal: to shut the moment between a look at the folder and the call that follows. That takes openat(2), which
+ * node:fs does not have; Linux's detour by /proc/self/fd is closed to a program that Deno does not let do everything.
+ * So whoever may write *above* the folder can win that race, and `exposures` warns of it.
+ *
+ * @module
+ */
+
+import { dirname } from "node:path";
+import { StoreError } from "../transfer/file_store.ts";
+import { sanitizeForDisplay } from "../transfer/file_name.ts";
+import type { Disk, DiskStats } from "./disk.ts";
+import { attempt, onDisk } from "./disk_error.ts";
+import { type FileIdentity, isSameFile } from "./file_identity.ts";
+
+/** Of a folder that is made here: what strangers send is nobody's business but its owner's, until he opens it. */
+export const ROOT_MODE = 0o700;
+
+const GROUP_WRITES = 0o020;
+const OTHERS_WRITE = 0o002;
+/** Who may write in such a folder may not rename what belongs to others. */
+const STICKY = 0o1000;
+
+/** See the module's description. */
+export class RootFolder {
+  /** Absolute, without symbolic links. */
+  readonly path: string;
+  readonly #disk: Disk;
+  readonly #identity: FileIdentity;
+  #isShared: boolean;
+
+  private constructor(path: string, options: { disk: Disk; stats: DiskStats }) {
+    const { disk, stats } = options;
+    this.path = path;
+    this.#disk = disk;
+    this.#identity = { dev: stats.dev, ino: stats.ino };
+    this.#isShared = this.#isWritableByOthers(stats);
+  }
+
+  /** Opens the folder; with `create`, makes it and those above it where they are not there. Throws StoreError. */
+  static open(path: string, options: { readonly disk: Disk; readonly create: boolean }): RootFolder {
+    const { disk, create } = options;
+    const shown = sanitizeForDisplay(path);
+    return onDisk(`the folder "${shown}"`, () => {
+      if (create) disk.mkdir(path, ROOT_MODE);
+      const realPath = disk.realpath(path);
+      const stats = disk.stat(realPath);
+      if (!stats.isDirectory()) throw new StoreError("not-a-file", `"${shown}" is not a folder`);
+      return new RootFolder(realPath, { disk, stats });
+    });
+  }
+
+  /** Whether anybody but the owner may write there, when {@link require} looked last. */
+  get isShared(): boolean {
+    return this.#isShared;
+  }
+
+  /** Throws StoreError unless what is at the path is the folder that was opened. */
+  require(): void {
+    const stats = this.#disk.lstat(this.path);
+    if (!stats?.isDirectory()) {
+      throw new StoreError("io", "the server's folder has gone; put it back, or start the server again");
+    }
+    if (!isSameFile(this.#identity, stats)) {
+      const advice = "put the first one back, or start the server again";
+      throw new StoreError("io", `the server's folder has gone, another one is in its place; ${advice}`);
+    }
+    this.#isShared = this.#isWritableByOthers(stats);
+  }
+
+  /** Who but the owner can change what is in the folder, or put another in its place: a sentence for each way. */
+  exposures(): string[] {
+    const found: string[] = [];
+    this.require();
+    const shown = sanitizeForDisplay(this.path);
+    if (this.#isShared) {
+      found.push(
+        `others on this machine may write in ${shown}, and so read, exchange and remove its files; ` +
+          `if they should not: chmod go-w`,
+      );
+    }
+    for (let folder = dirname(this.path), last = this.path; folder !== last; folder = dirname(folder)) {
+      last = folder;
+      attempt(() => {
+        if (!this.#isOpenToAll(this.#disk.lstat(folder))) return;
+        found.push(
+          `everybody on this machine may write in ${sanitizeForDisplay(folder)}, and so put another folder in the ` +
+            `place of ${shown}; if they should not: chmod o-w`,
+        );
+      });
+    }
+    return found;
+  }
+
+  #isWritableByOthers({ mode }: DiskStats): boolean {
+    return this.#hasModes && (mode & (GROUP_WRITES | OTHERS_WRITE)) !== 0;
+  }
+
+  #isOpenToAll(stats: DiskStats | undefined): boolean {
+    return this.#hasModes && stats !== undefined && (stats.mode & (OTHERS_WRITE | STICKY)) === OTHERS_WRITE;
+  }
+
+  /** Windows has other rights than modes, and shows 0o777; it does not know this flag either. */
+  get #hasModes(): boolean {
+    return this.#disk.flags.O_NOFOLLOW !== 0;
+  }
+}

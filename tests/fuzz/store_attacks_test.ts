@@ -1,0 +1,381 @@
+// A user of the server's machine who may write in its folder, or above it, against the store on the real disk: what lies
+// elsewhere is neither read, written, listed nor touched, nothing that was there is lost, and nothing hangs. Races are
+// not left to chance: a disk that is the real one but for one call does the exchange at the worst moment.
+
+import assert from "node:assert/strict";
+import { nodeDisk } from "../../io/node_disk.ts";
+import { DirectoryStore } from "../../store/directory_store.ts";
+import type { Disk } from "../../store/disk.ts";
+import { syncFolder } from "../../store/folder_sync.ts";
+import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
+import { placeExclusively } from "../../store/placement.ts";
+import { type FileStore, StoreError, type StoreErrorKind } from "../../transfer/file_store.ts";
+import { assertRefused, commit, pattern, store as storeFile } from "../unit/transfer/file_store_compliance.ts";
+
+const SECRET_TIME = new Date(1_500_000_000_000);
+
+/** A scene: a store's folder, and beside it what must stay as it is. */
+interface Scene {
+  /** Holds `root`, `secret` and `foreign/`. */
+  readonly folder: string;
+  readonly root: string;
+  /** A file that nobody may read or touch; in `foreign` there is one of the same kind, named "a". */
+  readonly secret: string;
+  readonly store: DirectoryStore;
+  /** What the disk does before its own work; set it when the time has come. */
+  readonly before: { -readonly [Call in "open" | "link" | "readdir" | "rename"]?: (path: string) => void };
+}
+
+function disk(before: Scene["before"]): Disk {
+  return {
+    ...nodeDisk,
+    open(path, flags, mode) {
+      before.open?.(path);
+      return nodeDisk.open(path, flags, mode);
+    },
+    link(oldPath, newPath) {
+      before.link?.(oldPath);
+      return nodeDisk.link(oldPath, newPath);
+    },
+    rename(oldPath, newPath) {
+      before.rename?.(oldPath);
+      return nodeDisk.rename(oldPath, newPath);
+    },
+    readdir(folder) {
+      before.readdir?.(folder);
+      return nodeDisk.readdir(folder);
+    },
+  };
+}
+
+/** A test in a scene of its own. */
+function attack(what: string, run: (scene: Scene) => void | Promise<void>): void {
+  Deno.test(`a store ${what}`, async () => {
+    const folder = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "sluice-test-" }));
+    const before: Scene["before"] = {};
+    try {
+      const [root, secret] = [`${folder}/root`, `${folder}/secret`];
+      Deno.mkdirSync(`${folder}/foreign`);
+      for (const path of [secret, `${folder}/foreign/a`]) {
+        Deno.writeTextFileSync(path, "secret", { mode: 0o640 });
+        Deno.utimeSync(path, SECRET_TIME, SECRET_TIME);
+      }
+      const store = DirectoryStore.open(root, { disk: disk(before) });
+      await run({ folder, root, secret, store, before });
+      for (const path of [secret, `${folder}/foreign/a`]) {
+        assert.equal(Deno.readTextFileSync(path), "secret");
+        const { mode, mtime } = Deno.statSync(path);
+        assert.deepEqual([mode! & 0o777, mtime], [0o640, SECRET_TIME]);
+      }
+      assert.deepEqual(names(`${folder}/foreign`), ["a"]);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  });
+}
+
+function names(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map((entry) => entry.name).toSorted();
+}
+
+function partialFile(folder: string): string {
+  const name = names(folder).find((name) => name.endsWith(".part"));
+  assert(name !== undefined, "a file is on its way");
+  return `${folder}/${name}`;
+}
+
+function makeFifo(path: string): void {
+  assert(new Deno.Command("mkfifo", { args: [path] }).outputSync().success);
+}
+
+function begin(store: FileStore, name: string, options: { overwrite?: boolean } = {}) {
+  const file = store.create(name, {
+    sizeBytes: 3,
+    modifiedMs: 1_600_000_000_000,
+    overwrite: options.overwrite ?? false,
+  });
+  file.write(0, pattern(3));
+  return file;
+}
+
+function assertFailed(result: string | StoreError, kind: StoreErrorKind): StoreError {
+  assert(result instanceof StoreError, `it was stored as ${result}`);
+  assert.equal(result.kind, kind, result.message);
+  return result;
+}
+
+/** How a folder that the store serves can become another one. */
+const EXCHANGES: readonly { readonly what: string; readonly exchange: (scene: Scene) => void }[] = [
+  { what: "a link", exchange: ({ folder, root }) => Deno.symlinkSync(`${folder}/foreign`, root) },
+  { what: "another folder", exchange: ({ folder, root }) => Deno.renameSync(`${folder}/foreign`, root) },
+  { what: "a FIFO", exchange: ({ root }) => makeFifo(root) },
+];
+
+/** Takes the store's folder away and does the exchange; the function that it returns undoes both. */
+function exchangeRoot(scene: Scene, exchange: (scene: Scene) => void): () => void {
+  const { folder, root } = scene;
+  Deno.renameSync(root, `${folder}/first`);
+  exchange(scene);
+  return () => {
+    if (names(folder).includes("foreign")) Deno.removeSync(root);
+    else Deno.renameSync(root, `${folder}/foreign`);
+    Deno.renameSync(`${folder}/first`, root);
+  };
+}
+
+for (const { what, exchange } of EXCHANGES) {
+  attack(`does nothing in ${what} that takes its folder's place, and goes on when it is back`, async (scene) => {
+    const { store } = scene;
+    await storeFile(store, "a", { bytes: pattern(10) });
+    const file = begin(store, "b");
+    const replacing = begin(store, "a", { overwrite: true });
+    const undo = exchangeRoot(scene, exchange);
+    for (
+      const call of [
+        () => store.list(),
+        () => store.stat("a"),
+        () => store.open("a"),
+        () => store.open("missing"),
+        () => store.create("c", { sizeBytes: 0, modifiedMs: 0, overwrite: false }),
+        () => store.create("a", { sizeBytes: 0, modifiedMs: 0, overwrite: true }),
+      ]
+    ) assert.match(assertRefused("io", call).message, /the server's folder has gone.*start the server again$/);
+    assertFailed(await commit(file), "io");
+    undo();
+    assert.equal(await commit(begin(store, "c")), "c");
+    assert.equal(await commit(replacing), "a");
+    // Of "b" only what could not be removed any more: a later start does that.
+    assert.deepEqual(store.list().map((info) => info.name), ["a", "c"]);
+  });
+
+  attack(`does nothing in ${what} that takes its folder's place in the middle of a call`, async (scene) => {
+    const { before, store } = scene;
+    await storeFile(store, "a", { bytes: pattern(10) });
+    for (
+      const [moment, call] of [
+        ["open", () => store.open("a")],
+        ["open", () => store.create("b", { sizeBytes: 0, modifiedMs: 0, overwrite: false })],
+        ["readdir", () => store.list()],
+      ] as const
+    ) {
+      let undo = () => {};
+      before[moment] = () => {
+        delete before[moment];
+        undo = exchangeRoot(scene, exchange);
+      };
+      assert.throws(call, StoreError);
+      undo();
+    }
+    store.open("a").close();
+    assert.deepEqual(names(scene.root), ["a"]);
+  });
+}
+
+attack("does not hang on a FIFO that takes its folder's place when that is synced", async (scene) => {
+  const { folder } = scene;
+  makeFifo(`${folder}/fifo`);
+  await syncFolder(nodeDisk, `${folder}/fifo`);
+});
+
+attack("notices that a folder above its own has become a link", (scene) => {
+  const { folder } = scene;
+  const store = DirectoryStore.open(`${folder}/above/root`, { disk: nodeDisk });
+  Deno.mkdirSync(`${folder}/fake/root`, { recursive: true });
+  Deno.writeTextFileSync(`${folder}/fake/root/a`, "not to be given out");
+  Deno.renameSync(`${folder}/above`, `${folder}/first`);
+  Deno.symlinkSync("fake", `${folder}/above`);
+  assertRefused("io", () => store.open("a"));
+  assertRefused("io", () => store.list());
+});
+
+/** What can be put where the store has just seen a file, each with what is said of it. */
+const SURPRISES: readonly { what: string; kind: StoreErrorKind; put: (path: string, scene: Scene) => void }[] = [
+  { what: "a link", kind: "not-a-file", put: (path, { secret }) => Deno.symlinkSync(secret, path) },
+  { what: "a FIFO", kind: "not-a-file", put: makeFifo },
+  { what: "a folder", kind: "not-a-file", put: (path) => Deno.mkdirSync(path) },
+  { what: "another file", kind: "changed", put: (path) => Deno.writeTextFileSync(path, "another") },
+  { what: "nothing", kind: "not-found", put: () => {} },
+];
+
+for (const { what, kind, put } of SURPRISES) {
+  attack(`opens no file that becomes ${what} after it was looked at`, async (scene) => {
+    const { before, root, store } = scene;
+    await storeFile(store, "a", { bytes: pattern(10) });
+    before.open = (path) => {
+      delete before.open;
+      Deno.renameSync(path, `${root}/away`);
+      put(path, scene);
+    };
+    assertRefused(kind, () => store.open("a"));
+  });
+}
+
+/** What can be put in the place of a file that is on its way in. */
+const LODGERS: readonly { readonly what: string; readonly put: (path: string, scene: Scene) => void }[] = [
+  { what: "a link to a file", put: (path, { secret }) => Deno.symlinkSync(secret, path) },
+  { what: "a second name of a file", put: (path, { secret }) => Deno.linkSync(secret, path) },
+  { what: "another file", put: (path) => Deno.writeTextFileSync(path, "another") },
+  { what: "a FIFO", put: makeFifo },
+  { what: "a folder", put: (path) => Deno.mkdirSync(path) },
+];
+
+for (const { what, put } of LODGERS) {
+  attack(`places nothing but what was written when ${what} takes an unfinished file's place`, async (scene) => {
+    const { root, store } = scene;
+    await storeFile(store, "old", { bytes: pattern(10) });
+    for (const [name, overwrite] of [["new", false], ["old", true]] as const) {
+      const file = begin(store, name, { overwrite });
+      const partial = partialFile(root);
+      Deno.removeSync(partial);
+      put(partial, scene);
+      const error = assertFailed(await commit(file), "changed");
+      assert.match(
+        error.message,
+        /^"(?:new|old)" was not stored: another program put something else in the place of the unfinished file/,
+      );
+      if (names(root).length > 1) Deno.removeSync(partial);
+    }
+    assert.deepEqual(names(root), ["old"]);
+    assert.deepEqual(Deno.readFileSync(`${root}/old`), pattern(10));
+  });
+}
+
+attack("keeps what appears under a name between its last look and the call that places the file", async (scene) => {
+  const { before, root, store } = scene;
+  for (const put of [(path: string) => Deno.writeTextFileSync(path, "precious"), makeFifo]) {
+    const file = begin(store, "a");
+    before.link = () => put(`${root}/a`);
+    assertFailed(await commit(file), "exists");
+    assert.deepEqual(names(root), ["a"]);
+    Deno.removeSync(`${root}/a`);
+  }
+});
+
+attack("replaces a link itself, and not what it leads to", async (scene) => {
+  const { before, root, secret, store } = scene;
+  await storeFile(store, "a", { bytes: pattern(10) });
+  const file = begin(store, "a", { overwrite: true });
+  before.rename = () => {
+    Deno.removeSync(`${root}/a`);
+    Deno.symlinkSync(secret, `${root}/a`);
+  };
+  assert.equal(await commit(file), "a");
+  assert.deepEqual(Deno.readFileSync(`${root}/a`), pattern(3));
+  assert(Deno.lstatSync(`${root}/a`).isFile);
+});
+
+attack("removes nobody's file when its own claim of a name comes to nothing", async (scene) => {
+  const { root } = scene;
+  Deno.writeTextFileSync(`${root}/unfinished`, "new");
+  const temporaryPath = `${root}/unfinished`;
+  const withoutLinks: Disk = {
+    ...nodeDisk,
+    link: () => Promise.reject(Object.assign(new Error("EPERM"), { code: "EPERM" })),
+    renameSync(_from, to) {
+      Deno.removeSync(to);
+      Deno.writeTextFileSync(`${root}/other`, "precious");
+      Deno.renameSync(`${root}/other`, to);
+      throw Object.assign(new Error("EIO"), { code: "EIO" });
+    },
+  };
+  const identity = nodeDisk.lstat(temporaryPath)!;
+  const placement = { disk: withoutLinks, sync: () => Promise.resolve(), temporaryPath, identity, subject: '"a"' };
+  await assert.rejects(placeExclusively({ ...placement, finalPath: `${root}/a` }), { code: "EIO" });
+  assert.equal(Deno.readTextFileSync(`${root}/a`), "precious");
+});
+
+attack("gives out no second name of a file where others may write in the folder", async (scene) => {
+  const { root, secret, store } = scene;
+  Deno.linkSync(secret, `${root}/a`);
+  // Nobody but the owner can have put it there: it is his to give out.
+  store.open("a").close();
+  assert.deepEqual(store.list().map((info) => info.name), ["a"]);
+  for (const mode of [0o770, 0o702, 0o1777]) {
+    Deno.chmodSync(root, mode);
+    assert.match(assertRefused("denied", () => store.open("a")).message, /"a" has a second name \(a hard link\)/);
+    assertRefused("denied", () => store.stat("a"));
+    assert.deepEqual(store.list(), []);
+  }
+  await storeFile(store, "a", { bytes: pattern(3), overwrite: true });
+  assert.deepEqual(store.list().map((info) => info.name), ["a"]);
+  store.open("a").close();
+});
+
+attack("gives out its own file while that has two names for a moment, also where others may write", async (scene) => {
+  const { root } = scene;
+  Deno.chmodSync(root, 0o777);
+  let looks = 0;
+  const store: DirectoryStore = DirectoryStore.open(root, {
+    disk: {
+      ...nodeDisk,
+      async link(oldPath, newPath) {
+        await nodeDisk.link(oldPath, newPath);
+        store.open("a").close();
+        looks = store.list().length;
+      },
+    },
+  });
+  await storeFile(store, "a", { bytes: pattern(3) });
+  assert.equal(looks, 1);
+});
+
+attack("keeps from others what was kept from them when a file is replaced", async (scene) => {
+  const { folder, root, store } = scene;
+  const modeOf = (path: string) => Deno.statSync(path).mode! & 0o777;
+  await storeFile(store, "a", { bytes: pattern(3) });
+  const usual = modeOf(`${root}/a`);
+  const folders = new LocalFolders(nodeDisk);
+  for (const [mode, expected] of [[0o600, 0o600], [0o755, usual & 0o755], [0o400, 0o400]] as const) {
+    Deno.chmodSync(`${root}/a`, mode);
+    await storeFile(store, "a", { bytes: pattern(3), overwrite: true });
+    assert.equal(modeOf(`${root}/a`), expected);
+    Deno.writeTextFileSync(`${folder}/local`, "old");
+    Deno.chmodSync(`${folder}/local`, mode);
+    const file = createLocalFile(`${folder}/local`, { sizeBytes: 0, modifiedMs: 0, overwrite: true, folders });
+    assert.equal(await commit(file), `${folder}/local`);
+    assert.equal(modeOf(`${folder}/local`), expected);
+    Deno.removeSync(`${folder}/local`);
+  }
+});
+
+attack("is not ended by a size or a time that no message can hold", (scene) => {
+  const { root } = scene;
+  Deno.writeTextFileSync(`${root}/large`, "x");
+  Deno.writeTextFileSync(`${root}/late`, "x");
+  Deno.writeTextFileSync(`${root}/early`, "x");
+  const lies: Readonly<Record<string, object>> = {
+    large: { size: 2 ** 60 },
+    late: { mtimeMs: 9.2e18 },
+    early: { mtimeMs: -9.2e18 },
+  };
+  let name = "";
+  const lie = <Stats>(stats: Stats): Stats => stats && Object.assign(stats, lies[name]);
+  const store = DirectoryStore.open(root, {
+    disk: {
+      ...nodeDisk,
+      lstat(path) {
+        if (path !== root) name = path.slice(root.length + 1);
+        return lie(nodeDisk.lstat(path));
+      },
+      fstat: (descriptor) => lie(nodeDisk.fstat(descriptor)),
+    },
+  });
+  assert.deepEqual(store.list().map((info) => [info.name, info.modifiedMs]), [["early", -8.64e15], ["late", 8.64e15]]);
+  assert.match(assertRefused("not-a-file", () => store.stat("large")).message, /larger than any file that can be sent/);
+  assertRefused("not-a-file", () => store.open("large"));
+  for (const name of ["late", "early"]) {
+    const file = store.open(name);
+    assert.equal(file.hasChanged(), false);
+    file.close();
+  }
+  assertRefused("not-a-file", () =>
+    openLocalFile(`${root}/large`, {
+      disk: {
+        ...nodeDisk,
+        stat: () => {
+          name = "large";
+          return lie(nodeDisk.stat(`${root}/large`));
+        },
+      },
+    }));
+});
