@@ -26,6 +26,10 @@ const GOAL_BYTES = 200;
 /** A path carries datagrams of this size. */
 const DATAGRAM_BYTES = 1200;
 
+/** Where datagrams are larger than on most paths, a queue must hold so many: of two, one is lost in each burst. */
+const MIN_QUEUE_DATAGRAMS = 4;
+const USUAL_DATAGRAM_BYTES = 1_500;
+
 /** What the bound depends on. */
 export interface BoundOptions {
   readonly config: Partial<ConnectionConfig>;
@@ -39,6 +43,7 @@ export function timeBoundUs(plan: ClientPlan, { config, commitUs }: BoundOptions
   const { congestion, directWindowBytes = Infinity, connectionWindowBytes = Infinity } = config;
   const maxLoss = congestion === "cubic" ? MAX_CUBIC_LOSS : MAX_LOSS;
   if (!isMild(up, maxLoss) || !isMild(down, maxLoss)) return undefined;
+  if (!hasRoom(up, config) || !hasRoom(down, config)) return undefined;
   const windowBytes = Math.min(directWindowBytes, connectionWindowBytes);
   const windows = goals.reduce((sum, goal) => sum + fileBytes(goal) / windowBytes, 0);
   const roundTrips = ROUND_TRIPS + ROUND_TRIPS_A_GOAL * goals.length + ROUND_TRIPS_A_WINDOW * windows;
@@ -49,6 +54,15 @@ export function timeBoundUs(plan: ClientPlan, { config, commitUs }: BoundOptions
 
 function isMild({ loss = 0, corrupt = 0, burst, blackouts = [], pauses = [] }: LinkOptions, maxLoss: number): boolean {
   return loss + corrupt <= maxLoss && burst === undefined && blackouts.length === 0 && pauses.length === 0;
+}
+
+/** Whether a queue takes more than a few of the largest datagrams that path and programs allow. */
+function hasRoom(
+  { mtuBytes = Infinity, queueBytes = Infinity }: LinkOptions,
+  config: Partial<ConnectionConfig>,
+): boolean {
+  const datagramBytes = Math.min(mtuBytes, config.maxDatagramBytes ?? USUAL_DATAGRAM_BYTES);
+  return datagramBytes <= USUAL_DATAGRAM_BYTES || queueBytes >= MIN_QUEUE_DATAGRAMS * datagramBytes;
 }
 
 function bytesOf(goals: readonly Goal[], kind: "put" | "get"): number {

@@ -209,14 +209,26 @@ export class DirectoryStore implements FileStore {
     });
   }
 
+  #isMissing(error: unknown): boolean {
+    const kind = error instanceof StoreError ? error.kind : diskErrorCode(error);
+    return kind === "not-found" || kind === "ENOENT";
+  }
+
+  /** A missing file may be a missing folder, or the disk may fail over that question as well. */
+  #whyMissing(error: unknown): unknown {
+    try {
+      this.#root.require();
+      return error;
+    } catch (rootError) {
+      return rootError;
+    }
+  }
+
   #onDisk<Result>(subject: string, call: () => Result): Result {
     try {
       return call();
     } catch (error) {
-      const kind = error instanceof StoreError ? error.kind : diskErrorCode(error);
-      // A missing file may be a missing folder.
-      if (kind === "not-found" || kind === "ENOENT") this.#root.require();
-      throw toStoreError(error, subject);
+      throw toStoreError(this.#isMissing(error) ? this.#whyMissing(error) : error, subject);
     }
   }
 }

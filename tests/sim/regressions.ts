@@ -41,4 +41,10 @@ export const REGRESSIONS: readonly Regression[] = [
   { seed: 1045128, found: "without hard links, an empty file stayed that could not be removed either (no fault)" },
   { seed: 1089474, found: "a line of 10 kbit/s that stood still for 97 % of the time answered no Hello (no fault)" },
   { seed: 6217, found: "a commit that failed at once was heard of by nobody (the simulator's fault)" },
+  { seed: 2051670, found: "a disk that failed over the folder of a file that was not there ended the server" },
+  {
+    seed: 2032040,
+    found: "a queue of less than one datagram of the largest kind was held to a time (the oracle's fault)",
+  },
+  { seed: 2072356, found: "the same with a queue of less than two" },
 ];

@@ -330,3 +330,16 @@ Deno.test("DirectoryStore keeps names apart that the disk keeps apart", async ()
   for (const name of SPELLINGS) await store(plain, name, { bytes: pattern(3) });
   assert.deepEqual(plain.list().map((info) => info.name), SPELLINGS.toSorted());
 });
+
+Deno.test("DirectoryStore names the disk's failure where that befalls it over the folder of a missing file", () => {
+  const disk = new SimulatedDisk();
+  const opened = DirectoryStore.open("/srv/a", { disk });
+  const lstat = disk.lstat.bind(disk);
+  let isMissed = false;
+  disk.lstat = (path) => {
+    if (isMissed && path === "/srv/a") throw Object.assign(new Error("EIO: i/o error, lstat"), { code: "EIO" });
+    isMissed ||= path === "/srv/a/x";
+    return lstat(path);
+  };
+  assertRefused("io", () => opened.stat("x"));
+});
