@@ -95,7 +95,7 @@ class RunningServer implements Server {
       randomBytes: (count) => platform.randomBytes(count),
       ...linkOptions,
       config: congestion === undefined ? config : { ...config, congestion },
-      ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
+      ...(options.maxConnections === undefined ? {} : { limits: { maxConnections: options.maxConnections } }),
     });
     this.#driver = new Driver({
       platform,

@@ -20,9 +20,9 @@ function hello(sourceId: number): Uint8Array {
   return buffer.subarray(0, writeHello(new Writer().reset(buffer), { sourceId }));
 }
 
-function server(options: { maxConnections?: number } = {}): Endpoint {
+function server(): Endpoint {
   const random = new Random(1);
-  return new Endpoint({ isServer: true, randomBytes: (count) => random.bytes(count), ...options });
+  return new Endpoint({ isServer: true, randomBytes: (count) => random.bytes(count) });
 }
 
 /** The first Initial packet of a client whose connection was never told anything by the server but Retry. */
@@ -301,7 +301,7 @@ Deno.test("handshake ends when the server speaks other versions only, and not fo
 });
 
 Deno.test("Endpoint that is full refuses in words and keeps nothing", () => {
-  const pair = new Pair({ serverEndpoint: { maxConnections: 1 } });
+  const pair = new Pair({ serverEndpoint: { limits: { maxConnections: 1 } } });
   pair.connect();
   pair.run(200_000);
   assert.equal(pair.server.endpoint.connectionCount, 1);
@@ -353,7 +353,7 @@ Deno.test("Endpoint gives no connection an ID that another has, or had shortly b
 });
 
 Deno.test("Endpoint takes its place back when a connection has ended", () => {
-  const pair = new Pair({ serverEndpoint: { maxConnections: 1 } });
+  const pair = new Pair({ serverEndpoint: { limits: { maxConnections: 1 } } });
   for (let i = 0; i < 5; i++) {
     pair.connect();
     assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: 1_000_000 }), `round ${i}`);
