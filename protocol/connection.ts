@@ -130,7 +130,7 @@ export class Connection {
   get stats(): ConnectionStats {
     return {
       duplicatesReceived: this.#duplicatesReceived,
-      retransmittedBytes: this.#streams.retransmittedBytes,
+      ...this.#streams.stats,
       ...this.#recovery.stats,
       ...this.#acks.stats,
       ...this.#path.stats,

@@ -11,6 +11,7 @@ import type { PathStats } from "./path.ts";
 import type { PacketProtection } from "./protection/packet_protection.ts";
 import type { AckStats } from "./recovery/ack_tracker.ts";
 import type { StreamEvent } from "./stream/stream_events.ts";
+import type { StreamStats } from "./stream/stream_table.ts";
 
 /** What a connection tells its application. */
 export type ConnectionEvent =
@@ -43,8 +44,6 @@ export interface ConnectionOptions {
 }
 
 /** Counters of one connection, since it began. */
-export interface ConnectionStats extends PathStats, RecoveryStats, AckStats {
-  /** Stream bytes sent again because a packet was declared lost. */
-  readonly retransmittedBytes: number;
+export interface ConnectionStats extends PathStats, RecoveryStats, AckStats, StreamStats {
   readonly duplicatesReceived: number;
 }

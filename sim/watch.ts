@@ -102,6 +102,10 @@ export class Watch implements Watcher {
     if (heldBytes > openStreamCount * config.orderedWindowBytes) {
       this.#fail(`${heldBytes} bytes are held for ${openStreamCount} streams`);
     }
+    const { streamMemoryBytes } = connection.stats;
+    if (openStreamCount === 0 ? streamMemoryBytes !== 0 : streamMemoryBytes < heldBytes) {
+      this.#fail(`${streamMemoryBytes} bytes are counted for ${openStreamCount} streams that hold ${heldBytes}`);
+    }
     // A client may have streams that its server is through with, and has let it open others for; and the server as many
     // again whose answers are not acknowledged.
     if (!connection.isClient && openStreamCount > 2 * config.maxStreams) {
