@@ -10,6 +10,7 @@ import { describeClose } from "../transfer/failure.ts";
 import { StoreError } from "../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../transfer/handler.ts";
 import { ServerSession } from "../transfer/server_session.ts";
+import { ServerWork } from "../transfer/server_work.ts";
 import { DirectoryStore } from "../store/directory_store.ts";
 import { type Server, type ServerEvent, type ServerOptions, SluiceError } from "./api.ts";
 import { Driver } from "./driver.ts";
@@ -66,6 +67,7 @@ class RunningServer implements Server {
   readonly #onStats: ServerOptions["onStats"];
   readonly #platform: Platform;
   readonly #store: DirectoryStore;
+  readonly #work: ServerWork;
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
   readonly #clients = new Map<Connection, Client>();
@@ -89,6 +91,7 @@ class RunningServer implements Server {
     this.#onStats = options.onStats;
     this.#platform = platform;
     this.#store = store;
+    this.#work = new ServerWork();
     this.#rate = parts.rate;
     this.#endpoint = new Endpoint({
       isServer: true,
@@ -129,6 +132,8 @@ class RunningServer implements Server {
     const session = new ServerSession({
       connection,
       store: this.#store,
+      nowUs: () => this.#platform.nowUs(),
+      work: this.#work,
       wake,
       onEvent: (event) => this.#report(client, event),
       onAddressChanged: (address) => this.#onAddressChanged(client, address),
