@@ -67,9 +67,9 @@ export class ServerWork {
     const refusal = slots.take(source);
     if (refusal === undefined) return undefined;
     const count = refusal === "all" ? slots.count : slots.countOf(source);
-    const whose = refusal === "all" ? "" : " from your address";
-    const what = `it already has ${count} ${work}s${whose} running`;
-    return { reason: RefusalReason.busy, message: `the server is busy: ${what}; try again later` };
+    const whose = refusal === "all" ? "" : " of your address";
+    const what = `${count} ${work}${count === 1 ? "" : "s"}${whose}`;
+    return { reason: RefusalReason.busy, message: `it is busy with ${what} already; try again later` };
   }
 
   /** Ends what {@link begin} began. */

@@ -51,7 +51,7 @@ export async function runServer(args: readonly string[], parts: ServerParts): Pr
 }
 
 function serverOptions(args: ServerArguments, log: ServerLog): ServerOptions {
-  const { host, port, root, readOnly, sending, simulate, maxConnections } = args;
+  const { host, port, root, readOnly, sending, simulate, limits } = args;
   return {
     host,
     port,
@@ -60,6 +60,6 @@ function serverOptions(args: ServerArguments, log: ServerLog): ServerOptions {
     ...sending,
     onEvent: (event) => log.event(event),
     ...(simulate === undefined ? {} : { simulate }),
-    ...(maxConnections === undefined ? {} : { maxConnections }),
+    limits,
   };
 }

@@ -12,6 +12,7 @@
 
 import { type ConnectionConfig, InvariantError, type Random, TransportErrorCode } from "../../protocol/mod.ts";
 import { AMPLIFICATION_FACTOR, MAX_ACK_RANGES, MAX_REMEMBERED_CLOSED } from "../../protocol/limits.ts";
+import type { ServerLimits } from "../../app/limits.ts";
 import { World } from "../../sim/world.ts";
 import type { TraceEvent } from "../../sim/network.ts";
 import { HostileNode, Scene, type Script } from "./hostile_peer.ts";
@@ -49,6 +50,11 @@ export const ARENA_CONFIG = {
 
 /** Connections that the server takes. */
 export const ARENA_CONNECTIONS = 32;
+
+/** What the server does at most at a time: little, so that each bound is reached. */
+export const ARENA_LIMITS = {
+  maxConnections: ARENA_CONNECTIONS,
+} satisfies Partial<ServerLimits>;
 
 /** What the server's disk holds. Attackers that announce files which fill it would have each other refused. */
 export const DISK_BYTES: number = 2 ** 30;
@@ -162,7 +168,7 @@ class Arena {
       up: link,
       down: link,
       config: { ...ARENA_CONFIG, congestion: this.#random.pick(["bbr", "cubic"] as const) },
-      maxConnections: ARENA_CONNECTIONS,
+      limits: ARENA_LIMITS,
       trace: (event) => this.#overhear(event),
     });
     world.server.put(BAIT.name, this.#random.bytes(1000), { sizeBytes: BAIT.sizeBytes, modifiedMs: 1 });

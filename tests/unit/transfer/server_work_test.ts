@@ -9,12 +9,12 @@ Deno.test("ServerWork.begin refuses beyond the bounds, in words, and end makes r
   assert.equal(work.begin("transfer", "a"), undefined);
   assert.deepEqual(work.begin("transfer", "a"), {
     reason: RefusalReason.busy,
-    message: "the server is busy: it already has 2 transfers from your address running; try again later",
+    message: "it is busy with 2 transfers of your address already; try again later",
   });
   assert.equal(work.begin("transfer", "b"), undefined);
   assert.deepEqual(work.begin("transfer", "c"), {
     reason: RefusalReason.busy,
-    message: "the server is busy: it already has 3 transfers running; try again later",
+    message: "it is busy with 3 transfers already; try again later",
   });
   assert.equal(work.countOf("transfer"), 3);
   assert.equal(work.begin("list", "a"), undefined);
