@@ -29,7 +29,7 @@ export interface WorkLimits {
 export const DEFAULT_WORK: WorkLimits = Object.freeze({
   maxTransfers: 1024,
   maxTransfersPerAddress: 256,
-  maxLists: 64,
+  maxLists: 128,
   maxListsPerAddress: 8,
   stallTimeoutUs: 60_000_000,
 });
