@@ -148,7 +148,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     name: "maxMemoryMiB",
     option: "--max-memory <MiB>",
     what: "memory of all connections, MiB",
-    default: 512,
+    default: 256,
     min: 16,
     max: 1_048_576,
     stops: "sending what has to be held, with gaps, on as many streams as there may be; never acknowledging",
