@@ -18,16 +18,20 @@ const CONNECTION_BYTES = 16 * 1024;
 const PACKET_BYTES = 256;
 const RANGE_BYTES = 16;
 
-/** A connection is looked at each so many times: in between it can get no more than so many datagrams. */
+/** Packets and ranges are looked at each so many times: a datagram adds few of them, and asking takes a little. */
 const LOOK_EVERY = 8;
 
 /** What a budget asks of a connection. */
 export interface Measured {
-  readonly stats: Pick<ConnectionStats, "streamMemoryBytes" | "packetsRemembered" | "rangesRemembered">;
+  /** A single datagram may change this by megabytes, so it is asked for each time. */
+  readonly streamMemoryBytes: number;
+  readonly stats: Pick<ConnectionStats, "packetsRemembered" | "rangesRemembered">;
 }
 
 interface Account {
   bytes: number;
+  /** Of those, packets, ranges and the connection itself. */
+  otherBytes: number;
   untilLook: number;
 }
 
@@ -52,11 +56,12 @@ export class MemoryBudget {
    */
   excessOf(connection: Measured): number {
     const account = this.#accountOf(connection);
-    if (--account.untilLook > 0) return 0;
-    account.untilLook = LOOK_EVERY;
-    const { streamMemoryBytes, packetsRemembered, rangesRemembered } = connection.stats;
-    const bytes = CONNECTION_BYTES + streamMemoryBytes + packetsRemembered * PACKET_BYTES +
-      rangesRemembered * RANGE_BYTES;
+    if (--account.untilLook <= 0) {
+      account.untilLook = LOOK_EVERY;
+      const { packetsRemembered, rangesRemembered } = connection.stats;
+      account.otherBytes = CONNECTION_BYTES + packetsRemembered * PACKET_BYTES + rangesRemembered * RANGE_BYTES;
+    }
+    const bytes = account.otherBytes + connection.streamMemoryBytes;
     this.#usedBytes += bytes - account.bytes;
     account.bytes = bytes;
     const fairBytes = this.#maxBytes / this.#accounts.size;
@@ -72,7 +77,7 @@ export class MemoryBudget {
   #accountOf(connection: Measured): Account {
     let account = this.#accounts.get(connection);
     if (account === undefined) {
-      account = { bytes: 0, untilLook: 1 };
+      account = { bytes: 0, otherBytes: 0, untilLook: 1 };
       this.#accounts.set(connection, account);
     }
     return account;

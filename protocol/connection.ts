@@ -65,14 +65,9 @@ export class Connection {
     this.#path = new Path({ ...options, isValidated: true });
     this.#streams = new StreamTable({ isClient, config, emit: (event) => this.#emit(event) });
     this.#acks = new AckTracker({ maxAckDelayUs: config.maxAckDelayUs });
-    this.#recovery = new LossRecovery({ path: this.#path, streams: this.#streams, acks: this.#acks });
-    this.#builder = new PacketBuilder({
-      protection: options.protection,
-      streams: this.#streams,
-      acks: this.#acks,
-      path: this.#path,
-      recovery: this.#recovery,
-    });
+    const parts = { path: this.#path, streams: this.#streams, acks: this.#acks };
+    this.#recovery = new LossRecovery(parts);
+    this.#builder = new PacketBuilder({ ...parts, protection: options.protection, recovery: this.#recovery });
     this.#frames = new FrameReceiver({
       streams: this.#streams,
       recovery: this.#recovery,
@@ -127,10 +122,15 @@ export class Connection {
     return this.#streams.heldBytes;
   }
 
+  /** What its streams take in memory, about: what is held of both halves, gaps, and each stream itself. */
+  get streamMemoryBytes(): number {
+    return this.#streams.memoryBytes;
+  }
+
   get stats(): ConnectionStats {
     return {
       duplicatesReceived: this.#duplicatesReceived,
-      ...this.#streams.stats,
+      retransmittedBytes: this.#streams.retransmittedBytes,
       ...this.#recovery.stats,
       ...this.#acks.stats,
       ...this.#path.stats,

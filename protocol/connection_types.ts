@@ -11,7 +11,6 @@ import type { PathStats } from "./path.ts";
 import type { PacketProtection } from "./protection/packet_protection.ts";
 import type { AckStats } from "./recovery/ack_tracker.ts";
 import type { StreamEvent } from "./stream/stream_events.ts";
-import type { StreamStats } from "./stream/stream_table.ts";
 
 /** What a connection tells its application. */
 export type ConnectionEvent =
@@ -44,6 +43,8 @@ export interface ConnectionOptions {
 }
 
 /** Counters of one connection, since it began. */
-export interface ConnectionStats extends PathStats, RecoveryStats, AckStats, StreamStats {
+export interface ConnectionStats extends PathStats, RecoveryStats, AckStats {
+  /** Stream bytes sent again because a packet was declared lost. */
+  readonly retransmittedBytes: number;
   readonly duplicatesReceived: number;
 }

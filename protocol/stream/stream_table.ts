@@ -17,14 +17,6 @@ import { SignalState, Stream, type StreamOwner } from "./stream.ts";
 import type { ReceiptTaker, StreamEvent } from "./stream_events.ts";
 import { StreamSender } from "./stream_sender.ts";
 
-/** Counters for a connection's stats. */
-export interface StreamStats {
-  /** Stream bytes sent again because a packet was declared lost. */
-  readonly retransmittedBytes: number;
-  /** What the streams take in memory, about, bytes: what is held of both halves, gaps, and each stream itself. */
-  readonly streamMemoryBytes: number;
-}
-
 /** What a table is made with. */
 export interface StreamTableOptions {
   readonly isClient: boolean;
@@ -92,9 +84,9 @@ export class StreamTable implements StreamOwner {
     return this.#sender.retransmittedBytes;
   }
 
-  /** For the connection's counters. */
-  get stats(): StreamStats {
-    return { retransmittedBytes: this.retransmittedBytes, streamMemoryBytes: this.#memoryBytes };
+  /** What all streams take in memory, about, bytes: what is held of both halves, gaps, and each stream itself. */
+  get memoryBytes(): number {
+    return this.#memoryBytes;
   }
 
   /** Bytes held in memory for the application or because of a gap. */
