@@ -121,11 +121,11 @@ export class Admission {
     const source = sourceOf(remote);
     switch (this.#slots.take(source)) {
       case "all":
-        return `the server is full: it has ${this.#limits.maxConnections} connections; try again later`;
-      case "each": {
-        const count = this.#slots.countOf(source);
-        return `the server takes no more connections from your address, it has ${count} already; try again later`;
-      }
+        return `the server is full, with ${connections(this.#limits.maxConnections)}; try again later`;
+      case "each":
+        return `the server has enough of your address, with ${
+          connections(this.#slots.countOf(source))
+        }; try again later`;
       case undefined:
         this.#sources.set(connectionId, source);
         return undefined;
@@ -160,6 +160,10 @@ export class Admission {
     for (let i = 0; i < source.length; i++) hash = Math.imul(hash ^ source.charCodeAt(i), 0x01000193);
     return (hash >>> 8) % STRANGER_BUCKETS;
   }
+}
+
+function connections(count: number): string {
+  return `${count} ${count === 1 ? "connection" : "connections"}`;
 }
 
 function aSecond(perSecond: number): TokenBucket {

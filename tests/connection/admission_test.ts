@@ -50,7 +50,7 @@ Deno.test("Endpoint takes no more connections of one address than it may, and sa
   assert.deepEqual(connections.slice(0, 2).map(({ state }) => state), ["established", "established"]);
   const reason = connections[2]!.closeReason;
   assert(reason?.kind === "peer" && reason.code === TransportErrorCode.connectionRefused);
-  assert.match(reason.reason, /no more connections from your address, it has 2 already/);
+  assert.match(reason.reason, /has enough of your address, with 2 connections/);
   connections[0]!.close(pair.nowUs, 0, "");
   pair.run(2_000_000);
   const another = pair.connect();
