@@ -6,8 +6,8 @@
  * For each attack: a server, an attacker in a process of its own, and some seconds later a client that sends a file at a
  * steady rate and asks for a list. It keeps its speed, or the attack has won. What it keeps of that without an attack is
  * shown, with the server's memory and processor time while it sent. On two cores all three share them, so that the
- * client's rate is modest. Memory and time are read from `/proc`, which only Linux has, and only there a machine has
- * many addresses for itself.
+ * client's rate is modest. Memory and time are read from `/proc`, which only Linux has, and which Deno shows to who may
+ * do all; and only there a machine has many addresses for itself.
  *
  * @module
  */
@@ -37,8 +37,9 @@ const TICKS = 100;
 const say = (line: string) => console.log(line);
 
 interface Outcome {
-  /** The honest client's transfer, seconds; undefined where it failed. */
+  /** The honest client's transfer, once it is connected, seconds; undefined where it failed. */
   readonly seconds: number | undefined;
+  readonly connectMs: number | undefined;
   readonly listMs: number | undefined;
   readonly serverMiB: number;
   /** Processor time of the server while the client was served, of one core. */
@@ -113,11 +114,11 @@ async function measure(folder: string, assault: Assault | undefined): Promise<Ou
     }
     const before = await target.cost();
     const startMs = performance.now();
-    const { seconds, listMs } = await serveHonest(path.join(folder, "honest"), port);
+    const honest = await serveHonest(path.join(folder, "honest"), port);
     const elapsed = (performance.now() - startMs) / 1000;
     const after = await target.cost();
     const serverShare = (after.cpuSeconds - before.cpuSeconds) / elapsed;
-    return { seconds, listMs, serverMiB: after.memoryMiB, serverShare, logLines: target.logLines, attack };
+    return { ...honest, serverMiB: after.memoryMiB, serverShare, logLines: target.logLines, attack };
   } finally {
     attacker?.kill("SIGKILL");
     await attacker?.status;
@@ -137,30 +138,36 @@ function startAttacker(assault: Assault, port: number, onLine: (line: string) =>
   return child;
 }
 
-async function serveHonest(file: string, port: number): Promise<Pick<Outcome, "seconds" | "listMs">> {
+async function serveHonest(file: string, port: number): Promise<Pick<Outcome, "seconds" | "connectMs" | "listMs">> {
   let client: Client | undefined;
   try {
     const startMs = performance.now();
     client = await connect({ host: "127.0.0.1", port, rate: RATE_BITS_PER_SECOND });
+    const connectedMs = performance.now();
     await client.send(file);
     const sentMs = performance.now();
     await client.list();
-    return { seconds: (sentMs - startMs) / 1000, listMs: performance.now() - sentMs };
+    return {
+      seconds: (sentMs - connectedMs) / 1000,
+      connectMs: connectedMs - startMs,
+      listMs: performance.now() - sentMs,
+    };
   } catch (error) {
     say(`  the honest client failed: ${error instanceof Error ? error.message : error}`);
-    return { seconds: undefined, listMs: undefined };
+    return { seconds: undefined, connectMs: undefined, listMs: undefined };
   } finally {
     await client?.close();
   }
 }
 
 function row(name: string, outcome: Outcome, alone: Outcome): string {
-  const { seconds, listMs, serverMiB, serverShare, logLines, attack } = outcome;
+  const { seconds, connectMs, listMs, serverMiB, serverShare, logLines, attack } = outcome;
   const share = seconds === undefined || alone.seconds === undefined ? "none" : percent(alone.seconds / seconds);
   const cells = [
     name.padEnd(28),
     share.padStart(7),
     (seconds?.toFixed(2) ?? "-").padStart(7),
+    (connectMs?.toFixed(0) ?? "-").padStart(7),
     (listMs?.toFixed(0) ?? "-").padStart(7),
     serverMiB.toFixed(0).padStart(7),
     percent(serverShare).padStart(7),
@@ -185,7 +192,7 @@ async function main(): Promise<number> {
   try {
     await Deno.writeFile(path.join(folder, "honest"), new Uint8Array(FILE_BYTES));
     say(
-      "The honest client's speed, its transfer (s) and list (ms); the server's memory (MiB), core and log lines; the attack",
+      "The honest client's speed, its transfer (s), how long it took to connect and to list (ms); the server's memory (MiB), core and log lines; the attack",
     );
     const alone = await measure(folder, undefined);
     say(row("no attack", alone, alone));
