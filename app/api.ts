@@ -8,6 +8,7 @@
  */
 
 import type { CongestionName, ConnectionStats } from "../protocol/mod.ts";
+import type { ServerLimits } from "./limits.ts";
 
 /** Why an operation failed, as the exit codes tell it apart (`io/cli/exit_codes.ts`). */
 export type FailureKind =
@@ -178,8 +179,8 @@ export interface ServerOptions extends SendingOptions {
   /** Faults to inject into this side's traffic, for trying things out. */
   readonly simulate?: FaultOptions;
   readonly onEvent: (event: ServerEvent) => void;
-  /** Connections served at the same time; more are turned away. */
-  readonly maxConnections?: number;
+  /** Bounds on what clients can make it do; see `limits.ts` for what they are and their defaults. */
+  readonly limits?: Partial<ServerLimits>;
   /** Is given what reads the counters of each connection that a client makes. For measuring. */
   readonly onStats?: (read: StatsReader) => void;
 }

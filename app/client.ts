@@ -6,6 +6,7 @@
 
 import { basename } from "node:path";
 import { type Connection, Endpoint } from "../protocol/mod.ts";
+import type { QueryOutcome } from "../transfer/client_query.ts";
 import { ClientSession } from "../transfer/client_session.ts";
 import type { TransferOutcome } from "../transfer/client_request.ts";
 import type { TransferFailure } from "../transfer/failure.ts";
@@ -25,6 +26,7 @@ import {
   type TransferReport,
 } from "./api.ts";
 import { Driver } from "./driver.ts";
+import { Patience } from "./patience.ts";
 import type { DatagramSocket, Platform, Timer } from "./platform.ts";
 import { bytesPerSecond } from "./rate.ts";
 
@@ -62,6 +64,7 @@ class ConnectedClient implements Client {
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
   readonly #folders: LocalFolders;
+  readonly #patience: Patience;
   #session!: ClientSession;
   #connection!: Connection;
   /** To be called when the connection was changed from here. */
@@ -73,6 +76,7 @@ class ConnectedClient implements Client {
     this.#platform = platform;
     this.#folders = new LocalFolders(platform.disk);
     this.#ended = platform.defer();
+    this.#patience = new Patience(platform, this.#ended.promise);
     const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
     const ours = {
       ...(timeoutMs === undefined ? {} : { handshakeTimeoutUs: Math.round(timeoutMs * 1000) }),
@@ -131,9 +135,11 @@ class ConnectedClient implements Client {
     if (badName !== undefined) {
       throw new SluiceError("usage", `"${name}" cannot be a file's name on a server: ${badName}`);
     }
-    const file = onDisk(() => openLocalFile(filePath, { disk: this.#platform.disk }));
     const overwrite = options.overwrite ?? false;
-    return await this.#transfer(filePath, options, (onDone) => this.#session.put({ file, name, overwrite, onDone }));
+    return await this.#transfer(filePath, options, (onDone) => {
+      const file = onDisk(() => openLocalFile(filePath, { disk: this.#platform.disk }));
+      return this.#session.put({ file, name, overwrite, onDone });
+    });
   }
 
   async get(name: string, options: GetOptions = {}): Promise<TransferReport> {
@@ -177,17 +183,15 @@ class ConnectedClient implements Client {
     await this.#driver.stop();
   }
 
-  #query(name: string | undefined): Promise<readonly RemoteFile[]> {
-    const { promise, resolve, reject } = this.#platform.defer<readonly RemoteFile[]>();
-    this.#ended.promise.catch(reject);
-    this.#session.query({
-      ...(name === undefined ? {} : { name }),
-      onDone: (outcome) => {
-        if (outcome.kind === "done") resolve(outcome.entries);
-        else reject(new SluiceError(outcome.kind, outcome.message));
-      },
+  async #query(name: string | undefined): Promise<readonly RemoteFile[]> {
+    const outcome = await this.#patience.whileBusy(undefined, () => {
+      const done = this.#platform.defer<QueryOutcome | TransferFailure>();
+      this.#ended.promise.catch((error) => done.reject(error));
+      this.#session.query({ ...(name === undefined ? {} : { name }), onDone: done.resolve });
+      return done.promise;
     });
-    return promise;
+    if (outcome.kind === "done") return outcome.entries;
+    throw new SluiceError(outcome.kind, outcome.message);
   }
 
   /** Runs one transfer to its end: reports its progress, and cancels it when the user gives up. */
@@ -202,21 +206,27 @@ class ConnectedClient implements Client {
     const { onProgress, signal } = options;
     const startedUs = this.#platform.nowUs();
     const before = this.#connection.stats;
-    const done = this.#platform.defer<TransferOutcome | TransferFailure>();
-    this.#ended.promise.catch((error) => done.reject(error));
-    const transfer = start(done.resolve, () => report());
-    const onAbort = () => transfer.cancel(INTERRUPTED);
-    if (signal?.aborted) onAbort();
+    let transfer: (Measurable & { cancel(failure: TransferFailure): void }) | undefined;
+    const onAbort = () => transfer?.cancel(INTERRUPTED);
     signal?.addEventListener("abort", onAbort);
-    const report = () => onProgress?.(progressOf(name, transfer));
+    const report = () => {
+      if (transfer !== undefined) onProgress?.(progressOf(name, transfer));
+    };
+    const attempt = (): Promise<TransferOutcome | TransferFailure> => {
+      const done = this.#platform.defer<TransferOutcome | TransferFailure>();
+      this.#ended.promise.catch((error) => done.reject(error));
+      transfer = start(done.resolve, report);
+      if (signal?.aborted) onAbort();
+      report();
+      return done.promise;
+    };
     const timer: Timer = this.#platform.timer(() => {
       report();
       timer.set(PROGRESS_INTERVAL_US);
     });
-    report();
     if (onProgress !== undefined) timer.set(PROGRESS_INTERVAL_US);
     try {
-      const outcome = await done.promise;
+      const outcome = await this.#patience.whileBusy(signal, attempt);
       if (outcome.kind !== "done") throw new SluiceError(outcome.kind, outcome.message);
       report();
       const after = this.#connection.stats;

@@ -4,20 +4,25 @@
  * @module
  */
 
-import { type Connection, Endpoint } from "../protocol/mod.ts";
+import { type Connection, type ConnectionConfig, Endpoint } from "../protocol/mod.ts";
 import type { TransferEvent } from "../transfer/events.ts";
 import { describeClose } from "../transfer/failure.ts";
 import { StoreError } from "../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../transfer/handler.ts";
 import { ServerSession } from "../transfer/server_session.ts";
+import { ServerWork } from "../transfer/server_work.ts";
 import { DirectoryStore } from "../store/directory_store.ts";
 import { type Server, type ServerEvent, type ServerOptions, SluiceError } from "./api.ts";
-import { Driver } from "./driver.ts";
+import { Driver, type Session } from "./driver.ts";
+import { resolveLimits, type ServerLimits } from "./limits.ts";
+import { MemoryBudget } from "./memory_budget.ts";
 import { type DatagramSocket, type Platform, sleep } from "./platform.ts";
 import { bytesPerSecond } from "./rate.ts";
 
 /** After its transfers are done, a connection has so long to hear that it was closed. */
 const LINGER_MS = 100;
+
+const MIB = 1024 * 1024;
 
 /** How often a stopping server looks whether its transfers are done. */
 const DRAIN_POLL_MS = 20;
@@ -70,6 +75,8 @@ class RunningServer implements Server {
   readonly #onStats: ServerOptions["onStats"];
   readonly #platform: Platform;
   readonly #store: DirectoryStore;
+  readonly #work: ServerWork;
+  readonly #memory: MemoryBudget;
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
   readonly #clients = new Map<Connection, Client>();
@@ -84,7 +91,8 @@ class RunningServer implements Server {
     options: ServerOptions,
     parts: { platform: Platform; store: DirectoryStore; socket: DatagramSocket; rate: number | undefined },
   ) {
-    const { congestion, simulate } = options;
+    const { congestion, simulate, limits: given = {} } = options;
+    const limits = resolveLimits(given);
     const { platform, store, socket } = parts;
     const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
     this.root = store.rootPath;
@@ -94,20 +102,25 @@ class RunningServer implements Server {
     this.#onStats = options.onStats;
     this.#platform = platform;
     this.#store = store;
+    this.#work = new ServerWork({ ...limits, stallTimeoutUs: limits.stallTimeoutS * 1e6 });
+    this.#memory = new MemoryBudget(limits.maxMemoryMiB * MIB);
     this.#rate = parts.rate;
     this.#endpoint = new Endpoint({
       isServer: true,
       randomBytes: (count) => platform.randomBytes(count),
       ...linkOptions,
-      config: congestion === undefined ? config : { ...config, congestion },
-      ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
+      config: { ...config, ...configOf(given), ...(congestion === undefined ? {} : { congestion }) },
+      limits,
     });
     this.#driver = new Driver({
       platform,
       endpoint: this.#endpoint,
       socket,
       accept: (connection, wake) => this.#accept(connection, wake),
-      onEnded: (connection) => this.#clients.delete(connection),
+      onEnded: (connection) => {
+        this.#clients.delete(connection);
+        this.#memory.forget(connection);
+      },
       onFatal: (error) => this.#onFatal(error),
     });
     this.#driver.start();
@@ -128,12 +141,14 @@ class RunningServer implements Server {
     return this.#stopping;
   }
 
-  #accept(connection: Connection, wake: () => void): ServerSession {
+  #accept(connection: Connection, wake: () => void): Session {
     const id = ++this.#clientCount;
     connection.setRate(this.#platform.nowUs(), this.#rate);
     const session = new ServerSession({
       connection,
       store: this.#store,
+      nowUs: () => this.#platform.nowUs(),
+      work: this.#work,
       wake,
       onEvent: (event) => this.#report(client, event),
       onAddressChanged: (address) => this.#onAddressChanged(client, address),
@@ -146,7 +161,20 @@ class RunningServer implements Server {
     this.#onEvent({ kind: "connected", client: client.address, id });
     this.#onStats?.(() => connection.stats);
     if (this.#stopping !== undefined) session.drain();
-    return session;
+    return {
+      process: () => {
+        session.process();
+        this.#holdToMemory(connection);
+      },
+    };
+  }
+
+  #holdToMemory(connection: Connection): void {
+    const bytes = this.#memory.excessOf(connection);
+    if (bytes === 0 || connection.closeReason !== undefined) return;
+    const reason = `the server is short of memory, and this connection takes ${Math.ceil(bytes / MIB)} MiB of it; ` +
+      "try again later";
+    this.#driver.closeConnection(connection, { code: ApplicationErrorCode.busy, reason });
   }
 
   #onAddressChanged(client: Client, address: string): void {
@@ -222,4 +250,12 @@ class RunningServer implements Server {
       retransmittedBytes: now.retransmittedBytes - started.retransmittedBytes,
     };
   }
+}
+
+/** What of the bounds concerns each connection alone. A machine may have values of its own, where none are given. */
+function configOf({ idleTimeoutS, maxStreams }: Partial<ServerLimits>): Partial<ConnectionConfig> {
+  return {
+    ...(idleTimeoutS === undefined ? {} : { idleTimeoutUs: idleTimeoutS * 1e6 }),
+    ...(maxStreams === undefined ? {} : { maxStreams }),
+  };
 }

@@ -120,6 +120,11 @@ export class Connection {
     return this.#streams.heldBytes;
   }
 
+  /** What its streams take in memory, about: what is held of both halves, gaps, and each stream itself. */
+  get streamMemoryBytes(): number {
+    return this.#streams.memoryBytes;
+  }
+
   get stats(): ConnectionStats {
     return {
       duplicatesReceived: this.#duplicatesReceived,
@@ -358,11 +363,8 @@ export class Connection {
     if (this.#state === ConnectionState.helloSent) return this.#end(reason);
     if (!isOpen(this.#state)) return;
     this.#state = transition(this.#state, ConnectionState.closing);
-    this.#closing = new Closing(reason, {
-      streams: this.#streams,
-      path: this.#path.validation,
-      ...this.#recovery.stats,
-    });
+    const { validation: path } = this.#path;
+    this.#closing = new Closing(reason, { streams: this.#streams, path, ...this.#recovery.stats });
     this.#startClosing(nowUs, reason);
   }
 

@@ -7,11 +7,12 @@
  * @module
  */
 
+import { Admission, type AdmissionLimits } from "./admission.ts";
 import { type ConnectionConfig, resolveConfig } from "./config.ts";
 import { Connection } from "./connection.ts";
 import { CallerError, TransportErrorCode } from "./errors.ts";
 import { localParameters } from "./handshake.ts";
-import { MAX_CONNECTIONS, MAX_REMEMBERED_CLOSED, TOKEN_LIFETIME_US } from "./limits.ts";
+import { MAX_REMEMBERED_CLOSED, TOKEN_LIFETIME_US } from "./limits.ts";
 import { AddressTokens } from "./protection/address_token.ts";
 import { checkCrc32, Crc32Protection } from "./protection/checksum.ts";
 import { INITIAL_RTT_US } from "./recovery/rtt_estimator.ts";
@@ -40,8 +41,8 @@ export interface EndpointOptions {
   readonly configFor?: (remote: string) => Partial<ConnectionConfig>;
   /** Unpredictable bytes, for connection IDs, tokens and challenges. */
   readonly randomBytes: (count: number) => Uint8Array;
-  /** Connections kept at once; more are told that the server is full. Default {@link MAX_CONNECTIONS}. */
-  readonly maxConnections?: number;
+  /** How many connections it keeps, and what it does for strangers; servers only. See `admission.ts` for the defaults. */
+  readonly limits?: Partial<AdmissionLimits>;
 }
 
 /** What became of a datagram. The object is reused. */
@@ -67,7 +68,7 @@ export class Endpoint {
   readonly #isServer: boolean;
   readonly #configFor: (remote: string) => Partial<ConnectionConfig>;
   readonly #randomBytes: (count: number) => Uint8Array;
-  readonly #maxConnections: number;
+  readonly #admission: Admission;
   readonly #tokens: AddressTokens;
   readonly #protection = new Crc32Protection();
   readonly #connections = new Map<number, Connection>();
@@ -85,8 +86,11 @@ export class Endpoint {
     this.#isServer = options.isServer;
     this.#configFor = options.configFor ?? (() => ({}));
     this.#randomBytes = options.randomBytes;
-    this.#maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
-    this.#tokens = new AddressTokens(options.randomBytes(SECRET_BYTES), TOKEN_LIFETIME_US);
+    const secret = options.randomBytes(SECRET_BYTES);
+    // Of the secret's 32 bytes four choose buckets as well: those alone could ever be learnt.
+    const hashSeed = new Reader().reset(secret).u32();
+    this.#admission = new Admission({ hashSeed, ...(options.limits === undefined ? {} : { limits: options.limits }) });
+    this.#tokens = new AddressTokens(secret, TOKEN_LIFETIME_US);
   }
 
   /** Connections under way. */
@@ -97,6 +101,11 @@ export class Endpoint {
   /** Connections that have ended and are remembered, so that a replay begins none anew; servers only. */
   get rememberedCount(): number {
     return this.#ended.size;
+  }
+
+  /** Sources whose rate of handshakes is remembered; servers only. */
+  get rememberedSources(): number {
+    return this.#admission.rememberedSources;
   }
 
   /** Datagrams dropped so far, by reason. */
@@ -134,6 +143,7 @@ export class Endpoint {
   /** Forgets a connection that is closed. */
   forget(nowUs: number, connection: Connection): void {
     if (!this.#connections.delete(connection.localId) || !this.#isServer) return;
+    this.#admission.release(connection.localId);
     this.#ended.set(connection.localId, nowUs + TOKEN_LIFETIME_US);
     for (const [id, untilUs] of this.#ended) {
       if (untilUs > nowUs && this.#ended.size <= MAX_REMEMBERED_CLOSED) break;
@@ -148,9 +158,9 @@ export class Endpoint {
       case PacketType.initial:
         return this.#isServer ? this.#handleInitial(nowUs, datagram, remote) : this.#drop("unexpected");
       case PacketType.unknownVersion:
-        return this.#isServer ? this.#answerUnknownVersion(datagram) : this.#drop("unknown version");
+        return this.#isServer ? this.#answerUnknownVersion(nowUs, datagram) : this.#drop("unknown version");
       case PacketType.data:
-        return this.#answerUnknownConnection(datagram);
+        return this.#answerUnknownConnection(nowUs, datagram);
       default:
         return this.#drop("unknown connection");
     }
@@ -169,6 +179,8 @@ export class Endpoint {
 
   /** Keeps nothing: all that the answer promises is in its token (RFC 9000, section 8.1.2). */
   #answerHello(nowUs: number, datagram: Uint8Array, remote: string): DatagramResult {
+    // A Retry is a cheap proof of address by itself: "prove first" is answered as "ok" is.
+    if (this.#admission.judge(nowUs, remote, { isProven: false }) === "drop") return this.#drop("too many handshakes");
     if (!checkCrc32(datagram)) return this.#drop("damaged");
     const clientId = this.#sourceId(datagram);
     const serverId = this.#freshId();
@@ -186,13 +198,13 @@ export class Endpoint {
     const token = datagram.subarray(header.tokenStart, header.tokenEnd);
     if (serverId < 0 || !this.#tokens.verify(token, { address: remote, clientId, serverId, nowUs })) {
       // Not silence: a client whose token expired, or who means the server before its restart, need not wait.
-      return this.#answerUnknownConnection(datagram);
+      return this.#answerUnknownConnection(nowUs, datagram);
     }
     if ((this.#ended.get(serverId) ?? 0) > nowUs) return this.#drop("replayed handshake");
-    if (this.#isClosing) return this.#refuse(clientId, "the server is shutting down");
-    if (this.#connections.size >= this.#maxConnections) {
-      return this.#refuse(clientId, "the server is full; try again later");
-    }
+    // Silence, as if the packet had been lost: who asks too often asks again, and finds his turn.
+    if (this.#admission.judge(nowUs, remote, { isProven: true }) !== "ok") return this.#drop("too many handshakes");
+    const refusal = this.#isClosing ? "the server is shutting down" : this.#admission.admit(serverId, remote);
+    if (refusal !== undefined) return this.#refuse(clientId, refusal);
     // Where the token comes late, because a packet was lost, it says less than the usual assumption.
     const handshakeRttUs = this.#tokens.ageUs(token, nowUs);
     const seed = handshakeRttUs < INITIAL_RTT_US ? { handshakeRttUs } : {};
@@ -203,8 +215,10 @@ export class Endpoint {
   }
 
   /** RFC 9000, section 6.1. Only to datagrams of a Hello's size, so that nobody gets more than what he sent. */
-  #answerUnknownVersion(datagram: Uint8Array): DatagramResult {
-    if (datagram.length < MIN_HELLO_BYTES) return this.#drop("unknown version");
+  #answerUnknownVersion(nowUs: number, datagram: Uint8Array): DatagramResult {
+    if (datagram.length < MIN_HELLO_BYTES || !this.#admission.mayAnswerUnknown(nowUs)) {
+      return this.#drop("unknown version");
+    }
     const { destinationIdStart: at } = this.#header;
     const destinationId = this.#sourceId(datagram);
     const sourceId = datagram.slice(at, at + CONNECTION_ID_BYTES);
@@ -213,8 +227,9 @@ export class Endpoint {
   }
 
   /** A Reset is never answered, so that two endpoints cannot keep each other busy. */
-  #answerUnknownConnection(datagram: Uint8Array): DatagramResult {
-    if (!this.#isServer || !checkCrc32(datagram)) return this.#drop("unknown connection");
+  #answerUnknownConnection(nowUs: number, datagram: Uint8Array): DatagramResult {
+    const isAnswered = this.#isServer && this.#admission.mayAnswerUnknown(nowUs) && checkCrc32(datagram);
+    if (!isAnswered) return this.#drop("unknown connection");
     const { destinationIdStart: at, packetNumber } = this.#header;
     const destinationId = datagram.slice(at, at + CONNECTION_ID_BYTES);
     const length = writeReset(this.#writer.reset(this.#answer), { destinationId, packetNumber });

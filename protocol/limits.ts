@@ -34,6 +34,12 @@ export const MAX_KEPT_PTO_US = 20_000_000;
 export const MAX_CONNECTIONS = 4096;
 
 /**
+ * Sources, with proven addresses, of which a server remembers how many handshakes they began; the one longest ago goes
+ * first. Stops: exhausting memory by handshakes from ever new addresses.
+ */
+export const MAX_REMEMBERED_SOURCES = 8_192;
+
+/**
  * Ended connections that an endpoint remembers; the oldest goes first. Stops: exhausting memory by opening and
  * closing connections faster than their tokens expire.
  */

@@ -9,6 +9,7 @@
  * @module
  */
 
+export { type AdmissionLimits, DEFAULT_ADMISSION } from "./admission.ts";
 export {
   CONGESTION_NAMES,
   type CongestionName,
@@ -23,6 +24,8 @@ export { type DatagramResult, Endpoint, type EndpointOptions } from "./endpoint.
 export { CallerError, type CloseReason, PeerError, TransportErrorCode } from "./errors.ts";
 export { invariant, InvariantError } from "./invariant.ts";
 export { Random, Wander } from "./random.ts";
+export { Slots, type SlotsOptions, type SlotsRefusal } from "./slots.ts";
+export { sourceOf } from "./source_address.ts";
 export type { ByteSink, ByteSource } from "./stream/byte_flow.ts";
 export type { Stream } from "./stream/stream.ts";
 export { Reader, varintSize, Writer } from "./wire/cursor.ts";

@@ -7,13 +7,15 @@
 
 import { type Server, type ServerEvent, SluiceError } from "../app/api.ts";
 import { parseAddress } from "../app/address.ts";
+import type { ServerLimits } from "../app/limits.ts";
 import { startServer } from "../app/server.ts";
 import type { PutOptions } from "./disk.ts";
 import { Machine, type MachineOptions } from "./machine.ts";
 
 /** What the server's machine is made with. */
 export interface ServerHostOptions extends MachineOptions {
-  readonly maxConnections?: number;
+  /** Of the program. */
+  readonly limits?: Partial<ServerLimits>;
 }
 
 /** The server's folder. */
@@ -51,10 +53,9 @@ export class ServerHost extends Machine {
     this.#server = undefined;
     const program = this.boot(nowUs);
     const { hostname: host, port } = parseAddress(this.address);
-    const { maxConnections } = this.#options;
+    const { limits = {} } = this.#options;
     const onEvent = ({ kind }: ServerEvent): void => void this.events.set(kind, (this.events.get(kind) ?? 0) + 1);
-    const limit = maxConnections === undefined ? {} : { maxConnections };
-    startServer({ host, port, root: ROOT, onEvent, ...limit }, program)
+    startServer({ host, port, root: ROOT, onEvent, limits }, program)
       .then((server) => this.#server = server, (error) => {
         if (!(error instanceof SluiceError) || onFailed === undefined) return program.crash(error);
         this.kill();

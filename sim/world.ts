@@ -14,6 +14,7 @@ import type { DiskFaults } from "./disk_faults.ts";
 import type { LinkOptions, LinkStats } from "./link.ts";
 import { type Connected, Network, type NodeId, type TraceEvent } from "./network.ts";
 import { ServerHost } from "./server_host.ts";
+import type { ServerLimits } from "../app/limits.ts";
 import { Turn } from "./turn.ts";
 
 export type { Goal, GoalOutcome } from "./client_host.ts";
@@ -42,7 +43,8 @@ export interface WorldOptions {
   readonly down?: LinkOptions;
   /** Of both sides. */
   readonly config?: Partial<ConnectionConfig>;
-  readonly maxConnections?: number;
+  /** Of the server program. */
+  readonly limits?: Partial<ServerLimits>;
   /** How long the disks take to make a file durable. Default: 0. */
   readonly commitUs?: number;
   /** What the server's disk does wrong. Default: nothing. */
@@ -103,7 +105,7 @@ export class World {
       config: options.config ?? {},
       turn: this.#turn,
       diskFaults: this.#diskFaults(options.serverDisk),
-      ...(options.maxConnections === undefined ? {} : { maxConnections: options.maxConnections }),
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
     this.#serverNode = this.network.addNode(this.server);
     this.clients = options.clients.map((plan, index) => this.#makeClient(plan, index));

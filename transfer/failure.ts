@@ -6,6 +6,7 @@
 
 import type { CloseReason } from "../protocol/mod.ts";
 import type { StoreError } from "./file_store.ts";
+import { ApplicationErrorCode } from "./handler.ts";
 import { RefusalReason } from "./messages.ts";
 
 /** Whose fault it is; programs turn it into an exit code. */
@@ -15,6 +16,8 @@ export type FailureKind = "failed" | "not-found" | "refused" | "unreachable" | "
 export interface TransferFailure {
   readonly kind: FailureKind;
   readonly message: string;
+  /** The same request may well succeed a little later. */
+  readonly isPassing?: true;
 }
 
 /** The failure that a server's REFUSED message amounts to. */
@@ -25,6 +28,8 @@ export function refusalFailure(refusal: { reason: RefusalReason; message: string
     case RefusalReason.changed:
     case RefusalReason.io:
       return { kind: "failed", message: `the server failed: ${refusal.message}` };
+    case RefusalReason.busy:
+      return { kind: "refused", message: `the server refused: ${refusal.message}`, isPassing: true };
     default:
       return { kind: "refused", message: `the server refused: ${refusal.message}` };
   }
@@ -38,7 +43,8 @@ export function storeFailure(error: StoreError): TransferFailure {
 /** The failure that the end of a connection amounts to, for a request that was under way. */
 export function closeFailure(reason: CloseReason): TransferFailure {
   const unreachable = reason.kind === "handshake-timeout" || reason.kind === "version";
-  const refused = reason.kind === "peer" && !reason.isApplication && reason.code === CONNECTION_REFUSED;
+  const refused = reason.kind === "peer" &&
+    reason.code === (reason.isApplication ? ApplicationErrorCode.busy : CONNECTION_REFUSED);
   return { kind: unreachable ? "unreachable" : refused ? "refused" : "failed", message: describeClose(reason) };
 }
 

@@ -23,6 +23,16 @@ export interface StreamHandler {
   onConnectionClosed(reason: CloseReason): void;
 }
 
+/** What a server asks of a handler besides, to know a peer that does not go on. */
+export interface ServerHandler extends StreamHandler {
+  /** Whether the peer still has to do something, so that the work is in use for as long. */
+  readonly isUnderWay: boolean;
+  /** Bytes moved so far. */
+  readonly movedBytes: number;
+  /** The peer is there, and has let all stand still for too long. */
+  onStalled(): void;
+}
+
 /** Application error codes of RESET_STREAM, STOP_SENDING and CONNECTION_CLOSE. */
 export const ApplicationErrorCode = {
   noError: 0,
@@ -35,6 +45,10 @@ export const ApplicationErrorCode = {
   /** A message made no sense. */
   badMessage: 4,
   shuttingDown: 5,
+  /** The peer was there, but did not go on for too long. */
+  stalled: 6,
+  /** The server serves as many as it can, and this connection takes too much of what it has. */
+  busy: 7,
 } as const;
 
 /** What a code says to a person. */
@@ -52,6 +66,10 @@ export function describeApplicationError(code: number): string {
       return "a message was not understood";
     case ApplicationErrorCode.shuttingDown:
       return "the program is shutting down";
+    case ApplicationErrorCode.stalled:
+      return "it stood still for too long";
+    case ApplicationErrorCode.busy:
+      return "the server is busy";
     default:
       return `error code ${code}`;
   }

@@ -16,6 +16,8 @@ export interface ServerContext {
   report(event: TransferEvent): void;
   /** Answers REFUSED, and wants nothing more on the stream. */
   refuse(stream: Stream, refusal: Refusal): void;
+  /** The handler of this stream waits for a last word alone, and holds nothing any more that others may want. */
+  released(stream: Stream): void;
   /** The handler of this stream has ended. */
   ended(stream: Stream): void;
 }

@@ -13,20 +13,21 @@
 import type { CloseReason, Stream } from "../protocol/mod.ts";
 import { FileSender } from "./file_sender.ts";
 import { StoreError } from "./file_store.ts";
-import { ApplicationErrorCode, describeApplicationError, type StreamHandler } from "./handler.ts";
+import { ApplicationErrorCode, describeApplicationError, type ServerHandler } from "./handler.ts";
 import { toHex } from "./hex.ts";
 import { readMessage } from "./message_reader.ts";
 import { encodeMessage, type GetMessage, ResultStatus } from "./messages.ts";
 import type { ServerContext } from "./server_context.ts";
 
 /** Sends one file. The constructor throws StoreError where the store refuses. */
-export class ServerGet implements StreamHandler {
+export class ServerGet implements ServerHandler {
   readonly #stream: Stream;
   readonly #context: ServerContext;
   readonly #name: string;
   readonly #sender: FileSender;
   readonly #modifiedMs: number;
   #ended = false;
+  #delivered = false;
 
   constructor(stream: Stream, options: { context: ServerContext; request: GetMessage }) {
     this.#stream = stream;
@@ -35,6 +36,15 @@ export class ServerGet implements StreamHandler {
     const file = options.context.store.open(this.#name);
     this.#modifiedMs = file.info.modifiedMs;
     this.#sender = new FileSender(file);
+  }
+
+  /** Once all has arrived, the client may take its time: its disk may be slow, and nothing here waits for it. */
+  get isUnderWay(): boolean {
+    return !this.#delivered;
+  }
+
+  get movedBytes(): number {
+    return this.#stream.outgoing.ackedBytes;
   }
 
   start(): void {
@@ -77,7 +87,15 @@ export class ServerGet implements StreamHandler {
     this.#fail(error.message, ApplicationErrorCode.storeFailed);
   }
 
-  onDelivered(): void {}
+  onDelivered(): void {
+    this.#delivered = true;
+    this.#sender.close();
+    this.#context.released(this.#stream);
+  }
+
+  onStalled(): void {
+    this.#fail("the client took nothing more of the file", ApplicationErrorCode.stalled);
+  }
 
   onConnectionClosed(reason: CloseReason): void {
     if (!this.#ended) this.#fail(`the connection ended first (${reason.kind})`, ApplicationErrorCode.cancelled);

@@ -14,7 +14,7 @@ import { timingSafeEqual } from "node:crypto";
 import type { CloseReason, Stream } from "../protocol/mod.ts";
 import { FileReceiver } from "./file_receiver.ts";
 import { StoreError } from "./file_store.ts";
-import { ApplicationErrorCode, describeApplicationError, type StreamHandler } from "./handler.ts";
+import { ApplicationErrorCode, describeApplicationError, type ServerHandler } from "./handler.ts";
 import { toHex } from "./hex.ts";
 import { readMessage } from "./message_reader.ts";
 import { encodeMessage, type PutMessage, refusalForStoreError, ResultStatus } from "./messages.ts";
@@ -23,7 +23,7 @@ import type { ServerContext } from "./server_context.ts";
 type PutState = "receiving" | "committing" | "ended";
 
 /** Receives one file. The constructor throws StoreError where the store refuses. */
-export class ServerPut implements StreamHandler {
+export class ServerPut implements ServerHandler {
   readonly #stream: Stream;
   readonly #context: ServerContext;
   readonly #request: PutMessage;
@@ -41,6 +41,15 @@ export class ServerPut implements StreamHandler {
       contiguousBytes: () => stream.directContiguousBytes,
       onFailed: (error) => this.#refuse(error),
     });
+  }
+
+  /** The disk may take its time. */
+  get isUnderWay(): boolean {
+    return this.#state === "receiving";
+  }
+
+  get movedBytes(): number {
+    return this.#receiver.receivedBytes;
   }
 
   start(): void {
@@ -78,6 +87,10 @@ export class ServerPut implements StreamHandler {
   onSourceFailed(): void {}
 
   onDelivered(): void {}
+
+  onStalled(): void {
+    this.#fail("the client sent nothing more of the file", ApplicationErrorCode.stalled);
+  }
 
   onConnectionClosed(reason: CloseReason): void {
     if (this.#state === "receiving") this.#end(`the connection ended first (${reason.kind})`);

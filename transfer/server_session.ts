@@ -9,20 +9,35 @@
  * @module
  */
 
-import type { CloseReason, Connection, ConnectionEvent, Stream } from "../protocol/mod.ts";
+import { type CloseReason, type Connection, type ConnectionEvent, sourceOf, type Stream } from "../protocol/mod.ts";
 import type { TransferEvent } from "./events.ts";
-import { type FileStore, StoreError } from "./file_store.ts";
-import { ApplicationErrorCode, type StreamHandler } from "./handler.ts";
+import { type FileInfo, type FileStore, StoreError } from "./file_store.ts";
+import { ApplicationErrorCode, type ServerHandler } from "./handler.ts";
 import { readMessage } from "./message_reader.ts";
-import { encodeMessage, type Message, refusalForStoreError, RefusalReason } from "./messages.ts";
+import {
+  encodeMessage,
+  type GetMessage,
+  type ListMessage,
+  type Message,
+  type PutMessage,
+  refusalForStoreError,
+  RefusalReason,
+} from "./messages.ts";
 import type { Refusal, ServerContext } from "./server_context.ts";
 import { ServerGet } from "./server_get.ts";
+import { ServerList } from "./server_list.ts";
 import { ServerPut } from "./server_put.ts";
+import { ServerWork, type Work } from "./server_work.ts";
+import { MIN_MOVED_BYTES, StallWatch } from "./stall_watch.ts";
 
 /** What a session is made with. */
 export interface ServerSessionOptions {
   readonly connection: Connection;
   readonly store: FileStore;
+  /** Microseconds of the clock that the connection goes by. */
+  readonly nowUs: () => number;
+  /** What the sessions of a server do together. Default: this one is alone. */
+  readonly work?: ServerWork;
   readonly onEvent: (event: TransferEvent) => void;
   /** Called when something outside of a packet's arrival gave the connection something to send. */
   readonly wake: () => void;
@@ -34,11 +49,22 @@ export interface ServerSessionOptions {
 export class ServerSession implements ServerContext {
   readonly #options: ServerSessionOptions;
   /** Streams with a request under way; undefined while the request itself has not fully arrived. */
-  readonly #handlers = new Map<Stream, StreamHandler | undefined>();
+  readonly #handlers = new Map<Stream, ServerHandler | undefined>();
+  readonly #work: ServerWork;
+  /** What is counted against the bounds of {@link ServerWork}. */
+  readonly #counted = new Map<Stream, Work>();
+  /** Whom it is counted for: where the client was when it came. */
+  readonly #source: string;
+  readonly #stalls: StallWatch;
+  /** Bytes of transfers that have ended. */
+  #movedBytes = 0;
   #draining = false;
 
   constructor(options: ServerSessionOptions) {
     this.#options = options;
+    this.#work = options.work ?? new ServerWork();
+    this.#source = sourceOf(options.connection.remote);
+    this.#stalls = new StallWatch(this.#work.limits.stallTimeoutUs);
   }
 
   get store(): FileStore {
@@ -65,9 +91,13 @@ export class ServerSession implements ServerContext {
       this.#handle(event);
       event = this.#options.connection.pollEvent();
     }
+    if (this.#handlers.size > 0) this.#lookForStall();
   }
 
   report(event: TransferEvent): void {
+    if (event.kind === "received") this.#work.forgetList();
+    // However small, a file that is through is progress.
+    if (event.kind === "received" || event.kind === "sent") this.#movedBytes += MIN_MOVED_BYTES;
     this.#options.onEvent(event);
   }
 
@@ -80,8 +110,17 @@ export class ServerSession implements ServerContext {
     this.ended(stream);
   }
 
+  released(stream: Stream): void {
+    const work = this.#counted.get(stream);
+    if (work === undefined) return;
+    this.#counted.delete(stream);
+    this.#work.end(work, this.#source);
+  }
+
   ended(stream: Stream): void {
+    this.#movedBytes += this.#handlers.get(stream)?.movedBytes ?? 0;
     this.#handlers.delete(stream);
+    this.released(stream);
   }
 
   #handle(event: ConnectionEvent): void {
@@ -138,48 +177,49 @@ export class ServerSession implements ServerContext {
       const message = "the server is shutting down; try again when it is back";
       return this.refuse(stream, { operation, name, reason: RefusalReason.shuttingDown, message });
     }
+    if (request.type === "stat") return this.#answerStat(stream, request.name);
+    const work = request.type === "list" ? "list" : "transfer";
+    const refusal = this.#work.begin(work, this.#source);
+    if (refusal !== undefined) return this.refuse(stream, { operation, name, ...refusal });
+    this.#counted.set(stream, work);
     try {
-      this.#open(stream, request);
+      this.#adopt(stream, this.#open(stream, request));
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      this.refuse(stream, { operation, name, reason: refusalForStoreError(error.kind), message: error.message });
+      this.#refuseForStore(stream, error, { operation, name });
     }
   }
 
-  #open(stream: Stream, request: Message): void {
+  #refuseForStore(stream: Stream, error: unknown, request: Pick<Refusal, "operation" | "name">): void {
+    if (!(error instanceof StoreError)) throw error;
+    this.refuse(stream, { ...request, reason: refusalForStoreError(error.kind), message: error.message });
+  }
+
+  /** Throws StoreError. */
+  #open(stream: Stream, request: PutMessage | GetMessage | ListMessage): ServerPut | ServerGet | ServerList {
     switch (request.type) {
       case "put":
-        this.#adopt(stream, new ServerPut(stream, { context: this, request }));
-        break;
+        return new ServerPut(stream, { context: this, request });
       case "get":
-        this.#adopt(stream, new ServerGet(stream, { context: this, request }));
-        break;
-      case "list":
-        this.#answerList(stream);
-        break;
-      case "stat":
-        this.#answerStat(stream, request.name);
-        break;
+        return new ServerGet(stream, { context: this, request });
+      case "list": {
+        const list = this.#work.list(this.store, this.#options.nowUs);
+        return new ServerList(stream, { context: this, list });
+      }
     }
   }
 
-  #adopt(stream: Stream, handler: ServerPut | ServerGet): void {
+  #adopt(stream: Stream, handler: ServerPut | ServerGet | ServerList): void {
     this.#handlers.set(stream, handler);
     handler.start();
   }
 
-  #answerList(stream: Stream): void {
-    const entries = this.store.list();
-    for (const entry of entries) stream.write(encodeMessage({ type: "entry", ...entry }));
-    stream.write(encodeMessage({ type: "end", count: entries.length }));
-    stream.finish();
-    stream.stopReading(ApplicationErrorCode.noError);
-    this.report({ kind: "listed", count: entries.length });
-    this.ended(stream);
-  }
-
   #answerStat(stream: Stream, name: string): void {
-    const info = this.store.stat(name);
+    let info: FileInfo;
+    try {
+      info = this.store.stat(name);
+    } catch (error) {
+      return this.#refuseForStore(stream, error, { operation: "stat", name });
+    }
     stream.write(encodeMessage({ type: "entry", ...info }));
     stream.finish();
     stream.stopReading(ApplicationErrorCode.noError);
@@ -192,10 +232,27 @@ export class ServerSession implements ServerContext {
     this.refuse(stream, { operation: "get", name: "", reason: RefusalReason.badRequest, message });
   }
 
-  /** The client gave up before its request had arrived. */
-  #giveUp(stream: Stream): void {
-    stream.reset(ApplicationErrorCode.cancelled);
+  /** The request has not arrived, and will not. */
+  #giveUp(stream: Stream, code: number = ApplicationErrorCode.cancelled): void {
+    stream.reset(code);
+    stream.stopReading(code);
     this.ended(stream);
+  }
+
+  /** A client that is there and does not go on gives its places up. One that is not heard of is the connection's. */
+  #lookForStall(): void {
+    const { connection, nowUs } = this.#options;
+    const atUs = nowUs();
+    if (atUs < this.#stalls.dueUs) return;
+    let movedBytes = this.#movedBytes;
+    for (const handler of this.#handlers.values()) movedBytes += handler?.movedBytes ?? 0;
+    const isWaiting = [...this.#handlers.values()].some((handler) => handler?.isUnderWay ?? true);
+    const heardCount = connection.stats.datagramsReceived;
+    if (!this.#stalls.isStalled(atUs, { isWaiting, movedBytes, heardCount })) return;
+    for (const [stream, handler] of [...this.#handlers]) {
+      if (handler === undefined) this.#giveUp(stream, ApplicationErrorCode.stalled);
+      else if (handler.isUnderWay) handler.onStalled();
+    }
   }
 
   #onClosed(reason: CloseReason): void {

@@ -6,6 +6,7 @@
 
 import { Option } from "commander";
 import type { FaultOptions, SendingOptions } from "../../app/api.ts";
+import { type LimitEntry, SERVER_LIMITS, type ServerLimits } from "../../app/limits.ts";
 import { DEFAULT_HOST, DEFAULT_PORT, parseHost, parsePort } from "./address.ts";
 import {
   addSendingOptions,
@@ -33,7 +34,8 @@ export interface ServerArguments {
   readonly readOnly: boolean;
   /** How long a stopping server waits for running transfers. */
   readonly graceMs: number;
-  readonly maxConnections: number | undefined;
+  /** Those bounds that were given. */
+  readonly limits: Partial<ServerLimits>;
   readonly sending: SendingOptions;
   readonly simulate: FaultOptions | undefined;
   readonly logLevel: LogLevel;
@@ -47,7 +49,6 @@ interface RawOptions extends SendingOptions {
   readonly root: string;
   readonly readOnly?: boolean;
   readonly grace: number;
-  readonly maxConnections?: number;
   readonly simulate?: FaultOptions;
   readonly logLevel: LogLevel;
   readonly json?: boolean;
@@ -79,13 +80,14 @@ export function parseServerArguments(args: readonly string[], console: Console):
     .option("--root <folder>", "where the files are kept; created when it is not there", DEFAULT_ROOT)
     .option("--read-only", "give files, take none")
     .option("--grace <seconds>", "how long running transfers may go on when stopping", readGrace, DEFAULT_GRACE_S)
-    .option("--max-connections <count>", "clients served at the same time", wholeNumber({ min: 1, max: 1_000_000 }))
     .addOption(new Option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
     .option("--json", "log JSON, one object a line")
     .allowExcessArguments(false)
     .addHelpText("after", EXAMPLES);
   addSendingOptions(command);
   addSimulateOption(command);
+  const limits = SERVER_LIMITS.map((entry) => ({ entry, option: limitOption(entry) }));
+  for (const { option } of limits) command.addOption(option);
   return parseWith(command, args, () => {
     const options = command.opts<RawOptions>();
     return {
@@ -94,7 +96,7 @@ export function parseServerArguments(args: readonly string[], console: Console):
       root: options.root,
       readOnly: options.readOnly ?? false,
       graceMs: options.grace * 1000,
-      maxConnections: options.maxConnections,
+      limits: limitsGiven(limits, command.opts()),
       sending: sendingOptions(options),
       simulate: options.simulate,
       logLevel: options.logLevel,
@@ -108,3 +110,18 @@ function readPort(text: string): number {
 }
 
 const readGrace = wholeNumber({ min: 0, max: 86_400 });
+
+/** What clients can make the server do, apart from all else in the help. */
+const LIMITS_HEADING = "Limits, and what they are unless you set them:";
+
+function limitOption({ option, what, default: value, min, max }: LimitEntry): Option {
+  return new Option(option, `${what} (${value})`).argParser(wholeNumber({ min, max })).helpGroup(LIMITS_HEADING);
+}
+
+function limitsGiven(
+  limits: readonly { readonly entry: LimitEntry; readonly option: Option }[],
+  values: Readonly<Record<string, unknown>>,
+): Partial<ServerLimits> {
+  const given = limits.filter(({ option }) => values[option.attributeName()] !== undefined);
+  return Object.fromEntries(given.map(({ entry, option }) => [entry.name, values[option.attributeName()]]));
+}

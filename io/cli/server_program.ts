@@ -55,7 +55,7 @@ export async function runServer(args: readonly string[], parts: ServerParts): Pr
 }
 
 function serverOptions(args: ServerArguments, log: ServerLog): ServerOptions {
-  const { host, port, root, readOnly, sending, simulate, maxConnections } = args;
+  const { host, port, root, readOnly, sending, simulate, limits } = args;
   return {
     host,
     port,
@@ -64,6 +64,6 @@ function serverOptions(args: ServerArguments, log: ServerLog): ServerOptions {
     ...sending,
     onEvent: (event) => log.event(event),
     ...(simulate === undefined ? {} : { simulate }),
-    ...(maxConnections === undefined ? {} : { maxConnections }),
+    limits,
   };
 }

@@ -25,6 +25,9 @@ import type { ByteSink } from "./byte_flow.ts";
 /** Size of a block of held bytes: small next to a window, large next to a message. */
 const BLOCK_BYTES = 4096;
 
+/** What a range of a {@link RangeSet} takes: two numbers. */
+const RANGE_BYTES = 16;
+
 /** Default of {@link AssemblerOptions.maxGaps}: a window of 800 MB in packets of 1200 bytes that loses every tenth. */
 const DEFAULT_MAX_GAPS = 65_536;
 
@@ -91,6 +94,12 @@ export class Assembler {
   /** Bytes in memory: received, but neither read nor given to a sink. */
   get heldBytes(): number {
     return this.#heldBytes;
+  }
+
+  /** What it takes in memory, about: blocks however little of them is held, and what remembers which bytes came. */
+  get memoryBytes(): number {
+    const blocks = this.#blocks.size + (this.#spareBlock === undefined ? 0 : 1);
+    return blocks * BLOCK_BYTES + this.#joined.length + this.#received.length * RANGE_BYTES;
   }
 
   /**

@@ -39,6 +39,9 @@ class MemorySource implements ByteSource {
   }
 }
 
+/** What a range of a {@link RangeSet} takes: two numbers. */
+const RANGE_BYTES = 16;
+
 /** Options of a {@link SendBuffer}. */
 export interface SendBufferOptions {
   /** Offset of the first byte, in bytes; anything but 0 is for tests near the ends of the number range. */
@@ -59,6 +62,8 @@ export class SendBuffer {
   #endOffset: number;
   #sentOffset: number;
   #ackedBytes = 0;
+  /** Bytes of segments in memory. */
+  #appendedBytes = 0;
   #isFinished = false;
   #isReset = false;
   #finSent = false;
@@ -105,6 +110,11 @@ export class SendBuffer {
     return this.#isReset ? 0 : this.#endOffset - this.#startOffset - this.#ackedBytes;
   }
 
+  /** What it takes in memory, about: bytes that were appended from there and are not acknowledged, and ranges. */
+  get memoryBytes(): number {
+    return this.#isReset ? 0 : this.#appendedBytes + (this.#acked.length + this.#lost.length) * RANGE_BYTES;
+  }
+
   /** Whether the peer has acknowledged every byte and the end of the stream. */
   get isFullyAcked(): boolean {
     return this.#finAcked && this.#ackedBytes === this.#endOffset - this.#startOffset;
@@ -136,6 +146,7 @@ export class SendBuffer {
    */
   append(bytes: Uint8Array): void {
     this.appendSource(new MemorySource(bytes), bytes.length);
+    if (!this.#isReset) this.#appendedBytes += bytes.length;
   }
 
   /**
@@ -291,8 +302,11 @@ export class SendBuffer {
   #dropAckedSegments(start: number, end: number): void {
     let index = this.#firstSegmentEndingAfter(start);
     for (let segment = this.#segments[index]; segment !== undefined && segment.start < end;) {
-      if (this.#acked.containsRange(segment.start, segment.end)) this.#segments.splice(index, 1);
-      else index++;
+      if (!this.#acked.containsRange(segment.start, segment.end)) index++;
+      else {
+        if (segment.source instanceof MemorySource) this.#appendedBytes -= segment.end - segment.start;
+        this.#segments.splice(index, 1);
+      }
       segment = this.#segments[index];
     }
   }

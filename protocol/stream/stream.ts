@@ -60,6 +60,8 @@ export class Stream {
   isControlScheduled = false;
   isReadableReported = false;
   consumedBytes = 0;
+  /** What its table has counted for it. */
+  countedBytes = 0;
   /** The peer may open another stream in place of this one, which is answered though not acknowledged yet. */
   isReplaced = false;
   maxStreamDataState: SignalState = SignalState.none;

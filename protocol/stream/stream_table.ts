@@ -43,6 +43,7 @@ export class StreamTable implements StreamOwner {
   #streamsFreed = 0;
   /** Streams under way that count no more towards the limit. */
   #replacedCount = 0;
+  #memoryBytes = 0;
 
   constructor(options: StreamTableOptions) {
     this.#isClient = options.isClient;
@@ -83,6 +84,11 @@ export class StreamTable implements StreamOwner {
     return this.#sender.retransmittedBytes;
   }
 
+  /** What all streams take in memory, about, bytes: what is held of both halves, gaps, and each stream itself. */
+  get memoryBytes(): number {
+    return this.#memoryBytes;
+  }
+
   /** Bytes held in memory for the application or because of a gap. */
   get heldBytes(): number {
     let held = 0;
@@ -106,8 +112,10 @@ export class StreamTable implements StreamOwner {
     for (const stream of this.#streams.values()) {
       stream.incoming.stop();
       stream.outgoing.reset();
+      stream.countedBytes = NOT_COUNTED;
     }
     this.#streams.clear();
+    this.#memoryBytes = 0;
   }
 
   // --- frames received ---
@@ -178,6 +186,7 @@ export class StreamTable implements StreamOwner {
     const stream = this.#streams.get(streamId);
     if (stream === undefined || stream.isReset || stream.outgoing.isFullyAcked) return;
     stream.outgoing.onAcked(start, end, fin);
+    this.#count(stream);
     if (!stream.outgoing.isFullyAcked) return;
     this.#emit({ kind: "stream-delivered", stream });
     this.#releaseIfDone(stream);
@@ -229,10 +238,12 @@ export class StreamTable implements StreamOwner {
   // --- what streams ask of their table ---
 
   schedule(stream: Stream): void {
+    this.#count(stream);
     this.#sender.schedule(stream);
   }
 
   scheduleControl(stream: Stream): void {
+    this.#count(stream);
     this.#sender.scheduleControl(stream);
   }
 
@@ -244,6 +255,7 @@ export class StreamTable implements StreamOwner {
       stream.window.onConsumed(delta);
       this.#window.onConsumed(delta);
     }
+    this.#count(stream);
     this.#announce(stream);
     if (!stream.isReceiveDone) return;
     this.onFinished(stream);
@@ -281,6 +293,7 @@ export class StreamTable implements StreamOwner {
       maxGaps: MAX_STREAM_GAPS,
     });
     this.#streams.set(id, stream);
+    this.#memoryBytes += STREAM_BYTES;
     this.#known.add(id, id + 1);
     return stream;
   }
@@ -325,10 +338,20 @@ export class StreamTable implements StreamOwner {
 
   #releaseIfDone(stream: Stream): void {
     if (!stream.isSendDone || !stream.isReceiveDone || !this.#streams.delete(stream.id)) return;
+    this.#memoryBytes -= STREAM_BYTES + stream.countedBytes;
+    stream.countedBytes = NOT_COUNTED;
     stream.endDirect();
     if (this.#isClient) return;
     if (stream.isReplaced) this.#replacedCount--;
     else this.#allowAnother();
+  }
+
+  /** Brings what is counted for a stream up to date, as long as it is one of the table's. */
+  #count(stream: Stream): void {
+    if (stream.countedBytes === NOT_COUNTED) return;
+    const bytes = stream.incoming.memoryBytes + stream.outgoing.memoryBytes;
+    this.#memoryBytes += bytes - stream.countedBytes;
+    stream.countedBytes = bytes;
   }
 
   #allowAnother(): void {
@@ -348,5 +371,11 @@ export class StreamTable implements StreamOwner {
  * do not, nor more of them than streams may be open, so that what a peer can have held stays bounded.
  */
 const SHORT_ANSWER_BYTES = 1024;
+
+/** What a stream takes that holds nothing, about: its objects and what they begin with. */
+const STREAM_BYTES = 4096;
+
+/** Of a stream that the table does not have any more. */
+const NOT_COUNTED = -1;
 
 const NO_BYTES = new Uint8Array(0);

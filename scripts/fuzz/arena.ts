@@ -12,7 +12,8 @@
 
 import { type ConnectionConfig, InvariantError, type Random, TransportErrorCode } from "../../protocol/mod.ts";
 import { AMPLIFICATION_FACTOR, MAX_ACK_RANGES, MAX_REMEMBERED_CLOSED } from "../../protocol/limits.ts";
-import { World } from "../../sim/world.ts";
+import type { ServerLimits } from "../../app/limits.ts";
+import { type ClientPlan, World } from "../../sim/world.ts";
 import type { TraceEvent } from "../../sim/network.ts";
 import { HostileNode, Scene, type Script } from "./hostile_peer.ts";
 
@@ -31,9 +32,13 @@ export interface Peaks {
   connections: number;
   streams: number;
   heldBytes: number;
+  /** What the streams of all connections take in memory. */
+  memoryBytes: number;
   sentPackets: number;
   ackRanges: number;
   openFiles: number;
+  /** The same, shortly before the attackers are silent. */
+  openFilesLate: number;
   rememberedIds: number;
 }
 
@@ -49,6 +54,21 @@ export const ARENA_CONFIG = {
 
 /** Connections that the server takes. */
 export const ARENA_CONNECTIONS = 32;
+
+/** What the server does at most at a time: little, so that each bound is reached. */
+export const ARENA_LIMITS = {
+  maxConnections: ARENA_CONNECTIONS,
+  maxConnectionsPerAddress: 4,
+  maxHandshakes: 200,
+  maxHandshakesPerAddress: 20,
+  maxAnswers: 2_000,
+  maxTransfers: 128,
+  maxTransfersPerAddress: 16,
+  maxLists: 32,
+  maxListsPerAddress: 4,
+  maxMemoryMiB: 8,
+  stallTimeoutS: 8,
+} satisfies Partial<ServerLimits>;
 
 /** What the server's disk holds. Attackers that announce files which fill it would have each other refused. */
 export const DISK_BYTES: number = 2 ** 30;
@@ -81,6 +101,24 @@ const OVERHEARD = 64;
 const OWN_ADDRESSES = 48;
 const FORGED_ADDRESSES = 16;
 
+/** Open beside files on their way: folders that are synced. */
+const OPEN_BESIDES = 4;
+
+/** An attacker's addresses are those of so many machines, each with ports. */
+const OWN_MACHINES = 6;
+
+/** What a single datagram may make the server take beyond its bound. */
+const MEMORY_SLACK_BYTES = 2 ** 20;
+
+/** Another honest client comes in the middle of an attack that is alone, and has to be served as well. */
+const LATE_US = 3_000_000;
+const LATE_BYTES = 100_000;
+
+const LATE_CLIENT: ClientPlan = {
+  goals: [{ kind: "put", name: "late-put", sizeBytes: LATE_BYTES }, { kind: "list" }],
+  startUs: LATE_US,
+};
+
 /** Runs attacks, each from a machine of its own, against one server. Throws where anything happens that must not. */
 export async function runAttacks(attacks: readonly Attack[], random: Random): Promise<Peaks> {
   return await new Arena(attacks, random).run();
@@ -99,9 +137,11 @@ class Arena {
     connections: 0,
     streams: 0,
     heldBytes: 0,
+    memoryBytes: 0,
     sentPackets: 0,
     ackRanges: 0,
     openFiles: 0,
+    openFilesLate: 0,
     rememberedIds: 0,
   };
   #next = 0;
@@ -122,6 +162,7 @@ class Arena {
     for (let atUs = ATTACK_FROM_US; atUs < SILENT_FROM_US + GONE_WITHIN_US; atUs += LOOK_EVERY_US) {
       world.at(atUs, () => this.#look());
     }
+    world.at(SILENT_FROM_US - 1, () => this.#peaks.openFilesLate = world.server.disk.openDescriptors);
     if (!await world.run(this.#honestWithinUs)) throw new InvariantError("the honest client is kept waiting");
     for (const { goal, outcome } of world.results) {
       if (outcome.kind !== "done") throw new InvariantError(`the honest ${goal.kind} ended with ${outcome.kind}`);
@@ -139,23 +180,27 @@ class Arena {
   /** What the honest client's link takes: three round trips for the handshake and the last answer, and its bytes. */
   get #honestWithinUs(): number {
     const linkUs = 6 * this.#delayUs + this.#sizeBytes * 8e6 / this.#rateBitsPerSecond;
-    return HONEST_FACTOR * linkUs + HONEST_GRACE_US;
+    const lateUs = this.#attacks.length === 1 ? LATE_US + HONEST_GRACE_US : 0;
+    return Math.max(HONEST_FACTOR * linkUs + HONEST_GRACE_US, HONEST_FACTOR * linkUs + lateUs);
   }
 
   #makeWorld(): World {
     const link = { rateBitsPerSecond: this.#rateBitsPerSecond, delayUs: this.#delayUs, queueBytes: 100_000 };
     const world = new World({
       seed: this.#random.nextUint32(),
-      clients: [{
-        goals: [
-          { kind: "put", name: "honest-put", sizeBytes: this.#sizeBytes },
-          { kind: "get", name: "honest-get", sizeBytes: this.#sizeBytes },
-        ],
-      }],
+      clients: [
+        {
+          goals: [
+            { kind: "put", name: "honest-put", sizeBytes: this.#sizeBytes },
+            { kind: "get", name: "honest-get", sizeBytes: this.#sizeBytes },
+          ],
+        },
+        ...(this.#attacks.length > 1 ? [] : [LATE_CLIENT]),
+      ],
       up: link,
       down: link,
       config: { ...ARENA_CONFIG, congestion: this.#random.pick(["bbr", "cubic"] as const) },
-      maxConnections: ARENA_CONNECTIONS,
+      limits: ARENA_LIMITS,
       trace: (event) => this.#overhear(event),
     });
     world.server.put(BAIT.name, this.#random.bytes(1000), { sizeBytes: BAIT.sizeBytes, modifiedMs: 1 });
@@ -166,7 +211,8 @@ class Arena {
   #makeNode({ name, script }: Attack, index: number): HostileNode {
     const { network, server } = this.#world;
     const random = this.#random.fork(`${name} ${index}`);
-    const address = (kind: number, number: number): string => `192.${kind}.${index}.${1 + number}:${9000 + number}`;
+    const address = (kind: number, number: number): string =>
+      `192.${kind}.${index}.${1 + (kind === 0 ? number % OWN_MACHINES : number)}:${9000 + number}`;
     const node = new HostileNode({
       own: Array.from({ length: OWN_ADDRESSES }, (_, number) => address(0, number)),
       forged: Array.from({ length: FORGED_ADDRESSES }, (_, number) => address(1, number)),
@@ -197,18 +243,21 @@ class Arena {
     const peaks = this.#peaks;
     this.#bound("connections", server.connectionCount, ARENA_CONNECTIONS);
     this.#bound("rememberedIds", endpoint.rememberedCount, MAX_REMEMBERED_CLOSED);
-    this.#bound("openFiles", server.disk.openDescriptors, ARENA_CONNECTIONS * 2 * ARENA_CONFIG.maxStreams);
+    this.#bound("openFiles", server.disk.openDescriptors, ARENA_LIMITS.maxTransfers + OPEN_BESIDES);
     if (endpoint.connectionCount !== connections.length) throw new InvariantError("a connection is lost");
     // Reasons are a handful of fixed words: nothing that a stranger sends may make new ones.
     if (endpoint.drops.size > 20) throw new InvariantError("too many reasons to drop");
     let heldBytes = 0;
+    let memoryBytes = 0;
     for (const connection of connections) {
       const { packetsRemembered, rangesRemembered } = connection.stats;
       this.#bound("streams", connection.openStreamCount, 2 * ARENA_CONFIG.maxStreams);
       this.#bound("sentPackets", packetsRemembered, MAX_SENT_PACKETS);
       this.#bound("ackRanges", rangesRemembered, 4 * MAX_ACK_RANGES);
       heldBytes += connection.heldBytes;
+      memoryBytes += connection.streamMemoryBytes;
     }
+    this.#bound("memoryBytes", memoryBytes, ARENA_LIMITS.maxMemoryMiB * 2 ** 20 + MEMORY_SLACK_BYTES);
     peaks.heldBytes = Math.max(peaks.heldBytes, heldBytes);
     this.#checkAmplification();
   }

@@ -6,10 +6,18 @@
 
 import type { Attack } from "./arena.ts";
 import { ACKNOWLEDGEMENTS } from "./attacks/acknowledgements.ts";
+import { EXHAUSTION } from "./attacks/exhaustion.ts";
 import { HANDSHAKES } from "./attacks/handshakes.ts";
 import { PATHS } from "./attacks/paths.ts";
 import { REQUESTS } from "./attacks/requests.ts";
 import { STREAMS } from "./attacks/streams.ts";
 
 /** All attacks. */
-export const ATTACKS: readonly Attack[] = [...ACKNOWLEDGEMENTS, ...STREAMS, ...REQUESTS, ...HANDSHAKES, ...PATHS];
+export const ATTACKS: readonly Attack[] = [
+  ...ACKNOWLEDGEMENTS,
+  ...STREAMS,
+  ...REQUESTS,
+  ...HANDSHAKES,
+  ...PATHS,
+  ...EXHAUSTION,
+];

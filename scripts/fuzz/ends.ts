@@ -186,6 +186,7 @@ class Meeting {
     this.server.session = new ServerSession({
       connection,
       store: this.#stores.server,
+      nowUs: () => this.server.nowUs,
       wake: () => {},
       onEvent: (event) => this.#features.add(event.kind),
       onClosed: (reason) => {

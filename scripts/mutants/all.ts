@@ -6,6 +6,7 @@
 
 import { CONGESTION_MUTANTS } from "./congestion.ts";
 import { ENDPOINT_MUTANTS } from "./endpoint.ts";
+import { LIMIT_MUTANTS } from "./limits.ts";
 import type { Mutant } from "./mutant.ts";
 import { RECOVERY_MUTANTS } from "./recovery.ts";
 import { STORE_MUTANTS } from "./store.ts";
@@ -22,4 +23,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...ENDPOINT_MUTANTS,
   ...TRANSFER_MUTANTS,
   ...STORE_MUTANTS,
+  ...LIMIT_MUTANTS,
 ];

@@ -58,10 +58,10 @@ const STRANGERS: readonly Mutant[] = [
   {
     id: "one-connection-more",
     broken: "A server takes one connection more than it may: an off-by-one",
-    file: "protocol/endpoint.ts",
-    text: "if (this.#connections.size >= this.#maxConnections) {",
-    becomes: "if (this.#connections.size > this.#maxConnections) {",
-    caughtBy: [HANDSHAKE],
+    file: "protocol/slots.ts",
+    text: 'if (this.#count >= this.max) return "all";',
+    becomes: 'if (this.#count > this.max) return "all";',
+    caughtBy: ["tests/unit/protocol/slots_test.ts", HANDSHAKE],
   },
   {
     id: "hello-floods",

@@ -321,3 +321,23 @@ for (const reads of [true, false]) {
     assert(pair.runUntil(() => pair.server.bytesOn(last.id).length === bytes.length, { withinUs: 5_000_000 }));
   });
 }
+
+Deno.test("Connection counts what its streams take in memory: both halves, gaps, and the streams themselves", () => {
+  const pair = Pair.connected();
+  pair.server.reads = false;
+  const count = (side: Side): number => side.connection.streamMemoryBytes;
+  const streams = [pair.send(pattern(50_000), { finish: true }), pair.send(pattern(1_000), { finish: true })];
+  assert(count(pair.client) >= 51_000);
+  pair.run(2_000_000);
+  assert(count(pair.client) < 51_000, "what is acknowledged is not kept");
+  assert(count(pair.server) >= 51_000);
+  pair.server.heard("stream-opened").forEach(({ stream }) => {
+    stream.consume(stream.readableBytes);
+    stream.finish();
+  });
+  pair.run(2_000_000);
+  for (const stream of streams) stream.consume(stream.readableBytes);
+  pair.run(2_000_000);
+  assert.deepEqual([pair.client, pair.server].map(({ connection }) => connection.openStreamCount), [0, 0]);
+  assert.deepEqual([count(pair.client), count(pair.server)], [0, 0]);
+});

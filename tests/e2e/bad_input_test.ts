@@ -228,14 +228,20 @@ Deno.test("client program tells what the server refuses, with exit code 3 or 4",
     assert.equal((await stage.client(["get", "old", "--server", readOnly.address])).code, 0);
     assert.deepEqual(await namesIn(stage.path("archive")), ["old"]);
   });
-  await t.step("a server that is full", async () => {
-    const full = await stage.startServer({ root: "full", args: ["--max-connections", "1"] });
+  const fullOf = async (option: string, says: RegExp) => {
+    const full = await stage.startServer({ root: `full${option}`, args: [option, "1"] });
     const first = stage.startClient(["127.0.0.1", String(full.port)], { stdin: "ls\n", keepStdinOpen: true });
     await full.program.says(/listed 0 files/);
     const second = await stage.client(["list", "--server", full.address]);
-    assertMistake(second, { code: 4, says: /the server is full; try again later/ });
+    assertMistake(second, { code: 4, says });
     first.signal("SIGINT");
     await first.finished();
+  };
+  await t.step("a server that is full", async () => {
+    await fullOf("--max-connections", /the server is full, with 1 connection; try again later/);
+  });
+  await t.step("a server that has enough of an address", async () => {
+    await fullOf("--max-connections-per-address", /enough of your address, with 1 connection; try again later/);
   });
 });
 

@@ -19,6 +19,15 @@ for (const attack of ATTACKS) {
   });
 }
 
+for (const name of ["stalled-uploads", "uploads-of-a-byte-a-second", "slow-readers"]) {
+  Deno.test(`an attack keeps no file open though its connections live: ${name}`, async () => {
+    const peaks = await runAttacks(ATTACKS.filter((attack) => attack.name === name), new Random(4));
+    assert(peaks.openFiles > 16, `only ${peaks.openFiles} were open`);
+    assert.equal(peaks.openFilesLate, 0);
+    assert(peaks.connections > 20, `only ${peaks.connections} connections`);
+  });
+}
+
 Deno.test("an attack's name is its own", () => {
   assert.equal(new Set(ATTACKS.map(({ name }) => name)).size, ATTACKS.length);
 });

@@ -172,7 +172,7 @@ Deno.test("World: a full server refuses in words, and serves those who came firs
     seed: 1,
     up: LINK,
     down: LINK,
-    maxConnections: 2,
+    limits: { maxConnections: 2 },
     clients: [0, 1, 2, 3].map((i) => ({
       goals: [{ kind: "put" as const, name: `file-${i}`, sizeBytes: 1_000_000 }],
       startUs: i * 10_000,

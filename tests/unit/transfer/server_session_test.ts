@@ -6,6 +6,7 @@ import { MemoryStore } from "./memory_store.ts";
 import type { TransferEvent } from "../../../transfer/events.ts";
 import { decodeMessage, encodeMessage, type Message, RefusalReason, ResultStatus } from "../../../transfer/messages.ts";
 import { ServerSession } from "../../../transfer/server_session.ts";
+import { ServerWork, type WorkLimits } from "../../../transfer/server_work.ts";
 import { LOST, Pair } from "../../connection/pair.ts";
 
 /** A server with a store, and a client that says what a test wants on raw streams. */
@@ -13,13 +14,17 @@ class Scene {
   readonly store = new MemoryStore();
   readonly events: TransferEvent[] = [];
   readonly pair = new Pair();
+  readonly work: ServerWork;
   session: ServerSession | undefined;
 
-  constructor() {
+  constructor(limits: Partial<WorkLimits> = {}) {
+    this.work = new ServerWork(limits);
     this.pair.server.makeSession = (connection) => {
       this.session = new ServerSession({
         connection,
         store: this.store,
+        nowUs: () => this.pair.nowUs,
+        work: this.work,
         wake: () => {},
         onEvent: (event) => this.events.push(event),
       });
@@ -52,6 +57,7 @@ class Scene {
   /** Holds the server to keeping nothing of a transfer. */
   assertClean(): void {
     assert.equal(this.session!.activeCount, 0);
+    assert.deepEqual([this.work.countOf("transfer"), this.work.countOf("list")], [0, 0]);
     assert.equal(this.store.openHandles, 0);
     assert.equal(this.store.partialFiles, 0);
   }
@@ -242,4 +248,76 @@ Deno.test("ServerSession lists nothing, a few and thousands of files, in order",
     const names = answers.slice(0, -1).map((answer) => answer.type === "entry" ? answer.name : "");
     assert.deepEqual(names, [...names].sort());
   }
+});
+
+Deno.test("ServerSession refuses transfers beyond the server's, in words, and takes them when others have ended", () => {
+  const scene = new Scene({ maxTransfers: 2 });
+  const begun = [0, 1].map((i) => scene.ask(put(`file-${i}`, CONTENT, { sizeBytes: 100_000 }), { finish: false }));
+  const { answers } = scene.ask(put("third", CONTENT));
+  assert(answers[0]?.type === "refused" && answers[0].reason === RefusalReason.busy);
+  assert.match(answers[0].message, /it is busy with 2 transfers already; try again later/);
+  // What is no transfer is answered.
+  assert.equal(scene.ask(encodeMessage({ type: "list" })).answers[0]?.type, "end");
+  begun[0]!.stream.reset(1);
+  scene.pair.serve(scene.pair.client);
+  scene.pair.run(500_000);
+  assert.equal(scene.ask(join(put("third", CONTENT), digest(CONTENT))).answers[0]?.type, "result");
+  scene.pair.client.connection.close(scene.pair.nowUs, 0, "");
+  scene.pair.run(200_000);
+  scene.assertClean();
+});
+
+Deno.test("ServerSession keeps no file open for a client that has all of it and is slow to say so", () => {
+  const scene = new Scene({ maxTransfers: 1 });
+  scene.store.put("there", CONTENT);
+  scene.ask(encodeMessage({ type: "get", name: "there" }), { finish: false });
+  assert.deepEqual([scene.session!.activeCount, scene.store.openHandles, scene.work.countOf("transfer")], [1, 0, 0]);
+  const { stream } = scene.ask(encodeMessage({ type: "get", name: "there" }), { finish: false });
+  stream.write(encodeMessage({ type: "result", status: 0, sha256: sha256(CONTENT), savedName: "" }));
+  stream.finish();
+  scene.pair.serve(scene.pair.client);
+  scene.pair.run(500_000);
+  assert.deepEqual(scene.events.at(-1)?.kind, "sent");
+});
+
+Deno.test("ServerSession gives up what stands still though the client is there, and nothing of it stays", () => {
+  const scene = new Scene({ stallTimeoutUs: 20_000_000 });
+  scene.store.put("there", new Random(2).bytes(3_000_000));
+  scene.ask(put("file", CONTENT, { sizeBytes: 100_000 }), { finish: false });
+  scene.pair.send(encodeMessage({ type: "get", name: "there" }).subarray(0, 3), { finish: false });
+  scene.pair.run(15_000_000);
+  assert.deepEqual([scene.session!.activeCount, scene.store.partialFiles], [2, 1]);
+  // It is heard of each two seconds, and looked at then.
+  scene.pair.run(30_000_000);
+  assert.equal(scene.pair.server.connection.state, "established");
+  assert.deepEqual(scene.events.at(-1), {
+    kind: "failed",
+    operation: "put",
+    name: "file",
+    reason: "the client sent nothing more of the file",
+  });
+  scene.assertClean();
+});
+
+Deno.test("ServerSession waits for a client that has all of a file for as long as its disk takes", () => {
+  const scene = new Scene({ stallTimeoutUs: 1_000_000 });
+  scene.store.put("there", CONTENT);
+  const { stream } = scene.ask(encodeMessage({ type: "get", name: "there" }), { finish: false });
+  scene.pair.run(30_000_000);
+  stream.write(encodeMessage({ type: "result", status: 0, sha256: sha256(CONTENT), savedName: "" }));
+  stream.finish();
+  scene.pair.serve(scene.pair.client);
+  scene.pair.run(500_000);
+  assert.deepEqual(scene.events.map(({ kind }) => kind), ["sending", "sent"]);
+  scene.assertClean();
+});
+
+Deno.test("ServerSession sends no more lists at a time than it may, and each of them whole", () => {
+  const scene = new Scene({ maxListsPerAddress: 2 });
+  for (let i = 0; i < 3000; i++) scene.store.put(`${i}-${"n".repeat(100)}`, new Uint8Array(0));
+  const streams = [0, 1, 2].map(() => scene.pair.send(encodeMessage({ type: "list" })));
+  scene.pair.run(5_000_000);
+  assert.deepEqual(streams.map(({ id }) => scene.answersOn(id).answers.at(-1)?.type), ["end", "end", "refused"]);
+  assert.equal(scene.ask(encodeMessage({ type: "list" })).answers.length, 3001);
+  scene.assertClean();
 });

@@ -10,7 +10,7 @@ Deno.test("parseServerArguments has a default for everything", () => {
       root: "./storage",
       readOnly: false,
       graceMs: 30_000,
-      maxConnections: undefined,
+      limits: {},
       sending: {},
       simulate: undefined,
       logLevel: "info",
@@ -21,7 +21,7 @@ Deno.test("parseServerArguments has a default for everything", () => {
 
 Deno.test("parseServerArguments reads every option", () => {
   const args = "--host [::1] --port 0 --root /srv --read-only --grace 5 --max-connections 8 --log-level error --json " +
-    "--congestion cubic";
+    "--congestion cubic --max-memory 64 --stall-timeout 30";
   const parsed = parseServerArguments([...args.split(" "), "--simulate", "delay=50ms"], new FakeConsole());
   assert.ok("value" in parsed);
   const { simulate, ...rest } = parsed.value;
@@ -32,7 +32,7 @@ Deno.test("parseServerArguments reads every option", () => {
     root: "/srv",
     readOnly: true,
     graceMs: 5000,
-    maxConnections: 8,
+    limits: { maxConnections: 8, maxMemoryMiB: 64, stallTimeoutS: 30 },
     sending: { congestion: "cubic" },
     logLevel: "error",
     json: true,

@@ -47,8 +47,8 @@ Deno.test("runServer serves until the first signal and stops with the grace aske
   setting.signals.raise("system");
   assert.equal(await running, 0);
   assert.deepEqual(setting.stopped, [{ graceMs: 5000 }]);
-  const { host, port, root, readOnly, simulate, maxConnections } = setting.started[0]!;
-  assert.deepEqual([host, port, root, readOnly, simulate?.drop, maxConnections], [
+  const { host, port, root, readOnly, simulate, limits } = setting.started[0]!;
+  assert.deepEqual([host, port, root, readOnly, simulate?.drop, limits?.maxConnections], [
     "127.0.0.1",
     65432,
     "/srv",

@@ -323,3 +323,12 @@ for (const startOffset of [2 ** 31 - 3, 2 ** 32 - 3, Number.MAX_SAFE_INTEGER - 1
     assert.equal(assembler.isComplete, true);
   });
 }
+
+Deno.test("Assembler.memoryBytes counts whole blocks, however little of them is held, and ranges", () => {
+  const assembler = new Assembler();
+  assert.equal(assembler.memoryBytes, 0);
+  for (let i = 1; i <= 10; i++) insert(assembler, 4096 * i, "x");
+  assert.equal(assembler.memoryBytes, 10 * (4096 + 16));
+  assembler.stop();
+  assert.equal(assembler.memoryBytes, 10 * 16);
+});

@@ -295,3 +295,19 @@ Deno.test("SendBuffer.repeatHeld leaves alone what would be read, and what was g
   given.reset();
   assert.equal(given.repeatHeld(), false);
 });
+
+Deno.test("SendBuffer.memoryBytes counts what was appended from memory until it is acknowledged, and no source", () => {
+  const buffer = new SendBuffer();
+  buffer.append(bytesOf("abc"));
+  buffer.appendSource(new TextSource("0123456789"), 10);
+  buffer.append(bytesOf("de"));
+  assert.equal(buffer.memoryBytes, 5);
+  while (send(buffer, 5) !== undefined);
+  buffer.onAcked(0, 5, false);
+  // One range of bytes is acknowledged.
+  assert.equal(buffer.memoryBytes, 2 + 16);
+  buffer.onAcked(5, 15, false);
+  assert.equal(buffer.memoryBytes, 16);
+  buffer.reset();
+  assert.equal(buffer.memoryBytes, 0);
+});

@@ -1,0 +1,148 @@
+/**
+ * Mistakes where it is bounded what others can make a server do.
+ *
+ * @module
+ */
+
+import type { Mutant } from "./mutant.ts";
+
+const ADMISSION = "tests/unit/protocol/admission_test.ts";
+const SLOTS = "tests/unit/protocol/slots_test.ts";
+const BUCKET = "tests/unit/protocol/token_bucket_test.ts";
+const SOURCE = "tests/unit/protocol/source_address_test.ts";
+const STALL = "tests/unit/transfer/stall_watch_test.ts";
+const SESSION = "tests/unit/transfer/server_session_test.ts";
+const WORK = "tests/unit/transfer/server_work_test.ts";
+const MEMORY = "tests/unit/app/memory_budget_test.ts";
+
+/** See the module's description. */
+export const LIMIT_MUTANTS: readonly Mutant[] = [
+  {
+    id: "strangers-by-address",
+    broken: "Strangers are counted with those who have proven their address, so that a forger locks them out",
+    file: "protocol/admission.ts",
+    text: "if (!isProven) {\n      if",
+    becomes: "if (!isProven && this.#provenEach.size < 0) {\n      if",
+    caughtBy: [ADMISSION],
+  },
+  {
+    id: "cheap-answers-to-one",
+    broken: "One machine may take all cheap answers",
+    file: "protocol/admission.ts",
+    text: "return isFair && this.#cheap.take(nowUs)",
+    becomes: "return (isFair || true) && this.#cheap.take(nowUs)",
+    caughtBy: [ADMISSION],
+  },
+  {
+    id: "drop-costs-a-turn",
+    broken: "Who is dropped because all are busy has lost a turn of his own",
+    file: "protocol/admission.ts",
+    text: "    own.putBack();\n",
+    becomes: "",
+    caughtBy: [ADMISSION],
+  },
+  {
+    id: "sources-for-ever",
+    broken: "Every source that began a handshake is remembered for ever",
+    file: "protocol/admission.ts",
+    text: "if (this.#provenEach.size > MAX_REMEMBERED_SOURCES) {",
+    becomes: "if (this.#provenEach.size > 1e9) {",
+    caughtBy: [ADMISSION],
+  },
+  {
+    id: "place-never-back",
+    broken: "A connection that has ended keeps its place",
+    file: "protocol/endpoint.ts",
+    text: "this.#admission.release(connection.localId);",
+    becomes: "",
+    caughtBy: ["tests/connection/handshake_test.ts", "tests/connection/admission_test.ts"],
+  },
+  {
+    id: "share-of-all",
+    broken: "A source may have a quarter of all places, not of those that are free",
+    file: "protocol/slots.ts",
+    text: "SHARE_OF_FREE * (this.max - this.#count)",
+    becomes: "SHARE_OF_FREE * this.max",
+    caughtBy: [SLOTS],
+  },
+  {
+    id: "bucket-overflows",
+    broken: "A quiet night lets a flood through in the morning: a bucket holds more than its burst",
+    file: "protocol/token_bucket.ts",
+    text: "Math.min(this.#burst, this.#tokens[index]! + accrued)",
+    becomes: "this.#tokens[index]! + accrued",
+    caughtBy: [BUCKET],
+  },
+  {
+    id: "sixty-four-sources",
+    broken: "Each address of a /64 is a source of its own",
+    file: "protocol/source_address.ts",
+    text: "const IPV6_NETWORK_GROUPS = 4;",
+    becomes: "const IPV6_NETWORK_GROUPS = 8;",
+    caughtBy: [SOURCE],
+  },
+  {
+    id: "mapped-address",
+    broken: "All IPv4 addresses that are written as IPv6 are one source",
+    file: "protocol/source_address.ts",
+    text: "if (isMapped) return",
+    becomes: "if (isMapped && groups.length > 8) return",
+    caughtBy: [SOURCE],
+  },
+  {
+    id: "stalled-unheard",
+    broken: "Time in which a peer cannot be heard counts against its transfers",
+    file: "transfer/stall_watch.ts",
+    text: "if (wasHeard) this.#quietSteps++;",
+    becomes: "this.#quietSteps += wasHeard ? 1 : 1;",
+    caughtBy: [STALL],
+  },
+  {
+    id: "drip-is-progress",
+    broken: "A byte at times keeps a transfer's place for ever",
+    file: "transfer/stall_watch.ts",
+    text: "movedBytes - this.#movedBytes >= MIN_MOVED_BYTES",
+    becomes: "movedBytes > this.#movedBytes",
+    caughtBy: [STALL],
+  },
+  {
+    id: "slow-disk-is-a-stall",
+    broken: "A client that has all of a file, and whose disk is slow, is taken for one that stands still",
+    file: "transfer/server_get.ts",
+    text: "return !this.#delivered;",
+    becomes: "return !this.#ended;",
+    caughtBy: [SESSION],
+  },
+  {
+    id: "work-never-ends",
+    broken: "A transfer that was refused by the store counts for ever",
+    file: "transfer/server_session.ts",
+    text: "this.#handlers.delete(stream);\n    this.released(stream);",
+    becomes: "this.#handlers.delete(stream);",
+    caughtBy: [SESSION],
+  },
+  {
+    id: "old-list",
+    broken: "A list is given again for ever",
+    file: "transfer/server_work.ts",
+    text: "startUs < this.#list.untilUs",
+    becomes: "startUs >= 0",
+    caughtBy: [WORK],
+  },
+  {
+    id: "memory-of-the-modest",
+    broken: "When memory is short, who takes little must go as well",
+    file: "app/memory_budget.ts",
+    text: "Math.max(fairBytes, this.#maxBytes - this.#usedBytes)",
+    becomes: "Math.max(0, this.#maxBytes - this.#usedBytes)",
+    caughtBy: [MEMORY],
+  },
+  {
+    id: "blocks-uncounted",
+    broken: "A byte in a block of 4 KiB is counted as a byte of memory",
+    file: "protocol/stream/assembler.ts",
+    text: "return blocks * BLOCK_BYTES + ",
+    becomes: "return blocks * 0 + this.#heldBytes + ",
+    caughtBy: ["tests/unit/protocol/stream/assembler_test.ts"],
+  },
+];

@@ -1,0 +1,75 @@
+// What an endpoint refuses and drops when it is asked for too much. Who may begin is `admission.ts`'s to say.
+
+import assert from "node:assert/strict";
+import { type AdmissionLimits, Endpoint, Random, TransportErrorCode, Writer } from "../../protocol/mod.ts";
+import { Crc32Protection } from "../../protocol/protection/checksum.ts";
+import { writeDataHeader, writeHello } from "../../protocol/wire/packet.ts";
+import { Pair } from "./pair.ts";
+
+function hello(sourceId: number): Uint8Array {
+  const buffer = new Uint8Array(1200);
+  return buffer.subarray(0, writeHello(new Writer().reset(buffer), { sourceId }));
+}
+
+function server(options: { readonly limits: Partial<AdmissionLimits> }): Endpoint {
+  const random = new Random(1);
+  return new Endpoint({ isServer: true, randomBytes: (count) => random.bytes(count), ...options });
+}
+
+Deno.test("Endpoint answers a flood of Hellos up to its rate, drops the rest, and goes on with who has a token", () => {
+  const endpoint = server({ limits: { maxHandshakes: 100, maxAnswers: 1000 } });
+  const pair = new Pair({ serverEndpoint: { limits: { maxHandshakes: 100, maxAnswers: 1000 } } });
+  const kinds = { answer: 0, drop: 0 };
+  for (let i = 0; i < 5000; i++) {
+    const { kind } = endpoint.handleDatagram(0, hello(i + 1), `198.51.${i >> 8}.${i & 255}:1`);
+    kinds[kind as keyof typeof kinds]++;
+    // The same flood reaches a server between a client's Hello and its Initial.
+    if (i === 2500) pair.connect();
+    pair.server.endpoint.handleDatagram(pair.nowUs, hello(i + 1), `198.51.${i >> 8}.${i & 255}:1`);
+  }
+  assert.deepEqual(kinds, { answer: 1100, drop: 3900 });
+  assert.equal(endpoint.drops.get("too many handshakes"), 3900);
+  // Its Hello is dropped, if at all, and repeated.
+  assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: 2_000_000 }));
+});
+
+Deno.test("Endpoint drops an Initial beyond its source's rate, and takes it when it comes again", () => {
+  const pair = new Pair({ serverEndpoint: { limits: { maxHandshakesPerAddress: 1 } } });
+  const connections = [0, 1, 2].map(() => pair.connect());
+  pair.run(200_000);
+  assert.deepEqual(connections.map(({ state }) => state), ["established", "established", "initial-sent"]);
+  assert.equal(pair.server.endpoint.drops.get("too many handshakes")! > 0, true);
+  pair.run(2_000_000);
+  assert.equal(connections[2]!.state, "established");
+});
+
+Deno.test("Endpoint takes no more connections of one address than it may, and says so", () => {
+  const pair = new Pair({ serverEndpoint: { limits: { maxConnectionsPerAddress: 2 } } });
+  const connections = [0, 1, 2].map(() => pair.connect());
+  pair.run(500_000);
+  assert.deepEqual(connections.slice(0, 2).map(({ state }) => state), ["established", "established"]);
+  const reason = connections[2]!.closeReason;
+  assert(reason?.kind === "peer" && reason.code === TransportErrorCode.connectionRefused);
+  assert.match(reason.reason, /has enough of your address, with 2 connections/);
+  connections[0]!.close(pair.nowUs, 0, "");
+  pair.run(2_000_000);
+  const another = pair.connect();
+  pair.run(500_000);
+  assert.equal(another.state, "established");
+});
+
+Deno.test("Endpoint sends no more Resets than it may, and drops the rest unseen", () => {
+  const endpoint = server({ limits: { maxAnswers: 10 } });
+  const stranger = new Uint8Array(100);
+  const kinds = Array.from({ length: 50 }, () => endpoint.handleDatagram(0, dataPacket(stranger), "192.0.2.1:1").kind);
+  assert.equal(kinds.filter((kind) => kind === "answer").length, 10);
+  assert.equal(endpoint.drops.get("unknown connection"), 40);
+});
+
+/** A Data packet for nobody, with a good checksum. */
+function dataPacket(payload: Uint8Array): Uint8Array {
+  const buffer = new Uint8Array(200);
+  const headerEnd = writeDataHeader(new Writer().reset(buffer), Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7), 9);
+  buffer.set(payload, headerEnd);
+  return buffer.slice(0, new Crc32Protection().seal(buffer, headerEnd, headerEnd + payload.length, 9));
+}
