@@ -21,15 +21,15 @@ import { ConnectionState, isOpen, transition } from "./connection_state.ts";
 import { EventQueue } from "./event_queue.ts";
 import { CallerError, type CloseReason, PeerError, TransportErrorCode } from "./errors.ts";
 import { FrameReceiver } from "./frame_receiver.ts";
-import { ClientHandshake, FIRST_PING_DELAY_US, localParameters } from "./handshake.ts";
+import { ClientHandshake, FIRST_PING_DELAY_US, localParameters } from "./handshake/client_handshake.ts";
 import { LossRecovery, SendMode } from "./loss_recovery.ts";
 import { PacketBuilder } from "./packet_builder.ts";
 import { Path } from "./path.ts";
-import type { PacketProtection } from "./protection/packet_protection.ts";
+import type { Agreement } from "./handshake/suite.ts";
 import type { Stream } from "./stream/stream.ts";
 import { StreamTable } from "./stream/stream_table.ts";
 import { Timer, TimerTable } from "./timer_table.ts";
-import { type PacketHeader, PacketType, PROTOCOL_VERSION } from "./wire/packet.ts";
+import { type PacketHeader, PacketType } from "./wire/packet.ts";
 import type { TransportParameters } from "./wire/parameters.ts";
 
 /** A connection. Times are microseconds of any steady clock, the same for every call. */
@@ -37,7 +37,8 @@ export class Connection {
   readonly localId: number;
   readonly isClient: boolean;
   readonly #config: ConnectionConfig;
-  readonly #protection: PacketProtection;
+  /** A client has none before it has the server's answer. */
+  #agreement: Agreement | undefined;
   readonly #path: Path;
   readonly #streams: StreamTable;
   readonly #recovery: LossRecovery;
@@ -60,27 +61,28 @@ export class Connection {
     this.localId = options.localId;
     this.isClient = isClient;
     this.#config = config;
-    this.#protection = options.protection;
     this.#idleTimeoutUs = config.idleTimeoutUs;
     this.#path = new Path(options);
     this.#streams = new StreamTable({ isClient, config, emit: (event) => this.#emit(event) });
     this.#acks = new AckTracker({ maxAckDelayUs: config.maxAckDelayUs });
     this.#recovery = new LossRecovery({ path: this.#path, streams: this.#streams, acks: this.#acks });
     const parts = { streams: this.#streams, acks: this.#acks, path: this.#path, recovery: this.#recovery };
-    this.#builder = new PacketBuilder({ protection: options.protection, ...parts });
+    this.#builder = new PacketBuilder(parts);
     this.#frames = new FrameReceiver({
       ...parts,
       onClose: (reason) => void (this.#closeReason = reason),
       onParameters: (parameters) => this.#onPeerParameters(parameters),
     });
-    if (isClient) {
-      this.#handshake = new ClientHandshake({ localId: options.localId, nowUs });
+    if (options.client !== undefined) {
+      this.#handshake = new ClientHandshake({ localId: options.localId, nowUs, ...options.client });
       this.#state = ConnectionState.helloSent;
       this.#timers.set(Timer.hello, nowUs);
       this.#timers.set(Timer.handshake, nowUs + config.handshakeTimeoutUs);
     } else {
-      this.#builder.setPeerId(options.peerId!);
-      if (options.handshakeRttUs !== undefined) this.#path.seedRtt(Math.max(1, options.handshakeRttUs));
+      const { agreement, clientId, handshakeRttUs } = options.server!;
+      this.#agreement = agreement;
+      this.#builder.setPeer(clientId, agreement.protection);
+      if (handshakeRttUs !== undefined) this.#path.seedRtt(Math.max(1, handshakeRttUs));
       this.#state = ConnectionState.established;
       this.#emit({ kind: "connected" });
       this.#restartIdle(nowUs);
@@ -90,6 +92,11 @@ export class Connection {
   /** The address to which datagrams go. */
   get remote(): string {
     return this.#path.remote;
+  }
+
+  /** The public key that the peer has proven to hold; undefined before the handshake, and where nothing is encrypted. */
+  get peerKey(): Uint8Array | undefined {
+    return this.#agreement?.peerKey;
   }
 
   get state(): ConnectionState {
@@ -166,23 +173,20 @@ export class Connection {
   handlePacket(
     nowUs: number,
     datagram: Uint8Array,
-    packet: { header: PacketHeader; remote: string },
+    { header, remote }: { header: PacketHeader; remote: string },
   ): string | undefined {
-    const { header, remote } = packet;
     if (this.#state === ConnectionState.closed || this.#state === ConnectionState.draining) return "closed";
     switch (header.type) {
       case PacketType.retry:
         return this.#onRetry(nowUs, datagram, header);
-      case PacketType.versionNegotiation:
-        return this.#onVersionNegotiation(datagram, header);
-      case PacketType.reset:
-        return this.#onReset(header);
+      case PacketType.cookie:
+        return this.#state === ConnectionState.helloSent ? this.#handshake!.onCookie(datagram, header) : "unexpected";
       case PacketType.initial:
         return this.isClient ? "unexpected" : this.#onPacket(nowUs, datagram, header, remote);
       case PacketType.data:
         return this.#state === ConnectionState.helloSent ? "early" : this.#onPacket(nowUs, datagram, header, remote);
       default:
-        return "unexpected";
+        return this.#onVerdict(datagram, header);
     }
   }
 
@@ -222,7 +226,7 @@ export class Connection {
   // --- receiving ---
 
   #onPacket(nowUs: number, datagram: Uint8Array, header: PacketHeader, remote: string): string | undefined {
-    const payloadEnd = this.#protection.open(datagram, header.headerEnd, header.packetNumber);
+    const payloadEnd = this.#agreement!.protection.open(datagram, header.headerEnd, header.packetNumber);
     if (payloadEnd < 0) return "damaged";
     this.#path.onDatagramReceived(remote, datagram.length);
     if (this.#closing !== undefined) return this.#closing.onPacketReceived();
@@ -255,10 +259,12 @@ export class Connection {
     if (this.#state !== ConnectionState.helloSent) return "unexpected";
     const retry = this.#handshake!.onRetry(nowUs, datagram, header);
     if (retry === undefined) return "malformed";
+    if ("kind" in retry) return this.#end(retry);
     this.#state = transition(this.#state, ConnectionState.initialSent);
     this.#timers.stop(Timer.hello);
-    this.#builder.setPeerId(retry.serverId);
-    this.#builder.setInitial({ sourceId: this.localId, token: retry.token, parameters: localParameters(this.#config) });
+    this.#agreement = retry;
+    this.#builder.setPeer(retry.serverId, retry.protection);
+    this.#builder.setInitial({ ...retry, sourceId: this.localId, parameters: localParameters(this.#config) });
     if (retry.rttUs > 0) this.#path.seedRtt(retry.rttUs);
     else this.#path.seedPacing(retry.leastRttUs);
     this.#onPeerParameters(retry.parameters);
@@ -269,18 +275,11 @@ export class Connection {
     return undefined;
   }
 
-  #onVersionNegotiation(datagram: Uint8Array, header: PacketHeader): string | undefined {
-    if (this.#state !== ConnectionState.helloSent) return "unexpected";
-    const supported = this.#handshake!.onVersionNegotiation(datagram, header);
-    // RFC 9000, section 6.2: a list that holds our version answers somebody else.
-    if (supported === undefined || supported.includes(PROTOCOL_VERSION)) return "malformed";
-    return this.#end({ kind: "version", supported });
-  }
-
-  /** Accepted only for a packet number that is in flight: who cannot see the packets cannot guess it. */
-  #onReset(header: PacketHeader): string | undefined {
-    if (!isOpen(this.#state) || !this.#recovery.isOutstanding(header.packetNumber)) return "unexpected";
-    return this.#end({ kind: "reset" });
+  /** The server will not have this connection, or knows it no more. */
+  #onVerdict(datagram: Uint8Array, header: PacketHeader): string | undefined {
+    const isOutstanding = (packetNumber: number): boolean => this.#recovery.isOutstanding(packetNumber);
+    const reason = this.#handshake?.onVerdict(datagram, header, { state: this.#state, isOutstanding });
+    return reason === undefined ? "unexpected" : this.#end(reason);
   }
 
   #onPeerParameters(parameters: TransportParameters): void {
@@ -392,6 +391,7 @@ export class Connection {
   #enterClosed(): undefined {
     this.#state = transition(this.#state, ConnectionState.closed);
     this.#timers.stopAll();
+    this.#agreement?.protection.wipe();
   }
 
   #emit(event: ConnectionEvent): void {

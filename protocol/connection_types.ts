@@ -6,9 +6,9 @@
 
 import type { ConnectionConfig } from "./config.ts";
 import type { CloseReason } from "./errors.ts";
+import type { Agreement, ClientSuite } from "./handshake/suite.ts";
 import type { RecoveryStats } from "./loss_recovery.ts";
 import type { PathStats } from "./path.ts";
-import type { PacketProtection } from "./protection/packet_protection.ts";
 import type { AckStats } from "./recovery/ack_tracker.ts";
 import type { StreamEvent } from "./stream/stream_events.ts";
 
@@ -31,15 +31,23 @@ export interface ConnectionOptions {
   readonly localId: number;
   /** The peer's address, in whatever form the driver uses. */
   readonly remote: string;
-  readonly protection: PacketProtection;
   /** Random bytes, for path challenges. */
   readonly randomBytes: (count: number) => Uint8Array;
   /** Seed for the congestion controller's own draws. */
   readonly seed: number;
-  /** The client's connection ID; servers only. */
-  readonly peerId?: Uint8Array;
-  /** The time from Retry to the first packet, microseconds, where it says something of the round trip; servers only. */
-  readonly handshakeRttUs?: number;
+  /** Clients only. */
+  readonly client?: {
+    readonly suite: ClientSuite;
+    /** The only public key that the server may have; undefined for whatever it has. */
+    readonly expectedKey: Uint8Array | undefined;
+  };
+  /** Servers only: what was agreed on with the client. */
+  readonly server?: {
+    readonly clientId: Uint8Array;
+    readonly agreement: Agreement;
+    /** The time from Retry to the first packet, microseconds, where it says something of the round trip. */
+    readonly handshakeRttUs: number | undefined;
+  };
 }
 
 /** Counters of one connection, since it began. */

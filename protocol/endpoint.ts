@@ -10,24 +10,27 @@
 import { Admission, type AdmissionLimits } from "./admission.ts";
 import { type ConnectionConfig, resolveConfig } from "./config.ts";
 import { Connection } from "./connection.ts";
-import { CallerError, TransportErrorCode } from "./errors.ts";
-import { localParameters } from "./handshake.ts";
+import type { ConnectionOptions } from "./connection_types.ts";
+import { CallerError } from "./errors.ts";
+import { localParameters } from "./handshake/client_handshake.ts";
+import { NoiseClientSuite, NoiseServerSuite } from "./handshake/noise_suite.ts";
+import { PlaintextClientSuite, PlaintextServerSuite } from "./handshake/plaintext_suite.ts";
+import type { ServerSuite } from "./handshake/suite.ts";
+import { ResetTokens } from "./handshake/reset_tokens.ts";
 import { MAX_REMEMBERED_CLOSED, TOKEN_LIFETIME_US } from "./limits.ts";
-import { AddressTokens } from "./protection/address_token.ts";
-import { checkCrc32, Crc32Protection } from "./protection/checksum.ts";
+import { checkCrc32 } from "./protection/checksum.ts";
+import { KEY_BYTES } from "./protection/x25519.ts";
 import { INITIAL_RTT_US } from "./recovery/rtt_estimator.ts";
 import { Reader, Writer } from "./wire/cursor.ts";
-import { writeConnectionClose } from "./wire/frame.ts";
+import { CONNECTION_ID_BYTES, readConnectionId } from "./wire/connection_id.ts";
 import {
-  CONNECTION_ID_BYTES,
   MIN_HELLO_BYTES,
   PacketHeader,
   PacketType,
-  PROTOCOL_VERSION,
-  readConnectionId,
-  writeDataHeader,
+  Version,
   writeReset,
   writeRetry,
+  writeTokenReset,
   writeVersionNegotiation,
 } from "./wire/packet.ts";
 
@@ -35,6 +38,13 @@ import {
 export interface EndpointOptions {
   /** Takes connections; a client's endpoint does not. */
   readonly isServer: boolean;
+  /**
+   * The private key that this side proves to hold, 32 bytes (X25519). With one, connections are encrypted; a server
+   * without one takes none that are, and a client without one asks for none.
+   */
+  readonly staticKey?: Uint8Array;
+  /** A server with a key takes connections in the clear too. Without a key there are no others. */
+  readonly allowsPlaintext?: boolean;
   /** For all of its connections. */
   readonly config?: Partial<ConnectionConfig>;
   /** What differs for a connection with this peer: a path that the caller knows more of, such as loopback. */
@@ -62,6 +72,15 @@ const SECRET_BYTES = 32;
 /** Largest stateless answer: a Retry. */
 const ANSWER_BYTES = 512;
 
+/** The least datagram that is answered by a Reset of version 2, which is one byte shorter. */
+const MIN_RESETTABLE_BYTES = 30;
+
+/** Who sends a packet of the handshake, and what is made of it. */
+interface Stranger {
+  readonly remote: string;
+  readonly suite: ServerSuite;
+}
+
 /** Finds, makes and ends connections. */
 export class Endpoint {
   readonly config: ConnectionConfig;
@@ -69,8 +88,10 @@ export class Endpoint {
   readonly #configFor: (remote: string) => Partial<ConnectionConfig>;
   readonly #randomBytes: (count: number) => Uint8Array;
   readonly #admission: Admission;
-  readonly #tokens: AddressTokens;
-  readonly #protection = new Crc32Protection();
+  readonly #staticKey: Uint8Array | undefined;
+  /** What a server speaks, newest first; none for a client. */
+  readonly #suites: readonly ServerSuite[];
+  readonly #resetTokens: ResetTokens;
   readonly #connections = new Map<number, Connection>();
   /** Server IDs of ended connections, with when they may be forgotten; oldest first. */
   readonly #ended = new Map<number, number>();
@@ -86,11 +107,23 @@ export class Endpoint {
     this.#isServer = options.isServer;
     this.#configFor = options.configFor ?? (() => ({}));
     this.#randomBytes = options.randomBytes;
+    this.#staticKey = options.staticKey;
     const secret = options.randomBytes(SECRET_BYTES);
     // Of the secret's 32 bytes four choose buckets as well: those alone could ever be learnt.
     const hashSeed = new Reader().reset(secret).u32();
     this.#admission = new Admission({ hashSeed, ...(options.limits === undefined ? {} : { limits: options.limits }) });
-    this.#tokens = new AddressTokens(secret, TOKEN_LIFETIME_US);
+    this.#resetTokens = new ResetTokens(options.staticKey ?? secret);
+    this.#suites = options.isServer ? this.#makeSuites(options, secret) : [];
+  }
+
+  #makeSuites(options: EndpointOptions, secret: Uint8Array): ServerSuite[] {
+    const { allowsPlaintext = false, randomBytes, staticKey } = options;
+    const common = { secret, tokenLifetimeUs: TOKEN_LIFETIME_US, parameters: localParameters(this.config) };
+    const resetTokenOf = (id: Uint8Array): Uint8Array => this.#resetTokens.of(id);
+    const suites: ServerSuite[] = [];
+    if (staticKey !== undefined) suites.push(new NoiseServerSuite({ ...common, staticKey, randomBytes, resetTokenOf }));
+    if (staticKey === undefined || allowsPlaintext) suites.push(new PlaintextServerSuite(common));
+    return suites;
   }
 
   /** Connections under way. */
@@ -118,10 +151,15 @@ export class Endpoint {
     this.#isClosing = true;
   }
 
-  /** Starts a connection to a server. Clients only. */
-  connect(nowUs: number, remote: string): Connection {
+  /** Starts a connection to a server, which must have the public key `serverKey` if one is given. Clients only. */
+  connect(nowUs: number, remote: string, serverKey?: Uint8Array): Connection {
     if (this.#isServer) throw new CallerError("a server's endpoint does not connect");
-    return this.#create(nowUs, { localId: this.#freshId(), remote });
+    const localId = this.#freshId();
+    const staticKey = this.#staticKey;
+    const suite = staticKey === undefined
+      ? new PlaintextClientSuite()
+      : new NoiseClientSuite({ localId, staticKey, ephemeralKey: this.#randomBytes(KEY_BYTES) });
+    return this.#create(nowUs, { localId, remote, client: { suite, expectedKey: serverKey } });
   }
 
   /**
@@ -152,13 +190,16 @@ export class Endpoint {
   }
 
   #handleStranger(nowUs: number, datagram: Uint8Array, remote: string): DatagramResult {
+    const suite = this.#suites.find(({ version }) => version === this.#header.version);
     switch (this.#header.type) {
       case PacketType.hello:
-        return this.#isServer ? this.#answerHello(nowUs, datagram, remote) : this.#drop("unexpected");
+        if (suite === undefined) return this.#answerUnknownVersion(nowUs, datagram);
+        return this.#answerHello(nowUs, datagram, { remote, suite });
       case PacketType.initial:
-        return this.#isServer ? this.#handleInitial(nowUs, datagram, remote) : this.#drop("unexpected");
+        if (suite === undefined) return this.#answerUnknownVersion(nowUs, datagram);
+        return this.#handleInitial(nowUs, datagram, { remote, suite });
       case PacketType.unknownVersion:
-        return this.#isServer ? this.#answerUnknownVersion(nowUs, datagram) : this.#drop("unknown version");
+        return this.#answerUnknownVersion(nowUs, datagram);
       case PacketType.data:
         return this.#answerUnknownConnection(nowUs, datagram);
       default:
@@ -168,7 +209,9 @@ export class Endpoint {
 
   /** The connection whose packets go to the ID that a Reset names: a client's few are looked through. */
   #connectionTo(datagram: Uint8Array): Connection | undefined {
-    if (this.#isServer || !checkCrc32(datagram)) return undefined;
+    const { version } = this.#header;
+    // That of version 2 has a token instead.
+    if (this.#isServer || (version === Version.plaintext && !checkCrc32(datagram))) return undefined;
     const at = this.#header.destinationIdStart;
     const peerId = datagram.subarray(at, at + CONNECTION_ID_BYTES);
     for (const connection of this.#connections.values()) {
@@ -178,82 +221,107 @@ export class Endpoint {
   }
 
   /** Keeps nothing: all that the answer promises is in its token (RFC 9000, section 8.1.2). */
-  #answerHello(nowUs: number, datagram: Uint8Array, remote: string): DatagramResult {
-    // A Retry is a cheap proof of address by itself: "prove first" is answered as "ok" is.
-    if (this.#admission.judge(nowUs, remote, { isProven: false }) === "drop") return this.#drop("too many handshakes");
-    if (!checkCrc32(datagram)) return this.#drop("damaged");
+  #answerHello(nowUs: number, datagram: Uint8Array, { remote, suite }: Stranger): DatagramResult {
+    const { handshakeEnd, handshakeStart, tokenEnd, tokenStart } = this.#header;
     const clientId = this.#sourceId(datagram);
+    const client = { address: remote, clientId };
+    const isProven = suite.isCookie(nowUs, datagram.subarray(tokenStart, tokenEnd), client);
+    const verdict = this.#admission.judge(nowUs, remote, { isProven });
+    if (verdict === "drop") return this.#drop("too many handshakes");
+    if (!checkCrc32(datagram)) return this.#drop("damaged");
+    const writer = this.#writer.reset(this.#answer);
+    const cookieLength = verdict === "prove first" ? suite.writeCookie(nowUs, writer, client) : undefined;
+    if (cookieLength !== undefined) return this.#send(cookieLength);
     const serverId = this.#freshId();
-    const token = this.#tokens.issue(nowUs, { address: remote, clientId, serverId });
-    const parameters = localParameters(this.config);
-    const retry = { destinationId: clientId, sourceId: serverId, token, parameters };
-    return this.#send(writeRetry(this.#writer.reset(this.#answer), retry));
+    const binding = { ...client, serverId };
+    const answer = suite.answer(nowUs, datagram.subarray(handshakeStart, handshakeEnd), binding);
+    if (answer === undefined) return this.#drop("malformed");
+    const retry = { version: suite.version, destinationId: clientId, sourceId: serverId, ...answer };
+    return this.#send(writeRetry(writer, retry));
   }
 
-  #handleInitial(nowUs: number, datagram: Uint8Array, remote: string): DatagramResult {
+  #handleInitial(nowUs: number, datagram: Uint8Array, { remote, suite }: Stranger): DatagramResult {
     const header = this.#header;
     const serverId = header.destinationId;
-    if (!checkCrc32(datagram)) return this.#drop("damaged");
+    // Those of version 2 are authenticated by what is in them.
+    if (suite.version === Version.plaintext && !checkCrc32(datagram)) return this.#drop("damaged");
     const clientId = this.#sourceId(datagram);
+    const binding = { address: remote, clientId, serverId };
     const token = datagram.subarray(header.tokenStart, header.tokenEnd);
-    if (serverId < 0 || !this.#tokens.verify(token, { address: remote, clientId, serverId, nowUs })) {
-      // Not silence: a client whose token expired, or who means the server before its restart, need not wait.
-      return this.#answerUnknownConnection(nowUs, datagram);
-    }
+    const proven = serverId < 0 ? undefined : suite.verify(nowUs, token, binding);
+    if (proven === undefined) return this.#handleBadToken(nowUs, datagram, suite);
     if ((this.#ended.get(serverId) ?? 0) > nowUs) return this.#drop("replayed handshake");
     // Silence, as if the packet had been lost: who asks too often asks again, and finds his turn.
     if (this.#admission.judge(nowUs, remote, { isProven: true }) !== "ok") return this.#drop("too many handshakes");
     const refusal = this.#isClosing ? "the server is shutting down" : this.#admission.admit(serverId, remote);
-    if (refusal !== undefined) return this.#refuse(clientId, refusal);
+    if (refusal !== undefined) {
+      return this.#send(suite.writeRefusal(this.#writer.reset(this.#answer), binding, refusal));
+    }
+    const agreement = proven.agree(datagram.subarray(header.handshakeStart, header.handshakeEnd));
+    if (agreement === undefined) {
+      this.#admission.release(serverId);
+      return this.#drop("forged");
+    }
     // Where the token comes late, because a packet was lost, it says less than the usual assumption.
-    const handshakeRttUs = this.#tokens.ageUs(token, nowUs);
-    const seed = handshakeRttUs < INITIAL_RTT_US ? { handshakeRttUs } : {};
-    const connection = this.#create(nowUs, { localId: serverId, remote, peerId: clientId, ...seed });
+    const { tokenAgeUs } = proven;
+    const handshakeRttUs = tokenAgeUs < INITIAL_RTT_US ? tokenAgeUs : undefined;
+    const server = { clientId, agreement, handshakeRttUs };
+    const connection = this.#create(nowUs, { localId: serverId, remote, server });
     const dropped = connection.handlePacket(nowUs, datagram, { header, remote });
     if (dropped !== undefined) this.#drop(dropped);
     return this.#hand("new-connection", connection);
   }
 
+  /**
+   * A client whose token expired, or who means the server before its restart, need not wait, if only damage can be told
+   * from that: an Initial of version 2 may have come as it is by accident, and its Reset would end an honest connection.
+   */
+  #handleBadToken(nowUs: number, datagram: Uint8Array, { version }: ServerSuite): DatagramResult {
+    return version === Version.plaintext ? this.#answerUnknownConnection(nowUs, datagram) : this.#drop("bad token");
+  }
+
   /** RFC 9000, section 6.1. Only to datagrams of a Hello's size, so that nobody gets more than what he sent. */
   #answerUnknownVersion(nowUs: number, datagram: Uint8Array): DatagramResult {
-    if (datagram.length < MIN_HELLO_BYTES || !this.#admission.mayAnswerUnknown(nowUs)) {
-      return this.#drop("unknown version");
-    }
+    const isAnswered = this.#isServer && datagram.length >= MIN_HELLO_BYTES && this.#admission.mayAnswerUnknown(nowUs);
+    if (!isAnswered) return this.#drop("unknown version");
     const { destinationIdStart: at } = this.#header;
     const destinationId = this.#sourceId(datagram);
     const sourceId = datagram.slice(at, at + CONNECTION_ID_BYTES);
-    const versions = [PROTOCOL_VERSION];
+    const versions = this.#suites.map(({ version }) => version);
     return this.#send(writeVersionNegotiation(this.#writer.reset(this.#answer), { destinationId, sourceId, versions }));
   }
 
-  /** A Reset is never answered, so that two endpoints cannot keep each other busy. */
+  /**
+   * A Reset is never answered, and never longer than what it answers, so that two endpoints cannot keep each other busy
+   * (RFC 9000, section 10.3).
+   */
   #answerUnknownConnection(nowUs: number, datagram: Uint8Array): DatagramResult {
-    const isAnswered = this.#isServer && this.#admission.mayAnswerUnknown(nowUs) && checkCrc32(datagram);
-    if (!isAnswered) return this.#drop("unknown connection");
+    if (!this.#isServer || !this.#admission.mayAnswerUnknown(nowUs)) return this.#drop("unknown connection");
     const { destinationIdStart: at, packetNumber } = this.#header;
     const destinationId = datagram.slice(at, at + CONNECTION_ID_BYTES);
-    const length = writeReset(this.#writer.reset(this.#answer), { destinationId, packetNumber });
-    return this.#send(length);
+    const writer = this.#writer.reset(this.#answer);
+    if (this.#speaks(Version.plaintext) && checkCrc32(datagram)) {
+      return this.#send(writeReset(writer, { destinationId, packetNumber }));
+    }
+    if (!this.#speaks(Version.encrypted) || datagram.length < MIN_RESETTABLE_BYTES) {
+      return this.#drop("unknown connection");
+    }
+    return this.#send(writeTokenReset(writer, destinationId, this.#resetTokens.of(destinationId)));
   }
 
-  /** Tells a client with a good token that it is not taken, and keeps nothing. */
-  #refuse(clientId: Uint8Array, reason: string): DatagramResult {
-    const writer = this.#writer.reset(this.#answer, 0, this.#answer.length - this.#protection.overheadBytes);
-    const headerEnd = writeDataHeader(writer, clientId, 0);
-    writeConnectionClose(writer, { isApplication: false, code: TransportErrorCode.connectionRefused, reason });
-    return this.#send(this.#protection.seal(this.#answer, headerEnd, writer.position, 0));
+  #speaks(wanted: Version): boolean {
+    return this.#suites.some(({ version }) => version === wanted);
   }
 
   #create(
     nowUs: number,
-    peer: { localId: number; remote: string; peerId?: Uint8Array; handshakeRttUs?: number },
+    peer: Pick<ConnectionOptions, "localId" | "remote" | "client" | "server">,
   ): Connection {
     const connection = new Connection({
       ...peer,
       isClient: !this.#isServer,
       config: resolveConfig({ ...this.config, ...this.#configFor(peer.remote) }),
       nowUs,
-      protection: this.#protection,
       randomBytes: this.#randomBytes,
       seed: new Reader().reset(this.#randomBytes(4)).u32(),
     });

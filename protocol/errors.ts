@@ -56,5 +56,7 @@ export type CloseReason =
   | { readonly kind: "handshake-timeout" }
   /** The peer does not know this connection (it was restarted). */
   | { readonly kind: "reset" }
+  /** The server proved another identity than the one that it must have: public keys of 32 bytes. */
+  | { readonly kind: "server-key"; readonly expected: Uint8Array; readonly actual: Uint8Array }
   /** The peer speaks none of our versions. */
   | { readonly kind: "version"; readonly supported: readonly number[] };

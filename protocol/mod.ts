@@ -21,6 +21,8 @@ export {
 export { Connection } from "./connection.ts";
 export type { ConnectionEvent, ConnectionStats } from "./connection_types.ts";
 export { type DatagramResult, Endpoint, type EndpointOptions } from "./endpoint.ts";
+export { allocateAeadBuffer } from "./protection/aead.ts";
+export { KEY_BYTES, KeyPair } from "./protection/x25519.ts";
 export { CallerError, type CloseReason, PeerError, TransportErrorCode } from "./errors.ts";
 export { invariant, InvariantError } from "./invariant.ts";
 export { Random, Wander } from "./random.ts";
@@ -29,4 +31,4 @@ export { sourceOf } from "./source_address.ts";
 export type { ByteSink, ByteSource } from "./stream/byte_flow.ts";
 export type { Stream } from "./stream/stream.ts";
 export { Reader, varintSize, Writer } from "./wire/cursor.ts";
-export { PROTOCOL_VERSION } from "./wire/packet.ts";
+export { Version } from "./wire/packet.ts";

@@ -24,7 +24,7 @@ import {
   writePathResponse,
   writePing,
 } from "./wire/frame.ts";
-import { writeDataHeader, writeInitialHeader } from "./wire/packet.ts";
+import { type InitialHeader, writeDataHeader, writeInitialHeader } from "./wire/packet.ts";
 import type { TransportParameters } from "./wire/parameters.ts";
 
 /** Beside stream data an ACK frame takes at most this share of a datagram. */
@@ -37,7 +37,7 @@ const ACKS_BEFORE_PING = 8;
  * A PING alone is padded to this: if its sender has moved without knowing, three times as much (RFC 9000, section 8)
  * must let a challenge through.
  */
-const MIN_PING_BYTES = 24;
+const MIN_PING_BYTES = 32;
 
 /** The longest CONNECTION_CLOSE: type, code, a reason of 256 bytes and its length. */
 const MAX_CLOSE_BYTES = 1 + 8 + 2 + 256;
@@ -46,15 +46,12 @@ const MAX_CLOSE_BYTES = 1 + 8 + 2 + 256;
 const RANGES_WORTH_A_PING = 8;
 
 /** What goes into every Initial packet; the server may see any of them first. */
-export interface InitialFields {
-  readonly sourceId: number;
-  readonly token: Uint8Array;
+export interface InitialFields extends Omit<InitialHeader, "destinationId" | "packetNumber"> {
   readonly parameters: TransportParameters;
 }
 
 /** What a builder is made with. */
 export interface PacketBuilderOptions {
-  readonly protection: PacketProtection;
   readonly streams: StreamTable;
   readonly acks: AckTracker;
   readonly path: Path;
@@ -63,7 +60,7 @@ export interface PacketBuilderOptions {
 
 /** Builds the packets of one connection. */
 export class PacketBuilder implements ReceiptTaker {
-  readonly #protection: PacketProtection;
+  #protection!: PacketProtection;
   readonly #streams: StreamTable;
   readonly #acks: AckTracker;
   readonly #ackReporter: AckReporter;
@@ -77,7 +74,6 @@ export class PacketBuilder implements ReceiptTaker {
   #ackOnlyCount = 0;
 
   constructor(options: PacketBuilderOptions) {
-    this.#protection = options.protection;
     this.#streams = options.streams;
     this.#acks = options.acks;
     this.#ackReporter = new AckReporter(options.acks);
@@ -85,9 +81,10 @@ export class PacketBuilder implements ReceiptTaker {
     this.#recovery = options.recovery;
   }
 
-  /** The connection ID that the peer chose for itself. */
-  setPeerId(peerId: Uint8Array): void {
+  /** The connection ID that the peer chose for itself, and what protects the packets that go there. */
+  setPeer(peerId: Uint8Array, protection: PacketProtection): void {
     this.#peerId = peerId;
+    this.#protection = protection;
   }
 
   /** Whether packets go to this connection ID. */
@@ -189,10 +186,9 @@ export class PacketBuilder implements ReceiptTaker {
       writeDataHeader(writer, this.#peerId, packetNumber);
       this.#headerEnd = writer.position;
     } else {
-      const { sourceId, token, parameters } = this.#initial;
-      writeInitialHeader(writer, { destinationId: this.#peerId, sourceId, token, packetNumber });
+      writeInitialHeader(writer, { ...this.#initial, destinationId: this.#peerId, packetNumber });
       this.#headerEnd = writer.position;
-      writeParametersFrame(writer, parameters);
+      writeParametersFrame(writer, this.#initial.parameters);
     }
     return writer;
   }

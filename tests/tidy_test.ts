@@ -41,7 +41,10 @@ const TESTED_ELSEWHERE: ReadonlyMap<string, string> = new Map([
   ["protocol/errors.ts", "classes without behaviour"],
   ["protocol/limits.ts", "numbers alone; that they hold is tested where they are used"],
   ["protocol/sent_packet.ts", "tests/unit/protocol/recovery/sent_packets_test.ts"],
+  ["protocol/handshake/suite.ts", "types alone"],
   ["protocol/protection/packet_protection.ts", "types alone"],
+  ["protocol/protection/wasm_code.ts", "the tests of the code that it assembles: aead_code_test.ts, aead_test.ts"],
+  ["protocol/protection/chacha20_code.ts", "tests/unit/protocol/protection/aead_code_test.ts, aead_test.ts"],
   ["protocol/wire/frame_type.ts", "numbers alone; tests/wire has them in hex"],
   ["protocol/stream/byte_flow.ts", "types alone"],
   ["protocol/stream/stream_events.ts", "types alone"],
@@ -323,7 +326,7 @@ Deno.test("forbiddenImports names every import against an arrow", () => {
     ["store/placement.ts", ["transfer/file_store.ts", "store/opened_file.ts"]],
     ["sim/world.ts", ["store/directory_store.ts", "transfer/messages.ts", "protocol/random.ts"]],
     ["protocol/endpoint.ts", ["protocol/connection.ts", "protocol/wire/packet.ts"]],
-    ["protocol/path.ts", ["protocol/recovery/pacer.ts", "protocol/handshake.ts"]],
+    ["protocol/path.ts", ["protocol/recovery/pacer.ts", "protocol/handshake/client_handshake.ts"]],
     ["protocol/congestion/bbr.ts", ["protocol/sent_packet.ts", "protocol/congestion/window.ts"]],
   ]);
   assert.deepEqual(forbiddenImports(allowed), []);
@@ -337,7 +340,7 @@ Deno.test("forbiddenImports names every import against an arrow", () => {
     ["transfer/messages.ts", "store/placement.ts"],
     ["transfer/messages.ts", "io/clock.ts"],
     ["transfer/messages.ts", "protocol/wire/cursor.ts"],
-    ["protocol/wire/packet.ts", "protocol/connection_state.ts"],
+    ["protocol/wire/packet.ts", "protocol/connection_types.ts"],
     ["protocol/wire/packet.ts", "protocol/stream/stream.ts"],
     ["protocol/congestion/bbr.ts", "protocol/recovery/pacer.ts"],
     ["protocol/recovery/pacer.ts", "protocol/stream/stream.ts"],

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { CloseReason } from "../protocol/mod.ts";
+import { type CloseReason, Version } from "../protocol/mod.ts";
 import type { StoreError } from "./file_store.ts";
 import { ApplicationErrorCode } from "./handler.ts";
 import { RefusalReason } from "./messages.ts";
@@ -50,6 +50,15 @@ export function closeFailure(reason: CloseReason): TransferFailure {
 
 const CONNECTION_REFUSED = 0x2;
 
+/** What a server speaks that does not speak what was asked for. */
+function describeVersions(supported: readonly number[]): string {
+  if (supported.includes(Version.encrypted)) return "the server asks for encryption; leave out --plaintext";
+  if (supported.includes(Version.plaintext)) {
+    return "the server does not encrypt; update it, or, on a trusted network, ask for --plaintext";
+  }
+  return "the server speaks another version of the protocol; update the older of the two programs";
+}
+
 /** Why a connection ended, in words. */
 export function describeClose(reason: CloseReason): string {
   switch (reason.kind) {
@@ -69,7 +78,9 @@ export function describeClose(reason: CloseReason): string {
       return "no answer; check the address and the port, that the server runs, and that UDP may pass";
     case "reset":
       return "the server no longer knows this connection; it was probably restarted: try again";
+    case "server-key":
+      return "this is not the server that it must be: it has another key; what was sent stayed here";
     case "version":
-      return "the server speaks another version of the protocol; update the older of the two programs";
+      return describeVersions(reason.supported);
   }
 }

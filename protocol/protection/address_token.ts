@@ -21,7 +21,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { invariant } from "../invariant.ts";
 import { Reader, Writer } from "../wire/cursor.ts";
-import { CONNECTION_ID_BYTES, writeConnectionId } from "../wire/packet.ts";
+import { CONNECTION_ID_BYTES, writeConnectionId } from "../wire/connection_id.ts";
 
 /** How long a token proves its address unless told otherwise: one slow round trip with its retries. */
 export const DEFAULT_TOKEN_LIFETIME_US = 30_000_000;

@@ -24,4 +24,7 @@ export class Crc32Protection implements PacketProtection {
     const payloadEnd = datagram.length - CRC32_BYTES;
     return payloadEnd >= headerEnd && checkCrc32(datagram) ? payloadEnd : -1;
   }
+
+  /** There is nothing secret. */
+  wipe(): void {}
 }

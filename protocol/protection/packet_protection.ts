@@ -18,4 +18,6 @@ export interface PacketProtection {
    * what was sealed.
    */
   open(datagram: Uint8Array, headerEnd: number, packetNumber: number): number;
+  /** The connection is over: overwrites what is secret. */
+  wipe(): void;
 }

@@ -12,15 +12,20 @@
  */
 
 import { invariant } from "../invariant.ts";
+import { CONNECTION_ID_BYTES, readConnectionId, writeConnectionId } from "./connection_id.ts";
 import { appendCrc32, CRC32_BYTES } from "./crc32.ts";
 import { MAX_VARINT, Reader, type Writer } from "./cursor.ts";
-import { type MalformedParameters, readParameters, type TransportParameters, writeParameters } from "./parameters.ts";
 
-/** The version these files speak: "SL", version 1. */
-export const PROTOCOL_VERSION = 0x534c_0001;
+/** The versions these files speak: "SL" and a number. */
+export const Version = {
+  /** In the clear: packets end with a CRC-32. */
+  plaintext: 0x534c_0001,
+  /** A Noise handshake, and packets sealed with ChaCha20-Poly1305. */
+  encrypted: 0x534c_0002,
+} as const;
 
-/** Bytes of a connection ID on the wire. */
-export const CONNECTION_ID_BYTES = 8;
+/** One of {@link Version}'s values. */
+export type Version = (typeof Version)[keyof typeof Version];
 
 /**
  * The least size of a datagram that carries a Hello, and of one of an unknown version that is answered: nobody gets a
@@ -33,6 +38,15 @@ export const MAX_PACKET_NUMBER: number = MAX_VARINT - 1;
 
 /** The longest token; a longer one is malformed. A server's memory of a stranger is in here, so it stays small. */
 export const MAX_TOKEN_BYTES = 256;
+
+/** The longest message of the handshake in a Hello or an Initial packet; a longer one is malformed. */
+export const MAX_HANDSHAKE_BYTES = 512;
+
+/** Bytes of the token that makes a Reset of {@link Version.encrypted} believable (RFC 9000, section 10.3). */
+export const RESET_TOKEN_BYTES = 16;
+
+/** The longest reason in a Refusal, in bytes of UTF-8. */
+export const MAX_REFUSAL_BYTES = 256;
 
 /** The most versions a VersionNegotiation packet lists. */
 export const MAX_LISTED_VERSIONS = 64;
@@ -51,6 +65,10 @@ export const PacketType = {
   initial: 0xc3,
   /** Tells that the connection a Data packet was for is not known. */
   reset: 0xc4,
+  /** Tells a client with a good token that it is not taken (version 2). */
+  refusal: 0xc5,
+  /** Asks a client to say Hello again, with what is in it, before more is done for it (version 2). */
+  cookie: 0xc6,
   /** A packet with a long header of another version: its connection IDs are decoded and nothing else. */
   unknownVersion: -1,
 } as const;
@@ -66,7 +84,7 @@ const SHORT_DESTINATION_START = 1;
 /** The header of one packet, decoded; reused from packet to packet. Offsets are into the datagram. */
 export class PacketHeader {
   type: PacketType = PacketType.data;
-  /** As stated by a long header; {@link PROTOCOL_VERSION} for Data packets. */
+  /** As stated by a long header; 0 for Data packets, which have none. */
   version = 0;
   /** The destination connection ID as a number, or -1 where its 64 bits pass 2^53-1: then it is none of ours. */
   destinationId = -1;
@@ -74,12 +92,18 @@ export class PacketHeader {
   destinationIdStart = 0;
   /** Offset of the 8 bytes of the source connection ID; -1 where the packet has none (Data, Reset). */
   sourceIdStart = -1;
-  /** Where the token starts and ends (Initial, Retry); both 0 elsewhere. */
+  /** Where the token starts and ends (Initial, Retry), or the cookie (Cookie; Hello of version 2); both 0 elsewhere. */
   tokenStart = 0;
   tokenEnd = 0;
-  /** The full packet number (Data, Initial; in a Reset that of the packet it answers); -1 elsewhere. */
+  /** Where the message of the handshake starts and ends (Hello; Initial of version 2); both 0 elsewhere. */
+  handshakeStart = 0;
+  handshakeEnd = 0;
+  /** The full packet number (Data, Initial; in a Reset of version 1 that of the packet it answers); -1 elsewhere. */
   packetNumber = -1;
-  /** Where the header ends and the payload starts: frames; for Retry its parameters, for VersionNegotiation a list. */
+  /**
+   * Where the header ends and the payload starts: frames; for Retry the server's answer, for VersionNegotiation a list, for
+   * a Reset of version 2 its token, for a Refusal its MAC and text.
+   */
   headerEnd = 0;
   readonly #reader = new Reader();
 
@@ -90,10 +114,12 @@ export class PacketHeader {
     this.sourceIdStart = -1;
     this.tokenStart = 0;
     this.tokenEnd = 0;
+    this.handshakeStart = 0;
+    this.handshakeEnd = 0;
     this.packetNumber = -1;
     if (first === PacketType.data) {
       this.type = PacketType.data;
-      this.version = PROTOCOL_VERSION;
+      this.version = 0;
       this.destinationIdStart = SHORT_DESTINATION_START;
       this.destinationId = readConnectionId(reader);
       this.packetNumber = reader.varint();
@@ -108,10 +134,21 @@ export class PacketHeader {
     this.version = reader.u32();
     this.destinationIdStart = LONG_DESTINATION_START;
     this.destinationId = readConnectionId(reader);
-    if (this.version === PROTOCOL_VERSION && first === PacketType.reset) {
+    const isEncrypted = this.version === Version.encrypted;
+    const isKnown = isEncrypted || this.version === Version.plaintext;
+    if (isKnown && first === PacketType.reset) {
       this.type = PacketType.reset;
+      if (isEncrypted) return reader.remaining === RESET_TOKEN_BYTES;
       this.packetNumber = reader.varint();
       return reader.remaining === CRC32_BYTES;
+    }
+    if (isEncrypted && first === PacketType.cookie) {
+      this.type = PacketType.cookie;
+      return this.#decodeToken(reader) && reader.remaining === CRC32_BYTES;
+    }
+    if (isEncrypted && first === PacketType.refusal) {
+      this.type = PacketType.refusal;
+      return reader.remaining >= RESET_TOKEN_BYTES && reader.remaining <= RESET_TOKEN_BYTES + MAX_REFUSAL_BYTES;
     }
     this.sourceIdStart = reader.position;
     reader.skip(CONNECTION_ID_BYTES);
@@ -119,22 +156,21 @@ export class PacketHeader {
       this.type = PacketType.versionNegotiation;
       return first === PacketType.versionNegotiation && reader.remaining >= CRC32_BYTES;
     }
-    if (this.version !== PROTOCOL_VERSION) {
+    if (!isKnown) {
       this.type = PacketType.unknownVersion;
       return true;
     }
     switch (first) {
       case PacketType.hello:
         this.type = PacketType.hello;
-        // Version 1 sends no parameters here; whoever sends some means what this version need not know.
-        reader.skip(reader.varint());
+        if (!this.#decodeHandshake(reader) || (isEncrypted && !this.#decodeToken(reader))) return false;
         return this.destinationId === 0 && reader.end >= MIN_HELLO_BYTES && reader.remaining >= CRC32_BYTES;
       case PacketType.retry:
         this.type = PacketType.retry;
         return this.#decodeToken(reader) && reader.remaining >= CRC32_BYTES;
       case PacketType.initial:
         this.type = PacketType.initial;
-        if (!this.#decodeToken(reader)) return false;
+        if (!this.#decodeToken(reader) || (isEncrypted && !this.#decodeHandshake(reader))) return false;
         this.packetNumber = reader.varint();
         return true;
       default:
@@ -150,21 +186,15 @@ export class PacketHeader {
     this.tokenEnd = reader.position;
     return true;
   }
-}
 
-/** Writes one of our own connection IDs: below 2^53, so that the top 11 of its 64 bits are zero. */
-export function writeConnectionId(writer: Writer, id: number): void {
-  invariant(Number.isSafeInteger(id) && id >= 0, "a connection ID of ours is a safe integer, not negative");
-  const high = Math.floor(id / 0x1_0000_0000);
-  writer.u32(high);
-  writer.u32(id - high * 0x1_0000_0000);
-}
-
-/** Reads a connection ID as a number; -1 where its 64 bits pass 2^53-1, so that it cannot be one of ours. */
-export function readConnectionId(reader: Reader): number {
-  const high = reader.u32();
-  const low = reader.u32();
-  return high > 0x1f_ffff ? -1 : high * 0x1_0000_0000 + low;
+  #decodeHandshake(reader: Reader): boolean {
+    const length = reader.varint();
+    if (length > MAX_HANDSHAKE_BYTES) return false;
+    this.handshakeStart = reader.position;
+    reader.skip(length);
+    this.handshakeEnd = reader.position;
+    return true;
+  }
 }
 
 /** Writes a Data packet's header to the peer's connection ID; returns the header's length. */
@@ -178,37 +208,53 @@ export function writeDataHeader(writer: Writer, destinationId: Uint8Array, packe
 
 /** What an Initial packet's header states. */
 export interface InitialHeader {
+  readonly version: Version;
   /** The server's connection ID, from its Retry. */
   readonly destinationId: Uint8Array;
   /** The client's own connection ID, as in its Hello. */
   readonly sourceId: number;
   /** The Retry's token. */
   readonly token: Uint8Array;
+  /** The client's second message of the handshake; version 1 has none. */
+  readonly handshake: Uint8Array;
   readonly packetNumber: number;
 }
 
 /** Writes an Initial packet's header; returns the header's length. */
 export function writeInitialHeader(writer: Writer, header: InitialHeader): number {
   const start = writer.position;
-  writeLongHeader(writer, PacketType.initial, PROTOCOL_VERSION);
+  writeLongHeader(writer, PacketType.initial, header.version);
   writePeerId(writer, header.destinationId);
   writeConnectionId(writer, header.sourceId);
   writeToken(writer, header.token);
+  if (header.version === Version.encrypted) writeHandshake(writer, header.handshake);
   writer.varint(header.packetNumber);
   return writer.position - start;
 }
 
-/** Writes a whole Hello of `sizeBytes` bytes of datagram (1200 unless told, never less); returns that length. */
-export function writeHello(
-  writer: Writer,
-  { sourceId, sizeBytes = MIN_HELLO_BYTES }: { readonly sourceId: number; readonly sizeBytes?: number },
-): number {
+/** What a Hello states. */
+export interface Hello {
+  readonly version: Version;
+  /** The client's own connection ID. */
+  readonly sourceId: number;
+  /** The client's first message of the handshake; empty in version 1. */
+  readonly handshake: Uint8Array;
+  /** That of the server's Cookie, if one has come; version 1 has none. */
+  readonly cookie?: Uint8Array;
+  /** Of the datagram: 1200 unless told, never less. */
+  readonly sizeBytes?: number;
+}
+
+/** Writes a whole Hello; returns the datagram's length. */
+export function writeHello(writer: Writer, hello: Hello): number {
+  const { version, sourceId, handshake, cookie = new Uint8Array(0), sizeBytes = MIN_HELLO_BYTES } = hello;
   invariant(sizeBytes >= MIN_HELLO_BYTES, "a Hello is at least 1200 bytes");
   const start = writer.position;
-  writeLongHeader(writer, PacketType.hello, PROTOCOL_VERSION);
+  writeLongHeader(writer, PacketType.hello, version);
   writeConnectionId(writer, 0);
   writeConnectionId(writer, sourceId);
-  writer.varint(0);
+  writeHandshake(writer, handshake);
+  if (version === Version.encrypted) writeToken(writer, cookie);
   const paddingBytes = start + sizeBytes - CRC32_BYTES - writer.position;
   invariant(paddingBytes + CRC32_BYTES <= writer.remaining, "a Hello fits its buffer");
   writer.buffer.fill(0, writer.position, writer.position + paddingBytes);
@@ -218,34 +264,25 @@ export function writeHello(
 
 /** What a Retry states. */
 export interface Retry {
+  readonly version: Version;
   /** The client's connection ID, from its Hello. */
   readonly destinationId: Uint8Array;
   /** The connection ID that the server chose for its own side. */
   readonly sourceId: number;
   readonly token: Uint8Array;
-  /** The server's. */
-  readonly parameters: TransportParameters;
+  /** The server's parameters; in version 2 inside of its message of the handshake. */
+  readonly payload: Uint8Array;
 }
 
 /** Writes a whole Retry; returns the datagram's length. */
 export function writeRetry(writer: Writer, retry: Retry): number {
   const start = writer.position;
-  writeLongHeader(writer, PacketType.retry, PROTOCOL_VERSION);
+  writeLongHeader(writer, PacketType.retry, retry.version);
   writePeerId(writer, retry.destinationId);
   writeConnectionId(writer, retry.sourceId);
   writeToken(writer, retry.token);
-  writeParameters(writer, retry.parameters);
+  writer.bytes(retry.payload);
   return finish(writer, start);
-}
-
-/** Reads the parameters of a Retry that decoded. */
-export function readRetryParameters(
-  datagram: Uint8Array,
-  header: PacketHeader,
-): TransportParameters | MalformedParameters {
-  const reader = new Reader().reset(datagram, header.headerEnd, datagram.length - CRC32_BYTES);
-  const parameters = readParameters(reader);
-  return reader.remaining === 0 ? parameters : { malformed: "bytes after the parameters" };
 }
 
 /** What a VersionNegotiation packet states. */
@@ -277,19 +314,58 @@ export function readVersions(datagram: Uint8Array, header: PacketHeader): number
   return Array.from({ length: count }, () => reader.u32());
 }
 
-/** What a Reset states, both taken from the Data packet that it answers. */
+/** What a Reset of version 1 states, both taken from the Data packet that it answers. */
 export interface Reset {
   readonly destinationId: Uint8Array;
   readonly packetNumber: number;
 }
 
-/** Writes a whole Reset; returns the datagram's length. */
+/** Writes a whole Reset of version 1; returns the datagram's length. */
 export function writeReset(writer: Writer, { destinationId, packetNumber }: Reset): number {
   const start = writer.position;
-  writeLongHeader(writer, PacketType.reset, PROTOCOL_VERSION);
+  writeLongHeader(writer, PacketType.reset, Version.plaintext);
   writePeerId(writer, destinationId);
   writer.varint(packetNumber);
   return finish(writer, start);
+}
+
+/** Writes a whole Reset of version 2, whose token none but its server and its client know; returns the datagram's length. */
+export function writeTokenReset(writer: Writer, destinationId: Uint8Array, resetToken: Uint8Array): number {
+  invariant(resetToken.length === RESET_TOKEN_BYTES, "a reset token is 16 bytes");
+  const start = writer.position;
+  writeLongHeader(writer, PacketType.reset, Version.encrypted);
+  writePeerId(writer, destinationId);
+  writer.bytes(resetToken);
+  return writer.position - start;
+}
+
+/** Writes a whole Cookie to a client; returns the datagram's length. */
+export function writeCookie(writer: Writer, destinationId: Uint8Array, cookie: Uint8Array): number {
+  const start = writer.position;
+  writeLongHeader(writer, PacketType.cookie, Version.encrypted);
+  writePeerId(writer, destinationId);
+  writeToken(writer, cookie);
+  return finish(writer, start);
+}
+
+/** What a Refusal states. */
+export interface Refusal {
+  /** The client's connection ID. */
+  readonly destinationId: Uint8Array;
+  readonly mac: Uint8Array;
+  /** The reason for people, UTF-8. */
+  readonly text: Uint8Array;
+}
+
+/** Writes a whole Refusal; returns the datagram's length. */
+export function writeRefusal(writer: Writer, { destinationId, mac, text }: Refusal): number {
+  invariant(mac.length === RESET_TOKEN_BYTES && text.length <= MAX_REFUSAL_BYTES, "a refusal has its size");
+  const start = writer.position;
+  writeLongHeader(writer, PacketType.refusal, Version.encrypted);
+  writePeerId(writer, destinationId);
+  writer.bytes(mac);
+  writer.bytes(text);
+  return writer.position - start;
 }
 
 function writeLongHeader(writer: Writer, type: PacketType, version: number): void {
@@ -306,6 +382,12 @@ function writeToken(writer: Writer, token: Uint8Array): void {
   invariant(token.length <= MAX_TOKEN_BYTES, "a token is at most 256 bytes");
   writer.varint(token.length);
   writer.bytes(token);
+}
+
+function writeHandshake(writer: Writer, message: Uint8Array): void {
+  invariant(message.length <= MAX_HANDSHAKE_BYTES, "a message of the handshake is at most 512 bytes");
+  writer.varint(message.length);
+  writer.bytes(message);
 }
 
 /** Ends a packet that started at `start` with its CRC-32; returns its length. */

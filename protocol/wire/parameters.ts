@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type Reader, varintSize, type Writer } from "./cursor.ts";
+import { Reader, varintSize, Writer } from "./cursor.ts";
 
 /** What one side can do and allows. */
 export interface TransportParameters {
@@ -85,6 +85,20 @@ export function readParameters(reader: Reader): TransportParameters | MalformedP
     parameters[key] = value;
   }
   return checkBounds(parameters) ?? parameters;
+}
+
+/** Parameters as bytes of their own, where no frame carries them. */
+export function encodeParameters(parameters: TransportParameters): Uint8Array {
+  const bytes = new Uint8Array(parametersSize(parameters));
+  writeParameters(new Writer().reset(bytes), parameters);
+  return bytes;
+}
+
+/** Reads what {@link encodeParameters} wrote. */
+export function decodeParameters(bytes: Uint8Array): TransportParameters | MalformedParameters {
+  const reader = new Reader().reset(bytes);
+  const parameters = readParameters(reader);
+  return reader.remaining === 0 ? parameters : { malformed: "bytes after the parameters" };
 }
 
 function checkBounds(parameters: TransportParameters): MalformedParameters | undefined {

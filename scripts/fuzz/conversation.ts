@@ -10,7 +10,8 @@
 
 import { InvariantError, type Random } from "../../protocol/mod.ts";
 import { CRC32_BYTES } from "../../protocol/wire/crc32.ts";
-import { CONNECTION_ID_BYTES, PacketHeader, PacketType } from "../../protocol/wire/packet.ts";
+import { CONNECTION_ID_BYTES } from "../../protocol/wire/connection_id.ts";
+import { PacketHeader, PacketType } from "../../protocol/wire/packet.ts";
 import { ClientHost, type Goal } from "../../sim/client_host.ts";
 import type { Machine } from "../../sim/machine.ts";
 import { ServerHost } from "../../sim/server_host.ts";

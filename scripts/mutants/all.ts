@@ -5,6 +5,7 @@
  */
 
 import { CONGESTION_MUTANTS } from "./congestion.ts";
+import { ENCRYPTION_MUTANTS } from "./encryption.ts";
 import { ENDPOINT_MUTANTS } from "./endpoint.ts";
 import { LIMIT_MUTANTS } from "./limits.ts";
 import type { Mutant } from "./mutant.ts";
@@ -21,6 +22,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...STREAM_MUTANTS,
   ...CONGESTION_MUTANTS,
   ...ENDPOINT_MUTANTS,
+  ...ENCRYPTION_MUTANTS,
   ...TRANSFER_MUTANTS,
   ...STORE_MUTANTS,
   ...LIMIT_MUTANTS,

@@ -7,7 +7,7 @@
 import type { Mutant } from "./mutant.ts";
 
 const TOKEN = "tests/unit/protocol/protection/address_token_test.ts";
-const HANDSHAKE_UNIT = "tests/unit/protocol/handshake_test.ts";
+const HANDSHAKE_UNIT = "tests/unit/protocol/handshake/client_handshake_test.ts";
 const HANDSHAKE = "tests/connection/handshake_test.ts";
 const PATH = "tests/unit/protocol/path_test.ts";
 const PATH_VALIDATION = "tests/unit/protocol/path_validation_test.ts";
@@ -43,8 +43,8 @@ const STRANGERS: readonly Mutant[] = [
     id: "short-hello",
     broken: "A Hello of a few bytes is answered by more than came in",
     file: "protocol/wire/packet.ts",
-    text: "return this.destinationId === 0 && reader.end >= MIN_HELLO_BYTES && reader.remaining >= CRC32_BYTES;",
-    becomes: "return this.destinationId === 0 && reader.remaining >= CRC32_BYTES;",
+    text: "this.destinationId === 0 && reader.end >= MIN_HELLO_BYTES &&",
+    becomes: "this.destinationId === 0 &&",
     caughtBy: ["tests/unit/protocol/wire/packet_test.ts", HANDSHAKE],
   },
   {
@@ -66,7 +66,7 @@ const STRANGERS: readonly Mutant[] = [
   {
     id: "hello-floods",
     broken: "The time between two Hellos does not grow",
-    file: "protocol/handshake.ts",
+    file: "protocol/handshake/client_handshake.ts",
     text: "this.#timeoutUs = Math.min(2 * this.#timeoutUs, MAX_HELLO_TIMEOUT_US);",
     becomes: "",
     caughtBy: [HANDSHAKE_UNIT],
@@ -74,7 +74,7 @@ const STRANGERS: readonly Mutant[] = [
   {
     id: "hello-rtt-ambiguous",
     broken: "The round trip is taken from a Hello that was sent twice, though nobody knows which one was answered",
-    file: "protocol/handshake.ts",
+    file: "protocol/handshake/client_handshake.ts",
     text: "rttUs: this.#sentCount === 1 ? leastRttUs : 0,",
     becomes: "rttUs: leastRttUs,",
     caughtBy: [HANDSHAKE_UNIT],
@@ -82,8 +82,8 @@ const STRANGERS: readonly Mutant[] = [
   {
     id: "version-downgrade",
     broken: "A list of versions that holds ours ends the handshake",
-    file: "protocol/connection.ts",
-    text: "if (supported === undefined || supported.includes(PROTOCOL_VERSION)) return",
+    file: "protocol/handshake/client_handshake.ts",
+    text: "if (supported === undefined || supported.includes(this.#suite.version)) return",
     becomes: "if (supported === undefined) return",
     caughtBy: [HANDSHAKE],
   },
@@ -185,9 +185,9 @@ const ENDS: readonly Mutant[] = [
   {
     id: "reset-guessed",
     broken: "A Reset ends a connection whatever packet it names, so that a stranger may send one",
-    file: "protocol/connection.ts",
-    text: "if (!isOpen(this.#state) || !this.#recovery.isOutstanding(header.packetNumber)) return",
-    becomes: "if (!isOpen(this.#state)) return",
+    file: "protocol/handshake/client_handshake.ts",
+    text: "if (this.#resetToken === undefined) return isOutstanding(header.packetNumber);",
+    becomes: "if (this.#resetToken === undefined) return true;",
     caughtBy: [CLOSE],
   },
 ];

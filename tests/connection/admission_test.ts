@@ -3,12 +3,15 @@
 import assert from "node:assert/strict";
 import { type AdmissionLimits, Endpoint, Random, TransportErrorCode, Writer } from "../../protocol/mod.ts";
 import { Crc32Protection } from "../../protocol/protection/checksum.ts";
-import { writeDataHeader, writeHello } from "../../protocol/wire/packet.ts";
+import { Version, writeDataHeader, writeHello } from "../../protocol/wire/packet.ts";
 import { Pair } from "./pair.ts";
 
 function hello(sourceId: number): Uint8Array {
   const buffer = new Uint8Array(1200);
-  return buffer.subarray(0, writeHello(new Writer().reset(buffer), { sourceId }));
+  return buffer.subarray(
+    0,
+    writeHello(new Writer().reset(buffer), { version: Version.plaintext, sourceId, handshake: new Uint8Array(0) }),
+  );
 }
 
 function server(options: { readonly limits: Partial<AdmissionLimits> }): Endpoint {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { TOKEN_LIFETIME_US } from "../../protocol/limits.ts";
 import { type AdmissionLimits, Endpoint, Random, TransportErrorCode, Writer } from "../../protocol/mod.ts";
 import { appendCrc32, checkCrc32 } from "../../protocol/protection/checksum.ts";
-import { PacketHeader, PacketType, PROTOCOL_VERSION, readVersions, writeHello } from "../../protocol/wire/packet.ts";
+import { PacketHeader, PacketType, readVersions, Version, writeHello } from "../../protocol/wire/packet.ts";
 import { losing, LOST, Pair } from "./pair.ts";
 
 const ROUND_TRIP_US = 40_000;
@@ -17,7 +17,10 @@ function typeOf(bytes: Uint8Array): number {
 
 function hello(sourceId: number): Uint8Array {
   const buffer = new Uint8Array(1200);
-  return buffer.subarray(0, writeHello(new Writer().reset(buffer), { sourceId }));
+  return buffer.subarray(
+    0,
+    writeHello(new Writer().reset(buffer), { version: Version.plaintext, sourceId, handshake: new Uint8Array(0) }),
+  );
 }
 
 function server(limits: Partial<AdmissionLimits> = {}): Endpoint {
@@ -274,13 +277,13 @@ Deno.test("Endpoint answers an unknown version of a Hello's size with the versio
   assert(header.decode(result.answer));
   assert.equal(header.type, PacketType.versionNegotiation);
   assert.equal(header.destinationId, 0x1234);
-  assert.deepEqual(readVersions(result.answer, header), [PROTOCOL_VERSION]);
+  assert.deepEqual(readVersions(result.answer, header), [Version.plaintext]);
   assert.equal(endpoint.handleDatagram(0, bytes.subarray(0, 1199), "10.0.0.1:1").kind, "drop");
 });
 
 Deno.test("handshake ends when the server speaks other versions only, and not for a list that holds ours", () => {
   for (
-    const [versions, ends] of [[[0x534c_0002, 0x534c_0003], true], [[0x534c_0002, PROTOCOL_VERSION], false]] as const
+    const [versions, ends] of [[[0x534c_0008, 0x534c_0009], true], [[0x534c_0008, Version.plaintext], false]] as const
   ) {
     const pair = new Pair();
     pair.client.wire.rule = () => LOST;

@@ -125,6 +125,7 @@ export interface PairOptions {
   readonly client?: Partial<ConnectionConfig>;
   readonly server?: Partial<ConnectionConfig>;
   readonly serverEndpoint?: Partial<EndpointOptions>;
+  readonly clientEndpoint?: Partial<EndpointOptions>;
 }
 
 interface Delivery {
@@ -160,6 +161,7 @@ export class Pair {
       isServer: false,
       randomBytes: this.randomBytes,
       ...(options.client === undefined ? {} : { config: options.client }),
+      ...options.clientEndpoint,
     });
     this.client = new Side("client", { address: CLIENT_ADDRESS, endpoint, delayUs });
     this.server = new Side("server", { address: SERVER_ADDRESS, endpoint: this.#makeServer(), delayUs });
@@ -174,8 +176,8 @@ export class Pair {
   }
 
   /** Starts a connection; nothing is sent before the first step. */
-  connect(): Connection {
-    const connection = this.client.endpoint.connect(this.nowUs, SERVER_ADDRESS);
+  connect(serverKey?: Uint8Array): Connection {
+    const connection = this.client.endpoint.connect(this.nowUs, SERVER_ADDRESS, serverKey);
     this.client.connections.push(connection);
     return connection;
   }

@@ -8,7 +8,7 @@ import type { Server, ServerEvent } from "../../app/api.ts";
 import { connect } from "../../io/engine.ts";
 import { startServer } from "../../io/engine.ts";
 import { Random, Writer } from "../../protocol/mod.ts";
-import { PROTOCOL_VERSION, writeHello } from "../../protocol/wire/packet.ts";
+import { Version, writeHello } from "../../protocol/wire/packet.ts";
 import { encodeMessage, RefusalReason } from "../../transfer/messages.ts";
 import { assertSameFile, namesIn, writeRandomFile } from "./files.ts";
 import { inTime } from "./programs.ts";
@@ -98,7 +98,7 @@ function garbage(random: Random, sizeBytes: number): Uint8Array {
   const datagram = Uint8Array.from({ length: sizeBytes }, () => random.integer(0, 255));
   if (sizeBytes === 0 || random.chance(0.5)) return datagram;
   datagram[0] = FIRST_BYTES[random.integer(0, FIRST_BYTES.length - 1)]!;
-  if (sizeBytes >= 5 && random.chance(0.8)) new DataView(datagram.buffer).setUint32(1, PROTOCOL_VERSION);
+  if (sizeBytes >= 5 && random.chance(0.8)) new DataView(datagram.buffer).setUint32(1, Version.plaintext);
   return datagram;
 }
 
@@ -241,7 +241,11 @@ Deno.test("server answers a flood of Hellos from many ports with little, and ser
     const flood = async () => {
       for (let round = 0; round < 20; round++) {
         for (const stranger of strangers) {
-          const length = writeHello(new Writer().reset(hello), { sourceId: sourceId++ });
+          const length = writeHello(new Writer().reset(hello), {
+            version: Version.plaintext,
+            sourceId: sourceId++,
+            handshake: new Uint8Array(0),
+          });
           await stranger.send(hello.slice(0, length), target.port);
           sentBytes.set(stranger, sentBytes.get(stranger)! + length);
           if (sourceId % 25 === 0) await breathe();

@@ -119,6 +119,9 @@ const packets: fc.Arbitrary<PacketValue> = fc.oneof(
     versions: fc.array(fc.nat(0xffff_ffff), { minLength: 1, maxLength: 64 }),
   }),
   record({ packet: fc.constant("reset" as const), to: peerIds, number: packetNumbers }),
+  record({ packet: fc.constant("tokenReset" as const), to: peerIds, token: hexOf(16, 16) }),
+  record({ packet: fc.constant("cookie" as const), to: peerIds, cookie: hexOf(0, 256) }),
+  record({ packet: fc.constant("refusal" as const), to: peerIds, mac: hexOf(16, 16), text: text(60) }),
 );
 
 const sha256 = fc.uint8Array({ minLength: 32, maxLength: 32 });

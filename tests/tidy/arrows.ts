@@ -18,7 +18,7 @@ interface Part {
 const LEAVES = ["leaf"];
 const WIRE = ["wire", ...LEAVES];
 const FOLDERS = ["stream", "recovery", "congestion", "protection", ...WIRE];
-const CONNECTION_PARTS = ["connection-part", ...FOLDERS];
+const CONNECTION_PARTS = ["connection-part", "handshake", ...FOLDERS];
 const PROTOCOL = ["protocol-mod", "endpoint", "connection", ...CONNECTION_PARTS];
 const EVERYTHING = ["program", "cli", "io", "sim", "app", "store", "transfer", ...PROTOCOL];
 
@@ -28,10 +28,11 @@ const PARTS: Readonly<Record<string, Part>> = {
   "endpoint": { files: /^protocol\/endpoint\.ts$/, mayImport: ["connection", ...CONNECTION_PARTS] },
   "connection": { files: /^protocol\/connection\.ts$/, mayImport: CONNECTION_PARTS },
   "leaf": {
-    files: /^protocol\/(?:config|errors|invariant|limits|random|range_set|sent_packet)\.ts$/,
+    files: /^protocol\/(?:config|connection_state|errors|invariant|limits|random|range_set|sent_packet)\.ts$/,
     mayImport: [],
   },
-  "connection-part": { files: /^protocol\/[^/]+\.ts$/, mayImport: FOLDERS },
+  "connection-part": { files: /^protocol\/[^/]+\.ts$/, mayImport: ["handshake", ...FOLDERS] },
+  "handshake": { files: /^protocol\/handshake\//, mayImport: ["protection", ...WIRE] },
   // What the four folders have in common is in the wire and the leaves; they do not know each other.
   "stream": { files: /^protocol\/stream\//, mayImport: WIRE },
   "recovery": { files: /^protocol\/recovery\//, mayImport: WIRE },

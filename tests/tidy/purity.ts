@@ -37,7 +37,16 @@ const IMPURE_OR_WAITING = anyOf([...IMPURE, ...WAITING]);
 
 /** Functions of the same result for the same arguments, by the module that has them. */
 const PURE_IMPORTS: ReadonlyMap<string, readonly string[]> = new Map([
-  ["node:crypto", ["createHash", "createHmac", "timingSafeEqual"]],
+  ["node:crypto", [
+    "createHash",
+    "createHmac",
+    "createPrivateKey",
+    "createPublicKey",
+    "diffieHellman",
+    "KeyObject",
+    "timingSafeEqual",
+  ]],
+  ["node:buffer", ["Buffer"]],
   ["node:zlib", ["crc32"]],
   ["node:path", ["basename", "dirname", "join", "sep"]],
 ]);

@@ -103,6 +103,24 @@ export const GOLDEN_PACKETS: readonly Golden<PacketValue>[] = [
     hex: "c4 53 4c 00 01 00 0f ed cb a9 87 65 43 40 7b 19 29 3f 39",
     value: { packet: "reset", to: SERVER_ID_HEX, number: 123 },
   },
+  {
+    name: "reset of version 2",
+    hex: `c4 53 4c 00 02 00 0f ed cb a9 87 65 43
+          00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f`,
+    value: { packet: "tokenReset", to: SERVER_ID_HEX, token: "000102030405060708090a0b0c0d0e0f" },
+  },
+  {
+    name: "cookie",
+    hex: "c6 53 4c 00 02 00 12 34 56 78 9a bc de 04 c0 0c 1e 00 a4 e8 01 4b",
+    value: { packet: "cookie", to: CLIENT_ID_HEX, cookie: "c00c1e00" },
+  },
+  {
+    name: "refusal",
+    hex: `c5 53 4c 00 02 00 12 34 56 78 9a bc de
+          10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d 1e 1f
+          66 75 6c 6c`,
+    value: { packet: "refusal", to: CLIENT_ID_HEX, mac: "101112131415161718191a1b1c1d1e1f", text: "full" },
+  },
 ];
 
 /** Runs of frames. */

@@ -4,16 +4,11 @@
  * @module
  */
 
-import { checkCrc32, Crc32Protection } from "../../protocol/protection/checksum.ts";
+import { checkCrc32, CRC32_BYTES, Crc32Protection } from "../../protocol/protection/checksum.ts";
 import { Reader } from "../../protocol/wire/cursor.ts";
-import {
-  CONNECTION_ID_BYTES,
-  PacketHeader,
-  PacketType,
-  readConnectionId,
-  readRetryParameters,
-  readVersions,
-} from "../../protocol/wire/packet.ts";
+import { CONNECTION_ID_BYTES, readConnectionId } from "../../protocol/wire/connection_id.ts";
+import { PacketHeader, PacketType, readVersions, RESET_TOKEN_BYTES, Version } from "../../protocol/wire/packet.ts";
+import { decodeParameters } from "../../protocol/wire/parameters.ts";
 import { toHex } from "../../transfer/hex.ts";
 import { decodeFrames, type PacketValue } from "./wire_values.ts";
 
@@ -38,13 +33,14 @@ function decodeProtected(datagram: Uint8Array, header: PacketHeader): PacketValu
 }
 
 function decodeStateless(datagram: Uint8Array, header: PacketHeader): PacketValue | undefined {
-  if (!checkCrc32(datagram)) return undefined;
+  const encrypted = header.version === Version.encrypted ? decodeUnchecked(datagram, header) : undefined;
+  if (encrypted !== undefined || !checkCrc32(datagram)) return encrypted;
   const to = idAt(datagram, header.destinationIdStart);
   switch (header.type) {
     case PacketType.hello:
       return { packet: "hello", from: numberAt(datagram, header.sourceIdStart), sizeBytes: datagram.length };
     case PacketType.retry: {
-      const parameters = readRetryParameters(datagram, header);
+      const parameters = decodeParameters(datagram.subarray(header.headerEnd, datagram.length - CRC32_BYTES));
       if ("malformed" in parameters) return undefined;
       const from = numberAt(datagram, header.sourceIdStart);
       return { packet: "retry", to, from, token: tokenOf(datagram, header), parameters };
@@ -54,8 +50,25 @@ function decodeStateless(datagram: Uint8Array, header: PacketHeader): PacketValu
       const from = idAt(datagram, header.sourceIdStart);
       return versions && { packet: "versionNegotiation", to, from, versions };
     }
+    case PacketType.cookie:
+      return { packet: "cookie", to, cookie: tokenOf(datagram, header) };
     case PacketType.reset:
       return { packet: "reset", to, number: header.packetNumber };
+    default:
+      return undefined;
+  }
+}
+
+/** What has something better than a checksum. */
+function decodeUnchecked(datagram: Uint8Array, header: PacketHeader): PacketValue | undefined {
+  const to = idAt(datagram, header.destinationIdStart);
+  const textStart = header.headerEnd + RESET_TOKEN_BYTES;
+  const token = toHex(datagram.subarray(header.headerEnd, textStart));
+  switch (header.type) {
+    case PacketType.reset:
+      return { packet: "tokenReset", to, token };
+    case PacketType.refusal:
+      return { packet: "refusal", to, mac: token, text: new TextDecoder().decode(datagram.subarray(textStart)) };
     default:
       return undefined;
   }

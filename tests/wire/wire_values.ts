@@ -9,7 +9,7 @@ import { Crc32Protection } from "../../protocol/protection/checksum.ts";
 import { Reader, Writer } from "../../protocol/wire/cursor.ts";
 import * as frames from "../../protocol/wire/frame.ts";
 import * as packets from "../../protocol/wire/packet.ts";
-import type { TransportParameters } from "../../protocol/wire/parameters.ts";
+import { encodeParameters, type TransportParameters } from "../../protocol/wire/parameters.ts";
 import { toHex } from "../../transfer/hex.ts";
 
 /** Bytes of hex digits; spaces and line ends do not count, and `(00 x 3)` stands for that byte so many times. */
@@ -185,7 +185,10 @@ export type PacketValue =
     readonly from: string;
     readonly versions: readonly number[];
   }
-  | { readonly packet: "reset"; readonly to: string; readonly number: number };
+  | { readonly packet: "reset"; readonly to: string; readonly number: number }
+  | { readonly packet: "tokenReset"; readonly to: string; readonly token: string }
+  | { readonly packet: "cookie"; readonly to: string; readonly cookie: string }
+  | { readonly packet: "refusal"; readonly to: string; readonly mac: string; readonly text: string };
 
 /** The packet's bytes, sealed. */
 export function encodePacket(value: PacketValue): Uint8Array {
@@ -201,6 +204,8 @@ function writePacket(writer: Writer, value: PacketValue): number {
       return seal(writer, value);
     case "initial":
       packets.writeInitialHeader(writer, {
+        version: packets.Version.plaintext,
+        handshake: new Uint8Array(0),
         destinationId: fromHex(value.to),
         sourceId: value.from,
         token: fromHex(value.token),
@@ -208,13 +213,19 @@ function writePacket(writer: Writer, value: PacketValue): number {
       });
       return seal(writer, value);
     case "hello":
-      return packets.writeHello(writer, { sourceId: value.from, sizeBytes: value.sizeBytes });
+      return packets.writeHello(writer, {
+        version: packets.Version.plaintext,
+        sourceId: value.from,
+        handshake: new Uint8Array(0),
+        sizeBytes: value.sizeBytes,
+      });
     case "retry":
       return packets.writeRetry(writer, {
+        version: packets.Version.plaintext,
         destinationId: fromHex(value.to),
         sourceId: value.from,
         token: fromHex(value.token),
-        parameters: value.parameters,
+        payload: encodeParameters(value.parameters),
       });
     case "versionNegotiation":
       return packets.writeVersionNegotiation(writer, {
@@ -224,6 +235,16 @@ function writePacket(writer: Writer, value: PacketValue): number {
       });
     case "reset":
       return packets.writeReset(writer, { destinationId: fromHex(value.to), packetNumber: value.number });
+    case "tokenReset":
+      return packets.writeTokenReset(writer, fromHex(value.to), fromHex(value.token));
+    case "cookie":
+      return packets.writeCookie(writer, fromHex(value.to), fromHex(value.cookie));
+    case "refusal":
+      return packets.writeRefusal(writer, {
+        destinationId: fromHex(value.to),
+        mac: fromHex(value.mac),
+        text: new TextEncoder().encode(value.text),
+      });
   }
 }
 

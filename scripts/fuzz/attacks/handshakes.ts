@@ -6,7 +6,7 @@
  */
 
 import { TransportErrorCode } from "../../../protocol/mod.ts";
-import { MAX_TOKEN_BYTES, PROTOCOL_VERSION } from "../../../protocol/wire/packet.ts";
+import { MAX_TOKEN_BYTES, Version } from "../../../protocol/wire/packet.ts";
 import { encodePacket } from "../../../tests/wire/wire_values.ts";
 import { toHex } from "../../../transfer/hex.ts";
 import { ARENA_CONNECTIONS, type Attack } from "../arena.ts";
@@ -167,7 +167,7 @@ export const HANDSHAKES: readonly Attack[] = [
       const peer = yield* scene.connected();
       const { serverId: to, id: from, token, parameters } = peer;
       for (let number = 0; number < 50; number++) {
-        const versions = [PROTOCOL_VERSION, 1];
+        const versions = [Version.plaintext, 1];
         scene.raw(scene.random.pick([
           encodePacket({ packet: "retry", to, from, token, parameters }),
           encodePacket({ packet: "reset", to, number }),

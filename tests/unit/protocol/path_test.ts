@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { DEFAULT_CONFIG } from "../../../protocol/config.ts";
-import { localParameters } from "../../../protocol/handshake.ts";
+import { localParameters } from "../../../protocol/handshake/client_handshake.ts";
 import { MAX_KEPT_PTO_US } from "../../../protocol/limits.ts";
 import { Path } from "../../../protocol/path.ts";
 

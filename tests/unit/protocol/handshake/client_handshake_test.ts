@@ -1,20 +1,34 @@
 import assert from "node:assert/strict";
-import { DEFAULT_CONFIG } from "../../../protocol/config.ts";
-import { ClientHandshake, localParameters } from "../../../protocol/handshake.ts";
-import { Writer } from "../../../protocol/wire/cursor.ts";
-import { PacketHeader, PacketType, writeRetry, writeVersionNegotiation } from "../../../protocol/wire/packet.ts";
+import { ConnectionState } from "../../../../protocol/connection_state.ts";
+import { DEFAULT_CONFIG } from "../../../../protocol/config.ts";
+import { ClientHandshake, localParameters } from "../../../../protocol/handshake/client_handshake.ts";
+import { PlaintextClientSuite } from "../../../../protocol/handshake/plaintext_suite.ts";
+import { encodeParameters } from "../../../../protocol/wire/parameters.ts";
+import { Writer } from "../../../../protocol/wire/cursor.ts";
+import {
+  PacketHeader,
+  PacketType,
+  Version,
+  writeRetry,
+  writeVersionNegotiation,
+} from "../../../../protocol/wire/packet.ts";
 
 const CLIENT_ID = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 7);
 const TOKEN = Uint8Array.of(1, 2, 3);
+
+function makeHandshake(nowUs: number): ClientHandshake {
+  return new ClientHandshake({ localId: 7, nowUs, suite: new PlaintextClientSuite(), expectedKey: undefined });
+}
 
 function retry(): { datagram: Uint8Array; header: PacketHeader } {
   const buffer = new Uint8Array(512);
   const parameters = localParameters(DEFAULT_CONFIG);
   const length = writeRetry(new Writer().reset(buffer), {
+    version: Version.plaintext,
     destinationId: CLIENT_ID,
     sourceId: 9,
     token: TOKEN,
-    parameters,
+    payload: encodeParameters(parameters),
   });
   const datagram = buffer.slice(0, length);
   const header = new PacketHeader();
@@ -23,7 +37,7 @@ function retry(): { datagram: Uint8Array; header: PacketHeader } {
 }
 
 Deno.test("ClientHandshake.pollHello sends a full-size Hello at once, then waits 300 ms, and 600 ms each time", () => {
-  const handshake = new ClientHandshake({ localId: 7, nowUs: 1_000 });
+  const handshake = makeHandshake(1_000);
   const buffer = new Uint8Array(1500);
   assert.equal(handshake.pollHello(999, buffer), 0);
   const waits: number[] = [];
@@ -41,11 +55,17 @@ Deno.test("ClientHandshake.pollHello sends a full-size Hello at once, then waits
 });
 
 Deno.test("ClientHandshake.onRetry gives token, ID, parameters, and the round trip of a Hello sent once", () => {
-  const handshake = new ClientHandshake({ localId: 7, nowUs: 0 });
+  const handshake = makeHandshake(0);
   handshake.pollHello(0, new Uint8Array(1500));
   const { datagram, header } = retry();
   const result = handshake.onRetry(80_000, datagram, header);
-  assert.deepEqual(result, {
+  assert.ok(result !== undefined && "protection" in result);
+  const { protection: _, ...rest } = result;
+  assert.deepEqual(rest, {
+    version: Version.plaintext,
+    handshake: new Uint8Array(0),
+    peerKey: undefined,
+    resetToken: undefined,
     serverId: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 9),
     token: TOKEN,
     parameters: localParameters(DEFAULT_CONFIG),
@@ -54,12 +74,13 @@ Deno.test("ClientHandshake.onRetry gives token, ID, parameters, and the round tr
   });
   handshake.pollHello(300_000, new Uint8Array(1500));
   const ambiguous = handshake.onRetry(310_000, datagram, header);
-  assert.equal(ambiguous?.rttUs, 0, "which Hello it answers is not known");
-  assert.equal(ambiguous?.leastRttUs, 10_000, "but not a later one than the last");
+  assert.ok(ambiguous !== undefined && "rttUs" in ambiguous);
+  assert.equal(ambiguous.rttUs, 0, "which Hello it answers is not known");
+  assert.equal(ambiguous.leastRttUs, 10_000, "but not a later one than the last");
 });
 
 Deno.test("ClientHandshake takes nothing from a damaged answer", () => {
-  const handshake = new ClientHandshake({ localId: 7, nowUs: 0 });
+  const handshake = makeHandshake(0);
   const { datagram, header } = retry();
   datagram[datagram.length - 6]! ^= 1;
   assert.equal(handshake.onRetry(1, datagram, header), undefined);
@@ -68,7 +89,8 @@ Deno.test("ClientHandshake takes nothing from a damaged answer", () => {
   const length = writeVersionNegotiation(new Writer().reset(buffer), { ...ids, versions: [5, 6] });
   const negotiation = buffer.slice(0, length);
   assert.ok(header.decode(negotiation));
-  assert.deepEqual(handshake.onVersionNegotiation(negotiation, header), [5, 6]);
+  const now = { state: ConnectionState.helloSent, isOutstanding: () => true };
+  assert.deepEqual(handshake.onVerdict(negotiation, header, now), { kind: "version", supported: [5, 6] });
   negotiation[length - 1]! ^= 1;
-  assert.equal(handshake.onVersionNegotiation(negotiation, header), undefined);
+  assert.equal(handshake.onVerdict(negotiation, header, now), undefined);
 });

@@ -1,0 +1,267 @@
+import { Buffer } from "node:buffer";
+import assert from "node:assert/strict";
+import { Endpoint, Random } from "../../protocol/mod.ts";
+import { KeyPair } from "../../protocol/protection/x25519.ts";
+import { Writer } from "../../protocol/wire/cursor.ts";
+import { PacketType, Version, writeCookie, writeHello, writeTokenReset } from "../../protocol/wire/packet.ts";
+import { LOST, Pair, type PairOptions } from "./pair.ts";
+
+const SERVER_KEY = new Uint8Array(32).fill(11);
+const CLIENT_KEY = new Uint8Array(32).fill(22);
+const SECRET = new TextEncoder().encode("what nobody else may read, ".repeat(400));
+
+function encrypted(options: PairOptions = {}): Pair {
+  return new Pair({
+    ...options,
+    serverEndpoint: { staticKey: SERVER_KEY, ...options.serverEndpoint },
+    clientEndpoint: { staticKey: CLIENT_KEY, ...options.clientEndpoint },
+  });
+}
+
+/** A pair whose client has sent {@link SECRET} on stream 0, all of which has arrived. */
+function delivered(pair: Pair): Pair {
+  pair.connect();
+  assert(pair.runUntil(() => pair.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
+  pair.send(SECRET);
+  assert(pair.runUntil(() => pair.server.bytesOn(0).length === SECRET.length, { withinUs: 10_000_000 }));
+  assert.deepEqual(pair.server.bytesOn(0), SECRET);
+  return pair;
+}
+
+function allSent(pair: Pair): Uint8Array[] {
+  return [pair.client, pair.server].flatMap(({ wire }) => wire.sent.map(({ bytes }) => bytes));
+}
+
+Deno.test("encryption lets data flow after one round trip, and each side knows the other's key", () => {
+  const pair = encrypted();
+  const startUs = pair.nowUs;
+  pair.connect();
+  assert(pair.runUntil(() => pair.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
+  assert.equal(pair.nowUs - startUs, 40_000);
+  pair.send(SECRET.subarray(0, 10));
+  assert(pair.runUntil(() => pair.server.bytesOn(0).length === 10, { withinUs: 1_000_000 }));
+  assert.equal(pair.nowUs - startUs, 60_000);
+  assert.deepEqual(pair.client.connection.peerKey, new KeyPair(SERVER_KEY).publicKey);
+  assert.deepEqual(pair.server.connection.peerKey, new KeyPair(CLIENT_KEY).publicKey);
+});
+
+Deno.test("encryption leaves nothing readable on the wire, neither data nor the client's or the server's key", () => {
+  const wire = allSent(delivered(encrypted())).map((bytes) => Buffer.from(bytes));
+  const needles = [SECRET.subarray(0, 12), new KeyPair(SERVER_KEY).publicKey, new KeyPair(CLIENT_KEY).publicKey];
+  for (const needle of needles) assert.equal(wire.some((bytes) => bytes.includes(Buffer.from(needle))), false);
+  const plain = allSent(delivered(new Pair())).map((bytes) => Buffer.from(bytes));
+  assert.equal(
+    plain.some((bytes) => bytes.includes(Buffer.from(SECRET.subarray(0, 12)))),
+    true,
+    "the test would find it",
+  );
+});
+
+Deno.test("encryption drops what was changed on the way, packet by packet, and all arrives", () => {
+  const pair = encrypted();
+  pair.client.wire.rule = ({ index }) => index > 0 && index % 3 === 1 ? [{ corrupt: true }] : undefined;
+  pair.server.wire.rule = ({ index }) => index > 0 && index % 4 === 1 ? [{ corrupt: true }] : undefined;
+  delivered(pair);
+  const drops = pair.server.endpoint.drops;
+  assert.ok((drops.get("damaged") ?? 0) + (drops.get("bad token") ?? 0) + (drops.get("malformed") ?? 0) > 0);
+});
+
+Deno.test("encryption takes no packet twice", () => {
+  const pair = delivered(encrypted());
+  const before = pair.server.connection.stats.duplicatesReceived;
+  for (const { bytes } of [...pair.client.wire.sent]) pair.inject(pair.server, bytes);
+  assert.ok(pair.server.connection.stats.duplicatesReceived > before);
+  assert.deepEqual(pair.server.bytesOn(0), SECRET);
+  assert.equal(pair.server.connections.length, 1);
+});
+
+Deno.test("encryption takes nothing from who does not have the keys", () => {
+  const pair = delivered(encrypted());
+  const damaged = (): number => pair.server.endpoint.drops.get("damaged") ?? 0;
+  const before = damaged();
+  // Framed as a packet of version 1, with a good checksum.
+  pair.forge(pair.client, (writer) => writer.bytes(Uint8Array.of(0x1c, 0, 0)));
+  assert.equal(damaged(), before + 1);
+  assert.equal(pair.server.connection.state, "established");
+});
+
+Deno.test("encryption ends the connection, and sends nothing, where the server has another key than it must", () => {
+  const pair = encrypted();
+  const expected = new KeyPair(CLIENT_KEY).publicKey;
+  pair.connect(expected);
+  pair.run(1_000_000);
+  const actual = new KeyPair(SERVER_KEY).publicKey;
+  assert.deepEqual(pair.client.heard("closed"), [{ kind: "closed", reason: { kind: "server-key", expected, actual } }]);
+  assert.deepEqual(pair.client.heard("connected"), []);
+  assert.deepEqual(pair.client.wire.sent.map(({ bytes }) => bytes[0]), [PacketType.hello]);
+});
+
+Deno.test("encryption goes on where the server has the key that it must", () => {
+  const pair = encrypted();
+  pair.connect(new KeyPair(SERVER_KEY).publicKey);
+  assert(pair.runUntil(() => pair.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
+});
+
+Deno.test("encryption takes the genuine Retry after forged ones", () => {
+  const pair = encrypted();
+  const held: Uint8Array[] = [];
+  pair.server.wire.rule = ({ bytes, index }) => {
+    if (index > 0) return undefined;
+    held.push(bytes);
+    return LOST;
+  };
+  pair.connect();
+  pair.run(30_000);
+  const other = new Endpoint({
+    isServer: true,
+    staticKey: CLIENT_KEY,
+    randomBytes: (count) => new Random(5).bytes(count),
+  });
+  const hello = pair.client.wire.sent[0]!.bytes.slice();
+  const ofAnother = other.handleDatagram(pair.nowUs, hello, pair.client.address).answer.slice();
+  // Another server's, over this client's own Hello, is as good as the genuine one: a client tells by the key.
+  assert.equal(ofAnother[0], PacketType.retry);
+  const broken = held[0]!.slice();
+  broken[broken.length - 30]! ^= 1;
+  pair.inject(pair.client, broken);
+  assert.equal(pair.client.connection.state, "hello-sent");
+  pair.inject(pair.client, held[0]!);
+  assert.equal(pair.client.connection.state, "initial-sent");
+});
+
+Deno.test("encryption is not given up: neither side speaks the other's version unless it was told to", () => {
+  const plainClient = new Pair({ serverEndpoint: { staticKey: SERVER_KEY } });
+  plainClient.connect();
+  plainClient.run(1_000_000);
+  const reason = { kind: "version", supported: [Version.encrypted] };
+  assert.deepEqual(plainClient.client.heard("closed"), [{ kind: "closed", reason }]);
+  const plainServer = new Pair({ clientEndpoint: { staticKey: CLIENT_KEY } });
+  plainServer.connect();
+  plainServer.run(1_000_000);
+  const other = { kind: "version", supported: [Version.plaintext] };
+  assert.deepEqual(plainServer.client.heard("closed"), [{ kind: "closed", reason: other }]);
+  const both = { staticKey: SERVER_KEY, allowsPlaintext: true };
+  delivered(new Pair({ serverEndpoint: both }));
+  delivered(encrypted({ serverEndpoint: both }));
+});
+
+Deno.test("encryption tells a client in words that it is not taken, and takes no such word from others", () => {
+  const pair = encrypted({ serverEndpoint: { limits: { maxConnections: 0 } } });
+  const refusals: Uint8Array[] = [];
+  pair.server.wire.rule = ({ bytes }) => {
+    if (bytes[0] !== PacketType.refusal) return undefined;
+    refusals.push(bytes);
+    return LOST;
+  };
+  pair.connect();
+  assert(pair.runUntil(() => refusals.length > 0, { withinUs: 1_000_000 }));
+  const changed = refusals[0]!.slice();
+  changed[changed.length - 1]! ^= 1;
+  pair.inject(pair.client, changed);
+  assert.equal(pair.client.connection.state, "initial-sent");
+  pair.inject(pair.client, refusals[0]!);
+  const reason = {
+    kind: "peer",
+    isApplication: false,
+    code: 2,
+    reason: "the server is full, with 0 connections; try again later",
+  };
+  assert.deepEqual(pair.client.heard("closed"), [{ kind: "closed", reason }]);
+});
+
+Deno.test("encryption: a server that was started anew ends the connections of the one before, and nobody else can", () => {
+  const pair = delivered(encrypted());
+  assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: 1_000_000 }));
+  const buffer = new Uint8Array(100);
+  const id = pair.client.wire.sent.find(({ bytes }) => bytes[0] === PacketType.initial)!.bytes.slice(5, 13);
+  pair.inject(pair.client, buffer.subarray(0, writeTokenReset(new Writer().reset(buffer), id, new Uint8Array(16))));
+  assert.equal(pair.client.connection.state, "established");
+  pair.restartServer();
+  pair.send(Uint8Array.of(1));
+  assert(pair.runUntil(() => pair.client.heard("closed").length > 0, { withinUs: 1_000_000 }));
+  assert.deepEqual(pair.client.heard("closed"), [{ kind: "closed", reason: { kind: "reset" } }]);
+});
+
+Deno.test("encryption: an address token is good for its address and its connection alone", () => {
+  const pair = encrypted();
+  pair.client.wire.rule = ({ index }) => index > 0 ? LOST : undefined;
+  pair.connect();
+  pair.run(100_000);
+  const initial = pair.client.wire.sent.find(({ bytes }) => bytes[0] === PacketType.initial)!.bytes;
+  pair.inject(pair.server, initial, "10.9.9.9:1");
+  const another = initial.slice();
+  another[13 + 7]! ^= 1;
+  pair.inject(pair.server, another);
+  assert.equal(pair.server.connections.length, 0);
+  assert.equal(pair.server.endpoint.drops.get("bad token"), 2);
+  pair.inject(pair.server, initial);
+  assert.equal(pair.server.connections.length, 1);
+});
+
+Deno.test("encryption: whatever stands in a Hello ends nothing but itself", () => {
+  const random = new Random(3);
+  const endpoint = new Endpoint({ isServer: true, staticKey: SERVER_KEY, randomBytes: (count) => random.bytes(count) });
+  const buffer = new Uint8Array(1200);
+  const messages = [0, 1, 31, 32, 33, 200].flatMap((length) => [new Uint8Array(length), random.bytes(length)]);
+  for (const handshake of messages) {
+    const length = writeHello(new Writer().reset(buffer), { version: Version.encrypted, sourceId: 5, handshake });
+    const { kind } = endpoint.handleDatagram(1_000, buffer.slice(0, length), "192.0.2.1:5");
+    // A key of zeros is of low order; random bytes are a key as good as any, and what follows it is not encrypted.
+    const isKey = handshake.length >= 32 && handshake.subarray(0, 32).some((byte) => byte !== 0);
+    assert.equal(kind, isKey ? "answer" : "drop", `${handshake.length} bytes`);
+  }
+});
+
+Deno.test("encryption: under a flood of Hellos a client proves its address first, and is served a round trip later", () => {
+  const pair = encrypted({ serverEndpoint: { limits: { maxHandshakes: 20 } } });
+  const random = new Random(4);
+  const buffer = new Uint8Array(1200);
+  const flood = (): void => {
+    for (let count = 0; count < 100; count++) {
+      const handshake = random.bytes(32);
+      const sourceId = random.integer(1, 1_000_000);
+      const length = writeHello(new Writer().reset(buffer), { version: Version.encrypted, sourceId, handshake });
+      pair.inject(pair.server, buffer.subarray(0, length), `10.1.${count}.${random.integer(0, 255)}:9`);
+    }
+  };
+  flood();
+  const startUs = pair.nowUs;
+  pair.connect();
+  pair.run(19_000);
+  flood();
+  assert(pair.runUntil(() => pair.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
+  assert.equal(pair.nowUs - startUs, 80_000);
+  const sent = pair.client.wire.sent.map(({ bytes }) => bytes[0]);
+  assert.deepEqual(sent.slice(0, 2), [PacketType.hello, PacketType.hello]);
+  pair.send(SECRET);
+  assert(pair.runUntil(() => pair.server.bytesOn(0).length === SECRET.length, { withinUs: 1_000_000 }));
+});
+
+Deno.test("encryption: a cookie is good for one client at one address, and makes it say Hello once more, not again and again", () => {
+  const pair = encrypted();
+  pair.client.wire.rule = () => LOST;
+  pair.connect();
+  pair.run(1_000);
+  const id = new Uint8Array(8);
+  new DataView(id.buffer).setBigUint64(0, BigInt(pair.client.connection.localId));
+  const buffer = new Uint8Array(200);
+  const cookie = buffer.subarray(0, writeCookie(new Writer().reset(buffer), id, Uint8Array.of(1, 2, 3)));
+  for (let count = 0; count < 50; count++) pair.inject(pair.client, cookie);
+  pair.run(100_000);
+  assert.equal(pair.client.wire.sent.length, 2);
+});
+
+Deno.test("encryption: a forged Initial takes no place from a client", () => {
+  const pair = encrypted({ serverEndpoint: { limits: { maxConnections: 1 } } });
+  pair.client.wire.rule = ({ bytes }) => bytes[0] === PacketType.initial ? LOST : undefined;
+  pair.connect();
+  assert(pair.runUntil(() => pair.client.wire.sent.length > 1, { withinUs: 1_000_000 }));
+  const initial = pair.client.wire.sent[1]!.bytes;
+  const forged = initial.slice();
+  // Inside of the message of the handshake, which follows the token.
+  forged[23 + 153 + 2 + 10]! ^= 1;
+  for (let count = 0; count < 3; count++) pair.inject(pair.server, forged);
+  assert.equal(pair.server.endpoint.drops.get("forged"), 3);
+  pair.inject(pair.server, initial);
+  assert.equal(pair.server.connections.length, 1);
+});
