@@ -8,12 +8,7 @@ import { runClient } from "./io/cli/client_program.ts";
 import { onStopSignal, processConsole } from "./io/cli/console.ts";
 import { connect } from "./io/engine.ts";
 import { confine } from "./io/permissions.ts";
-
-/** SLUICE_SERVER, if this process may read it: asking for the permission would stop a script. */
-function defaultServer(): string | undefined {
-  const permission = Deno.permissions.querySync({ name: "env", variable: "SLUICE_SERVER" });
-  return permission.state === "granted" ? Deno.env.get("SLUICE_SERVER") : undefined;
-}
+import { KnownServers, readableEnvironment, stateFolder } from "./io/state_folder.ts";
 
 function isFolder(path: string): boolean {
   try {
@@ -29,12 +24,13 @@ if (import.meta.main) {
     connect,
     console,
     onStopSignal,
-    defaultServer: defaultServer(),
+    defaultServer: readableEnvironment("SLUICE_SERVER"),
     exit: (code) => Deno.exit(code),
     // Only a conversation needs the line editor, and it takes a while to load.
     openLines: async () => (await import("./io/cli/lines.ts")).openStandardInput(console),
     nowMs: () => performance.now(),
     isFolder,
+    openKeyMemory: (folder) => new KnownServers(stateFolder(folder, readableEnvironment)),
     confine,
   });
   Deno.exit(exitCode);

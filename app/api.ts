@@ -109,6 +109,14 @@ export interface SendingOptions {
   readonly rate?: number;
 }
 
+/** The server that must answer. */
+export interface ExpectedServer {
+  /** Its public key, 32 bytes. */
+  readonly key: Uint8Array;
+  /** Who says so, for the error, followed by the key: "Its key in known_servers is". */
+  readonly source: string;
+}
+
 /** How to connect. */
 export interface ClientOptions extends SendingOptions {
   /** Host name, or an IP literal without brackets; a name is resolved by the engine. */
@@ -116,6 +124,10 @@ export interface ClientOptions extends SendingOptions {
   readonly port: number;
   /** How long to wait for the server to answer, milliseconds. */
   readonly timeoutMs?: number;
+  /** Sends and takes everything in the clear, if the server does that too. */
+  readonly plaintext?: boolean;
+  /** The only server that may answer; without it any. */
+  readonly server?: ExpectedServer;
   /** Faults to inject into this side's traffic, for trying things out. */
   readonly simulate?: FaultOptions;
   /** Hears one line for each injected fault. */
@@ -153,6 +165,8 @@ export interface GetOptions {
  * {@link SluiceError}.
  */
 export interface Client {
+  /** The public key that the server has proven to hold; undefined where nothing is encrypted. */
+  readonly serverKey: Uint8Array | undefined;
   send(path: string, options?: SendOptions): Promise<TransferReport>;
   get(name: string, options?: GetOptions): Promise<TransferReport>;
   list(): Promise<RemoteFile[]>;
@@ -176,6 +190,10 @@ export interface ServerOptions extends SendingOptions {
   readonly root: string;
   /** Take no files. */
   readonly readOnly?: boolean;
+  /** The private key by which clients know this server, 32 bytes; without one it has a new one with each start. */
+  readonly identity?: Uint8Array;
+  /** Takes clients that ask for no encryption, too; without an identity only those. */
+  readonly plaintext?: boolean;
   /** Faults to inject into this side's traffic, for trying things out. */
   readonly simulate?: FaultOptions;
   readonly onEvent: (event: ServerEvent) => void;
@@ -194,7 +212,14 @@ export type ServerOperation = "put" | "get" | "list" | "stat";
  */
 export type ServerEvent =
   /** Ready. `root` is absolute. */
-  | { readonly kind: "listening"; readonly host: string; readonly port: number; readonly root: string }
+  | {
+    readonly kind: "listening";
+    readonly host: string;
+    readonly port: number;
+    readonly root: string;
+    /** The public key by which clients know it, see {@link formatKey}; undefined where nothing is encrypted. */
+    readonly key: string | undefined;
+  }
   /** Others on this machine can change the folder; `reason` says how, and what to do. Comes before "listening". */
   | { readonly kind: "exposed"; readonly reason: string }
   | { readonly kind: "connected"; readonly client: string; readonly id: number }

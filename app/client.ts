@@ -5,7 +5,7 @@
  */
 
 import { basename } from "node:path";
-import { type Connection, Endpoint } from "../protocol/mod.ts";
+import { type CloseReason, type Connection, Endpoint, KEY_BYTES } from "../protocol/mod.ts";
 import type { QueryOutcome } from "../transfer/client_query.ts";
 import { ClientSession } from "../transfer/client_session.ts";
 import type { TransferOutcome } from "../transfer/client_request.ts";
@@ -18,6 +18,7 @@ import { formatAddress, isLoopback } from "./address.ts";
 import {
   type Client,
   type ClientOptions,
+  type ExpectedServer,
   type GetOptions,
   type Progress,
   type RemoteFile,
@@ -26,6 +27,7 @@ import {
   type TransferReport,
 } from "./api.ts";
 import { Driver } from "./driver.ts";
+import { formatKey } from "./keys.ts";
 import { Patience } from "./patience.ts";
 import type { DatagramSocket, Platform, Timer } from "./platform.ts";
 import { bytesPerSecond } from "./rate.ts";
@@ -59,6 +61,8 @@ function localAddressFor(hostname: string): string {
   return hostname.includes(":") ? "::" : "0.0.0.0";
 }
 
+type ConnectOptions = Pick<ClientOptions, "server" | "signal" | "onStats">;
+
 class ConnectedClient implements Client {
   readonly #platform: Platform;
   readonly #endpoint: Endpoint;
@@ -72,7 +76,7 @@ class ConnectedClient implements Client {
   readonly #ended: PromiseWithResolvers<void>;
 
   constructor(platform: Platform, socket: DatagramSocket, options: ClientOptions) {
-    const { congestion, timeoutMs, simulate } = options;
+    const { congestion, plaintext = false, timeoutMs, simulate } = options;
     this.#platform = platform;
     this.#folders = new LocalFolders(platform.disk);
     this.#ended = platform.defer();
@@ -84,6 +88,8 @@ class ConnectedClient implements Client {
     };
     this.#endpoint = new Endpoint({
       isServer: false,
+      // The server tells nobody by it, so it is a new one each time.
+      ...(plaintext ? {} : { staticKey: platform.randomBytes(KEY_BYTES) }),
       randomBytes: (count) => platform.randomBytes(count),
       ...linkOptions,
       config: { ...config, ...ours },
@@ -101,7 +107,7 @@ class ConnectedClient implements Client {
   /** Resolves when the server has answered. `rate` in bytes per second. */
   async connect(
     remote: string,
-    { rate, signal, onStats }: { rate: number | undefined } & Pick<ClientOptions, "signal" | "onStats">,
+    { rate, server, signal, onStats }: { rate: number | undefined } & ConnectOptions,
   ): Promise<void> {
     const connected = this.#platform.defer<void>();
     this.#ended.promise.catch((error) => connected.reject(error));
@@ -116,9 +122,9 @@ class ConnectedClient implements Client {
         connection,
         wake,
         onConnected: () => connected.resolve(),
-        onClosed: () => connected.reject(new SluiceError("unreachable", `${remote}: ${this.#session.closedBecause}`)),
+        onClosed: (reason) => connected.reject(this.#connectError(remote, reason, server)),
       });
-    });
+    }, server?.key);
     try {
       await connected.promise;
     } catch (error) {
@@ -127,6 +133,22 @@ class ConnectedClient implements Client {
     } finally {
       signal?.removeEventListener("abort", onAbort);
     }
+  }
+
+  get serverKey(): Uint8Array | undefined {
+    return this.#connection.peerKey;
+  }
+
+  #connectError(remote: string, reason: CloseReason, server: ExpectedServer | undefined): SluiceError {
+    if (reason.kind === "server-key") {
+      const message = `${remote} is not the server that it must be: it has the key ${formatKey(reason.actual)}. ` +
+        `${server!.source} ${
+          formatKey(reason.expected)
+        }. Either the server was set up anew, or SOMEBODY ELSE ANSWERS ` +
+        "IN ITS PLACE. Nothing was sent. If you know that it was set up anew, correct that, and try again";
+      return new SluiceError("refused", message);
+    }
+    return new SluiceError("unreachable", `${remote}: ${this.#session.closedBecause}`);
   }
 
   async send(filePath: string, options: SendOptions = {}): Promise<TransferReport> {

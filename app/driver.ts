@@ -10,7 +10,7 @@
  * @module
  */
 
-import type { Connection, Endpoint } from "../protocol/mod.ts";
+import { allocateAeadBuffer, type Connection, type Endpoint } from "../protocol/mod.ts";
 import type { DatagramSocket, Platform, Timer } from "./platform.ts";
 
 /** The application of one connection. */
@@ -52,7 +52,7 @@ export class Driver {
   readonly #socket: DatagramSocket;
   readonly #entries = new Map<Connection, Entry>();
   readonly #queue: Entry[] = [];
-  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  readonly #buffer = allocateAeadBuffer(BUFFER_BYTES);
   /** What was sent last: most datagrams are as long as the one before, and then the view stays. */
   #datagram = this.#buffer;
   readonly #timer: Timer;
@@ -77,9 +77,13 @@ export class Driver {
     this.#receiving = receiving.catch((error) => this.#fail(error));
   }
 
-  /** Connects to a server; `makeSession` makes the connection's application. */
-  connect<S extends Session>(remote: string, makeSession: (connection: Connection, wake: () => void) => S): S {
-    const connection = this.#endpoint.connect(this.#platform.nowUs(), remote);
+  /** Connects to a server, see {@link Endpoint.connect}; `makeSession` makes the connection's application. */
+  connect<S extends Session>(
+    remote: string,
+    makeSession: (connection: Connection, wake: () => void) => S,
+    serverKey?: Uint8Array,
+  ): S {
+    const connection = this.#endpoint.connect(this.#platform.nowUs(), remote, serverKey);
     const entry = this.#register(connection);
     const session = makeSession(connection, () => this.#touch(entry));
     entry.session = session;

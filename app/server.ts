@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Connection, type ConnectionConfig, Endpoint } from "../protocol/mod.ts";
+import { type Connection, type ConnectionConfig, Endpoint, KEY_BYTES, KeyPair } from "../protocol/mod.ts";
 import type { TransferEvent } from "../transfer/events.ts";
 import { describeClose } from "../transfer/failure.ts";
 import { StoreError } from "../transfer/file_store.ts";
@@ -14,6 +14,7 @@ import { ServerWork } from "../transfer/server_work.ts";
 import { DirectoryStore } from "../store/directory_store.ts";
 import { type Server, type ServerEvent, type ServerOptions, SluiceError } from "./api.ts";
 import { Driver, type Session } from "./driver.ts";
+import { formatKey } from "./keys.ts";
 import { resolveLimits, type ServerLimits } from "./limits.ts";
 import { MemoryBudget } from "./memory_budget.ts";
 import { type DatagramSocket, type Platform, sleep } from "./platform.ts";
@@ -91,7 +92,7 @@ class RunningServer implements Server {
     options: ServerOptions,
     parts: { platform: Platform; store: DirectoryStore; socket: DatagramSocket; rate: number | undefined },
   ) {
-    const { congestion, simulate, limits: given = {} } = options;
+    const { congestion, identity, limits: given = {}, plaintext = false, simulate } = options;
     const limits = resolveLimits(given);
     const { platform, store, socket } = parts;
     const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
@@ -105,8 +106,10 @@ class RunningServer implements Server {
     this.#work = new ServerWork({ ...limits, stallTimeoutUs: limits.stallTimeoutS * 1e6 });
     this.#memory = new MemoryBudget(limits.maxMemoryMiB * MIB);
     this.#rate = parts.rate;
+    const staticKey = identity ?? (plaintext ? undefined : platform.randomBytes(KEY_BYTES));
     this.#endpoint = new Endpoint({
       isServer: true,
+      ...(staticKey === undefined ? {} : { staticKey, allowsPlaintext: plaintext }),
       randomBytes: (count) => platform.randomBytes(count),
       ...linkOptions,
       config: { ...config, ...configOf(given), ...(congestion === undefined ? {} : { congestion }) },
@@ -124,7 +127,8 @@ class RunningServer implements Server {
       onFatal: (error) => this.#onFatal(error),
     });
     this.#driver.start();
-    this.#onEvent({ kind: "listening", host: this.host, port: this.port, root: store.rootPath });
+    const key = staticKey && formatKey(new KeyPair(staticKey).publicKey);
+    this.#onEvent({ kind: "listening", host: this.host, port: this.port, root: store.rootPath, key });
   }
 
   setRate(bitsPerSecond: number | undefined): void {

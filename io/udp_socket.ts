@@ -7,6 +7,7 @@
 import { formatAddress, parseAddress } from "../app/address.ts";
 import { SluiceError } from "../app/api.ts";
 import type { DatagramReceiver, DatagramSocket, SocketOptions } from "../app/platform.ts";
+import { allocateAeadBuffer } from "../protocol/mod.ts";
 import { describeFault, FaultInjector } from "./fault_injector.ts";
 
 /** How often {@link UdpSocket.drained} looks. */
@@ -62,7 +63,7 @@ export class UdpSocket implements DatagramSocket {
 
   /** Gives every datagram to `receiver`, until the socket is closed. */
   async receiveAll(receiver: DatagramReceiver): Promise<void> {
-    const buffer = new Uint8Array(BUFFER_BYTES);
+    const buffer = allocateAeadBuffer(BUFFER_BYTES);
     let last: Deno.NetAddr | undefined;
     let remote = "";
     while (!this.#isClosed) {

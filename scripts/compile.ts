@@ -21,12 +21,13 @@ const TARGETS = [
   "x86_64-pc-windows-msvc",
 ] as const;
 
-const COLOR_VARIABLES = "NO_COLOR,FORCE_COLOR,CLICOLOR_FORCE";
+/** Where the user keeps what programs remember, and whether colours are wanted. */
+const COMMON_VARIABLES = "SLUICE_STATE,XDG_STATE_HOME,HOME,LOCALAPPDATA,NO_COLOR,FORCE_COLOR,CLICOLOR_FORCE";
 
 /** What each program may do once compiled; the tasks in deno.json say the same. */
 const PROGRAMS = [
-  { source: "server.ts", name: "sluice-server", env: COLOR_VARIABLES },
-  { source: "client.ts", name: "sluice", env: `SLUICE_SERVER,${COLOR_VARIABLES}` },
+  { source: "server.ts", name: "sluice-server", env: COMMON_VARIABLES },
+  { source: "client.ts", name: "sluice", env: `SLUICE_SERVER,${COMMON_VARIABLES}` },
 ] as const;
 
 const OUTPUT_FOLDER = "dist";

@@ -54,10 +54,25 @@ async function sha256Of(filePath: string): Promise<string> {
 }
 
 /** Starts the real server program; resolves with its port once it listens. Its log goes to the screen. */
-async function startServer(root: string): Promise<{ process: Deno.ChildProcess; port: number }> {
+async function startServer(
+  { root, state }: { root: string; state: string },
+): Promise<{ process: Deno.ChildProcess; port: number }> {
   const program = path.join(import.meta.dirname!, "..", "server.ts");
   const process = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", ...PERMISSIONS, program, "--host", "127.0.0.1", "--port", "0", "--root", root],
+    args: [
+      "run",
+      "--quiet",
+      ...PERMISSIONS,
+      program,
+      "--host",
+      "127.0.0.1",
+      "--port",
+      "0",
+      "--root",
+      root,
+      "--state",
+      state,
+    ],
     stdout: "piped",
     stderr: "piped",
   }).spawn();
@@ -125,7 +140,10 @@ async function main(): Promise<number> {
     say(`1. ${megabytes} MB of random bytes, and a server on a free port`);
     const original = path.join(folder, "original.bin");
     const expected = await writeRandomFile(original, Math.round(megabytes * MEGABYTE));
-    const { process, port } = await startServer(path.join(folder, "storage"));
+    const { process, port } = await startServer({
+      root: path.join(folder, "storage"),
+      state: path.join(folder, "state"),
+    });
     server = process;
     say(`2. Sending it over a link with ${formatFaults(faults)}, each way`);
     let faultCount = 0;

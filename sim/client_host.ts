@@ -81,7 +81,9 @@ export class ClientHost extends Machine {
     this.#abort = new AbortController();
     const program = this.boot(nowUs);
     const { hostname: host, port } = parseAddress(this.#options.serverAddress);
-    this.#run(connect({ host, port, signal: this.#abort.signal }, program)).catch((error) => program.crash(error));
+    this.#run(
+      connect({ host, port, plaintext: this.#options.isEncrypted !== true, signal: this.#abort.signal }, program),
+    ).catch((error) => program.crash(error));
   }
 
   /** Where a file is, or will be, that it gets. */

@@ -16,6 +16,8 @@ import type { Watch } from "./watch.ts";
 
 /** What a machine is made with. */
 export interface MachineOptions {
+  /** Its connections are encrypted. Default: they are not, so that a trace can be read. */
+  readonly isEncrypted?: boolean;
   readonly address: string;
   readonly random: Random;
   /** Of all connections of its programs. */

@@ -21,11 +21,16 @@ export interface ServerHostOptions extends MachineOptions {
 /** The server's folder. */
 const ROOT = "/srv";
 
+/** Its private key, if connections are encrypted: the same after a restart. */
+const IDENTITY = new Uint8Array(32).fill(7);
+
 /** See the module's description. */
 export class ServerHost extends Machine {
   /** What the program reported, by kind. */
   readonly events = new Map<ServerEvent["kind"], number>();
   readonly #options: ServerHostOptions;
+  /** How often its disk did not let it start. */
+  failedStarts = 0;
   #server: Server | undefined;
 
   constructor(options: ServerHostOptions) {
@@ -53,11 +58,13 @@ export class ServerHost extends Machine {
     this.#server = undefined;
     const program = this.boot(nowUs);
     const { hostname: host, port } = parseAddress(this.address);
-    const { limits = {} } = this.#options;
+    const { isEncrypted = false, limits = {} } = this.#options;
     const onEvent = ({ kind }: ServerEvent): void => void this.events.set(kind, (this.events.get(kind) ?? 0) + 1);
-    startServer({ host, port, root: ROOT, onEvent, limits }, program)
+    const security = isEncrypted ? { identity: IDENTITY } : { plaintext: true };
+    startServer({ host, port, root: ROOT, onEvent, ...security, limits }, program)
       .then((server) => this.#server = server, (error) => {
         if (!(error instanceof SluiceError) || onFailed === undefined) return program.crash(error);
+        this.failedStarts++;
         this.kill();
         onFailed();
       });

@@ -198,6 +198,7 @@ function requireAllowed(world: World, plan: SwarmPlan, { client, goal, outcome }
   if (happenedToIt.has("cancel")) allowed.add(goal.kind === "list" ? "failed" : "interrupted").add("interrupted");
   if (happened.has("kill-server") || happened.has("cut-servers-power")) allowed.add("failed").add("unreachable");
   if (happened.has("fill-servers-disk")) allowed.add("refused");
+  if (world.server.failedStarts > 0) allowed.add("unreachable");
   if (happened.has("break-servers-disk")) allowed.add("refused").add("failed").add("not-found");
   if (happenedToIt.has("fill-clients-disk") || happenedToIt.has("break-clients-disk")) allowed.add("local-disk");
   // Who was there is refused or told that the server goes; who comes later finds nobody.

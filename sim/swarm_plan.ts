@@ -92,7 +92,8 @@ export function planSwarm(seed: number): SwarmPlan {
   }));
   const incidents = drawIncidents(random.fork("incidents"), clients);
   const config = drawConfig(random.fork("config"));
-  return { world: { seed, clients, serverDisk: drawDisk(disks), config }, incidents };
+  const isEncrypted = random.fork("encryption").chance(0.2);
+  return { world: { seed, clients, serverDisk: drawDisk(disks), config, isEncrypted }, incidents };
 }
 
 /** The longest that a disk takes for one call. */

@@ -50,6 +50,8 @@ export interface WorldOptions {
   /** What the server's disk does wrong. Default: nothing. */
   readonly serverDisk?: DiskFaults;
   readonly trace?: (event: TraceEvent) => void;
+  /** Of all connections. Default: nothing is encrypted. */
+  readonly isEncrypted?: boolean;
 }
 
 /** What became of one goal. */
@@ -104,6 +106,7 @@ export class World {
       random: this.#random.fork("server"),
       config: options.config ?? {},
       turn: this.#turn,
+      isEncrypted: options.isEncrypted ?? false,
       diskFaults: this.#diskFaults(options.serverDisk),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
@@ -287,6 +290,7 @@ export class World {
       stays: plan.stays ?? false,
       content: (goal) => this.content(index, goal),
       turn: this.#turn,
+      isEncrypted: this.#options.isEncrypted ?? false,
       diskFaults: this.#diskFaults(plan.disk),
       onOutcome: (goal, outcome) => this.#onOutcome(index, goal, outcome),
     });

@@ -4,8 +4,9 @@
  * @module
  */
 
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { FaultOptions, SendingOptions } from "../../app/api.ts";
+import { parseKey } from "../../app/keys.ts";
 import { type Address, DEFAULT_HOST, DEFAULT_PORT, parseAddress, parseHost, parsePort } from "./address.ts";
 import {
   addSendingOptions,
@@ -45,6 +46,12 @@ export interface ClientArguments {
   readonly server: Address;
   /** How long to wait for the server's first answer; the engine's own patience when undefined. */
   readonly timeoutMs: number | undefined;
+  /** The key that the server must have; undefined for the one of the first time. */
+  readonly serverKey: Uint8Array | undefined;
+  /** Nothing is encrypted. */
+  readonly plaintext: boolean;
+  /** Where the keys of known servers are; where this user keeps such things when undefined. */
+  readonly stateFolder: string | undefined;
   readonly sending: SendingOptions;
   readonly simulate: FaultOptions | undefined;
   /** No progress and no report, only errors and what was asked for. */
@@ -64,6 +71,9 @@ interface CommonOptions extends SendingOptions {
   readonly timeout?: number;
   readonly simulate?: FaultOptions;
   readonly quiet?: boolean;
+  readonly serverKey?: Uint8Array;
+  readonly plaintext?: boolean;
+  readonly state?: string;
 }
 
 const EXAMPLES = `
@@ -92,6 +102,11 @@ export function parseClientArguments(
     .option("-s, --server <host:port>", `server (SLUICE_SERVER, else ${DEFAULT_HOST}:${DEFAULT_PORT})`, readAddress)
     .option("-t, --timeout <seconds>", "give up when the server does not answer for so long", readSeconds)
     .option("-q, --quiet", "print errors only")
+    .option("--server-key <key>", 'the key that the server must have, as "sluice-server key" prints it', readKey)
+    .option("--state <folder>", "where the keys of known servers are (SLUICE_STATE, else your folder for such things)")
+    .addOption(
+      new Option("--plaintext", "encrypt nothing: for trusted networks, if the server agrees").conflicts("serverKey"),
+    )
     .addHelpText("after", EXAMPLES);
   addSendingOptions(program);
   addSimulateOption(program);
@@ -115,11 +130,20 @@ export function parseClientArguments(
       task: understood!.task,
       server,
       timeoutMs: options.timeout === undefined ? undefined : options.timeout * 1000,
+      serverKey: options.serverKey,
+      plaintext: options.plaintext ?? false,
+      stateFolder: options.state,
       sending: sendingOptions(options),
       simulate: options.simulate,
       quiet: options.quiet ?? false,
     };
   });
+}
+
+function readKey(text: string): Uint8Array {
+  const key = parseKey(text);
+  if (key === undefined) throw new InvalidArgumentError("a key is the 43 characters that `sluice-server key` prints.");
+  return key;
 }
 
 type Accept = (task: ClientTask) => void;

@@ -13,6 +13,7 @@ import type { LineSource } from "./lines.ts";
 import { createProgressView, type ProgressView } from "./progress.ts";
 import { type Needs, WHOLE_DISK_NEEDS } from "../permissions.ts";
 import { needsOf, printListing, transfersOf } from "./requests.ts";
+import { type KeyMemory, ServerTrust } from "./server_trust.ts";
 import { asInterruption, runTransfers } from "./transfers.ts";
 
 /** What the client needs of the world; tests give fakes. */
@@ -29,6 +30,8 @@ export interface ClientParts {
   /** A clock for rates; any origin. */
   readonly nowMs: () => number;
   readonly isFolder: (path: string) => boolean;
+  /** The keys of known servers; in the user's own folder for such things where it is undefined. */
+  readonly openKeyMemory: (stateFolder: string | undefined) => KeyMemory;
   /** Gives up what the commands given do not need. */
   readonly confine: (needs: Needs) => void;
 }
@@ -41,6 +44,7 @@ export async function runClient(args: readonly string[], parts: ClientParts): Pr
   const view = createProgressView(parts.console, { enabled: !parsed.value.quiet, nowMs: parts.nowMs });
   try {
     if (task.kind === "interactive") {
+      const trust = new ServerTrust(parsed.value, parts.openKeyMemory(parsed.value.stateFolder));
       parts.confine(WHOLE_DISK_NEEDS);
       return await runInteractive({
         ...parts,
@@ -48,7 +52,7 @@ export async function runClient(args: readonly string[], parts: ClientParts): Pr
         quiet: parsed.value.quiet,
         server: parsed.value.server,
         rate: parsed.value.sending.rate,
-        connect: (signal) => connectAs(parsed.value, { parts, view, signal }),
+        connect: (signal) => connectAs(parsed.value, { parts, view, signal, trust }),
       });
     }
     return await runOnce(task, { arguments: parsed.value, parts, view });
@@ -70,7 +74,9 @@ async function runOnce(task: Exclude<ClientTask, { kind: "interactive" }>, run: 
   const { parts, view } = run;
   // A mistake of the person's is told before the network is touched.
   const transfers = task.kind === "list" ? [] : transfersOf(task, parts.isFolder);
-  parts.confine(needsOf(transfers));
+  const trust = new ServerTrust(run.arguments, parts.openKeyMemory(run.arguments.stateFolder));
+  const { read, write } = needsOf(transfers);
+  parts.confine({ read, write: [...write, ...trust.foldersWritten] });
   const abort = new AbortController();
   const stopListening = parts.onStopSignal(() => {
     if (abort.signal.aborted) return parts.exit(ExitCode.interrupted);
@@ -79,7 +85,7 @@ async function runOnce(task: Exclude<ClientTask, { kind: "interactive" }>, run: 
   });
   let client: Client | undefined;
   try {
-    client = await connectAs(run.arguments, { parts, view, signal: abort.signal });
+    client = await connectAs(run.arguments, { parts, view, signal: abort.signal, trust });
     if (task.kind === "list") {
       await printListing(client, { console: parts.console, signal: abort.signal });
       return ExitCode.done;
@@ -103,18 +109,23 @@ async function runOnce(task: Exclude<ClientTask, { kind: "interactive" }>, run: 
 }
 
 /** Connects as the command line says; injected faults are told unless `--quiet`. */
-function connectAs(
+async function connectAs(
   args: ClientArguments,
-  options: { parts: ClientParts; view: ProgressView; signal: AbortSignal },
+  options: { parts: ClientParts; view: ProgressView; signal: AbortSignal; trust: ServerTrust },
 ): Promise<Client> {
-  const { parts, view, signal } = options;
+  const { parts, view, signal, trust } = options;
   const onFault = (line: string) => view.print(() => parts.console.err(line));
-  return parts.connect({
+  const client = await parts.connect({
     ...args.server,
+    plaintext: args.plaintext,
+    ...(trust.expected === undefined ? {} : { server: trust.expected }),
     ...args.sending,
     signal,
     ...(args.timeoutMs === undefined ? {} : { timeoutMs: args.timeoutMs }),
     ...(args.simulate === undefined ? {} : { simulate: args.simulate }),
     ...(args.quiet ? {} : { onFault }),
   });
+  const news = trust.onConnected(client);
+  if (news !== undefined && !args.quiet) view.print(() => parts.console.err(news));
+  return client;
 }

@@ -28,6 +28,12 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 /** The server's command line, understood. */
 export interface ServerArguments {
+  /** Serve, or print the server's public key. */
+  readonly task: "serve" | "key";
+  /** Where the server's key is; where this user keeps such things when undefined. */
+  readonly stateFolder: string | undefined;
+  /** Clients that ask for no encryption are taken too. */
+  readonly plaintext: boolean;
   readonly host: string;
   readonly port: number;
   readonly root: string;
@@ -52,6 +58,8 @@ interface RawOptions extends SendingOptions {
   readonly simulate?: FaultOptions;
   readonly logLevel: LogLevel;
   readonly json?: boolean;
+  readonly state?: string;
+  readonly plaintext?: boolean;
 }
 
 /** Where files are kept unless told otherwise. */
@@ -65,9 +73,11 @@ Examples:
   sluice-server                                  on ${DEFAULT_HOST}:${DEFAULT_PORT}, files in ${DEFAULT_ROOT}
   sluice-server --host 0.0.0.0 --root /srv/files
   sluice-server --rate 100M                      100 Mbit/s to each client, whatever is lost
+  sluice-server key                              prints the public key, to be compared or pinned by clients
   sluice-server --simulate drop=10%,delay=50ms   a bad link, for trying things out
 
-Packets are protected against corruption, not against an attacker: listen on a trusted network only.
+All is encrypted, and clients know the server by its key. But whoever reaches it can read and write its files: listen
+on a trusted network only.
 Ctrl-C or SIGTERM: takes nothing new, lets running transfers finish; once more: stops at once.`;
 
 /** Reads the server's command line; help, version and mistakes are answered on the console. */
@@ -82,15 +92,24 @@ export function parseServerArguments(args: readonly string[], console: Console):
     .option("--grace <seconds>", "how long running transfers may go on when stopping", readGrace, DEFAULT_GRACE_S)
     .addOption(new Option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
     .option("--json", "log JSON, one object a line")
+    .option("--state <folder>", "where the server's key is kept (SLUICE_STATE, else your folder for such things)")
+    .option("--plaintext", "also take clients that ask for no encryption: for trusted networks only")
     .allowExcessArguments(false)
     .addHelpText("after", EXAMPLES);
   addSendingOptions(command);
   addSimulateOption(command);
+  let task: ServerArguments["task"] = "serve";
+  command.action(() => {});
+  command.command("key").description("print this server's public key").helpOption("-h, --help", "print this help")
+    .action(() => void (task = "key"));
   const limits = SERVER_LIMITS.map((entry) => ({ entry, option: limitOption(entry) }));
   for (const { option } of limits) command.addOption(option);
   return parseWith(command, args, () => {
     const options = command.opts<RawOptions>();
     return {
+      task,
+      stateFolder: options.state,
+      plaintext: options.plaintext ?? false,
       host: options.host,
       port: options.port,
       root: options.root,

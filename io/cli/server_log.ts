@@ -77,7 +77,8 @@ export function levelOf(event: ServerEvent): LogLevel {
 export function describeEvent(event: ServerEvent): string {
   switch (event.kind) {
     case "listening":
-      return `listening on ${formatAddress(event.host, event.port)}, files in ${sanitizeForDisplay(event.root)}`;
+      return `listening on ${formatAddress(event.host, event.port)}, files in ${sanitizeForDisplay(event.root)}, ` +
+        (event.key === undefined ? "nothing is encrypted" : `key ${sanitizeForDisplay(event.key)}`);
     case "exposed":
       return sanitizeForDisplay(event.reason);
     case "connected":

@@ -5,10 +5,12 @@
  */
 
 import type { ServerOptions, StartServer } from "../../app/api.ts";
+import { formatKey } from "../../app/keys.ts";
 import { type Console, describeError, type OnStopSignal } from "./console.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { parseServerArguments, type ServerArguments } from "./server_arguments.ts";
 import type { Needs } from "../permissions.ts";
+import type { ServerIdentity } from "../state_folder.ts";
 import { openServerLog, type ServerLog } from "./server_log.ts";
 
 /** What the server needs of the world; tests give fakes. */
@@ -16,6 +18,8 @@ export interface ServerParts {
   readonly startServer: StartServer;
   readonly console: Console;
   readonly onStopSignal: OnStopSignal;
+  /** The server's key, made the first time; the folder is the user's own for such things where it is undefined. */
+  readonly openIdentity: (stateFolder: string | undefined) => ServerIdentity;
   /** Gives up what a server that has started does not need. */
   readonly confine: (needs: Needs) => void;
   /** Ends the process at once. */
@@ -30,6 +34,7 @@ export async function runServer(args: readonly string[], parts: ServerParts): Pr
   const { console, exit, onStopSignal, startServer } = parts;
   const parsed = parseServerArguments(args, console);
   if ("exitCode" in parsed) return parsed.exitCode;
+  if (parsed.value.task === "key") return printKey(parsed.value, parts);
   const { json, logLevel: level, graceMs } = parsed.value;
   const log = openServerLog({ json, level, colors: console.outHasColors, write: (line) => console.out(line) });
   const asked = Promise.withResolvers<void>();
@@ -40,7 +45,8 @@ export async function runServer(args: readonly string[], parts: ServerParts): Pr
     else exit(ExitCode.interrupted);
   });
   try {
-    const server = await startServer(serverOptions(parsed.value, log));
+    const { privateKey } = parts.openIdentity(parsed.value.stateFolder);
+    const server = await startServer({ ...serverOptions(parsed.value, log), identity: privateKey });
     parts.confine({ read: [server.root], write: parsed.value.readOnly ? [] : [server.root] });
     await asked.promise;
     await server.stop({ graceMs });
@@ -54,9 +60,20 @@ export async function runServer(args: readonly string[], parts: ServerParts): Pr
   }
 }
 
+function printKey({ stateFolder }: ServerArguments, { console, openIdentity }: ServerParts): ExitCode {
+  try {
+    console.out(formatKey(openIdentity(stateFolder).publicKey));
+    return ExitCode.done;
+  } catch (error) {
+    console.err(`error: ${describeError(error)}`);
+    return exitCodeOf(error);
+  }
+}
+
 function serverOptions(args: ServerArguments, log: ServerLog): ServerOptions {
-  const { host, port, root, readOnly, sending, simulate, limits } = args;
+  const { host, port, root, readOnly, plaintext, sending, simulate, limits } = args;
   return {
+    plaintext,
     host,
     port,
     root,

@@ -87,10 +87,10 @@ Deno.test("server program needs no more than its folder and its address from the
   const { command, args } = await launchOfTask("serve");
   const [run, ...rest] = args;
   const isOther = (flag: string) => !/^--allow-(?:net|read|write|env)\b/.test(flag);
-  const given = ["--allow-net=127.0.0.1", "--allow-read=storage", "--allow-write=storage"];
+  const given = ["--allow-net=127.0.0.1", "--allow-read=storage,state", "--allow-write=storage,state"];
   const server = { command, args: [run!, ...given, ...rest.filter(isOther)] };
   await using stage = await Stage.open({ server, client: await launchOfTask("list") });
-  const { address, root } = await stage.startServer();
+  const { address, root } = await stage.startServer({ args: ["--state", "state"] });
   await writeRandomFile(stage.path("a"), 100_000);
   const target = ["--server", address, "--quiet"];
   assert.equal((await stage.client(["send", "a", ...target])).code, 0);

@@ -93,6 +93,14 @@ export interface RunOptions {
   readonly shell?: string;
 }
 
+/** What a client says of each server that it meets; `trust_test.ts` looks at it, and for all others it is left out. */
+export const NEW_SERVER = /^\S+ is new\. Its key is \S+, remembered from now on; .*\n/m;
+
+/** Where the programs of a stage keep keys: beside its folder. */
+function stateFolderOf(folder: string): string {
+  return `${folder}-state`;
+}
+
 /** A program that runs. */
 export class Program {
   readonly #process: Deno.ChildProcess;
@@ -109,7 +117,7 @@ export class Program {
       args: shell === undefined ? args : ["-c", `${shell}; exec "$@"`, "sh", launch.command, ...args],
       cwd,
       // SLUICE_SERVER of whoever runs the tests must not lead them to his server.
-      env: { SLUICE_SERVER: "", NO_COLOR: "1", ...env },
+      env: { SLUICE_SERVER: "", SLUICE_STATE: stateFolderOf(cwd), NO_COLOR: "1", ...env },
       stdin: stdin === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",
@@ -157,7 +165,7 @@ export class Program {
   async finished(): Promise<Finished> {
     const { code } = await inTime(this.#process.status, () => `the end of a program that said: ${this.stderr}`);
     await Promise.all([this.#stdout.ended, this.#stderr.ended, this.#feeding]);
-    return { code, stdout: this.stdout, stderr: this.stderr };
+    return { code, stdout: this.stdout, stderr: this.stderr.replace(NEW_SERVER, "") };
   }
 
   async #feed(stdin: string, keepOpen: boolean): Promise<void> {
@@ -258,6 +266,11 @@ export class Stage implements AsyncDisposable {
     for (const program of this.#programs) program.signal("SIGKILL");
     await Promise.all(this.#programs.map((program) => program.finished()));
     await Deno.remove(this.folder, { recursive: true });
+    try {
+      await Deno.remove(stateFolderOf(this.folder), { recursive: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
 
   #run(launch: Launch, args: readonly string[], options: RunOptions): Program {

@@ -8,7 +8,7 @@ import { Driver } from "../../app/driver.ts";
 import { randomBytes } from "../../io/clock.ts";
 import { configFor } from "../../io/link.ts";
 import { systemPlatform } from "../../io/platform.ts";
-import { type Connection, Endpoint, type Stream } from "../../protocol/mod.ts";
+import { type Connection, Endpoint, KEY_BYTES, type Stream } from "../../protocol/mod.ts";
 import { readMessage } from "../../transfer/message_reader.ts";
 import type { Message } from "../../transfer/messages.ts";
 import { inTime } from "./programs.ts";
@@ -25,7 +25,7 @@ export class RawClient implements Disposable {
   #wake!: () => void;
 
   private constructor(serverPort: number) {
-    const endpoint = new Endpoint({ isServer: false, randomBytes, configFor });
+    const endpoint = new Endpoint({ isServer: false, staticKey: randomBytes(KEY_BYTES), randomBytes, configFor });
     this.#driver = new Driver({
       platform: systemPlatform,
       endpoint,

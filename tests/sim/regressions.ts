@@ -47,4 +47,8 @@ export const REGRESSIONS: readonly Regression[] = [
     found: "a queue of less than one datagram of the largest kind was held to a time (the oracle's fault)",
   },
   { seed: 2072356, found: "the same with a queue of less than two" },
+  {
+    seed: 3037535,
+    found: "a server whose disk did not let it start had to be reached all the same (the oracle's fault)",
+  },
 ];

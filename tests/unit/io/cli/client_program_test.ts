@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { SluiceError } from "../../../../app/api.ts";
 import { runClient } from "../../../../io/cli/client_program.ts";
 import { type Needs, WHOLE_DISK_NEEDS } from "../../../../io/permissions.ts";
-import { FakeConsole, FakeEngine, FakeLines, FakeSignals } from "./fakes.ts";
+import { formatKey } from "../../../../app/keys.ts";
+import { FakeConsole, FakeEngine, FakeKeyMemory, FakeLines, FakeSignals } from "./fakes.ts";
+
+const KEY = new Uint8Array(32).fill(9);
 
 class Setting {
   readonly engine = new FakeEngine();
@@ -10,6 +13,7 @@ class Setting {
   readonly signals = new FakeSignals();
   readonly exits: number[] = [];
   readonly confined: Needs[] = [];
+  readonly memory = new FakeKeyMemory();
   lines = new FakeLines([]);
   run(...args: string[]): Promise<number> {
     return runClient(args, {
@@ -21,6 +25,10 @@ class Setting {
       openLines: () => Promise.resolve(this.lines),
       nowMs: () => 0,
       isFolder: (path) => path === "dir",
+      openKeyMemory: (folder) => {
+        this.memory.folder = folder ?? this.memory.folder;
+        return this.memory;
+      },
       confine: (needs) => {
         assert.equal(this.engine.openCount, 0, "before the network is touched");
         this.confined.push(needs);
@@ -47,13 +55,29 @@ Deno.test("runClient gives up what its commands do not need", async () => {
     [["get", "a", "-o", "dir"], { read: ["dir"], write: ["dir"] }],
     [["get", "a", "-o", "/x/copy"], { read: ["/x"], write: ["/x"] }],
     [["list"], { read: [], write: [] }],
+    [["list", "--plaintext", "--server", "new:1"], { read: [], write: [] }],
+    [["list", "--server-key", formatKey(KEY), "--server", "new:1"], { read: [], write: [] }],
+    [["send", "a", "--server", "new:1"], { read: ["a"], write: ["/state"] }],
     [["127.0.0.1", "7"], WHOLE_DISK_NEEDS],
   ];
   for (const [args, needs] of cases) {
     const setting = new Setting();
+    setting.memory.keys.set("127.0.0.1:65432", KEY);
     await setting.run(...args);
     assert.deepEqual(setting.confined, [needs], args.join(" "));
   }
+});
+
+Deno.test("runClient remembers a new server, says so, and expects the same key the next time", async () => {
+  const setting = new Setting();
+  setting.engine.serverKey = KEY;
+  assert.equal(await setting.run("list", "--server", "Example.org:7"), 0);
+  assert.deepEqual([...setting.memory.keys], [["example.org:7", KEY]]);
+  assert.match(setting.console.errLines[0]!, /^example\.org:7 is new\. Its key is [\w-]{43}, remembered from now on/);
+  assert.equal(setting.engine.connections[0]!.server, undefined);
+  assert.equal(await setting.run("list", "--server", "example.org:7"), 0);
+  assert.equal(setting.console.errLines.length, 1);
+  assert.deepEqual(setting.engine.connections[1]!.server?.key, KEY);
 });
 
 Deno.test("runClient gets into a folder, with force", async () => {

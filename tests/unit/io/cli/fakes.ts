@@ -98,6 +98,23 @@ export function fakeReport(name: string, changes: Partial<TransferReport> = {}):
 }
 
 /** An engine in which a file named "missing" is not found, "stuck" waits for the abort, and the rest succeeds. */
+/** Keeps keys of servers in memory. */
+export class FakeKeyMemory {
+  folder = "/state";
+  readonly file = "/state/known_servers";
+  readonly keys = new Map<string, Uint8Array>();
+  error: Error | undefined;
+
+  keyOf(address: string): Uint8Array | undefined {
+    return this.keys.get(address);
+  }
+
+  remember(address: string, key: Uint8Array): void {
+    if (this.error !== undefined) throw this.error;
+    this.keys.set(address, key);
+  }
+}
+
 export class FakeEngine {
   readonly calls: string[] = [];
   readonly connections: ClientOptions[] = [];
@@ -111,6 +128,8 @@ export class FakeEngine {
   report: (name: string) => TransferReport = (name) => fakeReport(name);
   /** Of every file, as its progress tells. */
   sizeBytes = 2_000_000;
+  /** What every server has proven to hold. */
+  serverKey: Uint8Array | undefined;
   /** What every transfer of an engine fails with. */
   error: (name: string) => Error | undefined = () => undefined;
   openCount = 0;
@@ -122,6 +141,7 @@ export class FakeEngine {
     if (this.connectError !== undefined) return Promise.reject(this.connectError);
     this.openCount++;
     return Promise.resolve({
+      serverKey: this.serverKey,
       send: (path, sendOptions = {}) => this.#transfer("send", path, sendOptions),
       get: (name, getOptions = {}) => this.#transfer("get", name, getOptions),
       list: () => {

@@ -5,6 +5,9 @@ import { FakeConsole } from "./fakes.ts";
 Deno.test("parseServerArguments has a default for everything", () => {
   assert.deepEqual(parseServerArguments([], new FakeConsole()), {
     value: {
+      task: "serve",
+      stateFolder: undefined,
+      plaintext: false,
       host: "127.0.0.1",
       port: 65432,
       root: "./storage",
@@ -27,6 +30,9 @@ Deno.test("parseServerArguments reads every option", () => {
   const { simulate, ...rest } = parsed.value;
   assert.equal(simulate?.delayUs, 50_000);
   assert.deepEqual(rest, {
+    task: "serve",
+    stateFolder: undefined,
+    plaintext: false,
     host: "::1",
     port: 0,
     root: "/srv",
@@ -37,6 +43,18 @@ Deno.test("parseServerArguments reads every option", () => {
     logLevel: "error",
     json: true,
   });
+});
+
+Deno.test("parseServerArguments reads what concerns keys", () => {
+  const parse = (...args: string[]) => {
+    const parsed = parseServerArguments(args, new FakeConsole());
+    assert.ok("value" in parsed);
+    const { plaintext, stateFolder, task } = parsed.value;
+    return { plaintext, stateFolder, task };
+  };
+  assert.deepEqual(parse("key"), { plaintext: false, stateFolder: undefined, task: "key" });
+  assert.deepEqual(parse("key", "--state", "/s"), { plaintext: false, stateFolder: "/s", task: "key" });
+  assert.deepEqual(parse("--state", "/s", "--plaintext"), { plaintext: true, stateFolder: "/s", task: "serve" });
 });
 
 Deno.test("parseServerArguments answers a mistake with one line and the way to the help", () => {

@@ -9,7 +9,14 @@ const WHO = { client: "192.0.2.7:50000", id: 3 };
 const SENT = { kind: "sent", ...WHO, name: "a", sizeBytes: 2_000_000, sha256: SHA } as const;
 
 const EXPECTED: readonly (readonly [ServerEvent, string])[] = [
-  [{ kind: "listening", host: "::1", port: 7, root: "/srv" }, "listening on [::1]:7, files in /srv"],
+  [
+    { kind: "listening", host: "::1", port: 7, root: "/srv", key: "abc" },
+    "listening on [::1]:7, files in /srv, key abc",
+  ],
+  [
+    { kind: "listening", host: "::1", port: 7, root: "/srv", key: undefined },
+    "listening on [::1]:7, files in /srv, nothing is encrypted",
+  ],
   [{ kind: "exposed", reason: "others may write in /srv" }, "others may write in /srv"],
   [{ kind: "connected", ...WHO }, "[3] 192.0.2.7:50000 new connection"],
   [
@@ -121,7 +128,7 @@ Deno.test("openServerLog colours the level only when it is asked to", () => {
 });
 
 Deno.test("openServerLog writes JSON with the event as it was", () => {
-  const events = EXPECTED.map(([event]) => event);
+  const events = EXPECTED.map(([event]) => JSON.parse(JSON.stringify(event)));
   const parsed = logged(events, { json: true }).map((line) => JSON.parse(line));
   assert.deepEqual(parsed.map((line) => line.event), events);
   assert.deepEqual(parsed.map((line) => line.text), EXPECTED.map(([, words]) => words));

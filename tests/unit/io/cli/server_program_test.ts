@@ -4,6 +4,8 @@ import { runServer } from "../../../../io/cli/server_program.ts";
 import type { Needs } from "../../../../io/permissions.ts";
 import { FakeConsole, FakeSignals } from "./fakes.ts";
 
+const PRIVATE_KEY = new Uint8Array(32).fill(4);
+
 class Setting {
   readonly console = new FakeConsole();
   readonly signals = new FakeSignals();
@@ -11,7 +13,9 @@ class Setting {
   readonly started: ServerOptions[] = [];
   readonly confined: Needs[] = [];
   readonly stopped: { graceMs: number }[] = [];
+  readonly stateFolders: (string | undefined)[] = [];
   startError: Error | undefined;
+  identityError: Error | undefined;
   /** Runs while the server stops. */
   onStop: () => void = () => {};
   run(...args: string[]): Promise<number> {
@@ -19,7 +23,7 @@ class Setting {
       startServer: (options) => {
         this.started.push(options);
         if (this.startError !== undefined) return Promise.reject(this.startError);
-        options.onEvent({ kind: "listening", host: options.host, port: 7, root: options.root });
+        options.onEvent({ kind: "listening", host: options.host, port: 7, root: options.root, key: "abc" });
         return Promise.resolve({
           root: options.root,
           host: options.host,
@@ -35,6 +39,11 @@ class Setting {
       },
       console: this.console,
       onStopSignal: this.signals.listen,
+      openIdentity: (folder) => {
+        this.stateFolders.push(folder);
+        if (this.identityError !== undefined) throw this.identityError;
+        return { privateKey: PRIVATE_KEY, publicKey: new Uint8Array(32).fill(5), file: "/state/server_key" };
+      },
       confine: (needs) => this.confined.push(needs),
       exit: (code) => this.exits.push(code),
     });
@@ -56,7 +65,7 @@ Deno.test("runServer serves until the first signal and stops with the grace aske
     0.05,
     undefined,
   ]);
-  assert.match(setting.console.outLines[0]!, /INFO {2}listening on 127\.0\.0\.1:7, files in \/srv$/);
+  assert.match(setting.console.outLines[0]!, /INFO {2}listening on 127\.0\.0\.1:7, files in \/srv, key abc$/);
   assert.match(setting.console.outLines[1]!, /INFO {2}stopped$/);
   assert.equal(setting.signals.listenerCount, 0);
 });

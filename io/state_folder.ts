@@ -1,0 +1,156 @@
+/**
+ * What the programs remember from run to run, in a folder of the user's: a server's private key, and the public keys of
+ * the servers that a client has talked to.
+ *
+ * @module
+ */
+
+import fs from "node:fs";
+import path from "node:path";
+import { SluiceError } from "../app/api.ts";
+import { formatKey, parseKey } from "../app/keys.ts";
+import { KEY_BYTES, KeyPair } from "../protocol/mod.ts";
+import { randomBytes } from "./clock.ts";
+
+/** The environment variable that names the folder. */
+export const STATE_VARIABLE = "SLUICE_STATE";
+
+/** Environment variables that tell where users keep such things. */
+export const STATE_VARIABLES: readonly string[] = [STATE_VARIABLE, "XDG_STATE_HOME", "HOME", "LOCALAPPDATA"];
+
+const SERVER_KEY_FILE = "server_key";
+const KNOWN_SERVERS_FILE = "known_servers";
+
+/** Whoever has the key is the server: nobody else may read it. */
+const KEY_MODE = 0o600;
+const FOLDER_MODE = 0o700;
+const OTHERS = 0o077;
+
+/** Where the folder is: as told, or as the environment says, or where this system's users keep such things. */
+export function stateFolder(told: string | undefined, env: (name: string) => string | undefined): string {
+  const named = told ?? env(STATE_VARIABLE);
+  if (named !== undefined && named !== "") return path.resolve(named);
+  if (Deno.build.os === "windows") return path.join(env("LOCALAPPDATA") ?? ".", "Sluice");
+  const base = env("XDG_STATE_HOME");
+  if (base !== undefined && path.isAbsolute(base)) return path.join(base, "sluice");
+  const home = env("HOME");
+  return home === undefined ? path.resolve(".sluice") : path.join(home, ".local", "state", "sluice");
+}
+
+/** A server's identity. */
+export interface ServerIdentity {
+  /** 32 bytes. */
+  readonly privateKey: Uint8Array;
+  readonly publicKey: Uint8Array;
+  /** The file that holds it. */
+  readonly file: string;
+}
+
+/** The server's key of the folder; makes one the first time. Throws SluiceError. */
+export function openServerIdentity(folder: string): ServerIdentity {
+  const file = path.join(folder, SERVER_KEY_FILE);
+  try {
+    makeFolder(folder);
+    try {
+      // Exclusively, so that of two servers that are started at once both have the same.
+      fs.writeFileSync(file, `${formatKey(randomBytes(KEY_BYTES))}\n`, { flag: "wx", mode: KEY_MODE });
+    } catch (error) {
+      if (codeOf(error) !== "EEXIST") throw error;
+    }
+    const text = readPrivate(file);
+    const privateKey = parseKey(text.trim());
+    if (privateKey === undefined) {
+      throw new SluiceError(
+        "local-disk",
+        `${file} is not a server's key: restore it, or remove it and let the server make a new one, which all its clients must be told of`,
+      );
+    }
+    return { privateKey, publicKey: new KeyPair(privateKey).publicKey, file };
+  } catch (error) {
+    throw asSluiceError(error, `cannot keep the server's key in ${file}`);
+  }
+}
+
+/** The keys of the servers that this user has talked to, as `known_servers` lines: address, a space, key. */
+export class KnownServers {
+  readonly file: string;
+  readonly folder: string;
+
+  /** Makes the folder, if it can: afterwards the program may have given up the right to. */
+  constructor(folder: string) {
+    this.folder = folder;
+    this.file = path.join(folder, KNOWN_SERVERS_FILE);
+    try {
+      makeFolder(folder);
+    } catch {
+      // Whoever remembers something there will hear of it.
+    }
+  }
+
+  /** The key that the server at an address had the first time; undefined for a new one. Throws SluiceError. */
+  keyOf(address: string): Uint8Array | undefined {
+    let text: string;
+    try {
+      text = fs.readFileSync(this.file, "utf8");
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") return undefined;
+      throw asSluiceError(error, `cannot read the keys of known servers, ${this.file}`);
+    }
+    for (const [index, line] of text.split("\n").entries()) {
+      const [known, key = "", ...more] = line.trim().split(/\s+/);
+      if (known === "" || known!.startsWith("#")) continue;
+      const parsed = parseKey(key);
+      if (parsed === undefined || more.length > 0) {
+        throw new SluiceError(
+          "local-disk",
+          `line ${index + 1} of ${this.file} is not an address and a key: mend it, or remove the line`,
+        );
+      }
+      if (known === address) return parsed;
+    }
+    return undefined;
+  }
+
+  /** Remembers the key of a new server. Throws SluiceError. */
+  remember(address: string, key: Uint8Array): void {
+    try {
+      // A line in one write at the end: two clients at once write two lines.
+      fs.appendFileSync(this.file, `${address} ${formatKey(key)}\n`, { mode: KEY_MODE });
+    } catch (error) {
+      throw asSluiceError(error, `cannot remember the key of ${address} in ${this.file}`);
+    }
+  }
+}
+
+/** An environment variable, if this process may read it: asking for the permission would stop a script. */
+export function readableEnvironment(name: string): string | undefined {
+  const isGranted = Deno.permissions.querySync({ name: "env", variable: name }).state === "granted";
+  return isGranted ? Deno.env.get(name) : undefined;
+}
+
+function makeFolder(folder: string): void {
+  fs.mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
+}
+
+/** As ssh does: a key that others can read is none any more. */
+function readPrivate(file: string): string {
+  const { mode } = fs.statSync(file);
+  if (Deno.build.os !== "windows" && (mode & OTHERS) !== 0) {
+    throw new SluiceError(
+      "local-disk",
+      `others may read ${file}, the server's private key: forbid that with "chmod 600 ${file}", or, if somebody ` +
+        "may have read it, remove it and let the server make a new one",
+    );
+  }
+  return fs.readFileSync(file, "utf8");
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as { code?: string } | undefined)?.code;
+}
+
+function asSluiceError(error: unknown, what: string): SluiceError {
+  if (error instanceof SluiceError) return error;
+  const code = codeOf(error) ?? (error instanceof Error ? error.message : String(error));
+  return new SluiceError("local-disk", `${what}: ${code}; name another folder with --state`);
+}

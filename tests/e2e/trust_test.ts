@@ -1,0 +1,87 @@
+// Whom the client takes for the server, and what the wire shows of a transfer.
+
+import assert from "node:assert/strict";
+import { namesIn, writeRandomFile } from "./files.ts";
+import { Stage } from "./programs.ts";
+import { Relay } from "./relay.ts";
+
+const KEY = /[\w-]{43}/;
+
+Deno.test("server shows its key when it starts, and by its command, and keeps it", async () => {
+  await using stage = await Stage.open();
+  const server = await stage.startServer();
+  const [, key] = /key ([\w-]{43})$/m.exec(server.log)!;
+  const shown = await stage.runServer(["key"]).finished();
+  assert.deepEqual(shown, { code: 0, stdout: `${key}\n`, stderr: "" });
+  await server.stop();
+  const again = await stage.startServer({ port: server.port });
+  assert.match(again.log, new RegExp(`key ${key}$`, "m"));
+});
+
+Deno.test("client remembers a server's key, says so once, and sends nothing to one that has another", async () => {
+  await using stage = await Stage.open();
+  const first = await stage.startServer();
+  const target = ["--server", first.address];
+  const program = stage.startClient(["list", ...target]);
+  assert.equal((await program.finished()).code, 0);
+  assert.match(program.stderr, new RegExp(`^${first.address} is new\\. Its key is ${KEY.source}, remembered`));
+  const next = stage.startClient(["list", ...target]);
+  assert.equal((await next.finished()).code, 0);
+  assert.equal(next.stderr, "");
+  await first.stop();
+
+  const impostor = await stage.startServer({
+    port: first.port,
+    root: "other",
+    args: ["--state", stage.path("other-state")],
+  });
+  await writeRandomFile(stage.path("secret"), 1_000);
+  const { code, stderr } = await stage.client(["send", "secret", ...target]);
+  assert.equal(code, 4);
+  assert.match(stderr, /not the server that it must be: it has the key .*known_servers is .*Nothing was sent/);
+  assert.deepEqual(await namesIn(impostor.root), []);
+  assert.doesNotMatch(impostor.log, /new connection/);
+});
+
+Deno.test("client takes the key that it was given, and no other", async () => {
+  await using stage = await Stage.open();
+  const server = await stage.startServer();
+  const { stdout } = await stage.runServer(["key"]).finished();
+  const target = ["--server", server.address];
+  assert.equal((await stage.client(["list", ...target, "--server-key", stdout.trim()])).code, 0);
+  const wrong = await stage.client(["list", ...target, "--server-key", "A".repeat(43)]);
+  assert.equal(wrong.code, 4);
+  assert.match(wrong.stderr, /By --server-key its key is A{43}/);
+  const mistyped = await stage.client(["list", ...target, "--server-key", "abc"]);
+  assert.equal(mistyped.code, 2);
+  assert.match(mistyped.stderr, /a key is the 43 characters/);
+});
+
+Deno.test("programs speak in the clear only where both were told to", async () => {
+  await using stage = await Stage.open();
+  const strict = await stage.startServer();
+  const refused = await stage.client(["list", "--server", strict.address, "--plaintext"]);
+  assert.equal(refused.code, 5);
+  assert.match(refused.stderr, /asks for encryption/);
+  const open = await stage.startServer({ root: "open", args: ["--plaintext"] });
+  await writeRandomFile(stage.path("a"), 10_000);
+  assert.equal((await stage.client(["send", "a", "--server", open.address, "--plaintext", "-q"])).code, 0);
+  assert.equal((await stage.client(["get", "a", "-o", "b", "--server", open.address, "-q"])).code, 0);
+});
+
+Deno.test("programs show neither name nor content on the wire, unless in the clear", async () => {
+  for (const mode of [[], ["--plaintext"]]) {
+    await using stage = await Stage.open();
+    const server = await stage.startServer({ args: mode });
+    const wire: Uint8Array[] = [];
+    const note = (bytes: Uint8Array): void => void wire.push(bytes);
+    using relay = new Relay(server.port, { toServer: note, toClient: note });
+    await Deno.writeTextFile(stage.path("the-name-of-it"), "what is in it, ".repeat(1_000));
+    const target = ["--server", `127.0.0.1:${relay.port}`, "--quiet", ...mode];
+    assert.equal((await stage.client(["send", "the-name-of-it", ...target])).code, 0);
+    const text = wire.map((bytes) => new TextDecoder("latin1").decode(bytes)).join("");
+    for (const needle of ["the-name-of-it", "what is in it"]) {
+      assert.equal(text.includes(needle), mode.length > 0, needle);
+    }
+  }
+});

@@ -1,0 +1,105 @@
+import assert from "node:assert/strict";
+import path from "node:path";
+import { SluiceError } from "../../../app/api.ts";
+import { formatKey } from "../../../app/keys.ts";
+import { KnownServers, openServerIdentity, stateFolder } from "../../../io/state_folder.ts";
+
+const IS_WINDOWS = Deno.build.os === "windows";
+const KEY = new Uint8Array(32).fill(1);
+
+async function inFolder(use: (folder: string) => void): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "sluice-state-" });
+  try {
+    use(path.join(folder, "state"));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+function fails(action: () => void, pattern: RegExp): void {
+  assert.throws(
+    action,
+    (error) => error instanceof SluiceError && error.kind === "local-disk" && pattern.test(error.message),
+  );
+}
+
+Deno.test("stateFolder is what was told, or the environment says, or where users keep such things", () => {
+  const variables = new Map<string, string>();
+  const env = (name: string): string | undefined => variables.get(name);
+  assert.equal(stateFolder(undefined, env).length > 0, true);
+  const home = path.resolve("someone");
+  variables.set("HOME", home).set("LOCALAPPDATA", home);
+  const usual = IS_WINDOWS ? path.join(home, "Sluice") : path.join(home, ".local", "state", "sluice");
+  assert.equal(stateFolder(undefined, env), usual);
+  if (!IS_WINDOWS) {
+    variables.set("XDG_STATE_HOME", "relative");
+    assert.equal(stateFolder(undefined, env), usual, "a relative one is to be ignored");
+    variables.set("XDG_STATE_HOME", "/xdg");
+    assert.equal(stateFolder(undefined, env), "/xdg/sluice");
+  }
+  variables.set("SLUICE_STATE", path.resolve("/mine"));
+  assert.equal(stateFolder(undefined, env), path.resolve("/mine"));
+  assert.equal(stateFolder(path.resolve("/told"), env), path.resolve("/told"));
+});
+
+Deno.test("openServerIdentity makes a key the first time, for its owner alone, and keeps it", async () => {
+  await inFolder((folder) => {
+    const { file, privateKey, publicKey } = openServerIdentity(folder);
+    assert.equal(privateKey.length + publicKey.length, 64);
+    assert.notDeepEqual(privateKey, publicKey);
+    assert.deepEqual(openServerIdentity(folder).privateKey, privateKey);
+    if (!IS_WINDOWS) {
+      assert.equal(Deno.statSync(file).mode! & 0o777, 0o600);
+      assert.equal(Deno.statSync(folder).mode! & 0o777, 0o700);
+    }
+  });
+  await inFolder((folder) => {
+    const { privateKey } = openServerIdentity(folder);
+    assert.notDeepEqual(openServerIdentity(`${folder}-other`).privateKey, privateKey);
+  });
+});
+
+Deno.test("openServerIdentity refuses a key that others may read, or that is none", async () => {
+  await inFolder((folder) => {
+    const { file, privateKey } = openServerIdentity(folder);
+    if (!IS_WINDOWS) {
+      Deno.chmodSync(file, 0o640);
+      fails(() => openServerIdentity(folder), /others may read .*chmod 600/);
+      Deno.chmodSync(file, 0o600);
+    }
+    Deno.writeTextFileSync(file, formatKey(privateKey).slice(1));
+    fails(() => openServerIdentity(folder), /is not a server's key/);
+  });
+});
+
+Deno.test("openServerIdentity says which folder it cannot use", async () => {
+  await inFolder((folder) => {
+    Deno.writeTextFileSync(folder, "a file");
+    fails(() => openServerIdentity(folder), /cannot keep the server's key in .*--state/);
+  });
+});
+
+Deno.test("KnownServers remembers a key for each address", async () => {
+  await inFolder((folder) => {
+    const known = new KnownServers(folder);
+    assert.equal(known.keyOf("a:1"), undefined);
+    known.remember("a:1", KEY);
+    known.remember("[::1]:2", new Uint8Array(32).fill(2));
+    const again = new KnownServers(folder);
+    assert.deepEqual(again.keyOf("a:1"), KEY);
+    assert.deepEqual(again.keyOf("[::1]:2"), new Uint8Array(32).fill(2));
+    assert.equal(again.keyOf("a:2"), undefined);
+  });
+});
+
+Deno.test("KnownServers passes over comments and empty lines, and names a line that is neither", async () => {
+  await inFolder((folder) => {
+    const known = new KnownServers(folder);
+    Deno.writeTextFileSync(known.file, `# mine\n\n  a:1   ${formatKey(KEY)}  \n`);
+    assert.deepEqual(known.keyOf("a:1"), KEY);
+    for (const line of ["b:1", "b:1 short", `b:1 ${formatKey(KEY)} more`]) {
+      Deno.writeTextFileSync(known.file, `# mine\n${line}\n`);
+      fails(() => known.keyOf("a:1"), /line 2 of .*known_servers/);
+    }
+  });
+});
