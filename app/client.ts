@@ -136,7 +136,7 @@ class ConnectedClient implements Client {
   }
 
   get serverKey(): Uint8Array | undefined {
-    return this.#connection.peerKey;
+    return this.#connection.peer?.key;
   }
 
   #connectError(remote: string, reason: CloseReason, server: ExpectedServer | undefined): SluiceError {

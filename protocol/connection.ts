@@ -94,9 +94,9 @@ export class Connection {
     return this.#path.remote;
   }
 
-  /** The public key that the peer has proven to hold; undefined before the handshake, and where nothing is encrypted. */
-  get peerKey(): Uint8Array | undefined {
-    return this.#agreement?.peerKey;
+  /** Who the peer has shown to be; undefined before the handshake. */
+  get peer(): Agreement["peer"] | undefined {
+    return this.#agreement?.peer;
   }
 
   get state(): ConnectionState {

@@ -15,6 +15,7 @@ import { CallerError } from "./errors.ts";
 import { localParameters } from "./handshake/client_handshake.ts";
 import { NoiseClientSuite, NoiseServerSuite } from "./handshake/noise_suite.ts";
 import { PlaintextClientSuite, PlaintextServerSuite } from "./handshake/plaintext_suite.ts";
+import type { PeerIdentity } from "./handshake/peer_identity.ts";
 import type { ServerSuite } from "./handshake/suite.ts";
 import { ResetTokens } from "./handshake/reset_tokens.ts";
 import { MAX_REMEMBERED_CLOSED, TOKEN_LIFETIME_US } from "./limits.ts";
@@ -45,6 +46,10 @@ export interface EndpointOptions {
   readonly staticKey?: Uint8Array;
   /** A server with a key takes connections in the clear too. Without a key there are no others. */
   readonly allowsPlaintext?: boolean;
+  /** Clients with a key only: what they prove to the server that they know; any bytes. */
+  readonly token?: Uint8Array;
+  /** Servers only: why a client is not taken, in a sentence for a person; undefined for who is. Default: everybody is. */
+  readonly authorize?: (peer: PeerIdentity, remote: string) => string | undefined;
   /** For all of its connections. */
   readonly config?: Partial<ConnectionConfig>;
   /** What differs for a connection with this peer: a path that the caller knows more of, such as loopback. */
@@ -89,6 +94,8 @@ export class Endpoint {
   readonly #randomBytes: (count: number) => Uint8Array;
   readonly #admission: Admission;
   readonly #staticKey: Uint8Array | undefined;
+  readonly #token: Uint8Array | undefined;
+  readonly #authorize: NonNullable<EndpointOptions["authorize"]>;
   /** What a server speaks, newest first; none for a client. */
   readonly #suites: readonly ServerSuite[];
   readonly #resetTokens: ResetTokens;
@@ -108,6 +115,8 @@ export class Endpoint {
     this.#configFor = options.configFor ?? (() => ({}));
     this.#randomBytes = options.randomBytes;
     this.#staticKey = options.staticKey;
+    this.#token = options.token;
+    this.#authorize = options.authorize ?? (() => undefined);
     const secret = options.randomBytes(SECRET_BYTES);
     // Of the secret's 32 bytes four choose buckets as well: those alone could ever be learnt.
     const hashSeed = new Reader().reset(secret).u32();
@@ -158,7 +167,7 @@ export class Endpoint {
     const staticKey = this.#staticKey;
     const suite = staticKey === undefined
       ? new PlaintextClientSuite()
-      : new NoiseClientSuite({ localId, staticKey, ephemeralKey: this.#randomBytes(KEY_BYTES) });
+      : new NoiseClientSuite({ localId, staticKey, ephemeralKey: this.#randomBytes(KEY_BYTES), token: this.#token });
     return this.#create(nowUs, { localId, remote, client: { suite, expectedKey: serverKey } });
   }
 
@@ -253,14 +262,15 @@ export class Endpoint {
     if ((this.#ended.get(serverId) ?? 0) > nowUs) return this.#drop("replayed handshake");
     // Silence, as if the packet had been lost: who asks too often asks again, and finds his turn.
     if (this.#admission.judge(nowUs, remote, { isProven: true }) !== "ok") return this.#drop("too many handshakes");
+    const refuse = (reason: string) =>
+      this.#send(suite.writeRefusal(this.#writer.reset(this.#answer), binding, reason));
     const refusal = this.#isClosing ? "the server is shutting down" : this.#admission.admit(serverId, remote);
-    if (refusal !== undefined) {
-      return this.#send(suite.writeRefusal(this.#writer.reset(this.#answer), binding, refusal));
-    }
+    if (refusal !== undefined) return refuse(refusal);
     const agreement = proven.agree(datagram.subarray(header.handshakeStart, header.handshakeEnd));
-    if (agreement === undefined) {
+    const missingPermission = agreement && this.#authorize(agreement.peer, remote);
+    if (agreement === undefined || missingPermission !== undefined) {
       this.#admission.release(serverId);
-      return this.#drop("forged");
+      return missingPermission === undefined ? this.#drop("forged") : refuse(missingPermission);
     }
     // Where the token comes late, because a packet was lost, it says less than the usual assumption.
     const { tokenAgeUs } = proven;

@@ -21,6 +21,7 @@ export {
 export { Connection } from "./connection.ts";
 export type { ConnectionEvent, ConnectionStats } from "./connection_types.ts";
 export { type DatagramResult, Endpoint, type EndpointOptions } from "./endpoint.ts";
+export { PeerIdentity } from "./handshake/peer_identity.ts";
 export { allocateAeadBuffer } from "./protection/aead.ts";
 export { KEY_BYTES, KeyPair } from "./protection/x25519.ts";
 export { CallerError, type CloseReason, PeerError, TransportErrorCode } from "./errors.ts";

@@ -133,7 +133,7 @@ export class ClientHandshake {
     if (header.version !== this.#suite.version || !checkCrc32(datagram)) return undefined;
     const answer = this.#suite.onRetry(datagram.subarray(header.headerEnd, datagram.length - CRC32_BYTES));
     if (answer === undefined) return undefined;
-    const [expected, actual] = [this.#expectedKey, answer.peerKey];
+    const [expected, actual] = [this.#expectedKey, answer.peer.key];
     if (expected !== undefined && actual !== undefined && !isSame(expected, actual)) {
       return { kind: "server-key", expected, actual };
     }

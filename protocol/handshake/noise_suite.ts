@@ -5,7 +5,8 @@
  * ```
  *   Hello     -> e
  *   Retry     <- e, ee, s, es   with the reset token and the server's parameters
- *   Initial   -> s, se          and behind it frames, under the keys that both now have
+ *   Initial   -> s, se          with the proof of a token, if the client has one; and behind it frames, under the keys that
+ *                               both now have
  * ```
  *
  * The prologue is the version and the client's connection ID, so that neither can be exchanged on the way. A server keeps
@@ -21,6 +22,7 @@ import { ChaChaProtection } from "../protection/chacha_protection.ts";
 import { Handshake } from "../protection/noise.ts";
 import { KEY_BYTES, KeyPair } from "../protection/x25519.ts";
 import { openState, sealState } from "../protection/sealed_state.ts";
+import { encodeCredentials, PeerIdentity } from "./peer_identity.ts";
 import { refusalMac } from "./reset_tokens.ts";
 import { Reader, Writer } from "../wire/cursor.ts";
 import { CONNECTION_ID_BYTES, writeConnectionId } from "../wire/connection_id.ts";
@@ -57,10 +59,14 @@ export class NoiseClientSuite implements ClientSuite {
   readonly version = Version.encrypted;
   readonly hello: Uint8Array;
   readonly #handshake: Handshake;
+  readonly #token: Uint8Array | undefined;
   #isAnswered = false;
 
   /** `staticKey` and `ephemeralKey` are private keys; the latter is fresh for each connection. */
-  constructor(options: { localId: number; staticKey: Uint8Array; ephemeralKey: Uint8Array }) {
+  constructor(
+    options: { localId: number; staticKey: Uint8Array; ephemeralKey: Uint8Array; token?: Uint8Array | undefined },
+  ) {
+    this.#token = options.token;
     const clientId = new Uint8Array(CONNECTION_ID_BYTES);
     writeConnectionId(new Writer().reset(clientId), options.localId);
     const { staticKey, ephemeralKey } = options;
@@ -77,11 +83,12 @@ export class NoiseClientSuite implements ClientSuite {
     if (plain.length < RESET_TOKEN_BYTES) return undefined;
     const parameters = decodeParameters(plain.subarray(RESET_TOKEN_BYTES));
     if ("malformed" in parameters) return undefined;
-    const handshake = this.#handshake.writeMessage(NOTHING)!;
-    const { remoteStatic } = this.#handshake;
+    const credentials = encodeCredentials(this.#token, this.#handshake.handshakeHash);
+    const handshake = this.#handshake.writeMessage(credentials)!;
+    const peer = new PeerIdentity(this.#handshake.remoteStatic);
     const protection = new ChaChaProtection(this.#handshake.split());
     this.#handshake.wipe();
-    return { parameters, protection, handshake, peerKey: remoteStatic, resetToken: plain.slice(0, RESET_TOKEN_BYTES) };
+    return { parameters, protection, handshake, peer, resetToken: plain.slice(0, RESET_TOKEN_BYTES) };
   }
 }
 
@@ -166,11 +173,13 @@ export class NoiseServerSuite implements ServerSuite {
 
   #agree(state: Uint8Array, message: Uint8Array): Agreement | undefined {
     const handshake = Handshake.restore(state, { staticKey: this.#staticKey });
-    const isGenuine = handshake.readMessage(message) !== undefined;
-    if (isGenuine) state.fill(0);
-    const agreement = isGenuine
-      ? { protection: new ChaChaProtection(handshake.split()), peerKey: handshake.remoteStatic }
-      : undefined;
+    const { handshakeHash } = handshake;
+    const credentials = handshake.readMessage(message);
+    const agreement = credentials && {
+      protection: new ChaChaProtection(handshake.split()),
+      peer: new PeerIdentity(handshake.remoteStatic, { credentials, handshakeHash }),
+    };
+    if (agreement !== undefined) state.fill(0);
     handshake.wipe();
     return agreement;
   }

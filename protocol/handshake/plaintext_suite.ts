@@ -12,9 +12,11 @@ import type { Writer } from "../wire/cursor.ts";
 import { writeConnectionClose } from "../wire/frame.ts";
 import { Version, writeDataHeader } from "../wire/packet.ts";
 import { decodeParameters, encodeParameters, type TransportParameters } from "../wire/parameters.ts";
+import { PeerIdentity } from "./peer_identity.ts";
 import type { ClientSuite, ProvenAddress, ServerAnswer, ServerSuite, TokenBinding } from "./suite.ts";
 
 const NOTHING = new Uint8Array(0);
+const NOBODY = new PeerIdentity(undefined);
 
 /** The client's half. */
 export class PlaintextClientSuite implements ClientSuite {
@@ -25,7 +27,7 @@ export class PlaintextClientSuite implements ClientSuite {
     const parameters = decodeParameters(payload);
     if ("malformed" in parameters) return undefined;
     const protection = new Crc32Protection();
-    return { parameters, protection, handshake: NOTHING, peerKey: undefined, resetToken: undefined };
+    return { parameters, protection, handshake: NOTHING, peer: NOBODY, resetToken: undefined };
   }
 }
 
@@ -55,7 +57,7 @@ export class PlaintextServerSuite implements ServerSuite {
 
   verify(nowUs: number, token: Uint8Array, binding: TokenBinding): ProvenAddress | undefined {
     if (!this.#tokens.verify(token, { ...binding, nowUs })) return undefined;
-    const agreement = { protection: this.#protection, peerKey: undefined };
+    const agreement = { protection: this.#protection, peer: NOBODY };
     return { tokenAgeUs: this.#tokens.ageUs(token, nowUs), agree: () => agreement };
   }
 

@@ -7,6 +7,7 @@
  * @module
  */
 
+import type { PeerIdentity } from "./peer_identity.ts";
 import type { PacketProtection } from "../protection/packet_protection.ts";
 import type { Writer } from "../wire/cursor.ts";
 import type { Version } from "../wire/packet.ts";
@@ -29,8 +30,7 @@ export interface TokenBinding extends ClientAddress {
 /** What a connection that was agreed on goes on with. */
 export interface Agreement {
   readonly protection: PacketProtection;
-  /** The peer's static public key, 32 bytes; undefined where nothing is encrypted. */
-  readonly peerKey: Uint8Array | undefined;
+  readonly peer: PeerIdentity;
 }
 
 /** What a client takes from a Retry. */

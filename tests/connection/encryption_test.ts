@@ -41,8 +41,8 @@ Deno.test("encryption lets data flow after one round trip, and each side knows t
   pair.send(SECRET.subarray(0, 10));
   assert(pair.runUntil(() => pair.server.bytesOn(0).length === 10, { withinUs: 1_000_000 }));
   assert.equal(pair.nowUs - startUs, 60_000);
-  assert.deepEqual(pair.client.connection.peerKey, new KeyPair(SERVER_KEY).publicKey);
-  assert.deepEqual(pair.server.connection.peerKey, new KeyPair(CLIENT_KEY).publicKey);
+  assert.deepEqual(pair.client.connection.peer?.key, new KeyPair(SERVER_KEY).publicKey);
+  assert.deepEqual(pair.server.connection.peer?.key, new KeyPair(CLIENT_KEY).publicKey);
 });
 
 Deno.test("encryption leaves nothing readable on the wire, neither data nor the client's or the server's key", () => {
@@ -264,4 +264,47 @@ Deno.test("encryption: a forged Initial takes no place from a client", () => {
   assert.equal(pair.server.endpoint.drops.get("forged"), 3);
   pair.inject(pair.server, initial);
   assert.equal(pair.server.connections.length, 1);
+});
+
+const TOKEN = new TextEncoder().encode("a token of both sides");
+
+Deno.test("an endpoint takes who proves a token, and tells its application who that is", () => {
+  const pair = encrypted({
+    serverEndpoint: { authorize: (peer) => peer.provesToken(TOKEN) ? undefined : "no" },
+    clientEndpoint: { token: TOKEN },
+  });
+  delivered(pair);
+  assert.equal(pair.server.connection.peer?.provesToken(TOKEN), true);
+  assert.equal(pair.server.connection.peer?.provesToken(SECRET), false);
+});
+
+Deno.test("an endpoint refuses in words whom its application will not have, keeps nothing, and takes none of its data", () => {
+  const asked: (readonly [Uint8Array | undefined, string])[] = [];
+  const pair = encrypted({
+    serverEndpoint: {
+      limits: { maxConnections: 1 },
+      authorize: (peer, remote) => {
+        asked.push([peer.key, remote]);
+        return "you are not on the list";
+      },
+    },
+    clientEndpoint: { token: TOKEN },
+  });
+  for (let i = 0; i < 2; i++) {
+    pair.connect();
+    pair.run(1_000_000);
+  }
+  const reason = { kind: "peer", isApplication: false, code: 2, reason: "you are not on the list" };
+  assert.deepEqual(pair.client.heard("closed"), [{ kind: "closed", reason }, { kind: "closed", reason }]);
+  assert.deepEqual([pair.server.connections.length, pair.server.endpoint.connectionCount], [0, 0]);
+  assert.deepEqual(asked[0], [new KeyPair(CLIENT_KEY).publicKey, pair.client.address]);
+});
+
+Deno.test("an endpoint asks its application about who encrypts nothing, too", () => {
+  const pair = new Pair({ serverEndpoint: { authorize: (peer) => peer.key === undefined ? "encrypt" : undefined } });
+  pair.connect();
+  pair.run(1_000_000);
+  const reason = { kind: "peer", isApplication: false, code: 2, reason: "encrypt" };
+  assert.deepEqual(pair.client.heard("closed"), [{ kind: "closed", reason }]);
+  assert.equal(pair.server.endpoint.connectionCount, 0);
 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { ConnectionState } from "../../../../protocol/connection_state.ts";
 import { DEFAULT_CONFIG } from "../../../../protocol/config.ts";
 import { ClientHandshake, localParameters } from "../../../../protocol/handshake/client_handshake.ts";
+import { PeerIdentity } from "../../../../protocol/handshake/peer_identity.ts";
 import { PlaintextClientSuite } from "../../../../protocol/handshake/plaintext_suite.ts";
 import { encodeParameters } from "../../../../protocol/wire/parameters.ts";
 import { Writer } from "../../../../protocol/wire/cursor.ts";
@@ -64,7 +65,7 @@ Deno.test("ClientHandshake.onRetry gives token, ID, parameters, and the round tr
   assert.deepEqual(rest, {
     version: Version.plaintext,
     handshake: new Uint8Array(0),
-    peerKey: undefined,
+    peer: new PeerIdentity(undefined),
     resetToken: undefined,
     serverId: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 9),
     token: TOKEN,

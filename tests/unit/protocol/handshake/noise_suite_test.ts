@@ -41,12 +41,12 @@ Deno.test("NoiseClientSuite and NoiseServerSuite agree on keys, parameters and w
   assert.ok(answered.token.length <= MAX_TOKEN_BYTES);
   const taken = client.onRetry(answered.payload)!;
   assert.deepEqual(taken.parameters, PARAMETERS);
-  assert.deepEqual(taken.peerKey, new KeyPair(SERVER_KEY).publicKey);
+  assert.deepEqual(taken.peer.key, new KeyPair(SERVER_KEY).publicKey);
   assert.ok(client.hello.length <= MAX_HANDSHAKE_BYTES && taken.handshake.length <= MAX_HANDSHAKE_BYTES);
   const proven = server.verify(5_300, answered.token, BINDING)!;
   assert.equal(proven.tokenAgeUs, 300);
   const agreed = proven.agree(taken.handshake)!;
-  assert.deepEqual(agreed.peerKey, new KeyPair(CLIENT_KEY).publicKey);
+  assert.deepEqual(agreed.peer.key, new KeyPair(CLIENT_KEY).publicKey);
   const buffer = new Uint8Array(60).fill(5, 0, 44);
   taken.protection.seal(buffer, 10, 44, 0);
   assert.equal(agreed.protection.open(buffer, 10, 0), 44);

@@ -27,7 +27,7 @@ Deno.test("PlaintextServerSuite knows its token again, for the same client and i
   assert.equal(server.verify(6_001, token, BINDING), undefined);
   assert.equal(server.verify(5_700, token, { ...BINDING, address: "192.0.2.1:6" }), undefined);
   assert.equal(server.verify(5_700, token, { ...BINDING, serverId: 10 }), undefined);
-  assert.equal(server.verify(5_700, token, BINDING)?.agree(new Uint8Array(0))?.peerKey, undefined);
+  assert.equal(server.verify(5_700, token, BINDING)?.agree(new Uint8Array(0))?.peer.key, undefined);
 });
 
 Deno.test("PlaintextServerSuite refuses with a packet that closes the connection", () => {
