@@ -8,7 +8,8 @@ import { runClient } from "./io/cli/client_program.ts";
 import { onStopSignal, processConsole } from "./io/cli/console.ts";
 import { connect } from "./io/engine.ts";
 import { confine } from "./io/permissions.ts";
-import { KnownServers, readableEnvironment, stateFolder } from "./io/state_folder.ts";
+import { readToken } from "./io/access_files.ts";
+import { findIdentity, KnownServers, openIdentity, readableEnvironment, stateFolder } from "./io/state_folder.ts";
 
 function isFolder(path: string): boolean {
   try {
@@ -30,6 +31,9 @@ if (import.meta.main) {
     openLines: async () => (await import("./io/cli/lines.ts")).openStandardInput(console),
     nowMs: () => performance.now(),
     isFolder,
+    openIdentity: (folder) => openIdentity(stateFolder(folder, readableEnvironment), "client"),
+    findIdentity: (folder) => findIdentity(stateFolder(folder, readableEnvironment), "client"),
+    readToken,
     openKeyMemory: (folder) => new KnownServers(stateFolder(folder, readableEnvironment)),
     confine,
   });

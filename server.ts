@@ -8,14 +8,17 @@ import { onStopSignal, processConsole } from "./io/cli/console.ts";
 import { runServer } from "./io/cli/server_program.ts";
 import { startServer } from "./io/engine.ts";
 import { confine } from "./io/permissions.ts";
-import { openServerIdentity, readableEnvironment, stateFolder } from "./io/state_folder.ts";
+import { openAccess } from "./io/access_files.ts";
+import { openIdentity, readableEnvironment, stateFolder } from "./io/state_folder.ts";
 
 if (import.meta.main) {
   const exitCode = await runServer(Deno.args, {
     startServer,
     console: processConsole(),
     onStopSignal,
-    openIdentity: (folder) => openServerIdentity(stateFolder(folder, readableEnvironment)),
+    openIdentity: (folder) => openIdentity(stateFolder(folder, readableEnvironment), "server"),
+    openAccess: ({ keysFile, tokenFile, ...told }) =>
+      openAccess({ keysFile, tokenFile, stateFolder: stateFolder(told.stateFolder, readableEnvironment) }),
     confine,
     exit: (code) => Deno.exit(code),
   });

@@ -8,6 +8,7 @@
  */
 
 import type { CongestionName, ConnectionStats } from "../protocol/mod.ts";
+import type { AccessSource } from "./access.ts";
 import type { ServerLimits } from "./limits.ts";
 
 /** Why an operation failed, as the exit codes tell it apart (`io/cli/exit_codes.ts`). */
@@ -126,6 +127,10 @@ export interface ClientOptions extends SendingOptions {
   readonly timeoutMs?: number;
   /** Sends and takes everything in the clear, if the server does that too. */
   readonly plaintext?: boolean;
+  /** The private key by which servers know this client, 32 bytes; without one it has a new one each time. */
+  readonly identity?: Uint8Array;
+  /** A token that the server knows, which is shown to it without being sent. */
+  readonly token?: Uint8Array;
   /** The only server that may answer; without it any. */
   readonly server?: ExpectedServer;
   /** Faults to inject into this side's traffic, for trying things out. */
@@ -192,6 +197,11 @@ export interface ServerOptions extends SendingOptions {
   readonly readOnly?: boolean;
   /** The private key by which clients know this server, 32 bytes; without one it has a new one with each start. */
   readonly identity?: Uint8Array;
+  /**
+   * Who may do what. By default everybody everything, which is refused (usage) on an address that others can reach unless it
+   * is asked for: "open".
+   */
+  readonly access?: AccessSource | "open";
   /** Takes clients that ask for no encryption, too; without an identity only those. */
   readonly plaintext?: boolean;
   /** Faults to inject into this side's traffic, for trying things out. */
@@ -219,10 +229,19 @@ export type ServerEvent =
     readonly root: string;
     /** The public key by which clients know it, see {@link formatKey}; undefined where nothing is encrypted. */
     readonly key: string | undefined;
+    /** How many keys and tokens let somebody in; undefined where everybody may come in. */
+    readonly entries: number | undefined;
   }
   /** Others on this machine can change the folder; `reason` says how, and what to do. Comes before "listening". */
   | { readonly kind: "exposed"; readonly reason: string }
-  | { readonly kind: "connected"; readonly client: string; readonly id: number }
+  /** `user` is what his line calls him; undefined where everybody may come in. */
+  | { readonly kind: "connected"; readonly client: string; readonly id: number; readonly user: string | undefined }
+  /** Nothing lets this client in. `key` is its public key, see {@link formatKey}, where it has one. */
+  | { readonly kind: "turned-away"; readonly client: string; readonly key: string | undefined }
+  /** The owner has changed who may do what; `ended` connections end for it. */
+  | { readonly kind: "access-changed"; readonly entries: number; readonly ended: number }
+  /** The owner has changed it, but not to what can be read: all stays as it was. */
+  | { readonly kind: "access-unreadable"; readonly reason: string }
   /** The client goes on from another address (its network changed). */
   | {
     readonly kind: "address-changed";

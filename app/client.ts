@@ -9,7 +9,7 @@ import { type CloseReason, type Connection, Endpoint, KEY_BYTES } from "../proto
 import type { QueryOutcome } from "../transfer/client_query.ts";
 import { ClientSession } from "../transfer/client_session.ts";
 import type { TransferOutcome } from "../transfer/client_request.ts";
-import type { TransferFailure } from "../transfer/failure.ts";
+import { closeFailure, type TransferFailure } from "../transfer/failure.ts";
 import { checkFileName } from "../transfer/file_name.ts";
 import { StoreError } from "../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../transfer/handler.ts";
@@ -76,7 +76,7 @@ class ConnectedClient implements Client {
   readonly #ended: PromiseWithResolvers<void>;
 
   constructor(platform: Platform, socket: DatagramSocket, options: ClientOptions) {
-    const { congestion, plaintext = false, timeoutMs, simulate } = options;
+    const { congestion, identity, plaintext = false, timeoutMs, simulate, token } = options;
     this.#platform = platform;
     this.#folders = new LocalFolders(platform.disk);
     this.#ended = platform.defer();
@@ -88,8 +88,8 @@ class ConnectedClient implements Client {
     };
     this.#endpoint = new Endpoint({
       isServer: false,
-      // The server tells nobody by it, so it is a new one each time.
-      ...(plaintext ? {} : { staticKey: platform.randomBytes(KEY_BYTES) }),
+      ...(plaintext ? {} : { staticKey: identity ?? platform.randomBytes(KEY_BYTES) }),
+      ...(token === undefined ? {} : { token }),
       randomBytes: (count) => platform.randomBytes(count),
       ...linkOptions,
       config: { ...config, ...ours },
@@ -148,7 +148,8 @@ class ConnectedClient implements Client {
         "IN ITS PLACE. Nothing was sent. If you know that it was set up anew, correct that, and try again";
       return new SluiceError("refused", message);
     }
-    return new SluiceError("unreachable", `${remote}: ${this.#session.closedBecause}`);
+    const { kind, message } = closeFailure(reason);
+    return new SluiceError(kind === "refused" ? kind : "unreachable", `${remote}: ${message}`);
   }
 
   async send(filePath: string, options: SendOptions = {}): Promise<TransferReport> {

@@ -13,7 +13,9 @@ import { ServerSession } from "../transfer/server_session.ts";
 import { ServerWork } from "../transfer/server_work.ts";
 import { DirectoryStore } from "../store/directory_store.ts";
 import { type Server, type ServerEvent, type ServerOptions, SluiceError } from "./api.ts";
+import { isLoopback } from "./address.ts";
 import { Driver, type Session } from "./driver.ts";
+import { Gate } from "./gate.ts";
 import { formatKey } from "./keys.ts";
 import { resolveLimits, type ServerLimits } from "./limits.ts";
 import { MemoryBudget } from "./memory_budget.ts";
@@ -49,23 +51,32 @@ interface Client {
 export async function startServer(options: ServerOptions, platform: Platform): Promise<Server> {
   const rate = bytesPerSecond(options.rate);
   const hostname = await platform.resolveHost(options.host);
+  if (options.access === undefined && !isLoopback(hostname)) throw new SluiceError("usage", whyNotOpen(hostname));
+  const { access, onEvent, readOnly = false } = options;
   let store: DirectoryStore;
   try {
-    store = DirectoryStore.open(options.root, { disk: platform.disk, readOnly: options.readOnly ?? false });
+    store = DirectoryStore.open(options.root, { disk: platform.disk, readOnly });
     // Not with the first file: by then the program may have given up the right to look at the folders above.
-    if (!options.readOnly) await store.makeDurable();
-    for (const reason of store.exposures()) options.onEvent({ kind: "exposed", reason });
+    if (!readOnly) await store.makeDurable();
+    for (const reason of store.exposures()) onEvent({ kind: "exposed", reason });
   } catch (error) {
     if (error instanceof StoreError) throw new SluiceError("local-disk", error.message);
     throw error;
   }
+  const gate = new Gate({ platform, root: store, readOnly, access: access === "open" ? undefined : access, onEvent });
   const socket = platform.openSocket({
     hostname,
     port: options.port,
     simulate: options.simulate,
-    onFault: (line) => options.onEvent({ kind: "fault", line }),
+    onFault: (line) => onEvent({ kind: "fault", line }),
   });
-  return new RunningServer(options, { platform, store, socket, rate });
+  return new RunningServer(options, { platform, root: store.rootPath, gate, socket, rate });
+}
+
+function whyNotOpen(hostname: string): string {
+  return `others can reach ${hostname}, and nothing says who may do what: write clients' keys, as "sluice key" prints ` +
+    "them, into a file for --authorized-keys, or a token into one for --token-file; or, if whoever reaches the server may " +
+    "do everything, say --open";
 }
 
 class RunningServer implements Server {
@@ -75,7 +86,7 @@ class RunningServer implements Server {
   readonly #onEvent: (event: ServerEvent) => void;
   readonly #onStats: ServerOptions["onStats"];
   readonly #platform: Platform;
-  readonly #store: DirectoryStore;
+  readonly #gate: Gate;
   readonly #work: ServerWork;
   readonly #memory: MemoryBudget;
   readonly #endpoint: Endpoint;
@@ -90,19 +101,19 @@ class RunningServer implements Server {
 
   constructor(
     options: ServerOptions,
-    parts: { platform: Platform; store: DirectoryStore; socket: DatagramSocket; rate: number | undefined },
+    parts: { platform: Platform; root: string; gate: Gate; socket: DatagramSocket; rate: number | undefined },
   ) {
     const { congestion, identity, limits: given = {}, plaintext = false, simulate } = options;
     const limits = resolveLimits(given);
-    const { platform, store, socket } = parts;
+    const { gate, platform, root, socket } = parts;
     const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
-    this.root = store.rootPath;
+    this.root = root;
     this.host = socket.hostname;
     this.port = socket.port;
     this.#onEvent = options.onEvent;
     this.#onStats = options.onStats;
     this.#platform = platform;
-    this.#store = store;
+    this.#gate = gate;
     this.#work = new ServerWork({ ...limits, stallTimeoutUs: limits.stallTimeoutS * 1e6 });
     this.#memory = new MemoryBudget(limits.maxMemoryMiB * MIB);
     this.#rate = parts.rate;
@@ -110,6 +121,7 @@ class RunningServer implements Server {
     this.#endpoint = new Endpoint({
       isServer: true,
       ...(staticKey === undefined ? {} : { staticKey, allowsPlaintext: plaintext }),
+      authorize: (peer, remote) => gate.refusalFor(peer, remote),
       randomBytes: (count) => platform.randomBytes(count),
       ...linkOptions,
       config: { ...config, ...configOf(given), ...(congestion === undefined ? {} : { congestion }) },
@@ -122,13 +134,16 @@ class RunningServer implements Server {
       accept: (connection, wake) => this.#accept(connection, wake),
       onEnded: (connection) => {
         this.#clients.delete(connection);
+        gate.leave(connection);
         this.#memory.forget(connection);
       },
       onFatal: (error) => this.#onFatal(error),
     });
     this.#driver.start();
+    gate.watch((connection) => this.#expel(connection));
     const key = staticKey && formatKey(new KeyPair(staticKey).publicKey);
-    this.#onEvent({ kind: "listening", host: this.host, port: this.port, root: store.rootPath, key });
+    const { entryCount: entries } = gate;
+    this.#onEvent({ kind: "listening", host: this.host, port: this.port, root, key, entries });
   }
 
   setRate(bitsPerSecond: number | undefined): void {
@@ -148,9 +163,11 @@ class RunningServer implements Server {
   #accept(connection: Connection, wake: () => void): Session {
     const id = ++this.#clientCount;
     connection.setRate(this.#platform.nowUs(), this.#rate);
+    const { rights, store, user } = this.#gate.enter(connection);
     const session = new ServerSession({
       connection,
-      store: this.#store,
+      store,
+      rights,
       nowUs: () => this.#platform.nowUs(),
       work: this.#work,
       wake,
@@ -162,7 +179,7 @@ class RunningServer implements Server {
     });
     const client: Client = { id, session, connection, wake, address: connection.remote, started: new Map() };
     this.#clients.set(connection, client);
-    this.#onEvent({ kind: "connected", client: client.address, id });
+    this.#onEvent({ kind: "connected", client: client.address, id, user });
     this.#onStats?.(() => connection.stats);
     if (this.#stopping !== undefined) session.drain();
     return {
@@ -171,6 +188,11 @@ class RunningServer implements Server {
         this.#holdToMemory(connection);
       },
     };
+  }
+
+  #expel(connection: Connection): void {
+    const reason = "what you may do on this server has changed; if you still may, try again";
+    this.#driver.closeConnection(connection, { code: ApplicationErrorCode.forbidden, reason });
   }
 
   #holdToMemory(connection: Connection): void {
@@ -219,6 +241,7 @@ class RunningServer implements Server {
         reason: "the server is shutting down",
       });
     }
+    this.#gate.stop();
     await this.#driver.flushed();
     if (this.#clients.size > 0) await sleep(this.#platform, LINGER_MS);
     await this.#driver.stop();

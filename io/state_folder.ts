@@ -1,6 +1,6 @@
 /**
- * What the programs remember from run to run, in a folder of the user's: a server's private key, and the public keys of
- * the servers that a client has talked to.
+ * What the programs remember from run to run, in a folder of the user's: the private key of a server or a
+ * client, the public keys of the servers that a client has talked to, and those of the clients that a server takes.
  *
  * @module
  */
@@ -18,10 +18,9 @@ export const STATE_VARIABLE = "SLUICE_STATE";
 /** Environment variables that tell where users keep such things. */
 export const STATE_VARIABLES: readonly string[] = [STATE_VARIABLE, "XDG_STATE_HOME", "HOME", "LOCALAPPDATA"];
 
-const SERVER_KEY_FILE = "server_key";
 const KNOWN_SERVERS_FILE = "known_servers";
 
-/** Whoever has the key is the server: nobody else may read it. */
+/** Whoever has the key is the server, or the client: nobody else may read it. */
 const KEY_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 const OTHERS = 0o077;
@@ -37,8 +36,11 @@ export function stateFolder(told: string | undefined, env: (name: string) => str
   return home === undefined ? path.resolve(".sluice") : path.join(home, ".local", "state", "sluice");
 }
 
-/** A server's identity. */
-export interface ServerIdentity {
+/** Whose key. */
+export type KeyOwner = "server" | "client";
+
+/** What a server, or a client, is known by. */
+export interface Identity {
   /** 32 bytes. */
   readonly privateKey: Uint8Array;
   readonly publicKey: Uint8Array;
@@ -46,29 +48,47 @@ export interface ServerIdentity {
   readonly file: string;
 }
 
-/** The server's key of the folder; makes one the first time. Throws SluiceError. */
-export function openServerIdentity(folder: string): ServerIdentity {
-  const file = path.join(folder, SERVER_KEY_FILE);
+/** The key in the folder; makes one the first time. Throws SluiceError. */
+export function openIdentity(folder: string, owner: KeyOwner): Identity {
+  const file = keyFile(folder, owner);
   try {
     makeFolder(folder);
     try {
-      // Exclusively, so that of two servers that are started at once both have the same.
+      // Exclusively, so that of two programs that are started at once both have the same.
       fs.writeFileSync(file, `${formatKey(randomBytes(KEY_BYTES))}\n`, { flag: "wx", mode: KEY_MODE });
     } catch (error) {
       if (codeOf(error) !== "EEXIST") throw error;
     }
-    const text = readPrivate(file);
-    const privateKey = parseKey(text.trim());
-    if (privateKey === undefined) {
-      throw new SluiceError(
-        "local-disk",
-        `${file} is not a server's key: restore it, or remove it and let the server make a new one, which all its clients must be told of`,
-      );
-    }
-    return { privateKey, publicKey: new KeyPair(privateKey).publicKey, file };
   } catch (error) {
-    throw asSluiceError(error, `cannot keep the server's key in ${file}`);
+    throw asSluiceError(error, `cannot keep the ${owner}'s key in ${file}`);
   }
+  return findIdentity(folder, owner)!;
+}
+
+/** The key in the folder, if there is one. Throws SluiceError. */
+export function findIdentity(folder: string, owner: KeyOwner): Identity | undefined {
+  const file = keyFile(folder, owner);
+  try {
+    const privateKey = parseKey(readPrivate(file, owner).trim());
+    if (privateKey !== undefined) return { privateKey, publicKey: new KeyPair(privateKey).publicKey, file };
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw asSluiceError(error, `cannot read the ${owner}'s key, ${file}`);
+  }
+  const peers = owner === "server" ? "clients" : "servers";
+  throw new SluiceError(
+    "local-disk",
+    `${file} is not a ${owner}'s key: restore it, or remove it and have a new one made, which all ${peers} must be told of`,
+  );
+}
+
+function keyFile(folder: string, owner: KeyOwner): string {
+  return path.join(folder, `${owner}_key`);
+}
+
+/** Where a server's owner writes the keys of clients, unless told otherwise. */
+export function authorizedKeysFile(folder: string): string {
+  return path.join(folder, "authorized_keys");
 }
 
 /** The keys of the servers that this user has talked to, as `known_servers` lines: address, a space, key. */
@@ -133,13 +153,13 @@ function makeFolder(folder: string): void {
 }
 
 /** As ssh does: a key that others can read is none any more. */
-function readPrivate(file: string): string {
+function readPrivate(file: string, owner: KeyOwner): string {
   const { mode } = fs.statSync(file);
   if (Deno.build.os !== "windows" && (mode & OTHERS) !== 0) {
     throw new SluiceError(
       "local-disk",
-      `others may read ${file}, the server's private key: forbid that with "chmod 600 ${file}", or, if somebody ` +
-        "may have read it, remove it and let the server make a new one",
+      `others may read ${file}, the ${owner}'s private key: forbid that with "chmod 600 ${file}", or, if somebody ` +
+        "may have read it, remove it and have a new one made",
     );
   }
   return fs.readFileSync(file, "utf8");

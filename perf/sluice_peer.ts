@@ -66,6 +66,7 @@ export const sluicePeer: Peer = {
       host,
       port: 0,
       root,
+      access: "open",
       ...(isLink ? { simulate: LINK } : {}),
       onStats: (reader) => read = reader,
       onEvent: (event) => {

@@ -61,7 +61,7 @@ export class ServerHost extends Machine {
     const { isEncrypted = false, limits = {} } = this.#options;
     const onEvent = ({ kind }: ServerEvent): void => void this.events.set(kind, (this.events.get(kind) ?? 0) + 1);
     const security = isEncrypted ? { identity: IDENTITY } : { plaintext: true };
-    startServer({ host, port, root: ROOT, onEvent, ...security, limits }, program)
+    startServer({ host, port, root: ROOT, onEvent, access: "open", ...security, limits }, program)
       .then((server) => this.#server = server, (error) => {
         if (!(error instanceof SluiceError) || onFailed === undefined) return program.crash(error);
         this.failedStarts++;

@@ -15,7 +15,7 @@ import { ClientGet, type GetRequest } from "./client_get.ts";
 import { ClientPut, type PutRequest } from "./client_put.ts";
 import { ClientQuery, type QueryRequest } from "./client_query.ts";
 import type { ClientContext, ClientRequest } from "./client_request.ts";
-import { describeClose, type TransferFailure } from "./failure.ts";
+import type { TransferFailure } from "./failure.ts";
 
 /** What a session is made with. */
 export interface ClientSessionOptions {
@@ -136,10 +136,5 @@ export class ClientSession implements ClientContext {
   /** Ends every request, for a user who gave up. */
   cancelAll(failure: TransferFailure): void {
     for (const request of [...this.#requests.values(), ...this.#waiting]) request.cancel(failure);
-  }
-
-  /** Why the connection ended, in words; undefined while it has not. */
-  get closedBecause(): string | undefined {
-    return this.#closedFor === undefined ? undefined : describeClose(this.#closedFor);
   }
 }

@@ -44,11 +44,12 @@ export function storeFailure(error: StoreError): TransferFailure {
 export function closeFailure(reason: CloseReason): TransferFailure {
   const unreachable = reason.kind === "handshake-timeout" || reason.kind === "version";
   const refused = reason.kind === "peer" &&
-    reason.code === (reason.isApplication ? ApplicationErrorCode.busy : CONNECTION_REFUSED);
+    (reason.isApplication ? REFUSALS.includes(reason.code) : reason.code === CONNECTION_REFUSED);
   return { kind: unreachable ? "unreachable" : refused ? "refused" : "failed", message: describeClose(reason) };
 }
 
 const CONNECTION_REFUSED = 0x2;
+const REFUSALS: readonly number[] = [ApplicationErrorCode.busy, ApplicationErrorCode.forbidden];
 
 /** What a server speaks that does not speak what was asked for. */
 function describeVersions(supported: readonly number[]): string {
@@ -67,6 +68,7 @@ export function describeClose(reason: CloseReason): string {
         ? "this side closed the connection"
         : `this side closed the connection: ${reason.reason}`;
     case "peer":
+      if (!reason.isApplication && reason.code === CONNECTION_REFUSED) return `the server refused: ${reason.reason}`;
       return reason.reason === ""
         ? "the other side closed the connection"
         : `the other side closed the connection: ${reason.reason}`;

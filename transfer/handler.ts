@@ -49,6 +49,8 @@ export const ApplicationErrorCode = {
   stalled: 6,
   /** The server serves as many as it can, and this connection takes too much of what it has. */
   busy: 7,
+  /** The client's permission is gone. */
+  forbidden: 8,
 } as const;
 
 /** What a code says to a person. */
@@ -70,6 +72,8 @@ export function describeApplicationError(code: number): string {
       return "it stood still for too long";
     case ApplicationErrorCode.busy:
       return "the server is busy";
+    case ApplicationErrorCode.forbidden:
+      return "permission was taken away";
     default:
       return `error code ${code}`;
   }

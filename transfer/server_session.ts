@@ -23,6 +23,7 @@ import {
   refusalForStoreError,
   RefusalReason,
 } from "./messages.ts";
+import { ALL_RIGHTS, refusalForRights, type Right } from "./rights.ts";
 import type { Refusal, ServerContext } from "./server_context.ts";
 import { ServerGet } from "./server_get.ts";
 import { ServerList } from "./server_list.ts";
@@ -34,6 +35,8 @@ import { MIN_MOVED_BYTES, StallWatch } from "./stall_watch.ts";
 export interface ServerSessionOptions {
   readonly connection: Connection;
   readonly store: FileStore;
+  /** What the client may do. Default: everything. */
+  readonly rights?: ReadonlySet<Right>;
   /** Microseconds of the clock that the connection goes by. */
   readonly nowUs: () => number;
   /** What the sessions of a server do together. Default: this one is alone. */
@@ -176,6 +179,10 @@ export class ServerSession implements ServerContext {
     if (this.#draining) {
       const message = "the server is shutting down; try again when it is back";
       return this.refuse(stream, { operation, name, reason: RefusalReason.shuttingDown, message });
+    }
+    const forbidden = refusalForRights(request, this.#options.rights ?? ALL_RIGHTS);
+    if (forbidden !== undefined) {
+      return this.refuse(stream, { operation, name, reason: RefusalReason.denied, message: forbidden });
     }
     if (request.type === "stat") return this.#answerStat(stream, request.name);
     const work = request.type === "list" ? "list" : "transfer";

@@ -40,11 +40,19 @@ export type Work = "transfer" | "list";
 /** A list is used again for so many times as long as it took to make: a flood of requests takes an eleventh of the time. */
 const LIST_LIFE_FACTOR = 10;
 
+/** The whole answer to LIST, which is used again until a time. */
+interface KeptList {
+  readonly bytes: Uint8Array;
+  readonly count: number;
+  readonly untilUs: number;
+}
+
 /** See the module's description. */
 export class ServerWork {
   readonly limits: WorkLimits;
   readonly #slots: Readonly<Record<Work, Slots>>;
-  #list: { readonly bytes: Uint8Array; readonly count: number; readonly untilUs: number } | undefined;
+  /** By store: nobody may see the list of a folder that is not his. */
+  #lists = new WeakMap<FileStore, KeptList>();
 
   /** Limits that are not given have their defaults. */
   constructor(limits: Partial<WorkLimits> = {}) {
@@ -83,20 +91,22 @@ export class ServerWork {
    */
   list(store: FileStore, nowUs: () => number): { readonly bytes: Uint8Array; readonly count: number } {
     const startUs = nowUs();
-    if (this.#list !== undefined && startUs < this.#list.untilUs) return this.#list;
+    const kept = this.#lists.get(store);
+    if (kept !== undefined && startUs < kept.untilUs) return kept;
     const entries = store.list();
     const count = entries.length;
     const messages: Message[] = entries.map((entry) => ({ type: "entry", ...entry }));
     messages.push({ type: "end", count });
     const bytes = joined(messages.map(encodeMessage));
     const endUs = nowUs();
-    this.#list = { bytes, count, untilUs: endUs + LIST_LIFE_FACTOR * (endUs - startUs) };
-    return this.#list;
+    const list = { bytes, count, untilUs: endUs + LIST_LIFE_FACTOR * (endUs - startUs) };
+    this.#lists.set(store, list);
+    return list;
   }
 
   /** What files there are has changed. */
   forgetList(): void {
-    this.#list = undefined;
+    this.#lists = new WeakMap();
   }
 }
 

@@ -38,6 +38,8 @@ export type ClientTask =
     readonly force: boolean;
   }
   | { readonly kind: "list" }
+  /** Print this client's public key. */
+  | { readonly kind: "key" }
   | { readonly kind: "interactive" };
 
 /** The client's command line, understood. */
@@ -50,7 +52,9 @@ export interface ClientArguments {
   readonly serverKey: Uint8Array | undefined;
   /** Nothing is encrypted. */
   readonly plaintext: boolean;
-  /** Where the keys of known servers are; where this user keeps such things when undefined. */
+  /** A file with a token to show to the server. */
+  readonly tokenFile: string | undefined;
+  /** Where this client's key and the keys of known servers are; where this user keeps such things when undefined. */
   readonly stateFolder: string | undefined;
   readonly sending: SendingOptions;
   readonly simulate: FaultOptions | undefined;
@@ -74,6 +78,7 @@ interface CommonOptions extends SendingOptions {
   readonly serverKey?: Uint8Array;
   readonly plaintext?: boolean;
   readonly state?: string;
+  readonly tokenFile?: string;
 }
 
 const EXAMPLES = `
@@ -82,6 +87,7 @@ Examples:
   sluice send report.pdf --as may.pdf --server files.example.org:65432
   sluice get may.pdf --output ~/Downloads
   sluice list --server [2001:db8::7]:65432
+  sluice key                                prints this client's public key, for a server's authorized_keys
   sluice send film.mkv --rate 80M           at 80 Mbit/s, whatever is lost
   sluice 192.0.2.7 65432                    interactive; "help" there says more
 
@@ -96,16 +102,23 @@ export function parseClientArguments(
   const { console, defaultServer } = surroundings;
   const program = createCommand("sluice", console)
     .description("Sends files to a Sluice server and gets them back, over UDP, verified by SHA-256.")
-    .usage("send FILE... | get NAME... | list | HOST PORT   [options]")
+    .usage("send FILE... | get NAME... | list | key | HOST PORT   [options]")
     .argument("[host]", "server to talk to interactively")
     .argument("[port]", "its port")
     .option("-s, --server <host:port>", `server (SLUICE_SERVER, else ${DEFAULT_HOST}:${DEFAULT_PORT})`, readAddress)
     .option("-t, --timeout <seconds>", "give up when the server does not answer for so long", readSeconds)
     .option("-q, --quiet", "print errors only")
     .option("--server-key <key>", 'the key that the server must have, as "sluice-server key" prints it', readKey)
-    .option("--state <folder>", "where the keys of known servers are (SLUICE_STATE, else your folder for such things)")
+    .option("--token-file <file>", "a file with a token that gives permission on the server")
+    .option(
+      "--state <folder>",
+      "where your key and those of known servers are (SLUICE_STATE, else your folder for such)",
+    )
     .addOption(
-      new Option("--plaintext", "encrypt nothing: for trusted networks, if the server agrees").conflicts("serverKey"),
+      new Option("--plaintext", "encrypt nothing: for trusted networks, if the server agrees").conflicts([
+        "serverKey",
+        "tokenFile",
+      ]),
     )
     .addHelpText("after", EXAMPLES);
   addSendingOptions(program);
@@ -119,6 +132,8 @@ export function parseClientArguments(
   addGet(program, accept);
   program.command("list").alias("ls").description("list the server's files").helpOption("-h, --help", "print this help")
     .action(() => accept({ kind: "list" }));
+  program.command("key").description("print this client's public key, for a server's owner")
+    .helpOption("-h, --help", "print this help").action(() => accept({ kind: "key" }));
   program.action((host: string | undefined, port: string | undefined) => {
     accept({ kind: "interactive" }, interactiveServer(program, { host, port }));
   });
@@ -133,6 +148,7 @@ export function parseClientArguments(
       serverKey: options.serverKey,
       plaintext: options.plaintext ?? false,
       stateFolder: options.state,
+      tokenFile: options.tokenFile,
       sending: sendingOptions(options),
       simulate: options.simulate,
       quiet: options.quiet ?? false,
@@ -185,13 +201,13 @@ function interactiveServer(
 ): Address | undefined {
   if (typed.host === undefined) program.help({ error: true });
   if (typed.port === undefined) {
-    program.error(`error: "${typed.host}" is not a command (send, get, list), nor a host with a port after it`);
+    program.error(`error: "${typed.host}" is not a command (send, get, list, key), nor a host with a port after it`);
   }
   const host = parseHost(typed.host);
   if (typeof host !== "string") program.error(`error: "${typed.host}": ${host.error}`);
   const port = parsePort(typed.port, { allowZero: false });
   if (typeof port !== "number") {
-    program.error(`error: "${typed.port}": ${port.error}; the commands are send, get and list`);
+    program.error(`error: "${typed.port}": ${port.error}; the commands are send, get, list and key`);
   }
   return { host, port };
 }

@@ -229,7 +229,7 @@ class Conversation {
   }
 }
 
-type ConversationTask = Exclude<ClientTask, { kind: "interactive" }>;
+type ConversationTask = Exclude<ClientTask, { kind: "interactive" | "key" }>;
 
 /** The task that the words of a line ask for. Throws SluiceError (usage). */
 function readTask(words: readonly string[]): ConversationTask {

@@ -34,6 +34,12 @@ export interface ServerArguments {
   readonly stateFolder: string | undefined;
   /** Clients that ask for no encryption are taken too. */
   readonly plaintext: boolean;
+  /** Whoever reaches the server may do everything. */
+  readonly open: boolean;
+  /** Who may do what, by key; where this user keeps such things, if it is there, when undefined. */
+  readonly keysFile: string | undefined;
+  /** The same by token. */
+  readonly tokenFile: string | undefined;
   readonly host: string;
   readonly port: number;
   readonly root: string;
@@ -60,6 +66,9 @@ interface RawOptions extends SendingOptions {
   readonly json?: boolean;
   readonly state?: string;
   readonly plaintext?: boolean;
+  readonly open?: boolean;
+  readonly authorizedKeys?: string;
+  readonly tokenFile?: string;
 }
 
 /** Where files are kept unless told otherwise. */
@@ -71,13 +80,19 @@ const DEFAULT_GRACE_S = 30;
 const EXAMPLES = `
 Examples:
   sluice-server                                  on ${DEFAULT_HOST}:${DEFAULT_PORT}, files in ${DEFAULT_ROOT}
-  sluice-server --host 0.0.0.0 --root /srv/files
+  sluice-server --host 0.0.0.0 --authorized-keys clients --root /srv/files
   sluice-server --rate 100M                      100 Mbit/s to each client, whatever is lost
   sluice-server key                              prints the public key, to be compared or pinned by clients
   sluice-server --simulate drop=10%,delay=50ms   a bad link, for trying things out
 
-All is encrypted, and clients know the server by its key. But whoever reaches it can read and write its files: listen
-on a trusted network only.
+All is encrypted, and clients know the server by its key. On 127.0.0.1 everybody may do everything, unless a file says
+who may do what; a server that others can reach needs one, or --open. A line of it, of which the first word is enough:
+
+  jJbUoyxN9VhHJP1sRIzbYyfKIMzCQ-OK7wqz9SVvYF4 alice rights=read,write,list,overwrite folder=alice quota=10G
+
+The first word is what "sluice key" prints, or a token of 16 characters or more in the file of --token-file. The rights
+are read, write and list unless given. Changes count within two seconds, and end the connections that they concern.
+
 Ctrl-C or SIGTERM: takes nothing new, lets running transfers finish; once more: stops at once.`;
 
 /** Reads the server's command line; help, version and mistakes are answered on the console. */
@@ -93,6 +108,11 @@ export function parseServerArguments(args: readonly string[], console: Console):
     .addOption(new Option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
     .option("--json", "log JSON, one object a line")
     .option("--state <folder>", "where the server's key is kept (SLUICE_STATE, else your folder for such things)")
+    .option("--authorized-keys <file>", "who may do what, by key (authorized_keys in the folder of --state)")
+    .option("--token-file <file>", "who may do what, by token")
+    .addOption(
+      new Option("--open", "whoever reaches it may do everything").conflicts(["authorizedKeys", "tokenFile"]),
+    )
     .option("--plaintext", "also take clients that ask for no encryption: for trusted networks only")
     .allowExcessArguments(false)
     .addHelpText("after", EXAMPLES);
@@ -110,6 +130,9 @@ export function parseServerArguments(args: readonly string[], console: Console):
       task,
       stateFolder: options.state,
       plaintext: options.plaintext ?? false,
+      open: options.open ?? false,
+      keysFile: options.authorizedKeys,
+      tokenFile: options.tokenFile,
       host: options.host,
       port: options.port,
       root: options.root,

@@ -65,7 +65,10 @@ export function levelOf(event: ServerEvent): LogLevel {
     case "exposed":
     case "failed":
     case "refused":
+    case "turned-away":
       return "warning";
+    case "access-unreadable":
+      return "error";
     case "sent":
       return event.verified ? "info" : "warning";
     default:
@@ -78,11 +81,22 @@ export function describeEvent(event: ServerEvent): string {
   switch (event.kind) {
     case "listening":
       return `listening on ${formatAddress(event.host, event.port)}, files in ${sanitizeForDisplay(event.root)}, ` +
+        (event.entries === undefined ? "open to whoever reaches it, " : `${whoComesIn(event.entries)}, `) +
         (event.key === undefined ? "nothing is encrypted" : `key ${sanitizeForDisplay(event.key)}`);
     case "exposed":
       return sanitizeForDisplay(event.reason);
     case "connected":
-      return `${who(event)} new connection`;
+      return `${who(event)} new connection` + (event.user === undefined ? "" : ` of ${sanitizeForDisplay(event.user)}`);
+    case "turned-away":
+      return `${sanitizeForDisplay(event.client)} turned away: ` +
+        (event.key === undefined
+          ? "it encrypts nothing"
+          : `no permission for its key ${sanitizeForDisplay(event.key)}, nor by a token`);
+    case "access-changed":
+      return `who may do what has changed: ${whoComesIn(event.entries)}; ` +
+        `${event.ended} ${event.ended === 1 ? "connection ends" : "connections end"}`;
+    case "access-unreadable":
+      return `who may do what stays as it was: ${sanitizeForDisplay(event.reason)}`;
     case "address-changed":
       return `${who(event)} goes on from here, was ${sanitizeForDisplay(event.previousClient)}`;
     case "receiving":
@@ -112,6 +126,11 @@ export function describeEvent(event: ServerEvent): string {
     case "stopped":
       return "stopped";
   }
+}
+
+function whoComesIn(entries: number): string {
+  const who = entries === 0 ? "nobody" : `${entries} ${entries === 1 ? "key or token" : "keys and tokens"}`;
+  return `${who} may come in`;
 }
 
 function who(event: { readonly client: string; readonly id: number }): string {

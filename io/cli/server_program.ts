@@ -4,13 +4,14 @@
  * @module
  */
 
-import type { ServerOptions, StartServer } from "../../app/api.ts";
+import { type ServerOptions, SluiceError, type StartServer } from "../../app/api.ts";
 import { formatKey } from "../../app/keys.ts";
 import { type Console, describeError, type OnStopSignal } from "./console.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { parseServerArguments, type ServerArguments } from "./server_arguments.ts";
 import type { Needs } from "../permissions.ts";
-import type { ServerIdentity } from "../state_folder.ts";
+import type { OpenedAccess } from "../access_files.ts";
+import type { Identity } from "../state_folder.ts";
 import { openServerLog, type ServerLog } from "./server_log.ts";
 
 /** What the server needs of the world; tests give fakes. */
@@ -19,7 +20,11 @@ export interface ServerParts {
   readonly console: Console;
   readonly onStopSignal: OnStopSignal;
   /** The server's key, made the first time; the folder is the user's own for such things where it is undefined. */
-  readonly openIdentity: (stateFolder: string | undefined) => ServerIdentity;
+  readonly openIdentity: (stateFolder: string | undefined) => Identity;
+  /** What the owner wrote about who may do what; undefined where he wrote nothing. */
+  readonly openAccess: (
+    where: Pick<ServerArguments, "keysFile" | "stateFolder" | "tokenFile">,
+  ) => OpenedAccess | undefined;
   /** Gives up what a server that has started does not need. */
   readonly confine: (needs: Needs) => void;
   /** Ends the process at once. */
@@ -46,8 +51,9 @@ export async function runServer(args: readonly string[], parts: ServerParts): Pr
   });
   try {
     const { privateKey } = parts.openIdentity(parsed.value.stateFolder);
-    const server = await startServer({ ...serverOptions(parsed.value, log), identity: privateKey });
-    parts.confine({ read: [server.root], write: parsed.value.readOnly ? [] : [server.root] });
+    const { files, ...access } = accessOf(parsed.value, parts);
+    const server = await startServer({ ...serverOptions(parsed.value, log), ...access, identity: privateKey });
+    parts.confine({ read: [server.root, ...files], write: parsed.value.readOnly ? [] : [server.root] });
     await asked.promise;
     await server.stop({ graceMs });
     return ExitCode.done;
@@ -58,6 +64,22 @@ export async function runServer(args: readonly string[], parts: ServerParts): Pr
     stopListening();
     log.close();
   }
+}
+
+/** Who may do what, and the files that say it. */
+function accessOf(
+  args: ServerArguments,
+  { openAccess }: ServerParts,
+): Pick<ServerOptions, "access"> & { readonly files: readonly string[] } {
+  if (args.open) return { access: "open", files: [] };
+  const written = openAccess(args);
+  if (written === undefined) return { files: [] };
+  if (args.plaintext) {
+    const files = written.files.join(" and ");
+    const why = `--plaintext takes clients that cannot show who they are, and ${files} would keep them out`;
+    throw new SluiceError("usage", `${why}; leave one of them out, or say --open as well`);
+  }
+  return { access: written.source, files: written.files };
 }
 
 function printKey({ stateFolder }: ServerArguments, { console, openIdentity }: ServerParts): ExitCode {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ACCESS_MUTANTS } from "./access.ts";
 import { CONGESTION_MUTANTS } from "./congestion.ts";
 import { ENCRYPTION_MUTANTS } from "./encryption.ts";
 import { ENDPOINT_MUTANTS } from "./endpoint.ts";
@@ -23,6 +24,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...CONGESTION_MUTANTS,
   ...ENDPOINT_MUTANTS,
   ...ENCRYPTION_MUTANTS,
+  ...ACCESS_MUTANTS,
   ...TRANSFER_MUTANTS,
   ...STORE_MUTANTS,
   ...LIMIT_MUTANTS,

@@ -125,7 +125,7 @@ export const LIMIT_MUTANTS: readonly Mutant[] = [
     id: "old-list",
     broken: "A list is given again for ever",
     file: "transfer/server_work.ts",
-    text: "startUs < this.#list.untilUs",
+    text: "startUs < kept.untilUs",
     becomes: "startUs >= 0",
     caughtBy: [WORK],
   },

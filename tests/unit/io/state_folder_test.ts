@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { SluiceError } from "../../../app/api.ts";
 import { formatKey } from "../../../app/keys.ts";
-import { KnownServers, openServerIdentity, stateFolder } from "../../../io/state_folder.ts";
+import { findIdentity, KnownServers, openIdentity, stateFolder } from "../../../io/state_folder.ts";
 
 const IS_WINDOWS = Deno.build.os === "windows";
 const KEY = new Uint8Array(32).fill(1);
@@ -42,40 +42,40 @@ Deno.test("stateFolder is what was told, or the environment says, or where users
   assert.equal(stateFolder(path.resolve("/told"), env), path.resolve("/told"));
 });
 
-Deno.test("openServerIdentity makes a key the first time, for its owner alone, and keeps it", async () => {
+Deno.test("openIdentity makes a key the first time, for its owner alone, and keeps it", async () => {
   await inFolder((folder) => {
-    const { file, privateKey, publicKey } = openServerIdentity(folder);
+    const { file, privateKey, publicKey } = openIdentity(folder, "server");
     assert.equal(privateKey.length + publicKey.length, 64);
     assert.notDeepEqual(privateKey, publicKey);
-    assert.deepEqual(openServerIdentity(folder).privateKey, privateKey);
+    assert.deepEqual(openIdentity(folder, "server").privateKey, privateKey);
     if (!IS_WINDOWS) {
       assert.equal(Deno.statSync(file).mode! & 0o777, 0o600);
       assert.equal(Deno.statSync(folder).mode! & 0o777, 0o700);
     }
   });
   await inFolder((folder) => {
-    const { privateKey } = openServerIdentity(folder);
-    assert.notDeepEqual(openServerIdentity(`${folder}-other`).privateKey, privateKey);
+    const { privateKey } = openIdentity(folder, "server");
+    assert.notDeepEqual(openIdentity(`${folder}-other`, "server").privateKey, privateKey);
   });
 });
 
-Deno.test("openServerIdentity refuses a key that others may read, or that is none", async () => {
+Deno.test("openIdentity refuses a key that others may read, or that is none", async () => {
   await inFolder((folder) => {
-    const { file, privateKey } = openServerIdentity(folder);
+    const { file, privateKey } = openIdentity(folder, "server");
     if (!IS_WINDOWS) {
       Deno.chmodSync(file, 0o640);
-      fails(() => openServerIdentity(folder), /others may read .*chmod 600/);
+      fails(() => openIdentity(folder, "server"), /others may read .*chmod 600/);
       Deno.chmodSync(file, 0o600);
     }
     Deno.writeTextFileSync(file, formatKey(privateKey).slice(1));
-    fails(() => openServerIdentity(folder), /is not a server's key/);
+    fails(() => openIdentity(folder, "server"), /is not a server's key/);
   });
 });
 
-Deno.test("openServerIdentity says which folder it cannot use", async () => {
+Deno.test("openIdentity says which folder it cannot use", async () => {
   await inFolder((folder) => {
     Deno.writeTextFileSync(folder, "a file");
-    fails(() => openServerIdentity(folder), /cannot keep the server's key in .*--state/);
+    fails(() => openIdentity(folder, "server"), /cannot keep the server's key in .*--state/);
   });
 });
 
@@ -101,5 +101,18 @@ Deno.test("KnownServers passes over comments and empty lines, and names a line t
       Deno.writeTextFileSync(known.file, `# mine\n${line}\n`);
       fails(() => known.keyOf("a:1"), /line 2 of .*known_servers/);
     }
+  });
+});
+
+Deno.test("findIdentity finds the key that openIdentity made, of the same owner, and makes none", async () => {
+  await inFolder((folder) => {
+    assert.equal(findIdentity(folder, "client"), undefined);
+    openIdentity(folder, "server");
+    assert.equal(findIdentity(folder, "client"), undefined);
+    const made = openIdentity(folder, "client");
+    assert.deepEqual(findIdentity(folder, "client"), made);
+    assert.notDeepEqual(findIdentity(folder, "server")!.privateKey, made.privateKey);
+    Deno.writeTextFileSync(made.file, "nonsense");
+    fails(() => findIdentity(folder, "client"), /is not a client's key/);
   });
 });

@@ -5,6 +5,7 @@ import { Random, type Stream } from "../../../protocol/mod.ts";
 import { MemoryStore } from "./memory_store.ts";
 import type { TransferEvent } from "../../../transfer/events.ts";
 import { decodeMessage, encodeMessage, type Message, RefusalReason, ResultStatus } from "../../../transfer/messages.ts";
+import { ALL_RIGHTS, type Right } from "../../../transfer/rights.ts";
 import { ServerSession } from "../../../transfer/server_session.ts";
 import { ServerWork, type WorkLimits } from "../../../transfer/server_work.ts";
 import { LOST, Pair } from "../../connection/pair.ts";
@@ -17,12 +18,13 @@ class Scene {
   readonly work: ServerWork;
   session: ServerSession | undefined;
 
-  constructor(limits: Partial<WorkLimits> = {}) {
+  constructor(limits: Partial<WorkLimits> = {}, rights: ReadonlySet<Right> = ALL_RIGHTS) {
     this.work = new ServerWork(limits);
     this.pair.server.makeSession = (connection) => {
       this.session = new ServerSession({
         connection,
         store: this.store,
+        rights,
         nowUs: () => this.pair.nowUs,
         work: this.work,
         wake: () => {},
@@ -319,5 +321,18 @@ Deno.test("ServerSession sends no more lists at a time than it may, and each of 
   scene.pair.run(5_000_000);
   assert.deepEqual(streams.map(({ id }) => scene.answersOn(id).answers.at(-1)?.type), ["end", "end", "refused"]);
   assert.equal(scene.ask(encodeMessage({ type: "list" })).answers.length, 3001);
+  scene.assertClean();
+});
+
+Deno.test("ServerSession refuses what its client may not do, opens nothing for it, and does the rest", () => {
+  const scene = new Scene({ maxTransfers: 1 }, new Set(["list"]));
+  scene.store.put("there", CONTENT);
+  for (const request of [encodeMessage({ type: "get", name: "there" }), put("new", CONTENT)]) {
+    const { answers } = scene.ask(request);
+    assert.deepEqual(answers.map((answer) => answer.type === "refused" && answer.reason), [RefusalReason.denied]);
+  }
+  assert.deepEqual(scene.ask(encodeMessage({ type: "list" })).answers.map(({ type }) => type), ["entry", "end"]);
+  assert.deepEqual(scene.store.list().map(({ name }) => name), ["there"]);
+  assert.deepEqual(scene.events.map(({ kind }) => kind), ["refused", "refused", "listed"]);
   scene.assertClean();
 });

@@ -55,3 +55,14 @@ Deno.test("ServerWork.list makes the whole answer, and gives it again for ten ti
   work.list(slow, () => nowUs);
   assert.equal(reads, 3);
 });
+
+Deno.test("ServerWork.list keeps the list of each store apart", () => {
+  const [one, other] = [new MemoryStore(), new MemoryStore()];
+  one.put("mine", new Uint8Array(3));
+  const work = new ServerWork();
+  let nowUs = 0;
+  const slow = (): number => nowUs++;
+  assert.equal(work.list(one, slow).count, 1);
+  assert.equal(work.list(other, slow).count, 0);
+  assert.equal(work.list(one, slow).count, 1);
+});

@@ -72,7 +72,7 @@ Deno.test("parseClientArguments answers a mistake with one line and the way to t
     [["list", "--rate", "fast"], /bits per second, such as 800k, 80M or 1\.5G/],
     [["list", "--rate", "8M", "--congestion", "bbr"], /'--rate <rate>' cannot be used with .*'--congestion <name>'/],
     [["sned"], /"sned" is not a command/],
-    [["sned", "file.txt"], /the commands are send, get and list/],
+    [["sned", "file.txt"], /the commands are send, get, list and key/],
     [["host", "70000"], /a port is a whole number/],
     [["a/b", "7000"], /a host is a name or an IP address/],
   ];

@@ -2,10 +2,13 @@ import assert from "node:assert/strict";
 import { SluiceError } from "../../../../app/api.ts";
 import { runClient } from "../../../../io/cli/client_program.ts";
 import { type Needs, WHOLE_DISK_NEEDS } from "../../../../io/permissions.ts";
+import type { Identity } from "../../../../io/state_folder.ts";
 import { formatKey } from "../../../../app/keys.ts";
 import { FakeConsole, FakeEngine, FakeKeyMemory, FakeLines, FakeSignals } from "./fakes.ts";
 
 const KEY = new Uint8Array(32).fill(9);
+
+const IDENTITY = { privateKey: new Uint8Array(32).fill(7), publicKey: new Uint8Array(32).fill(8) };
 
 class Setting {
   readonly engine = new FakeEngine();
@@ -14,6 +17,7 @@ class Setting {
   readonly exits: number[] = [];
   readonly confined: Needs[] = [];
   readonly memory = new FakeKeyMemory();
+  identity: Identity | undefined;
   lines = new FakeLines([]);
   run(...args: string[]): Promise<number> {
     return runClient(args, {
@@ -25,6 +29,15 @@ class Setting {
       openLines: () => Promise.resolve(this.lines),
       nowMs: () => 0,
       isFolder: (path) => path === "dir",
+      openIdentity: (folder) => {
+        this.identity = { ...IDENTITY, file: `${folder}/client_key` };
+        return this.identity;
+      },
+      findIdentity: () => this.identity,
+      readToken: (file) => {
+        if (file === "none") throw new SluiceError("local-disk", "there is no token in none");
+        return new TextEncoder().encode(`token of ${file}`);
+      },
       openKeyMemory: (folder) => {
         this.memory.folder = folder ?? this.memory.folder;
         return this.memory;
@@ -142,4 +155,28 @@ Deno.test("runClient HOST PORT holds a conversation", async () => {
   setting.lines = new FakeLines(["ls", "quit"]);
   assert.equal(await setting.run("h", "7"), 0);
   assert.deepEqual(setting.engine.calls, ["list"]);
+});
+
+Deno.test("runClient prints its public key, made the first time, and asks no server", async () => {
+  const setting = new Setting();
+  assert.equal(await setting.run("key", "--state", "/s"), 0);
+  assert.deepEqual(setting.console.outLines, [formatKey(IDENTITY.publicKey)]);
+  assert.equal(setting.identity?.file, "/s/client_key");
+  assert.deepEqual(setting.engine.connections, []);
+});
+
+Deno.test("runClient shows its key, if it has one, and a token, if it is given one, and neither in the clear", async () => {
+  const setting = new Setting();
+  await setting.run("list");
+  setting.identity = { ...IDENTITY, file: "" };
+  await setting.run("list", "--token-file", "t");
+  await setting.run("list", "--plaintext");
+  assert.deepEqual(setting.engine.connections.map(({ identity, token }) => [identity, token]), [
+    [undefined, undefined],
+    [IDENTITY.privateKey, new TextEncoder().encode("token of t")],
+    [undefined, undefined],
+  ]);
+  assert.equal(await setting.run("list", "--token-file", "none"), 6);
+  assert.equal(await setting.run("list", "--token-file", "t", "--plaintext"), 2);
+  assert.equal(setting.engine.connections.length, 3);
 });

@@ -8,6 +8,9 @@ Deno.test("parseServerArguments has a default for everything", () => {
       task: "serve",
       stateFolder: undefined,
       plaintext: false,
+      open: false,
+      keysFile: undefined,
+      tokenFile: undefined,
       host: "127.0.0.1",
       port: 65432,
       root: "./storage",
@@ -24,7 +27,7 @@ Deno.test("parseServerArguments has a default for everything", () => {
 
 Deno.test("parseServerArguments reads every option", () => {
   const args = "--host [::1] --port 0 --root /srv --read-only --grace 5 --max-connections 8 --log-level error --json " +
-    "--congestion cubic --max-memory 64 --stall-timeout 30";
+    "--congestion cubic --max-memory 64 --stall-timeout 30 --authorized-keys keys --token-file tokens";
   const parsed = parseServerArguments([...args.split(" "), "--simulate", "delay=50ms"], new FakeConsole());
   assert.ok("value" in parsed);
   const { simulate, ...rest } = parsed.value;
@@ -33,6 +36,9 @@ Deno.test("parseServerArguments reads every option", () => {
     task: "serve",
     stateFolder: undefined,
     plaintext: false,
+    open: false,
+    keysFile: "keys",
+    tokenFile: "tokens",
     host: "::1",
     port: 0,
     root: "/srv",

@@ -10,15 +10,30 @@ const SENT = { kind: "sent", ...WHO, name: "a", sizeBytes: 2_000_000, sha256: SH
 
 const EXPECTED: readonly (readonly [ServerEvent, string])[] = [
   [
-    { kind: "listening", host: "::1", port: 7, root: "/srv", key: "abc" },
-    "listening on [::1]:7, files in /srv, key abc",
+    { kind: "listening", host: "::1", port: 7, root: "/srv", key: "abc", entries: undefined },
+    "listening on [::1]:7, files in /srv, open to whoever reaches it, key abc",
   ],
   [
-    { kind: "listening", host: "::1", port: 7, root: "/srv", key: undefined },
-    "listening on [::1]:7, files in /srv, nothing is encrypted",
+    { kind: "listening", host: "::1", port: 7, root: "/srv", key: undefined, entries: 1 },
+    "listening on [::1]:7, files in /srv, 1 key or token may come in, nothing is encrypted",
   ],
   [{ kind: "exposed", reason: "others may write in /srv" }, "others may write in /srv"],
-  [{ kind: "connected", ...WHO }, "[3] 192.0.2.7:50000 new connection"],
+  [{ kind: "connected", ...WHO, user: undefined }, "[3] 192.0.2.7:50000 new connection"],
+  [{ kind: "connected", ...WHO, user: "al\u202eice" }, "[3] 192.0.2.7:50000 new connection of al\\u202eice"],
+  [
+    { kind: "turned-away", client: WHO.client, key: "abc" },
+    "192.0.2.7:50000 turned away: no permission for its key abc, nor by a token",
+  ],
+  [{ kind: "turned-away", client: WHO.client, key: undefined }, "192.0.2.7:50000 turned away: it encrypts nothing"],
+  [
+    { kind: "access-changed", entries: 0, ended: 1 },
+    "who may do what has changed: nobody may come in; 1 connection ends",
+  ],
+  [
+    { kind: "access-changed", entries: 3, ended: 0 },
+    "who may do what has changed: 3 keys and tokens may come in; 0 connections end",
+  ],
+  [{ kind: "access-unreadable", reason: "line 3" }, "who may do what stays as it was: line 3"],
   [
     { kind: "address-changed", ...WHO, previousClient: "198.51.100.1:9" },
     "[3] 192.0.2.7:50000 goes on from here, was 198.51.100.1:9",

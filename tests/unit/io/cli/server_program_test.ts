@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { AccessTable } from "../../../../app/access.ts";
 import { type ServerOptions, SluiceError } from "../../../../app/api.ts";
 import { runServer } from "../../../../io/cli/server_program.ts";
+import type { OpenedAccess } from "../../../../io/access_files.ts";
 import type { Needs } from "../../../../io/permissions.ts";
 import { FakeConsole, FakeSignals } from "./fakes.ts";
 
@@ -14,6 +16,7 @@ class Setting {
   readonly confined: Needs[] = [];
   readonly stopped: { graceMs: number }[] = [];
   readonly stateFolders: (string | undefined)[] = [];
+  access: OpenedAccess | undefined;
   startError: Error | undefined;
   identityError: Error | undefined;
   /** Runs while the server stops. */
@@ -23,7 +26,7 @@ class Setting {
       startServer: (options) => {
         this.started.push(options);
         if (this.startError !== undefined) return Promise.reject(this.startError);
-        options.onEvent({ kind: "listening", host: options.host, port: 7, root: options.root, key: "abc" });
+        options.onEvent({ kind: "listening", host: options.host, port: 7, root: options.root, key: "abc", entries: 2 });
         return Promise.resolve({
           root: options.root,
           host: options.host,
@@ -44,6 +47,7 @@ class Setting {
         if (this.identityError !== undefined) throw this.identityError;
         return { privateKey: PRIVATE_KEY, publicKey: new Uint8Array(32).fill(5), file: "/state/server_key" };
       },
+      openAccess: () => this.access,
       confine: (needs) => this.confined.push(needs),
       exit: (code) => this.exits.push(code),
     });
@@ -65,7 +69,10 @@ Deno.test("runServer serves until the first signal and stops with the grace aske
     0.05,
     undefined,
   ]);
-  assert.match(setting.console.outLines[0]!, /INFO {2}listening on 127\.0\.0\.1:7, files in \/srv, key abc$/);
+  assert.match(
+    setting.console.outLines[0]!,
+    /INFO {2}listening on 127\.0\.0\.1:7, files in \/srv, 2 keys and tokens may come in, key abc$/,
+  );
   assert.match(setting.console.outLines[1]!, /INFO {2}stopped$/);
   assert.equal(setting.signals.listenerCount, 0);
 });
@@ -118,5 +125,33 @@ Deno.test("runServer starts nothing on a mistake or for help", async () => {
   const setting = new Setting();
   assert.equal(await setting.run("--port", "x"), 2);
   assert.equal(await setting.run("--help"), 0);
+  assert.deepEqual(setting.started, []);
+});
+
+Deno.test("runServer goes by what its owner wrote about who may do what, and may go on reading it", async () => {
+  const source = { read: () => new AccessTable([]), poll: () => undefined };
+  const cases = [
+    [undefined, [], undefined, ["/srv"]],
+    [undefined, ["--open"], "open", ["/srv"]],
+    [{ source, files: ["/keys"] }, ["--authorized-keys", "/keys"], source, ["/srv", "/keys"]],
+    [{ source, files: ["/keys"] }, ["--open"], "open", ["/srv"]],
+    [{ source, files: ["/keys"] }, ["--open", "--plaintext"], "open", ["/srv"]],
+  ] as const;
+  for (const [written, args, access, read] of cases) {
+    const setting = new Setting();
+    setting.access = written;
+    const running = setting.run("--root", "/srv", ...args);
+    setting.signals.raise("system");
+    assert.equal(await running, 0);
+    assert.equal(setting.started[0]!.access, access);
+    assert.deepEqual(setting.confined[0]!.read, read);
+  }
+});
+
+Deno.test("runServer takes no clients in the clear where permission is needed", async () => {
+  const setting = new Setting();
+  setting.access = { source: { read: () => new AccessTable([]), poll: () => undefined }, files: ["/keys"] };
+  assert.equal(await setting.run("--plaintext"), 2);
+  assert.match(setting.console.errLines.join(), /cannot show who they are, and \/keys would keep them out/);
   assert.deepEqual(setting.started, []);
 });

@@ -1,0 +1,159 @@
+// Who may do what on a server, as its owner writes it and people meet it.
+
+import assert from "node:assert/strict";
+import { namesIn, writeRandomFile } from "./files.ts";
+import { type ServerProgram, Stage } from "./programs.ts";
+
+const TOKEN = "not-to-be-guessed-by-anybody";
+
+/** Writes a file that its owner alone can read. */
+async function writePrivate(file: string, text: string): Promise<void> {
+  await Deno.writeTextFile(file, text);
+  if (Deno.build.os !== "windows") await Deno.chmod(file, 0o600);
+}
+
+/** The options by which a client has a key of its own, and that key. */
+async function clientOf(stage: Stage, name: string): Promise<{ args: string[]; key: string }> {
+  const args = ["--state", stage.path(name)];
+  const { code, stdout } = await stage.client(["key", ...args]);
+  assert.equal(code, 0);
+  assert.match(stdout, /^[\w-]{43}\n$/);
+  return { args, key: stdout.trim() };
+}
+
+async function startServer(stage: Stage, keys: string, args: string[] = []): Promise<ServerProgram> {
+  await writePrivate(stage.path("keys"), keys);
+  return await stage.startServer({ args: ["--authorized-keys", stage.path("keys"), ...args] });
+}
+
+Deno.test("server that others can reach does not start open unless it is told to", async () => {
+  await using stage = await Stage.open();
+  const args = ["--host", "0.0.0.0", "--port", "0", "--root", stage.path("storage")];
+  const { code, stderr } = await stage.runServer(args).finished();
+  assert.equal(code, 2);
+  assert.match(stderr, /^error: others can reach 0\.0\.0\.0, .*--authorized-keys.*--token-file.*--open\n$/);
+  assert.deepEqual(await namesIn(stage.folder), []);
+  const open = stage.runServer([...args, "--open"]);
+  await open.says(/listening on 0\.0\.0\.0:\d+, .*, open to whoever reaches it,/);
+  await writePrivate(stage.path("tokens"), TOKEN);
+  const closed = stage.runServer([...args, "--token-file", stage.path("tokens")]);
+  await closed.says(/listening on 0\.0\.0\.0:\d+, .*, 1 key or token may come in,/);
+  const both = await stage.runServer([...args, "--open", "--token-file", stage.path("tokens")]).finished();
+  assert.equal(both.code, 2);
+});
+
+Deno.test("server takes whom it has the key of, and no other, and its log shows the key of who is turned away", async () => {
+  await using stage = await Stage.open();
+  const [alice, bob] = [await clientOf(stage, "alice"), await clientOf(stage, "bob")];
+  const server = await startServer(stage, `${alice.key} alice\n`);
+  const target = ["--server", server.address];
+  await writeRandomFile(stage.path("a"), 100_000);
+  assert.equal((await stage.client(["send", "a", ...target, ...alice.args])).code, 0);
+  for (const args of [bob.args, ["--state", stage.path("nobody")]]) {
+    const { code, stderr } = await stage.client(["list", ...target, ...args]);
+    assert.equal(code, 4);
+    assert.match(stderr, /^error: the server refused: permission is needed, and neither your key nor a token gives it/);
+  }
+  await server.program.says(new RegExp(`turned away: no permission for its key ${bob.key}, nor by a token`));
+  assert.match(server.log, /new connection of alice$/m);
+  assert.equal(server.log.match(/new connection/g)?.length, 1);
+});
+
+Deno.test("server lets each do what his line says, in his folder, up to his quota", async () => {
+  await using stage = await Stage.open();
+  const [alice, bob] = [await clientOf(stage, "alice"), await clientOf(stage, "bob")];
+  const lines = `${alice.key} rights=read,write,list folder=alice quota=200k\n${bob.key} rights=write,overwrite\n`;
+  const server = await startServer(stage, lines);
+  const run = (command: string, { args }: { args: string[] }) =>
+    stage.client([...command.split(" "), "--server", server.address, "--quiet", ...args]);
+  await writeRandomFile(stage.path("a"), 100_000);
+  await writeRandomFile(stage.path("b"), 150_000);
+  assert.equal((await run("send a", alice)).code, 0);
+  assert.equal((await run("send b", bob)).code, 0);
+  assert.equal((await run("send a --as b --force", bob)).code, 0);
+  assert.deepEqual(await namesIn(server.root), ["alice", "b"]);
+  assert.deepEqual(await namesIn(`${server.root}/alice`), ["a"]);
+
+  assert.match((await run("list", alice)).stdout, /^a\t100000\t\S+\n$/);
+  assert.equal((await run("get b", alice)).code, 3);
+  const refusals = [
+    [await run("send a --force", alice), /you may not replace files there/],
+    [await run("send b", alice), /of your quota of 200000 bytes 97600 are left/],
+    [await run("list", bob), /you may not list files there/],
+    [await run("get b -o x", bob), /you may not get files there/],
+  ] as const;
+  for (const [{ code, stderr }, why] of refusals) {
+    assert.equal(code, 4);
+    assert.match(stderr, why);
+  }
+  assert.deepEqual(await namesIn(`${server.root}/alice`), ["a"]);
+});
+
+Deno.test("server takes who has the token, which nobody shows on a command line", async () => {
+  await using stage = await Stage.open();
+  await writePrivate(stage.path("tokens"), `# ours\n${TOKEN} team rights=list\n`);
+  const server = await stage.startServer({ args: ["--token-file", stage.path("tokens")] });
+  const target = ["--server", server.address];
+  assert.equal((await stage.client(["list", ...target, "--token-file", stage.path("tokens")])).code, 0);
+  await server.program.says(/new connection of team$/m);
+  await writePrivate(stage.path("wrong"), `${TOKEN}x`);
+  assert.equal((await stage.client(["list", ...target, "--token-file", stage.path("wrong")])).code, 4);
+  assert.equal((await stage.client(["list", ...target])).code, 4);
+  const none = await stage.client(["list", ...target, "--token-file", stage.path("none")]);
+  assert.equal(none.code, 6);
+  assert.match(none.stderr, /cannot read .*none, the token: ENOENT/);
+  const conversation = await stage.client(
+    ["127.0.0.1", String(server.port), "--token-file", stage.path("tokens")],
+    { stdin: "ls\nquit\n" },
+  );
+  assert.equal(conversation.code, 0);
+});
+
+Deno.test("server ends the session of who may do nothing any more, in the middle of a file, and nothing stays", async () => {
+  await using stage = await Stage.open();
+  const [alice, bob] = [await clientOf(stage, "alice"), await clientOf(stage, "bob")];
+  const server = await startServer(stage, `${alice.key} alice\n${bob.key} bob\n`);
+  await writeRandomFile(stage.path("a"), 1_000_000);
+  const slow = ["send", "a", "--rate", "300k", "--server", server.address];
+  const [hers, his] = [
+    stage.startClient([...slow, ...alice.args]),
+    stage.startClient([...slow, "--as", "b", ...bob.args]),
+  ];
+  for (const name of ["a", "b"]) await server.program.says(new RegExp(`receiving "${name}"`));
+  await writePrivate(stage.path("keys"), `${bob.key} bob\n`);
+  const { code, stderr } = await hers.finished();
+  assert.equal(code, 4);
+  assert.match(stderr, /what you may do on this server has changed/);
+  await server.program.says(/who may do what has changed: 1 key or token may come in; 1 connection ends/);
+  his.signal("SIGINT");
+  assert.equal((await his.finished()).code, 130, "his went on");
+  await server.program.says(/put "b" failed/);
+  assert.deepEqual(await namesIn(server.root), []);
+  assert.equal((await stage.client(["list", "--server", server.address, ...alice.args])).code, 4);
+  assert.equal((await stage.client(["list", "--server", server.address, ...bob.args])).code, 0);
+});
+
+Deno.test("server goes by what it read before when it cannot read what is written now, and says so", async () => {
+  await using stage = await Stage.open();
+  const alice = await clientOf(stage, "alice");
+  const server = await startServer(stage, `${alice.key} alice\n`);
+  await writePrivate(stage.path("keys"), "nonsense\n");
+  await server.program.says(/ERROR who may do what stays as it was: line 1 of .*keys: "nonsense" is no key/);
+  assert.equal((await stage.client(["list", "--server", server.address, ...alice.args])).code, 0);
+  const { code, stderr } = await stage.runServer(["--port", "0", "--authorized-keys", stage.path("keys")]).finished();
+  assert.equal(code, 6);
+  assert.match(stderr, /^error: line 1 of .*keys: "nonsense" is no key; a key is the 43 characters/);
+});
+
+Deno.test("server in which permission is needed takes nobody in the clear", async () => {
+  await using stage = await Stage.open();
+  const alice = await clientOf(stage, "alice");
+  const server = await startServer(stage, `${alice.key} alice\n`);
+  const clear = await stage.client(["list", "--server", server.address, "--plaintext", ...alice.args]);
+  assert.equal(clear.code, 5);
+  assert.match(clear.stderr, /the server asks for encryption/);
+  const args = ["--port", "0", "--authorized-keys", stage.path("keys"), "--plaintext"];
+  const { code, stderr } = await stage.runServer(args).finished();
+  assert.equal(code, 2);
+  assert.match(stderr, /--plaintext takes clients that cannot show who they are/);
+});
