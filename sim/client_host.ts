@@ -26,6 +26,8 @@ export type GoalOutcome =
 export interface ClientHostOptions extends MachineOptions {
   readonly serverAddress: string;
   readonly goals: readonly Goal[];
+  /** Its private key. Default: another one for each connection. */
+  readonly identity?: Uint8Array;
   /** Keeps the connection when all goals have an outcome. */
   readonly stays: boolean;
   /** What a file that is to be sent holds, over and over. */
@@ -81,9 +83,10 @@ export class ClientHost extends Machine {
     this.#abort = new AbortController();
     const program = this.boot(nowUs);
     const { hostname: host, port } = parseAddress(this.#options.serverAddress);
-    this.#run(
-      connect({ host, port, plaintext: this.#options.isEncrypted !== true, signal: this.#abort.signal }, program),
-    ).catch((error) => program.crash(error));
+    const { identity, isEncrypted } = this.#options;
+    const options = { host, port, plaintext: isEncrypted !== true, signal: this.#abort.signal };
+    this.#run(connect({ ...options, ...(identity === undefined ? {} : { identity }) }, program))
+      .catch((error) => program.crash(error));
   }
 
   /** Where a file is, or will be, that it gets. */

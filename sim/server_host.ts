@@ -6,6 +6,7 @@
  */
 
 import { type Server, type ServerEvent, SluiceError } from "../app/api.ts";
+import type { AccessSource } from "../app/access.ts";
 import { parseAddress } from "../app/address.ts";
 import type { ServerLimits } from "../app/limits.ts";
 import { startServer } from "../app/server.ts";
@@ -16,6 +17,8 @@ import { Machine, type MachineOptions } from "./machine.ts";
 export interface ServerHostOptions extends MachineOptions {
   /** Of the program. */
   readonly limits?: Partial<ServerLimits>;
+  /** Who may do what. Default: everybody everything. */
+  readonly access?: AccessSource;
 }
 
 /** The server's folder. */
@@ -58,10 +61,10 @@ export class ServerHost extends Machine {
     this.#server = undefined;
     const program = this.boot(nowUs);
     const { hostname: host, port } = parseAddress(this.address);
-    const { isEncrypted = false, limits = {} } = this.#options;
+    const { access = "open", isEncrypted = false, limits = {} } = this.#options;
     const onEvent = ({ kind }: ServerEvent): void => void this.events.set(kind, (this.events.get(kind) ?? 0) + 1);
     const security = isEncrypted ? { identity: IDENTITY } : { plaintext: true };
-    startServer({ host, port, root: ROOT, onEvent, access: "open", ...security, limits }, program)
+    startServer({ host, port, root: ROOT, onEvent, access, ...security, limits }, program)
       .then((server) => this.#server = server, (error) => {
         if (!(error instanceof SluiceError) || onFailed === undefined) return program.crash(error);
         this.failedStarts++;

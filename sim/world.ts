@@ -8,12 +8,13 @@
 
 import { crc32 } from "node:zlib";
 import { invariant, InvariantError } from "../protocol/invariant.ts";
-import { type ConnectionConfig, type ConnectionStats, Random } from "../protocol/mod.ts";
+import { type ConnectionConfig, type ConnectionStats, KEY_BYTES, KeyPair, Random } from "../protocol/mod.ts";
 import { ClientHost, type Goal, type GoalOutcome } from "./client_host.ts";
 import type { DiskFaults } from "./disk_faults.ts";
 import type { LinkOptions, LinkStats } from "./link.ts";
 import { type Connected, Network, type NodeId, type TraceEvent } from "./network.ts";
 import { ServerHost } from "./server_host.ts";
+import type { AccessSource } from "../app/access.ts";
 import type { ServerLimits } from "../app/limits.ts";
 import { Turn } from "./turn.ts";
 
@@ -52,6 +53,8 @@ export interface WorldOptions {
   readonly trace?: (event: TraceEvent) => void;
   /** Of all connections. Default: nothing is encrypted. */
   readonly isEncrypted?: boolean;
+  /** Who may do what on the server, clients by {@link clientKey}; for encrypted worlds. Default: everybody everything. */
+  readonly access?: AccessSource;
 }
 
 /** What became of one goal. */
@@ -77,6 +80,16 @@ const SETTLE_US = 200_000_000;
  * prime: what is put into a wrong place by any round number of bytes is seen.
  */
 const CONTENT_PERIOD_BYTES = 65_521;
+
+/** The private key of a client. */
+function identityOf(index: number): Uint8Array {
+  return new Uint8Array(KEY_BYTES).fill(index + 1);
+}
+
+/** By which a server knows a client of a world in which it asks for permission. */
+export function clientKey(index: number): Uint8Array {
+  return new KeyPair(identityOf(index)).publicKey;
+}
 
 /** See the module's description. */
 export class World {
@@ -109,6 +122,7 @@ export class World {
       isEncrypted: options.isEncrypted ?? false,
       diskFaults: this.#diskFaults(options.serverDisk),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
+      ...(options.access === undefined ? {} : { access: options.access }),
     });
     this.#serverNode = this.network.addNode(this.server);
     this.clients = options.clients.map((plan, index) => this.#makeClient(plan, index));
@@ -285,6 +299,7 @@ export class World {
       address: `10.${Math.floor(index / 250)}.${index % 250}.2:40000`,
       serverAddress: SERVER_ADDRESS,
       goals: plan.goals,
+      ...(this.#options.access === undefined ? {} : { identity: identityOf(index) }),
       random: this.#random.fork(`client ${index}`),
       config: this.#options.config ?? {},
       stays: plan.stays ?? false,
