@@ -16,6 +16,8 @@ export interface ServerLimits extends AdmissionLimits, Omit<WorkLimits, "stallTi
   readonly maxStreams: number;
   /** What all connections together take in memory, MiB. */
   readonly maxMemoryMiB: number;
+  /** What one of them takes, MiB. */
+  readonly maxMemoryPerConnectionMiB: number;
   /** A peer that is there, and has let its transfers stand still for so long, loses them. */
   readonly stallTimeoutS: number;
   /** A connection on which nothing arrives for so long is given up. */
@@ -153,6 +155,17 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     max: 1_048_576,
     stops: "sending what has to be held, with gaps, on as many streams as there may be; never acknowledging",
     then: "a connection that holds much of it is closed, and told why",
+  },
+  {
+    name: "maxMemoryPerConnectionMiB",
+    option: "--max-memory-per-connection <MiB>",
+    what: "memory of a connection, MiB",
+    // At 10 Gbit/s and 200 ms some 170,000 packets are on their way, of which a sender remembers 256 bytes each.
+    default: 64,
+    min: 1,
+    max: 1_048_576,
+    stops: "the same on one connection",
+    then: "it is closed, and told why",
   },
   {
     name: "stallTimeoutS",

@@ -4,7 +4,7 @@
  *
  * Each connection has bounds of its own that suit a fast and long link, so that thousands of them could take all there
  * is. One may take as much as is left free, and in any case what it would have if all had the same: so the
- * first to go is who takes much.
+ * first to go is who takes much. And none may take more than a bound of its own, however much is free.
  *
  * @module
  */
@@ -38,11 +38,14 @@ interface Account {
 /** See the module's description. */
 export class MemoryBudget {
   readonly #maxBytes: number;
+  readonly #maxEachBytes: number;
   readonly #accounts = new Map<Measured, Account>();
   #usedBytes = 0;
 
-  constructor(maxBytes: number) {
+  /** Of all connections together, and of each. */
+  constructor({ maxBytes, maxEachBytes = Infinity }: { readonly maxBytes: number; readonly maxEachBytes?: number }) {
     this.#maxBytes = maxBytes;
+    this.#maxEachBytes = maxEachBytes;
   }
 
   /** What all connections take, as far as is known. */
@@ -65,7 +68,8 @@ export class MemoryBudget {
     this.#usedBytes += bytes - account.bytes;
     account.bytes = bytes;
     const fairBytes = this.#maxBytes / this.#accounts.size;
-    return bytes > Math.max(fairBytes, this.#maxBytes - this.#usedBytes) ? bytes : 0;
+    const allowedBytes = Math.max(fairBytes, this.#maxBytes - this.#usedBytes);
+    return bytes > Math.min(this.#maxEachBytes, allowedBytes) ? bytes : 0;
   }
 
   /** The connection has ended. */

@@ -115,7 +115,8 @@ class RunningServer implements Server {
     this.#platform = platform;
     this.#gate = gate;
     this.#work = new ServerWork({ ...limits, stallTimeoutUs: limits.stallTimeoutS * 1e6 });
-    this.#memory = new MemoryBudget(limits.maxMemoryMiB * MIB);
+    const { maxMemoryMiB, maxMemoryPerConnectionMiB } = limits;
+    this.#memory = new MemoryBudget({ maxBytes: maxMemoryMiB * MIB, maxEachBytes: maxMemoryPerConnectionMiB * MIB });
     this.#rate = parts.rate;
     const staticKey = identity ?? (plaintext ? undefined : platform.randomBytes(KEY_BYTES));
     this.#endpoint = new Endpoint({

@@ -34,6 +34,7 @@ export interface Peaks {
   heldBytes: number;
   /** What the streams of all connections take in memory. */
   memoryBytes: number;
+  connectionBytes: number;
   sentPackets: number;
   ackRanges: number;
   openFiles: number;
@@ -67,6 +68,7 @@ export const ARENA_LIMITS = {
   maxLists: 32,
   maxListsPerAddress: 4,
   maxMemoryMiB: 8,
+  maxMemoryPerConnectionMiB: 1.5,
   stallTimeoutS: 8,
 } satisfies Partial<ServerLimits>;
 
@@ -109,6 +111,8 @@ const OWN_MACHINES = 6;
 
 /** What a single datagram may make the server take beyond its bound. */
 const MEMORY_SLACK_BYTES = 2 ** 20;
+/** What one may take, and what a datagram may add to it before it is closed. */
+const MAX_CONNECTION_BYTES = (ARENA_LIMITS.maxMemoryPerConnectionMiB + 0.1) * 2 ** 20;
 
 /** Another honest client comes in the middle of an attack that is alone, and has to be served as well. */
 const LATE_US = 3_000_000;
@@ -138,6 +142,7 @@ class Arena {
     streams: 0,
     heldBytes: 0,
     memoryBytes: 0,
+    connectionBytes: 0,
     sentPackets: 0,
     ackRanges: 0,
     openFiles: 0,
@@ -256,6 +261,7 @@ class Arena {
       this.#bound("ackRanges", rangesRemembered, 4 * MAX_ACK_RANGES);
       heldBytes += connection.heldBytes;
       memoryBytes += connection.streamMemoryBytes;
+      this.#bound("connectionBytes", connection.streamMemoryBytes, MAX_CONNECTION_BYTES);
     }
     this.#bound("memoryBytes", memoryBytes, ARENA_LIMITS.maxMemoryMiB * 2 ** 20 + MEMORY_SLACK_BYTES);
     peaks.heldBytes = Math.max(peaks.heldBytes, heldBytes);

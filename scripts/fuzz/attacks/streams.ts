@@ -185,6 +185,19 @@ export const STREAMS: readonly Attack[] = [
     },
   },
   {
+    // Each of them within its bounds, and together beyond what a connection may take.
+    name: "crumbs-of-several-files",
+    *script(scene) {
+      const peer = yield* scene.connected();
+      const request = putOf("crumbs", 2 ** 18);
+      for (let streamId = 0; streamId < 3; streamId++) {
+        peer.say(streamId, putOf(`crumbs${streamId}`, 2 ** 18));
+        yield SECOND;
+        yield* crumble(peer, { streamId, from: request.length + 2, until: 110_000 });
+      }
+    },
+  },
+  {
     name: "all-windows-full",
     *script(scene) {
       const peer = yield* scene.connected();
@@ -209,11 +222,14 @@ function framesOn(streamId: number, bytes: Uint8Array): FrameValue[] {
   ];
 }
 
-/** Every other byte of stream 0. */
-function* crumble(peer: HostilePeer, { from, until }: { from: number; until: number }) {
+/** Every other byte of a stream. */
+function* crumble(
+  peer: HostilePeer,
+  { from, streamId = 0, until }: { from: number; streamId?: number; until: number },
+) {
   const frames: FrameValue[] = [];
   for (let offset = from; offset < until && peer.closedWith === undefined; offset += 2) {
-    frames.push(streamFrame(0, BYTE, { offset }));
+    frames.push(streamFrame(streamId, BYTE, { offset }));
     if (frames.length < 100) continue;
     peer.send(...frames.splice(0));
     yield 2 * MS;

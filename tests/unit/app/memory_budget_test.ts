@@ -21,7 +21,7 @@ function holding(budget: MemoryBudget, bytes: number): Fake {
 }
 
 Deno.test("MemoryBudget.excessOf lets a connection take as much as is left free", () => {
-  const budget = new MemoryBudget(64 * MIB);
+  const budget = new MemoryBudget({ maxBytes: 64 * MIB });
   const connection = new Fake();
   assert.equal(budget.excessOf(connection), 0);
   connection.streamMemoryBytes = 60 * MIB;
@@ -32,7 +32,7 @@ Deno.test("MemoryBudget.excessOf lets a connection take as much as is left free"
 });
 
 Deno.test("MemoryBudget.excessOf finds who takes much, and spares who takes little, whoever came first", () => {
-  const budget = new MemoryBudget(64 * MIB);
+  const budget = new MemoryBudget({ maxBytes: 64 * MIB });
   const early = holding(budget, 100_000);
   const greedy = Array.from({ length: 20 }, () => holding(budget, 4 * MIB));
   const late = holding(budget, 100_000);
@@ -49,7 +49,7 @@ Deno.test("MemoryBudget.excessOf finds who takes much, and spares who takes litt
 });
 
 Deno.test("MemoryBudget.excessOf counts packets that nobody acknowledges, and ranges of packet numbers", () => {
-  const budget = new MemoryBudget(16 * MIB);
+  const budget = new MemoryBudget({ maxBytes: 16 * MIB });
   const connection = new Fake();
   connection.stats.packetsRemembered = 100_000;
   assert(excessOf(budget, connection) > 16 * MIB);
@@ -60,11 +60,19 @@ Deno.test("MemoryBudget.excessOf counts packets that nobody acknowledges, and ra
 });
 
 Deno.test("MemoryBudget.forget forgets all of a connection, and may be called for one never seen", () => {
-  const budget = new MemoryBudget(16 * MIB);
+  const budget = new MemoryBudget({ maxBytes: 16 * MIB });
   const connection = holding(budget, MIB);
   assert(budget.usedBytes > MIB);
   budget.forget(connection);
   budget.forget(connection);
   budget.forget(new Fake());
   assert.equal(budget.usedBytes, 0);
+});
+
+Deno.test("MemoryBudget.excessOf lets no connection take more than any may, though all is free", () => {
+  const budget = new MemoryBudget({ maxBytes: 64 * MIB, maxEachBytes: 8 * MIB });
+  const connection = holding(budget, 7 * MIB);
+  assert.equal(excessOf(budget, connection), 0);
+  connection.streamMemoryBytes = 8 * MIB;
+  assert(budget.excessOf(connection) > 8 * MIB);
 });
