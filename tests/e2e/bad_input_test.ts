@@ -39,10 +39,12 @@ const SERVER_MISTAKES: readonly Mistake[] = [
   { what: "a share above 100 %", args: ["--simulate", "drop=200%"], code: 2, says: /more than 100%/ },
   {
     what: "an address of another machine",
-    args: ["--host", "192.0.2.1", "--port", "0"],
+    args: ["--host", "192.0.2.1", "--port", "0", "--open"],
     code: 1,
     says: /192\.0\.2\.1 is no address of this machine/,
   },
+  { what: "a server that is open by mistake", args: ["--host", "::"], code: 2, says: /others can reach ::.*--open/ },
+  { what: "a missing file of keys", args: ["--authorized-keys", "none"], code: 6, says: /none, the keys of clients/ },
   { what: "a file for a root", args: ["--root", "a-file", "--port", "0"], code: 6, says: /"a-file"/ },
   {
     what: "a root below a file",
