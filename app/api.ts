@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { CongestionName, ConnectionStats } from "../protocol/mod.ts";
+import type { CongestionName, ConnectionStats, DropReason } from "../protocol/mod.ts";
 import type { ServerLimits } from "./limits.ts";
 
 /** Why an operation failed, as the exit codes tell it apart (`io/cli/exit_codes.ts`). */
@@ -289,6 +289,15 @@ export type ServerEvent =
     readonly reason: string;
   }
   | { readonly kind: "disconnected"; readonly client: string; readonly id: number; readonly reason: string }
+  /**
+   * Datagrams that were not taken since the last of these events, which come a minute apart at least: how many, and how
+   * many for each reason. Those that only came too late for their connection are not counted.
+   */
+  | {
+    readonly kind: "dropped";
+    readonly count: number;
+    readonly reasons: Readonly<Partial<Record<DropReason, number>>>;
+  }
   /** A fault was injected (`ServerOptions.simulate`); `line` says which, to what. */
   | { readonly kind: "fault"; readonly line: string }
   /** Stopping: `transfers` still run and have `graceMs` to finish. */

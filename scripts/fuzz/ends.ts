@@ -51,7 +51,7 @@ function feedStranger(input: Uint8Array): Set<string> {
   const { server } = new Meeting();
   const result = server.endpoint.handleDatagram(server.nowUs, input.slice(), CLIENT);
   assert(result.kind === "answer" || result.kind === "drop", "a stranger has a connection");
-  if (result.kind === "drop") return new Set([result.reason]);
+  if (result.kind === "drop") return new Set([result.reason!]);
   assert(result.answer.length <= AMPLIFICATION_FACTOR * input.length, "an answer amplifies");
   return new Set([`answer ${result.answer[0]} to ${input[0]} of ${bucket(input.length)}`]);
 }
@@ -144,7 +144,8 @@ class Meeting {
   feedDatagram(end: End, datagram: Uint8Array, from: string): Set<string> {
     const features = this.#features;
     const result = end.endpoint.handleDatagram(end.nowUs, datagram.slice(), from);
-    features.add(result.kind === "drop" ? result.reason : result.kind);
+    features.add(result.kind);
+    if (result.reason !== undefined) features.add(result.reason);
     features.add(end.connection!.state);
     features.add(`sent ${bucket(this.#take(end).length)}`);
     this.#end(end);

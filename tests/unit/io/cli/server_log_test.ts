@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import type { ServerEvent } from "../../../../app/api.ts";
+import { LINES_AT_ONCE } from "../../../../io/cli/line_limit.ts";
 import { describeEvent, levelOf, openServerLog, type ServerLogOptions } from "../../../../io/cli/server_log.ts";
+import { FakeClock } from "../../app/fake_clock.ts";
 
 const SHA = "ab".repeat(32);
 const WHO = { client: "192.0.2.7:50000", id: 3 };
@@ -51,6 +53,14 @@ const EXPECTED: readonly (readonly [ServerEvent, string])[] = [
     "[3] 192.0.2.7:50000 list failed: cancelled",
   ],
   [{ kind: "disconnected", ...WHO, reason: "idle" }, "[3] 192.0.2.7:50000 disconnected: idle"],
+  [
+    { kind: "dropped", count: 12, reasons: { damaged: 10, repeated: 2 } },
+    "dropped 12 datagrams: 10 forged or damaged, 2 repeated",
+  ],
+  [
+    { kind: "dropped", count: 1, reasons: { "unknown connection": 1 } },
+    "dropped 1 datagram: 1 for no connection known here",
+  ],
   [{ kind: "fault", line: "dropped one" }, "dropped one"],
   [{ kind: "draining", transfers: 2, graceMs: 30_000 }, "stopping; 2 running transfers have 30 s to finish"],
   [{ kind: "stopped" }, "stopped"],
@@ -125,6 +135,32 @@ Deno.test("openServerLog keeps to its level", () => {
 Deno.test("openServerLog colours the level only when it is asked to", () => {
   assert.ok(logged([{ kind: "stopped" }], { colors: true })[0]!.includes("\x1b[32m"));
   assert.ok(!logged([{ kind: "stopped" }])[0]!.includes("\x1b"));
+});
+
+Deno.test("openServerLog leaves out lines of clients beyond the limit, and says how many", () => {
+  const flood = Array.from({ length: LINES_AT_ONCE + 50 }, (): ServerEvent => ({ kind: "connected", ...WHO }));
+  const failed: ServerEvent = { kind: "failed", ...WHO, operation: "put", name: "a", reason: "disk full" };
+  const events: ServerEvent[] = [...flood, failed, { kind: "stopped" }];
+  const lines = logged(events, { clock: new FakeClock() });
+  assert.equal(lines.length, LINES_AT_ONCE + 3);
+  assert.match(lines.at(-3)!, /put "a" failed: disk full$/);
+  assert.match(lines.at(-2)!, /WARN {2}left out 50 lines on what clients did: more than 100 a second$/);
+  assert.match(lines.at(-1)!, /stopped$/);
+  const [leftOut] = logged(events, { clock: new FakeClock(), json: true }).slice(-2);
+  assert.deepEqual(JSON.parse(leftOut!).event, { kind: "left-out", lines: 50 });
+});
+
+Deno.test("openServerLog says within a second what it has left out, and leaves out nothing that is not logged", () => {
+  const clock = new FakeClock();
+  const lines: string[] = [];
+  const log = openServerLog({ level: "info", json: false, colors: false, write: (line) => lines.push(line), clock });
+  for (let count = 0; count < 2 * LINES_AT_ONCE; count++) log.event({ kind: "connected", ...WHO });
+  clock.pass(1_000_000);
+  assert.match(lines.at(-1)!, new RegExp(`left out ${LINES_AT_ONCE} lines`));
+  log.close();
+  assert.equal(lines.length, LINES_AT_ONCE + 1);
+  const quiet = Array.from({ length: 2 * LINES_AT_ONCE }, (): ServerEvent => ({ kind: "connected", ...WHO }));
+  assert.deepEqual(logged(quiet, { clock, level: "warning" }), []);
 });
 
 Deno.test("openServerLog writes JSON with the event as it was", () => {
