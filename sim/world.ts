@@ -52,6 +52,8 @@ export interface WorldOptions {
   readonly trace?: (event: TraceEvent) => void;
   /** Of all connections. Default: nothing is encrypted. */
   readonly isEncrypted?: boolean;
+  /** The server takes others in the clear all the same. */
+  readonly takesPlaintext?: boolean;
 }
 
 /** What became of one goal. */
@@ -107,6 +109,7 @@ export class World {
       config: options.config ?? {},
       turn: this.#turn,
       isEncrypted: options.isEncrypted ?? false,
+      takesPlaintext: options.takesPlaintext ?? false,
       diskFaults: this.#diskFaults(options.serverDisk),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
