@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { CongestionName, ConnectionStats } from "../protocol/mod.ts";
+import type { CongestionName, ConnectionStats, DropReason } from "../protocol/mod.ts";
 import type { AccessSource } from "./access.ts";
 import type { ServerLimits } from "./limits.ts";
 
@@ -236,11 +236,11 @@ export type ServerEvent =
   | { readonly kind: "exposed"; readonly reason: string }
   /** `user` is what his line calls him; undefined where everybody may come in. */
   | { readonly kind: "connected"; readonly client: string; readonly id: number; readonly user: string | undefined }
-  /** Nothing lets this client in. `key` is its public key, see {@link formatKey}, where it has one. */
-  | { readonly kind: "turned-away"; readonly client: string; readonly key: string | undefined }
+  /** A client is not let in. `key` is its public key, see {@link formatKey}, where it has one. */
+  | { readonly kind: "turned-away"; readonly client: string; readonly key: string | undefined; readonly reason: string }
   /** The owner has changed who may do what; `ended` connections end for it. */
   | { readonly kind: "access-changed"; readonly entries: number; readonly ended: number }
-  /** The owner has changed it, but not to what can be read: all stays as it was. */
+  /** What the owner has changed there cannot be read, or a folder not be opened: it stays without effect. */
   | { readonly kind: "access-unreadable"; readonly reason: string }
   /** The client goes on from another address (its network changed). */
   | {
@@ -308,6 +308,15 @@ export type ServerEvent =
     readonly reason: string;
   }
   | { readonly kind: "disconnected"; readonly client: string; readonly id: number; readonly reason: string }
+  /**
+   * Datagrams that were not taken since the last of these events, which come a minute apart at least: how many, and how
+   * many for each reason. Those that only came too late for their connection are not counted.
+   */
+  | {
+    readonly kind: "dropped";
+    readonly count: number;
+    readonly reasons: Readonly<Partial<Record<DropReason, number>>>;
+  }
   /** A fault was injected (`ServerOptions.simulate`); `line` says which, to what. */
   | { readonly kind: "fault"; readonly line: string }
   /** Stopping: `transfers` still run and have `graceMs` to finish. */

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { allocateAeadBuffer, type Connection, type Endpoint } from "../protocol/mod.ts";
+import { allocateAeadBuffer, type Connection, type DropReason, type Endpoint } from "../protocol/mod.ts";
 import type { DatagramSocket, Platform, Timer } from "./platform.ts";
 
 /** The application of one connection. */
@@ -26,6 +26,8 @@ export interface DriverOptions {
   readonly socket: DatagramSocket;
   /** A peer has connected: makes its application. `wake` is to be called when that wants to send from elsewhere. */
   readonly accept?: (connection: Connection, wake: () => void) => Session;
+  /** A datagram was not taken, and why. */
+  readonly onDropped?: (reason: DropReason) => void;
   /** The connection is over; nothing more is called for it. */
   readonly onEnded?: (connection: Connection) => void;
   /** A bug or a dead socket: the driver has stopped. */
@@ -122,6 +124,7 @@ export class Driver {
   #onDatagram(bytes: Uint8Array, remote: string): void {
     if (this.#isStopped) return;
     const result = this.#endpoint.handleDatagram(this.#platform.nowUs(), bytes, remote);
+    if (result.reason !== undefined) this.#options.onDropped?.(result.reason);
     switch (result.kind) {
       case "new-connection":
         this.#accept(result.connection!);

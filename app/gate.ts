@@ -85,18 +85,15 @@ export class Gate {
   refusalFor(peer: PeerIdentity, remote: string): string | undefined {
     if (this.#table === undefined) return undefined;
     const grant = this.#table.grantOf(peer);
-    if (grant === undefined) {
-      this.#options.onEvent({ kind: "turned-away", client: remote, key: peer.key && formatKey(peer.key) });
-      return peer.key === undefined ? NOT_ENCRYPTED : NO_PERMISSION;
-    }
-    try {
-      this.#storeFor(grant);
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof SluiceError)) throw error;
-      this.#options.onEvent({ kind: "access-unreadable", reason: error.message });
+    if (grant !== undefined && this.#whyNoFolder(grant) === undefined) return undefined;
+    const key = peer.key && formatKey(peer.key);
+    const turnAway = (reason: string) => this.#options.onEvent({ kind: "turned-away", client: remote, key, reason });
+    if (grant !== undefined) {
+      turnAway(`the folder of ${grant.name} cannot be opened`);
       return NO_FOLDER;
     }
+    turnAway(key === undefined ? "it encrypts nothing" : `no permission for its key ${key}, nor by a token`);
+    return key === undefined ? NOT_ENCRYPTED : NO_PERMISSION;
   }
 
   /** A client for whom there was no refusal just now is in. */
@@ -129,9 +126,24 @@ export class Gate {
       const gone = [...this.#inside].filter(([{ peer }, grant]) => !isSameGrant(peer && table.grantOf(peer), grant));
       onEvent({ kind: "access-changed", entries: table.entries.length, ended: gone.length });
       for (const [connection] of gone) this.#expel(connection);
+      for (const grant of table.entries) {
+        const reason = this.#whyNoFolder(grant);
+        if (reason !== undefined) onEvent({ kind: "access-unreadable", reason });
+      }
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
       onEvent({ kind: "access-unreadable", reason: error.message });
+    }
+  }
+
+  /** What keeps somebody's folder from being opened; undefined where nothing does. */
+  #whyNoFolder(grant: Grant): string | undefined {
+    try {
+      this.#storeFor(grant);
+      return undefined;
+    } catch (error) {
+      if (error instanceof SluiceError) return error.message;
+      throw error;
     }
   }
 

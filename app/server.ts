@@ -4,7 +4,14 @@
  * @module
  */
 
-import { type Connection, type ConnectionConfig, Endpoint, KEY_BYTES, KeyPair } from "../protocol/mod.ts";
+import {
+  type Connection,
+  type ConnectionConfig,
+  type DropCounts,
+  Endpoint,
+  KEY_BYTES,
+  KeyPair,
+} from "../protocol/mod.ts";
 import type { TransferEvent } from "../transfer/events.ts";
 import { describeClose } from "../transfer/failure.ts";
 import { StoreError } from "../transfer/file_store.ts";
@@ -15,6 +22,7 @@ import { DirectoryStore } from "../store/directory_store.ts";
 import { type Server, type ServerEvent, type ServerOptions, SluiceError } from "./api.ts";
 import { isLoopback } from "./address.ts";
 import { Driver, type Session } from "./driver.ts";
+import { DropReport } from "./drop_report.ts";
 import { Gate } from "./gate.ts";
 import { formatKey } from "./keys.ts";
 import { resolveLimits, type ServerLimits } from "./limits.ts";
@@ -91,6 +99,7 @@ class RunningServer implements Server {
   readonly #memory: MemoryBudget;
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
+  readonly #drops: DropReport;
   readonly #clients = new Map<Connection, Client>();
   #clientCount = 0;
   /** Bytes per second to each client; undefined while congestion control decides. */
@@ -128,11 +137,13 @@ class RunningServer implements Server {
       config: { ...config, ...configOf(given), ...(congestion === undefined ? {} : { congestion }) },
       limits,
     });
+    this.#drops = new DropReport(platform, (counts) => this.#onEvent(droppedEvent(counts)));
     this.#driver = new Driver({
       platform,
       endpoint: this.#endpoint,
       socket,
       accept: (connection, wake) => this.#accept(connection, wake),
+      onDropped: (reason) => this.#drops.add(reason),
       onEnded: (connection) => {
         this.#clients.delete(connection);
         gate.leave(connection);
@@ -246,6 +257,7 @@ class RunningServer implements Server {
     await this.#driver.flushed();
     if (this.#clients.size > 0) await sleep(this.#platform, LINGER_MS);
     await this.#driver.stop();
+    this.#drops.flush();
     this.#onEvent({ kind: "stopped" });
     if (this.#fatal !== undefined) throw this.#fatal;
   }
@@ -278,6 +290,11 @@ class RunningServer implements Server {
       retransmittedBytes: now.retransmittedBytes - started.retransmittedBytes,
     };
   }
+}
+
+function droppedEvent(counts: DropCounts): ServerEvent {
+  const count = [...counts.values()].reduce((sum, each) => sum + each, 0);
+  return { kind: "dropped", count, reasons: Object.fromEntries(counts) };
 }
 
 /** What of the bounds concerns each connection alone. A machine may have values of its own, where none are given. */

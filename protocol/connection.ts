@@ -16,8 +16,9 @@
 import { AckTracker } from "./recovery/ack_tracker.ts";
 import { Closing } from "./closing.ts";
 import type { ConnectionConfig } from "./config.ts";
-import type { ConnectionEvent, ConnectionOptions, ConnectionStats } from "./connection_types.ts";
+import type { Arrival, ConnectionEvent, ConnectionOptions, ConnectionStats } from "./connection_types.ts";
 import { ConnectionState, isOpen, transition } from "./connection_state.ts";
+import type { DropReason } from "./drops.ts";
 import { EventQueue } from "./event_queue.ts";
 import { CallerError, type CloseReason, PeerError, TransportErrorCode } from "./errors.ts";
 import { FrameReceiver } from "./frame_receiver.ts";
@@ -170,21 +171,18 @@ export class Connection {
   }
 
   /** A datagram whose header the endpoint has decoded. Returns why it was dropped, or undefined. */
-  handlePacket(
-    nowUs: number,
-    datagram: Uint8Array,
-    { header, remote }: { header: PacketHeader; remote: string },
-  ): string | undefined {
-    if (this.#state === ConnectionState.closed || this.#state === ConnectionState.draining) return "closed";
+  handlePacket(nowUs: number, datagram: Uint8Array, { header, remote }: Arrival): DropReason | undefined {
+    if (this.#state === ConnectionState.closed || this.#state === ConnectionState.draining) return "late";
     switch (header.type) {
       case PacketType.retry:
         return this.#onRetry(nowUs, datagram, header);
       case PacketType.cookie:
-        return this.#state === ConnectionState.helloSent ? this.#handshake!.onCookie(datagram, header) : "unexpected";
+        return this.#state === ConnectionState.helloSent ? this.#handshake!.onCookie(datagram, header) : "out of place";
       case PacketType.initial:
-        return this.isClient ? "unexpected" : this.#onPacket(nowUs, datagram, header, remote);
+        return this.isClient ? "out of place" : this.#onPacket(nowUs, datagram, header, remote);
       case PacketType.data:
-        return this.#state === ConnectionState.helloSent ? "early" : this.#onPacket(nowUs, datagram, header, remote);
+        if (this.#state === ConnectionState.helloSent) return "out of place";
+        return this.#onPacket(nowUs, datagram, header, remote);
       default:
         return this.#onVerdict(datagram, header);
     }
@@ -225,14 +223,14 @@ export class Connection {
 
   // --- receiving ---
 
-  #onPacket(nowUs: number, datagram: Uint8Array, header: PacketHeader, remote: string): string | undefined {
+  #onPacket(nowUs: number, datagram: Uint8Array, header: PacketHeader, remote: string): DropReason | undefined {
     const payloadEnd = this.#agreement!.protection.open(datagram, header.headerEnd, header.packetNumber);
     if (payloadEnd < 0) return "damaged";
     this.#path.onDatagramReceived(remote, datagram.length);
     if (this.#closing !== undefined) return this.#closing.onPacketReceived();
     if (this.#acks.isDuplicate(header.packetNumber)) {
       this.#duplicatesReceived++;
-      return "duplicate";
+      return "repeated";
     }
     if (this.#state === ConnectionState.initialSent) {
       this.#state = transition(this.#state, ConnectionState.established);
@@ -255,10 +253,10 @@ export class Connection {
     return undefined;
   }
 
-  #onRetry(nowUs: number, datagram: Uint8Array, header: PacketHeader): string | undefined {
-    if (this.#state !== ConnectionState.helloSent) return "unexpected";
+  #onRetry(nowUs: number, datagram: Uint8Array, header: PacketHeader): DropReason | undefined {
+    if (this.#state !== ConnectionState.helloSent) return "out of place";
     const retry = this.#handshake!.onRetry(nowUs, datagram, header);
-    if (retry === undefined) return "malformed";
+    if (retry === undefined) return "damaged";
     if ("kind" in retry) return this.#end(retry);
     this.#state = transition(this.#state, ConnectionState.initialSent);
     this.#timers.stop(Timer.hello);
@@ -276,10 +274,10 @@ export class Connection {
   }
 
   /** The server will not have this connection, or knows it no more. */
-  #onVerdict(datagram: Uint8Array, header: PacketHeader): string | undefined {
+  #onVerdict(datagram: Uint8Array, header: PacketHeader): DropReason | undefined {
     const isOutstanding = (packetNumber: number): boolean => this.#recovery.isOutstanding(packetNumber);
-    const reason = this.#handshake?.onVerdict(datagram, header, { state: this.#state, isOutstanding });
-    return reason === undefined ? "unexpected" : this.#end(reason);
+    const verdict = this.#handshake?.onVerdict(datagram, header, { state: this.#state, isOutstanding });
+    return typeof verdict === "object" ? this.#end(verdict) : verdict ?? "out of place";
   }
 
   #onPeerParameters(parameters: TransportParameters): void {

@@ -11,6 +11,13 @@ import type { RecoveryStats } from "./loss_recovery.ts";
 import type { PathStats } from "./path.ts";
 import type { AckStats } from "./recovery/ack_tracker.ts";
 import type { StreamEvent } from "./stream/stream_events.ts";
+import type { PacketHeader } from "./wire/packet.ts";
+
+/** How a datagram came: its header, decoded, and the address from which it was sent. */
+export interface Arrival {
+  readonly header: PacketHeader;
+  readonly remote: string;
+}
 
 /** What a connection tells its application. */
 export type ConnectionEvent =

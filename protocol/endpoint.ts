@@ -11,6 +11,7 @@ import { Admission, type AdmissionLimits } from "./admission.ts";
 import { type ConnectionConfig, resolveConfig } from "./config.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionOptions } from "./connection_types.ts";
+import { DropCounter, type DropCounts, type DropReason } from "./drops.ts";
 import { CallerError } from "./errors.ts";
 import { localParameters } from "./handshake/client_handshake.ts";
 import { NoiseClientSuite, NoiseServerSuite } from "./handshake/noise_suite.ts";
@@ -67,8 +68,8 @@ export interface DatagramResult {
   connection: Connection | undefined;
   /** What to send back to where it came from (`answer`); valid until the next call. */
   answer: Uint8Array;
-  /** Why it was dropped, in a word or two (`drop`). */
-  reason: string;
+  /** Why it was dropped, by the endpoint or by the connection, or answered without being taken; undefined if it was not. */
+  reason: DropReason | undefined;
 }
 
 /** Bytes of the secret under which tokens are issued; a new one with every start. */
@@ -105,8 +106,8 @@ export class Endpoint {
   readonly #header = new PacketHeader();
   readonly #writer = new Writer();
   readonly #answer = new Uint8Array(ANSWER_BYTES);
-  readonly #drops = new Map<string, number>();
-  readonly #result: DatagramResult = { kind: "drop", connection: undefined, answer: this.#answer, reason: "" };
+  readonly #drops = new DropCounter();
+  readonly #result: DatagramResult = { kind: "drop", connection: undefined, answer: this.#answer, reason: undefined };
   #isClosing = false;
 
   constructor(options: EndpointOptions) {
@@ -151,8 +152,8 @@ export class Endpoint {
   }
 
   /** Datagrams dropped so far, by reason. */
-  get drops(): ReadonlyMap<string, number> {
-    return this.#drops;
+  get drops(): DropCounts {
+    return this.#drops.counts;
   }
 
   /** From now on new connections are refused. */
@@ -182,9 +183,7 @@ export class Endpoint {
       ? this.#connectionTo(datagram)
       : this.#connections.get(header.destinationId);
     if (connection === undefined) return this.#handleStranger(nowUs, datagram, remote);
-    const dropped = connection.handlePacket(nowUs, datagram, { header, remote });
-    if (dropped !== undefined) this.#drop(dropped);
-    return this.#hand("connection", connection);
+    return this.#conclude("connection", connection.handlePacket(nowUs, datagram, { header, remote }), connection);
   }
 
   /** Forgets a connection that is closed. */
@@ -210,7 +209,7 @@ export class Endpoint {
       case PacketType.unknownVersion:
         return this.#answerUnknownVersion(nowUs, datagram);
       case PacketType.data:
-        return this.#answerUnknownConnection(nowUs, datagram);
+        return this.#answerUnknownConnection(nowUs, datagram, "unknown connection");
       default:
         return this.#drop("unknown connection");
     }
@@ -244,7 +243,7 @@ export class Endpoint {
     const serverId = this.#freshId();
     const binding = { ...client, serverId };
     const answer = suite.answer(nowUs, datagram.subarray(handshakeStart, handshakeEnd), binding);
-    if (answer === undefined) return this.#drop("malformed");
+    if (answer === undefined) return this.#drop("damaged");
     const retry = { version: suite.version, destinationId: clientId, sourceId: serverId, ...answer };
     return this.#send(writeRetry(writer, retry));
   }
@@ -259,7 +258,7 @@ export class Endpoint {
     const token = datagram.subarray(header.tokenStart, header.tokenEnd);
     const proven = serverId < 0 ? undefined : suite.verify(nowUs, token, binding);
     if (proven === undefined) return this.#handleBadToken(nowUs, datagram, suite);
-    if ((this.#ended.get(serverId) ?? 0) > nowUs) return this.#drop("replayed handshake");
+    if ((this.#ended.get(serverId) ?? 0) > nowUs) return this.#drop("repeated");
     // Silence, as if the packet had been lost: who asks too often asks again, and finds his turn.
     if (this.#admission.judge(nowUs, remote, { isProven: true }) !== "ok") return this.#drop("too many handshakes");
     const refuse = (reason: string) =>
@@ -270,16 +269,14 @@ export class Endpoint {
     const missingPermission = agreement && this.#authorize(agreement.peer, remote);
     if (agreement === undefined || missingPermission !== undefined) {
       this.#admission.release(serverId);
-      return missingPermission === undefined ? this.#drop("forged") : refuse(missingPermission);
+      return missingPermission === undefined ? this.#drop("damaged") : refuse(missingPermission);
     }
     // Where the token comes late, because a packet was lost, it says less than the usual assumption.
     const { tokenAgeUs } = proven;
     const handshakeRttUs = tokenAgeUs < INITIAL_RTT_US ? tokenAgeUs : undefined;
     const server = { clientId, agreement, handshakeRttUs };
     const connection = this.#create(nowUs, { localId: serverId, remote, server });
-    const dropped = connection.handlePacket(nowUs, datagram, { header, remote });
-    if (dropped !== undefined) this.#drop(dropped);
-    return this.#hand("new-connection", connection);
+    return this.#conclude("new-connection", connection.handlePacket(nowUs, datagram, { header, remote }), connection);
   }
 
   /**
@@ -287,7 +284,8 @@ export class Endpoint {
    * from that: an Initial of version 2 may have come as it is by accident, and its Reset would end an honest connection.
    */
   #handleBadToken(nowUs: number, datagram: Uint8Array, { version }: ServerSuite): DatagramResult {
-    return version === Version.plaintext ? this.#answerUnknownConnection(nowUs, datagram) : this.#drop("bad token");
+    const reason = "bad token";
+    return version === Version.plaintext ? this.#answerUnknownConnection(nowUs, datagram, reason) : this.#drop(reason);
   }
 
   /** RFC 9000, section 6.1. Only to datagrams of a Hello's size, so that nobody gets more than what he sent. */
@@ -298,25 +296,24 @@ export class Endpoint {
     const destinationId = this.#sourceId(datagram);
     const sourceId = datagram.slice(at, at + CONNECTION_ID_BYTES);
     const versions = this.#suites.map(({ version }) => version);
-    return this.#send(writeVersionNegotiation(this.#writer.reset(this.#answer), { destinationId, sourceId, versions }));
+    const length = writeVersionNegotiation(this.#writer.reset(this.#answer), { destinationId, sourceId, versions });
+    return this.#send(length, "unknown version");
   }
 
   /**
    * A Reset is never answered, and never longer than what it answers, so that two endpoints cannot keep each other busy
    * (RFC 9000, section 10.3).
    */
-  #answerUnknownConnection(nowUs: number, datagram: Uint8Array): DatagramResult {
-    if (!this.#isServer || !this.#admission.mayAnswerUnknown(nowUs)) return this.#drop("unknown connection");
+  #answerUnknownConnection(nowUs: number, datagram: Uint8Array, reason: DropReason): DatagramResult {
+    if (!this.#isServer || !this.#admission.mayAnswerUnknown(nowUs)) return this.#drop(reason);
     const { destinationIdStart: at, packetNumber } = this.#header;
     const destinationId = datagram.slice(at, at + CONNECTION_ID_BYTES);
     const writer = this.#writer.reset(this.#answer);
     if (this.#speaks(Version.plaintext) && checkCrc32(datagram)) {
-      return this.#send(writeReset(writer, { destinationId, packetNumber }));
+      return this.#send(writeReset(writer, { destinationId, packetNumber }), reason);
     }
-    if (!this.#speaks(Version.encrypted) || datagram.length < MIN_RESETTABLE_BYTES) {
-      return this.#drop("unknown connection");
-    }
-    return this.#send(writeTokenReset(writer, destinationId, this.#resetTokens.of(destinationId)));
+    if (!this.#speaks(Version.encrypted) || datagram.length < MIN_RESETTABLE_BYTES) return this.#drop(reason);
+    return this.#send(writeTokenReset(writer, destinationId, this.#resetTokens.of(destinationId)), reason);
   }
 
   #speaks(wanted: Version): boolean {
@@ -355,23 +352,20 @@ export class Endpoint {
     return datagram.slice(at, at + CONNECTION_ID_BYTES);
   }
 
-  #hand(kind: "connection" | "new-connection", connection: Connection): DatagramResult {
+  /** `reason`: why the datagram that is answered was not taken. */
+  #send(length: number, reason?: DropReason): DatagramResult {
+    this.#result.answer = this.#answer.subarray(0, length);
+    return this.#conclude("answer", reason);
+  }
+
+  #drop(reason: DropReason): DatagramResult {
+    return this.#conclude("drop", reason);
+  }
+
+  #conclude(kind: DatagramResult["kind"], reason: DropReason | undefined, connection?: Connection): DatagramResult {
+    if (reason !== undefined) this.#drops.add(reason);
     this.#result.kind = kind;
     this.#result.connection = connection;
-    return this.#result;
-  }
-
-  #send(length: number): DatagramResult {
-    this.#result.kind = "answer";
-    this.#result.connection = undefined;
-    this.#result.answer = this.#answer.subarray(0, length);
-    return this.#result;
-  }
-
-  #drop(reason: string): DatagramResult {
-    this.#drops.set(reason, (this.#drops.get(reason) ?? 0) + 1);
-    this.#result.kind = "drop";
-    this.#result.connection = undefined;
     this.#result.reason = reason;
     return this.#result;
   }

@@ -21,6 +21,7 @@ export {
 export { Connection } from "./connection.ts";
 export type { ConnectionEvent, ConnectionStats } from "./connection_types.ts";
 export { type DatagramResult, Endpoint, type EndpointOptions } from "./endpoint.ts";
+export { DROP_REASONS, DropCounter, type DropCounts, type DropReason } from "./drops.ts";
 export { PeerIdentity } from "./handshake/peer_identity.ts";
 export { allocateAeadBuffer } from "./protection/aead.ts";
 export { KEY_BYTES, KeyPair } from "./protection/x25519.ts";
@@ -31,5 +32,6 @@ export { Slots, type SlotsOptions, type SlotsRefusal } from "./slots.ts";
 export { sourceOf } from "./source_address.ts";
 export type { ByteSink, ByteSource } from "./stream/byte_flow.ts";
 export type { Stream } from "./stream/stream.ts";
+export { TokenBucket } from "./token_bucket.ts";
 export { Reader, varintSize, Writer } from "./wire/cursor.ts";
 export { Version } from "./wire/packet.ts";

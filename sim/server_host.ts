@@ -15,6 +15,8 @@ import { Machine, type MachineOptions } from "./machine.ts";
 
 /** What the server's machine is made with. */
 export interface ServerHostOptions extends MachineOptions {
+  /** Takes clients in the clear too, where connections are encrypted. */
+  readonly takesPlaintext?: boolean;
   /** Of the program. */
   readonly limits?: Partial<ServerLimits>;
   /** Who may do what. Default: everybody everything. */
@@ -61,9 +63,9 @@ export class ServerHost extends Machine {
     this.#server = undefined;
     const program = this.boot(nowUs);
     const { hostname: host, port } = parseAddress(this.address);
-    const { access = "open", isEncrypted = false, limits = {} } = this.#options;
+    const { access = "open", isEncrypted = false, takesPlaintext = false, limits = {} } = this.#options;
     const onEvent = ({ kind }: ServerEvent): void => void this.events.set(kind, (this.events.get(kind) ?? 0) + 1);
-    const security = isEncrypted ? { identity: IDENTITY } : { plaintext: true };
+    const security = isEncrypted ? { identity: IDENTITY, plaintext: takesPlaintext } : { plaintext: true };
     startServer({ host, port, root: ROOT, onEvent, access, ...security, limits }, program)
       .then((server) => this.#server = server, (error) => {
         if (!(error instanceof SluiceError) || onFailed === undefined) return program.crash(error);

@@ -55,6 +55,8 @@ export interface WorldOptions {
   readonly isEncrypted?: boolean;
   /** Who may do what on the server, clients by {@link clientKey}; for encrypted worlds. Default: everybody everything. */
   readonly access?: AccessSource;
+  /** The server takes others in the clear all the same. */
+  readonly takesPlaintext?: boolean;
 }
 
 /** What became of one goal. */
@@ -120,6 +122,7 @@ export class World {
       config: options.config ?? {},
       turn: this.#turn,
       isEncrypted: options.isEncrypted ?? false,
+      takesPlaintext: options.takesPlaintext ?? false,
       diskFaults: this.#diskFaults(options.serverDisk),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
       ...(options.access === undefined ? {} : { access: options.access }),

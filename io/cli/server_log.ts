@@ -1,7 +1,8 @@
 /**
  * What the server says while it works: one line for each event, for a person or, as JSON, for a program.
  *
- * Names and reasons that a peer chose are escaped, so that a file's name cannot write a line of its own.
+ * Names and reasons that a peer chose are escaped, so that a file's name cannot write a line of its own. How many lines
+ * clients can make it take has a bound: `line_limit.ts`.
  *
  * @module
  */
@@ -10,7 +11,11 @@ import { configureSync, disposeSync, getLogger, type Logger, type LogRecord } fr
 import { sanitizeForDisplay } from "../../transfer/file_name.ts";
 import { formatAddress } from "../../app/address.ts";
 import type { ServerEvent } from "../../app/api.ts";
+import type { Platform } from "../../app/platform.ts";
+import { DROP_REASONS, type DropReason } from "../../protocol/mod.ts";
+import { systemPlatform } from "../platform.ts";
 import { formatDuration, formatRate, formatShare } from "./format.ts";
+import { LineLimit, LINES_PER_SECOND } from "./line_limit.ts";
 import type { LogLevel } from "./server_arguments.ts";
 
 /** How the log looks, and where it goes. */
@@ -20,6 +25,8 @@ export interface ServerLogOptions {
   readonly colors: boolean;
   /** Writes one line. */
   readonly write: (line: string) => void;
+  /** The time by which clients' lines are limited; this machine's unless another is given. */
+  readonly clock?: Pick<Platform, "nowUs" | "timer">;
 }
 
 /** The server's log. */
@@ -41,7 +48,20 @@ export function openServerLog(options: ServerLogOptions): ServerLog {
     ],
   });
   const logger = getLogger(["sluice"]);
-  return { event: (event) => logEvent(logger, event), close: () => disposeSync() };
+  const limit = new LineLimit(options.clock ?? systemPlatform, (lines) => {
+    const text = `left out ${counted(lines, "line")} on what clients did: more than ${LINES_PER_SECOND} a second`;
+    logger.warning("{text}", { text, event: { kind: "left-out", lines } });
+  });
+  return {
+    event(event) {
+      if (event.kind === "stopped") limit.flush();
+      if (logger.isEnabledFor(levelOf(event)) && limit.admits(event)) logEvent(logger, event);
+    },
+    close() {
+      limit.flush();
+      disposeSync();
+    },
+  };
 }
 
 function logEvent(logger: Logger, event: ServerEvent): void {
@@ -88,15 +108,12 @@ export function describeEvent(event: ServerEvent): string {
     case "connected":
       return `${who(event)} new connection` + (event.user === undefined ? "" : ` of ${sanitizeForDisplay(event.user)}`);
     case "turned-away":
-      return `${sanitizeForDisplay(event.client)} turned away: ` +
-        (event.key === undefined
-          ? "it encrypts nothing"
-          : `no permission for its key ${sanitizeForDisplay(event.key)}, nor by a token`);
+      return `${sanitizeForDisplay(event.client)} turned away: ${sanitizeForDisplay(event.reason)}`;
     case "access-changed":
       return `who may do what has changed: ${whoComesIn(event.entries)}; ` +
         `${event.ended} ${event.ended === 1 ? "connection ends" : "connections end"}`;
     case "access-unreadable":
-      return `who may do what stays as it was: ${sanitizeForDisplay(event.reason)}`;
+      return `who may do what is not as it is written: ${sanitizeForDisplay(event.reason)}`;
     case "address-changed":
       return `${who(event)} goes on from here, was ${sanitizeForDisplay(event.previousClient)}`;
     case "receiving":
@@ -111,13 +128,15 @@ export function describeEvent(event: ServerEvent): string {
       return `${who(event)} sent ${quote(event.name)}, ${speed(event)}, ${again(event)}` +
         `${event.verified ? "verified by the client" : "NOT verified by the client"}, sha256 ${event.sha256}`;
     case "listed":
-      return `${who(event)} listed ${event.count} ${event.count === 1 ? "file" : "files"}`;
+      return `${who(event)} listed ${counted(event.count, "file")}`;
     case "refused":
       return `${who(event)} ${subject(event)} refused: ${sanitizeForDisplay(event.reason)}`;
     case "failed":
       return `${who(event)} ${subject(event)} failed: ${sanitizeForDisplay(event.reason)}`;
     case "disconnected":
       return `${who(event)} disconnected: ${sanitizeForDisplay(event.reason)}`;
+    case "dropped":
+      return `dropped ${counted(event.count, "datagram")}: ${whyDropped(event.reasons)}`;
     case "fault":
       return sanitizeForDisplay(event.line);
     case "draining":
@@ -131,6 +150,28 @@ export function describeEvent(event: ServerEvent): string {
 function whoComesIn(entries: number): string {
   const who = entries === 0 ? "nobody" : `${entries} ${entries === 1 ? "key or token" : "keys and tokens"}`;
   return `${who} may come in`;
+}
+
+/** Each reason to drop a datagram, as it follows their number. */
+const DROPPED: Readonly<Record<DropReason, string>> = {
+  "malformed": "malformed",
+  "damaged": "forged or damaged",
+  "repeated": "repeated",
+  "unknown connection": "for no connection known here",
+  "unknown version": "of an unknown version",
+  "bad token": "with a bad token",
+  "too many handshakes": "beyond the limit on handshakes",
+  "out of place": "out of place",
+  "late": "for a connection that has ended",
+};
+
+function whyDropped(reasons: Readonly<Partial<Record<DropReason, number>>>): string {
+  const present = DROP_REASONS.filter((reason) => reasons[reason] !== undefined);
+  return present.map((reason) => `${reasons[reason]} ${DROPPED[reason]}`).join(", ");
+}
+
+function counted(count: number, noun: string): string {
+  return `${count} ${count === 1 ? noun : `${noun}s`}`;
 }
 
 function who(event: { readonly client: string; readonly id: number }): string {

@@ -8,6 +8,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { ConnectionConfig } from "../config.ts";
 import { ConnectionState, isOpen } from "../connection_state.ts";
+import type { DropReason } from "../drops.ts";
 import { type CloseReason, TransportErrorCode } from "../errors.ts";
 import { checkCrc32, CRC32_BYTES } from "../protection/checksum.ts";
 import { Writer } from "../wire/cursor.ts";
@@ -116,9 +117,9 @@ export class ClientHandshake {
    * Takes a Cookie: the next Hello has it, and goes out at once. One alone between two Hellos of their own time, so that
    * nobody can make a client send much more than he sent himself. Returns why it was dropped, or undefined.
    */
-  onCookie(datagram: Uint8Array, header: PacketHeader): string | undefined {
-    if (header.version !== this.#suite.version || !checkCrc32(datagram)) return "malformed";
-    if (!this.#mayTakeCookie) return "unexpected";
+  onCookie(datagram: Uint8Array, header: PacketHeader): DropReason | undefined {
+    if (!checkCrc32(datagram)) return "damaged";
+    if (header.version !== this.#suite.version || !this.#mayTakeCookie) return "out of place";
     this.#mayTakeCookie = false;
     this.#isCookieNew = true;
     this.#cookie = datagram.slice(header.tokenStart, header.tokenEnd);
@@ -150,39 +151,41 @@ export class ClientHandshake {
   }
 
   /**
-   * Takes a packet by which the server ends a connection that it will not have, or knows no more; undefined where it is not
-   * the server's, or not for this state.
+   * Takes a packet by which the server ends a connection that it will not have, or knows no more: why the connection ends, or
+   * why the packet is dropped, which is not the server's or not for this state.
    */
   onVerdict(
     datagram: Uint8Array,
     header: PacketHeader,
     now: { readonly state: ConnectionState; readonly isOutstanding: (packetNumber: number) => boolean },
-  ): CloseReason | undefined {
-    switch (header.type) {
-      case PacketType.versionNegotiation:
-        return now.state === ConnectionState.helloSent ? this.#onVersionNegotiation(datagram, header) : undefined;
-      case PacketType.refusal:
-        return now.state === ConnectionState.initialSent ? this.#onRefusal(datagram, header) : undefined;
-      case PacketType.reset:
-        return isOpen(now.state) && this.#isGenuineReset(datagram, header, now) ? { kind: "reset" } : undefined;
-      default:
-        return undefined;
+  ): CloseReason | DropReason {
+    const { state } = now;
+    if (header.type === PacketType.versionNegotiation && state === ConnectionState.helloSent) {
+      return this.#onVersionNegotiation(datagram, header);
     }
+    if (header.type === PacketType.refusal && state === ConnectionState.initialSent) {
+      return this.#onRefusal(datagram, header);
+    }
+    if (header.type === PacketType.reset && isOpen(state)) {
+      return this.#isGenuineReset(datagram, header, now) ? { kind: "reset" } : "damaged";
+    }
+    return "out of place";
   }
 
-  #onVersionNegotiation(datagram: Uint8Array, header: PacketHeader): CloseReason | undefined {
-    const supported = checkCrc32(datagram) ? readVersions(datagram, header) : undefined;
+  #onVersionNegotiation(datagram: Uint8Array, header: PacketHeader): CloseReason | DropReason {
+    if (!checkCrc32(datagram)) return "damaged";
+    const supported = readVersions(datagram, header);
+    if (supported === undefined) return "malformed";
     // RFC 9000, section 6.2: a list that holds our version answers somebody else.
-    if (supported === undefined || supported.includes(this.#suite.version)) return undefined;
-    return { kind: "version", supported };
+    return supported.includes(this.#suite.version) ? "out of place" : { kind: "version", supported };
   }
 
-  #onRefusal(datagram: Uint8Array, header: PacketHeader): CloseReason | undefined {
-    if (this.#resetToken === undefined) return undefined;
+  #onRefusal(datagram: Uint8Array, header: PacketHeader): CloseReason | DropReason {
+    if (this.#resetToken === undefined) return "out of place";
     const textStart = header.headerEnd + RESET_TOKEN_BYTES;
     const text = datagram.subarray(textStart);
     if (!timingSafeEqual(datagram.subarray(header.headerEnd, textStart), refusalMac(this.#resetToken, text))) {
-      return undefined;
+      return "damaged";
     }
     const reason = new TextDecoder().decode(text);
     return { kind: "peer", isApplication: false, code: TransportErrorCode.connectionRefused, reason };

@@ -1,9 +1,12 @@
 /**
- * A whole conversation with somebody on the path who can write packets with good checksums: real sessions at both
- * ends put, get and list, while their datagrams are changed, repeated, held back, or replaced by what the grammar
- * makes for the same connection. The hosts of `sim/` hold both ends to their limits, and nothing may throw, whatever
- * comes. Then one end is switched off, and the other must find its end: every request has an outcome, no file is half
- * there, no timer runs.
+ * A whole conversation with somebody on the path: real sessions at both ends put, get and list, while their datagrams
+ * are changed, repeated, cut short, held back, or replaced by what the grammar makes for the same connection. The hosts of
+ * `sim/` hold both ends to their limits, and nothing may throw, whatever comes. Then one end is switched off, and the
+ * other must find its end: every request has an outcome, no file is half there, no timer runs.
+ *
+ * What he can do is drawn with the rest: the ends speak in the clear, and he writes good checksums; or they encrypt, and
+ * he has no keys; or they encrypt, and he has taken each one's place for the other, and seals what he likes. Without keys
+ * he can have neither end believe that the other broke a rule, nor that it said anything that it did not.
  *
  * @module
  */
@@ -11,14 +14,16 @@
 import { InvariantError, type Random } from "../../protocol/mod.ts";
 import { CRC32_BYTES } from "../../protocol/wire/crc32.ts";
 import { CONNECTION_ID_BYTES } from "../../protocol/wire/connection_id.ts";
-import { PacketHeader, PacketType } from "../../protocol/wire/packet.ts";
+import { PacketHeader, PacketType, RESET_TOKEN_BYTES } from "../../protocol/wire/packet.ts";
 import { ClientHost, type Goal } from "../../sim/client_host.ts";
 import type { Machine } from "../../sim/machine.ts";
 import { ServerHost } from "../../sim/server_host.ts";
 import { Turn } from "../../sim/turn.ts";
 import { encodeFrames, encodePacket } from "../../tests/wire/wire_values.ts";
 import { toHex } from "../../transfer/hex.ts";
-import { anyFrames, garbage, mutated, resealed } from "./input.ts";
+import { encodeParameters } from "../../protocol/wire/parameters.ts";
+import { anyFrames, anyParameters, garbage, mutated, resealed } from "./input.ts";
+import { Interceptor, type Opened } from "./interceptor.ts";
 
 /** One way; also the least time between two looks at the hosts. */
 const DELAY_US = 5_000;
@@ -35,12 +40,18 @@ const END_US = 600_000_000;
 /** No further hostile datagrams after so many: a forged acknowledgement can make a sender fast. */
 const MAX_HOSTILE = 1_000;
 
+/** A body that a datagram of any size has room for. */
+const MAX_BODY_BYTES = 60_000;
+
 /** Connections that end soon after they have become silent. */
 const IMPATIENT = { idleTimeoutUs: 1_000_000 };
 
 const CLIENT = "10.0.0.1:4000";
 const SERVER = "10.0.0.2:5000";
 const STRANGER = "10.0.0.3:6000";
+
+/** What the one on the path can do. */
+type Power = "checksums" | "nothing" | "keys";
 
 interface Underway {
   readonly atUs: number;
@@ -58,7 +69,11 @@ class Conversation {
   readonly #random: Random;
   readonly #note: (input: Uint8Array) => void;
   readonly #hostility: number;
+  readonly #power: Power;
+  readonly #interceptor: Interceptor;
   readonly #fileBytes: number;
+  /** Of the file that is put. */
+  readonly #content: Uint8Array;
   readonly #turn = new Turn();
   readonly #server: ServerHost;
   readonly #client: ClientHost;
@@ -73,10 +88,14 @@ class Conversation {
     this.#random = random;
     this.#note = note;
     this.#hostility = random.float() ** 2;
+    const secret = random.fork("power");
+    this.#power = secret.pick<Power>(["checksums", "nothing", "keys"]);
+    this.#interceptor = new Interceptor(secret);
     this.#fileBytes = Math.floor(200_000 * random.float() ** 3);
     const config = { ...IMPATIENT, congestion: random.pick(["bbr", "cubic"] as const) };
-    const machine = { config, turn: this.#turn };
+    const machine = { config, turn: this.#turn, isEncrypted: this.#power !== "checksums" };
     this.#server = new ServerHost({ ...machine, address: SERVER, random: random.fork("server") });
+    this.#content = random.fork("content").bytes(this.#fileBytes);
     this.#server.put("there", random.bytes(random.integer(0, 50_000)), { modifiedMs: 1 });
     this.#client = new ClientHost({
       ...machine,
@@ -85,7 +104,7 @@ class Conversation {
       goals: this.#goals(),
       random: random.fork("client"),
       stays: random.chance(0.3),
-      content: () => random.fork("content").bytes(this.#fileBytes),
+      content: () => this.#content,
       onOutcome: () => {},
     });
     for (const host of [this.#server, this.#client]) {
@@ -109,6 +128,21 @@ class Conversation {
     if (survivor === this.#client && !this.#client.isDone) throw new InvariantError("a request has no outcome");
     const { openDescriptors, temporaryFiles } = survivor.disk;
     if (openDescriptors > 0 || temporaryFiles > 0) throw new InvariantError("half a file stays");
+    if (this.#power === "nothing") this.#checkUndeceived();
+  }
+
+  /** Whoever has no keys has nobody believe anything. */
+  #checkUndeceived(): void {
+    for (const { watches } of [this.#server, this.#client]) {
+      const ends = watches.flatMap(({ ends }) => ends);
+      if (ends.includes("violation")) throw new InvariantError("an end takes for the other's what is none of it");
+    }
+    const there = this.#client.contents("there");
+    const kept = this.#server.contents("new");
+    if (there !== undefined && !isSame(there, this.#server.contents("there")!)) {
+      throw new InvariantError("a file that was got is another");
+    }
+    if (kept !== undefined && !isSame(kept, this.#content)) throw new InvariantError("a file that was put is another");
   }
 
   #goals(): Goal[] {
@@ -151,8 +185,11 @@ class Conversation {
   }
 
   #send(sent: Omit<Underway, "atUs">): void {
-    const datagram = { ...sent, atUs: this.#nowUs + DELAY_US };
-    if (this.#isHostile()) this.#attack(datagram);
+    const towards = sent.to === SERVER ? "server" : "client";
+    const opened = this.#power === "keys" ? this.#interceptor.open(sent.bytes, towards) : undefined;
+    const bytes = opened?.seal(opened.body) ?? sent.bytes;
+    const datagram = { ...sent, bytes, atUs: this.#nowUs + DELAY_US };
+    if (this.#isHostile()) this.#attack(datagram, opened);
     else this.#underway.push(datagram);
   }
 
@@ -162,15 +199,46 @@ class Conversation {
   }
 
   /** What the one on the path makes of a datagram. */
-  #attack(datagram: Underway): void {
+  #attack(datagram: Underway, opened: Opened | undefined): void {
     const random = this.#random;
     this.#hostile++;
     this.#seen.push(datagram);
     if (random.chance(0.5)) this.#underway.push(datagram);
-    const bytes = random.chance(0.5) ? this.#forged(datagram.bytes) : this.#changed(datagram.bytes);
+    const bytes = opened === undefined ? this.#spoilt(datagram.bytes) : this.#resealed(opened, datagram.bytes);
     const from = random.chance(0.05) ? STRANGER : datagram.from;
     this.#underway.push({ ...datagram, from, bytes });
     if (random.chance(0.2)) this.#underway.push({ ...random.pick(this.#seen), atUs: datagram.atUs });
+  }
+
+  /** Changed or made anew without keys, which in the clear are not needed. */
+  #spoilt(bytes: Uint8Array): Uint8Array {
+    if (this.#power === "checksums" && this.#random.chance(0.5)) return this.#forged(bytes);
+    return this.#power === "nothing" && this.#random.chance(0.3) ? this.#patched(bytes) : this.#changed(bytes);
+  }
+
+  /** The head of one datagram, and the end of another, or anything, or nothing. */
+  #patched(bytes: Uint8Array): Uint8Array {
+    const random = this.#random;
+    const head = bytes.subarray(0, random.integer(0, bytes.length));
+    const other = random.pick(this.#seen).bytes;
+    const end = random.pick([new Uint8Array(0), garbage(random), other.subarray(random.integer(0, other.length))]);
+    return Uint8Array.of(...head, ...end);
+  }
+
+  /** The same packet with another body, under keys that are good. */
+  #resealed({ body, seal, type }: Opened, bytes: Uint8Array): Uint8Array {
+    const random = this.#random;
+    if (type === PacketType.hello || random.chance(0.1)) return this.#changed(bytes);
+    const skipped = random.integer(0, 3);
+    if (random.chance(0.3)) return seal(mutated(random, body).subarray(0, MAX_BODY_BYTES), skipped);
+    const frames = encodeFrames(anyFrames(random));
+    if (type === PacketType.retry) {
+      const resetToken = body.subarray(0, RESET_TOKEN_BYTES);
+      return seal(Uint8Array.of(...resetToken, ...encodeParameters(anyParameters(random))), 0);
+    }
+    // Behind what it carries, so that an Initial keeps the parameters without which no connection begins.
+    const isAlone = type === PacketType.data && random.chance(0.7);
+    return seal(isAlone ? frames : Uint8Array.of(...body, ...frames).subarray(0, MAX_BODY_BYTES), skipped);
   }
 
   #changed(bytes: Uint8Array): Uint8Array {
@@ -195,4 +263,8 @@ class Conversation {
     const payload = bytes.subarray(0, bytes.length - CRC32_BYTES);
     return resealed(Uint8Array.from([...payload, ...encodeFrames(frames), ...new Uint8Array(CRC32_BYTES)]));
   }
+}
+
+function isSame(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }

@@ -1,21 +1,33 @@
 /**
- * A peer that says whatever it is told, in packets with good checksums, and the machine on the simulated network from
- * which such peers speak. A peer keeps no rule by itself: it knows only what it must to be heard, the connection IDs,
- * the token and its packet numbers.
+ * A peer that says whatever it is told, in packets with good checksums or good keys, and the machine on the simulated
+ * network from which such peers speak. A peer keeps no rule by itself: it knows only what it must to be heard, the
+ * handshake, the connection IDs, the token and its packet numbers.
  *
  * @module
  */
 
-import { type Random, Reader, Writer } from "../../protocol/mod.ts";
-import { checkCrc32, Crc32Protection } from "../../protocol/protection/checksum.ts";
+import { type Random, Reader, TransportErrorCode, Writer } from "../../protocol/mod.ts";
+import { NoiseClientSuite } from "../../protocol/handshake/noise_suite.ts";
+import { PlaintextClientSuite } from "../../protocol/handshake/plaintext_suite.ts";
+import type { ClientSuite, ServerAnswer } from "../../protocol/handshake/suite.ts";
+import { PACKETS_PER_KEY } from "../../protocol/protection/chacha_protection.ts";
+import { checkCrc32 } from "../../protocol/protection/checksum.ts";
 import { RangeSet } from "../../protocol/range_set.ts";
 import * as wire from "../../protocol/wire/frame.ts";
 import { CONNECTION_ID_BYTES } from "../../protocol/wire/connection_id.ts";
-import { PacketHeader, PacketType } from "../../protocol/wire/packet.ts";
+import { CRC32_BYTES } from "../../protocol/wire/crc32.ts";
+import {
+  PacketHeader,
+  PacketType,
+  writeDataHeader,
+  writeHello,
+  writeInitialHeader,
+} from "../../protocol/wire/packet.ts";
 import type { TransportParameters } from "../../protocol/wire/parameters.ts";
 import type { SimNode, Transmit } from "../../sim/network.ts";
-import { encodeFrames, encodePacket, type FrameValue, fromHex } from "../../tests/wire/wire_values.ts";
+import { encodeFrames, type FrameValue, fromHex } from "../../tests/wire/wire_values.ts";
 import { toHex } from "../../transfer/hex.ts";
+import { written } from "./target.ts";
 
 /** A course of action: each number it yields is how long it waits then, in microseconds. */
 export type Script = Generator<number, void, void>;
@@ -23,6 +35,9 @@ export type Script = Generator<number, void, void>;
 /** An answer takes no longer than this, in microseconds; a script looks every so often whether it has come. */
 const ANSWER_WITHIN_US = 1_000_000;
 const LOOK_EVERY_US = 10_000;
+
+/** Room for the longest header, of an Initial packet, and for a tag. */
+const HEADER_AND_TAG_BYTES = 1_000;
 
 /** What a peer says of itself unless told otherwise. */
 const PARAMETERS: TransportParameters = {
@@ -47,11 +62,14 @@ export class HostileNode implements SimNode {
   readonly #peers = new Map<number, HostilePeer>();
   /** The last of its addresses are somebody else's: it can forge them, and hears nothing of what is sent to them. */
   readonly #ownAddresses: number;
+  /** Its peers encrypt, with keys drawn from here; undefined where they do not. */
+  readonly secrets: Random | undefined;
   #isSilent = false;
   readonly #scripts: { readonly script: Script; dueUs: number }[] = [];
   readonly #outbox: { readonly from: string; readonly bytes: Uint8Array }[] = [];
 
-  constructor(options: { own: readonly string[]; forged: readonly string[]; server: string }) {
+  constructor(options: { own: readonly string[]; forged: readonly string[]; server: string; secrets?: Random }) {
+    this.secrets = options.secrets;
     this.addresses = [...options.own, ...options.forged];
     this.#ownAddresses = options.own.length;
     this.server = options.server;
@@ -99,7 +117,8 @@ export class HostileNode implements SimNode {
     add(this.receivedBytes, to, datagram.length);
     if (this.#isSilent || this.addresses.indexOf(to) >= this.#ownAddresses) return;
     const header = new PacketHeader();
-    if (!header.decode(datagram) || !checkCrc32(datagram)) throw new Error("the server sent what is no packet");
+    const hasChecksum = (): boolean => this.secrets !== undefined || checkCrc32(datagram);
+    if (!header.decode(datagram) || !hasChecksum()) throw new Error("the server sent what is no packet");
     if (header.type === PacketType.reset) return;
     this.#peers.get(header.destinationId)?.receive(datagram, { header, to });
   }
@@ -147,6 +166,8 @@ export class HostilePeer implements wire.FrameHandler {
   /** How the server closed the connection: its transport error code. */
   closedWith: number | undefined;
   readonly #node: HostileNode;
+  readonly #suite: ClientSuite;
+  #answer: ServerAnswer | undefined;
   readonly #received = new RangeSet();
   readonly #reader = new Reader();
   #isEliciting = false;
@@ -156,6 +177,12 @@ export class HostilePeer implements wire.FrameHandler {
     this.#node = node;
     this.id = options.id;
     this.address = options.address;
+    const { secrets } = node;
+    this.#suite = secrets === undefined ? new PlaintextClientSuite() : new NoiseClientSuite({
+      localId: options.id,
+      staticKey: secrets.bytes(32),
+      ephemeralKey: secrets.bytes(32),
+    });
     node.add(this);
   }
 
@@ -171,9 +198,14 @@ export class HostilePeer implements wire.FrameHandler {
 
   /** Sends a Hello and waits for the Retry. */
   *greet(): Script {
-    this.raw(encodePacket({ packet: "hello", from: this.id, sizeBytes: 1200 }));
+    this.#hello(new Uint8Array(0));
     const untilUs = this.#node.nowUs + ANSWER_WITHIN_US;
     while (this.serverId === "" && this.#node.nowUs < untilUs) yield LOOK_EVERY_US;
+  }
+
+  #hello(cookie: Uint8Array): void {
+    const { hello: handshake, version } = this.#suite;
+    this.raw(written((writer) => writeHello(writer, { version, sourceId: this.id, handshake, cookie })));
   }
 
   /** Sends an Initial packet: its parameters, then `frames`. */
@@ -183,10 +215,13 @@ export class HostilePeer implements wire.FrameHandler {
 
   /** Sends an Initial packet of just these frames. */
   initialOf(frames: readonly FrameValue[]): void {
-    if (this.serverId === "") return;
+    if (this.#answer === undefined) return;
     this.#node.proven.add(this.address);
-    const { serverId: to, id: from, token } = this;
-    this.raw(encodePacket({ packet: "initial", to, from, token, number: this.nextNumber++, frames }));
+    const packetNumber = this.nextNumber++;
+    const { handshake } = this.#answer;
+    const common = { version: this.#suite.version, handshake, sourceId: this.id, packetNumber };
+    const initial = { ...common, destinationId: fromHex(this.serverId), token: fromHex(this.token) };
+    this.#sealed(encodeFrames(frames), packetNumber, (writer) => writeInitialHeader(writer, initial));
   }
 
   /** Sends frames in a Data packet. */
@@ -196,15 +231,18 @@ export class HostilePeer implements wire.FrameHandler {
 
   /** Sends these bytes where frames should be. */
   payload(bytes: Uint8Array, number: number = this.nextNumber++): void {
-    if (this.serverId === "") return;
-    const writer = new Writer().reset(new Uint8Array(bytes.length + 32));
-    writer.u8(PacketType.data);
-    writer.bytes(fromHex(this.serverId));
-    writer.varint(number);
+    if (this.#answer === undefined) return;
+    this.#sealed(bytes, number, (writer) => writeDataHeader(writer, fromHex(this.serverId), number));
+  }
+
+  #sealed(bytes: Uint8Array, number: number, writeHeader: (writer: Writer) => void): void {
+    const writer = new Writer().reset(new Uint8Array(bytes.length + HEADER_AND_TAG_BYTES));
+    writeHeader(writer);
     const headerEnd = writer.position;
     writer.bytes(bytes);
-    const length = new Crc32Protection().seal(writer.buffer, headerEnd, writer.position, number);
-    this.raw(writer.buffer.slice(0, length));
+    // The key of such a number is thousands of millions of keys away, for the peer as well: it is left unsealed.
+    if (this.#node.secrets !== undefined && number >= PACKETS_PER_KEY) return this.raw(writer.buffer);
+    this.raw(writer.buffer.slice(0, this.#answer!.protection.seal(writer.buffer, headerEnd, writer.position, number)));
   }
 
   /** Sends a datagram as it is. */
@@ -219,10 +257,13 @@ export class HostilePeer implements wire.FrameHandler {
 
   receive(datagram: Uint8Array, { header, to }: { header: PacketHeader; to: string }): void {
     if (header.type === PacketType.retry) return this.#onRetry(datagram, header);
-    if (header.type !== PacketType.data || to !== this.address) return;
+    if (header.type === PacketType.cookie) return this.#hello(datagram.slice(header.tokenStart, header.tokenEnd));
+    if (header.type === PacketType.refusal) return void (this.closedWith = TransportErrorCode.connectionRefused);
+    if (header.type !== PacketType.data || to !== this.address || this.#answer === undefined) return;
     this.largestReceived = Math.max(this.largestReceived, header.packetNumber);
     this.#isEliciting = false;
-    const end = new Crc32Protection().open(datagram, header.headerEnd, header.packetNumber);
+    const end = this.#answer.protection.open(datagram, header.headerEnd, header.packetNumber);
+    if (end < 0) throw new Error("the server sent a packet that is not sealed");
     const error = wire.readFrames(this.#reader.reset(datagram, header.headerEnd, end), this);
     if (error !== undefined) throw new Error(`the server sent a bad frame: ${error.message}`);
     this.#received.add(header.packetNumber, header.packetNumber + 1);
@@ -250,6 +291,9 @@ export class HostilePeer implements wire.FrameHandler {
   }
 
   #onRetry(datagram: Uint8Array, header: PacketHeader): void {
+    const answer = this.#suite.onRetry(datagram.subarray(header.headerEnd, datagram.length - CRC32_BYTES));
+    if (answer === undefined) return;
+    this.#answer = answer;
     const { sourceIdStart: at, tokenStart, tokenEnd } = header;
     this.serverId = toHex(datagram.subarray(at, at + CONNECTION_ID_BYTES));
     this.token = toHex(datagram.subarray(tokenStart, tokenEnd));

@@ -10,6 +10,7 @@ import { ATTACKS } from "./attacks.ts";
 import { converse } from "./conversation.ts";
 import { DECODERS } from "./decoders.ts";
 import { ENDS } from "./ends.ts";
+import { SEALED_ENDS } from "./sealed_ends.ts";
 import type { Target } from "./target.ts";
 
 /** Attacks at the same time. */
@@ -19,6 +20,7 @@ const MAX_ATTACKS = 4;
 export const TARGETS: ReadonlyMap<string, Target> = new Map<string, Target>([
   ...DECODERS,
   ...ENDS,
+  ...SEALED_ENDS,
   ["conversation", { kind: "scene", play: converse }],
   ["hostile", { kind: "scene", play: playHostile }],
 ]);

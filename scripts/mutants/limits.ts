@@ -14,6 +14,8 @@ const STALL = "tests/unit/transfer/stall_watch_test.ts";
 const SESSION = "tests/unit/transfer/server_session_test.ts";
 const WORK = "tests/unit/transfer/server_work_test.ts";
 const MEMORY = "tests/unit/app/memory_budget_test.ts";
+const DROP_REPORT = "tests/unit/app/drop_report_test.ts";
+const LINE_LIMIT = "tests/unit/io/cli/line_limit_test.ts";
 
 /** See the module's description. */
 export const LIMIT_MUTANTS: readonly Mutant[] = [
@@ -144,5 +146,45 @@ export const LIMIT_MUTANTS: readonly Mutant[] = [
     text: "return blocks * BLOCK_BYTES + ",
     becomes: "return blocks * 0 + this.#heldBytes + ",
     caughtBy: ["tests/unit/protocol/stream/assembler_test.ts"],
+  },
+  {
+    id: "drops-told-at-once",
+    broken: "A flood of datagrams that are dropped is a flood of lines about them",
+    file: "app/drop_report.ts",
+    text: "this.#mayTellUs = this.#platform.nowUs() + REPORT_EVERY_US;",
+    becomes: "",
+    caughtBy: [DROP_REPORT],
+  },
+  {
+    id: "drops-told-twice",
+    broken: "What was dropped is told again with what is dropped next",
+    file: "protocol/drops.ts",
+    text: "this.#counts.clear();",
+    becomes: "",
+    caughtBy: ["tests/unit/protocol/drops_test.ts", DROP_REPORT],
+  },
+  {
+    id: "late-is-told",
+    broken: "Every connection that ends makes a line about datagrams that were dropped",
+    file: "app/drop_report.ts",
+    text: 'if (reason === "late") return;',
+    becomes: "",
+    caughtBy: [DROP_REPORT],
+  },
+  {
+    id: "files-hidden",
+    broken: "A flood of connections hides from the log what became of files",
+    file: "io/cli/line_limit.ts",
+    text: '"sending": "file",',
+    becomes: '"sending": "other",',
+    caughtBy: [LINE_LIMIT],
+  },
+  {
+    id: "left-out-untold",
+    broken: "The log leaves lines out, and does not say so before something else happens",
+    file: "io/cli/line_limit.ts",
+    text: "if (this.#leftOut++ === 0) this.#timer.set(TELL_EVERY_US);",
+    becomes: "this.#leftOut++;",
+    caughtBy: [LINE_LIMIT],
   },
 ];

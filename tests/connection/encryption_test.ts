@@ -261,7 +261,7 @@ Deno.test("encryption: a forged Initial takes no place from a client", () => {
   // Inside of the message of the handshake, which follows the token.
   forged[23 + 153 + 2 + 10]! ^= 1;
   for (let count = 0; count < 3; count++) pair.inject(pair.server, forged);
-  assert.equal(pair.server.endpoint.drops.get("forged"), 3);
+  assert.equal(pair.server.endpoint.drops.get("damaged"), 3);
   pair.inject(pair.server, initial);
   assert.equal(pair.server.connections.length, 1);
 });

@@ -257,7 +257,7 @@ Deno.test("Endpoint drops an Initial that is replayed after its connection has e
   assert.equal(endpoint.rememberedCount, 1);
   const result = endpoint.handleDatagram(pair.nowUs, initial.slice(), pair.client.address);
   assert.equal(result.kind, "drop");
-  assert.equal(result.reason, "replayed handshake");
+  assert.equal(result.reason, "repeated");
   // And when its ID is forgotten, so is its token.
   const later = endpoint.handleDatagram(pair.nowUs + TOKEN_LIFETIME_US + 1, initial.slice(), pair.client.address);
   assert.equal(later.kind, "answer");

@@ -138,7 +138,7 @@ Deno.test("server goes by what it read before when it cannot read what is writte
   const alice = await clientOf(stage, "alice");
   const server = await startServer(stage, `${alice.key} alice\n`);
   await writePrivate(stage.path("keys"), "nonsense\n");
-  await server.program.says(/ERROR who may do what stays as it was: line 1 of .*keys: "nonsense" is no key/);
+  await server.program.says(/ERROR who may do what is not as it is written: line 1 of .*keys: "nonsense" is no key/);
   assert.equal((await stage.client(["list", "--server", server.address, ...alice.args])).code, 0);
   const { code, stderr } = await stage.runServer(["--port", "0", "--authorized-keys", stage.path("keys")]).finished();
   assert.equal(code, 6);

@@ -10,7 +10,7 @@ import { Random, TransportErrorCode } from "../../protocol/mod.ts";
 import { type Attack, runAttacks } from "../../scripts/fuzz/arena.ts";
 import { ATTACKS } from "../../scripts/fuzz/attacks.ts";
 
-/** Fixed, so that a failure can be repeated. */
+/** Fixed, so that a failure can be repeated. With the first all encrypt, with the second they do not. */
 const SEEDS = [1, 2];
 
 for (const attack of ATTACKS) {

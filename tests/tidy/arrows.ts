@@ -28,7 +28,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   "endpoint": { files: /^protocol\/endpoint\.ts$/, mayImport: ["connection", ...CONNECTION_PARTS] },
   "connection": { files: /^protocol\/connection\.ts$/, mayImport: CONNECTION_PARTS },
   "leaf": {
-    files: /^protocol\/(?:config|connection_state|errors|invariant|limits|random|range_set|sent_packet)\.ts$/,
+    files: /^protocol\/(?:config|connection_state|drops|errors|invariant|limits|random|range_set|sent_packet)\.ts$/,
     mayImport: [],
   },
   "connection-part": { files: /^protocol\/[^/]+\.ts$/, mayImport: ["handshake", ...FOLDERS] },

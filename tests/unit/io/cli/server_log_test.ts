@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import type { ServerEvent } from "../../../../app/api.ts";
+import { LINES_AT_ONCE } from "../../../../io/cli/line_limit.ts";
 import { describeEvent, levelOf, openServerLog, type ServerLogOptions } from "../../../../io/cli/server_log.ts";
+import { FakeClock } from "../../app/fake_clock.ts";
 
 const SHA = "ab".repeat(32);
 const WHO = { client: "192.0.2.7:50000", id: 3 };
@@ -21,10 +23,9 @@ const EXPECTED: readonly (readonly [ServerEvent, string])[] = [
   [{ kind: "connected", ...WHO, user: undefined }, "[3] 192.0.2.7:50000 new connection"],
   [{ kind: "connected", ...WHO, user: "al\u202eice" }, "[3] 192.0.2.7:50000 new connection of al\\u202eice"],
   [
-    { kind: "turned-away", client: WHO.client, key: "abc" },
-    "192.0.2.7:50000 turned away: no permission for its key abc, nor by a token",
+    { kind: "turned-away", client: WHO.client, key: "abc", reason: "no permission for its key abc" },
+    "192.0.2.7:50000 turned away: no permission for its key abc",
   ],
-  [{ kind: "turned-away", client: WHO.client, key: undefined }, "192.0.2.7:50000 turned away: it encrypts nothing"],
   [
     { kind: "access-changed", entries: 0, ended: 1 },
     "who may do what has changed: nobody may come in; 1 connection ends",
@@ -33,7 +34,7 @@ const EXPECTED: readonly (readonly [ServerEvent, string])[] = [
     { kind: "access-changed", entries: 3, ended: 0 },
     "who may do what has changed: 3 keys and tokens may come in; 0 connections end",
   ],
-  [{ kind: "access-unreadable", reason: "line 3" }, "who may do what stays as it was: line 3"],
+  [{ kind: "access-unreadable", reason: "line 3" }, "who may do what is not as it is written: line 3"],
   [
     { kind: "address-changed", ...WHO, previousClient: "198.51.100.1:9" },
     "[3] 192.0.2.7:50000 goes on from here, was 198.51.100.1:9",
@@ -66,6 +67,14 @@ const EXPECTED: readonly (readonly [ServerEvent, string])[] = [
     "[3] 192.0.2.7:50000 list failed: cancelled",
   ],
   [{ kind: "disconnected", ...WHO, reason: "idle" }, "[3] 192.0.2.7:50000 disconnected: idle"],
+  [
+    { kind: "dropped", count: 12, reasons: { damaged: 10, repeated: 2 } },
+    "dropped 12 datagrams: 10 forged or damaged, 2 repeated",
+  ],
+  [
+    { kind: "dropped", count: 1, reasons: { "unknown connection": 1 } },
+    "dropped 1 datagram: 1 for no connection known here",
+  ],
   [{ kind: "fault", line: "dropped one" }, "dropped one"],
   [{ kind: "draining", transfers: 2, graceMs: 30_000 }, "stopping; 2 running transfers have 30 s to finish"],
   [{ kind: "stopped" }, "stopped"],
@@ -140,6 +149,38 @@ Deno.test("openServerLog keeps to its level", () => {
 Deno.test("openServerLog colours the level only when it is asked to", () => {
   assert.ok(logged([{ kind: "stopped" }], { colors: true })[0]!.includes("\x1b[32m"));
   assert.ok(!logged([{ kind: "stopped" }])[0]!.includes("\x1b"));
+});
+
+Deno.test("openServerLog leaves out lines of clients beyond the limit, and says how many", () => {
+  const flood = Array.from(
+    { length: LINES_AT_ONCE + 50 },
+    (): ServerEvent => ({ kind: "connected", ...WHO, user: undefined }),
+  );
+  const failed: ServerEvent = { kind: "failed", ...WHO, operation: "put", name: "a", reason: "disk full" };
+  const events: ServerEvent[] = [...flood, failed, { kind: "stopped" }];
+  const lines = logged(events, { clock: new FakeClock() });
+  assert.equal(lines.length, LINES_AT_ONCE + 3);
+  assert.match(lines.at(-3)!, /put "a" failed: disk full$/);
+  assert.match(lines.at(-2)!, /WARN {2}left out 50 lines on what clients did: more than 100 a second$/);
+  assert.match(lines.at(-1)!, /stopped$/);
+  const [leftOut] = logged(events, { clock: new FakeClock(), json: true }).slice(-2);
+  assert.deepEqual(JSON.parse(leftOut!).event, { kind: "left-out", lines: 50 });
+});
+
+Deno.test("openServerLog says within a second what it has left out, and leaves out nothing that is not logged", () => {
+  const clock = new FakeClock();
+  const lines: string[] = [];
+  const log = openServerLog({ level: "info", json: false, colors: false, write: (line) => lines.push(line), clock });
+  for (let count = 0; count < 2 * LINES_AT_ONCE; count++) log.event({ kind: "connected", ...WHO, user: undefined });
+  clock.pass(1_000_000);
+  assert.match(lines.at(-1)!, new RegExp(`left out ${LINES_AT_ONCE} lines`));
+  log.close();
+  assert.equal(lines.length, LINES_AT_ONCE + 1);
+  const quiet = Array.from(
+    { length: 2 * LINES_AT_ONCE },
+    (): ServerEvent => ({ kind: "connected", ...WHO, user: undefined }),
+  );
+  assert.deepEqual(logged(quiet, { clock, level: "warning" }), []);
 });
 
 Deno.test("openServerLog writes JSON with the event as it was", () => {

@@ -93,5 +93,5 @@ Deno.test("ClientHandshake takes nothing from a damaged answer", () => {
   const now = { state: ConnectionState.helloSent, isOutstanding: () => true };
   assert.deepEqual(handshake.onVerdict(negotiation, header, now), { kind: "version", supported: [5, 6] });
   negotiation[length - 1]! ^= 1;
-  assert.equal(handshake.onVerdict(negotiation, header, now), undefined);
+  assert.equal(handshake.onVerdict(negotiation, header, now), "damaged");
 });

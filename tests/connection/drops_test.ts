@@ -1,0 +1,115 @@
+// What becomes of datagrams that somebody on the way has changed, repeated or made up: each is dropped, changes nothing,
+// and is counted under a reason that tells what it was.
+
+import assert from "node:assert/strict";
+import { type DropReason, Random } from "../../protocol/mod.ts";
+import { PacketType } from "../../protocol/wire/packet.ts";
+import { Pair } from "./pair.ts";
+
+const TEXT = new TextEncoder().encode("what must arrive as it is, ".repeat(2_000));
+
+/** First byte of the connection ID, and of the packet number behind it. */
+const ID_AT = 1;
+const NUMBER_AT = 9;
+
+/** An encrypted connection on which the server has received {@link TEXT}. */
+function delivered(clientKey = 22): Pair {
+  const key = (byte: number): Uint8Array => new Uint8Array(32).fill(byte);
+  const pair = new Pair({ serverEndpoint: { staticKey: key(11) }, clientEndpoint: { staticKey: key(clientKey) } });
+  pair.connect();
+  assert(pair.runUntil(() => pair.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
+  pair.send(TEXT);
+  assert(pair.runUntil(() => pair.server.bytesOn(0).length === TEXT.length, { withinUs: 10_000_000 }));
+  pair.run(200_000);
+  return pair;
+}
+
+/** What the client sent first, or last, of a type. */
+function sent(pair: Pair, type: PacketType, which: "first" | "last" = "first"): Uint8Array {
+  const packets = pair.client.wire.sent.filter(({ bytes }) => bytes[0] === type);
+  return packets.at(which === "first" ? 0 : -1)!.bytes.slice();
+}
+
+function flipped(bytes: Uint8Array, at: number): Uint8Array {
+  const out = bytes.slice();
+  out[at < 0 ? out.length + at : at]! ^= 0x10;
+  return out;
+}
+
+/** Counts of the server that are new. */
+function newDrops(pair: Pair, act: () => void): Partial<Record<DropReason, number>> {
+  const before = new Map(pair.server.endpoint.drops);
+  act();
+  const now = [...pair.server.endpoint.drops].map(([reason, count]) => [reason, count - (before.get(reason) ?? 0)]);
+  return Object.fromEntries(now.filter(([, count]) => count !== 0));
+}
+
+Deno.test("Endpoint.drops tells a packet that was changed or forged from one that was repeated", () => {
+  const pair = delivered();
+  const data = sent(pair, PacketType.data, "last");
+  const other = sent(delivered(33), PacketType.data, "last");
+  const random = new Random(5);
+  const cases: readonly (readonly [what: string, bytes: Uint8Array, reason: DropReason])[] = [
+    ["as it was", data, "repeated"],
+    ["another byte of its text", flipped(data, 40), "damaged"],
+    ["another tag", flipped(data, -1), "damaged"],
+    ["another number", flipped(data, NUMBER_AT), "damaged"],
+    ["cut short", data.slice(0, -1), "damaged"],
+    ["longer", Uint8Array.of(...data, 0), "damaged"],
+    ["its header, and what came to mind", Uint8Array.of(...data.slice(0, 12), ...random.bytes(80)), "damaged"],
+    ["that of another connection", Uint8Array.of(...data.slice(0, NUMBER_AT), ...other.slice(NUMBER_AT)), "damaged"],
+    ["half a header", data.slice(0, 5), "malformed"],
+    ["another type", flipped(data, 0), "malformed"],
+    ["another connection's ID", flipped(data, ID_AT + 5), "unknown connection"],
+  ];
+  for (const [what, bytes, reason] of cases) {
+    assert.deepEqual(newDrops(pair, () => pair.inject(pair.server, bytes)), { [reason]: 1 }, what);
+  }
+  assert.equal(pair.server.connection.state, "established");
+  assert.deepEqual(pair.server.bytesOn(0), TEXT);
+});
+
+Deno.test("Endpoint.drops counts Hellos and Initial packets that were changed, and takes the genuine ones", () => {
+  const pair = delivered();
+  const hello = sent(pair, PacketType.hello);
+  const initial = sent(pair, PacketType.initial);
+  const cases: readonly (readonly [what: string, bytes: Uint8Array, reason: DropReason])[] = [
+    ["a Hello with another key", flipped(hello, 30), "damaged"],
+    ["a Hello that is too short", hello.slice(0, 1199), "malformed"],
+    ["a Hello of another version", flipped(hello, 4), "unknown version"],
+    ["an Initial as it was", initial, "repeated"],
+    ["an Initial with another text", flipped(initial, -20), "damaged"],
+    ["an Initial for another connection", flipped(initial, 10), "bad token"],
+  ];
+  for (const [what, bytes, reason] of cases) {
+    assert.deepEqual(newDrops(pair, () => pair.inject(pair.server, bytes)), { [reason]: 1 }, what);
+  }
+  assert.equal(pair.server.connections.length, 1);
+});
+
+Deno.test("Endpoint.drops tells what is repeated after its connection's end", () => {
+  const pair = delivered();
+  const data = sent(pair, PacketType.data);
+  const initial = sent(pair, PacketType.initial);
+  pair.client.connection.close(pair.nowUs, 0, "");
+  assert(pair.runUntil(() => pair.server.connection.state === "draining", { withinUs: 1_000_000 }));
+  assert.deepEqual(newDrops(pair, () => pair.inject(pair.server, data)), { late: 1 });
+  pair.run(4_000_000);
+  assert.deepEqual(newDrops(pair, () => pair.inject(pair.server, data)), { "unknown connection": 1 });
+  assert.deepEqual(newDrops(pair, () => pair.inject(pair.server, initial)), { repeated: 1 });
+  assert.equal(pair.server.endpoint.connectionCount, 0);
+});
+
+Deno.test("Endpoint.drops counts on the client's side what was changed on the way there", () => {
+  const pair = delivered();
+  const answers = pair.server.wire.sent.map(({ bytes }) => bytes);
+  const data = answers.filter((bytes) => bytes[0] === PacketType.data).at(-1)!;
+  const { drops } = pair.client.endpoint;
+  pair.inject(pair.client, flipped(data, -1));
+  assert.equal(drops.get("damaged"), 1);
+  pair.inject(pair.client, data);
+  assert.equal(drops.get("repeated"), 1);
+  pair.inject(pair.client, answers.find((bytes) => bytes[0] === PacketType.retry)!);
+  assert.equal(drops.get("out of place"), 1);
+  assert.equal(pair.client.connection.state, "established");
+});
