@@ -7,6 +7,7 @@
  * @module
  */
 
+import { randomInt } from "node:crypto";
 import process from "node:process";
 import { formatAddress, parseAddress } from "../../app/address.ts";
 import { Random } from "../../protocol/mod.ts";
@@ -33,7 +34,8 @@ class SocketNode {
       this.#sockets.set(formatAddress(hostname, own), socket);
     }
     const server = formatAddress("127.0.0.1", port);
-    this.#node = new HostileNode({ own: [...this.#sockets.keys()], forged: [], server });
+    const secrets = new Random(randomInt(2 ** 32));
+    this.#node = new HostileNode({ own: [...this.#sockets.keys()], forged: [], server, secrets });
     for (const [address, socket] of this.#sockets) void this.#receive(address, socket);
   }
 
