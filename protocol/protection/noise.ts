@@ -11,13 +11,15 @@
  */
 
 import { Buffer } from "node:buffer";
-import { createHash, createHmac } from "node:crypto";
+import { createHash, hkdfSync } from "node:crypto";
 import { invariant } from "../invariant.ts";
 import { AEAD_KEY_BYTES, AEAD_TAG_BYTES, ChaCha20Poly1305 } from "./aead.ts";
 import { KEY_BYTES, KeyPair } from "./x25519.ts";
 
 /** SHA-256's HASHLEN. */
 const HASH_BYTES = 32;
+
+const NO_INFO = new Uint8Array(0);
 
 /** Exactly 32 bytes, so that it is the first transcript hash as it stands (section 5.2, InitializeSymmetric). */
 const PROTOCOL_NAME = "Noise_XX_25519_ChaChaPoly_SHA256";
@@ -131,18 +133,12 @@ class SymmetricState {
   }
 }
 
-/** Section 4.3, with two outputs. */
+/** Section 4.3, with two outputs: RFC 5869's HKDF without info. As arrays whose slice() is a copy, as a Buffer's is not. */
 function hkdf(chainingKey: Uint8Array, inputKeyMaterial: Uint8Array): [Uint8Array, Uint8Array] {
-  const temporary = hmacHash(chainingKey, inputKeyMaterial);
-  const first = hmacHash(temporary, Uint8Array.of(1));
-  const second = hmacHash(temporary, Uint8Array.of(...first, 2));
-  temporary.fill(0);
-  return [first, second];
-}
-
-/** Section 4.3, HMAC-HASH; as an array whose slice() is a copy, which that of a Buffer is not. */
-function hmacHash(key: Uint8Array, data: Uint8Array): Uint8Array {
-  return new Uint8Array(createHmac("sha256", key).update(data).digest());
+  const output = new Uint8Array(hkdfSync("sha256", inputKeyMaterial, chainingKey, NO_INFO, 2 * HASH_BYTES));
+  const both: [Uint8Array, Uint8Array] = [output.slice(0, HASH_BYTES), output.slice(HASH_BYTES)];
+  output.fill(0);
+  return both;
 }
 
 /** What a handshake is made with. */

@@ -17,9 +17,8 @@ const PUBLIC_PREFIX = Buffer.from("302a300506032b656e032100", "hex");
 
 /** A private key, with its public one. */
 export class KeyPair {
-  /** 32 bytes. */
-  readonly publicKey: Uint8Array;
   readonly #privateKey: KeyObject;
+  #publicKey: Uint8Array | undefined;
 
   /** Any 32 bytes are a private key. */
   constructor(privateKey: Uint8Array) {
@@ -29,8 +28,15 @@ export class KeyPair {
       format: "der",
       type: "pkcs8",
     });
-    const exported = createPublicKey(this.#privateKey).export({ format: "der", type: "spki" });
-    this.publicKey = new Uint8Array(exported.subarray(PUBLIC_PREFIX.length));
+  }
+
+  /** 32 bytes; computed when it is first asked for, at a third of the price of a shared secret. */
+  get publicKey(): Uint8Array {
+    if (this.#publicKey === undefined) {
+      const exported = createPublicKey(this.#privateKey).export({ format: "der", type: "spki" });
+      this.#publicKey = new Uint8Array(exported.subarray(PUBLIC_PREFIX.length));
+    }
+    return this.#publicKey;
   }
 
   /**

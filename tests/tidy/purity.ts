@@ -43,6 +43,7 @@ const PURE_IMPORTS: ReadonlyMap<string, readonly string[]> = new Map([
     "createPrivateKey",
     "createPublicKey",
     "diffieHellman",
+    "hkdfSync",
     "KeyObject",
     "timingSafeEqual",
   ]],
