@@ -260,7 +260,7 @@ export class Endpoint {
     if (proven === undefined) return this.#handleBadToken(nowUs, datagram, suite);
     if ((this.#ended.get(serverId) ?? 0) > nowUs) return this.#drop("repeated");
     // Silence, as if the packet had been lost: who asks too often asks again, and finds his turn.
-    if (this.#admission.judge(nowUs, remote, { isProven: true }) !== "ok") return this.#drop("too many handshakes");
+    if (!this.#admission.mayEnd(nowUs, remote)) return this.#drop("too many handshakes");
     const refuse = (reason: string) =>
       this.#send(suite.writeRefusal(this.#writer.reset(this.#answer), binding, reason));
     const refusal = this.#isClosing ? "the server is shutting down" : this.#admission.admit(serverId, remote);

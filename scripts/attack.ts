@@ -1,13 +1,17 @@
 /**
  * Attacks the real server on this machine, and measures what that costs it, and an honest client beside.
  *
- *     deno task attack [--only NAME]
+ *     deno task attack [--only NAME] [--rounds N]
  *
  * For each attack: a server, an attacker in a process of its own, and some seconds later a client that sends a file at a
  * steady rate and asks for a list. It keeps its speed, or the attack has won. What it keeps of that without an attack is
  * shown, with the server's memory and processor time while it sent. On two cores all three share them, so that the
  * client's rate is modest. Memory and time are read from `/proc`, which only Linux has, and which Deno shows to who may
  * do all; and only there a machine has many addresses for itself.
+ *
+ * The attacker takes processor time as well, which a real one would not. So an attack that goes on without answers is
+ * aimed at nobody, too, at a socket that nothing reads ("control"): what the client keeps of its speed beside that is
+ * what the attacker's work costs, and the rest is the server's. Of several rounds, medians are shown.
  *
  * @module
  */
@@ -65,7 +69,19 @@ class Target {
 
   static start(root: string): Target {
     const program = path.join(import.meta.dirname!, "..", "server.ts");
-    const args = ["run", "--quiet", "--no-prompt", ...PERMISSIONS, program, "--port", "0", "--root", root];
+    const args = [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      ...PERMISSIONS,
+      program,
+      "--port",
+      "0",
+      "--root",
+      root,
+      "--state",
+      `${root}-state`,
+    ];
     return new Target(new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "inherit" }).spawn());
   }
 
@@ -97,8 +113,16 @@ async function readLines(stream: ReadableStream<Uint8Array>, onLine: (line: stri
   }
 }
 
-/** Follows one attack, or none, and measures. */
-async function measure(folder: string, assault: Assault | undefined): Promise<Outcome> {
+/** An attack, or the same aimed at nobody; or none. */
+interface Trial {
+  readonly name: string;
+  readonly assault?: Assault;
+  readonly isControl?: true;
+}
+
+/** Follows one trial, and measures. */
+async function measure(folder: string, { assault, isControl }: Trial): Promise<Outcome> {
+  using sink = new Sink();
   const root = path.join(folder, assault?.name ?? "none");
   await Deno.mkdir(root);
   await Deno.writeFile(path.join(root, BAIT_NAME), new Uint8Array(10_000_000));
@@ -109,7 +133,7 @@ async function measure(folder: string, assault: Assault | undefined): Promise<Ou
   let attack = "";
   try {
     if (assault !== undefined) {
-      attacker = startAttacker(assault, port, (line) => attack = line);
+      attacker = startAttacker(assault, isControl ? sink.port : port, (line) => attack = line);
       await new Promise((resolve) => setTimeout(resolve, RAMP_MS));
     }
     const before = await target.cost();
@@ -123,7 +147,20 @@ async function measure(folder: string, assault: Assault | undefined): Promise<Ou
     attacker?.kill("SIGKILL");
     await attacker?.status;
     await target.stop();
-    await Deno.remove(root, { recursive: true });
+    for (const made of [root, `${root}-state`]) await Deno.remove(made, { recursive: true });
+  }
+}
+
+/** A port at which nobody listens to what comes, and nobody says so either. */
+class Sink implements Disposable {
+  readonly #socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+
+  get port(): number {
+    return (this.#socket.addr as Deno.NetAddr).port;
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.close();
   }
 }
 
@@ -181,22 +218,48 @@ function percent(share: number): string {
   return `${Math.round(100 * share)} %`;
 }
 
+/** The outcome whose transfer took neither long nor short; one that failed counts as the longest. */
+function medianOf(outcomes: readonly Outcome[]): Outcome {
+  const sorted = outcomes.toSorted((one, other) => (one.seconds ?? Infinity) - (other.seconds ?? Infinity));
+  return sorted[sorted.length >> 1]!;
+}
+
+function trialsOf(assaults: readonly Assault[]): Trial[] {
+  const attacks = assaults.flatMap((assault): Trial[] => [
+    { name: assault.name, assault },
+    ...(assault.isDeaf ? [{ name: `${assault.name}, control`, assault, isControl: true } as const] : []),
+  ]);
+  return [{ name: "no attack" }, ...attacks];
+}
+
 async function main(): Promise<number> {
-  const { values } = parseArgs({ args: Deno.args, options: { only: { type: "string" } } });
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: { only: { type: "string" }, rounds: { type: "string", default: "1" } },
+  });
   const chosen = ASSAULTS.filter(({ name }) => values.only === undefined || values.only === name);
   if (chosen.length === 0) {
     say(`there is no such attack; there are ${ASSAULTS.map(({ name }) => name).join(", ")}`);
     return 2;
   }
+  const rounds = Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1) {
+    say(`--rounds ${values.rounds}: a whole number from 1 is needed`);
+    return 2;
+  }
   const folder = await Deno.makeTempDir({ prefix: "sluice-attack-" });
   try {
     await Deno.writeFile(path.join(folder, "honest"), new Uint8Array(FILE_BYTES));
+    const trials = trialsOf(chosen);
+    const outcomes = trials.map((): Outcome[] => []);
+    for (let round = 0; round < rounds; round++) {
+      for (const [index, trial] of trials.entries()) outcomes[index]!.push(await measure(folder, trial));
+    }
     say(
       "The honest client's speed, its transfer (s), how long it took to connect and to list (ms); the server's memory (MiB), core and log lines; the attack",
     );
-    const alone = await measure(folder, undefined);
-    say(row("no attack", alone, alone));
-    for (const assault of chosen) say(row(assault.name, await measure(folder, assault), alone));
+    const medians = outcomes.map(medianOf);
+    for (const [index, { name }] of trials.entries()) say(row(name, medians[index]!, medians[0]!));
     return 0;
   } finally {
     await Deno.remove(folder, { recursive: true });

@@ -4,9 +4,10 @@
  * @module
  */
 
-import { DEFAULT_CONFIG } from "../../protocol/mod.ts";
+import { DEFAULT_CONFIG, KEY_BYTES } from "../../protocol/mod.ts";
 import { encodeMessage } from "../../transfer/messages.ts";
-import { encodePacket } from "../../tests/wire/wire_values.ts";
+import { Version, writeHello } from "../../protocol/wire/packet.ts";
+import { written } from "../fuzz/target.ts";
 import type { HostilePeer, Scene, Script } from "../fuzz/hostile_peer.ts";
 
 /** One attack. */
@@ -15,6 +16,8 @@ export interface Assault {
   /** Addresses that it comes from, each with a script of its own; they are on this machine's loopback. */
   readonly addresses: number;
   readonly script: (scene: Scene, address: number) => Script;
+  /** It goes on whether the server answers or not. */
+  readonly isDeaf?: true;
 }
 
 /** A file that the server has, large enough to be on its way for as long as its reader likes. */
@@ -72,8 +75,11 @@ export const ASSAULTS: readonly Assault[] = [
   {
     name: "hello-flood",
     addresses: 64,
+    isDeaf: true,
     *script(scene, address) {
-      const hello = encodePacket({ packet: "hello", from: address + 1, sizeBytes: 1200 });
+      const handshake = scene.random.bytes(KEY_BYTES);
+      const fields = { version: Version.encrypted, sourceId: address + 1, handshake, cookie: new Uint8Array(0) };
+      const hello = written((writer) => writeHello(writer, fields));
       while (true) {
         scene.raw(hello, scene.own(address));
         yield 4 * MS;

@@ -21,8 +21,8 @@ Deno.test("World: a thousand clients at once, each with a small file up and one 
   assert.equal(world.results.length, 2 * count);
   assert(world.results.every(({ outcome }) => outcome.kind === "done"));
   assert.equal(world.server.events.get("received"), count);
-  // A handshake, a request and its repair by a probe or two.
-  assert(world.endUs <= 4 * SECOND_US, `the last one was served at ${world.endUs} us`);
+  // Of the handshakes 300 can be ended at once, and as many in each second; then a request, and a repair by a probe.
+  assert(world.endUs <= 6 * SECOND_US, `the last one was served at ${world.endUs} us`);
   await world.finish();
 });
 

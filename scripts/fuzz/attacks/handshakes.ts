@@ -128,6 +128,8 @@ export const HANDSHAKES: readonly Attack[] = [
     *script(scene) {
       const peer = yield* scene.connected();
       const { serverId: to, id: from, token, parameters } = peer;
+      // It may have been one too many.
+      if (to === "") return;
       const frames = [{ frame: "parameters", parameters } as const, streamFrame(0, GET_BAIT)];
       const replay = encodePacket({ packet: "initial", to, from, token, number: 0, frames });
       peer.send({ frame: "close", isApplication: true, code: 0, reason: "" });
