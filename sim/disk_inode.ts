@@ -11,6 +11,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { invariant } from "../protocol/invariant.ts";
 import type { Random } from "../protocol/random.ts";
 import type { DiskStats } from "../store/disk.ts";
@@ -108,6 +109,17 @@ export class FileInode {
       done += part;
     }
     return count;
+  }
+
+  /** Whether the file holds `content` over and over, up to its size. */
+  repeats(content: Uint8Array): boolean {
+    invariant(content.length > 0 || this.#sizeBytes === 0, "a file of some size holds some bytes");
+    const buffer = new Uint8Array(content.length);
+    for (let position = 0; position < this.#sizeBytes; position += content.length) {
+      const count = this.read({ buffer, offset: 0, length: buffer.length, position });
+      if (Buffer.compare(buffer.subarray(0, count), content.subarray(0, count)) !== 0) return false;
+    }
+    return true;
   }
 
   /** Writes all of the buffer's part. */
