@@ -91,6 +91,8 @@ export class World {
   readonly #random: Random;
   readonly #results: GoalResult[] = [];
   readonly #stats: (ConnectionStats | undefined)[] = [];
+  /** What was drawn for files, by their names. */
+  readonly #contents = new Map<string, Uint8Array>();
   readonly #goalCount: number;
   readonly #serverNode: NodeId;
 
@@ -189,7 +191,13 @@ export class World {
   content(client: number, goal: Goal): Uint8Array {
     if (goal.kind === "list") return new Uint8Array(0);
     const name = goal.kind === "put" ? `file ${goal.name} of client ${client}` : `file ${goal.name}`;
-    return this.#random.fork(name).bytes(Math.min(goal.sizeBytes, CONTENT_PERIOD_BYTES));
+    const sizeBytes = Math.min(goal.sizeBytes, CONTENT_PERIOD_BYTES);
+    let drawn = this.#contents.get(name);
+    if (drawn === undefined || drawn.length < sizeBytes) {
+      drawn = this.#random.fork(name).bytes(sizeBytes);
+      this.#contents.set(name, drawn);
+    }
+    return drawn.subarray(0, sizeBytes);
   }
 
   /** Lets the world run until every goal has an outcome; resolves to false if some has none by `untilUs`. */
