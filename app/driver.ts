@@ -38,6 +38,8 @@ interface Entry {
   readonly connection: Connection;
   session: Session | undefined;
   isQueued: boolean;
+  /** Datagrams that went out in the turn that it has. */
+  sentInTurn: number;
 }
 
 /** Datagrams of one connection that go out before the next connection has its turn. */
@@ -54,12 +56,15 @@ export class Driver {
   readonly #socket: DatagramSocket;
   readonly #entries = new Map<Connection, Entry>();
   readonly #queue: Entry[] = [];
+  /** Whose turn it is. */
+  #served: Entry | undefined;
   readonly #buffer = allocateAeadBuffer(BUFFER_BYTES);
   /** What was sent last: most datagrams are as long as the one before, and then the view stays. */
   #datagram = this.#buffer;
   readonly #timer: Timer;
   #armedUs = Infinity;
   #isFlushing = false;
+  /** Where a flush waits for the socket, resolves when that is over. */
   #flushing: Promise<void> = Promise.resolve();
   #isStopped = false;
   #receiving: Promise<void> = Promise.resolve();
@@ -149,7 +154,7 @@ export class Driver {
   }
 
   #register(connection: Connection): Entry {
-    const entry: Entry = { connection, session: undefined, isQueued: false };
+    const entry: Entry = { connection, session: undefined, isQueued: false, sentInTurn: 0 };
     this.#entries.set(connection, entry);
     return entry;
   }
@@ -161,30 +166,54 @@ export class Driver {
     if (entry.isQueued || this.#isStopped) return;
     entry.isQueued = true;
     this.#queue.push(entry);
-    if (!this.#isFlushing) this.#flushing = this.#flush().catch((error) => this.#fail(error));
+    if (!this.#isFlushing) this.#flush();
   }
 
-  /** Runs to its end without waiting as long as the socket takes datagrams at once. */
-  async #flush(): Promise<void> {
+  /** Runs to its end at once as long as the socket takes datagrams so; else it goes on whenever that has taken one. */
+  #flush(): void {
     this.#isFlushing = true;
+    let sending: Promise<void> | undefined;
     try {
-      for (let entry = this.#queue.shift(); entry !== undefined; entry = this.#queue.shift()) {
-        const { connection } = entry;
-        entry.isQueued = false;
-        entry.session?.process();
-        let sent = 0;
-        for (; sent < FLUSH_BATCH; sent++) {
-          const length = connection.pollTransmit(this.#platform.nowUs(), this.#buffer);
-          if (length === 0) break;
-          const sending = this.#send(length, connection.remote);
-          if (sending !== undefined) await sending;
-        }
-        if (this.#isStopped) return;
-        this.#settle(entry, sent === FLUSH_BATCH);
-      }
-    } finally {
-      this.#isFlushing = false;
+      sending = this.#serveQueue();
+    } catch (error) {
+      this.#fail(error);
     }
+    if (sending === undefined) this.#isFlushing = false;
+    else this.#flushing = sending.then(this.#goOn, this.#onSendFailed);
+  }
+
+  // Made once, as they are handed on with every datagram that is waited for.
+  readonly #goOn = (): void => this.#flush();
+  readonly #onSendFailed = (error: unknown): void => {
+    this.#isFlushing = false;
+    this.#fail(error);
+  };
+
+  /** Serves one connection after the other; returns what is to be waited for before it is called again, if anything. */
+  #serveQueue(): Promise<void> | undefined {
+    for (let entry = this.#served ?? this.#nextTurn(); entry !== undefined; entry = this.#nextTurn()) {
+      const { connection } = entry;
+      while (entry.sentInTurn < FLUSH_BATCH) {
+        const length = connection.pollTransmit(this.#platform.nowUs(), this.#buffer);
+        if (length === 0) break;
+        entry.sentInTurn++;
+        const sending = this.#send(length, connection.remote);
+        if (sending !== undefined) return sending;
+      }
+      if (this.#isStopped) return undefined;
+      this.#settle(entry, entry.sentInTurn === FLUSH_BATCH);
+    }
+    return undefined;
+  }
+
+  /** Gives the next connection its turn. */
+  #nextTurn(): Entry | undefined {
+    const entry = this.#served = this.#queue.shift();
+    if (entry === undefined) return undefined;
+    entry.isQueued = false;
+    entry.sentInTurn = 0;
+    entry.session?.process();
+    return entry;
   }
 
   #send(length: number, remote: string): Promise<void> | undefined {

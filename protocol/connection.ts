@@ -17,6 +17,7 @@ import { AckTracker } from "./recovery/ack_tracker.ts";
 import { Closing } from "./closing.ts";
 import type { ConnectionConfig } from "./config.ts";
 import type { Arrival, ConnectionEvent, ConnectionOptions, ConnectionStats } from "./connection_types.ts";
+import { joinStats } from "./connection_types.ts";
 import { ConnectionState, isOpen, transition } from "./connection_state.ts";
 import type { DropReason } from "./drops.ts";
 import { EventQueue } from "./event_queue.ts";
@@ -134,13 +135,11 @@ export class Connection {
   }
 
   get stats(): ConnectionStats {
-    return {
+    const own = {
       duplicatesReceived: this.#duplicatesReceived,
       retransmittedBytes: this.#streams.retransmittedBytes,
-      ...this.#recovery.stats,
-      ...this.#acks.stats,
-      ...this.#path.stats,
     };
+    return joinStats({ own, path: this.#path.stats, recovery: this.#recovery.stats, acks: this.#acks.stats });
   }
 
   /** Opens a stream; undefined before the handshake is done, and while the server allows no more. Clients only. */

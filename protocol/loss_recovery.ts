@@ -113,10 +113,12 @@ export class LossRecovery {
   }
 
   get stats(): RecoveryStats {
+    const { bytesInFlight, packetsRemembered } = this.#sent.stats;
     return {
       packetsLost: this.#packetsLost,
       spuriousLosses: this.#spuriousLosses,
-      ...this.#sent.stats,
+      bytesInFlight,
+      packetsRemembered,
     };
   }
 

@@ -107,10 +107,16 @@ export class SimulatedDisk implements Disk {
     });
   }
 
+  /** The file at a path, or undefined where there is none. */
+  fileAt(path: string): FileInode | undefined {
+    const inode = this.#tree.inodeAt(path);
+    return inode instanceof FileInode ? inode : undefined;
+  }
+
   /** A file's bytes now, or undefined where there is none. */
   contents(path: string): Uint8Array | undefined {
-    const inode = this.#tree.inodeAt(path);
-    if (!(inode instanceof FileInode)) return undefined;
+    const inode = this.fileAt(path);
+    if (inode === undefined) return undefined;
     const buffer = new Uint8Array(inode.sizeBytes);
     inode.read({ buffer, offset: 0, length: buffer.length, position: 0 });
     return buffer;

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { invariant } from "../protocol/invariant.ts";
 import type { Random } from "../protocol/random.ts";
 import type { DiskStats } from "../store/disk.ts";
@@ -36,8 +37,33 @@ interface Metadata {
 /** A page that was written since it was last durable. */
 interface DirtyPage {
   /** What it held then, undefined for what the file began with. */
-  readonly old: Uint8Array | undefined;
+  readonly old: Slab | undefined;
   sequence: number;
+}
+
+/** Where pages lie one after the other: fresh ones of one write, so that it and those who read take them at once. */
+class Slab {
+  readonly #bytes: Uint8Array;
+  readonly #position: number;
+
+  /** Of `pageCount` pages from the page `firstIndex` of the file on, all zeros. */
+  constructor(firstIndex: number, pageCount: number) {
+    this.#bytes = new Uint8Array(pageCount * PAGE_BYTES);
+    this.#position = firstIndex * PAGE_BYTES;
+  }
+
+  /** What lies at so many bytes from `position` of the file on, to be read or written. */
+  at(position: number, length: number): Uint8Array {
+    const at = position - this.#position;
+    return this.#bytes.subarray(at, at + length);
+  }
+
+  /** A page by itself. */
+  copyOf(index: number): Slab {
+    const copy = new Slab(index, 1);
+    copy.#bytes.set(this.at(index * PAGE_BYTES, PAGE_BYTES));
+    return copy;
+  }
 }
 
 /** A file's inode. A page that is not dirty is never written to again but replaced, so that copies may share it. */
@@ -54,7 +80,8 @@ export class FileInode {
   /** Entries that lead here. */
   links = 0;
   #sizeBytes = 0;
-  #pages = new Map<number, Uint8Array>();
+  /** Where each page lies. */
+  #pages = new Map<number, Slab>();
   #dirty = new Map<number, DirtyPage>();
   /** What the file began with: these bytes over and over, up to this size. */
   #begin = { bytes: new Uint8Array(0), sizeBytes: 0 };
@@ -93,31 +120,35 @@ export class FileInode {
   /** Fills the buffer's part as far as the file goes; returns the bytes read. */
   read({ buffer, offset, length, position }: Stretch): number {
     const count = Math.max(0, Math.min(length, this.#sizeBytes - position));
-    if (this.#pages.size === 0) {
-      this.#copyBegin(position, buffer.subarray(offset, offset + count));
-      return count;
-    }
     for (let done = 0; done < count;) {
-      const index = Math.floor((position + done) / PAGE_BYTES);
-      const inPage = position + done - index * PAGE_BYTES;
-      const part = Math.min(count - done, PAGE_BYTES - inPage);
-      const page = this.#pages.get(index);
-      const into = buffer.subarray(offset + done, offset + done + part);
-      if (page === undefined) this.#copyBegin(position + done, into);
-      else into.set(page.subarray(inPage, inPage + part));
+      const slab = this.#pages.get(Math.floor((position + done) / PAGE_BYTES));
+      const part = this.#lengthIn(slab, position + done, count - done);
+      const at = offset + done;
+      if (slab === undefined) this.#copyBegin(position + done, buffer.subarray(at, at + part));
+      else buffer.set(slab.at(position + done, part), at);
       done += part;
     }
     return count;
   }
 
+  /** Whether the file holds `content` over and over, up to its size. */
+  repeats(content: Uint8Array): boolean {
+    invariant(content.length > 0 || this.#sizeBytes === 0, "a file of some size holds some bytes");
+    const buffer = new Uint8Array(content.length);
+    for (let position = 0; position < this.#sizeBytes; position += content.length) {
+      const count = this.read({ buffer, offset: 0, length: buffer.length, position });
+      if (Buffer.compare(buffer.subarray(0, count), content.subarray(0, count)) !== 0) return false;
+    }
+    return true;
+  }
+
   /** Writes all of the buffer's part. */
   write({ buffer, offset, length, position }: Stretch, sequence: number): void {
+    this.#makeWritable(position, length, sequence);
     for (let done = 0; done < length;) {
-      const index = Math.floor((position + done) / PAGE_BYTES);
-      const inPage = position + done - index * PAGE_BYTES;
-      const part = Math.min(length - done, PAGE_BYTES - inPage);
-      const page = this.#pageToWrite(index, { sequence, isWhole: part === PAGE_BYTES });
-      page.set(buffer.subarray(offset + done, offset + done + part), inPage);
+      const slab = this.#pages.get(Math.floor((position + done) / PAGE_BYTES))!;
+      const part = this.#lengthIn(slab, position + done, length - done);
+      slab.at(position + done, part).set(buffer.subarray(offset + done, offset + done + part));
       done += part;
     }
     this.#sizeBytes = Math.max(this.#sizeBytes, position + length);
@@ -160,8 +191,8 @@ export class FileInode {
     const keep = random.pick([0, 0.5, 1]);
     const zeros = random.pick([0, 0.5]);
     for (const [index, { old }] of this.#dirty) {
-      if (random.chance(keep)) copy.#pages.set(index, this.#pages.get(index)!.slice());
-      else if (random.chance(zeros)) copy.#pages.set(index, new Uint8Array(PAGE_BYTES));
+      if (random.chance(keep)) copy.#pages.set(index, this.#pages.get(index)!.copyOf(index));
+      else if (random.chance(zeros)) copy.#pages.set(index, new Slab(index, 1));
       else if (old !== undefined) copy.#pages.set(index, old);
       else copy.#pages.delete(index);
     }
@@ -182,21 +213,33 @@ export class FileInode {
     return { sizeBytes: this.#sizeBytes, modifiedMs: this.modifiedMs, mode: this.mode };
   }
 
-  #pageToWrite(index: number, { sequence, isWhole }: { sequence: number; isWhole: boolean }): Uint8Array {
-    const page = this.#pages.get(index);
-    const dirty = this.#dirty.get(index);
-    if (page !== undefined && dirty !== undefined) {
-      dirty.sequence = sequence;
-      return page;
+  /** How many of `length` bytes from `position` on lie in that slab, in which the first does, or in none either. */
+  #lengthIn(slab: Slab | undefined, position: number, length: number): number {
+    let index = Math.floor(position / PAGE_BYTES) + 1;
+    while (index * PAGE_BYTES < position + length && this.#pages.get(index) === slab) index++;
+    return Math.min(length, index * PAGE_BYTES - position);
+  }
+
+  /** Sees to it that pages are dirty, and hold what of them will not be written. */
+  #makeWritable(position: number, length: number, sequence: number): void {
+    const end = position + length;
+    let fresh: Slab | undefined;
+    for (let index = Math.floor(position / PAGE_BYTES); index * PAGE_BYTES < end; index++) {
+      const dirty = this.#dirty.get(index);
+      const old = this.#pages.get(index);
+      if (old !== undefined && dirty !== undefined) {
+        dirty.sequence = sequence;
+        continue;
+      }
+      fresh ??= new Slab(index, Math.ceil(end / PAGE_BYTES) - index);
+      const at = index * PAGE_BYTES;
+      const isWhole = at >= position && at + PAGE_BYTES <= end;
+      if (old === undefined && index >= this.#beginPages) this.#pagesBeyondBegin++;
+      else if (!isWhole && old === undefined) this.#copyBegin(at, fresh.at(at, PAGE_BYTES));
+      else if (!isWhole) fresh.at(at, PAGE_BYTES).set(old!.at(at, PAGE_BYTES));
+      this.#pages.set(index, fresh);
+      this.#dirty.set(index, { old, sequence });
     }
-    const fresh = new Uint8Array(PAGE_BYTES);
-    if (page === undefined) {
-      if (index >= this.#beginPages) this.#pagesBeyondBegin++;
-      else if (!isWhole) this.#copyBegin(index * PAGE_BYTES, fresh);
-    } else if (!isWhole) fresh.set(page);
-    this.#pages.set(index, fresh);
-    this.#dirty.set(index, { old: page, sequence });
-    return fresh;
   }
 
   /** Fills `into` with what the file began with at `position`, and with zeros beyond that. */
@@ -220,7 +263,11 @@ export class FileInode {
     this.#pagesBeyondBegin = 0;
     for (const [index, page] of this.#pages) {
       if (index * PAGE_BYTES >= this.#sizeBytes) this.#pages.delete(index);
-      else if (index === last) this.#pages.set(index, page.slice().fill(0, this.#sizeBytes - last * PAGE_BYTES));
+      else if (index === last) {
+        const cut = page.copyOf(index);
+        cut.at(this.#sizeBytes, (last + 1) * PAGE_BYTES - this.#sizeBytes).fill(0);
+        this.#pages.set(index, cut);
+      }
       if (this.#pages.has(index) && index >= this.#beginPages) this.#pagesBeyondBegin++;
     }
   }

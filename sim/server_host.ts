@@ -48,6 +48,11 @@ export class ServerHost extends Machine {
     return `${ROOT}/${name}`;
   }
 
+  /** Whether there is a file of that name. */
+  has(name: string): boolean {
+    return this.disk.fileAt(this.pathOf(name)) !== undefined;
+  }
+
   /** A file's bytes, or undefined where there is none of that name. */
   contents(name: string): Uint8Array | undefined {
     return this.disk.contents(this.pathOf(name));

@@ -6,11 +6,12 @@
  * @module
  */
 
-import { crc32 } from "node:zlib";
 import { invariant, InvariantError } from "../protocol/invariant.ts";
 import { type ConnectionConfig, type ConnectionStats, KEY_BYTES, KeyPair, Random } from "../protocol/mod.ts";
 import { ClientHost, type Goal, type GoalOutcome } from "./client_host.ts";
+import type { SimulatedDisk } from "./disk.ts";
 import type { DiskFaults } from "./disk_faults.ts";
+import type { FileInode } from "./disk_inode.ts";
 import type { LinkOptions, LinkStats } from "./link.ts";
 import { type Connected, Network, type NodeId, type TraceEvent } from "./network.ts";
 import { ServerHost } from "./server_host.ts";
@@ -105,6 +106,8 @@ export class World {
   readonly #random: Random;
   readonly #results: GoalResult[] = [];
   readonly #stats: (ConnectionStats | undefined)[] = [];
+  /** What was drawn for files, by their names. */
+  readonly #contents = new Map<string, Uint8Array>();
   readonly #goalCount: number;
   readonly #serverNode: NodeId;
 
@@ -205,7 +208,13 @@ export class World {
   content(client: number, goal: Goal): Uint8Array {
     if (goal.kind === "list") return new Uint8Array(0);
     const name = goal.kind === "put" ? `file ${goal.name} of client ${client}` : `file ${goal.name}`;
-    return this.#random.fork(name).bytes(Math.min(goal.sizeBytes, CONTENT_PERIOD_BYTES));
+    const sizeBytes = Math.min(goal.sizeBytes, CONTENT_PERIOD_BYTES);
+    let drawn = this.#contents.get(name);
+    if (drawn === undefined || drawn.length < sizeBytes) {
+      drawn = this.#random.fork(name).bytes(sizeBytes);
+      this.#contents.set(name, drawn);
+    }
+    return drawn.subarray(0, sizeBytes);
   }
 
   /** Lets the world run until every goal has an outcome; resolves to false if some has none by `untilUs`. */
@@ -250,11 +259,11 @@ export class World {
     }
     invariant(this.network.underWay === 0, "datagrams are still under way");
     this.#checkStores();
-    this.#checkResults((host, name) => host.contents(name));
+    this.#checkResults(({ disk }) => disk);
     // What was said to be done outlives a power failure, whatever it takes.
     const random = this.#random.fork("after all");
     const survivors = new Map([this.server, ...this.clients].map((host) => [host, host.disk.crashed(random)] as const));
-    this.#checkResults((host, name) => survivors.get(host)!.contents(host.pathOf(name)));
+    this.#checkResults((host) => survivors.get(host)!);
   }
 
   /** Goals without an outcome. */
@@ -316,7 +325,7 @@ export class World {
 
   #prepare(plan: ClientPlan, index: number): void {
     for (const goal of plan.goals) {
-      if (goal.kind === "get" && goal.isAbsent !== true && this.server.contents(goal.name) === undefined) {
+      if (goal.kind === "get" && goal.isAbsent !== true && !this.server.has(goal.name)) {
         this.server.put(goal.name, this.content(index, goal), { sizeBytes: goal.sizeBytes, modifiedMs: 1000 });
       }
     }
@@ -344,16 +353,16 @@ export class World {
   }
 
   /** Whoever was told that a file is there finds it, whole; and no file is anywhere but whole. */
-  #checkResults(where: (host: ServerHost | ClientHost, name: string) => Uint8Array | undefined): void {
+  #checkResults(diskOf: (host: ServerHost | ClientHost) => SimulatedDisk): void {
     for (const { client, goal, outcome } of this.#results) {
       if (goal.kind === "list") continue;
       const host = goal.kind === "put" ? this.server : this.clients[client]!;
-      const found = where(host, goal.name);
+      const found = diskOf(host).fileAt(host.pathOf(goal.name));
       if (outcome.kind === "done" && found === undefined) throw new InvariantError(`${goal.name} is not there`);
       if (found === undefined) continue;
       // Without hard links an empty file stands for a name until the whole one replaces it; what fails between the two
       // can leave it there, where the power does, or where it cannot be removed either.
-      const isClaim = found.length === 0 && host.disk.meter.faults.hasNoLinks === true;
+      const isClaim = found.sizeBytes === 0 && host.disk.meter.faults.hasNoLinks === true;
       if (isClaim && outcome.kind !== "done") continue;
       const isWhole = goal.kind === "put" ? this.#isOneOfThose(goal, found) : this.#isWhole(client, goal, found);
       if (!isWhole) throw new InvariantError(`${goal.name} differs`);
@@ -361,7 +370,7 @@ export class World {
   }
 
   /** Whether a server's file is the whole one of one of those who put a file of that name, and may be. */
-  #isOneOfThose({ name }: { readonly name: string }, found: Uint8Array): boolean {
+  #isOneOfThose({ name }: { readonly name: string }, found: FileInode): boolean {
     const putters = this.clients.flatMap((_, client) =>
       this.#options.clients[client]!.goals.flatMap((goal) =>
         goal.kind === "put" && goal.name === name ? [{ client, goal }] : []
@@ -376,21 +385,10 @@ export class World {
     return possible.some(({ client, goal }) => this.#isWhole(client, goal as StoredGoal, found));
   }
 
-  #isWhole(client: number, goal: StoredGoal, found: Uint8Array): boolean {
-    return found.length === goal.sizeBytes && repeats(found, this.content(client, goal));
+  #isWhole(client: number, goal: StoredGoal, found: FileInode): boolean {
+    return found.sizeBytes === goal.sizeBytes && found.repeats(this.content(client, goal));
   }
 }
 
 /** A goal that has a file. */
 type StoredGoal = Exclude<Goal, { kind: "list" }>;
-
-/** Whether `bytes` are `content` over and over, by the checksum of each time. */
-function repeats(bytes: Uint8Array, content: Uint8Array): boolean {
-  const whole = crc32(content);
-  for (let at = 0; at < bytes.length; at += content.length) {
-    const part = bytes.subarray(at, at + content.length);
-    const expected = part.length === content.length ? whole : crc32(content.subarray(0, part.length));
-    if (crc32(part) !== expected) return false;
-  }
-  return true;
-}

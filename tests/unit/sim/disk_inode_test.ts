@@ -109,6 +109,25 @@ Deno.test("FileInode.replace holds its bytes over and over", () => {
   assert.throws(() => file.replace(new Uint8Array(0), { sizeBytes: 1, modifiedMs: 0 }), InvariantError);
 });
 
+Deno.test("FileInode.repeats is true for the same bytes over and over, and for no others", () => {
+  const content = pattern(65_521);
+  const sizeBytes = 3 * content.length + 100;
+  const file = newFile();
+  file.replace(content, { sizeBytes, modifiedMs: 0 });
+  assert(file.repeats(content));
+  assert(!file.repeats(content.subarray(1)));
+  for (const position of [0, content.length, 2 * PAGE_BYTES + 5, sizeBytes - 1]) {
+    const right = contents(file).slice(position, position + 1);
+    write(file, position, Uint8Array.of(right[0]! ^ 1));
+    assert(!file.repeats(content), `one bit at ${position}`);
+    write(file, position, right);
+    assert(file.repeats(content));
+  }
+  assert(newFile().repeats(content), "an empty file has none of it");
+  assert(newFile().repeats(new Uint8Array(0)));
+  assert.throws(() => file.repeats(new Uint8Array(0)), InvariantError);
+});
+
 Deno.test("FolderInode.survivor keeps what was synced, and of each later change all or nothing", () => {
   const folder = new FolderInode({ number: 4, mode: 0o755, nowMs: 0 });
   const [a, b] = [newFile(), newFile()];

@@ -308,6 +308,8 @@ Deno.test("SimulatedDisk.put makes a file of its bytes over and over, at no cost
   disk.put("/folder/small", Uint8Array.of(1, 2, 3), { sizeBytes: 8 });
   assert.deepEqual(disk.contents("/folder/small"), Uint8Array.of(1, 2, 3, 1, 2, 3, 1, 2));
   assert.deepEqual(disk.crashed(new Random(0)).contents("/folder/small"), disk.contents("/folder/small"));
+  assert.equal(disk.fileAt("/folder/small")!.sizeBytes, 8);
+  assert.deepEqual([disk.fileAt("/folder"), disk.fileAt("/none")], [undefined, undefined]);
   disk.close(file);
   assert.equal(disk.usedBytes, PAGE_BYTES);
 });
