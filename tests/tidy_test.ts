@@ -32,7 +32,6 @@ const LONG_FUNCTIONS: ReadonlyMap<string, string> = new Map([
 const TESTED_ELSEWHERE: ReadonlyMap<string, string> = new Map([
   ["protocol/mod.ts", "re-exports alone"],
   ["protocol/connection.ts", "tests/connection: wires parts together, and shows itself only with a peer"],
-  ["protocol/connection_types.ts", "types alone"],
   ["protocol/endpoint.ts", "tests/connection: handshakes, addresses, strangers"],
   ["protocol/packet_builder.ts", "tests/connection: what it builds is what the peer reads"],
   ["protocol/frame_receiver.ts", "tests/connection and tests/fuzz"],
