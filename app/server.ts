@@ -27,7 +27,7 @@ import { Gate } from "./gate.ts";
 import { formatKey } from "./keys.ts";
 import { resolveLimits, type ServerLimits } from "./limits.ts";
 import { MemoryBudget } from "./memory_budget.ts";
-import { type DatagramSocket, type Platform, sleep } from "./platform.ts";
+import { type DatagramSocket, type Platform, sleep, type Timer } from "./platform.ts";
 import { bytesPerSecond } from "./rate.ts";
 
 /** After its transfers are done, a connection has so long to hear that it was closed. */
@@ -96,6 +96,8 @@ class RunningServer implements Server {
   readonly #platform: Platform;
   readonly #gate: Gate;
   readonly #work: ServerWork;
+  /** Lets {@link #work} go on. */
+  readonly #turns: Timer;
   readonly #memory: MemoryBudget;
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
@@ -123,7 +125,11 @@ class RunningServer implements Server {
     this.#onStats = options.onStats;
     this.#platform = platform;
     this.#gate = gate;
-    this.#work = new ServerWork({ ...limits, stallTimeoutUs: limits.stallTimeoutS * 1e6 });
+    this.#turns = platform.timer(() => this.#work.nextTurn());
+    this.#work = new ServerWork({ ...limits, stallTimeoutUs: limits.stallTimeoutS * 1e6 }, {
+      nowUs: () => platform.nowUs(),
+      wakeIn: (delayUs) => this.#turns.set(delayUs),
+    });
     const { maxMemoryMiB, maxMemoryPerConnectionMiB } = limits;
     this.#memory = new MemoryBudget({ maxBytes: maxMemoryMiB * MIB, maxEachBytes: maxMemoryPerConnectionMiB * MIB });
     this.#rate = parts.rate;
@@ -254,6 +260,7 @@ class RunningServer implements Server {
       });
     }
     this.#gate.stop();
+    this.#turns.clear();
     await this.#driver.flushed();
     if (this.#clients.size > 0) await sleep(this.#platform, LINGER_MS);
     await this.#driver.stop();

@@ -7,18 +7,16 @@
 import type { Stream } from "../protocol/mod.ts";
 import { ApplicationErrorCode, type ServerHandler } from "./handler.ts";
 import type { ServerContext } from "./server_context.ts";
+import type { StoreList } from "./server_work.ts";
 
 /** Sends one list. */
 export class ServerList implements ServerHandler {
   readonly #stream: Stream;
   readonly #context: ServerContext;
-  readonly #list: { readonly bytes: Uint8Array; readonly count: number };
+  readonly #list: StoreList;
   #ended = false;
 
-  constructor(
-    stream: Stream,
-    options: { context: ServerContext; list: { readonly bytes: Uint8Array; readonly count: number } },
-  ) {
+  constructor(stream: Stream, options: { context: ServerContext; list: StoreList }) {
     this.#stream = stream;
     this.#context = options.context;
     this.#list = options.list;

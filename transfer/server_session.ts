@@ -11,7 +11,7 @@
 
 import { type CloseReason, type Connection, type ConnectionEvent, sourceOf, type Stream } from "../protocol/mod.ts";
 import type { TransferEvent } from "./events.ts";
-import { type FileInfo, type FileStore, StoreError } from "./file_store.ts";
+import { type FileStore, StoreError } from "./file_store.ts";
 import { ApplicationErrorCode, type ServerHandler } from "./handler.ts";
 import { readMessage } from "./message_reader.ts";
 import {
@@ -22,14 +22,19 @@ import {
   type PutMessage,
   refusalForStoreError,
   RefusalReason,
+  type StatMessage,
 } from "./messages.ts";
 import { ALL_RIGHTS, refusalForRights, type Right } from "./rights.ts";
 import type { Refusal, ServerContext } from "./server_context.ts";
 import { ServerGet } from "./server_get.ts";
 import { ServerList } from "./server_list.ts";
 import { ServerPut } from "./server_put.ts";
+import { ServerWait } from "./server_wait.ts";
 import { ServerWork, type Work } from "./server_work.ts";
 import { MIN_MOVED_BYTES, StallWatch } from "./stall_watch.ts";
+
+/** What a client may ask for. */
+type Request = PutMessage | GetMessage | StatMessage | ListMessage;
 
 /** What a session is made with. */
 export interface ServerSessionOptions {
@@ -39,8 +44,8 @@ export interface ServerSessionOptions {
   readonly rights?: ReadonlySet<Right>;
   /** Microseconds of the clock that the connection goes by. */
   readonly nowUs: () => number;
-  /** What the sessions of a server do together. Default: this one is alone. */
-  readonly work?: ServerWork;
+  /** What the sessions of a server do together. */
+  readonly work: ServerWork;
   readonly onEvent: (event: TransferEvent) => void;
   /** Called when something outside of a packet's arrival gave the connection something to send. */
   readonly wake: () => void;
@@ -65,7 +70,7 @@ export class ServerSession implements ServerContext {
 
   constructor(options: ServerSessionOptions) {
     this.#options = options;
-    this.#work = options.work ?? new ServerWork();
+    this.#work = options.work;
     this.#source = sourceOf(options.connection.remote);
     this.#stalls = new StallWatch(this.#work.limits.stallTimeoutUs);
   }
@@ -184,34 +189,59 @@ export class ServerSession implements ServerContext {
     if (forbidden !== undefined) {
       return this.refuse(stream, { operation, name, reason: RefusalReason.denied, message: forbidden });
     }
-    if (request.type === "stat") return this.#answerStat(stream, request.name);
-    const work = request.type === "list" ? "list" : "transfer";
-    const refusal = this.#work.begin(work, this.#source);
-    if (refusal !== undefined) return this.refuse(stream, { operation, name, ...refusal });
-    this.#counted.set(stream, work);
-    try {
-      this.#adopt(stream, this.#open(stream, request));
-    } catch (error) {
-      this.#refuseForStore(stream, error, { operation, name });
+    if (operation !== "stat") {
+      const work = operation === "list" ? "list" : "transfer";
+      const refusal = this.#work.begin(work, this.#source);
+      if (refusal !== undefined) return this.refuse(stream, { operation, name, ...refusal });
+      this.#counted.set(stream, work);
     }
+    this.#await(stream, request);
   }
 
-  #refuseForStore(stream: Stream, error: unknown, request: Pick<Refusal, "operation" | "name">): void {
+  /** Carries a request out when it is its turn, if it is still wanted then. */
+  #await(stream: Stream, request: Request): void {
+    const waiting = new ServerWait(stream, { context: this });
+    this.#handlers.set(stream, waiting);
+    let isLater = false;
+    const carryOut = (begin: () => void): void => {
+      if (this.#handlers.get(stream) !== waiting) return;
+      try {
+        begin();
+      } catch (error) {
+        this.#refuseForStore(stream, error, request);
+      }
+      if (isLater) this.wake();
+    };
+    if (request.type === "list") {
+      this.#work.inTurnWithList(this.#source, this.store, (list) => {
+        carryOut(() => this.#adopt(stream, new ServerList(stream, { context: this, list: list() })));
+      });
+    } else {
+      this.#work.inTurn(this.#source, () => carryOut(() => this.#begin(stream, request)));
+    }
+    isLater = true;
+  }
+
+  #refuseForStore(stream: Stream, error: unknown, request: Request): void {
     if (!(error instanceof StoreError)) throw error;
-    this.refuse(stream, { ...request, reason: refusalForStoreError(error.kind), message: error.message });
+    const name = "name" in request ? request.name : "";
+    this.refuse(stream, {
+      operation: request.type,
+      name,
+      reason: refusalForStoreError(error.kind),
+      message: error.message,
+    });
   }
 
   /** Throws StoreError. */
-  #open(stream: Stream, request: PutMessage | GetMessage | ListMessage): ServerPut | ServerGet | ServerList {
+  #begin(stream: Stream, request: Exclude<Request, ListMessage>): void {
     switch (request.type) {
       case "put":
-        return new ServerPut(stream, { context: this, request });
+        return this.#adopt(stream, new ServerPut(stream, { context: this, request }));
       case "get":
-        return new ServerGet(stream, { context: this, request });
-      case "list": {
-        const list = this.#work.list(this.store, this.#options.nowUs);
-        return new ServerList(stream, { context: this, list });
-      }
+        return this.#adopt(stream, new ServerGet(stream, { context: this, request }));
+      case "stat":
+        return this.#answerStat(stream, request.name);
     }
   }
 
@@ -220,14 +250,9 @@ export class ServerSession implements ServerContext {
     handler.start();
   }
 
+  /** Throws StoreError. */
   #answerStat(stream: Stream, name: string): void {
-    let info: FileInfo;
-    try {
-      info = this.store.stat(name);
-    } catch (error) {
-      return this.#refuseForStore(stream, error, { operation: "stat", name });
-    }
-    stream.write(encodeMessage({ type: "entry", ...info }));
+    stream.write(encodeMessage({ type: "entry", ...this.store.stat(name) }));
     stream.finish();
     stream.stopReading(ApplicationErrorCode.noError);
     this.report({ kind: "looked-up", name });

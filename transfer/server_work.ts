@@ -1,6 +1,7 @@
 /**
  * What all sessions of a server do at a time, and its bounds: transfers, each with an open file and its buffers, and
- * lists of all files. At a bound the server refuses what is new, in words, and goes on with the rest.
+ * lists of all files. At a bound the server refuses what is new, in words, and goes on with the rest. What needs the disk
+ * has its turn, see `turns.ts`.
  *
  * @module
  */
@@ -8,6 +9,7 @@
 import { Slots } from "../protocol/mod.ts";
 import type { FileStore } from "./file_store.ts";
 import { encodeMessage, type Message, RefusalReason } from "./messages.ts";
+import { type Job, Turns, type TurnsOptions } from "./turns.ts";
 
 /** What a server does at most at a time. */
 export interface WorkLimits {
@@ -40,11 +42,18 @@ export type Work = "transfer" | "list";
 /** A list is used again for so many times as long as it took to make: a flood of requests takes an eleventh of the time. */
 const LIST_LIFE_FACTOR = 10;
 
-/** The whole answer to LIST, which is used again until a time. */
-interface KeptList {
+/** The whole answer to LIST. */
+export interface StoreList {
   readonly bytes: Uint8Array;
+  /** Files that it names. */
   readonly count: number;
+}
+
+/** One that is used again until a time. */
+interface KeptList extends StoreList {
   readonly untilUs: number;
+  /** How many times files had changed when it was made. */
+  readonly generation: number;
 }
 
 /** See the module's description. */
@@ -52,10 +61,15 @@ export class ServerWork {
   readonly limits: WorkLimits;
   readonly #slots: Readonly<Record<Work, Slots>>;
   /** By store: nobody may see the list of a folder that is not his. */
-  #lists = new WeakMap<FileStore, KeptList>();
+  readonly #lists = new WeakMap<FileStore, KeptList>();
+  #generation = 0;
+  readonly #nowUs: () => number;
+  readonly #turns: Turns;
 
-  /** Limits that are not given have their defaults. */
-  constructor(limits: Partial<WorkLimits> = {}) {
+  /** Limits that are not given have their defaults; `wakeIn` is to have {@link nextTurn} called. */
+  constructor(limits: Partial<WorkLimits>, turns: TurnsOptions) {
+    this.#nowUs = turns.nowUs;
+    this.#turns = new Turns(turns);
     this.limits = { ...DEFAULT_WORK, ...limits };
     const { maxTransfers, maxTransfersPerAddress, maxLists, maxListsPerAddress } = this.limits;
     this.#slots = {
@@ -85,12 +99,42 @@ export class ServerWork {
     this.#slots[work].release(source);
   }
 
+  /** Does for a source what needs the disk, now or when it is its turn. */
+  inTurn(source: string, job: Job): void {
+    this.#turns.add(source, job);
+  }
+
   /**
-   * The whole answer to LIST, and how many files it names. Whoever asks at about the same time gets the same bytes,
-   * which nobody may change. Throws StoreError.
+   * The same for what needs the list of a store's files. One that is out of date is made again, but not at once if it was
+   * made just now: who asks waits, together with all who ask meanwhile. What `list` returns nobody may change; it throws
+   * StoreError.
    */
-  list(store: FileStore, nowUs: () => number): { readonly bytes: Uint8Array; readonly count: number } {
-    const startUs = nowUs();
+  inTurnWithList(source: string, store: FileStore, job: (list: () => StoreList) => void): void {
+    const generation = this.#generation;
+    const attempt = (): void => {
+      const kept = this.#lists.get(store);
+      if (kept === undefined || this.#nowUs() >= kept.untilUs || kept.generation >= generation) {
+        job(() => this.#listOf(store));
+      } else {
+        this.#turns.addAt(kept.untilUs, source, attempt);
+      }
+    };
+    this.#turns.add(source, attempt);
+  }
+
+  /** Another turn of the event loop. */
+  nextTurn(): void {
+    this.#turns.next();
+  }
+
+  /** What files there are has changed. */
+  forgetList(): void {
+    this.#generation++;
+  }
+
+  /** For who may have the one that there is, or has waited. */
+  #listOf(store: FileStore): StoreList {
+    const startUs = this.#nowUs();
     const kept = this.#lists.get(store);
     if (kept !== undefined && startUs < kept.untilUs) return kept;
     const entries = store.list();
@@ -98,15 +142,11 @@ export class ServerWork {
     const messages: Message[] = entries.map((entry) => ({ type: "entry", ...entry }));
     messages.push({ type: "end", count });
     const bytes = joined(messages.map(encodeMessage));
-    const endUs = nowUs();
-    const list = { bytes, count, untilUs: endUs + LIST_LIFE_FACTOR * (endUs - startUs) };
+    const endUs = this.#nowUs();
+    const untilUs = endUs + LIST_LIFE_FACTOR * (endUs - startUs);
+    const list = { bytes, count, untilUs, generation: this.#generation };
     this.#lists.set(store, list);
     return list;
-  }
-
-  /** What files there are has changed. */
-  forgetList(): void {
-    this.#lists = new WeakMap();
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { createHash } from "node:crypto";
 import { DEFAULT_CONFIG, KEY_BYTES } from "../../protocol/mod.ts";
 import { encodeMessage } from "../../transfer/messages.ts";
 import { Version, writeHello } from "../../protocol/wire/packet.ts";
@@ -30,9 +31,14 @@ const { maxStreams, orderedWindowBytes } = DEFAULT_CONFIG;
 
 const GET = encodeMessage({ type: "get", name: BAIT_NAME });
 const LIST = encodeMessage({ type: "list" });
+const STAT = encodeMessage({ type: "stat", name: BAIT_NAME });
+const NOTHING = encodeMessage({ type: "digest", sha256: createHash("sha256").digest() });
 
 /** Bytes at the end of each block that the server holds what came too early in. */
 const BLOCK_BYTES = 4096;
+
+/** Requests on a connection before the next has its turn. */
+const STORM_BATCH = 16;
 
 /** Connections from one address, as many as are taken. */
 function* connections(
@@ -68,6 +74,24 @@ function* onAll(
       if (streamId % 16 === 0) yield MS;
     }
   }
+}
+
+/** Requests on each of them, as many and as often as the server takes them. */
+function* storm(peers: readonly HostilePeer[], requestOf: (count: number) => Uint8Array): Script {
+  const said = peers.map(() => 0);
+  while (true) {
+    for (const [index, peer] of peers.entries()) {
+      const end = Math.min(Math.max(maxStreams, peer.maxStreams), said[index]! + STORM_BATCH);
+      for (; said[index]! < end; said[index]!++) peer.say(said[index]!, requestOf(said[index]!), { fin: true });
+    }
+    yield MS;
+  }
+}
+
+/** An empty file, all of it. */
+function emptyFile(name: string): Uint8Array {
+  const put = encodeMessage({ type: "put", name, sizeBytes: 0, modifiedMs: 1, overwrite: true });
+  return Uint8Array.of(...put, ...NOTHING);
 }
 
 /** All attacks. */
@@ -116,11 +140,31 @@ export const ASSAULTS: readonly Assault[] = [
     name: "list-storm",
     addresses: 8,
     *script(scene, address) {
-      const peers = yield* connections(scene, { address, count: 8 });
-      for (let round = 0;; round++) {
-        yield* onAll(peers, (peer, streamId) => peer.say(round * maxStreams + streamId, LIST, { fin: true }));
-        yield SECOND;
-      }
+      yield* storm(yield* connections(scene, { address, count: 8 }), () => LIST);
+    },
+  },
+  {
+    name: "lookup-storm",
+    addresses: 8,
+    *script(scene, address) {
+      yield* storm(yield* connections(scene, { address, count: 8 }), () => STAT);
+    },
+  },
+  {
+    // Each makes the disk write and wait.
+    name: "empty-files",
+    addresses: 8,
+    *script(scene, address) {
+      yield* storm(yield* connections(scene, { address, count: 4 }), (count) => emptyFile(`empty-${address}-${count}`));
+    },
+  },
+  {
+    // Each list is of another folder than the one before, as far as the server knows.
+    name: "lists-and-files",
+    addresses: 8,
+    *script(scene, address) {
+      const peers = yield* connections(scene, { address, count: 4 });
+      yield* storm(peers, (count) => count % 2 === 0 ? LIST : emptyFile(`again-${address}-${count % 10}`));
     },
   },
   {

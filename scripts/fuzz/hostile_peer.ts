@@ -163,6 +163,8 @@ export class HostilePeer implements wire.FrameHandler {
   largestReceived = -1;
   /** Stream bytes that have come, copies included. */
   streamBytes = 0;
+  /** How many streams it may open by what the server said last; what its first word gave is not looked at. */
+  maxStreams = 0;
   /** How the server closed the connection: its transport error code. */
   closedWith: number | undefined;
   readonly #node: HostileNode;
@@ -319,8 +321,9 @@ export class HostilePeer implements wire.FrameHandler {
   onMaxStreamData(): void {
     this.#isEliciting = true;
   }
-  onMaxStreams(): void {
+  onMaxStreams(value: number): void {
     this.#isEliciting = true;
+    this.maxStreams = Math.max(this.maxStreams, value);
   }
   onPathChallenge(buffer: Uint8Array, at: number): void {
     this.#isEliciting = true;

@@ -14,6 +14,7 @@ import { writeDataHeader } from "../../protocol/wire/packet.ts";
 import { MemoryStore } from "../../tests/unit/transfer/memory_store.ts";
 import { ClientSession } from "../../transfer/client_session.ts";
 import { ServerSession } from "../../transfer/server_session.ts";
+import { ServerWork } from "../../transfer/server_work.ts";
 import { idBytes, Interceptor, type Towards } from "./interceptor.ts";
 import { bucket, withoutNumbers } from "./target.ts";
 
@@ -186,10 +187,11 @@ export class Meeting {
   }
 
   #accept(connection: Connection): void {
-    this.server.connection = connection;
-    this.server.session = new ServerSession({
+    const work = new ServerWork({}, { nowUs: () => this.server.nowUs, wakeIn: () => {} });
+    const session = new ServerSession({
       connection,
       store: this.#stores.server,
+      work,
       nowUs: () => this.server.nowUs,
       wake: () => {},
       onEvent: (event) => this.#features.add(event.kind),
@@ -197,6 +199,16 @@ export class Meeting {
         if (reason.kind === "violation") this.#features.add(withoutNumbers(reason.reason));
       },
     });
+    this.server.connection = connection;
+    this.server.session = {
+      get activeCount() {
+        return session.activeCount;
+      },
+      process: () => {
+        work.nextTurn();
+        session.process();
+      },
+    };
   }
 
   /** All that an end has to send now. */

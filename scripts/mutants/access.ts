@@ -99,10 +99,8 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
     id: "one-list-for-all",
     broken: "Who asks for a list may get that of somebody else's folder",
     file: "transfer/server_work.ts",
-    text:
-      "const list = { bytes, count, untilUs: endUs + LIST_LIFE_FACTOR * (endUs - startUs) };\n    this.#lists.set(store, list);",
-    becomes:
-      "const list = { bytes, count, untilUs: endUs + LIST_LIFE_FACTOR * (endUs - startUs) };\n    this.#lists.get = () => list;",
+    text: "const list = { bytes, count, untilUs, generation: this.#generation };\n    this.#lists.set(store, list);",
+    becomes: "const list = { bytes, count, untilUs, generation: this.#generation };\n    this.#lists.get = () => list;",
     caughtBy: ["tests/unit/transfer/server_work_test.ts"],
   },
 ];

@@ -13,6 +13,7 @@ const SOURCE = "tests/unit/protocol/source_address_test.ts";
 const STALL = "tests/unit/transfer/stall_watch_test.ts";
 const SESSION = "tests/unit/transfer/server_session_test.ts";
 const WORK = "tests/unit/transfer/server_work_test.ts";
+const TURNS = "tests/unit/transfer/turns_test.ts";
 const MEMORY = "tests/unit/app/memory_budget_test.ts";
 const DROP_REPORT = "tests/unit/app/drop_report_test.ts";
 const LINE_LIMIT = "tests/unit/io/cli/line_limit_test.ts";
@@ -186,5 +187,37 @@ export const LIMIT_MUTANTS: readonly Mutant[] = [
     text: "if (this.#leftOut++ === 0) this.#timer.set(TELL_EVERY_US);",
     becomes: "this.#leftOut++;",
     caughtBy: [LINE_LIMIT],
+  },
+  {
+    id: "turns-without-end",
+    broken: "All that is asked of the disk is done in one turn, however long that takes",
+    file: "transfer/turns.ts",
+    text: "if (this.#done === JOBS_PER_TURN || this.#spentUs >= TURN_US) return;",
+    becomes: "",
+    caughtBy: [TURNS],
+  },
+  {
+    id: "turns-first-come",
+    broken: "Who has asked for much has it all before anybody else has a turn",
+    file: "transfer/turns.ts",
+    text: "      this.#waiting.delete(source);\n      if (jobs.length > 0) this.#waiting.set(source, jobs);",
+    becomes: "      if (jobs.length === 0) this.#waiting.delete(source);",
+    caughtBy: [TURNS],
+  },
+  {
+    id: "lists-after-each-file",
+    broken: "A list is made again as soon as a file has come, however long it takes",
+    file: "transfer/server_work.ts",
+    text: "this.#nowUs() >= kept.untilUs || ",
+    becomes: "this.#nowUs() >= 0 || ",
+    caughtBy: [WORK],
+  },
+  {
+    id: "list-from-before",
+    broken: "A list may lack a file that was there when it was asked for",
+    file: "transfer/server_work.ts",
+    text: "kept.generation >= generation",
+    becomes: "kept.generation >= 0",
+    caughtBy: [WORK],
   },
 ];

@@ -19,7 +19,7 @@ class Scene {
   session: ServerSession | undefined;
 
   constructor(limits: Partial<WorkLimits> = {}, rights: ReadonlySet<Right> = ALL_RIGHTS) {
-    this.work = new ServerWork(limits);
+    this.work = new ServerWork(limits, { nowUs: () => this.pair.nowUs, wakeIn: () => {} });
     this.pair.server.makeSession = (connection) => {
       this.session = new ServerSession({
         connection,
@@ -30,7 +30,13 @@ class Scene {
         wake: () => {},
         onEvent: (event) => this.events.push(event),
       });
-      return this.session;
+      const { session } = this;
+      return {
+        process: () => {
+          this.work.nextTurn();
+          session.process();
+        },
+      };
     };
     this.pair.connect();
     assert(this.pair.runUntil(() => this.pair.client.connection.state === "established", { withinUs: 1_000_000 }));
