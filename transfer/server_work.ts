@@ -67,9 +67,9 @@ export class ServerWork {
   readonly #turns: Turns;
 
   /** Limits that are not given have their defaults; `wakeIn` is to have {@link nextTurn} called. */
-  constructor(limits: Partial<WorkLimits>, turns: TurnsOptions) {
+  constructor(limits: Partial<WorkLimits>, turns: Omit<TurnsOptions, "isShared">) {
     this.#nowUs = turns.nowUs;
-    this.#turns = new Turns(turns);
+    this.#turns = new Turns({ ...turns, isShared: () => this.#slots.transfer.sourceCount > 1 });
     this.limits = { ...DEFAULT_WORK, ...limits };
     const { maxTransfers, maxTransfersPerAddress, maxLists, maxListsPerAddress } = this.limits;
     this.#slots = {

@@ -205,6 +205,14 @@ export const LIMIT_MUTANTS: readonly Mutant[] = [
     caughtBy: [TURNS],
   },
   {
+    id: "turns-without-rest",
+    broken: "A slow disk takes all of the time, whoever else is served",
+    file: "transfer/turns.ts",
+    text: "if (nowUs < this.#restUntilUs) return",
+    becomes: "if (nowUs < -1) return",
+    caughtBy: [TURNS],
+  },
+  {
     id: "lists-after-each-file",
     broken: "A list is made again as soon as a file has come, however long it takes",
     file: "transfer/server_work.ts",

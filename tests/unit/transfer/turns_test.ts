@@ -6,7 +6,12 @@ class Scene {
   readonly done: string[] = [];
   readonly asked: number[] = [];
   nowUs = 0;
-  readonly turns = new Turns({ nowUs: () => this.nowUs, wakeIn: (delayUs) => this.asked.push(delayUs) });
+  isShared = false;
+  readonly turns = new Turns({
+    nowUs: () => this.nowUs,
+    isShared: () => this.isShared,
+    wakeIn: (delayUs) => this.asked.push(delayUs),
+  });
 
   add(...sources: readonly string[]): void {
     for (const source of sources) this.turns.add(source, () => this.done.push(source));
@@ -89,7 +94,8 @@ Deno.test("Turns takes jobs that a job adds", () => {
   assert.deepEqual(scene.next(7), ["later"]);
 });
 
-Deno.test("Turns has no more jobs in a turn that took four milliseconds", () => {
+/** Four jobs of 2 ms each, on a scene in which a turn takes two of them. */
+function slowScene(): Scene {
   const scene = new Scene();
   for (let i = 0; i < 4; i++) {
     scene.turns.add("a", () => {
@@ -98,5 +104,31 @@ Deno.test("Turns has no more jobs in a turn that took four milliseconds", () => 
     });
   }
   assert.equal(scene.done.length, 2);
+  return scene;
+}
+
+Deno.test("Turns has no more jobs in a turn that took four milliseconds", () => {
+  const scene = slowScene();
   assert.equal(scene.next().length, 2);
+});
+
+Deno.test("Turns leaves half of the time to who is served otherwise, where somebody else is and jobs are slow", () => {
+  const scene = new Scene();
+  scene.isShared = true;
+  for (let i = 0; i < 4; i++) scene.turns.add("a", () => void (scene.nowUs += 3_000));
+  const endUs = 6_000;
+  assert.equal(scene.nowUs, endUs);
+  assert.deepEqual(scene.next(endUs + 1_000), []);
+  assert.equal(scene.asked.at(-1), 5_000);
+  scene.add("b");
+  assert.deepEqual(scene.done, []);
+  scene.next(endUs + 5_999);
+  assert.deepEqual([scene.nowUs, scene.asked.at(-1)], [endUs + 5_999, 1]);
+  assert.deepEqual(scene.next(endUs + 6_000), ["b"]);
+});
+
+Deno.test("Turns does not rest while one source is served alone", () => {
+  const scene = slowScene();
+  scene.isShared = true;
+  assert.equal(scene.next(scene.nowUs).length, 2);
 });
