@@ -113,7 +113,9 @@ export class DirectoryStore implements FileStore {
   create(name: string, options: CreateOptions): WritableFile {
     requireFileName(name);
     const subject = quote(name);
-    if (this.#readOnly) throw new StoreError("read-only", `${subject} is refused: this store takes no files`);
+    if (this.#readOnly) {
+      throw new StoreError("read-only", `${subject} cannot be stored: this server only gives files`);
+    }
     const { sizeBytes, modifiedMs, overwrite } = options;
     const disk = this.#disk;
     return this.#inRoot(subject, () => {

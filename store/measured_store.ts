@@ -97,10 +97,11 @@ export class MeasuredStore implements FileStore {
     this.#count();
     if (this.#fits(added, quotaBytes)) return;
     const left = Math.max(0, quotaBytes - this.#storedBytes! - this.#reservedBytes);
+    const subject = `"${sanitizeForDisplay(name)}"`;
     throw new StoreError(
       "no-space",
-      `"${sanitizeForDisplay(name)}" is refused: it takes ${added} bytes, and of your quota of ${quotaBytes} bytes ` +
-        `${left} are left; ask whoever runs the server for more`,
+      `${subject} takes ${added} bytes, and of your quota of ${quotaBytes} bytes ${left} are left; ` +
+        "ask whoever runs the server for more",
     );
   }
 

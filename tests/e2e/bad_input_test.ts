@@ -226,7 +226,7 @@ Deno.test("client program tells what the server refuses, with exit code 3 or 4",
     const readOnly = await stage.startServer({ root: "archive", args: ["--read-only"] });
     await Deno.writeTextFile(stage.path("archive", "old"), "content");
     const sent = await stage.client(["send", "taken", "--server", readOnly.address]);
-    assertMistake(sent, { code: 4, says: /"taken".*takes no files/ });
+    assertMistake(sent, { code: 4, says: /"taken".*only gives files/ });
     assert.equal((await stage.client(["get", "old", "--server", readOnly.address])).code, 0);
     assert.deepEqual(await namesIn(stage.path("archive")), ["old"]);
   });

@@ -144,7 +144,9 @@ export class MemoryStore implements FileStore {
 
   create(name: string, options: CreateOptions): WritableFile {
     requireFileName(name);
-    if (this.readOnly) throw new StoreError("read-only", `"${name}" is refused: this store takes no files`);
+    if (this.readOnly) {
+      throw new StoreError("read-only", `"${name}" cannot be stored: this server only gives files`);
+    }
     if (!options.overwrite) this.#requireFree(name);
     if (this.usedBytes + options.sizeBytes > this.capacityBytes) {
       throw new StoreError("no-space", `no space left for "${name}" (${options.sizeBytes} bytes)`);
