@@ -4,9 +4,9 @@
  * @module
  */
 
-import { runClient } from "./io/cli/client_program.ts";
-import { onStopSignal, processConsole } from "./io/cli/console.ts";
-import { connect } from "./io/engine.ts";
+import { runClient } from "./cli/client_program.ts";
+import { onStopSignal, processConsole } from "./cli/console.ts";
+import { connect } from "./mod.ts";
 import { confine } from "./io/permissions.ts";
 import { readToken } from "./io/access_files.ts";
 import { findIdentity, KnownServers, openIdentity, readableEnvironment, stateFolder } from "./io/state_folder.ts";
@@ -28,7 +28,7 @@ if (import.meta.main) {
     defaultServer: readableEnvironment("SLUICE_SERVER"),
     exit: (code) => Deno.exit(code),
     // Only a conversation needs the line editor, and it takes a while to load.
-    openLines: async () => (await import("./io/cli/lines.ts")).openStandardInput(console),
+    openLines: async () => (await import("./cli/line_reader.ts")).openStandardInput(console),
     nowMs: () => performance.now(),
     isFolder,
     openIdentity: (folder) => openIdentity(stateFolder(folder, readableEnvironment), "client"),

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { onStopSignal, processConsole } from "./io/cli/console.ts";
-import { runServer } from "./io/cli/server_program.ts";
-import { startServer } from "./io/engine.ts";
+import { onStopSignal, processConsole } from "./cli/console.ts";
+import { runServer } from "./cli/server_program.ts";
+import { startServer } from "./mod.ts";
 import { confine } from "./io/permissions.ts";
 import { openAccess } from "./io/access_files.ts";
 import { openIdentity, readableEnvironment, stateFolder } from "./io/state_folder.ts";

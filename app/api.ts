@@ -1,6 +1,6 @@
 /**
  * What the programs know of the engine: what can be asked of a client and of a server, what they report while they
- * work, and how they fail. `app/server.ts` and `app/client.ts` implement it, `io/cli/` speaks it to a person.
+ * work, and how they fail. `app/server/server.ts` and `app/client/client.ts` implement it, `cli/` speaks it to a person.
  *
  * Types and {@link SluiceError} only: nothing here does anything.
  *
@@ -8,10 +8,10 @@
  */
 
 import type { CongestionName, ConnectionStats, DropReason } from "../protocol/mod.ts";
-import type { AccessSource } from "./access.ts";
-import type { ServerLimits } from "./limits.ts";
+import type { AccessSource } from "./server/access.ts";
+import type { ServerLimits } from "./server/limits.ts";
 
-/** Why an operation failed, as the exit codes tell it apart (`io/cli/exit_codes.ts`). */
+/** Why an operation failed, as the exit codes tell it apart (`cli/exit_codes.ts`). */
 export type FailureKind =
   /** The transfer broke off, or the checksums differ. */
   | "failed"

@@ -5,8 +5,8 @@
  */
 
 import fs from "node:fs";
-import { type AccessEntry, type AccessSource, AccessTable, type CredentialKind } from "../app/access.ts";
-import { parseAccess } from "../app/access_file.ts";
+import { type AccessEntry, type AccessSource, AccessTable, type CredentialKind } from "../app/server/access.ts";
+import { parseAccess } from "../app/server/access_file.ts";
 import { SluiceError } from "../app/api.ts";
 import { authorizedKeysFile } from "./state_folder.ts";
 

@@ -12,7 +12,7 @@
  */
 
 import type { FaultOptions } from "../app/api.ts";
-import { Random, Wander } from "../protocol/mod.ts";
+import { Random, Wander } from "../base/random.ts";
 
 /** What {@link parseFaults} says of a text that names no faults. */
 export interface FaultError {

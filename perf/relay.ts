@@ -20,8 +20,8 @@
 import { setImmediate } from "node:timers";
 import { nowUs } from "../io/clock.ts";
 import { UdpSocket } from "../io/udp_socket.ts";
-import type { Delivery, Route } from "../sim/delivery.ts";
-import type { LinkOptions } from "../sim/link.ts";
+import type { Delivery, Route } from "../netem/delivery.ts";
+import type { LinkOptions } from "../netem/link.ts";
 import { printLine, type RelayedLine, untilInputEnds } from "./lines.ts";
 import { RelayQueue } from "./relay_queue.ts";
 

@@ -7,10 +7,10 @@
  * @module
  */
 
-import { Random } from "../protocol/random.ts";
-import type { Delivery, Route } from "../sim/delivery.ts";
-import { EventQueue } from "../sim/event_queue.ts";
-import { Link, type LinkOptions, type LinkStats } from "../sim/link.ts";
+import { Random } from "../base/random.ts";
+import type { Delivery, Route } from "../netem/delivery.ts";
+import { EventQueue } from "../netem/event_heap.ts";
+import { Link, type LinkOptions, type LinkStats } from "../netem/link.ts";
 
 /** How well the relay kept its times: what it sent later than it was due, by whole microseconds. */
 export interface Lateness {

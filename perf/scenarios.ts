@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { LinkOptions } from "../sim/link.ts";
+import type { LinkOptions } from "../netem/link.ts";
 
 /** Where a scenario is run. */
 export type Place =
@@ -118,7 +118,7 @@ const MTU_BYTES = 1472;
 /** No queue is smaller: a few dozen packets, as in the cheapest box. */
 const LEAST_QUEUE_BYTES = 64 * 1024;
 
-/** Both directions of a link, as `sim/link.ts` takes them: `up` towards the server. */
+/** Both directions of a link, as `netem/link.ts` takes them: `up` towards the server. */
 export function linkOptionsOf(shape: LinkShape): { up: LinkOptions; down: LinkOptions } {
   const { rateBitsPerSecond, returnRateBitsPerSecond = rateBitsPerSecond, delayUs, loss = 0 } = shape;
   const { jitterUs = 0, wanderUs = 0, queueRoundTrips = 1 } = shape;

@@ -6,9 +6,9 @@
 
 import path from "node:path";
 import type { FaultOptions, StatsReader } from "../app/api.ts";
-import { connect } from "../io/engine.ts";
+import { connect } from "../mod.ts";
 import { parseFaults } from "../io/fault_injector.ts";
-import { startServer } from "../io/engine.ts";
+import { startServer } from "../mod.ts";
 import type { ConnectionStats } from "../protocol/mod.ts";
 import type { SenderStats } from "./lines.ts";
 import type { ClientTask, Peer, ServerHooks, ServerTask } from "./peer_types.ts";

@@ -22,7 +22,7 @@
  * @module
  */
 
-import { invariant } from "./invariant.ts";
+import { invariant } from "../base/invariant.ts";
 
 /** The states. */
 export const ConnectionState = {

@@ -9,7 +9,7 @@
  * @module
  */
 
-export { type AdmissionLimits, DEFAULT_ADMISSION } from "./admission.ts";
+export { type AdmissionLimits, DEFAULT_ADMISSION } from "./endpoint/admission.ts";
 export {
   CONGESTION_NAMES,
   type CongestionName,
@@ -18,20 +18,14 @@ export {
   MAX_DATAGRAM_BYTES,
   resolveConfig,
 } from "./config.ts";
-export { Connection } from "./connection.ts";
-export type { ConnectionEvent, ConnectionStats } from "./connection_types.ts";
-export { type DatagramResult, Endpoint, type EndpointOptions } from "./endpoint.ts";
+export { Connection } from "./connection/connection.ts";
+export type { ConnectionEvent, ConnectionStats } from "./connection/types.ts";
+export { type DatagramResult, Endpoint, type EndpointOptions } from "./endpoint/endpoint.ts";
 export { DROP_REASONS, DropCounter, type DropCounts, type DropReason } from "./drops.ts";
 export { PeerIdentity } from "./handshake/peer_identity.ts";
-export { allocateAeadBuffer } from "./protection/aead.ts";
-export { KEY_BYTES, KeyPair } from "./protection/x25519.ts";
+export { allocateAeadBuffer } from "./crypto/chacha20poly1305/aead.ts";
+export { KEY_BYTES, KeyPair } from "./crypto/x25519.ts";
 export { CallerError, type CloseReason, PeerError, TransportErrorCode } from "./errors.ts";
-export { invariant, InvariantError } from "./invariant.ts";
-export { Random, Wander } from "./random.ts";
-export { Slots, type SlotsOptions, type SlotsRefusal } from "./slots.ts";
-export { sourceOf } from "./source_address.ts";
-export type { ByteSink, ByteSource } from "./stream/byte_flow.ts";
-export type { Stream } from "./stream/stream.ts";
-export { TokenBucket } from "./token_bucket.ts";
-export { Reader, varintSize, Writer } from "./wire/cursor.ts";
+export type { ByteSink, ByteSource } from "./streams/byte_flow.ts";
+export type { Stream } from "./streams/stream.ts";
 export { Version } from "./wire/packet.ts";

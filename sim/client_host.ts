@@ -6,7 +6,7 @@
 
 import { type Client, type RemoteFile, SluiceError, type TransferReport } from "../app/api.ts";
 import { parseAddress } from "../app/address.ts";
-import { connect } from "../app/client.ts";
+import { connect } from "../app/client/client.ts";
 import type { CloseReason, Connection } from "../protocol/mod.ts";
 import { Machine, type MachineOptions } from "./machine.ts";
 

@@ -7,7 +7,8 @@
 
 import type { FailureKind, ServerEvent } from "../app/api.ts";
 import { ConnectionState } from "../protocol/connection_state.ts";
-import { type CloseReason, Reader } from "../protocol/mod.ts";
+import { Reader } from "../base/bytes.ts";
+import { type CloseReason } from "../protocol/mod.ts";
 import { AckFrame, type FrameHandler, readFrames } from "../protocol/wire/frame.ts";
 import { CRC32_BYTES } from "../protocol/wire/crc32.ts";
 import { PacketHeader, PacketType } from "../protocol/wire/packet.ts";

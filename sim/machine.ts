@@ -5,14 +5,15 @@
  * @module
  */
 
-import { invariant } from "../protocol/invariant.ts";
-import type { Connection, ConnectionConfig, Random } from "../protocol/mod.ts";
-import type { DiskFaults } from "./disk_faults.ts";
-import { SimulatedDisk } from "./disk.ts";
+import { invariant } from "../base/invariant.ts";
+import type { Random } from "../base/random.ts";
+import type { Connection, ConnectionConfig } from "../protocol/mod.ts";
+import type { DiskFaults } from "./disk/faults.ts";
+import { SimulatedDisk } from "./disk/disk.ts";
 import type { SendDatagram, SimNode } from "./node.ts";
 import { Process } from "./process.ts";
-import type { Turn } from "./turn.ts";
-import type { Watch } from "./watch.ts";
+import type { Turn } from "./quiescence.ts";
+import type { Watch } from "./invariant_checker.ts";
 
 /** What a machine is made with. */
 export interface MachineOptions {

@@ -12,11 +12,11 @@
  */
 
 import { crc32 } from "node:zlib";
-import { invariant, InvariantError } from "../protocol/invariant.ts";
-import { Random } from "../protocol/random.ts";
-import { Delivery, DeliveryPool, type Route } from "./delivery.ts";
-import { EventQueue, ScheduledEvent } from "./event_queue.ts";
-import { Link, type LinkOptions } from "./link.ts";
+import { invariant, InvariantError } from "../base/invariant.ts";
+import { Random } from "../base/random.ts";
+import { Delivery, DeliveryPool, type Route } from "../netem/delivery.ts";
+import { EventQueue, ScheduledEvent } from "../netem/event_heap.ts";
+import { Link, type LinkOptions } from "../netem/link.ts";
 import type { NodeId, SimNode, TraceEvent, Transmit } from "./node.ts";
 
 export type { NodeId, SendDatagram, SimNode, TraceEvent, Transmit } from "./node.ts";

@@ -7,13 +7,14 @@
 
 import { parseAddress } from "../app/address.ts";
 import type { DatagramReceiver, DatagramSocket, LinkOptions, Platform, SocketOptions, Timer } from "../app/platform.ts";
-import { invariant } from "../protocol/invariant.ts";
-import type { ConnectionConfig, Random } from "../protocol/mod.ts";
-import { EventQueue, ScheduledEvent } from "./event_queue.ts";
+import { invariant } from "../base/invariant.ts";
+import type { Random } from "../base/random.ts";
+import type { ConnectionConfig } from "../protocol/mod.ts";
+import { EventQueue, ScheduledEvent } from "../netem/event_heap.ts";
 import type { Disk } from "../store/disk.ts";
 import type { SendDatagram } from "./node.ts";
-import type { Turn } from "./turn.ts";
-import { Watch } from "./watch.ts";
+import type { Turn } from "./quiescence.ts";
+import { Watch } from "./invariant_checker.ts";
 
 /** What a process is made with. */
 export interface ProcessOptions {

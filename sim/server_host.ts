@@ -6,11 +6,11 @@
  */
 
 import { type Server, type ServerEvent, SluiceError } from "../app/api.ts";
-import type { AccessSource } from "../app/access.ts";
+import type { AccessSource } from "../app/server/access.ts";
 import { parseAddress } from "../app/address.ts";
-import type { ServerLimits } from "../app/limits.ts";
-import { startServer } from "../app/server.ts";
-import type { PutOptions } from "./disk.ts";
+import type { ServerLimits } from "../app/server/limits.ts";
+import { startServer } from "../app/server/server.ts";
+import type { PutOptions } from "./disk/disk.ts";
 import { Machine, type MachineOptions } from "./machine.ts";
 
 /** What the server's machine is made with. */

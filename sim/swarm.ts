@@ -5,14 +5,14 @@
  * @module
  */
 
-import { InvariantError } from "../protocol/invariant.ts";
+import { InvariantError } from "../base/invariant.ts";
 import type { Coverage } from "./coverage.ts";
-import type { DiskFaults } from "./disk_faults.ts";
-import type { LinkOptions, LinkStats } from "./link.ts";
+import type { DiskFaults } from "./disk/faults.ts";
+import type { LinkOptions, LinkStats } from "../netem/link.ts";
 import type { Machine } from "./machine.ts";
 import type { TraceEvent } from "./network.ts";
 import { type Incident, INCIDENT_KINDS, MAX_DISK_US, planSwarm, type SwarmPlan } from "./swarm_plan.ts";
-import { united } from "./spans.ts";
+import { united } from "../netem/intervals.ts";
 import { timeBoundUs } from "./time_bound.ts";
 import { type ClientPlan, type GoalOutcome, type GoalResult, World } from "./world.ts";
 

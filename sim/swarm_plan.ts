@@ -5,10 +5,11 @@
  * @module
  */
 
-import { type ConnectionConfig, Random } from "../protocol/mod.ts";
-import { DISK_OPERATIONS, type DiskFaults, type DiskOperation } from "./disk_faults.ts";
-import type { LinkOptions } from "./link.ts";
-import { repeatSpans, type Span } from "./spans.ts";
+import { Random } from "../base/random.ts";
+import { type ConnectionConfig } from "../protocol/mod.ts";
+import { DISK_OPERATIONS, type DiskFaults, type DiskOperation } from "./disk/faults.ts";
+import type { LinkOptions } from "../netem/link.ts";
+import { repeatSpans, type Span } from "../netem/intervals.ts";
 import type { ClientPlan, Goal, WorldOptions } from "./world.ts";
 
 /** What happens to a world beside its links' faults. What lasts does so until `untilUs`. */

@@ -5,7 +5,7 @@
  */
 
 import type { ConnectionConfig } from "../protocol/mod.ts";
-import type { LinkOptions } from "./link.ts";
+import type { LinkOptions } from "../netem/link.ts";
 import type { ClientPlan, Goal } from "./world.ts";
 
 /** With more than this share of datagrams lost or damaged, chance decides how long it takes. */

@@ -6,18 +6,19 @@
  * @module
  */
 
-import { invariant, InvariantError } from "../protocol/invariant.ts";
-import { type ConnectionConfig, type ConnectionStats, KEY_BYTES, KeyPair, Random } from "../protocol/mod.ts";
+import { invariant, InvariantError } from "../base/invariant.ts";
+import { Random } from "../base/random.ts";
+import { type ConnectionConfig, type ConnectionStats, KEY_BYTES, KeyPair } from "../protocol/mod.ts";
 import { ClientHost, type Goal, type GoalOutcome } from "./client_host.ts";
-import type { SimulatedDisk } from "./disk.ts";
-import type { DiskFaults } from "./disk_faults.ts";
-import type { FileInode } from "./disk_inode.ts";
-import type { LinkOptions, LinkStats } from "./link.ts";
+import type { SimulatedDisk } from "./disk/disk.ts";
+import type { DiskFaults } from "./disk/faults.ts";
+import type { FileInode } from "./disk/inode.ts";
+import type { LinkOptions, LinkStats } from "../netem/link.ts";
 import { type Connected, Network, type NodeId, type TraceEvent } from "./network.ts";
 import { ServerHost } from "./server_host.ts";
-import type { AccessSource } from "../app/access.ts";
-import type { ServerLimits } from "../app/limits.ts";
-import { Turn } from "./turn.ts";
+import type { AccessSource } from "../app/server/access.ts";
+import type { ServerLimits } from "../app/server/limits.ts";
+import { Turn } from "./quiescence.ts";
 
 export type { Goal, GoalOutcome } from "./client_host.ts";
 

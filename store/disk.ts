@@ -1,7 +1,7 @@
 /**
  * The disk as the stores see it: the calls of POSIX that they make, under the names and with the errors of node:fs,
  * and the two things of the machine around it, its wall clock and its randomness. `io/node_disk.ts` is the real one,
- * `sim/disk.ts` one that can lose its power.
+ * `sim/disk/disk.ts` one that can lose its power.
  *
  * What fails throws, or rejects with, an Error whose `code` is the operating system's ("ENOENT", "ENOSPC", "EIO").
  * Where Deno itself denies the call, the error's name is "NotCapable".

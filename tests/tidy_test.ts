@@ -25,38 +25,44 @@ const TEXT_FILE = /(?:\.(?:ts|md|json|jsonc|yml|yaml|lock)|^\.ci\/run)$/;
 
 /** Functions that may be longer, as `file: first words of the header`, each with why. Best kept empty. */
 const LONG_FUNCTIONS: ReadonlyMap<string, string> = new Map([
-  ["tests/unit/transfer/file_store_compliance.ts: function checkWriting", "a list of checks, each of them short"],
+  ["testing/file_store_compliance.ts: function checkWriting", "a list of checks, each of them short"],
 ]);
 
-/** Sources of `protocol/` without a unit test of their own, each with what tests them instead. */
+/** Sources of `base/`, `netem/` and `protocol/` without a unit test of their own, each with what tests them instead. */
 const TESTED_ELSEWHERE: ReadonlyMap<string, string> = new Map([
   ["protocol/mod.ts", "re-exports alone"],
-  ["protocol/connection.ts", "tests/connection: wires parts together, and shows itself only with a peer"],
-  ["protocol/endpoint.ts", "tests/connection: handshakes, addresses, strangers"],
-  ["protocol/packet_builder.ts", "tests/connection: what it builds is what the peer reads"],
-  ["protocol/frame_receiver.ts", "tests/connection and tests/fuzz"],
-  ["protocol/loss_recovery.ts", "tests/connection/recovery_test.ts"],
-  ["protocol/invariant.ts", "every test: it throws or it does not"],
+  ["protocol/connection/connection.ts", "tests/connection: wires parts together, and shows itself only with a peer"],
+  ["protocol/endpoint/endpoint.ts", "tests/connection: handshakes, addresses, strangers"],
+  ["protocol/connection/packet_builder.ts", "tests/connection: what it builds is what the peer reads"],
+  ["protocol/connection/frame_dispatch.ts", "tests/connection and tests/fuzz"],
+  ["protocol/connection/loss_recovery.ts", "tests/connection/recovery_test.ts"],
+  ["base/invariant.ts", "every test: it throws or it does not"],
   ["protocol/errors.ts", "classes without behaviour"],
   ["protocol/limits.ts", "numbers alone; that they hold is tested where they are used"],
   ["protocol/sent_packet.ts", "tests/unit/protocol/recovery/sent_packets_test.ts"],
   ["protocol/handshake/suite.ts", "types alone"],
-  ["protocol/protection/packet_protection.ts", "types alone"],
-  ["protocol/protection/wasm_code.ts", "the tests of the code that it assembles: aead_code_test.ts, aead_test.ts"],
-  ["protocol/protection/chacha20_code.ts", "tests/unit/protocol/protection/aead_code_test.ts, aead_test.ts"],
+  ["protocol/crypto/packet_protection.ts", "types alone"],
+  [
+    "protocol/crypto/chacha20poly1305/wasm_code.ts",
+    "the tests of the code that it assembles: aead_code_test.ts, aead_test.ts",
+  ],
+  [
+    "protocol/crypto/chacha20poly1305/chacha20_code.ts",
+    "tests/unit/protocol/crypto/chacha20poly1305/aead_code_test.ts, aead_test.ts",
+  ],
   ["protocol/wire/frame_type.ts", "numbers alone; tests/wire has them in hex"],
-  ["protocol/stream/byte_flow.ts", "types alone"],
-  ["protocol/stream/stream_events.ts", "types alone"],
-  ["protocol/stream/stream.ts", "tests/connection/streams_test.ts and tests/fuzz/stream_test.ts"],
-  ["protocol/stream/stream_sender.ts", "tests/connection/streams_test.ts"],
-  ["protocol/stream/stream_table.ts", "tests/connection/streams_test.ts"],
+  ["protocol/streams/byte_flow.ts", "types alone"],
+  ["protocol/streams/stream_events.ts", "types alone"],
+  ["protocol/streams/stream.ts", "tests/connection/streams_test.ts and tests/fuzz/stream_test.ts"],
+  ["protocol/streams/stream_sender.ts", "tests/connection/streams_test.ts"],
+  ["protocol/streams/stream_table.ts", "tests/connection/streams_test.ts"],
   ["protocol/congestion/controller.ts", "types alone"],
-  ["protocol/congestion/bbr_params.ts", "numbers alone"],
+  ["protocol/congestion/bbr/bbr_params.ts", "numbers alone"],
 ]);
 
 /** Files of `sim/` that use the platform's event loop, each with what for. */
 const WAITS_FOR_REAL: ReadonlyMap<string, string> = new Map([
-  ["sim/turn.ts", "lets all promises run that are ready"],
+  ["sim/quiescence.ts", "lets all promises run that are ready"],
 ]);
 
 /** Every file that people write, by its path from the root with forward slashes. */
@@ -178,7 +184,7 @@ Deno.test("imports come from here, from node: or from npm", () => {
 
 Deno.test("pure folders use no clock, no chance, no waiting and no I/O", () => {
   const wrong = [
-    ...findings(isIn("protocol", "transfer"), (text) => impurities(text)),
+    ...findings(isIn("base", "netem", "protocol", "transfer"), (text) => impurities(text)),
     ...findings(
       isIn("app", "sim", "store"),
       (text, file) => WAITS_FOR_REAL.has(file) ? [] : impurities(text, { mayWait: true }),
@@ -221,7 +227,7 @@ Deno.test("files begin with what they are for", () => {
 });
 
 Deno.test("exported symbols have doc comments", () => {
-  const wrong = findings(isIn("protocol", "transfer", "store", "io", "sim"), undocumentedExports);
+  const wrong = findings(isIn("base", "protocol", "transfer", "store", "io", "sim", "netem"), undocumentedExports);
   assertNone(wrong, "what it is, units, errors, source:");
 });
 
@@ -240,9 +246,9 @@ Deno.test("tests all run", () => {
   assertNone(wrong, "no test is skipped, and none runs alone:");
 });
 
-Deno.test("sources of protocol/ have a unit test in the same place under tests/unit", () => {
+Deno.test("sources of the core have a unit test in the same place under tests/unit", () => {
   const unused = new Set(TESTED_ELSEWHERE.keys());
-  const missing = [...sources.keys()].filter(isIn("protocol")).filter((file) => {
+  const missing = [...sources.keys()].filter(isIn("base", "netem", "protocol")).filter((file) => {
     const isTested = sources.has(unitTestOf(file));
     if (!isTested && TESTED_ELSEWHERE.has(file)) unused.delete(file);
     return !isTested && !TESTED_ELSEWHERE.has(file);
@@ -319,31 +325,34 @@ Deno.test("importsOf finds every form, and nothing in comments and strings", () 
 
 Deno.test("forbiddenImports names every import against an arrow", () => {
   const allowed = new Map([
-    ["server.ts", ["io/server.ts", "io/cli/console.ts"]],
+    ["server.ts", ["io/server.ts", "cli/console.ts"]],
     ["io/server.ts", ["transfer/messages.ts", "protocol/mod.ts", "io/clock.ts"]],
     ["transfer/messages.ts", ["protocol/mod.ts", "transfer/hex.ts"]],
     ["store/placement.ts", ["transfer/file_store.ts", "store/opened_file.ts"]],
-    ["sim/world.ts", ["store/directory_store.ts", "transfer/messages.ts", "protocol/random.ts"]],
-    ["protocol/endpoint.ts", ["protocol/connection.ts", "protocol/wire/packet.ts"]],
-    ["protocol/path.ts", ["protocol/recovery/pacer.ts", "protocol/handshake/client_handshake.ts"]],
-    ["protocol/congestion/bbr.ts", ["protocol/sent_packet.ts", "protocol/congestion/window.ts"]],
+    ["sim/world.ts", ["store/directory_store.ts", "transfer/messages.ts", "base/random.ts"]],
+    ["protocol/endpoint/endpoint.ts", ["protocol/connection/connection.ts", "protocol/wire/packet.ts"]],
+    ["protocol/connection/path.ts", ["protocol/recovery/pacer.ts", "protocol/handshake/client_handshake.ts"]],
+    ["protocol/congestion/bbr/bbr.ts", ["protocol/sent_packet.ts", "protocol/congestion/window.ts"]],
   ]);
   assert.deepEqual(forbiddenImports(allowed), []);
   const forbidden = [
     ["server.ts", "protocol/mod.ts"],
     ["server.ts", "client.ts"],
-    ["io/server.ts", "io/cli/console.ts"],
+    ["io/server.ts", "cli/console.ts"],
     ["io/server.ts", "protocol/wire/packet.ts"],
     ["io/server.ts", "sim/world.ts"],
     ["store/placement.ts", "io/clock.ts"],
     ["transfer/messages.ts", "store/placement.ts"],
     ["transfer/messages.ts", "io/clock.ts"],
-    ["transfer/messages.ts", "protocol/wire/cursor.ts"],
-    ["protocol/wire/packet.ts", "protocol/connection_types.ts"],
-    ["protocol/wire/packet.ts", "protocol/stream/stream.ts"],
-    ["protocol/congestion/bbr.ts", "protocol/recovery/pacer.ts"],
-    ["protocol/recovery/pacer.ts", "protocol/stream/stream.ts"],
-    ["protocol/connection.ts", "protocol/mod.ts"],
+    ["transfer/messages.ts", "protocol/wire/frame.ts"],
+    ["base/bytes.ts", "protocol/errors.ts"],
+    ["tools/fuzz.ts", "tests/tidy_test.ts"],
+    ["testing/memory_store.ts", "tools/fuzz.ts"],
+    ["protocol/wire/packet.ts", "protocol/connection/types.ts"],
+    ["protocol/wire/packet.ts", "protocol/streams/stream.ts"],
+    ["protocol/congestion/bbr/bbr.ts", "protocol/recovery/pacer.ts"],
+    ["protocol/recovery/pacer.ts", "protocol/streams/stream.ts"],
+    ["protocol/connection/connection.ts", "protocol/mod.ts"],
     ["io/clock.ts", "tests/tidy_test.ts"],
     ["stray.ts", "io/clock.ts"],
   ] as const;

@@ -8,7 +8,8 @@
  */
 
 import { createHash } from "node:crypto";
-import { type ByteSource, invariant } from "../protocol/mod.ts";
+import { invariant } from "../base/invariant.ts";
+import { type ByteSource } from "../protocol/mod.ts";
 import { type ReadableFile, StoreError } from "./file_store.ts";
 import { DIGEST_MESSAGE_BYTES, encodeMessage } from "./messages.ts";
 

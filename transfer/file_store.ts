@@ -1,6 +1,6 @@
 /**
  * The door to the disk, as file transfer sees it. `store/` implements it, and tests have one in memory; both
- * pass the same compliance suite (`tests/unit/transfer/file_store_compliance.ts`).
+ * pass the same compliance suite (`testing/file_store_compliance.ts`).
  *
  * Reads and writes are synchronous (the page cache answers in well under a packet's time); what waits for the
  * platter, {@link WritableFile.commit}, is not.

@@ -6,7 +6,8 @@
  * @module
  */
 
-import { invariant, Reader, varintSize, Writer } from "../protocol/mod.ts";
+import { invariant } from "../base/invariant.ts";
+import { Reader, varintSize, Writer } from "../base/bytes.ts";
 import type { StoreErrorKind } from "./file_store.ts";
 
 /** The longest body of a message. */

@@ -5,7 +5,7 @@
  */
 
 import { CallerError } from "../errors.ts";
-import { CompetingBbr } from "./competing_bbr.ts";
+import { CompetingBbr } from "./bbr/coexistence.ts";
 import type { CongestionController, ControllerOptions } from "./controller.ts";
 import { FixedRate } from "./fixed_rate.ts";
 import { Cubic } from "./cubic.ts";

@@ -10,8 +10,8 @@ import type { ConnectionConfig } from "../config.ts";
 import { ConnectionState, isOpen } from "../connection_state.ts";
 import type { DropReason } from "../drops.ts";
 import { type CloseReason, TransportErrorCode } from "../errors.ts";
-import { checkCrc32, CRC32_BYTES } from "../protection/checksum.ts";
-import { Writer } from "../wire/cursor.ts";
+import { checkCrc32, CRC32_BYTES } from "../crypto/checksum.ts";
+import { Writer } from "../../base/bytes.ts";
 import { CONNECTION_ID_BYTES } from "../wire/connection_id.ts";
 import {
   type PacketHeader,

@@ -17,14 +17,14 @@
  */
 
 import { createHmac } from "node:crypto";
-import { AddressTokens } from "../protection/address_token.ts";
-import { ChaChaProtection } from "../protection/chacha_protection.ts";
-import { Handshake } from "../protection/noise.ts";
-import { KEY_BYTES, KeyPair } from "../protection/x25519.ts";
-import { openState, sealState } from "../protection/sealed_state.ts";
+import { AddressTokens } from "./address_token.ts";
+import { ChaChaProtection } from "../crypto/chacha_protection.ts";
+import { Handshake } from "../crypto/noise.ts";
+import { KEY_BYTES, KeyPair } from "../crypto/x25519.ts";
+import { openState, sealState } from "./sealed_state.ts";
 import { encodeCredentials, PeerIdentity } from "./peer_identity.ts";
 import { refusalMac } from "./reset_tokens.ts";
-import { Reader, Writer } from "../wire/cursor.ts";
+import { Reader, Writer } from "../../base/bytes.ts";
 import { CONNECTION_ID_BYTES, writeConnectionId } from "../wire/connection_id.ts";
 import { MAX_REFUSAL_BYTES, RESET_TOKEN_BYTES, Version, writeCookie, writeRefusal } from "../wire/packet.ts";
 import { decodeParameters, encodeParameters, type TransportParameters } from "../wire/parameters.ts";

@@ -5,10 +5,10 @@
  * @module
  */
 
-import { AddressTokens } from "../protection/address_token.ts";
-import { Crc32Protection } from "../protection/checksum.ts";
+import { AddressTokens } from "./address_token.ts";
+import { Crc32Protection } from "../crypto/checksum.ts";
 import { TransportErrorCode } from "../errors.ts";
-import type { Writer } from "../wire/cursor.ts";
+import type { Writer } from "../../base/bytes.ts";
 import { writeConnectionClose } from "../wire/frame.ts";
 import { Version, writeDataHeader } from "../wire/packet.ts";
 import { decodeParameters, encodeParameters, type TransportParameters } from "../wire/parameters.ts";

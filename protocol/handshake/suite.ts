@@ -8,8 +8,8 @@
  */
 
 import type { PeerIdentity } from "./peer_identity.ts";
-import type { PacketProtection } from "../protection/packet_protection.ts";
-import type { Writer } from "../wire/cursor.ts";
+import type { PacketProtection } from "../crypto/packet_protection.ts";
+import type { Writer } from "../../base/bytes.ts";
 import type { Version } from "../wire/packet.ts";
 import type { TransportParameters } from "../wire/parameters.ts";
 

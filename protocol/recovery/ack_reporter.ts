@@ -15,7 +15,7 @@
 
 import type { AckTracker } from "./ack_tracker.ts";
 import { ReceiptKind, type SentPacket } from "../sent_packet.ts";
-import type { Writer } from "../wire/cursor.ts";
+import type { Writer } from "../../base/bytes.ts";
 import { type Ranges, writeAck } from "../wire/frame.ts";
 
 /** The most bytes of ACK frames in a packet: some 400 ranges. */

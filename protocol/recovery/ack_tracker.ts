@@ -8,9 +8,9 @@
  * @module
  */
 
-import { invariant } from "../invariant.ts";
+import { invariant } from "../../base/invariant.ts";
 import { MAX_ACK_RANGES, MAX_LATE_RANGES } from "../limits.ts";
-import { RangeSet } from "../range_set.ts";
+import { RangeSet } from "../../base/range_set.ts";
 import { AckFrequency } from "./ack_frequency.ts";
 import { LatePackets } from "./late_packets.ts";
 

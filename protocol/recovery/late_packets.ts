@@ -9,7 +9,7 @@
  */
 
 import { MAX_LATE_RANGES } from "../limits.ts";
-import { RangeSet } from "../range_set.ts";
+import { RangeSet } from "../../base/range_set.ts";
 
 /** Late packets, and the ACK frames since. */
 export class LatePackets {

@@ -24,8 +24,8 @@
  * @module
  */
 
-import { invariant } from "../invariant.ts";
-import { RangeSet } from "../range_set.ts";
+import { invariant } from "../../base/invariant.ts";
+import { RangeSet } from "../../base/range_set.ts";
 import { Rack } from "./rack.ts";
 import { GRANULARITY_US, type RttEstimator } from "./rtt_estimator.ts";
 import { type SentPacket, SentState } from "../sent_packet.ts";

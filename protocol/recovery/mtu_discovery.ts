@@ -14,7 +14,7 @@
  */
 
 import { BASE_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES } from "../config.ts";
-import { invariant } from "../invariant.ts";
+import { invariant } from "../../base/invariant.ts";
 
 /** Probes of one size lost before the size is given up (RFC 8899, section 5.1.2: MAX_PROBES). */
 export const MAX_PROBES = 3;

@@ -11,7 +11,7 @@
  */
 
 import { BASE_DATAGRAM_BYTES } from "../config.ts";
-import { invariant } from "../invariant.ts";
+import { invariant } from "../../base/invariant.ts";
 
 /** What accrues in this time may leave at once: a little over what two turns of the platform's timer take. */
 export const BURST_INTERVAL_US = 4_400;

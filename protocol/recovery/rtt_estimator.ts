@@ -8,7 +8,7 @@
  * @module
  */
 
-import { invariant } from "../invariant.ts";
+import { invariant } from "../../base/invariant.ts";
 
 /** The round trip assumed before the first sample (RFC 9002, section 6.2.2: kInitialRtt). */
 export const INITIAL_RTT_US = 333_000;

@@ -11,9 +11,9 @@
  * @module
  */
 
-import { invariant } from "../invariant.ts";
+import { invariant } from "../../base/invariant.ts";
 import { MAX_SENT_PACKETS } from "../limits.ts";
-import { RangeSet } from "../range_set.ts";
+import { RangeSet } from "../../base/range_set.ts";
 import { SentPacket, SentState } from "../sent_packet.ts";
 
 /** What {@link SentPackets.onAckRange} returns for a range with a packet number that was never sent. */

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { invariant } from "../invariant.ts";
-import type { Reader, Writer } from "./cursor.ts";
+import { invariant } from "../../base/invariant.ts";
+import type { Reader, Writer } from "../../base/bytes.ts";
 
 /** Bytes of a connection ID on the wire. */
 export const CONNECTION_ID_BYTES = 8;

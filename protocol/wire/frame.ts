@@ -12,7 +12,7 @@
  */
 
 import { TransportErrorCode } from "../errors.ts";
-import { MAX_VARINT, type Reader } from "./cursor.ts";
+import { MAX_VARINT, type Reader } from "../../base/bytes.ts";
 import { FrameType, MAX_REASON_BYTES, PATH_DATA_BYTES, StreamBit } from "./frame_type.ts";
 import { MAX_PACKET_NUMBER } from "./packet.ts";
 import { readParameters, type TransportParameters } from "./parameters.ts";

@@ -7,8 +7,8 @@
  * @module
  */
 
-import { invariant } from "../invariant.ts";
-import { varintSize, type Writer } from "./cursor.ts";
+import { invariant } from "../../base/invariant.ts";
+import { varintSize, type Writer } from "../../base/bytes.ts";
 import { FrameType, MAX_REASON_BYTES, PATH_DATA_BYTES, StreamBit } from "./frame_type.ts";
 import { type TransportParameters, writeParameters } from "./parameters.ts";
 

@@ -11,10 +11,10 @@
  * @module
  */
 
-import { invariant } from "../invariant.ts";
+import { invariant } from "../../base/invariant.ts";
 import { CONNECTION_ID_BYTES, readConnectionId, writeConnectionId } from "./connection_id.ts";
 import { appendCrc32, CRC32_BYTES } from "./crc32.ts";
-import { MAX_VARINT, Reader, type Writer } from "./cursor.ts";
+import { MAX_VARINT, Reader, type Writer } from "../../base/bytes.ts";
 
 /** The versions these files speak: "SL" and a number. */
 export const Version = {

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Reader, varintSize, Writer } from "./cursor.ts";
+import { Reader, varintSize, Writer } from "../../base/bytes.ts";
 
 /** What one side can do and allows. */
 export interface TransportParameters {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { Random } from "../../protocol/mod.ts";
+import { Random } from "../../base/random.ts";
 import { MAX_PATH_PACKETS_BEYOND_WINDOW } from "../../protocol/limits.ts";
 import { writeAck, writePathChallenge, writePing } from "../../protocol/wire/frame.ts";
-import { LOST, Pair } from "./pair.ts";
+import { LOST, Pair } from "../../testing/connection_pair.ts";
 
 /** Ports alone, and another host. */
 const MOVES = ["10.0.0.1:4999", "192.168.7.7:4000"];

@@ -1,10 +1,12 @@
 // What an endpoint refuses and drops when it is asked for too much. Who may begin is `admission.ts`'s to say.
 
 import assert from "node:assert/strict";
-import { type AdmissionLimits, Endpoint, Random, TransportErrorCode, Writer } from "../../protocol/mod.ts";
-import { Crc32Protection } from "../../protocol/protection/checksum.ts";
+import { Random } from "../../base/random.ts";
+import { Writer } from "../../base/bytes.ts";
+import { type AdmissionLimits, Endpoint, TransportErrorCode } from "../../protocol/mod.ts";
+import { Crc32Protection } from "../../protocol/crypto/checksum.ts";
 import { Version, writeDataHeader, writeHello } from "../../protocol/wire/packet.ts";
-import { Pair } from "./pair.ts";
+import { Pair } from "../../testing/connection_pair.ts";
 
 function hello(sourceId: number): Uint8Array {
   const buffer = new Uint8Array(1200);

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import { TransportErrorCode, Writer } from "../../protocol/mod.ts";
+import { Writer } from "../../base/bytes.ts";
+import { TransportErrorCode } from "../../protocol/mod.ts";
 import { PacketType, writeReset } from "../../protocol/wire/packet.ts";
-import { losing, LOST, Pair } from "./pair.ts";
+import { losing, LOST, Pair } from "../../testing/connection_pair.ts";
 
 /** Three PTOs of a side that has not measured a round trip yet, and a little. */
 const CLOSING_US = 4_000_000;

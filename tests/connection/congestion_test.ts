@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { Random } from "../../protocol/mod.ts";
-import { LOST, Pair } from "./pair.ts";
+import { Random } from "../../base/random.ts";
+import { LOST, Pair } from "../../testing/connection_pair.ts";
 
 /** A pair whose client follows CUBIC: its window does what the standard says, and nothing else. */
 function cubicPair(): Pair {

@@ -2,9 +2,10 @@
 // and is counted under a reason that tells what it was.
 
 import assert from "node:assert/strict";
-import { type DropReason, Random } from "../../protocol/mod.ts";
+import { Random } from "../../base/random.ts";
+import { type DropReason } from "../../protocol/mod.ts";
 import { PacketType } from "../../protocol/wire/packet.ts";
-import { Pair } from "./pair.ts";
+import { Pair } from "../../testing/connection_pair.ts";
 
 const TEXT = new TextEncoder().encode("what must arrive as it is, ".repeat(2_000));
 

@@ -1,10 +1,11 @@
 import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
-import { Endpoint, Random } from "../../protocol/mod.ts";
-import { KeyPair } from "../../protocol/protection/x25519.ts";
-import { Writer } from "../../protocol/wire/cursor.ts";
+import { Random } from "../../base/random.ts";
+import { Endpoint } from "../../protocol/mod.ts";
+import { KeyPair } from "../../protocol/crypto/x25519.ts";
+import { Writer } from "../../base/bytes.ts";
 import { PacketType, Version, writeCookie, writeHello, writeTokenReset } from "../../protocol/wire/packet.ts";
-import { LOST, Pair, type PairOptions } from "./pair.ts";
+import { LOST, Pair, type PairOptions } from "../../testing/connection_pair.ts";
 
 const SERVER_KEY = new Uint8Array(32).fill(11);
 const CLIENT_KEY = new Uint8Array(32).fill(22);

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { TOKEN_LIFETIME_US } from "../../protocol/limits.ts";
-import { type AdmissionLimits, Endpoint, Random, TransportErrorCode, Writer } from "../../protocol/mod.ts";
-import { appendCrc32, checkCrc32 } from "../../protocol/protection/checksum.ts";
+import { Random } from "../../base/random.ts";
+import { Writer } from "../../base/bytes.ts";
+import { type AdmissionLimits, Endpoint, TransportErrorCode } from "../../protocol/mod.ts";
+import { appendCrc32, checkCrc32 } from "../../protocol/crypto/checksum.ts";
 import { PacketHeader, PacketType, readVersions, Version, writeHello } from "../../protocol/wire/packet.ts";
-import { losing, LOST, Pair } from "./pair.ts";
+import { losing, LOST, Pair } from "../../testing/connection_pair.ts";
 
 const ROUND_TRIP_US = 40_000;
 

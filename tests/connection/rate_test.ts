@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { CallerError } from "../../protocol/mod.ts";
-import { LOST, Pair } from "./pair.ts";
+import { LOST, Pair } from "../../testing/connection_pair.ts";
 
 const SECOND_US = 1_000_000;
 

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import { Random, TransportErrorCode, type Writer } from "../../protocol/mod.ts";
+import { Random } from "../../base/random.ts";
+import { type Writer } from "../../base/bytes.ts";
+import { TransportErrorCode } from "../../protocol/mod.ts";
 import { writeAck } from "../../protocol/wire/frame.ts";
-import { type Fate, LOST, Pair, type PairOptions } from "./pair.ts";
+import { type Fate, LOST, Pair, type PairOptions } from "../../testing/connection_pair.ts";
 
 const ROUND_TRIP_US = 40_000;
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { Random } from "../../protocol/mod.ts";
-import { Pair, type Rule } from "./pair.ts";
+import { Random } from "../../base/random.ts";
+import { Pair, type Rule } from "../../testing/connection_pair.ts";
 
 const BITS_PER_US = 100;
 const ROUND_TRIP_US = 50_000;

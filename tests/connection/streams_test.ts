@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
-import { Random, TransportErrorCode, type Writer } from "../../protocol/mod.ts";
+import { Random } from "../../base/random.ts";
+import { type Writer } from "../../base/bytes.ts";
+import { TransportErrorCode } from "../../protocol/mod.ts";
 import {
   writeMaxStreamData,
   writeResetStream,
   writeStopSending,
   writeStreamHeader,
 } from "../../protocol/wire/frame.ts";
-import { LOST, Pair, type Side } from "./pair.ts";
+import { LOST, Pair, type Side } from "../../testing/connection_pair.ts";
 
 function pattern(length: number, seed = 1): Uint8Array {
   return new Random(seed).bytes(length);

@@ -1,8 +1,8 @@
 // Who may do what on a server, as its owner writes it and people meet it.
 
 import assert from "node:assert/strict";
-import { namesIn, writeRandomFile } from "./files.ts";
-import { type ServerProgram, Stage } from "./programs.ts";
+import { namesIn, writeRandomFile } from "../../testing/programs/files.ts";
+import { type ServerProgram, Stage } from "../../testing/programs/programs.ts";
 
 const TOKEN = "not-to-be-guessed-by-anybody";
 

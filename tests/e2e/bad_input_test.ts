@@ -3,8 +3,8 @@
 
 import assert from "node:assert/strict";
 import path from "node:path";
-import { assertSameFile, namesIn, writeRandomFile } from "./files.ts";
-import { type Finished, type Program, Stage } from "./programs.ts";
+import { assertSameFile, namesIn, writeRandomFile } from "../../testing/programs/files.ts";
+import { type Finished, type Program, Stage } from "../../testing/programs/programs.ts";
 
 /** A command line and how it must end. */
 interface Mistake {

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import path from "node:path";
-import { type Build, planBuilds } from "../../scripts/compile.ts";
-import { assertSameFile, namesIn, writeRandomFile } from "./files.ts";
-import { assertMay, makeOutside, OUTSIDE_TOO, writeProbe } from "./probe.ts";
-import { inTime, type Launch, Stage } from "./programs.ts";
+import { type Build, planBuilds } from "../../tools/compile.ts";
+import { assertSameFile, namesIn, writeRandomFile } from "../../testing/programs/files.ts";
+import { assertMay, makeOutside, OUTSIDE_TOO, writeProbe } from "../../testing/programs/probe.ts";
+import { inTime, type Launch, Stage } from "../../testing/programs/programs.ts";
 
 const PROJECT = path.join(import.meta.dirname!, "..", "..");
 

@@ -5,9 +5,9 @@ import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { SluiceError } from "../../app/api.ts";
-import { connect } from "../../io/engine.ts";
-import { assertSameFile, namesIn, sha256Of, writeRandomFile } from "./files.ts";
-import { inTime, type Program, type ServerProgram, Stage } from "./programs.ts";
+import { connect } from "../../mod.ts";
+import { assertSameFile, namesIn, sha256Of, writeRandomFile } from "../../testing/programs/files.ts";
+import { inTime, type Program, type ServerProgram, Stage } from "../../testing/programs/programs.ts";
 
 const MB = 1_000_000;
 

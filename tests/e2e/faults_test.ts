@@ -3,8 +3,8 @@
 
 import assert from "node:assert/strict";
 import path from "node:path";
-import { assertSameFile, namesIn, writeRandomFile } from "./files.ts";
-import { type ServerProgram, Stage } from "./programs.ts";
+import { assertSameFile, namesIn, writeRandomFile } from "../../testing/programs/files.ts";
+import { type ServerProgram, Stage } from "../../testing/programs/programs.ts";
 
 const SIZES_BYTES = [0, 1, 1000, 100_000, 3_000_000];
 

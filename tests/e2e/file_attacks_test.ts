@@ -4,9 +4,9 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { type Client, type FailureKind, SluiceError } from "../../app/api.ts";
-import { connect } from "../../io/engine.ts";
-import { assertSameFile, namesIn, writeRandomFile } from "./files.ts";
-import { inTime, type ServerProgram, Stage } from "./programs.ts";
+import { connect } from "../../mod.ts";
+import { assertSameFile, namesIn, writeRandomFile } from "../../testing/programs/files.ts";
+import { inTime, type ServerProgram, Stage } from "../../testing/programs/programs.ts";
 
 /** A link with a round trip of 100 ms: a transfer is under way when a test acts on it. */
 const SLOW = ["--simulate", "delay=50ms"];

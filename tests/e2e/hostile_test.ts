@@ -5,15 +5,16 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import path from "node:path";
 import type { Server, ServerEvent } from "../../app/api.ts";
-import { connect } from "../../io/engine.ts";
-import { startServer } from "../../io/engine.ts";
-import { Random, Writer } from "../../protocol/mod.ts";
+import { connect } from "../../mod.ts";
+import { startServer } from "../../mod.ts";
+import { Random } from "../../base/random.ts";
+import { Writer } from "../../base/bytes.ts";
 import { Version, writeHello } from "../../protocol/wire/packet.ts";
 import { encodeMessage, RefusalReason } from "../../transfer/messages.ts";
-import { assertSameFile, namesIn, writeRandomFile } from "./files.ts";
-import { inTime } from "./programs.ts";
-import { type Answer, RawClient } from "./raw_client.ts";
-import { Relay, Socket } from "./relay.ts";
+import { assertSameFile, namesIn, writeRandomFile } from "../../testing/programs/files.ts";
+import { inTime } from "../../testing/programs/programs.ts";
+import { type Answer, RawClient } from "../../testing/programs/raw_client.ts";
+import { Relay, Socket } from "../../testing/programs/relay.ts";
 
 /** The server's private key: the same after a restart. */
 const IDENTITY = new Uint8Array(32).fill(8);

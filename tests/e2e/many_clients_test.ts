@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import path from "node:path";
-import { connect } from "../../io/engine.ts";
+import { connect } from "../../mod.ts";
 import { SluiceError } from "../../app/api.ts";
-import { assertSameFile, namesIn, sha256Of, writeRandomFile } from "./files.ts";
-import { inTime, type ServerProgram, Stage } from "./programs.ts";
+import { assertSameFile, namesIn, sha256Of, writeRandomFile } from "../../testing/programs/files.ts";
+import { inTime, type ServerProgram, Stage } from "../../testing/programs/programs.ts";
 
 /** Clients in this process: fifty processes would measure the machine's memory. */
 const CLIENTS_HERE = 45;

@@ -3,9 +3,9 @@
 
 import assert from "node:assert/strict";
 import path from "node:path";
-import { namesIn, writeRandomFile } from "./files.ts";
-import { assertMay, makeOutside, type Targets, writeProbe } from "./probe.ts";
-import { type Launch, launchOfTask, Stage } from "./programs.ts";
+import { namesIn, writeRandomFile } from "../../testing/programs/files.ts";
+import { assertMay, makeOutside, type Targets, writeProbe } from "../../testing/programs/probe.ts";
+import { type Launch, launchOfTask, Stage } from "../../testing/programs/programs.ts";
 
 /** A task's program, with the probe. */
 async function probed(task: string, targets: Targets): Promise<Launch> {

@@ -4,10 +4,10 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import type { TransferReport } from "../../app/api.ts";
-import { connect } from "../../io/engine.ts";
-import { startServer } from "../../io/engine.ts";
-import { assertSameFile, writeRandomFile } from "./files.ts";
-import { inTime, Stage } from "./programs.ts";
+import { connect } from "../../mod.ts";
+import { startServer } from "../../mod.ts";
+import { assertSameFile, writeRandomFile } from "../../testing/programs/files.ts";
+import { inTime, Stage } from "../../testing/programs/programs.ts";
 
 const SIZE_BYTES = 1_000_000;
 /** At 8 Mbit/s that is 1 s, but for what leaves at once: two of loopback's datagrams. */

@@ -1,10 +1,10 @@
 // Somebody on the way changes, repeats and forges packets. The files arrive as they are, and the server counts.
 
 import assert from "node:assert/strict";
-import { assertSameFile, writeRandomFile } from "./files.ts";
-import { type ServerProgram, Stage } from "./programs.ts";
-import { Relay } from "./relay.ts";
-import { Tampering } from "./tampering.ts";
+import { assertSameFile, writeRandomFile } from "../../testing/programs/files.ts";
+import { type ServerProgram, Stage } from "../../testing/programs/programs.ts";
+import { Relay } from "../../testing/programs/relay.ts";
+import { Tampering } from "../../testing/programs/tampering.ts";
 
 const FILE_BYTES = 4_000_000;
 

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import path from "node:path";
-import { namesIn, sha256Of, writeRandomFile } from "./files.ts";
-import { type Finished, Stage } from "./programs.ts";
+import { namesIn, sha256Of, writeRandomFile } from "../../testing/programs/files.ts";
+import { type Finished, Stage } from "../../testing/programs/programs.ts";
 
 const MIB = 1024 * 1024;
 const SIZES_BYTES = [0, 1, 1023, 1024, 1025, MIB, 100 * MIB];

@@ -1,9 +1,9 @@
 // Whom the client takes for the server, and what the wire shows of a transfer.
 
 import assert from "node:assert/strict";
-import { namesIn, writeRandomFile } from "./files.ts";
-import { Stage } from "./programs.ts";
-import { Relay } from "./relay.ts";
+import { namesIn, writeRandomFile } from "../../testing/programs/files.ts";
+import { Stage } from "../../testing/programs/programs.ts";
+import { Relay } from "../../testing/programs/relay.ts";
 
 const KEY = /[\w-]{43}/;
 

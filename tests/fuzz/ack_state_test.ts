@@ -9,12 +9,12 @@ import fc from "fast-check";
 import { AckReporter } from "../../protocol/recovery/ack_reporter.ts";
 import { AckTracker } from "../../protocol/recovery/ack_tracker.ts";
 import { MAX_PACKET_NUMBER } from "../../protocol/recovery/sent_packets.ts";
-import type { RangeSet } from "../../protocol/range_set.ts";
+import type { RangeSet } from "../../base/range_set.ts";
 import { RECEIPT_STRIDE, SentPacket } from "../../protocol/sent_packet.ts";
-import { Reader, Writer } from "../../protocol/wire/cursor.ts";
+import { Reader, Writer } from "../../base/bytes.ts";
 import { type AckFrame, readFrames } from "../../protocol/wire/frame.ts";
-import { Recorder } from "../wire/wire_values.ts";
-import { checkModel, type Machine, type Seen, step, type StepOf } from "./model_check.ts";
+import { Recorder } from "../../testing/wire_values.ts";
+import { checkModel, type Machine, type Seen, step, type StepOf } from "../../testing/model_check.ts";
 
 const MAX_ACK_DELAY_US = 25_000;
 /** A frame with one range has room in it, wherever the numbers are. */

@@ -5,17 +5,17 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Random } from "../../protocol/mod.ts";
+import { Random } from "../../base/random.ts";
 import { AckReporter } from "../../protocol/recovery/ack_reporter.ts";
 import { AckTracker } from "../../protocol/recovery/ack_tracker.ts";
 import { LossDetection } from "../../protocol/recovery/loss_detection.ts";
 import { RttEstimator } from "../../protocol/recovery/rtt_estimator.ts";
 import { SentPackets } from "../../protocol/recovery/sent_packets.ts";
 import { RECEIPT_STRIDE, SentPacket, SentState } from "../../protocol/sent_packet.ts";
-import { Reader, Writer } from "../../protocol/wire/cursor.ts";
+import { Reader, Writer } from "../../base/bytes.ts";
 import { type AckFrame, readFrames } from "../../protocol/wire/frame.ts";
-import { Recorder } from "../wire/wire_values.ts";
-import { modelParameters } from "./model_check.ts";
+import { Recorder } from "../../testing/wire_values.ts";
+import { modelParameters } from "../../testing/model_check.ts";
 
 const DELAY_US = 20_000;
 const MAX_ACK_DELAY_US = 5_000;

@@ -6,9 +6,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { PeerError, TransportErrorCode } from "../../protocol/errors.ts";
-import { Assembler } from "../../protocol/stream/assembler.ts";
-import type { ByteSink } from "../../protocol/stream/byte_flow.ts";
-import { checkModel, type Machine, type Seen, step, type StepOf } from "./model_check.ts";
+import { Assembler } from "../../protocol/streams/assembler.ts";
+import type { ByteSink } from "../../protocol/streams/byte_flow.ts";
+import { checkModel, type Machine, type Seen, step, type StepOf } from "../../testing/model_check.ts";
 
 const BLOCK = 4096;
 /** Bytes that a stream may have. */

@@ -9,9 +9,9 @@ import type { AckEvent, CongestionController } from "../../protocol/congestion/c
 import { createController } from "../../protocol/congestion/factory.ts";
 import { MIN_WINDOW_DATAGRAMS } from "../../protocol/congestion/window.ts";
 import { SentPacket } from "../../protocol/sent_packet.ts";
-import { runLink } from "../unit/protocol/congestion/link_model.ts";
-import { HostilePath, type PathTimes } from "./hostile_path.ts";
-import { checkModel, type Machine, modelParameters, type Seen, step, type StepOf } from "./model_check.ts";
+import { runLink } from "../../testing/link_model.ts";
+import { HostilePath, type PathTimes } from "../../testing/hostile_path.ts";
+import { checkModel, type Machine, modelParameters, type Seen, step, type StepOf } from "../../testing/model_check.ts";
 
 const MAX_WINDOW = fc.constantFrom(Infinity, Infinity, 40_000, 1_000);
 

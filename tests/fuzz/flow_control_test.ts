@@ -7,9 +7,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { PeerError, TransportErrorCode } from "../../protocol/errors.ts";
-import { InvariantError } from "../../protocol/invariant.ts";
-import { ReceiveWindow, SendCredit } from "../../protocol/stream/flow_control.ts";
-import { checkModel, type Machine, type Seen, step, type StepOf } from "./model_check.ts";
+import { InvariantError } from "../../base/invariant.ts";
+import { ReceiveWindow, SendCredit } from "../../protocol/streams/flow_control.ts";
+import { checkModel, type Machine, type Seen, step, type StepOf } from "../../testing/model_check.ts";
 
 const STREAMS = 2;
 /** What `finish` has each stream send besides. */

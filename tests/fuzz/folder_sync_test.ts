@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { SharedFolderSync } from "../../store/folder_sync.ts";
-import { assertReached, modelParameters, type Seen, step, type StepOf } from "./model_check.ts";
+import { assertReached, modelParameters, type Seen, step, type StepOf } from "../../testing/model_check.ts";
 
 const folder = fc.constantFrom("a", "b");
 

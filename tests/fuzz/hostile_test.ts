@@ -1,14 +1,15 @@
 /**
- * Every attack that is known, alone against a server with an honest client: see `scripts/fuzz/arena.ts` for what must
+ * Every attack that is known, alone against a server with an honest client: see `testing/hostile/fixture.ts` for what must
  * hold meanwhile and afterwards.
  *
  * @module
  */
 
 import assert from "node:assert/strict";
-import { Random, TransportErrorCode } from "../../protocol/mod.ts";
-import { type Attack, runAttacks } from "../../scripts/fuzz/arena.ts";
-import { ATTACKS } from "../../scripts/fuzz/attacks.ts";
+import { Random } from "../../base/random.ts";
+import { TransportErrorCode } from "../../protocol/mod.ts";
+import { type Attack, runAttacks } from "../../testing/hostile/fixture.ts";
+import { ATTACKS } from "../../testing/hostile/attacks.ts";
 
 /** Fixed, so that a failure can be repeated. With the first all encrypt, with the second they do not. */
 const SEEDS = [1, 2];

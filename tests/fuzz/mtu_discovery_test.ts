@@ -15,7 +15,7 @@ import {
   MtuDiscovery,
   RAISE_INTERVAL_US,
 } from "../../protocol/recovery/mtu_discovery.ts";
-import { checkModel, type Machine, type Seen, step, type StepOf } from "./model_check.ts";
+import { checkModel, type Machine, type Seen, step, type StepOf } from "../../testing/model_check.ts";
 
 const BASE = BASE_DATAGRAM_BYTES;
 /** Sizes that are tried, largest first, and may so be found exactly. */

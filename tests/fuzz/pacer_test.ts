@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BURST_INTERVAL_US, MIN_BURST_DATAGRAMS, Pacer } from "../../protocol/recovery/pacer.ts";
-import { checkModel, type Machine, type Seen, step, type StepOf } from "./model_check.ts";
+import { checkModel, type Machine, type Seen, step, type StepOf } from "../../testing/model_check.ts";
 
 const rate = fc.oneof(
   fc.constantFrom(1, 1_200, 1e5, 1e7, 1.25e9, 1e12, Infinity),

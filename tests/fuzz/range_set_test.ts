@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { InvariantError } from "../../protocol/invariant.ts";
-import { RangeSet } from "../../protocol/range_set.ts";
-import { checkModel, type Machine, type Seen, step, type StepOf } from "./model_check.ts";
+import { InvariantError } from "../../base/invariant.ts";
+import { RangeSet } from "../../base/range_set.ts";
+import { checkModel, type Machine, type Seen, step, type StepOf } from "../../testing/model_check.ts";
 
 /** Integers that a run is about. */
 const SPAN = 120;

@@ -9,8 +9,8 @@ import { LossDetection } from "../../protocol/recovery/loss_detection.ts";
 import { GRANULARITY_US, RttEstimator } from "../../protocol/recovery/rtt_estimator.ts";
 import { SentState } from "../../protocol/sent_packet.ts";
 import { MAX_PACKET_NUMBER, NEVER_SENT, SentPackets } from "../../protocol/recovery/sent_packets.ts";
-import { assertReached, modelParameters, type Seen } from "./model_check.ts";
-import { NaiveRack, type NaiveSegment } from "./naive_rack.ts";
+import { assertReached, modelParameters, type Seen } from "../../testing/model_check.ts";
+import { NaiveRack, type NaiveSegment } from "../../testing/naive_rack.ts";
 
 const MAX_ACK_DELAY_US = 25_000;
 const MAX_PTO_BACKOFF_US = 300_000;

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { CallerError } from "../../protocol/errors.ts";
-import { InvariantError } from "../../protocol/invariant.ts";
-import { SendBuffer } from "../../protocol/stream/send_buffer.ts";
-import { checkModel, type Machine, type Seen, step, type StepOf } from "./model_check.ts";
+import { InvariantError } from "../../base/invariant.ts";
+import { SendBuffer } from "../../protocol/streams/send_buffer.ts";
+import { checkModel, type Machine, type Seen, step, type StepOf } from "../../testing/model_check.ts";
 
 /** Room that a stream has at the end of the safe integers. */
 const SPAN = 300;

@@ -5,10 +5,10 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { InvariantError } from "../../protocol/invariant.ts";
+import { InvariantError } from "../../base/invariant.ts";
 import { MAX_PACKET_NUMBER, NEVER_SENT, SentPackets } from "../../protocol/recovery/sent_packets.ts";
 import { RECEIPT_STRIDE, ReceiptKind, type SentPacket, SentState } from "../../protocol/sent_packet.ts";
-import { checkModel, type Machine, type Seen, step, type StepOf } from "./model_check.ts";
+import { checkModel, type Machine, type Seen, step, type StepOf } from "../../testing/model_check.ts";
 
 const START = fc.record({
   first: fc.constantFrom(0, 2 ** 32 - 20, MAX_PACKET_NUMBER - 40, MAX_PACKET_NUMBER - 4_000),

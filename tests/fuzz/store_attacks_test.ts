@@ -10,7 +10,7 @@ import { syncFolder } from "../../store/folder_sync.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
 import { placeExclusively } from "../../store/placement.ts";
 import { type FileStore, StoreError, type StoreErrorKind } from "../../transfer/file_store.ts";
-import { assertRefused, commit, pattern, store as storeFile } from "../unit/transfer/file_store_compliance.ts";
+import { assertRefused, commit, pattern, store as storeFile } from "../../testing/file_store_compliance.ts";
 
 const SECRET_TIME = new Date(1_500_000_000_000);
 

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { PeerError } from "../../protocol/errors.ts";
-import { Assembler } from "../../protocol/stream/assembler.ts";
-import { ReceiveWindow, SendCredit } from "../../protocol/stream/flow_control.ts";
-import { SendBuffer } from "../../protocol/stream/send_buffer.ts";
-import { modelParameters } from "./model_check.ts";
+import { Assembler } from "../../protocol/streams/assembler.ts";
+import { ReceiveWindow, SendCredit } from "../../protocol/streams/flow_control.ts";
+import { SendBuffer } from "../../protocol/streams/send_buffer.ts";
+import { modelParameters } from "../../testing/model_check.ts";
 
 /** Bytes a stream spans in the comparison with the naive model. */
 const SPAN = 160;

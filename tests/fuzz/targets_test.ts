@@ -5,12 +5,12 @@
  */
 
 import assert from "node:assert/strict";
-import { Random } from "../../protocol/mod.ts";
-import { keptInputs, regressions } from "../../scripts/fuzz/corpus_folder.ts";
-import { Corpus, hexOf } from "../../scripts/fuzz/corpus.ts";
-import { feedAll, runTry } from "../../scripts/fuzz/runner.ts";
-import { makeInput } from "../../scripts/fuzz/target.ts";
-import { TARGETS } from "../../scripts/fuzz/targets.ts";
+import { Random } from "../../base/random.ts";
+import { keptInputs, regressions } from "../../testing/fuzz/corpus_folder.ts";
+import { Corpus, hexOf } from "../../testing/fuzz/corpus.ts";
+import { feedAll, runTry } from "../../testing/fuzz/runner.ts";
+import { makeInput } from "../../testing/fuzz/target.ts";
+import { TARGETS } from "../../testing/fuzz/targets.ts";
 
 /** Fixed, so that a failure can be repeated: `deno task fuzz --seed 21325 --target NAME --try N`. */
 const SEED = 0x534d;

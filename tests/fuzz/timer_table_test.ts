@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Timer, TimerTable } from "../../protocol/timer_table.ts";
-import { checkModel, type Machine, type Seen, step, type StepOf } from "./model_check.ts";
+import { Timer, TimerTable } from "../../protocol/connection/timer_table.ts";
+import { checkModel, type Machine, type Seen, step, type StepOf } from "../../testing/model_check.ts";
 
 const timer = fc.constantFrom(...Object.values(Timer));
 const timeUs = fc.oneof(fc.nat(20), fc.constantFrom(Infinity, Number.MAX_SAFE_INTEGER));

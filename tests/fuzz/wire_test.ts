@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { CRC32_BYTES } from "../../protocol/protection/checksum.ts";
+import { CRC32_BYTES } from "../../protocol/crypto/checksum.ts";
 import { appendCrc32 } from "../../protocol/wire/crc32.ts";
-import { MAX_VARINT } from "../../protocol/wire/cursor.ts";
+import { MAX_VARINT } from "../../base/bytes.ts";
 import { PacketHeader } from "../../protocol/wire/packet.ts";
 import {
   decodeMessage,
@@ -14,7 +14,7 @@ import {
 } from "../../transfer/messages.ts";
 import { toHex } from "../../transfer/hex.ts";
 import { GOLDEN_FRAMES, GOLDEN_MESSAGES, GOLDEN_PACKETS } from "../wire/golden.ts";
-import { decodePacket } from "../wire/wire_decode.ts";
+import { decodePacket } from "../../testing/wire_decode.ts";
 import {
   decodeFrames,
   encodeFrames,
@@ -22,7 +22,7 @@ import {
   type FrameValue,
   fromHex,
   type PacketValue,
-} from "../wire/wire_values.ts";
+} from "../../testing/wire_values.ts";
 
 /** Fixed, so that a run can be repeated; a failure prints its own counterexample. */
 const SEED = 0x534c;

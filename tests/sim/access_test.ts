@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { type AccessEntry, type AccessSource, AccessTable } from "../../app/access.ts";
-import type { LinkOptions } from "../../sim/link.ts";
+import { type AccessEntry, type AccessSource, AccessTable } from "../../app/server/access.ts";
+import type { LinkOptions } from "../../netem/link.ts";
 import { clientKey, type ClientPlan, type Goal, World } from "../../sim/world.ts";
-import { countedBytes } from "../../store/measured_store.ts";
+import { countedBytes } from "../../store/quota_store.ts";
 
 const SECOND_US = 1_000_000;
 const LINK: LinkOptions = {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { LinkOptions } from "../../sim/link.ts";
+import type { LinkOptions } from "../../netem/link.ts";
 import { World } from "../../sim/world.ts";
 
 const MBIT = 1_000_000;

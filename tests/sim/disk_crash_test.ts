@@ -4,9 +4,9 @@
  */
 
 import assert from "node:assert/strict";
-import { Random } from "../../protocol/random.ts";
-import { DISK_OPERATIONS, type DiskOperation } from "../../sim/disk_faults.ts";
-import { PAGE_BYTES } from "../../sim/disk_inode.ts";
+import { Random } from "../../base/random.ts";
+import { DISK_OPERATIONS, type DiskOperation } from "../../sim/disk/faults.ts";
+import { PAGE_BYTES } from "../../sim/disk/inode.ts";
 import { diskError } from "../../store/disk_error.ts";
 import { type Plan, StoreRun } from "./store_run.ts";
 

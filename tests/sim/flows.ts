@@ -8,11 +8,12 @@
 import assert from "node:assert/strict";
 import { parseAddress } from "../../app/address.ts";
 import { Driver, type DriverOptions, type Session } from "../../app/driver.ts";
-import { type Connection, type ConnectionConfig, Endpoint, Random } from "../../protocol/mod.ts";
-import type { Link, LinkOptions } from "../../sim/link.ts";
+import { Random } from "../../base/random.ts";
+import { type Connection, type ConnectionConfig, Endpoint } from "../../protocol/mod.ts";
+import type { Link, LinkOptions } from "../../netem/link.ts";
 import { Machine } from "../../sim/machine.ts";
 import { Network } from "../../sim/network.ts";
-import { Turn } from "../../sim/turn.ts";
+import { Turn } from "../../sim/quiescence.ts";
 
 /** One flow. */
 export interface FlowPlan {

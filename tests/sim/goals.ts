@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import { linkOptionsOf, type LinkShape, possibleBitsPerSecond, SCENARIOS } from "../../perf/scenarios.ts";
-import type { LinkOptions } from "../../sim/link.ts";
+import type { LinkOptions } from "../../netem/link.ts";
 import { World, type WorldOptions } from "../../sim/world.ts";
 
 /** IPv4 and UDP headers: a link's rate counts whole IP packets. */

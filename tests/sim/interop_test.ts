@@ -7,8 +7,8 @@
  */
 
 import assert from "node:assert/strict";
-import type { LinkOptions } from "../../sim/link.ts";
-import { repeatSpans } from "../../sim/spans.ts";
+import type { LinkOptions } from "../../netem/link.ts";
+import { repeatSpans } from "../../netem/intervals.ts";
 import { Flows } from "./flows.ts";
 import { HEADER_BYTES } from "./goals.ts";
 import { boundUs, MB, MBIT, PACKET_BYTES, type Run, type Scenario, SECOND_US, testScenarios } from "./scenario.ts";

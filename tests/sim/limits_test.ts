@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ServerLimits } from "../../app/limits.ts";
+import type { ServerLimits } from "../../app/server/limits.ts";
 import type { ClientPlan } from "../../sim/world.ts";
 import { World } from "../../sim/world.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import assert from "node:assert/strict";
-import type { LinkOptions } from "../../sim/link.ts";
+import type { LinkOptions } from "../../netem/link.ts";
 import type { TraceEvent } from "../../sim/network.ts";
 import { World } from "../../sim/world.ts";
 

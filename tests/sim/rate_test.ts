@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Connection, ConnectionConfig } from "../../protocol/mod.ts";
-import type { LinkOptions } from "../../sim/link.ts";
+import type { LinkOptions } from "../../netem/link.ts";
 import { World } from "../../sim/world.ts";
 
 const SECOND_US = 1_000_000;

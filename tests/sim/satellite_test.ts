@@ -5,8 +5,8 @@
  * @module
  */
 
-import type { LinkOptions } from "../../sim/link.ts";
-import { repeatSpans } from "../../sim/spans.ts";
+import type { LinkOptions } from "../../netem/link.ts";
+import { repeatSpans } from "../../netem/intervals.ts";
 import { boundUs, MB, MBIT, type Run, type Scenario, SECOND_US, testScenarios } from "./scenario.ts";
 
 /** A link with a queue of so many round trips' worth of bytes. */

@@ -8,14 +8,14 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { Random } from "../../protocol/random.ts";
-import { SimulatedDisk } from "../../sim/disk.ts";
+import { Random } from "../../base/random.ts";
+import { SimulatedDisk } from "../../sim/disk/disk.ts";
 import { DirectoryStore } from "../../store/directory_store.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
 import { LEFTOVER_AGE_MS } from "../../store/temporary_file.ts";
-import type { DiskFaults, DiskOperation } from "../../sim/disk_faults.ts";
+import type { DiskFaults, DiskOperation } from "../../sim/disk/faults.ts";
 import { type CreateOptions, type ReadableFile, StoreError, type WritableFile } from "../../transfer/file_store.ts";
-import { pattern } from "../unit/transfer/file_store_compliance.ts";
+import { pattern } from "../../testing/file_store_compliance.ts";
 
 /** A file that a run writes. */
 export interface PlannedFile {

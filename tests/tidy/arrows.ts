@@ -15,41 +15,44 @@ interface Part {
   readonly isApart?: boolean;
 }
 
-const LEAVES = ["leaf"];
-const WIRE = ["wire", ...LEAVES];
-const FOLDERS = ["stream", "recovery", "congestion", "protection", ...WIRE];
-const CONNECTION_PARTS = ["connection-part", "handshake", ...FOLDERS];
-const PROTOCOL = ["protocol-mod", "endpoint", "connection", ...CONNECTION_PARTS];
-const EVERYTHING = ["program", "cli", "io", "sim", "app", "store", "transfer", ...PROTOCOL];
+const WIRE = ["wire", "leaf", "base"];
+const ROOMS = ["streams", "recovery", "congestion", "crypto", ...WIRE];
+const CONNECTION = ["connection", "handshake", ...ROOMS];
+const PROTOCOL = ["protocol-mod", "endpoint", ...CONNECTION];
+const LIBRARY = ["mod", "io", "app", "store", "transfer", ...PROTOCOL];
+const EVERYTHING = ["program", "cli", "sim", "netem", "perf", ...LIBRARY];
 
 /** The first part that has a file counts. */
 const PARTS: Readonly<Record<string, Part>> = {
+  "base": { files: /^base\//, mayImport: [] },
   "protocol-mod": { files: /^protocol\/mod\.ts$/, mayImport: PROTOCOL },
-  "endpoint": { files: /^protocol\/endpoint\.ts$/, mayImport: ["connection", ...CONNECTION_PARTS] },
-  "connection": { files: /^protocol\/connection\.ts$/, mayImport: CONNECTION_PARTS },
   "leaf": {
-    files: /^protocol\/(?:config|connection_state|drops|errors|invariant|limits|random|range_set|sent_packet)\.ts$/,
-    mayImport: [],
+    files: /^protocol\/(?:config|connection_state|drops|errors|limits|sent_packet)\.ts$/,
+    mayImport: ["base"],
   },
-  "connection-part": { files: /^protocol\/[^/]+\.ts$/, mayImport: ["handshake", ...FOLDERS] },
-  "handshake": { files: /^protocol\/handshake\//, mayImport: ["protection", ...WIRE] },
-  // What the four folders have in common is in the wire and the leaves; they do not know each other.
-  "stream": { files: /^protocol\/stream\//, mayImport: WIRE },
+  "endpoint": { files: /^protocol\/endpoint\//, mayImport: CONNECTION },
+  "connection": { files: /^protocol\/connection\//, mayImport: ["handshake", ...ROOMS] },
+  "handshake": { files: /^protocol\/handshake\//, mayImport: ["crypto", ...WIRE] },
+  // What these four have in common is in the wire and the leaves; they do not know each other.
+  "streams": { files: /^protocol\/streams\//, mayImport: WIRE },
   "recovery": { files: /^protocol\/recovery\//, mayImport: WIRE },
   "congestion": { files: /^protocol\/congestion\//, mayImport: WIRE },
-  "protection": { files: /^protocol\/protection\//, mayImport: WIRE },
-  "wire": { files: /^protocol\/wire\//, mayImport: LEAVES },
-  "transfer": { files: /^transfer\//, mayImport: ["protocol-mod"] },
-  "store": { files: /^store\//, mayImport: ["transfer"] },
-  "app": { files: /^app\//, mayImport: ["store", "transfer", "protocol-mod"] },
-  "sim": { files: /^sim\//, mayImport: ["app", "store", "transfer", ...PROTOCOL] },
-  "cli": { files: /^io\/cli\//, mayImport: ["io", "app", "transfer", "protocol-mod"] },
-  "io": { files: /^io\//, mayImport: ["app", "store", "transfer", "protocol-mod"] },
-  "program": { files: /^(?:server|client)\.ts$/, mayImport: ["cli", "io"], isApart: true },
-  // Tools, tests and measurements see everything, and nothing else sees them.
-  "scripts": { files: /^scripts\//, mayImport: ["tests", ...EVERYTHING] },
-  "perf": { files: /^perf\//, mayImport: EVERYTHING },
-  "tests": { files: /^tests\//, mayImport: ["scripts", "perf", ...EVERYTHING] },
+  "crypto": { files: /^protocol\/crypto\//, mayImport: WIRE },
+  "wire": { files: /^protocol\/wire\//, mayImport: ["leaf", "base"] },
+  "transfer": { files: /^transfer\//, mayImport: ["protocol-mod", "base"] },
+  "store": { files: /^store\//, mayImport: ["transfer", "base"] },
+  "app": { files: /^app\//, mayImport: ["store", "transfer", "protocol-mod", "base"] },
+  "netem": { files: /^netem\//, mayImport: ["base"] },
+  "io": { files: /^io\//, mayImport: ["netem", "app", "store", "transfer", "protocol-mod", "base"] },
+  "mod": { files: /^mod\.ts$/, mayImport: ["io", "app"] },
+  "cli": { files: /^cli\//, mayImport: ["io", "app", "transfer", "protocol-mod", "base"] },
+  "program": { files: /^(?:server|client)\.ts$/, mayImport: ["mod", "cli", "io"], isApart: true },
+  "sim": { files: /^sim\//, mayImport: ["netem", "app", "store", "transfer", ...PROTOCOL] },
+  "perf": { files: /^perf\//, mayImport: ["sim", "netem", ...LIBRARY] },
+  // What tests and tools share is a library of its own. Nothing imports a tool or a test.
+  "testing": { files: /^testing\//, mayImport: EVERYTHING },
+  "tools": { files: /^tools\//, mayImport: ["testing", ...EVERYTHING] },
+  "tests": { files: /^tests\//, mayImport: ["tools", "testing", ...EVERYTHING] },
 };
 
 /** Every import that the arrows do not allow, in words. */

@@ -7,7 +7,7 @@
  */
 
 import type { Message } from "../../transfer/messages.ts";
-import { type FrameValue, fromHex, type PacketValue } from "./wire_values.ts";
+import { type FrameValue, fromHex, type PacketValue } from "../../testing/wire_values.ts";
 
 /** One value and its bytes. */
 export interface Golden<Value> {

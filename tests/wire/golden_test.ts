@@ -4,8 +4,8 @@ import { PacketType } from "../../protocol/wire/packet.ts";
 import { decodeMessage, encodeMessage, MessageType } from "../../transfer/messages.ts";
 import { toHex } from "../../transfer/hex.ts";
 import { GOLDEN, GOLDEN_FRAMES, GOLDEN_MESSAGES, GOLDEN_PACKETS } from "./golden.ts";
-import { decodePacket } from "./wire_decode.ts";
-import { decodeFrames, encodeFrames, encodePacket, fromHex } from "./wire_values.ts";
+import { decodePacket } from "../../testing/wire_decode.ts";
+import { decodeFrames, encodeFrames, encodePacket, fromHex } from "../../testing/wire_values.ts";
 
 for (const { name, hex, value } of GOLDEN_PACKETS) {
   Deno.test(`golden packet decodes: ${name}`, () => assert.deepEqual(decodePacket(fromHex(hex)), value));

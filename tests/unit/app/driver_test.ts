@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Driver, type Session } from "../../../app/driver.ts";
 import type { DatagramSocket, Platform } from "../../../app/platform.ts";
 import { Endpoint } from "../../../protocol/mod.ts";
-import { Random } from "../../../protocol/random.ts";
+import { Random } from "../../../base/random.ts";
 
 const SILENT: Session = { process() {} };
 

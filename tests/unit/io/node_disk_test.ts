@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { constants } from "node:os";
 import { nodeDisk, withCode } from "../../../io/node_disk.ts";
 import { toStoreError } from "../../../store/disk_error.ts";
-import { pattern } from "../transfer/file_store_compliance.ts";
+import { pattern } from "../../../testing/file_store_compliance.ts";
 
 function check(what: string, run: (folder: string) => void | Promise<void>): void {
   Deno.test(`nodeDisk ${what}`, async () => {

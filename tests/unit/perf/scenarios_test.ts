@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { linkOptionsOf, possibleBitsPerSecond, SCENARIOS } from "../../../perf/scenarios.ts";
-import { Random } from "../../../protocol/random.ts";
-import { Link } from "../../../sim/link.ts";
+import { Random } from "../../../base/random.ts";
+import { Link } from "../../../netem/link.ts";
 
 Deno.test("SCENARIOS have names of their own, and links wherever a link is needed", () => {
   assert.equal(new Set(SCENARIOS.map(({ name }) => name)).size, SCENARIOS.length);

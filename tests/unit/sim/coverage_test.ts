@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Coverage } from "../../../sim/coverage.ts";
 import type { TraceEvent } from "../../../sim/node.ts";
-import { encodePacket } from "../../wire/wire_values.ts";
+import { encodePacket } from "../../../testing/wire_values.ts";
 
 function delivered(bytes: Uint8Array): TraceEvent {
   return { kind: "deliver", nowUs: 0, node: 0, from: "a", to: "b", bytes, copies: 1 };

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { Random } from "../../../protocol/mod.ts";
+import { Random } from "../../../base/random.ts";
 import { Machine } from "../../../sim/machine.ts";
 import { Network } from "../../../sim/network.ts";
 import type { Process } from "../../../sim/process.ts";
-import { Turn } from "../../../sim/turn.ts";
+import { Turn } from "../../../sim/quiescence.ts";
 
 /** Two machines on a link of 1 ms. */
 function twoMachines(): { network: Network; machines: Machine[]; boot: (machine: number) => Process; turn: Turn } {

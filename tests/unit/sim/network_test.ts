@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { InvariantError } from "../../../protocol/invariant.ts";
-import { Random } from "../../../protocol/random.ts";
-import { Link, type LinkOptions } from "../../../sim/link.ts";
+import { InvariantError } from "../../../base/invariant.ts";
+import { Random } from "../../../base/random.ts";
+import { Link, type LinkOptions } from "../../../netem/link.ts";
 import { Network, type SimNode, type TraceEvent, type Transmit } from "../../../sim/network.ts";
 
 const A = "10.0.0.1:1000";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { InvariantError } from "../../../protocol/invariant.ts";
+import { InvariantError } from "../../../base/invariant.ts";
 import { World } from "../../../sim/world.ts";
 
 const SIZE_BYTES = 200_000;

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { nodeDisk } from "../../../io/node_disk.ts";
-import { Random } from "../../../protocol/random.ts";
-import { SimulatedDisk } from "../../../sim/disk.ts";
+import { Random } from "../../../base/random.ts";
+import { SimulatedDisk } from "../../../sim/disk/disk.ts";
 import { DirectoryStore } from "../../../store/directory_store.ts";
 import type { Disk } from "../../../store/disk.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
-import { assertRefused, commit, describeFileStore, pattern, store } from "../transfer/file_store_compliance.ts";
+import { assertRefused, commit, describeFileStore, pattern, store } from "../../../testing/file_store_compliance.ts";
 
 function listPartial(root: string): string[] {
   return [...Deno.readDirSync(root)].map((entry) => entry.name).filter((name) => name.startsWith(".sluice-"));

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { nodeDisk } from "../../../io/node_disk.ts";
-import { SimulatedDisk } from "../../../sim/disk.ts";
+import { SimulatedDisk } from "../../../sim/disk/disk.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../../store/local_file.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
-import { assertRefused, commit, pattern } from "../transfer/file_store_compliance.ts";
+import { assertRefused, commit, pattern } from "../../../testing/file_store_compliance.ts";
 
 function check(what: string, run: (folder: string) => void | Promise<void>): void {
   Deno.test(what, async () => {

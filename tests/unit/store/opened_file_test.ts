@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { nodeDisk as disk } from "../../../io/node_disk.ts";
-import { SimulatedDisk } from "../../../sim/disk.ts";
+import { SimulatedDisk } from "../../../sim/disk/disk.ts";
 import { OpenedFile, readAt } from "../../../store/opened_file.ts";
-import { assertRefused, pattern } from "../transfer/file_store_compliance.ts";
+import { assertRefused, pattern } from "../../../testing/file_store_compliance.ts";
 
 function inFolder(run: (folder: string) => void): () => void {
   return () => {

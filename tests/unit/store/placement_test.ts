@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { nodeDisk } from "../../../io/node_disk.ts";
-import { SimulatedDisk } from "../../../sim/disk.ts";
+import { SimulatedDisk } from "../../../sim/disk/disk.ts";
 import type { Disk } from "../../../store/disk.ts";
 import { diskError } from "../../../store/disk_error.ts";
 import { syncFolder } from "../../../store/folder_sync.ts";
@@ -11,7 +11,7 @@ import {
   removeQuietly,
   requireReplaceable,
 } from "../../../store/placement.ts";
-import { assertRefused, pattern } from "../transfer/file_store_compliance.ts";
+import { assertRefused, pattern } from "../../../testing/file_store_compliance.ts";
 
 function check(what: string, run: (folder: string) => void | Promise<void>): void {
   Deno.test(what, async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { nodeDisk } from "../../../io/node_disk.ts";
 import { RootFolder } from "../../../store/root_folder.ts";
-import { assertRefused } from "../transfer/file_store_compliance.ts";
+import { assertRefused } from "../../../testing/file_store_compliance.ts";
 
 const HAS_MODES = Deno.build.os !== "windows";
 

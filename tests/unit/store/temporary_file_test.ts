@@ -3,7 +3,7 @@ import { nodeDisk } from "../../../io/node_disk.ts";
 import type { Disk } from "../../../store/disk.ts";
 import { LEFTOVER_AGE_MS, removeLeftovers, TemporaryFile } from "../../../store/temporary_file.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
-import { assertRefused, commit, pattern } from "../transfer/file_store_compliance.ts";
+import { assertRefused, commit, pattern } from "../../../testing/file_store_compliance.ts";
 
 const NAME = ".sluice-0123456789abcdef0123456789abcdef.part";
 

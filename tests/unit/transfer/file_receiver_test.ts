@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import { Random } from "../../../protocol/mod.ts";
-import { MemoryStore } from "./memory_store.ts";
+import { Random } from "../../../base/random.ts";
+import { MemoryStore } from "../../../testing/memory_store.ts";
 import { FileReceiver } from "../../../transfer/file_receiver.ts";
 import { StoreError, type WritableFile } from "../../../transfer/file_store.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { Random } from "../../../protocol/mod.ts";
-import { MemoryStore } from "./memory_store.ts";
+import { Random } from "../../../base/random.ts";
+import { MemoryStore } from "../../../testing/memory_store.ts";
 import { FileSender } from "../../../transfer/file_sender.ts";
 import { type ReadableFile, StoreError } from "../../../transfer/file_store.ts";
 import { toHex } from "../../../transfer/hex.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { InvariantError } from "../../../protocol/invariant.ts";
-import { MemoryStore, type MemoryStoreOptions } from "./memory_store.ts";
+import { InvariantError } from "../../../base/invariant.ts";
+import { MemoryStore, type MemoryStoreOptions } from "../../../testing/memory_store.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
 import {
   assertRefused,
@@ -9,7 +9,7 @@ import {
   type MakeStore,
   pattern,
   store,
-} from "../transfer/file_store_compliance.ts";
+} from "../../../testing/file_store_compliance.ts";
 
 function makeStoreWith(options: MemoryStoreOptions): MakeStore {
   return ({ readOnly, files }) => {

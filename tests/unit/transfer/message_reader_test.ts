@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Stream } from "../../../protocol/mod.ts";
 import { readMessage } from "../../../transfer/message_reader.ts";
 import { encodeMessage } from "../../../transfer/messages.ts";
-import { Pair } from "../../connection/pair.ts";
+import { Pair } from "../../../testing/connection_pair.ts";
 
 /** The server's end of a stream on which these bytes arrived. */
 function arrived(bytes: Uint8Array, options: { finish: boolean }): Stream {

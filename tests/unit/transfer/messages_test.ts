@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { InvariantError } from "../../../protocol/invariant.ts";
+import { InvariantError } from "../../../base/invariant.ts";
 import {
   decodeMessage,
   DIGEST_MESSAGE_BYTES,
@@ -12,7 +12,7 @@ import {
   RefusalReason,
 } from "../../../transfer/messages.ts";
 import { GOLDEN_MESSAGES } from "../../wire/golden.ts";
-import { fromHex } from "../../wire/wire_values.ts";
+import { fromHex } from "../../../testing/wire_values.ts";
 
 function decoded(hex: string): Message | string {
   const result = decodeMessage(fromHex(hex));

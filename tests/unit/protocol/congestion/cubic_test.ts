@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { AckEvent, LossEvent } from "../../../../protocol/congestion/controller.ts";
 import { Cubic } from "../../../../protocol/congestion/cubic.ts";
 import { SentPacket } from "../../../../protocol/sent_packet.ts";
-import { meanRate, runLink } from "./link_model.ts";
+import { meanRate, runLink } from "../../../../testing/link_model.ts";
 
 const DATAGRAM = 1_200;
 const OPTIONS = { maxDatagramBytes: DATAGRAM, initialRttUs: 100_000, seed: 1 };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FixedRate } from "../../../../protocol/congestion/fixed_rate.ts";
 import { CallerError } from "../../../../protocol/errors.ts";
-import { runLink } from "./link_model.ts";
+import { runLink } from "../../../../testing/link_model.ts";
 
 const OPTIONS = { maxDatagramBytes: 1_200, initialRttUs: 50_000, seed: 1 };
 

@@ -5,7 +5,7 @@ import { ClientHandshake, localParameters } from "../../../../protocol/handshake
 import { PeerIdentity } from "../../../../protocol/handshake/peer_identity.ts";
 import { PlaintextClientSuite } from "../../../../protocol/handshake/plaintext_suite.ts";
 import { encodeParameters } from "../../../../protocol/wire/parameters.ts";
-import { Writer } from "../../../../protocol/wire/cursor.ts";
+import { Writer } from "../../../../base/bytes.ts";
 import {
   PacketHeader,
   PacketType,

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { DEFAULT_CONFIG } from "../../../../protocol/config.ts";
 import { localParameters } from "../../../../protocol/handshake/client_handshake.ts";
 import { PlaintextClientSuite, PlaintextServerSuite } from "../../../../protocol/handshake/plaintext_suite.ts";
-import { Writer } from "../../../../protocol/wire/cursor.ts";
-import { decodePacket } from "../../../wire/wire_decode.ts";
+import { Writer } from "../../../../base/bytes.ts";
+import { decodePacket } from "../../../../testing/wire_decode.ts";
 
 const PARAMETERS = localParameters(DEFAULT_CONFIG);
 const BINDING = { address: "192.0.2.1:5", clientId: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 7), serverId: 9 };

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { RangeSet } from "../../../../protocol/range_set.ts";
+import { RangeSet } from "../../../../base/range_set.ts";
 import { AckReporter, MAX_ACK_BYTES, MAX_RETOLD_BYTES } from "../../../../protocol/recovery/ack_reporter.ts";
 import { AckTracker } from "../../../../protocol/recovery/ack_tracker.ts";
 import { RECEIPT_STRIDE, ReceiptKind, SentPacket } from "../../../../protocol/sent_packet.ts";
-import { Writer } from "../../../../protocol/wire/cursor.ts";
-import { type AckValue, decodeFrames } from "../../../wire/wire_values.ts";
+import { Writer } from "../../../../base/bytes.ts";
+import { type AckValue, decodeFrames } from "../../../../testing/wire_values.ts";
 
 /** A tracker and its reporter, and what the frames told. */
 class Rig {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { RangeSet } from "../../../../protocol/range_set.ts";
+import { RangeSet } from "../../../../base/range_set.ts";
 import { LatePackets } from "../../../../protocol/recovery/late_packets.ts";
 
 /** What of these packets is still to be told of, as numbers. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { InvariantError } from "../../../../protocol/invariant.ts";
+import { InvariantError } from "../../../../base/invariant.ts";
 import { readConnectionId, writeConnectionId } from "../../../../protocol/wire/connection_id.ts";
-import { Reader, Writer } from "../../../../protocol/wire/cursor.ts";
+import { Reader, Writer } from "../../../../base/bytes.ts";
 
 function newWriter(): Writer {
   return new Writer().reset(new Uint8Array(100));

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { TransportErrorCode } from "../../../../protocol/errors.ts";
-import { Reader, Writer } from "../../../../protocol/wire/cursor.ts";
+import { Reader, Writer } from "../../../../base/bytes.ts";
 import { AckFrame, FrameType, readFrames } from "../../../../protocol/wire/frame.ts";
 import { GOLDEN_FRAMES } from "../../../wire/golden.ts";
-import { decodeFrames, encodeFrames, fromHex, Recorder } from "../../../wire/wire_values.ts";
+import { decodeFrames, encodeFrames, fromHex, Recorder } from "../../../../testing/wire_values.ts";
 
 function codeOf(hex: string): number | undefined {
   return decodeFrames(fromHex(hex)).error?.code;

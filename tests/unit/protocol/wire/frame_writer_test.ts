@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { InvariantError } from "../../../../protocol/invariant.ts";
-import { Writer } from "../../../../protocol/wire/cursor.ts";
+import { InvariantError } from "../../../../base/invariant.ts";
+import { Writer } from "../../../../base/bytes.ts";
 import {
   MAX_CONTROL_FRAME_BYTES,
   streamHeaderSize,
@@ -11,7 +11,7 @@ import {
   writeResetStream,
   writeStreamHeader,
 } from "../../../../protocol/wire/frame.ts";
-import { decodeFrames, rangesOf } from "../../../wire/wire_values.ts";
+import { decodeFrames, rangesOf } from "../../../../testing/wire_values.ts";
 
 const LARGEST = 2 ** 53 - 1;
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { InvariantError } from "../../../../protocol/invariant.ts";
+import { InvariantError } from "../../../../base/invariant.ts";
 import { checkCrc32 } from "../../../../protocol/wire/crc32.ts";
-import { Writer } from "../../../../protocol/wire/cursor.ts";
+import { Writer } from "../../../../base/bytes.ts";
 import {
   MAX_PACKET_NUMBER,
   MAX_TOKEN_BYTES,
@@ -16,7 +16,7 @@ import {
   writeVersionNegotiation,
 } from "../../../../protocol/wire/packet.ts";
 import { GOLDEN_PACKETS } from "../../../wire/golden.ts";
-import { fromHex } from "../../../wire/wire_values.ts";
+import { fromHex } from "../../../../testing/wire_values.ts";
 
 const PEER_ID = fromHex("fedcba9876543210");
 const PLAIN = { version: Version.plaintext, handshake: new Uint8Array(0) };

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Reader, Writer } from "../../../../protocol/wire/cursor.ts";
+import { Reader, Writer } from "../../../../base/bytes.ts";
 import {
   ParameterId,
   parametersSize,

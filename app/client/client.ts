@@ -1,0 +1,292 @@
+/**
+ * A client: one socket, one connection, any number of transfers at once.
+ *
+ * @module
+ */
+
+import { basename } from "node:path";
+import { type CloseReason, type Connection, Endpoint, KEY_BYTES } from "../../protocol/mod.ts";
+import type { QueryOutcome } from "../../transfer/client/query.ts";
+import { ClientSession } from "../../transfer/client/session.ts";
+import type { TransferOutcome } from "../../transfer/client/request.ts";
+import { closeFailure, type TransferFailure } from "../../transfer/failure.ts";
+import { checkFileName } from "../../transfer/file_name.ts";
+import { StoreError } from "../../transfer/file_store.ts";
+import { ApplicationErrorCode } from "../../transfer/handler.ts";
+import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
+import { formatAddress, isLoopback } from "../address.ts";
+import {
+  type Client,
+  type ClientOptions,
+  type ExpectedServer,
+  type GetOptions,
+  type Progress,
+  type RemoteFile,
+  type SendOptions,
+  SluiceError,
+  type TransferReport,
+} from "../api.ts";
+import { Driver } from "../driver.ts";
+import { formatKey } from "../keys.ts";
+import { Patience } from "./retry_policy.ts";
+import type { DatagramSocket, Platform, Timer } from "../platform.ts";
+import { bytesPerSecond } from "../rate.ts";
+
+/** How often a progress bar hears of its transfer. */
+const PROGRESS_INTERVAL_US = 100_000;
+
+const INTERRUPTED: TransferFailure = { kind: "interrupted", message: "interrupted; nothing half-done was left behind" };
+
+/** A transfer under way, as far as its progress goes. */
+interface Measurable {
+  readonly sizeBytes: number;
+  readonly transferredBytes: number;
+}
+
+/** Connects to a server; rejects with SluiceError. */
+export async function connect(options: ClientOptions, platform: Platform): Promise<Client> {
+  if (options.signal?.aborted) throw new SluiceError(INTERRUPTED.kind, INTERRUPTED.message);
+  const rate = bytesPerSecond(options.rate);
+  const hostname = await platform.resolveHost(options.host);
+  const { onFault, simulate } = options;
+  const socket = platform.openSocket({ hostname: localAddressFor(hostname), port: 0, simulate, onFault });
+  const client = new ConnectedClient(platform, socket, options);
+  await client.connect(formatAddress(hostname, options.port), { ...options, rate });
+  return client;
+}
+
+/** The address to bind for reaching `hostname`: of the same family, and loopback for loopback. */
+function localAddressFor(hostname: string): string {
+  if (isLoopback(hostname)) return hostname.includes(":") ? "::1" : "127.0.0.1";
+  return hostname.includes(":") ? "::" : "0.0.0.0";
+}
+
+type ConnectOptions = Pick<ClientOptions, "server" | "signal" | "onStats">;
+
+class ConnectedClient implements Client {
+  readonly #platform: Platform;
+  readonly #endpoint: Endpoint;
+  readonly #driver: Driver;
+  readonly #folders: LocalFolders;
+  readonly #patience: Patience;
+  #session!: ClientSession;
+  #connection!: Connection;
+  /** To be called when the connection was changed from here. */
+  #wake!: () => void;
+  readonly #ended: PromiseWithResolvers<void>;
+
+  constructor(platform: Platform, socket: DatagramSocket, options: ClientOptions) {
+    const { congestion, identity, plaintext = false, timeoutMs, simulate, token } = options;
+    this.#platform = platform;
+    this.#folders = new LocalFolders(platform.disk);
+    this.#ended = platform.defer();
+    this.#patience = new Patience(platform, this.#ended.promise);
+    const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
+    const ours = {
+      ...(timeoutMs === undefined ? {} : { handshakeTimeoutUs: Math.round(timeoutMs * 1000) }),
+      ...(congestion === undefined ? {} : { congestion }),
+    };
+    this.#endpoint = new Endpoint({
+      isServer: false,
+      ...(plaintext ? {} : { staticKey: identity ?? platform.randomBytes(KEY_BYTES) }),
+      ...(token === undefined ? {} : { token }),
+      randomBytes: (count) => platform.randomBytes(count),
+      ...linkOptions,
+      config: { ...config, ...ours },
+    });
+    this.#driver = new Driver({
+      platform,
+      endpoint: this.#endpoint,
+      socket,
+      onEnded: () => this.#ended.resolve(),
+      onFatal: (error) => this.#ended.reject(error),
+    });
+    this.#driver.start();
+  }
+
+  /** Resolves when the server has answered. `rate` in bytes per second. */
+  async connect(
+    remote: string,
+    { rate, server, signal, onStats }: { rate: number | undefined } & ConnectOptions,
+  ): Promise<void> {
+    const connected = this.#platform.defer<void>();
+    this.#ended.promise.catch((error) => connected.reject(error));
+    const onAbort = () => connected.reject(new SluiceError(INTERRUPTED.kind, INTERRUPTED.message));
+    signal?.addEventListener("abort", onAbort);
+    this.#session = this.#driver.connect(remote, (connection, wake) => {
+      this.#connection = connection;
+      this.#wake = wake;
+      connection.setRate(this.#platform.nowUs(), rate);
+      onStats?.(() => connection.stats);
+      return new ClientSession({
+        connection,
+        wake,
+        onConnected: () => connected.resolve(),
+        onClosed: (reason) => connected.reject(this.#connectError(remote, reason, server)),
+      });
+    }, server?.key);
+    try {
+      await connected.promise;
+    } catch (error) {
+      await this.close();
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  get serverKey(): Uint8Array | undefined {
+    return this.#connection.peer?.key;
+  }
+
+  #connectError(remote: string, reason: CloseReason, server: ExpectedServer | undefined): SluiceError {
+    if (reason.kind === "server-key") {
+      const message = `${remote} is not the server that it must be: it has the key ${formatKey(reason.actual)}. ` +
+        `${server!.source} ${
+          formatKey(reason.expected)
+        }. Either the server was set up anew, or SOMEBODY ELSE ANSWERS ` +
+        "IN ITS PLACE. Nothing was sent. If you know that it was set up anew, correct that, and try again";
+      return new SluiceError("refused", message);
+    }
+    const { kind, message } = closeFailure(reason);
+    return new SluiceError(kind === "refused" ? kind : "unreachable", `${remote}: ${message}`);
+  }
+
+  async send(filePath: string, options: SendOptions = {}): Promise<TransferReport> {
+    const name = options.as ?? basename(filePath);
+    const badName = checkFileName(name);
+    if (badName !== undefined) {
+      throw new SluiceError("usage", `"${name}" cannot be a file's name on a server: ${badName}`);
+    }
+    const overwrite = options.overwrite ?? false;
+    return await this.#transfer(filePath, options, (onDone) => {
+      const file = onDisk(() => openLocalFile(filePath, { disk: this.#platform.disk }));
+      return this.#session.put({ file, name, overwrite, onDone });
+    });
+  }
+
+  async get(name: string, options: GetOptions = {}): Promise<TransferReport> {
+    const output = options.output ?? name;
+    const badName = options.output === undefined ? checkFileName(name) : undefined;
+    if (badName !== undefined) {
+      throw new SluiceError("usage", `"${name}" cannot be a file's name on a server: ${badName}`);
+    }
+    const overwrite = options.overwrite ?? false;
+    return await this.#transfer(name, options, (onDone, onSize) =>
+      this.#session.get({
+        name,
+        create: (info) => {
+          onSize();
+          return createLocalFile(output, { ...info, overwrite, folders: this.#folders });
+        },
+        onDone,
+      }));
+  }
+
+  async list(): Promise<RemoteFile[]> {
+    return [...await this.#query(undefined)];
+  }
+
+  async stat(name: string): Promise<RemoteFile> {
+    return (await this.#query(name))[0]!;
+  }
+
+  setRate(bitsPerSecond: number | undefined): void {
+    this.#connection.setRate(this.#platform.nowUs(), bytesPerSecond(bitsPerSecond));
+    this.#wake();
+  }
+
+  async close(): Promise<void> {
+    const connection = this.#connection;
+    if (connection !== undefined && !connection.isClosed) {
+      this.#driver.closeConnection(connection, { code: ApplicationErrorCode.noError, reason: "" });
+      // Nobody stays to say it again: it is said often enough, and with all that the server may not know yet.
+      await this.#driver.flushed();
+    }
+    await this.#driver.stop();
+  }
+
+  async #query(name: string | undefined): Promise<readonly RemoteFile[]> {
+    const outcome = await this.#patience.whileBusy(undefined, () => {
+      const done = this.#platform.defer<QueryOutcome | TransferFailure>();
+      this.#ended.promise.catch((error) => done.reject(error));
+      this.#session.query({ ...(name === undefined ? {} : { name }), onDone: done.resolve });
+      return done.promise;
+    });
+    if (outcome.kind === "done") return outcome.entries;
+    throw new SluiceError(outcome.kind, outcome.message);
+  }
+
+  /** Runs one transfer to its end: reports its progress, and cancels it when the user gives up. */
+  async #transfer(
+    name: string,
+    options: { onProgress?: (progress: Progress) => void; signal?: AbortSignal },
+    start: (
+      onDone: (outcome: TransferOutcome | TransferFailure) => void,
+      onSize: () => void,
+    ) => Measurable & { cancel(failure: TransferFailure): void },
+  ): Promise<TransferReport> {
+    const { onProgress, signal } = options;
+    const startedUs = this.#platform.nowUs();
+    const before = this.#connection.stats;
+    let transfer: (Measurable & { cancel(failure: TransferFailure): void }) | undefined;
+    const onAbort = () => transfer?.cancel(INTERRUPTED);
+    signal?.addEventListener("abort", onAbort);
+    const report = () => {
+      if (transfer !== undefined) onProgress?.(progressOf(name, transfer));
+    };
+    const attempt = (): Promise<TransferOutcome | TransferFailure> => {
+      const done = this.#platform.defer<TransferOutcome | TransferFailure>();
+      this.#ended.promise.catch((error) => done.reject(error));
+      transfer = start(done.resolve, report);
+      if (signal?.aborted) onAbort();
+      report();
+      return done.promise;
+    };
+    const timer: Timer = this.#platform.timer(() => {
+      report();
+      timer.set(PROGRESS_INTERVAL_US);
+    });
+    if (onProgress !== undefined) timer.set(PROGRESS_INTERVAL_US);
+    try {
+      const outcome = await this.#patience.whileBusy(signal, attempt);
+      if (outcome.kind !== "done") throw new SluiceError(outcome.kind, outcome.message);
+      report();
+      const after = this.#connection.stats;
+      return {
+        name,
+        savedAs: outcome.savedAs,
+        sizeBytes: outcome.sizeBytes,
+        serverSha256: outcome.serverSha256,
+        localSha256: outcome.localSha256,
+        elapsedMs: (this.#platform.nowUs() - startedUs) / 1000,
+        sentBytes: after.bytesSent - before.bytesSent,
+        receivedBytes: after.bytesReceived - before.bytesReceived,
+        retransmittedBytes: after.retransmittedBytes - before.retransmittedBytes,
+        packetsLost: after.packetsLost - before.packetsLost,
+        smoothedRttMs: after.smoothedRttUs / 1000,
+      };
+    } finally {
+      timer.clear();
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+}
+
+function progressOf(name: string, transfer: Measurable): Progress {
+  const { sizeBytes: totalBytes, transferredBytes } = transfer;
+  const phase = totalBytes > 0 && transferredBytes === totalBytes ? "verifying" : "transferring";
+  return { name, transferredBytes, totalBytes, phase };
+}
+
+/** Runs what may throw StoreError, and throws SluiceError instead. */
+function onDisk<Result>(action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof StoreError) {
+      throw new SluiceError("local-disk", error.message);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,134 @@
+/**
+ * How a server's owner writes who may do what: a line for each key or token, with what it gives.
+ *
+ * ```
+ * # who                                       name   what
+ * jJbUoyxN9VhHJP1sRIzbYyfKIMzCQ-OK7wqz9SVvYF4 alice  rights=read,write,list,overwrite folder=alice quota=10G
+ * ```
+ *
+ * @module
+ */
+
+import { checkFileName } from "../../transfer/file_name.ts";
+import { type Right, RIGHTS } from "../../transfer/rights.ts";
+import type { AccessEntry, CredentialKind } from "./access.ts";
+import { SluiceError } from "../api.ts";
+import { parseKey } from "../keys.ts";
+
+/** Without `rights=`: what is there already cannot be destroyed. */
+const DEFAULT_RIGHTS: readonly Right[] = ["read", "write", "list"];
+
+/** Whoever sees a proof of a token can try guesses on it. */
+const MIN_TOKEN_LENGTH = 16;
+
+/** Reads a file of keys or of tokens; `file` is its name for errors. Throws SluiceError. */
+export function parseAccess(text: string, { file, kind }: { file: string; kind: CredentialKind }): AccessEntry[] {
+  const entries: AccessEntry[] = [];
+  const lineOf = new Map<string, number>();
+  for (const [index, line] of text.split("\n").entries()) {
+    const [secret, ...words] = wordsOf(line);
+    if (secret === undefined) continue;
+    const first = lineOf.get(secret);
+    const entry = first === undefined
+      ? parseEntry({ secret, words, kind, defaultName: `${kind} on line ${index + 1}` })
+      : `this ${kind} is on line ${first} already`;
+    if (typeof entry === "string") throw new SluiceError("local-disk", `line ${index + 1} of ${file}: ${entry}`);
+    lineOf.set(secret, index + 1);
+    entries.push(entry);
+  }
+  return entries;
+}
+
+/** The words of a line, up to one that begins a comment. */
+function wordsOf(line: string): string[] {
+  const words = line.trim().split(/\s+/).filter((word) => word !== "");
+  const comment = words.findIndex((word) => word.startsWith("#"));
+  return comment < 0 ? words : words.slice(0, comment);
+}
+
+interface Line {
+  readonly secret: string;
+  readonly words: readonly string[];
+  readonly kind: CredentialKind;
+  readonly defaultName: string;
+}
+
+/** The entry, or what is wrong with it. */
+function parseEntry({ secret: text, words, kind, defaultName }: Line): AccessEntry | string {
+  const secret = kind === "key" ? parseKey(text) : new TextEncoder().encode(text);
+  if (secret === undefined) return `"${text}" is no key; a key is the 43 characters that "sluice key" prints`;
+  if (kind === "token" && text.length < MIN_TOKEN_LENGTH) {
+    return `a token of less than ${MIN_TOKEN_LENGTH} characters can be guessed; make a longer one`;
+  }
+  const fields: Fields = {};
+  for (const word of words) {
+    const problem = readField(word, fields);
+    if (problem !== undefined) return problem;
+  }
+  const { folder, name = defaultName, quotaBytes, rights = DEFAULT_RIGHTS } = fields;
+  return { kind, secret, name, rights, folder, quotaBytes };
+}
+
+interface Fields {
+  name?: string;
+  rights?: readonly Right[];
+  folder?: string;
+  quotaBytes?: number;
+}
+
+/** Takes one word into the fields; returns what is wrong with it. */
+function readField(word: string, fields: Fields): string | undefined {
+  const [field, value] = word.includes("=") ? [word.slice(0, word.indexOf("=")), word.slice(word.indexOf("=") + 1)] : [
+    "name",
+    word,
+  ];
+  switch (field) {
+    case "name":
+      if (fields.name !== undefined) return `"${word}" is one name too many; there are rights=, folder= and quota=`;
+      fields.name = value!;
+      return undefined;
+    case "rights":
+      if (fields.rights !== undefined) return "rights= is there twice";
+      return readRights(value!, fields);
+    case "folder":
+      if (fields.folder !== undefined) return "folder= is there twice";
+      fields.folder = value!;
+      return checkFolder(value!);
+    case "quota": {
+      if (fields.quotaBytes !== undefined) return "quota= is there twice";
+      const bytes = parseBytes(value!);
+      if (bytes === undefined) return `"${value}" is no size; a quota is a number of bytes, such as 500M, 10G or 1.5T`;
+      fields.quotaBytes = bytes;
+      return undefined;
+    }
+    default:
+      return `"${field}=" is not known; there are rights=, folder= and quota=`;
+  }
+}
+
+function readRights(value: string, fields: Fields): string | undefined {
+  const rights = value.split(",");
+  const unknown = rights.find((right) => !isRight(right));
+  if (unknown !== undefined) return `"${unknown}" is no right; the rights are ${RIGHTS.join(", ")}`;
+  fields.rights = rights.filter(isRight);
+  return undefined;
+}
+
+function isRight(text: string): text is Right {
+  return (RIGHTS as readonly string[]).includes(text);
+}
+
+function checkFolder(name: string): string | undefined {
+  const problem = checkFileName(name);
+  return problem && `"${name}" is no folder in the server's root: ${problem}`;
+}
+
+const PREFIXES: Readonly<Record<string, number>> = { "": 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
+
+/** "10G", "1.5T", "4096": bytes with a decimal prefix, as the programs print them; undefined for anything else. */
+function parseBytes(text: string): number | undefined {
+  const { number, prefix } = /^(?<number>\d+(?:\.\d+)?)(?<prefix>[kmgt]?)b?$/i.exec(text)?.groups ?? {};
+  if (number === undefined) return undefined;
+  const bytes = Math.round(Number(number) * PREFIXES[prefix!.toLowerCase()]!);
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}

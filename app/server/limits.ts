@@ -1,0 +1,196 @@
+/**
+ * Every bound of a server in one place: its value, the option that sets it, the attack that it stops, and what happens
+ * when it is reached. At each of them the server refuses or forgets what is new, and goes on with what it has.
+ *
+ * The table in `docs/ARCHITECTURE.md` and the options of `sluice-server` are this one: tests hold them to it.
+ *
+ * @module
+ */
+
+import { type AdmissionLimits, DEFAULT_ADMISSION, DEFAULT_CONFIG } from "../../protocol/mod.ts";
+import { DEFAULT_WORK, type WorkLimits } from "../../transfer/server/work.ts";
+
+/** Bounds of a server that its owner may set. Whole numbers; of times, seconds. */
+export interface ServerLimits extends AdmissionLimits, Omit<WorkLimits, "stallTimeoutUs"> {
+  /** Requests of one connection at once. */
+  readonly maxStreams: number;
+  /** What all connections together take in memory, MiB. */
+  readonly maxMemoryMiB: number;
+  /** What one of them takes, MiB. */
+  readonly maxMemoryPerConnectionMiB: number;
+  /** A peer that is there, and has let its transfers stand still for so long, loses them. */
+  readonly stallTimeoutS: number;
+  /** A connection on which nothing arrives for so long is given up. */
+  readonly idleTimeoutS: number;
+}
+
+/** One bound. */
+export interface LimitEntry {
+  readonly name: keyof ServerLimits;
+  /** The option of `sluice-server` that sets it, with its value. */
+  readonly option: string;
+  /** What it bounds, for a person. */
+  readonly what: string;
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+  /** The attack. */
+  readonly stops: string;
+  /** What becomes of who comes when it is reached. */
+  readonly then: string;
+}
+
+/** Enough for whoever knows what he does. */
+const MANY = 1_000_000;
+const DAY_S = 86_400;
+
+/** All bounds that can be set, those of the door first. */
+export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>([
+  {
+    name: "maxConnections",
+    option: "--max-connections <count>",
+    what: "connections at once",
+    default: DEFAULT_ADMISSION.maxConnections,
+    min: 1,
+    max: MANY,
+    stops: "filling the memory with connections from many addresses",
+    then: "a new one is closed at once, and told why",
+  },
+  {
+    name: "maxConnectionsPerAddress",
+    option: "--max-connections-per-address <count>",
+    what: "connections at once from an IPv4 address or an IPv6 /64",
+    default: DEFAULT_ADMISSION.maxConnectionsPerAddress,
+    min: 1,
+    max: MANY,
+    stops: "filling all connections from a few addresses",
+    then: "a new one is closed at once, and told why",
+  },
+  {
+    name: "maxHandshakes",
+    option: "--max-handshakes <count>",
+    what: "handshakes a second",
+    default: DEFAULT_ADMISSION.maxHandshakes,
+    min: 1,
+    max: MANY,
+    stops: "keeping the processor busy with handshakes",
+    then: "strangers have to prove their address first; who has, waits his turn",
+  },
+  {
+    name: "maxHandshakesPerAddress",
+    option: "--max-handshakes-per-address <count>",
+    what: "handshakes a second of a proven address or /64",
+    default: DEFAULT_ADMISSION.maxHandshakesPerAddress,
+    min: 1,
+    max: MANY,
+    stops: "opening and closing connections from a few addresses as fast as they can",
+    then: "nothing is answered; the client asks again, and waits its turn",
+  },
+  {
+    name: "maxAnswers",
+    option: "--max-answers <count>",
+    what: "cheap answers a second to strangers",
+    default: DEFAULT_ADMISSION.maxAnswers,
+    min: 1,
+    max: MANY,
+    stops: "a flood from forged addresses that is to be answered",
+    then: "nothing is answered",
+  },
+  {
+    name: "maxStreams",
+    option: "--max-streams <count>",
+    what: "requests of a connection at once",
+    default: DEFAULT_CONFIG.maxStreams,
+    min: 1,
+    max: 65_536,
+    stops: "requests without end on one connection",
+    then: "the client waits; one that does not is disconnected",
+  },
+  {
+    name: "maxTransfers",
+    option: "--max-transfers <count>",
+    what: "files on their way at once, so files open",
+    default: DEFAULT_WORK.maxTransfers,
+    min: 1,
+    max: MANY,
+    stops: "using up the open files, and 128 KiB of buffers for each",
+    then: "a new transfer is refused as busy; the client tries again for a while",
+  },
+  {
+    name: "maxTransfersPerAddress",
+    option: "--max-transfers-per-address <count>",
+    what: "the same for an IPv4 address or an IPv6 /64",
+    default: DEFAULT_WORK.maxTransfersPerAddress,
+    min: 1,
+    max: MANY,
+    stops: "filling all transfers from a few addresses",
+    then: "a new transfer is refused as busy; the client tries again for a while",
+  },
+  {
+    name: "maxLists",
+    option: "--max-lists <count>",
+    what: "lists of all files on their way at once",
+    default: DEFAULT_WORK.maxLists,
+    min: 1,
+    max: MANY,
+    stops: "asking for long lists and not taking them",
+    then: "a new list is refused as busy; the client tries again for a while",
+  },
+  {
+    name: "maxListsPerAddress",
+    option: "--max-lists-per-address <count>",
+    what: "the same for an IPv4 address or an IPv6 /64",
+    default: DEFAULT_WORK.maxListsPerAddress,
+    min: 1,
+    max: MANY,
+    stops: "the same from a few addresses",
+    then: "a new list is refused as busy; the client tries again for a while",
+  },
+  {
+    name: "maxMemoryMiB",
+    option: "--max-memory <MiB>",
+    what: "memory of all connections, MiB",
+    default: 256,
+    min: 16,
+    max: 1_048_576,
+    stops: "sending what has to be held, with gaps, on as many streams as there may be; never acknowledging",
+    then: "a connection that holds much of it is closed, and told why",
+  },
+  {
+    name: "maxMemoryPerConnectionMiB",
+    option: "--max-memory-per-connection <MiB>",
+    what: "memory of a connection, MiB",
+    // At 10 Gbit/s and 200 ms some 170,000 packets are on their way, of which a sender remembers 256 bytes each.
+    default: 64,
+    min: 1,
+    max: 1_048_576,
+    stops: "the same on one connection",
+    then: "it is closed, and told why",
+  },
+  {
+    name: "stallTimeoutS",
+    option: "--stall-timeout <seconds>",
+    what: "patience with who is there, but does not go on",
+    default: DEFAULT_WORK.stallTimeoutUs / 1e6,
+    min: 1,
+    max: DAY_S,
+    stops: "beginning transfers, and keeping their places with a PING at times",
+    then: "its transfers are given up; the connection stays",
+  },
+  {
+    name: "idleTimeoutS",
+    option: "--idle-timeout <seconds>",
+    what: "patience with who is not heard of",
+    default: DEFAULT_CONFIG.idleTimeoutUs / 1e6,
+    min: 1,
+    max: DAY_S,
+    stops: "beginning connections and leaving them",
+    then: "the connection is given up, and all of its transfers",
+  },
+]);
+
+/** The bounds, with defaults where none are given. */
+export function resolveLimits(limits: Partial<ServerLimits> = {}): ServerLimits {
+  const defaults = Object.fromEntries(SERVER_LIMITS.map((limit) => [limit.name, limit.default]));
+  return { ...(defaults as unknown as ServerLimits), ...limits };
+}

@@ -1,0 +1,313 @@
+/**
+ * A server: one socket, one folder, any number of clients.
+ *
+ * @module
+ */
+
+import {
+  type Connection,
+  type ConnectionConfig,
+  type DropCounts,
+  Endpoint,
+  KEY_BYTES,
+  KeyPair,
+} from "../../protocol/mod.ts";
+import type { TransferEvent } from "../../transfer/events.ts";
+import { describeClose } from "../../transfer/failure.ts";
+import { StoreError } from "../../transfer/file_store.ts";
+import { ApplicationErrorCode } from "../../transfer/handler.ts";
+import { ServerSession } from "../../transfer/server/session.ts";
+import { ServerWork } from "../../transfer/server/work.ts";
+import { DirectoryStore } from "../../store/directory_store.ts";
+import { type Server, type ServerEvent, type ServerOptions, SluiceError } from "../api.ts";
+import { isLoopback } from "../address.ts";
+import { Driver, type Session } from "../driver.ts";
+import { DropReport } from "./drop_report.ts";
+import { Gate } from "./authorizer.ts";
+import { formatKey } from "../keys.ts";
+import { resolveLimits, type ServerLimits } from "./limits.ts";
+import { MemoryBudget } from "./memory_budget.ts";
+import { type DatagramSocket, type Platform, sleep, type Timer } from "../platform.ts";
+import { bytesPerSecond } from "../rate.ts";
+
+/** After its transfers are done, a connection has so long to hear that it was closed. */
+const LINGER_MS = 100;
+
+const MIB = 1024 * 1024;
+
+/** How often a stopping server looks whether its transfers are done. */
+const DRAIN_POLL_MS = 20;
+
+interface Started {
+  readonly atUs: number;
+  readonly retransmittedBytes: number;
+}
+
+interface Client {
+  readonly id: number;
+  readonly session: ServerSession;
+  readonly connection: Connection;
+  /** To be called when the connection was changed from here. */
+  readonly wake: () => void;
+  /** Its address now. */
+  address: string;
+  /** How things stood when each transfer under way began, by its file's name. */
+  readonly started: Map<string, Started>;
+}
+
+/** Starts a server; rejects with SluiceError when the address or the folder cannot be used. */
+export async function startServer(options: ServerOptions, platform: Platform): Promise<Server> {
+  const rate = bytesPerSecond(options.rate);
+  const hostname = await platform.resolveHost(options.host);
+  if (options.access === undefined && !isLoopback(hostname)) throw new SluiceError("usage", whyNotOpen(hostname));
+  const { access, onEvent, readOnly = false } = options;
+  let store: DirectoryStore;
+  try {
+    store = DirectoryStore.open(options.root, { disk: platform.disk, readOnly });
+    // Not with the first file: by then the program may have given up the right to look at the folders above.
+    if (!readOnly) await store.makeDurable();
+    for (const reason of store.exposures()) onEvent({ kind: "exposed", reason });
+  } catch (error) {
+    if (error instanceof StoreError) throw new SluiceError("local-disk", error.message);
+    throw error;
+  }
+  const gate = new Gate({ platform, root: store, readOnly, access: access === "open" ? undefined : access, onEvent });
+  const socket = platform.openSocket({
+    hostname,
+    port: options.port,
+    simulate: options.simulate,
+    onFault: (line) => onEvent({ kind: "fault", line }),
+  });
+  return new RunningServer(options, { platform, root: store.rootPath, gate, socket, rate });
+}
+
+function whyNotOpen(hostname: string): string {
+  return `others can reach ${hostname}, and nothing says who may do what: write clients' keys, as "sluice key" prints ` +
+    "them, into a file for --authorized-keys, or a token into one for --token-file; or, if whoever reaches the server may " +
+    "do everything, say --open";
+}
+
+class RunningServer implements Server {
+  readonly root: string;
+  readonly host: string;
+  readonly port: number;
+  readonly #onEvent: (event: ServerEvent) => void;
+  readonly #onStats: ServerOptions["onStats"];
+  readonly #platform: Platform;
+  readonly #gate: Gate;
+  readonly #work: ServerWork;
+  /** Lets {@link #work} go on. */
+  readonly #turns: Timer;
+  readonly #memory: MemoryBudget;
+  readonly #endpoint: Endpoint;
+  readonly #driver: Driver;
+  readonly #drops: DropReport;
+  readonly #clients = new Map<Connection, Client>();
+  #clientCount = 0;
+  /** Bytes per second to each client; undefined while congestion control decides. */
+  #rate: number | undefined;
+  #deadlineUs = Infinity;
+  #stopping: Promise<void> | undefined;
+  #fatal: unknown;
+
+  constructor(
+    options: ServerOptions,
+    parts: { platform: Platform; root: string; gate: Gate; socket: DatagramSocket; rate: number | undefined },
+  ) {
+    const { congestion, identity, limits: given = {}, plaintext = false, simulate } = options;
+    const limits = resolveLimits(given);
+    const { gate, platform, root, socket } = parts;
+    const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
+    this.root = root;
+    this.host = socket.hostname;
+    this.port = socket.port;
+    this.#onEvent = options.onEvent;
+    this.#onStats = options.onStats;
+    this.#platform = platform;
+    this.#gate = gate;
+    this.#turns = platform.timer(() => this.#work.nextTurn());
+    this.#work = new ServerWork({ ...limits, stallTimeoutUs: limits.stallTimeoutS * 1e6 }, {
+      nowUs: () => platform.nowUs(),
+      wakeIn: (delayUs) => this.#turns.set(delayUs),
+    });
+    const { maxMemoryMiB, maxMemoryPerConnectionMiB } = limits;
+    this.#memory = new MemoryBudget({ maxBytes: maxMemoryMiB * MIB, maxEachBytes: maxMemoryPerConnectionMiB * MIB });
+    this.#rate = parts.rate;
+    const staticKey = identity ?? (plaintext ? undefined : platform.randomBytes(KEY_BYTES));
+    this.#endpoint = new Endpoint({
+      isServer: true,
+      ...(staticKey === undefined ? {} : { staticKey, allowsPlaintext: plaintext }),
+      authorize: (peer, remote) => gate.refusalFor(peer, remote),
+      randomBytes: (count) => platform.randomBytes(count),
+      ...linkOptions,
+      config: { ...config, ...configOf(given), ...(congestion === undefined ? {} : { congestion }) },
+      limits,
+    });
+    this.#drops = new DropReport(platform, (counts) => this.#onEvent(droppedEvent(counts)));
+    this.#driver = new Driver({
+      platform,
+      endpoint: this.#endpoint,
+      socket,
+      accept: (connection, wake) => this.#accept(connection, wake),
+      onDropped: (reason) => this.#drops.add(reason),
+      onEnded: (connection) => {
+        this.#clients.delete(connection);
+        gate.leave(connection);
+        this.#memory.forget(connection);
+      },
+      onFatal: (error) => this.#onFatal(error),
+    });
+    this.#driver.start();
+    gate.watch((connection) => this.#expel(connection));
+    const key = staticKey && formatKey(new KeyPair(staticKey).publicKey);
+    const { entryCount: entries } = gate;
+    this.#onEvent({ kind: "listening", host: this.host, port: this.port, root, key, entries });
+  }
+
+  setRate(bitsPerSecond: number | undefined): void {
+    this.#rate = bytesPerSecond(bitsPerSecond);
+    for (const { connection, wake } of this.#clients.values()) {
+      connection.setRate(this.#platform.nowUs(), this.#rate);
+      wake();
+    }
+  }
+
+  stop(options: { graceMs: number }): Promise<void> {
+    this.#deadlineUs = Math.min(this.#deadlineUs, this.#platform.nowUs() + options.graceMs * 1000);
+    this.#stopping ??= this.#stop(options.graceMs);
+    return this.#stopping;
+  }
+
+  #accept(connection: Connection, wake: () => void): Session {
+    const id = ++this.#clientCount;
+    connection.setRate(this.#platform.nowUs(), this.#rate);
+    const { rights, store, user } = this.#gate.enter(connection);
+    const session = new ServerSession({
+      connection,
+      store,
+      rights,
+      nowUs: () => this.#platform.nowUs(),
+      work: this.#work,
+      wake,
+      onEvent: (event) => this.#report(client, event),
+      onAddressChanged: (address) => this.#onAddressChanged(client, address),
+      onClosed: (reason) => {
+        this.#onEvent({ kind: "disconnected", client: client.address, id, reason: describeClose(reason) });
+      },
+    });
+    const client: Client = { id, session, connection, wake, address: connection.remote, started: new Map() };
+    this.#clients.set(connection, client);
+    this.#onEvent({ kind: "connected", client: client.address, id, user });
+    this.#onStats?.(() => connection.stats);
+    if (this.#stopping !== undefined) session.drain();
+    return {
+      process: () => {
+        session.process();
+        this.#holdToMemory(connection);
+      },
+    };
+  }
+
+  #expel(connection: Connection): void {
+    const reason = "what you may do on this server has changed; if you still may, try again";
+    this.#driver.closeConnection(connection, { code: ApplicationErrorCode.forbidden, reason });
+  }
+
+  #holdToMemory(connection: Connection): void {
+    const bytes = this.#memory.excessOf(connection);
+    if (bytes === 0 || connection.closeReason !== undefined) return;
+    const reason = `the server is short of memory, and this connection takes ${Math.ceil(bytes / MIB)} MiB of it; ` +
+      "try again later";
+    this.#driver.closeConnection(connection, { code: ApplicationErrorCode.busy, reason });
+  }
+
+  #onAddressChanged(client: Client, address: string): void {
+    const previousClient = client.address;
+    client.address = address;
+    this.#onEvent({ kind: "address-changed", client: address, previousClient, id: client.id });
+  }
+
+  #report(client: Client, event: TransferEvent): void {
+    const who = { client: client.address, id: client.id };
+    switch (event.kind) {
+      case "receiving":
+      case "sending":
+        client.started.set(event.name, this.#stateOf(client));
+        return this.#onEvent({ ...event, ...who });
+      case "received":
+        return this.#onEvent({ ...event, ...who, elapsedMs: this.#sinceStart(client, event.name).elapsedMs });
+      case "sent":
+        return this.#onEvent({ ...event, ...who, ...this.#sinceStart(client, event.name) });
+      case "looked-up":
+        return this.#onEvent({ kind: "listed", ...who, count: 1 });
+      case "failed":
+        client.started.delete(event.name);
+        return this.#onEvent({ ...event, ...who });
+      default:
+        return this.#onEvent({ ...event, ...who });
+    }
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    this.#endpoint.refuseNew();
+    for (const client of this.#clients.values()) client.session.drain();
+    if (this.#busyCount > 0) this.#onEvent({ kind: "draining", transfers: this.#busyCount, graceMs });
+    while (this.#busyCount > 0 && this.#platform.nowUs() < this.#deadlineUs) await sleep(this.#platform, DRAIN_POLL_MS);
+    for (const client of this.#clients.values()) {
+      this.#driver.closeConnection(client.connection, {
+        code: ApplicationErrorCode.shuttingDown,
+        reason: "the server is shutting down",
+      });
+    }
+    this.#gate.stop();
+    this.#turns.clear();
+    await this.#driver.flushed();
+    if (this.#clients.size > 0) await sleep(this.#platform, LINGER_MS);
+    await this.#driver.stop();
+    this.#drops.flush();
+    this.#onEvent({ kind: "stopped" });
+    if (this.#fatal !== undefined) throw this.#fatal;
+  }
+
+  /** Transfers under way, and answers that have not arrived yet. */
+  get #busyCount(): number {
+    let count = 0;
+    for (const client of this.#clients.values()) {
+      if (!client.connection.isClosed) count += Math.max(client.session.activeCount, client.connection.openStreamCount);
+    }
+    return count;
+  }
+
+  #onFatal(error: unknown): void {
+    this.#fatal = error;
+    this.#platform.crash(error);
+  }
+
+  #stateOf(client: Client): Started {
+    return { atUs: this.#platform.nowUs(), retransmittedBytes: client.connection.stats.retransmittedBytes };
+  }
+
+  /** What has happened since the transfer of the file began; it is over. */
+  #sinceStart(client: Client, name: string): { elapsedMs: number; retransmittedBytes: number } {
+    const now = this.#stateOf(client);
+    const started = client.started.get(name) ?? now;
+    client.started.delete(name);
+    return {
+      elapsedMs: (now.atUs - started.atUs) / 1000,
+      retransmittedBytes: now.retransmittedBytes - started.retransmittedBytes,
+    };
+  }
+}
+
+function droppedEvent(counts: DropCounts): ServerEvent {
+  const count = [...counts.values()].reduce((sum, each) => sum + each, 0);
+  return { kind: "dropped", count, reasons: Object.fromEntries(counts) };
+}
+
+/** What of the bounds concerns each connection alone. A machine may have values of its own, where none are given. */
+function configOf({ idleTimeoutS, maxStreams }: Partial<ServerLimits>): Partial<ConnectionConfig> {
+  return {
+    ...(idleTimeoutS === undefined ? {} : { idleTimeoutUs: idleTimeoutS * 1e6 }),
+    ...(maxStreams === undefined ? {} : { maxStreams }),
+  };
+}

@@ -1,0 +1,230 @@
+/**
+ * The client's command line.
+ *
+ * @module
+ */
+
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { FaultOptions, SendingOptions } from "../app/api.ts";
+import { parseKey } from "../app/keys.ts";
+import { type Address, DEFAULT_HOST, DEFAULT_PORT, parseAddress, parseHost, parsePort } from "./address.ts";
+import {
+  addSendingOptions,
+  addSimulateOption,
+  createCommand,
+  type Parsed,
+  parseWith,
+  sendingOptions,
+  valueOrThrow,
+} from "./command_line.ts";
+import type { Console } from "./console.ts";
+
+/** What the client is asked to do. */
+export type ClientTask =
+  | {
+    readonly kind: "send";
+    /** Paths, at least one. */
+    readonly files: readonly string[];
+    /** The name to store it under; only with one file. */
+    readonly as: string | undefined;
+    readonly force: boolean;
+  }
+  | {
+    readonly kind: "get";
+    /** Names on the server, at least one. */
+    readonly names: readonly string[];
+    /** A path, or an existing folder. */
+    readonly output: string | undefined;
+    readonly force: boolean;
+  }
+  | { readonly kind: "list" }
+  /** Print this client's public key. */
+  | { readonly kind: "key" }
+  | { readonly kind: "interactive" };
+
+/** The client's command line, understood. */
+export interface ClientArguments {
+  readonly task: ClientTask;
+  readonly server: Address;
+  /** How long to wait for the server's first answer; the engine's own patience when undefined. */
+  readonly timeoutMs: number | undefined;
+  /** The key that the server must have; undefined for the one of the first time. */
+  readonly serverKey: Uint8Array | undefined;
+  /** Nothing is encrypted. */
+  readonly plaintext: boolean;
+  /** A file with a token to show to the server. */
+  readonly tokenFile: string | undefined;
+  /** Where this client's key and the keys of known servers are; where this user keeps such things when undefined. */
+  readonly stateFolder: string | undefined;
+  readonly sending: SendingOptions;
+  readonly simulate: FaultOptions | undefined;
+  /** No progress and no report, only errors and what was asked for. */
+  readonly quiet: boolean;
+}
+
+/** What {@link parseClientArguments} needs of its surroundings. */
+export interface ClientSurroundings {
+  readonly console: Console;
+  /** SLUICE_SERVER's value. */
+  readonly defaultServer: string | undefined;
+}
+
+/** Options that stand at every command. */
+interface CommonOptions extends SendingOptions {
+  readonly server?: Address;
+  readonly timeout?: number;
+  readonly simulate?: FaultOptions;
+  readonly quiet?: boolean;
+  readonly serverKey?: Uint8Array;
+  readonly plaintext?: boolean;
+  readonly state?: string;
+  readonly tokenFile?: string;
+}
+
+const EXAMPLES = `
+Examples:
+  sluice send report.pdf photos.zip         to ${DEFAULT_HOST}:${DEFAULT_PORT}
+  sluice send report.pdf --as may.pdf --server files.example.org:65432
+  sluice get may.pdf --output ~/Downloads
+  sluice list --server [2001:db8::7]:65432
+  sluice key                                prints this client's public key, for a server's authorized_keys
+  sluice send film.mkv --rate 80M           at 80 Mbit/s, whatever is lost
+  sluice 192.0.2.7 65432                    interactive; "help" there says more
+
+Exit codes: 0 done and verified, 1 transfer failed, 2 usage, 3 not found, 4 refused, 5 cannot reach the
+server, 6 local disk, 130 interrupted.`;
+
+/** Reads the client's command line; help, version and mistakes are answered on the console. */
+export function parseClientArguments(
+  args: readonly string[],
+  surroundings: ClientSurroundings,
+): Parsed<ClientArguments> {
+  const { console, defaultServer } = surroundings;
+  const program = createCommand("sluice", console)
+    .description("Sends files to a Sluice server and gets them back, over UDP, verified by SHA-256.")
+    .usage("send FILE... | get NAME... | list | key | HOST PORT   [options]")
+    .argument("[host]", "server to talk to interactively")
+    .argument("[port]", "its port")
+    .option("-s, --server <host:port>", `server (SLUICE_SERVER, else ${DEFAULT_HOST}:${DEFAULT_PORT})`, readAddress)
+    .option("-t, --timeout <seconds>", "give up when the server does not answer for so long", readSeconds)
+    .option("-q, --quiet", "print errors only")
+    .option("--server-key <key>", 'the key that the server must have, as "sluice-server key" prints it', readKey)
+    .option("--token-file <file>", "a file with a token that gives permission on the server")
+    .option(
+      "--state <folder>",
+      "where your key and those of known servers are (SLUICE_STATE, else your folder for such)",
+    )
+    .addOption(
+      new Option("--plaintext", "encrypt nothing: for trusted networks, if the server agrees").conflicts([
+        "serverKey",
+        "tokenFile",
+      ]),
+    )
+    .addHelpText("after", EXAMPLES);
+  addSendingOptions(program);
+  addSimulateOption(program);
+
+  let understood: { task: ClientTask; server: Address | undefined } | undefined;
+  const accept = (task: ClientTask, server?: Address) => {
+    understood = { task, server };
+  };
+  addSend(program, accept);
+  addGet(program, accept);
+  program.command("list").alias("ls").description("list the server's files").helpOption("-h, --help", "print this help")
+    .action(() => accept({ kind: "list" }));
+  program.command("key").description("print this client's public key, for a server's owner")
+    .helpOption("-h, --help", "print this help").action(() => accept({ kind: "key" }));
+  program.action((host: string | undefined, port: string | undefined) => {
+    accept({ kind: "interactive" }, interactiveServer(program, { host, port }));
+  });
+
+  return parseWith(program, args, () => {
+    const options = program.opts<CommonOptions>();
+    const server = understood!.server ?? options.server ?? environmentServer(program, defaultServer);
+    return {
+      task: understood!.task,
+      server,
+      timeoutMs: options.timeout === undefined ? undefined : options.timeout * 1000,
+      serverKey: options.serverKey,
+      plaintext: options.plaintext ?? false,
+      stateFolder: options.state,
+      tokenFile: options.tokenFile,
+      sending: sendingOptions(options),
+      simulate: options.simulate,
+      quiet: options.quiet ?? false,
+    };
+  });
+}
+
+function readKey(text: string): Uint8Array {
+  const key = parseKey(text);
+  if (key === undefined) throw new InvalidArgumentError("a key is the 43 characters that `sluice-server key` prints.");
+  return key;
+}
+
+type Accept = (task: ClientTask) => void;
+
+function addSend(program: Command, accept: Accept): void {
+  const send: Command = program.command("send")
+    .alias("put")
+    .description("send files; each is stored under its own name")
+    .argument("<file...>", "files to send")
+    .option("-a, --as <name>", "store it under this name (one file only)")
+    .option("-f, --force", "replace files of the same name on the server")
+    .helpOption("-h, --help", "print this help")
+    .addHelpText("after", "\nExample:\n  sluice send report.pdf --as may.pdf --force")
+    .action((files: string[], options: { as?: string; force?: boolean }) => {
+      if (options.as !== undefined && files.length > 1) {
+        send.error(`error: --as names one file, but ${files.length} files are given`);
+      }
+      accept({ kind: "send", files, as: options.as, force: options.force ?? false });
+    });
+}
+
+function addGet(program: Command, accept: Accept): void {
+  program.command("get")
+    .description("get files; one that is already here is kept, and the new one saved as NAME_received")
+    .argument("<name...>", "names on the server")
+    .option("-o, --output <path>", "save it here; an existing folder takes any number of files")
+    .option("-f, --force", "replace existing files")
+    .helpOption("-h, --help", "print this help")
+    .addHelpText("after", "\nExample:\n  sluice get may.pdf june.pdf --output ~/Downloads")
+    .action((names: string[], options: { output?: string; force?: boolean }) => {
+      accept({ kind: "get", names, output: options.output, force: options.force ?? false });
+    });
+}
+
+/** The server of `sluice HOST PORT`. One word alone is more likely a command misspelt than a host. */
+function interactiveServer(
+  program: Command,
+  typed: { host: string | undefined; port: string | undefined },
+): Address | undefined {
+  if (typed.host === undefined) program.help({ error: true });
+  if (typed.port === undefined) {
+    program.error(`error: "${typed.host}" is not a command (send, get, list, key), nor a host with a port after it`);
+  }
+  const host = parseHost(typed.host);
+  if (typeof host !== "string") program.error(`error: "${typed.host}": ${host.error}`);
+  const port = parsePort(typed.port, { allowZero: false });
+  if (typeof port !== "number") {
+    program.error(`error: "${typed.port}": ${port.error}; the commands are send, get, list and key`);
+  }
+  return { host, port };
+}
+
+function environmentServer(program: Command, text: string | undefined): Address {
+  if (text === undefined || text === "") return { host: DEFAULT_HOST, port: DEFAULT_PORT };
+  const address = parseAddress(text);
+  if ("error" in address) program.error(`error: SLUICE_SERVER is "${text}": ${address.error}`);
+  return address;
+}
+
+function readAddress(text: string): Address {
+  return valueOrThrow(parseAddress(text));
+}
+
+function readSeconds(text: string): number {
+  const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
+  if (seconds > 0 && seconds <= 3600) return seconds;
+  throw new InvalidArgumentError("a number of seconds up to 3600 is needed");
+}

@@ -1,0 +1,99 @@
+/**
+ * What the two programs' command lines have in common: how they speak to commander, the options that both take, and
+ * how a mistake is answered: one line that names it, one that names the way to the help, exit code 2.
+ *
+ * @module
+ */
+
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { CONGESTION_NAMES } from "../protocol/mod.ts";
+import type { FaultOptions, SendingOptions } from "../app/api.ts";
+import { parseFaults } from "../io/fault_injector.ts";
+import { parseRate } from "../app/rate.ts";
+import type { Console } from "./console.ts";
+import { ExitCode } from "./exit_codes.ts";
+
+/** The version that `--version` prints; a test holds it equal to deno.json's. */
+export const VERSION = "0.1.0";
+
+/** A command line understood, or how to end: its help was asked for (0), or it makes no sense (2). */
+export type Parsed<T> = { readonly value: T } | { readonly exitCode: ExitCode };
+
+/** A command that throws instead of ending the process, and writes to `console`. */
+export function createCommand(name: string, console: Console): Command {
+  return new Command(name)
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => console.out(text.trimEnd()),
+      writeErr: (text) => console.err(text.trimEnd()),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+      getOutHelpWidth: () => HELP_WIDTH,
+      getErrHelpWidth: () => HELP_WIDTH,
+    })
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError("Try --help.")
+    .version(VERSION, "--version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand(false);
+}
+
+const HELP_WIDTH = 100;
+
+/** Has `command` read `args`; `value` gives what its actions understood. */
+export function parseWith<T>(command: Command, args: readonly string[], value: () => T): Parsed<T> {
+  try {
+    command.parse(args, { from: "user" });
+    return { value: value() };
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Asked for help or version: 0. Whatever else commander stops at is a mistake of the person's.
+    return { exitCode: error.exitCode === 0 ? ExitCode.done : ExitCode.usage };
+  }
+}
+
+/** The option `--simulate`, the same on both programs. */
+export function addSimulateOption(command: Command): Command {
+  return command.option(
+    "--simulate <faults>",
+    "spoil this side's traffic: drop=10%,corrupt=1%,duplicate=1%,reorder=5%,delay=50ms",
+    readFaults,
+  );
+}
+
+/** The options `--congestion` and `--rate`, the same on both programs. */
+export function addSendingOptions(command: Command): Command {
+  const congestion = new Option(
+    "--congestion <name>",
+    `how it finds out what the link carries (${CONGESTION_NAMES[0]})`,
+  )
+    .choices(CONGESTION_NAMES);
+  const rate = new Option("--rate <rate>", "send at this rate whatever is lost: 80M, 1.5G (bits per second)")
+    .argParser((text) => valueOrThrow(parseRate(text)))
+    .conflicts("congestion");
+  return command.addOption(congestion).addOption(rate);
+}
+
+/** Of a command's options, those that {@link addSendingOptions} added. */
+export function sendingOptions({ congestion, rate }: SendingOptions): SendingOptions {
+  return { ...(congestion === undefined ? {} : { congestion }), ...(rate === undefined ? {} : { rate }) };
+}
+
+function readFaults(text: string): FaultOptions {
+  return valueOrThrow(parseFaults(text));
+}
+
+/** Turns a reader's `{ error }` into what commander reports. */
+export function valueOrThrow<T>(result: T | { readonly error: string }): T {
+  if (typeof result === "object" && result !== null && "error" in result) throw new InvalidArgumentError(result.error);
+  return result as T;
+}
+
+/** A reader of whole numbers for commander. */
+export function wholeNumber(options: { min: number; max: number }): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
+    if (value >= options.min && value <= options.max) return value;
+    throw new InvalidArgumentError(`a whole number from ${options.min} to ${options.max} is needed`);
+  };
+}

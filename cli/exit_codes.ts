@@ -1,0 +1,45 @@
+/**
+ * How the programs end: one number for each kind of ending, so that a script can tell them apart.
+ *
+ * @module
+ */
+
+import { type FailureKind, SluiceError } from "../app/api.ts";
+
+/** The exit codes of both programs. */
+export const ExitCode = {
+  /** Done, and what was transferred is verified. */
+  done: 0,
+  /** A transfer failed, or a bug of ours. */
+  failed: 1,
+  /** The command line makes no sense. */
+  usage: 2,
+  /** The server has no such file. */
+  notFound: 3,
+  /** The server would not do it. */
+  refused: 4,
+  /** No server answered. */
+  unreachable: 5,
+  /** A file of this machine could not be read or written. */
+  localDisk: 6,
+  /** Ended by Ctrl-C: 128 + SIGINT, as a shell reports it. */
+  interrupted: 130,
+} as const;
+
+/** One of {@link ExitCode}'s values. */
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+const CODE_BY_KIND: Readonly<Record<FailureKind, ExitCode>> = {
+  "failed": ExitCode.failed,
+  "usage": ExitCode.usage,
+  "not-found": ExitCode.notFound,
+  "refused": ExitCode.refused,
+  "unreachable": ExitCode.unreachable,
+  "local-disk": ExitCode.localDisk,
+  "interrupted": ExitCode.interrupted,
+};
+
+/** The exit code that fits what was thrown; anything but a SluiceError is a bug of ours, and `failed`. */
+export function exitCodeOf(error: unknown): ExitCode {
+  return error instanceof SluiceError ? CODE_BY_KIND[error.kind] : ExitCode.failed;
+}

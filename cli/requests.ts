@@ -1,0 +1,76 @@
+/**
+ * What the client's two faces, command line and conversation, ask of a server in the same way.
+ *
+ * @module
+ */
+
+import path from "node:path";
+import { type Client, SluiceError } from "../app/api.ts";
+import type { ClientTask } from "./client_arguments.ts";
+import type { Console } from "./console.ts";
+import { listingLines } from "./report.ts";
+import { type Needs, WHOLE_DISK_NEEDS } from "../io/permissions.ts";
+import type { Transfer } from "./transfers.ts";
+
+/** Prints the server's files: a table on a terminal, tab-separated lines elsewhere. */
+export async function printListing(
+  client: Client,
+  options: { console: Console; signal: AbortSignal },
+): Promise<void> {
+  const { console, signal } = options;
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(new SluiceError("interrupted", "interrupted before the list was complete"));
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort);
+  try {
+    const files = await Promise.race([client.list(), aborted.promise]);
+    for (const line of await listingLines(files, { forTerminal: console.outIsTerminal })) console.out(line);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** The transfers that a command asks for. Throws SluiceError (usage) where `--output` does not fit. */
+export function transfersOf(
+  task: Extract<ClientTask, { kind: "send" | "get" }>,
+  isFolder: (path: string) => boolean,
+): Transfer[] {
+  if (task.kind === "send") {
+    return task.files.map((file) => ({ direction: "send", file, target: task.as, overwrite: task.force }));
+  }
+  const { names, output, force } = task;
+  const intoFolder = output !== undefined && isFolder(output);
+  if (output !== undefined && !intoFolder && (names.length > 1 || /[/\\]$/.test(output))) {
+    throw new SluiceError("usage", `"${output}" is not an existing folder; create it, or leave out --output`);
+  }
+  return names.map((file) => ({
+    direction: "get",
+    file,
+    // The server's name never leads out of the folder that was asked for.
+    target: intoFolder ? path.join(output, path.basename(file)) : output,
+    overwrite: force,
+  }));
+}
+
+/** Deno looks through the list of what it permits at each call, so that a long one costs more than it is worth. */
+const MAX_NEEDS = 32;
+
+/**
+ * What transfers read and write here: the files that are sent, and the folders where others are saved. Of many files
+ * it is their folders, and of many folders the whole disk.
+ */
+export function needsOf(transfers: readonly Transfer[]): Needs {
+  const sent = transfers.filter(({ direction }) => direction === "send").map(({ file }) => file);
+  const got = transfers.filter(({ direction }) => direction === "get").map(({ file, target }) => target ?? file);
+  const write = fewOf(foldersOf(got));
+  const read = sent.length > MAX_NEEDS ? foldersOf(sent) : sent;
+  return { read: fewOf([...read, ...write]), write };
+}
+
+function foldersOf(files: readonly string[]): string[] {
+  return [...new Set(files.map((file) => path.dirname(file)))];
+}
+
+function fewOf(paths: readonly string[]): readonly string[] {
+  return paths.length > MAX_NEEDS ? WHOLE_DISK_NEEDS.read : paths;
+}

@@ -1,0 +1,88 @@
+/**
+ * Many transfers as one: one bar that shows the whole, and what came of all of them in the end.
+ *
+ * @module
+ */
+
+import type { Progress, TransferReport } from "../app/api.ts";
+import type { ProgressTask } from "./progress.ts";
+
+/** One of many transfers. */
+export interface PartProgress {
+  update(progress: Progress): void;
+  /** It is over; without a report it failed. Later calls change nothing. */
+  end(report?: TransferReport): void;
+}
+
+/** Adds up transfers for one bar. */
+export class TotalProgress {
+  readonly #count: number;
+  readonly #task: ProgressTask;
+  readonly #running = new Set<{ transferredBytes: number; totalBytes: number }>();
+  #endedCount = 0;
+  #doneCount = 0;
+  #doneBytes = 0;
+
+  /** `count` transfers in all, shown by `task`. */
+  constructor(count: number, task: ProgressTask) {
+    this.#count = count;
+    this.#task = task;
+  }
+
+  /** Transfers that ended well. */
+  get doneCount(): number {
+    return this.#doneCount;
+  }
+
+  /** Bytes of the files of those. */
+  get doneBytes(): number {
+    return this.#doneBytes;
+  }
+
+  /** A transfer begins. */
+  begin(): PartProgress {
+    const part = { transferredBytes: 0, totalBytes: 0 };
+    this.#running.add(part);
+    return {
+      update: ({ transferredBytes, totalBytes }) => {
+        part.transferredBytes = transferredBytes;
+        part.totalBytes = totalBytes;
+        this.#show();
+      },
+      end: (report) => {
+        if (!this.#running.delete(part)) return;
+        this.#endedCount++;
+        if (report !== undefined) {
+          this.#doneCount++;
+          this.#doneBytes += report.sizeBytes;
+        }
+        this.#show();
+      },
+    };
+  }
+
+  /** Takes the bar away. */
+  finish(): void {
+    this.#task.finish();
+  }
+
+  #show(): void {
+    let transferredBytes = this.#doneBytes;
+    let knownBytes = this.#doneBytes;
+    let knownCount = this.#doneCount;
+    for (const part of this.#running) {
+      transferredBytes += part.transferredBytes;
+      knownBytes += part.totalBytes;
+      if (part.totalBytes > 0) knownCount++;
+    }
+    // Files of which nothing is known yet are expected to be as large as the others; those that failed no longer count.
+    const remainingCount = this.#count - (this.#endedCount - this.#doneCount);
+    const totalBytes = knownCount === 0 ? 0 : Math.round(knownBytes / knownCount * remainingCount);
+    this.#task.update({
+      name: `${this.#endedCount} of ${this.#count} files`,
+      transferredBytes: Math.min(transferredBytes, totalBytes),
+      totalBytes,
+      phase: "transferring",
+    });
+  }
+}

@@ -1,0 +1,190 @@
+/**
+ * Several transfers over one connection, many small ones or a few large ones at a time; one that fails does not keep
+ * the others from being done. A few have each a bar and a report; many have one bar, a line each, and a total.
+ *
+ * @module
+ */
+
+import { sanitizeForDisplay } from "../transfer/file_name.ts";
+import { type Client, type Progress, SluiceError, type TransferReport } from "../app/api.ts";
+import { type Console, describeError } from "./console.ts";
+import { ExitCode, exitCodeOf } from "./exit_codes.ts";
+import { Parallelism, type Slot } from "../app/client/parallelism.ts";
+import type { ProgressView } from "./progress.ts";
+import { checksumsMatch, type Direction, reportLine, reportLines, totalLine } from "./report.ts";
+import { TotalProgress } from "./total_progress.ts";
+
+/** More transfers than this have a line each. */
+export const MAX_REPORTED_AT_LENGTH = 10;
+
+/** So many failures of the same words are told one by one: when a connection ends, so do all transfers on it. */
+const MAX_SAME_ERRORS = 4;
+
+/** One file to transfer. */
+export interface Transfer {
+  readonly direction: Direction;
+  /** A local path (send) or a name on the server (get). */
+  readonly file: string;
+  /** The name to store it under (send), or the path to save it at (get). */
+  readonly target: string | undefined;
+  readonly overwrite: boolean;
+}
+
+/** What {@link runTransfers} works with. */
+export interface TransferSurroundings {
+  readonly client: Client;
+  readonly console: Console;
+  readonly view: ProgressView;
+  readonly signal: AbortSignal;
+  readonly quiet: boolean;
+  /** A clock for rates; any origin. */
+  readonly nowMs: () => number;
+}
+
+/** Runs the transfers; the exit code is that of the first in order that failed. Once aborted, no other is begun. */
+export function runTransfers(
+  transfers: readonly Transfer[],
+  surroundings: TransferSurroundings,
+): Promise<ExitCode> {
+  return new TransferRun(transfers, surroundings).run();
+}
+
+/** How a transfer shows what becomes of it. */
+interface Display {
+  update(progress: Progress): void;
+  end(report?: TransferReport): void;
+}
+
+class TransferRun {
+  readonly #transfers: readonly Transfer[];
+  readonly #surroundings: TransferSurroundings;
+  readonly #parallelism = new Parallelism();
+  readonly #total: TotalProgress | undefined;
+  readonly #exitCodes: ExitCode[];
+  readonly #errors = new Map<string, number>();
+  readonly #ended = Promise.withResolvers<void>();
+  #next = 0;
+  #running = 0;
+  #isBeginning = false;
+
+  constructor(transfers: readonly Transfer[], surroundings: TransferSurroundings) {
+    this.#transfers = transfers;
+    this.#surroundings = surroundings;
+    this.#exitCodes = transfers.map(() => ExitCode.interrupted);
+    if (transfers.length > MAX_REPORTED_AT_LENGTH) {
+      this.#total = new TotalProgress(transfers.length, surroundings.view.start());
+    }
+  }
+
+  async run(): Promise<ExitCode> {
+    const { nowMs } = this.#surroundings;
+    const startMs = nowMs();
+    this.#beginMore();
+    await this.#ended.promise;
+    this.#total?.finish();
+    this.#tellUntoldErrors();
+    if (this.#total !== undefined) this.#tellTotal(this.#total, nowMs() - startMs);
+    return this.#exitCodes.find((code) => code !== ExitCode.done) ?? ExitCode.done;
+  }
+
+  #beginMore(): void {
+    // A transfer that begins may tell its size at once: the loop that began it goes on.
+    if (this.#isBeginning) return;
+    this.#isBeginning = true;
+    const { signal } = this.#surroundings;
+    while (this.#next < this.#transfers.length && !signal.aborted && this.#parallelism.mayBegin) {
+      const index = this.#next++;
+      this.#running++;
+      void this.#runOne(index, this.#parallelism.begin());
+    }
+    this.#isBeginning = false;
+    if (this.#running === 0) this.#ended.resolve();
+  }
+
+  async #runOne(index: number, slot: Slot): Promise<void> {
+    const transfer = this.#transfers[index]!;
+    const display = this.#total?.begin() ?? this.#ownDisplay();
+    const onProgress = (progress: Progress) => {
+      display.update(progress);
+      if (progress.totalBytes === 0) return;
+      slot.onSize(progress.totalBytes);
+      this.#beginMore();
+    };
+    try {
+      const report = await runTransfer(transfer, this.#surroundings, onProgress);
+      const isVerified = checksumsMatch(report);
+      display.end(isVerified ? report : undefined);
+      // A line says that all is well; what is not has its error.
+      if (isVerified || this.#total === undefined) this.#tellReport(report, transfer.direction);
+      if (!isVerified) throw new SluiceError("failed", "the checksums differ; transfer it again");
+      this.#exitCodes[index] = ExitCode.done;
+    } catch (thrown) {
+      display.end();
+      const error = asInterruption(thrown, this.#surroundings.signal);
+      this.#exitCodes[index] = exitCodeOf(error);
+      this.#tellError(transfer, describeError(error));
+    }
+    slot.end();
+    this.#running--;
+    this.#beginMore();
+  }
+
+  #ownDisplay(): Display {
+    const task = this.#surroundings.view.start();
+    return { update: (progress) => task.update(progress), end: () => task.finish() };
+  }
+
+  #tellReport(report: TransferReport, direction: Direction): void {
+    const { console, quiet, view } = this.#surroundings;
+    if (quiet) return;
+    const lines = this.#total === undefined ? reportLines(report, direction) : [reportLine(report)];
+    view.print(() => {
+      for (const line of lines) console.out(line);
+      if (this.#transfers.length > 1 && this.#total === undefined) console.out("");
+    });
+  }
+
+  #tellError(transfer: Transfer, words: string): void {
+    const { console, view } = this.#surroundings;
+    const count = (this.#errors.get(words) ?? 0) + 1;
+    this.#errors.set(words, count);
+    if (this.#total !== undefined && count > MAX_SAME_ERRORS) return;
+    const subject = this.#transfers.length > 1 ? `${sanitizeForDisplay(transfer.file)}: ` : "";
+    view.print(() => console.err(`error: ${subject}${words}`));
+  }
+
+  #tellUntoldErrors(): void {
+    if (this.#total === undefined) return;
+    const { console, view } = this.#surroundings;
+    for (const [words, count] of this.#errors) {
+      if (count > MAX_SAME_ERRORS) view.print(() => console.err(`error: ${count - MAX_SAME_ERRORS} more: ${words}`));
+    }
+  }
+
+  #tellTotal(total: TotalProgress, elapsedMs: number): void {
+    const { console, quiet, view } = this.#surroundings;
+    if (quiet) return;
+    const { doneCount, doneBytes } = total;
+    const { direction } = this.#transfers[0]!;
+    const line = totalLine({ count: this.#transfers.length, doneCount, doneBytes, elapsedMs }, direction);
+    view.print(() => console.out(line));
+  }
+}
+
+function runTransfer(
+  transfer: Transfer,
+  surroundings: TransferSurroundings,
+  onProgress: (progress: Progress) => void,
+): Promise<TransferReport> {
+  const { client, signal } = surroundings;
+  const { file, target, overwrite } = transfer;
+  return transfer.direction === "send"
+    ? client.send(file, { overwrite, onProgress, signal, ...(target === undefined ? {} : { as: target }) })
+    : client.get(file, { overwrite, onProgress, signal, ...(target === undefined ? {} : { output: target }) });
+}
+
+/** What was thrown because of an abort is an interruption, in whatever words it comes. */
+export function asInterruption(error: unknown, signal: AbortSignal): unknown {
+  const isAbort = error === signal.reason || (error instanceof DOMException && error.name === "AbortError");
+  return signal.aborted && isAbort ? new SluiceError("interrupted", "interrupted before it was done") : error;
+}

@@ -1,0 +1,400 @@
+/**
+ * BBR, the default controller: it measures how fast the path delivers and how short its round trip is without a
+ * queue, and sends at that rate with little more than that product in flight. Sections cited are those of
+ * draft-ietf-ccwg-bbr-04 (BBRv3). Hot: `onPacketSent` and `onAck` allocate nothing.
+ *
+ * Done otherwise than in the draft, so that random loss costs nothing but the bytes lost:
+ * - Loss counts as congestion by the verdict of `LossModel`, not by a bare 2 % (5.3.1.3, 5.5.10).
+ * - The rate sent is the delivery rate estimated, divided by the share that arrives; the window likewise, with room
+ *   for lost packets until they are declared lost.
+ * - While there is loss to explain, ProbeBW_DOWN lasts a full round at 0.75 of the rate.
+ * - Congestion is judged once per packet-timed round (5.5.1); there is no round count of its own for losses.
+ * - A window that persistent congestion has collapsed (5.6.4.4, RTO) is restored by the next acknowledgement.
+ * - Startup begins with 32 datagrams, paced, and takes the rate that a short train of datagrams was carried at for the
+ *   bandwidth (`train_rate.ts`), so that it grows by up to six times a round trip instead of two; and once a train
+ *   was held up it goes on at 1.25 of the rate instead of filling the queue until the plateau is certain (5.3.1).
+ * - The rate sent is lowered by what chance adds to the best of many samples of a lossy path.
+ * - After Startup a round lasts 10 ms at least, and where the round trip is shorter the rate is that of a round (5.5.1).
+ * - The long-term bound grows by at least a 64th of the window in the first round of a probe (5.3.3.4).
+ * - A queue that stands in ProbeBW_CRUISE lowers BBR.bw_shortterm to what arrives, as only loss does there (5.5.10.3).
+ * - A ProbeRTT by itself does not age the bandwidth filter (5.5.6), which would forget the last probe's result.
+ *
+ * Not done: ECN (3.7); the inflight at which the loss threshold was crossed inside a burst (5.5.10.2,
+ * BBRInflightAtLoss), as losses are told in sums; marking the connection application-limited in ProbeRTT (5.3.4.3),
+ * as its samples are not looked at for a full pipe; send quantum (5.6.3), which is the pacer's.
+ *
+ * @module
+ */
+
+import type { SentPacket } from "../../sent_packet.ts";
+import * as params from "./bbr_params.ts";
+import { AckPhase, BbrState } from "./bbr_params.ts";
+import { ControlParameters, type ControlState } from "./control_parameters.ts";
+import type { AckEvent, CongestionController, ControllerOptions, LossEvent } from "../controller.ts";
+import { FullPipeEstimator } from "./full_pipe.ts";
+import { PathModel } from "./path_model.ts";
+import { ProbeTimer } from "./probe_timer.ts";
+
+/** The BBR congestion controller. */
+export class Bbr implements CongestionController, ControlState {
+  readonly name = "bbr";
+  /** What is known of the path. Read only: the controller alone changes it. */
+  readonly model: PathModel;
+  readonly #control: ControlParameters;
+  readonly #fullPipe = new FullPipeEstimator();
+  readonly #probeTimer: ProbeTimer;
+
+  #state: BbrState = BbrState.startup;
+  /** Rounds begun since the state was entered. */
+  #roundsInState = 0;
+  #startupLossRounds = 0;
+  /** Rounds of ProbeBW_CRUISE in a row that saw a queue. */
+  #queueRounds = 0;
+  #ackPhase: AckPhase = AckPhase.none;
+  /** Slow down more, and for a whole round, to see whether the loss stays. */
+  #isLossTest = false;
+  #wasWindowLimited = false;
+  #isIdleRestart = false;
+  /** When ProbeRTT may end, 0 until enough has drained; whether a round has gone by since. */
+  #probeRttDoneUs = 0;
+  #probeRttRoundDone = false;
+
+  #isCollapsed = false;
+  /** Samples of packets sent before more than this was delivered span a collapse: their losses mean nothing. */
+  #excusedDelivered = -1;
+
+  /** `maxWindowBytes` bounds the window from above. */
+  constructor(options: ControllerOptions, { maxWindowBytes = Infinity }: { maxWindowBytes?: number } = {}) {
+    this.model = new PathModel(options.initialRttUs);
+    this.#probeTimer = new ProbeTimer(options.seed);
+    this.#control = new ControlParameters(options, this.model, { maxWindowBytes });
+  }
+
+  get windowBytes(): number {
+    return this.#control.windowBytes;
+  }
+
+  get pacingRate(): number {
+    return this.#control.pacingRate;
+  }
+
+  /** The state it is in, for logs and tests. */
+  get state(): BbrState {
+    return this.#state;
+  }
+
+  /** BBR.full_bw_reached: the pipe was full at least once. */
+  get everFull(): boolean {
+    return this.#fullPipe.everFull;
+  }
+
+  /** In, or bound for, a ProbeBW_DOWN at the lower rate. */
+  get isLossTest(): boolean {
+    return this.#isLossTest;
+  }
+
+  /** Rounds begun in that state. */
+  get roundsInState(): number {
+    return this.#roundsInState;
+  }
+
+  onPacketSent(packet: SentPacket, bytesInFlight: number): void {
+    if (bytesInFlight + this.#control.maxDatagramBytes > this.#control.windowBytes) this.#wasWindowLimited = true;
+    // 5.4.1, BBRHandleRestartFromIdle: nothing was in flight, because there was nothing to send.
+    if (bytesInFlight > packet.sizeBytes || !packet.appLimited) return;
+    this.#isIdleRestart = true;
+    this.model.aggregation.restart(packet.sentUs);
+    if (this.#isInProbeBandwidth()) this.#control.setPacingRate(1, this.everFull);
+    else if (this.#state === BbrState.probeRtt) this.#checkProbeRttDone(packet.sentUs);
+  }
+
+  onAck(event: AckEvent): void {
+    const { model } = this;
+    if (this.#isCollapsed) this.#restoreAfterCollapse(event);
+    // 5.2.3, BBRUpdateModelAndState, in the draft's order.
+    model.onAck(event, this.#control.maxDatagramBytes);
+    if (model.isRoundStart) this.#onRound(event);
+    model.loss.settleSlowPhase(event.largestAckedSentUs, model.minRtt.minUs, this.#control.maxDatagramBytes);
+    model.aggregation.onAck(event.nowUs, event.ackedBytes, model.bandwidth, this.#control.windowBytes);
+    this.#checkStartupDone(event);
+    this.#checkDrainDone(event);
+    this.#updateProbeCycle(event);
+    model.minRtt.update(event.nowUs, event.rttUs);
+    this.#checkProbeRtt(event);
+    model.endAck(event);
+    // BBRUpdateControlParameters.
+    this.#control.update(event, this);
+    if (model.isRoundStart) this.#wasWindowLimited = false;
+  }
+
+  onPacketsLost(event: LossEvent): void {
+    const { loss } = this.model;
+    if (!event.persistentCongestion) return loss.onLost(event.lostBytes, event.largestLostSentUs);
+    // 5.6.4.4: the path is down; send next to nothing until it answers. The model stays: it will be the same path.
+    this.#control.save(this.#isCollapsed || this.#state === BbrState.probeRtt);
+    this.#isCollapsed = true;
+    this.#isIdleRestart = true;
+    loss.forgetRound();
+    this.#control.collapse();
+  }
+
+  onSpuriousLoss(_nowUs: number, sentUs: number): void {
+    this.model.loss.onSpurious(this.#control.maxDatagramBytes);
+    this.model.bounds.onSpurious(sentUs, this.#control.maxDatagramBytes);
+  }
+
+  onMtuChanged(maxDatagramBytes: number): void {
+    this.#control.setMaxDatagramBytes(maxDatagramBytes);
+  }
+
+  /** What is done once a round, with the figures of the one that has just ended. */
+  #onRound(event: AckEvent): void {
+    const { aggregation, bounds } = this.model;
+    this.#roundsInState++;
+    this.#probeTimer.onRound();
+    aggregation.onRound(!this.everFull);
+    this.#respondToLoss(event);
+    this.#respondToQueue(event);
+    // 5.3.1.2, BBRCheckFullBWReached; the round's best rate instead of the one sample that ends it.
+    if (!event.sample.appLimited && this.#isAccelerating()) {
+      this.#fullPipe.onRound(bounds.bandwidthLatest, this.model.isPlateauPlain ? 1 : params.FULL_PIPE_ROUNDS);
+    }
+  }
+
+  /** 5.5.10.3, BBRAdaptLowerBoundsFromCongestion. */
+  #respondToLoss(event: AckEvent): void {
+    const { bounds, loss, maxBandwidth } = this.model;
+    const state = this.#state;
+    // Before the first slow phase there is no better to learn from; and growth would be hidden by loss not made up for.
+    // Past the path's rate the queue may overflow before the round trip of a whole round shows that it is there.
+    if (state === BbrState.startup) {
+      if (!this.model.trains.isHeldUp) loss.learnFromRound(this.#control.maxDatagramBytes);
+      return;
+    }
+    const isCruise = state === BbrState.probeCruise;
+    if (isCruise || (state === BbrState.probeDown && this.#roundsInState > 2)) loss.noteSteadyRound();
+    if (this.#isInProbeBandwidth() && state !== BbrState.probeDown && this.#roundsInState >= 2) loss.noteFastRound();
+    if (this.#isAccelerating() || state === BbrState.probeRtt) return;
+    if (!loss.isCongestion(loss.lastLoss, loss.lastBytes, this.#control.maxDatagramBytes)) return;
+    if (loss.queueing || loss.isHeavy) {
+      bounds.cutShortTerm(event.nowUs, maxBandwidth.value, this.#control.windowBytes, loss.lastLostBytes);
+    }
+    // Loss with no queue to explain it: go slower for a round, and see whether it stays.
+    if (!loss.queueing && isCruise && this.#roundsInState >= 2) this.#enterProbeDown(event, { lossTest: true });
+  }
+
+  /**
+   * Jitter makes the best of many samples too high, and in ProbeBW_CRUISE the excess becomes a queue. Where one stands
+   * there, what arrives is the better estimate, until the next probe. On a lossy path the margin for chance sees to it.
+   */
+  #respondToQueue({ sample }: AckEvent): void {
+    const { baseLoss, queueing } = this.model.loss;
+    if (this.#state !== BbrState.probeCruise || !queueing || baseLoss > params.MIN_BASE_LOSS) this.#queueRounds = 0;
+    else if (++this.#queueRounds % params.CRUISE_QUEUE_ROUNDS === 0 && !sample.appLimited) {
+      this.model.bounds.limitBandwidth(this.model.bounds.bandwidthLatest);
+    }
+  }
+
+  // Startup and Drain (5.3.1, 5.3.2).
+
+  #checkStartupDone(event: AckEvent): void {
+    if (this.#state !== BbrState.startup) return;
+    const { bounds, isRoundStart, loss } = this.model;
+    if (isRoundStart && this.#isStartupLossHigh()) {
+      // 5.3.1.3, BBRCheckStartupHighLoss.
+      this.#fullPipe.setFull();
+      bounds.setLongTerm(Math.max(this.#control.inflight(1), bounds.inflightLatest));
+    }
+    if (!this.everFull) return;
+    this.model.endStartup();
+    this.#enterState(BbrState.drain);
+    loss.beginSlowPhase(event.nowUs);
+  }
+
+  #isStartupLossHigh(): boolean {
+    const { loss } = this.model;
+    const isHigh = loss.isHeavy ||
+      (loss.queueing && loss.lastLostBytes >= params.STARTUP_LOSS_DATAGRAMS * this.#control.maxDatagramBytes &&
+        loss.isCongestion(loss.lastLoss, loss.lastBytes, this.#control.maxDatagramBytes));
+    this.#startupLossRounds = isHigh ? this.#startupLossRounds + 1 : 0;
+    return this.#startupLossRounds >= params.STARTUP_LOSS_ROUNDS;
+  }
+
+  #checkDrainDone(event: AckEvent): void {
+    // 5.3.2, BBRCheckDrainDone.
+    if (this.#state !== BbrState.drain || event.bytesInFlight > this.#control.inflight(1)) return;
+    this.#enterProbeDown(event, { lossTest: this.model.loss.isWorthTesting });
+  }
+
+  // ProbeBW (5.3.3.6, BBRUpdateProbeBWCyclePhase).
+
+  #updateProbeCycle(event: AckEvent): void {
+    if (!this.everFull) return;
+    const isHeld = this.#isHeldByLongTerm(); // Before the bound is raised: the window follows it afterwards.
+    this.#adaptLongTermModel(event, isHeld);
+    switch (this.#state) {
+      case BbrState.probeDown:
+        if (this.#isTimeToProbe(event.nowUs)) this.#enterProbeRefill(event);
+        else if (this.#isTimeToCruise(event)) this.#enterProbeCruise(event.nowUs);
+        break;
+      case BbrState.probeCruise:
+        if (this.#isTimeToProbe(event.nowUs)) this.#enterProbeRefill(event);
+        break;
+      case BbrState.probeRefill:
+        if (this.model.isRoundStart) this.#enterProbeUp(event);
+        break;
+      case BbrState.probeUp:
+        // BBRIsTimeToGoDown: what the long-term bound holds back cannot show whether the pipe is full.
+        if (isHeld) this.#fullPipe.reset(this.model.deliveryRate);
+        else if (this.#fullPipe.fullNow) this.#enterProbeDown(event, { lossTest: this.model.loss.isWorthTesting });
+        break;
+    }
+  }
+
+  #enterProbeDown(event: AckEvent, { lossTest }: { lossTest: boolean }): void {
+    const { bounds, loss } = this.model;
+    // Drain was slower still, and its losses count along: its slow phase goes on.
+    loss.beginSlowPhase(event.nowUs);
+    this.#isLossTest = lossTest;
+    bounds.stopRaising();
+    this.#ackPhase = this.#state === BbrState.probeUp ? AckPhase.probeStopping : AckPhase.none;
+    this.#probeTimer.restart(event.nowUs);
+    this.model.startRound(event);
+    this.#enterState(BbrState.probeDown);
+  }
+
+  #enterProbeCruise(nowUs: number): void {
+    this.model.loss.endSlowPhase(nowUs);
+    this.#enterState(BbrState.probeCruise);
+  }
+
+  #enterProbeRefill(event: AckEvent): void {
+    this.model.loss.endSlowPhase(event.nowUs);
+    this.model.bounds.beginProbe();
+    this.#ackPhase = AckPhase.refilling;
+    this.model.startRound(event);
+    this.#enterState(BbrState.probeRefill);
+  }
+
+  #enterProbeUp(event: AckEvent): void {
+    this.#ackPhase = AckPhase.probeStarting;
+    this.model.startRound(event);
+    this.#fullPipe.reset(this.model.deliveryRate);
+    this.#enterState(BbrState.probeUp);
+    this.model.bounds.raiseSlope(this.#control.windowBytes, this.#control.maxDatagramBytes);
+  }
+
+  #isTimeToProbe(nowUs: number): boolean {
+    return this.#probeTimer.isDue(nowUs, this.#control.targetInflight() / this.#control.maxDatagramBytes);
+  }
+
+  #isTimeToCruise(event: AckEvent): boolean {
+    // A loss test needs packets sent for a whole round at the lower rate.
+    if (this.#isLossTest && this.#roundsInState < 2) return false;
+    if (event.bytesInFlight > this.model.bounds.longTermWithHeadroom(this.#control.maxDatagramBytes)) return false;
+    return event.bytesInFlight <= this.#control.inflight(1);
+  }
+
+  #isHeldByLongTerm(): boolean {
+    // The bound has a fraction, the window is whole bytes.
+    return this.#wasWindowLimited && this.#control.windowBytes >= Math.floor(this.model.bounds.inflightLong);
+  }
+
+  /** BBRAdaptLongTermModel. */
+  #adaptLongTermModel(event: AckEvent, isHeld: boolean): void {
+    const { sample } = event;
+    const { bounds, isRoundStart, loss, maxBandwidth } = this.model;
+    if (isRoundStart && this.#ackPhase === AckPhase.probeStarting) this.#ackPhase = AckPhase.probeFeedback;
+    if (isRoundStart && this.#ackPhase === AckPhase.probeStopping && this.#isInProbeBandwidth()) {
+      // 5.5.6, BBRAdvanceMaxBwFilter: one round after the probe its samples are all in.
+      if (!sample.appLimited) maxBandwidth.advance();
+      this.#ackPhase = AckPhase.none;
+    }
+    if (sample.priorDeliveredBytes <= this.#excusedDelivered) return;
+    // IsInflightTooHigh, over the round trip of the packet sampled.
+    const inflightBytes = Math.max(sample.txInFlightBytes, this.#control.maxDatagramBytes);
+    if (loss.isCongestion(sample.lostBytes / inflightBytes, inflightBytes, this.#control.maxDatagramBytes)) {
+      this.#onInflightTooHigh(event);
+      return;
+    }
+    bounds.raiseTo(sample.txInFlightBytes);
+    if (this.#state !== BbrState.probeUp) return;
+    // BBRProbeInflightLongtermUpward.
+    if (isHeld) bounds.raise(event.ackedBytes);
+    if (isRoundStart) bounds.raiseSlope(this.#control.windowBytes, this.#control.maxDatagramBytes);
+  }
+
+  /** BBRHandleInflightTooHigh, at most once a probe. */
+  #onInflightTooHigh(event: AckEvent): void {
+    if (this.#state !== BbrState.probeUp || this.#ackPhase !== AckPhase.probeFeedback) return;
+    const { appLimited, lostBytes, txInFlightBytes } = event.sample;
+    if (!appLimited) {
+      const inflightBytes = Math.max(txInFlightBytes, this.#control.targetInflight() * params.BETA);
+      this.model.bounds.lowerLongTerm(event.nowUs, inflightBytes, lostBytes);
+    }
+    this.#enterProbeDown(event, { lossTest: true });
+  }
+
+  // ProbeRTT (5.3.4).
+
+  #checkProbeRtt(event: AckEvent): void {
+    const { loss, minRtt } = this.model;
+    if (this.#state !== BbrState.probeRtt && minRtt.probeExpired && !this.#isIdleRestart) {
+      this.#control.save(this.#isCollapsed);
+      loss.beginSlowPhase(event.nowUs); // The only one where ProbeRTT cuts every probe short.
+      // The probe that this may cut short still ages the bandwidth filter, once ProbeRTT is over.
+      const wasProbing = this.#state === BbrState.probeUp || this.#ackPhase === AckPhase.probeStopping;
+      this.#ackPhase = wasProbing ? AckPhase.probeStopping : AckPhase.none;
+      this.#enterState(BbrState.probeRtt);
+      this.#probeRttDoneUs = 0;
+      this.model.startRound(event);
+    }
+    if (this.#state === BbrState.probeRtt) this.#handleProbeRtt(event);
+    if (event.sample.deliveredBytes > 0) this.#isIdleRestart = false;
+  }
+
+  #handleProbeRtt(event: AckEvent): void {
+    if (this.#probeRttDoneUs === 0) {
+      if (event.bytesInFlight > this.#control.probeRttWindow()) return;
+      this.#probeRttDoneUs = event.nowUs + params.PROBE_RTT_DURATION_US;
+      this.#probeRttRoundDone = false;
+      this.model.startRound(event);
+      return;
+    }
+    if (this.model.isRoundStart) this.#probeRttRoundDone = true;
+    if (this.#probeRttRoundDone) this.#checkProbeRttDone(event.nowUs);
+  }
+
+  /** BBRCheckProbeRTTDone and 5.3.4.4, BBRExitProbeRTT. */
+  #checkProbeRttDone(nowUs: number): void {
+    if (this.#probeRttDoneUs === 0 || nowUs <= this.#probeRttDoneUs) return;
+    this.model.minRtt.onProbeDone(nowUs);
+    this.model.loss.endSlowPhase(nowUs);
+    this.#control.restore();
+    this.model.bounds.resetShortTerm();
+    this.#probeTimer.restart(nowUs);
+    this.#enterState(this.everFull ? BbrState.probeCruise : BbrState.startup);
+  }
+
+  /** The path answers again: what it could carry before is the best guess at what it can carry now. */
+  #restoreAfterCollapse(event: AckEvent): void {
+    this.#isCollapsed = false;
+    this.#excusedDelivered = event.totalDeliveredBytes;
+    this.#control.restore();
+  }
+
+  #enterState(state: BbrState): void {
+    this.#state = state;
+    this.#roundsInState = 0;
+  }
+
+  /** IsInAProbeBWState. */
+  #isInProbeBandwidth(): boolean {
+    return this.#state >= BbrState.probeDown && this.#state <= BbrState.probeUp;
+  }
+
+  /** BBRIsProbingBW. */
+  #isAccelerating(): boolean {
+    return this.#state === BbrState.startup || this.#state === BbrState.probeRefill || this.#state === BbrState.probeUp;
+  }
+}

@@ -1,0 +1,188 @@
+/**
+ * What BBR's model comes to: the pacing rate and the congestion window (draft-ietf-ccwg-bbr-04, section 5.6). Hot:
+ * nothing here allocates.
+ *
+ * @module
+ */
+
+import {
+  BbrState,
+  INITIAL_WINDOW_DATAGRAMS,
+  LOSS_TEST_PACING_GAIN,
+  MIN_PIPE_DATAGRAMS,
+  PACING_GAIN,
+  PACING_MARGIN,
+  STARTUP_GROWTH,
+  STARTUP_HELD_UP_GAIN,
+  UNMEASURED_RTT_US,
+  WINDOW_GAIN,
+} from "./bbr_params.ts";
+import type { AckEvent, ControllerOptions } from "../controller.ts";
+import { MIN_ROUND_US, type PathModel } from "./path_model.ts";
+import { MIN_WINDOW_DATAGRAMS } from "../window.ts";
+
+/** Standard deviations by which the best of a few seconds' samples is above their mean. */
+const MAXIMUM_DEVIATIONS = 1.5;
+
+/** ...and the most that is taken off for it. */
+const MAX_CHANCE = 0.05;
+
+/** What of BBR's state the control parameters depend on. */
+export interface ControlState {
+  readonly state: BbrState;
+  /** BBR.full_bw_reached. */
+  readonly everFull: boolean;
+  /** ProbeBW_DOWN is at its lower rate. */
+  readonly isLossTest: boolean;
+}
+
+/** C.cwnd and C.pacing_rate. */
+export class ControlParameters {
+  readonly #model: PathModel;
+  readonly #maxWindowBytes: number;
+  #maxDatagramBytes: number;
+  #windowBytes: number;
+  #pacingRate: number;
+  /** BBR.prior_cwnd: the window to return to after ProbeRTT or a collapse. */
+  #priorWindowBytes = 0;
+  /** The pacing rate comes from a round trip that was measured. */
+  #hasRtt: boolean;
+
+  /** `maxWindowBytes` bounds the window from above. */
+  constructor(options: ControllerOptions, model: PathModel, { maxWindowBytes }: { maxWindowBytes: number }) {
+    this.#model = model;
+    this.#maxWindowBytes = maxWindowBytes;
+    this.#maxDatagramBytes = options.maxDatagramBytes;
+    this.#windowBytes = this.#clamped(INITIAL_WINDOW_DATAGRAMS * options.maxDatagramBytes);
+    this.#hasRtt = options.initialRttUs > 0;
+    this.#pacingRate = this.#initialRate(options.initialRttUs || options.leastRttUs || UNMEASURED_RTT_US);
+  }
+
+  get windowBytes(): number {
+    return this.#windowBytes;
+  }
+
+  get pacingRate(): number {
+    return this.#pacingRate;
+  }
+
+  get maxDatagramBytes(): number {
+    return this.#maxDatagramBytes;
+  }
+
+  /** The path's datagram size changed. */
+  setMaxDatagramBytes(bytes: number): void {
+    this.#maxDatagramBytes = bytes;
+    this.#windowBytes = this.#clamped(this.#windowBytes);
+  }
+
+  /** BBRUpdateControlParameters, after an ACK. */
+  update(event: AckEvent, control: ControlState): void {
+    const { state } = control;
+    // As the rate only rises from here on, the first one has to be that of this path.
+    if (!this.#hasRtt && event.rttUs > 0) {
+      this.#hasRtt = true;
+      this.#pacingRate = this.#initialRate(event.rttUs);
+    }
+    const isStartup = state === BbrState.startup;
+    const isHeldUp = isStartup && this.#model.trains.isHeldUp;
+    const isSlower = state === BbrState.probeDown && control.isLossTest;
+    const gain = isHeldUp ? STARTUP_HELD_UP_GAIN : isSlower ? LOSS_TEST_PACING_GAIN : PACING_GAIN[state]!;
+    this.setPacingRate(gain, control.everFull || isHeldUp);
+    this.#setWindow(event, control);
+  }
+
+  /** 5.6.2, BBRSetPacingRateWithGain: until the pipe was full once, the rate only rises. */
+  setPacingRate(gain: number, everFull: boolean): void {
+    const { bandwidth, loss } = this.#model;
+    const margin = everFull ? PACING_MARGIN - this.#chanceOfMaximum() : PACING_MARGIN;
+    const rate = gain * bandwidth * margin / (1 - loss.baseLoss);
+    if (rate > this.#pacingRate || (everFull && rate > 0)) this.#pacingRate = rate;
+  }
+
+  /** Bytes in flight of `gain` bandwidth-delay products: BBRInflight. */
+  inflight(gain: number): number {
+    return this.#model.inflight(gain, this.#maxDatagramBytes, this.#pacingRate);
+  }
+
+  /** BBRTargetInflight. */
+  targetInflight(): number {
+    return Math.min(this.inflight(1), this.#windowBytes);
+  }
+
+  /** BBRProbeRTTCwnd. */
+  probeRttWindow(): number {
+    return this.inflight(WINDOW_GAIN[BbrState.probeRtt]!);
+  }
+
+  /** 5.6.4.4, BBRSaveCwnd; `isModulated`: the window is held down already. */
+  save(isModulated: boolean): void {
+    this.#priorWindowBytes = isModulated ? Math.max(this.#priorWindowBytes, this.#windowBytes) : this.#windowBytes;
+  }
+
+  /** 5.6.4.4, BBRRestoreCwnd. */
+  restore(): void {
+    this.#windowBytes = this.#clamped(Math.max(this.#windowBytes, this.#priorWindowBytes));
+  }
+
+  /** 5.6.4.4, BBROnEnterRTO: next to nothing; a few datagrams rather than one, as any of them may be lost. */
+  collapse(): void {
+    this.#windowBytes = this.#clamped(this.#minPipeBytes());
+  }
+
+  /**
+   * The share by which chance lifts the best of many samples of a round in which so many datagrams were lost at
+   * random: the standard deviation of the share that arrives, times {@link MAXIMUM_DEVIATIONS}. Without it a lossy
+   * path would be sent that much too much all the time, and its queue grow.
+   */
+  #chanceOfMaximum(): number {
+    const { baseLoss } = this.#model.loss;
+    if (baseLoss === 0) return 0;
+    const bytes = Math.max(this.inflight(1), this.#model.bandwidth * MIN_ROUND_US / 1_000_000);
+    const datagrams = Math.max(bytes / this.#maxDatagramBytes, 1);
+    return Math.min(MAXIMUM_DEVIATIONS * Math.sqrt(baseLoss / ((1 - baseLoss) * datagrams)), MAX_CHANCE);
+  }
+
+  /** 5.6.4.6, BBRSetCwnd. */
+  #setWindow(event: AckEvent, { everFull, state }: ControlState): void {
+    const extraBytes = state === BbrState.probeUp ? 2 * this.#maxDatagramBytes : 0;
+    const maxBytes = this.inflight(WINDOW_GAIN[state]!) + this.#model.aggregation.extraBytes + extraBytes;
+    const isNew = event.totalDeliveredBytes < INITIAL_WINDOW_DATAGRAMS * this.#maxDatagramBytes;
+    let bytes = this.#windowBytes;
+    if (everFull) bytes = Math.min(bytes + event.ackedBytes, maxBytes);
+    else if (bytes < maxBytes) bytes = Math.min(bytes + STARTUP_GROWTH * event.ackedBytes, maxBytes);
+    else if (isNew) bytes += event.ackedBytes;
+    bytes = Math.max(bytes, this.#minPipeBytes());
+    // 5.6.4.5, BBRBoundCwndForProbeRTT.
+    if (state === BbrState.probeRtt) bytes = Math.min(bytes, this.probeRttWindow());
+    this.#windowBytes = this.#clamped(Math.min(bytes, this.#cap(state)));
+  }
+
+  /** 5.6.4.7, BBRBoundCwndForModel. */
+  #cap(state: BbrState): number {
+    const { bounds } = this.#model;
+    let cap = Infinity;
+    if (state === BbrState.probeRtt || state === BbrState.probeCruise) {
+      cap = bounds.longTermWithHeadroom(this.#maxDatagramBytes);
+    } else if (state >= BbrState.probeDown) {
+      cap = bounds.inflightLong;
+    }
+    return Math.max(Math.min(cap, bounds.inflightShort), this.#minPipeBytes());
+  }
+
+  /** 5.6.2, BBRInitPacingRate: the initial window in a round trip, with Startup's gain. */
+  #initialRate(rttUs: number): number {
+    const initialBytes = INITIAL_WINDOW_DATAGRAMS * this.#maxDatagramBytes;
+    return PACING_GAIN[BbrState.startup]! * initialBytes * 1_000_000 / rttUs;
+  }
+
+  /** 5.6.4.3. */
+  #minPipeBytes(): number {
+    return MIN_PIPE_DATAGRAMS * this.#maxDatagramBytes;
+  }
+
+  #clamped(bytes: number): number {
+    const bounded = Math.floor(Math.min(bytes, this.#maxWindowBytes));
+    return Math.max(bounded, MIN_WINDOW_DATAGRAMS * this.#maxDatagramBytes);
+  }
+}

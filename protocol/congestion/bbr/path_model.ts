@@ -1,0 +1,144 @@
+/**
+ * What BBR knows of the path: how fast it delivers, how short its round trip is, how it loses and clumps, and so how
+ * much has to be in flight to fill it. Sections are those of draft-ietf-ccwg-bbr-04. Hot: nothing here allocates.
+ *
+ * @module
+ */
+
+import { AckAggregation } from "./ack_aggregation.ts";
+import { INITIAL_WINDOW_DATAGRAMS, MAX_QUANTUM_BYTES, MIN_PIPE_DATAGRAMS } from "./bbr_params.ts";
+import type { AckEvent } from "../controller.ts";
+import { InflightBounds } from "./inflight_bounds.ts";
+import { LossModel } from "./loss_model.ts";
+import { MinRttFilter } from "./min_rtt_filter.ts";
+import { TrainRate } from "./train_rate.ts";
+import { WindowedMax } from "./windowed_max.ts";
+
+/**
+ * Once Startup is over a round lasts at least so long. On a local network a round trip is shorter than the turns that both
+ * programs take, and a single one shows when they ran, not what the path carries or loses.
+ */
+export const MIN_ROUND_US = 10_000;
+
+/** BBR's model of the network path, and its count of packet-timed round trips. */
+export class PathModel {
+  /** BBR.max_bw_filter: bytes per second over this ProbeBW cycle and the one before (5.5.3). */
+  readonly maxBandwidth = new WindowedMax();
+  readonly minRtt: MinRttFilter;
+  readonly aggregation = new AckAggregation();
+  readonly loss = new LossModel();
+  readonly bounds = new InflightBounds();
+  readonly trains = new TrainRate();
+  #isStartup = true;
+  #nextRoundDelivered = 0;
+  #isRoundStart = false;
+  // The running round: when it began, what was delivered then, and whether the application held a part of it down.
+  #roundStartUs = 0;
+  #roundStartDelivered = 0;
+  #isRoundAppLimited = false;
+  #deliveryRate = 0;
+
+  /** `initialRttUs` is the handshake's round trip, or 0. */
+  constructor(initialRttUs: number) {
+    this.minRtt = new MinRttFilter(initialRttUs);
+  }
+
+  /** BBR.bw (BBRBoundBWForModel): bytes per second that arrive, 0 while unknown. */
+  get bandwidth(): number {
+    const bandwidth = Math.min(this.maxBandwidth.value, this.bounds.bandwidthShort);
+    return this.#isStartup ? Math.max(bandwidth, this.trains.rate) : bandwidth;
+  }
+
+  /** The ACK taken in last began a round. */
+  get isRoundStart(): boolean {
+    return this.#isRoundStart;
+  }
+
+  /** The latest measure of the delivery rate, in bytes per second. */
+  get deliveryRate(): number {
+    return this.#deliveryRate;
+  }
+
+  /** In Startup: trains held up, and a queue that stood for a round, show what else takes rounds to be sure of. */
+  get isPlateauPlain(): boolean {
+    return this.#isStartup && this.trains.isHeldUp && this.loss.queueing;
+  }
+
+  /** Startup is over, and what it alone goes by. */
+  endStartup(): void {
+    this.#isStartup = false;
+  }
+
+  /** Ends the running round now: BBRStartRound. */
+  startRound(event: AckEvent): void {
+    this.#nextRoundDelivered = event.totalDeliveredBytes;
+    this.#roundStartUs = event.nowUs;
+    this.#roundStartDelivered = event.totalDeliveredBytes;
+    this.#isRoundAppLimited = false;
+  }
+
+  /** Takes in an ACK's samples: BBRUpdateRound (5.5.1), BBRUpdateLatestDeliverySignals, BBRUpdateMaxBw (5.5.5). */
+  onAck(event: AckEvent, maxDatagramBytes: number): void {
+    const { sample } = event;
+    if (this.#isStartup) {
+      this.trains.onAck(event, maxDatagramBytes);
+    }
+    const isLongEnough = this.#isStartup || event.nowUs - this.#roundStartUs >= MIN_ROUND_US;
+    this.#isRoundStart = isLongEnough && sample.priorDeliveredBytes >= this.#nextRoundDelivered;
+    this.#measureRate(event);
+    if (this.#isRoundStart) {
+      this.startRound(event);
+      this.loss.onRound(this.minRtt.minUs);
+    }
+    this.loss.onAck(event.ackedBytes, event.largestAckedSentUs, event.rttUs);
+  }
+
+  /** BBRAdvanceLatestDeliverySignals, at the end of an ACK. */
+  endAck({ sample }: AckEvent): void {
+    if (!this.#isRoundStart) return;
+    this.bounds.beginRound(this.#isRoundTripShort ? 0 : sample.deliveryRate, sample.deliveredBytes);
+  }
+
+  get #isRoundTripShort(): boolean {
+    return !this.#isStartup && this.minRtt.minUs < MIN_ROUND_US;
+  }
+
+  /**
+   * Where a round trip is shorter than a round the rate is that of the round, otherwise that of the sample. 5.5.4: one that the
+   * application held down counts only where it is above the estimate.
+   */
+  #measureRate(event: AckEvent): void {
+    const { sample } = event;
+    let isAppLimited = sample.appLimited;
+    let rate = sample.deliveryRate;
+    if (this.#isRoundTripShort) {
+      if (sample.appLimited) this.#isRoundAppLimited = true;
+      if (!this.#isRoundStart) return this.bounds.onDelivered(sample.deliveredBytes);
+      isAppLimited = this.#isRoundAppLimited;
+      const deliveredBytes = event.totalDeliveredBytes - this.#roundStartDelivered;
+      rate = deliveredBytes * 1_000_000 / (event.nowUs - this.#roundStartUs);
+    }
+    this.#deliveryRate = rate;
+    this.bounds.onDelivered(sample.deliveredBytes);
+    this.bounds.onRate(rate);
+    if (!isAppLimited || rate >= this.maxBandwidth.value) this.maxBandwidth.update(rate);
+  }
+
+  /**
+   * Bytes in flight that make `gain` bandwidth-delay products, with room for what is lost and not yet declared so,
+   * and for a sender that wakes at most every millisecond: BBRInflight (5.6.4.2).
+   */
+  inflight(gain: number, maxDatagramBytes: number, pacingRate: number): number {
+    const quantumBytes = Math.min(pacingRate / 1_000, MAX_QUANTUM_BYTES);
+    const floorBytes = Math.max(2 * quantumBytes, MIN_PIPE_DATAGRAMS * maxDatagramBytes);
+    const { bandwidth } = this;
+    const minRttUs = this.minRtt.minUs;
+    if (minRttUs === Infinity || bandwidth === 0) {
+      return Math.max(gain * INITIAL_WINDOW_DATAGRAMS * maxDatagramBytes, floorBytes);
+    }
+    const { baseLoss } = this.loss;
+    // What is sent for one byte delivered; a lost packet stays in flight for up to half a round trip longer.
+    const allowance = (1 + baseLoss / 2) / (1 - baseLoss);
+    return Math.max(gain * bandwidth * minRttUs / 1_000_000 * allowance, floorBytes);
+  }
+}

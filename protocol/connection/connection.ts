@@ -1,0 +1,397 @@
+/**
+ * One connection between two endpoints: wires the parts together and owns no algorithm.
+ *
+ * ```
+ *   handlePacket --> protection --> frames --> streams, acknowledgements, loss recovery, path
+ *   pollTransmit <-- packet builder <-- streams, acknowledgements, loss recovery, path
+ *   pollTimeout / handleTimeout --> timer table
+ *   pollEvent --> the application
+ * ```
+ *
+ * Time comes in as an argument, and nothing here waits: `io/` drives it on a real clock, `sim/` on a simulated one.
+ *
+ * @module
+ */
+
+import { AckTracker } from "../recovery/ack_tracker.ts";
+import { Closing } from "./close_state.ts";
+import type { ConnectionConfig } from "../config.ts";
+import type { Arrival, ConnectionEvent, ConnectionOptions, ConnectionStats } from "./types.ts";
+import { joinStats } from "./types.ts";
+import { ConnectionState, isOpen, transition } from "../connection_state.ts";
+import type { DropReason } from "../drops.ts";
+import { EventQueue } from "./event_queue.ts";
+import { CallerError, type CloseReason, PeerError, TransportErrorCode } from "../errors.ts";
+import { FrameReceiver } from "./frame_dispatch.ts";
+import { ClientHandshake, FIRST_PING_DELAY_US, localParameters } from "../handshake/client_handshake.ts";
+import { LossRecovery, SendMode } from "./loss_recovery.ts";
+import { PacketBuilder } from "./packet_builder.ts";
+import { Path } from "./path.ts";
+import type { Agreement } from "../handshake/suite.ts";
+import type { Stream } from "../streams/stream.ts";
+import { StreamTable } from "../streams/stream_table.ts";
+import { Timer, TimerTable } from "./timer_table.ts";
+import { type PacketHeader, PacketType } from "../wire/packet.ts";
+import type { TransportParameters } from "../wire/parameters.ts";
+
+/** A connection. Times are microseconds of any steady clock, the same for every call. */
+export class Connection {
+  readonly localId: number;
+  readonly isClient: boolean;
+  readonly #config: ConnectionConfig;
+  /** A client has none before it has the server's answer. */
+  #agreement: Agreement | undefined;
+  readonly #path: Path;
+  readonly #streams: StreamTable;
+  readonly #recovery: LossRecovery;
+  readonly #acks: AckTracker;
+  readonly #timers = new TimerTable();
+  readonly #builder: PacketBuilder;
+  readonly #frames: FrameReceiver;
+  readonly #handshake: ClientHandshake | undefined;
+  readonly #events = new EventQueue<ConnectionEvent>();
+  #state: ConnectionState;
+  #closeReason: CloseReason | undefined;
+  #closing: Closing | undefined;
+  #isPingDue = false;
+  #hasPeerParameters = false;
+  #duplicatesReceived = 0;
+  #idleTimeoutUs: number;
+
+  constructor(options: ConnectionOptions) {
+    const { config, nowUs, isClient } = options;
+    this.localId = options.localId;
+    this.isClient = isClient;
+    this.#config = config;
+    this.#idleTimeoutUs = config.idleTimeoutUs;
+    this.#path = new Path(options);
+    this.#streams = new StreamTable({ isClient, config, emit: (event) => this.#emit(event) });
+    this.#acks = new AckTracker({ maxAckDelayUs: config.maxAckDelayUs });
+    this.#recovery = new LossRecovery({ path: this.#path, streams: this.#streams, acks: this.#acks });
+    const parts = { streams: this.#streams, acks: this.#acks, path: this.#path, recovery: this.#recovery };
+    this.#builder = new PacketBuilder(parts);
+    this.#frames = new FrameReceiver({
+      ...parts,
+      onClose: (reason) => void (this.#closeReason = reason),
+      onParameters: (parameters) => this.#onPeerParameters(parameters),
+    });
+    if (options.client !== undefined) {
+      this.#handshake = new ClientHandshake({ localId: options.localId, nowUs, ...options.client });
+      this.#state = ConnectionState.helloSent;
+      this.#timers.set(Timer.hello, nowUs);
+      this.#timers.set(Timer.handshake, nowUs + config.handshakeTimeoutUs);
+    } else {
+      const { agreement, clientId, handshakeRttUs } = options.server!;
+      this.#agreement = agreement;
+      this.#builder.setPeer(clientId, agreement.protection);
+      if (handshakeRttUs !== undefined) this.#path.seedRtt(Math.max(1, handshakeRttUs));
+      this.#state = ConnectionState.established;
+      this.#emit({ kind: "connected" });
+      this.#restartIdle(nowUs);
+    }
+  }
+
+  /** The address to which datagrams go. */
+  get remote(): string {
+    return this.#path.remote;
+  }
+
+  /** Who the peer has shown to be; undefined before the handshake. */
+  get peer(): Agreement["peer"] | undefined {
+    return this.#agreement?.peer;
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  get isClosed(): boolean {
+    return this.#state === ConnectionState.closed;
+  }
+
+  /** Why it ended, or is about to; undefined while it goes on. */
+  get closeReason(): CloseReason | undefined {
+    return this.#closeReason;
+  }
+
+  /** Whether `peerId` is the connection ID that the peer chose for itself. */
+  sendsTo(peerId: Uint8Array): boolean {
+    return this.#builder.sendsTo(peerId);
+  }
+
+  /** Streams under way. */
+  get openStreamCount(): number {
+    return this.#streams.openCount;
+  }
+
+  /** Bytes received that this side holds in memory. */
+  get heldBytes(): number {
+    return this.#streams.heldBytes;
+  }
+
+  /** What its streams take in memory, about: what is held of both halves, gaps, and each stream itself. */
+  get streamMemoryBytes(): number {
+    return this.#streams.memoryBytes;
+  }
+
+  get stats(): ConnectionStats {
+    const own = {
+      duplicatesReceived: this.#duplicatesReceived,
+      retransmittedBytes: this.#streams.retransmittedBytes,
+    };
+    return joinStats({ own, path: this.#path.stats, recovery: this.#recovery.stats, acks: this.#acks.stats });
+  }
+
+  /** Opens a stream; undefined before the handshake is done, and while the server allows no more. Clients only. */
+  openStream(): Stream | undefined {
+    if (!this.isClient) throw new CallerError("only a client opens streams");
+    return isOpen(this.#state) ? this.#streams.open() : undefined;
+  }
+
+  /** Ends the connection, telling the peer why. Streams are dropped as they stand. */
+  close(nowUs: number, code: number, reason: string): void {
+    this.#close(nowUs, { kind: "local", code, reason });
+  }
+
+  /** Sends at this many bytes per second, whatever is lost; undefined: as congestion control says. See {@link Path}. */
+  setRate(nowUs: number, bytesPerSecond: number | undefined): void {
+    this.#recovery.setRate(nowUs, bytesPerSecond);
+    this.#armTimers(nowUs);
+  }
+
+  /** What the application must hear next, or undefined. */
+  pollEvent(): ConnectionEvent | undefined {
+    const event = this.#events.take();
+    if (event === undefined) return undefined;
+    if (event.kind === "stream-readable") this.#streams.onReadableHeard(event.stream);
+    // Not before: what arrived ahead of the end is still read.
+    if (event.kind === "closed") this.#streams.dropAll();
+    return event;
+  }
+
+  /** A datagram whose header the endpoint has decoded. Returns why it was dropped, or undefined. */
+  handlePacket(nowUs: number, datagram: Uint8Array, { header, remote }: Arrival): DropReason | undefined {
+    if (this.#state === ConnectionState.closed || this.#state === ConnectionState.draining) return "late";
+    switch (header.type) {
+      case PacketType.retry:
+        return this.#onRetry(nowUs, datagram, header);
+      case PacketType.cookie:
+        return this.#state === ConnectionState.helloSent ? this.#handshake!.onCookie(datagram, header) : "out of place";
+      case PacketType.initial:
+        return this.isClient ? "out of place" : this.#onPacket(nowUs, datagram, header, remote);
+      case PacketType.data:
+        if (this.#state === ConnectionState.helloSent) return "out of place";
+        return this.#onPacket(nowUs, datagram, header, remote);
+      default:
+        return this.#onVerdict(datagram, header);
+    }
+  }
+
+  /** Writes the next datagram that should be sent now to {@link remote} into `buffer`; returns its length, 0 if none. */
+  pollTransmit(nowUs: number, buffer: Uint8Array): number {
+    const state = this.#state;
+    let length = 0;
+    if (isOpen(state)) length = this.#pollPacket(nowUs, buffer);
+    else if (state === ConnectionState.helloSent) length = this.#handshake!.pollHello(nowUs, buffer);
+    else if (state === ConnectionState.closing) length = this.#builder.buildClose(nowUs, buffer, this.#closing!.take());
+    if (length > 0) this.#path.onDatagramSent(length);
+    if (this.#state === ConnectionState.helloSent) this.#timers.set(Timer.hello, this.#handshake!.helloDueUs);
+    return length;
+  }
+
+  /** When {@link handleTimeout} is due, or Infinity. */
+  pollTimeout(): number {
+    return this.#timers.nextUs();
+  }
+
+  /** Does what is due by `nowUs`. To be followed by {@link pollTransmit}. */
+  handleTimeout(nowUs: number): void {
+    const timers = this.#timers;
+    if (timers.expire(Timer.handshake, nowUs)) return this.#end({ kind: "handshake-timeout" });
+    if (timers.expire(Timer.idle, nowUs)) return this.#end({ kind: "idle-timeout" });
+    if (timers.expire(Timer.closing, nowUs)) return this.#enterClosed();
+    timers.expire(Timer.hello, nowUs);
+    timers.expire(Timer.pacing, nowUs);
+    timers.expire(Timer.ackDelay, nowUs);
+    // What is in flight is asked for by probes, which a PING would put off.
+    if (timers.expire(Timer.keepAlive, nowUs)) this.#isPingDue ||= !this.#recovery.isAnythingInFlight;
+    if (timers.expire(Timer.pathValidation, nowUs)) this.#path.validation.onTimeout(nowUs, this.#path.ptoUs);
+    if (timers.expire(Timer.lossDetection, nowUs)) this.#recovery.onTimeout(nowUs);
+    this.#armTimers(nowUs);
+  }
+
+  // --- receiving ---
+
+  #onPacket(nowUs: number, datagram: Uint8Array, header: PacketHeader, remote: string): DropReason | undefined {
+    const payloadEnd = this.#agreement!.protection.open(datagram, header.headerEnd, header.packetNumber);
+    if (payloadEnd < 0) return "damaged";
+    this.#path.onDatagramReceived(remote, datagram.length);
+    if (this.#closing !== undefined) return this.#closing.onPacketReceived();
+    if (this.#acks.isDuplicate(header.packetNumber)) {
+      this.#duplicatesReceived++;
+      return "repeated";
+    }
+    if (this.#state === ConnectionState.initialSent) {
+      this.#state = transition(this.#state, ConnectionState.established);
+      this.#timers.stop(Timer.handshake);
+      this.#builder.setInitial(undefined);
+    }
+    const isNewest = header.packetNumber > this.#acks.largestReceived;
+    try {
+      const ackEliciting = this.#frames.receive(nowUs, datagram, { start: header.headerEnd, end: payloadEnd });
+      if (!this.#hasPeerParameters) throw new PeerError(TransportErrorCode.transportParameterError, "no parameters");
+      this.#acks.onPacketReceived(header.packetNumber, nowUs, ackEliciting, datagram.length);
+    } catch (error) {
+      if (!(error instanceof PeerError)) throw error;
+      return this.#close(nowUs, { kind: "violation", code: error.code, reason: error.message });
+    }
+    if (this.#closeReason !== undefined) return this.#enterDraining(nowUs);
+    this.#restartIdle(nowUs);
+    if (remote !== this.#path.remote && isNewest) this.#migrate(nowUs, remote, datagram.length);
+    this.#armTimers(nowUs);
+    return undefined;
+  }
+
+  #onRetry(nowUs: number, datagram: Uint8Array, header: PacketHeader): DropReason | undefined {
+    if (this.#state !== ConnectionState.helloSent) return "out of place";
+    const retry = this.#handshake!.onRetry(nowUs, datagram, header);
+    if (retry === undefined) return "damaged";
+    if ("kind" in retry) return this.#end(retry);
+    this.#state = transition(this.#state, ConnectionState.initialSent);
+    this.#timers.stop(Timer.hello);
+    this.#agreement = retry;
+    this.#builder.setPeer(retry.serverId, retry.protection);
+    this.#builder.setInitial({ ...retry, sourceId: this.localId, parameters: localParameters(this.#config) });
+    if (retry.rttUs > 0) this.#path.seedRtt(retry.rttUs);
+    else this.#path.seedPacing(retry.leastRttUs);
+    this.#onPeerParameters(retry.parameters);
+    this.#emit({ kind: "connected" });
+    this.#restartIdle(nowUs);
+    // The server must hear of this connection before its token expires: from a request, or else from a PING.
+    this.#timers.set(Timer.keepAlive, nowUs + FIRST_PING_DELAY_US);
+    return undefined;
+  }
+
+  /** The server will not have this connection, or knows it no more. */
+  #onVerdict(datagram: Uint8Array, header: PacketHeader): DropReason | undefined {
+    const isOutstanding = (packetNumber: number): boolean => this.#recovery.isOutstanding(packetNumber);
+    const verdict = this.#handshake?.onVerdict(datagram, header, { state: this.#state, isOutstanding });
+    return typeof verdict === "object" ? this.#end(verdict) : verdict ?? "out of place";
+  }
+
+  #onPeerParameters(parameters: TransportParameters): void {
+    this.#hasPeerParameters = true;
+    this.#streams.setPeerLimits({
+      maxData: parameters.initialMaxData,
+      maxStreamData: parameters.initialMaxStreamData,
+      maxStreams: parameters.initialMaxStreams,
+    });
+    this.#path.setPeerLimits(parameters);
+    this.#idleTimeoutUs = Math.min(this.#config.idleTimeoutUs, parameters.maxIdleTimeoutMs * 1000);
+  }
+
+  #migrate(nowUs: number, remote: string, sizeBytes: number): void {
+    if (this.isClient) return;
+    this.#path.migrate(nowUs, remote, sizeBytes);
+    this.#emit({ kind: "address-changed", remote });
+  }
+
+  // --- sending ---
+
+  #pollPacket(nowUs: number, buffer: Uint8Array): number {
+    const mode = this.#recovery.sendMode(nowUs);
+    let length = 0;
+    if (mode === SendMode.none || mode === SendMode.ackOnly) {
+      if (mode === SendMode.ackOnly && this.#acks.shouldAck(nowUs)) length = this.#builder.buildAck(nowUs, buffer);
+    } else if (mode === SendMode.any && this.#isMtuProbeDue(nowUs)) {
+      length = this.#builder.buildMtuProbe(nowUs, buffer, this.#path.mtu.probeSize(nowUs));
+    } else if (this.#hasPending() || (mode === SendMode.any && this.#recovery.copyTail())) {
+      length = this.#builder.build(nowUs, buffer);
+      this.#isPingDue = false;
+    } else if (this.#acks.shouldAck(nowUs)) {
+      length = this.#builder.buildAck(nowUs, buffer);
+    } else if (mode === SendMode.any) {
+      this.#recovery.onApplicationLimited();
+    }
+    if (length > 0) this.#restartKeepAlive(nowUs);
+    this.#armTimers(nowUs);
+    return length;
+  }
+
+  /** Something is to be sent that the peer must acknowledge. */
+  #hasPending(): boolean {
+    const { validation } = this.#path;
+    return this.#recovery.probesPending > 0 || this.#isPingDue || validation.hasPending || this.#streams.hasPending();
+  }
+
+  /** Larger datagrams pay where there is much to send: a probe never goes before what fits into one packet. */
+  #isMtuProbeDue(nowUs: number): boolean {
+    return nowUs >= this.#path.nextMtuProbeUs(nowUs) && this.#state === ConnectionState.established &&
+      this.#path.validation.isValidated && this.#recovery.isAnythingInFlight && this.#streams.hasPending();
+  }
+
+  #armTimers(nowUs: number): void {
+    if (!isOpen(this.#state)) return;
+    this.#timers.set(Timer.pathValidation, this.#path.validation.deadlineUs);
+    if (this.#recovery.sendMode(nowUs) === SendMode.none) {
+      // Whatever is due cannot be sent before the peer is heard from again.
+      this.#timers.stop(Timer.lossDetection);
+      this.#timers.stop(Timer.ackDelay);
+      this.#timers.stop(Timer.pacing);
+      return;
+    }
+    this.#timers.set(Timer.lossDetection, this.#recovery.timerUs());
+    this.#timers.set(Timer.ackDelay, this.#acks.ackDeadlineUs);
+    this.#timers.set(Timer.pacing, this.#hasPending() ? this.#recovery.pacingDeadlineUs(nowUs) : Infinity);
+  }
+
+  #restartIdle(nowUs: number): void {
+    this.#timers.set(Timer.idle, nowUs + Math.max(this.#idleTimeoutUs, 3 * this.#path.ptoUs));
+  }
+
+  #restartKeepAlive(nowUs: number): void {
+    if (!this.isClient) return;
+    const { keepAliveUs, transferKeepAliveUs } = this.#config;
+    this.#timers.set(Timer.keepAlive, nowUs + (this.#streams.openCount > 0 ? transferKeepAliveUs : keepAliveUs));
+  }
+
+  #close(nowUs: number, reason: CloseReason): undefined {
+    if (this.#state === ConnectionState.helloSent) return this.#end(reason);
+    if (!isOpen(this.#state)) return;
+    this.#state = transition(this.#state, ConnectionState.closing);
+    const { validation: path } = this.#path;
+    this.#closing = new Closing(reason, { streams: this.#streams, path, ...this.#recovery.stats });
+    this.#startClosing(nowUs, reason);
+  }
+
+  #enterDraining(nowUs: number): undefined {
+    this.#state = transition(this.#state, ConnectionState.draining);
+    this.#startClosing(nowUs, this.#closeReason!);
+  }
+
+  /** RFC 9000, section 10.2: three PTOs, so that what is still on its way finds its connection. */
+  #startClosing(nowUs: number, reason: CloseReason): void {
+    this.#closeReason = reason;
+    this.#timers.stopAll();
+    this.#timers.set(Timer.closing, nowUs + 3 * this.#path.ptoUs);
+    this.#emit({ kind: "closed", reason });
+  }
+
+  /** Ends without a word to the peer. */
+  #end(reason: CloseReason): undefined {
+    if (this.#state === ConnectionState.closing || this.#state === ConnectionState.draining) return this.#enterClosed();
+    this.#closeReason = reason;
+    this.#emit({ kind: "closed", reason });
+    this.#enterClosed();
+  }
+
+  #enterClosed(): undefined {
+    this.#state = transition(this.#state, ConnectionState.closed);
+    this.#timers.stopAll();
+    this.#agreement?.protection.wipe();
+  }
+
+  #emit(event: ConnectionEvent): void {
+    this.#events.push(event);
+  }
+}

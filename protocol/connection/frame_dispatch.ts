@@ -1,0 +1,103 @@
+/**
+ * Acts on the frames of a packet that was authenticated: hands each to the part that it concerns.
+ *
+ * @module
+ */
+
+import { type CloseReason, PeerError } from "../errors.ts";
+import type { LossRecovery } from "./loss_recovery.ts";
+import type { Path } from "./path.ts";
+import type { StreamTable } from "../streams/stream_table.ts";
+import { Reader } from "../../base/bytes.ts";
+import { AckFrame, type FrameHandler, readFrames } from "../wire/frame.ts";
+import type { TransportParameters } from "../wire/parameters.ts";
+
+/** What a receiver is made with. */
+export interface FrameReceiverOptions {
+  readonly streams: StreamTable;
+  readonly recovery: LossRecovery;
+  readonly path: Path;
+  readonly onClose: (reason: CloseReason) => void;
+  readonly onParameters: (parameters: TransportParameters) => void;
+}
+
+/** Reads packets' frames. */
+export class FrameReceiver implements FrameHandler {
+  readonly #options: FrameReceiverOptions;
+  readonly #streams: StreamTable;
+  readonly #reader = new Reader();
+  readonly #ack = new AckFrame();
+  #nowUs = 0;
+  #isAckEliciting = false;
+
+  constructor(options: FrameReceiverOptions) {
+    this.#options = options;
+    this.#streams = options.streams;
+  }
+
+  /** Acts on the frames in `payload`; returns whether any of them asks for an acknowledgement. Throws PeerError. */
+  receive(nowUs: number, datagram: Uint8Array, payload: { start: number; end: number }): boolean {
+    this.#nowUs = nowUs;
+    this.#isAckEliciting = false;
+    const error = readFrames(this.#reader.reset(datagram, payload.start, payload.end), this, this.#ack);
+    if (error !== undefined) throw new PeerError(error.code, error.message);
+    return this.#isAckEliciting;
+  }
+
+  onPing(): void {
+    this.#isAckEliciting = true;
+  }
+
+  onAck(ack: AckFrame): void {
+    this.#options.recovery.onAckFrame(this.#nowUs, ack);
+  }
+
+  onStream(streamId: number, offset: number, buffer: Uint8Array, start: number, end: number, fin: boolean): void {
+    this.#isAckEliciting = true;
+    this.#streams.onStreamFrame(streamId, offset, buffer, start, end, fin);
+  }
+
+  onResetStream(streamId: number, code: number, finalSize: number): void {
+    this.#isAckEliciting = true;
+    this.#streams.onResetStream(streamId, code, finalSize);
+  }
+
+  onStopSending(streamId: number, code: number): void {
+    this.#isAckEliciting = true;
+    this.#streams.onStopSending(streamId, code);
+  }
+
+  onMaxData(maximum: number): void {
+    this.#isAckEliciting = true;
+    this.#streams.onMaxData(maximum);
+  }
+
+  onMaxStreamData(streamId: number, maximum: number): void {
+    this.#isAckEliciting = true;
+    this.#streams.onMaxStreamData(streamId, maximum);
+  }
+
+  onMaxStreams(maximum: number): void {
+    this.#isAckEliciting = true;
+    this.#streams.onMaxStreams(maximum);
+  }
+
+  onPathChallenge(buffer: Uint8Array, at: number): void {
+    this.#isAckEliciting = true;
+    this.#options.path.validation.onChallenge(buffer.slice(at, at + 8));
+  }
+
+  onPathResponse(buffer: Uint8Array, at: number): void {
+    this.#isAckEliciting = true;
+    this.#options.path.validation.onResponse(buffer.slice(at, at + 8));
+  }
+
+  onConnectionClose(isApplication: boolean, code: number, reason: string): void {
+    this.#options.onClose({ kind: "peer", isApplication, code, reason });
+  }
+
+  onParameters(parameters: TransportParameters): void {
+    this.#isAckEliciting = true;
+    this.#options.onParameters(parameters);
+  }
+}

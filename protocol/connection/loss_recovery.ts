@@ -1,0 +1,400 @@
+/**
+ * Wires loss detection, round-trip time, congestion control and pacing around the packets sent: what an ACK frame or
+ * a timer means for each, and whether something may be sent now.
+ *
+ * Hot: `begin`, `commit` and `onAckFrame` run for every packet; nothing here is allocated per packet.
+ *
+ * @module
+ */
+
+import { BASE_DATAGRAM_BYTES } from "../config.ts";
+import type { AckEvent, LossEvent } from "../congestion/controller.ts";
+import { PeerError, TransportErrorCode } from "../errors.ts";
+import type { Path } from "./path.ts";
+import type { AckTracker } from "../recovery/ack_tracker.ts";
+import { LossDetection } from "../recovery/loss_detection.ts";
+import { RECEIPT_STRIDE, ReceiptKind, type SentPacket, SentState } from "../sent_packet.ts";
+import { NEVER_SENT, SentPackets, type SentStats } from "../recovery/sent_packets.ts";
+import { isLossy, TailCopies } from "../recovery/tail_redundancy.ts";
+import type { StreamTable } from "../streams/stream_table.ts";
+import type { AckFrame } from "../wire/frame.ts";
+
+/** What may be sent now. */
+export const SendMode = {
+  /** Nothing at all: the address is not proven and its allowance is spent. */
+  none: 0,
+  /** Acknowledgements alone: the congestion window is full, or the pacer says wait. */
+  ackOnly: 1,
+  /** A probe, whatever the window says (RFC 9002, section 6.2.4). */
+  probe: 2,
+  any: 3,
+} as const;
+
+/** One of {@link SendMode}'s values. */
+export type SendMode = (typeof SendMode)[keyof typeof SendMode];
+
+/** With less allowed, nothing is sent: so much takes a header, an ACK of one range, a challenge and the tag. */
+const MIN_DATAGRAM_BYTES = 64;
+
+/** Probes sent when the probe timeout expires (RFC 9002, section 6.2.4). */
+const PROBES_PER_TIMEOUT = 2;
+
+/** Counters for a connection's stats. */
+export interface RecoveryStats extends SentStats {
+  readonly packetsLost: number;
+  readonly spuriousLosses: number;
+}
+
+/** Loss recovery of one connection. */
+export class LossRecovery {
+  readonly #path: Path;
+  readonly #streams: StreamTable;
+  readonly #acks: AckTracker;
+  readonly #sent = new SentPackets();
+  readonly #detection = new LossDetection();
+  readonly #copies = new TailCopies();
+  /** What was sent again before the packet begun, and whether that is to be a copy. */
+  #repairedBytes = 0;
+  #isCopying = false;
+  #probesPending = 0;
+  #packetsLost = 0;
+  #spuriousLosses = 0;
+  // What the ACK frame being processed brought.
+  #nowUs = 0;
+  #ackedBytes = 0;
+  #newestAcked = -1;
+  #newestAckedSentUs = 0;
+  #ackedEliciting = false;
+  // What one pass of loss detection found.
+  #lostBytes = 0;
+  #largestLostSentUs = 0;
+  readonly #ackEvent: AckEvent;
+  readonly #lossEvent: LossEvent = {
+    nowUs: 0,
+    lostBytes: 0,
+    bytesInFlight: 0,
+    largestLostSentUs: 0,
+    persistentCongestion: false,
+  };
+
+  constructor(options: { path: Path; streams: StreamTable; acks: AckTracker }) {
+    this.#path = options.path;
+    this.#streams = options.streams;
+    this.#acks = options.acks;
+    this.#ackEvent = {
+      nowUs: 0,
+      ackedBytes: 0,
+      lostBytes: 0,
+      priorBytesInFlight: 0,
+      bytesInFlight: 0,
+      totalDeliveredBytes: 0,
+      largestAckedSentUs: 0,
+      rttUs: 0,
+      minRttUs: 0,
+      smoothedRttUs: 0,
+      sample: this.#path.rate.onAckDone(0, 0),
+    };
+  }
+
+  /** Probes that must go out whatever the congestion window says. */
+  get probesPending(): number {
+    return this.#probesPending;
+  }
+
+  /**
+   * Bytes of UDP payload for the next datagram with data: the path's, but no more than any path carries from the
+   * second probe timeout in a row on. Were the path to have become narrower, larger probes would never arrive, and
+   * nothing would show the losses by which that is found out.
+   */
+  get datagramBytes(): number {
+    const { sendableBytes } = this.#path;
+    const isSuspect = this.#probesPending > 0 && this.#detection.ptoCount > 1;
+    return isSuspect ? Math.min(sendableBytes, BASE_DATAGRAM_BYTES) : sendableBytes;
+  }
+
+  get stats(): RecoveryStats {
+    const { bytesInFlight, packetsRemembered } = this.#sent.stats;
+    return {
+      packetsLost: this.#packetsLost,
+      spuriousLosses: this.#spuriousLosses,
+      bytesInFlight,
+      packetsRemembered,
+    };
+  }
+
+  /** Whether a packet that counts towards the congestion window is on its way. */
+  get isAnythingInFlight(): boolean {
+    return this.#sent.bytesInFlight > 0;
+  }
+
+  /** Whether this packet was sent and nothing was heard of it yet. */
+  isOutstanding(packetNumber: number): boolean {
+    return this.#sent.get(packetNumber)?.state === SentState.outstanding;
+  }
+
+  /** What may be sent now. */
+  sendMode(nowUs: number): SendMode {
+    const path = this.#path;
+    if (path.sendableBytes < MIN_DATAGRAM_BYTES || this.#sent.isFull) return SendMode.none;
+    const isWindowFull = this.#isWindowFull();
+    if (this.#probesPending > 0 || path.validation.isUrgent(isWindowFull)) return SendMode.probe;
+    if (isWindowFull) return SendMode.ackOnly;
+    return path.pacer.nextSendUs(nowUs, path.datagramBytes) > nowUs ? SendMode.ackOnly : SendMode.any;
+  }
+
+  /** When the pacer lets the next datagram go; Infinity where an acknowledgement must come first. */
+  pacingDeadlineUs(nowUs: number): number {
+    if (this.#isWindowFull()) return Infinity;
+    const nextUs = this.#path.pacer.nextSendUs(nowUs, this.#path.datagramBytes);
+    return nextUs > nowUs ? nextUs : Infinity;
+  }
+
+  /** See {@link Path.setRate}. */
+  setRate(nowUs: number, bytesPerSecond: number | undefined): void {
+    this.#path.setRate(nowUs, bytesPerSecond);
+    this.#path.updatePacer();
+  }
+
+  /** The application has nothing to send, though it might: rate samples say little for a while. */
+  onApplicationLimited(): void {
+    this.#path.rate.setAppLimited(this.#sent.bytesInFlight);
+  }
+
+  /** The packet to be built next. */
+  begin(nowUs: number): SentPacket {
+    this.#repairedBytes = this.#streams.retransmittedBytes;
+    return this.#sent.begin(this.#sent.nextPacketNumber, nowUs);
+  }
+
+  /** The packet begun last goes out, as its fields now say. */
+  commit(packet: SentPacket): void {
+    this.#sent.commit(packet);
+    const isRepair = this.#streams.retransmittedBytes > this.#repairedBytes;
+    packet.isRepair = isRepair && !this.#isCopying && this.#probesPending === 0;
+    this.#isCopying = false;
+    if (!packet.inFlight) return;
+    const path = this.#path;
+    const bytesInFlight = this.#sent.bytesInFlight;
+    path.rate.onPacketSent(packet, packet.sentUs, bytesInFlight);
+    path.controller.onPacketSent(packet, bytesInFlight);
+    path.pacer.onSent(packet.sentUs, packet.sizeBytes);
+    if (packet.mtuProbe) path.mtu.onProbeSent(packet.sizeBytes, packet.sentUs);
+    else if (this.#probesPending > 0) this.#probesPending--;
+  }
+
+  /** With nothing else to send: makes what a repair in flight carries pending once more. False where there is none. */
+  copyTail(): boolean {
+    if (!isLossy(this.#packetsLost - this.#spuriousLosses, this.#sent.nextPacketNumber)) return false;
+    while (!this.#isCopying) {
+      const packet = this.#copies.next(this.#sent);
+      if (packet === undefined) return false;
+      this.#loseReceipts(packet);
+      this.#isCopying = this.#streams.hasPending();
+    }
+    return true;
+  }
+
+  // --- acknowledgements ---
+
+  /** Throws PeerError where the frame acknowledges what was never sent. */
+  onAckFrame(nowUs: number, ack: AckFrame): void {
+    const path = this.#path;
+    const priorBytesInFlight = this.#sent.bytesInFlight;
+    this.#nowUs = nowUs;
+    this.#ackedBytes = 0;
+    this.#newestAcked = -1;
+    this.#ackedEliciting = false;
+    if (ack.largestAcked >= this.#sent.nextPacketNumber) throw neverSentError();
+    this.#detection.maxAckDelayUs = path.peerMaxAckDelayUs;
+    this.#detection.onAckReceived(ack.largestAcked, ack.isPartial ? ack.starts[ack.rangeCount - 1]! : 0);
+    for (let i = 0; i < ack.rangeCount; i++) {
+      if (this.#sent.onAckRange(ack.starts[i]!, ack.ends[i]!, this.#onPacketAcked) === NEVER_SENT) {
+        throw neverSentError();
+      }
+    }
+    if (this.#newestAcked < 0) return;
+    const rttUs = this.#sampleRtt(ack);
+    const lostBytes = this.#detectLost(nowUs);
+    this.#probesPending = 0;
+    const event = this.#ackEvent;
+    event.nowUs = nowUs;
+    event.ackedBytes = this.#ackedBytes;
+    event.lostBytes = lostBytes;
+    event.priorBytesInFlight = priorBytesInFlight;
+    event.bytesInFlight = this.#sent.bytesInFlight;
+    event.totalDeliveredBytes = path.rate.totalDeliveredBytes;
+    event.largestAckedSentUs = this.#newestAckedSentUs;
+    event.rttUs = rttUs;
+    event.minRttUs = path.rtt.minUs;
+    event.smoothedRttUs = path.rtt.smoothedUs;
+    event.sample = path.rate.onAckDone(nowUs, path.rtt.minUs);
+    path.controller.onAck(event);
+    path.updatePacer();
+    // A late acknowledgement shows a loss as spurious only while the packet is remembered.
+    this.#sent.forgetLost(nowUs - 3 * path.ptoUs);
+  }
+
+  /** When {@link onTimeout} is due, or Infinity. */
+  timerUs(): number {
+    return this.#detection.timerUs(this.#sent, this.#path.rtt);
+  }
+
+  /** The timer of {@link timerUs} fired. */
+  onTimeout(nowUs: number): void {
+    this.#nowUs = nowUs;
+    if (this.#detection.onTimeout(nowUs).kind === "loss") {
+      this.#detectLost(nowUs);
+      this.#path.updatePacer();
+      // With no packet left that waits for its verdict the probe timeout counts again, and may have passed meanwhile.
+      if (this.timerUs() > nowUs) return;
+      this.#detection.onTimeout(nowUs);
+    }
+    this.#probesPending = PROBES_PER_TIMEOUT;
+    this.#makeProbeDataPending();
+  }
+
+  // --- inside ---
+
+  /** Bound once, so that an ACK frame allocates no closure. */
+  readonly #onPacketAcked = (packet: SentPacket): void => {
+    const path = this.#path;
+    // Of the loss of an MTU probe, or of ACKs alone, congestion control was not told.
+    const next = this.#sent.nextPacketNumber;
+    if (this.#detection.onPacketAcked(packet, this.#nowUs, path.rtt, next) && !packet.mtuProbe) {
+      this.#spuriousLosses++;
+      if (packet.sentUs >= path.controllerSinceUs) path.controller.onSpuriousLoss(this.#nowUs, packet.sentUs);
+    }
+    if (packet.packetNumber > this.#newestAcked) {
+      this.#newestAcked = packet.packetNumber;
+      this.#newestAckedSentUs = packet.sentUs;
+    }
+    if (packet.ackEliciting) this.#ackedEliciting = true;
+    if (packet.inFlight) {
+      this.#ackedBytes += packet.sizeBytes;
+      path.rate.onPacketAcked(packet, this.#nowUs);
+    }
+    if (packet.mtuProbe) {
+      path.mtu.onProbeAcked(packet.sizeBytes);
+      path.onMtuChanged();
+    } else {
+      path.onPacketFate(this.#nowUs, packet.sizeBytes, false);
+    }
+    this.#acknowledgeReceipts(packet);
+  };
+
+  readonly #onPacketLost = (packet: SentPacket): void => {
+    const path = this.#path;
+    if (packet.mtuProbe) {
+      path.mtu.onProbeLost(packet.sizeBytes);
+    } else {
+      path.onPacketFate(this.#nowUs, packet.sizeBytes, true);
+      if (packet.inFlight) {
+        this.#packetsLost++;
+        this.#lostBytes += packet.sizeBytes;
+        this.#largestLostSentUs = packet.sentUs;
+        path.rate.onLost(packet.sizeBytes);
+      }
+    }
+    this.#loseReceipts(packet);
+  };
+
+  /** Declares lost what is; returns the bytes that congestion control hears of. */
+  #detectLost(nowUs: number): number {
+    const path = this.#path;
+    this.#lostBytes = 0;
+    if (this.#detection.detectLost(nowUs, this.#sent, path.rtt, this.#onPacketLost) === 0) return 0;
+    if (this.#lostBytes === 0) return 0;
+    const event = this.#lossEvent;
+    event.nowUs = nowUs;
+    event.lostBytes = this.#lostBytes;
+    event.bytesInFlight = this.#sent.bytesInFlight;
+    event.largestLostSentUs = this.#largestLostSentUs;
+    event.persistentCongestion = this.#detection.persistentCongestion;
+    if (event.persistentCongestion) path.rtt.onPersistentCongestion();
+    if (event.largestLostSentUs >= path.controllerSinceUs) path.controller.onPacketsLost(event);
+    return this.#lostBytes;
+  }
+
+  /** RFC 9002, section 5.1: only where the largest of all is newly acknowledged, and something ack-eliciting is. */
+  #sampleRtt(ack: AckFrame): number {
+    const isNewest = this.#newestAcked === ack.largestAcked && this.#newestAcked === this.#detection.newestAcked;
+    if (!isNewest || !this.#ackedEliciting) return 0;
+    const rttUs = this.#detection.newestRttUs;
+    this.#path.rtt.update(rttUs, ack.ackDelayUs, this.#path.peerMaxAckDelayUs);
+    return rttUs;
+  }
+
+  #isWindowFull(): boolean {
+    return this.#sent.bytesInFlight + this.#path.datagramBytes > this.#path.controller.windowBytes;
+  }
+
+  /**
+   * Makes what packets in flight carry pending again, so that the probes carry data and not a PING alone (RFC 9002,
+   * section 6.2.4): the last packet's, as what is lost without a sign is most often the tail (RFC 8985, section 7.3), and
+   * the oldest's, which the peer has waited for longest. The packets stay in flight: no loss is declared.
+   */
+  #makeProbeDataPending(): void {
+    if (this.#streams.hasPending()) return;
+    const { firstOutstanding, nextPacketNumber } = this.#sent;
+    let last = nextPacketNumber - 1;
+    while (last >= firstOutstanding && !this.#makePending(last)) last--;
+    for (let at = firstOutstanding, found = 1; at < last && found < PROBES_PER_TIMEOUT; at++) {
+      if (this.#makePending(at)) found++;
+    }
+  }
+
+  /** Makes pending again what a packet in flight carries; whether anything is pending then. */
+  #makePending(packetNumber: number): boolean {
+    const packet = this.#sent.get(packetNumber);
+    if (packet?.state !== SentState.outstanding || !packet.ackEliciting || packet.mtuProbe) return false;
+    this.#loseReceipts(packet);
+    return this.#streams.hasPending();
+  }
+
+  #acknowledgeReceipts(packet: SentPacket): void {
+    const { receipts } = packet;
+    for (let i = 0; i < packet.receiptCount * RECEIPT_STRIDE; i += RECEIPT_STRIDE) {
+      switch (receipts[i]) {
+        case ReceiptKind.stream:
+          this.#streams.onStreamAcked(receipts[i + 1]!, receipts[i + 2]!, receipts[i + 3]!, receipts[i + 4] === 1);
+          break;
+        case ReceiptKind.ack:
+          this.#acks.onAckAcked(receipts[i + 1]!, receipts[i + 2]!, receipts[i + 3]!, this.#nowUs);
+          break;
+        case ReceiptKind.resetStream:
+          this.#streams.onResetStreamAcked(receipts[i + 1]!);
+          break;
+      }
+    }
+  }
+
+  #loseReceipts(packet: SentPacket): void {
+    const { receipts } = packet;
+    for (let i = 0; i < packet.receiptCount * RECEIPT_STRIDE; i += RECEIPT_STRIDE) {
+      switch (receipts[i]) {
+        case ReceiptKind.stream:
+          this.#streams.onStreamLost(receipts[i + 1]!, receipts[i + 2]!, receipts[i + 3]!, receipts[i + 4] === 1);
+          break;
+        case ReceiptKind.maxData:
+          this.#streams.onMaxDataLost();
+          break;
+        case ReceiptKind.maxStreamData:
+          this.#streams.onMaxStreamDataLost(receipts[i + 1]!);
+          break;
+        case ReceiptKind.maxStreams:
+          this.#streams.onMaxStreamsLost();
+          break;
+        case ReceiptKind.resetStream:
+          this.#streams.onResetStreamLost(receipts[i + 1]!);
+          break;
+        case ReceiptKind.stopSending:
+          this.#streams.onStopSendingLost(receipts[i + 1]!);
+          break;
+      }
+    }
+  }
+}
+
+function neverSentError(): PeerError {
+  return new PeerError(TransportErrorCode.protocolViolation, "an acknowledgement of a packet never sent");
+}

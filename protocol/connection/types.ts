@@ -1,0 +1,100 @@
+/**
+ * What a connection is made with, what it tells its application, and what it counts.
+ *
+ * @module
+ */
+
+import type { ConnectionConfig } from "../config.ts";
+import type { CloseReason } from "../errors.ts";
+import type { Agreement, ClientSuite } from "../handshake/suite.ts";
+import type { RecoveryStats } from "./loss_recovery.ts";
+import type { PathStats } from "./path.ts";
+import type { AckStats } from "../recovery/ack_tracker.ts";
+import type { StreamEvent } from "../streams/stream_events.ts";
+import type { PacketHeader } from "../wire/packet.ts";
+
+/** How a datagram came: its header, decoded, and the address from which it was sent. */
+export interface Arrival {
+  readonly header: PacketHeader;
+  readonly remote: string;
+}
+
+/** What a connection tells its application. */
+export type ConnectionEvent =
+  /** The handshake is done: streams may be opened. */
+  | { readonly kind: "connected" }
+  | StreamEvent
+  /** The peer was heard from at a new address. */
+  | { readonly kind: "address-changed"; readonly remote: string }
+  /** The connection has ended; nothing follows. */
+  | { readonly kind: "closed"; readonly reason: CloseReason };
+
+/** What a connection is made with. Only an endpoint makes one. */
+export interface ConnectionOptions {
+  readonly isClient: boolean;
+  readonly config: ConnectionConfig;
+  readonly nowUs: number;
+  /** This side's connection ID, below 2^53. */
+  readonly localId: number;
+  /** The peer's address, in whatever form the driver uses. */
+  readonly remote: string;
+  /** Random bytes, for path challenges. */
+  readonly randomBytes: (count: number) => Uint8Array;
+  /** Seed for the congestion controller's own draws. */
+  readonly seed: number;
+  /** Clients only. */
+  readonly client?: {
+    readonly suite: ClientSuite;
+    /** The only public key that the server may have; undefined for whatever it has. */
+    readonly expectedKey: Uint8Array | undefined;
+  };
+  /** Servers only: what was agreed on with the client. */
+  readonly server?: {
+    readonly clientId: Uint8Array;
+    readonly agreement: Agreement;
+    /** The time from Retry to the first packet, microseconds, where it says something of the round trip. */
+    readonly handshakeRttUs: number | undefined;
+  };
+}
+
+/** What a connection counts itself. */
+interface OwnStats {
+  /** Stream bytes sent again because a packet was declared lost. */
+  readonly retransmittedBytes: number;
+  readonly duplicatesReceived: number;
+}
+
+/** Counters of one connection, since it began. */
+export interface ConnectionStats extends OwnStats, PathStats, RecoveryStats, AckStats {}
+
+/**
+ * All counters in one object. Hot: a server asks after every few datagrams, and to spread the parts would take four
+ * times as long.
+ */
+export function joinStats(
+  parts: {
+    readonly own: OwnStats;
+    readonly path: PathStats;
+    readonly recovery: RecoveryStats;
+    readonly acks: AckStats;
+  },
+): ConnectionStats {
+  const { own, path, recovery, acks } = parts;
+  return {
+    duplicatesReceived: own.duplicatesReceived,
+    retransmittedBytes: own.retransmittedBytes,
+    packetsLost: recovery.packetsLost,
+    spuriousLosses: recovery.spuriousLosses,
+    bytesInFlight: recovery.bytesInFlight,
+    packetsRemembered: recovery.packetsRemembered,
+    rangesRemembered: acks.rangesRemembered,
+    datagramsSent: path.datagramsSent,
+    datagramsReceived: path.datagramsReceived,
+    bytesSent: path.bytesSent,
+    bytesReceived: path.bytesReceived,
+    smoothedRttUs: path.smoothedRttUs,
+    minRttUs: path.minRttUs,
+    congestionWindowBytes: path.congestionWindowBytes,
+    datagramBytes: path.datagramBytes,
+  };
+}

@@ -1,0 +1,324 @@
+/**
+ * Noise_XX_25519_ChaChaPoly_SHA256: the Noise Protocol Framework, revision 34 (noiseprotocol.org/noise.html), as far as this
+ * pattern needs it. Names and section numbers are the specification's.
+ *
+ * Not done, as nothing here needs it: other patterns, pre-messages, pre-shared keys, and messages after the handshake
+ * (packets have nonces of their own: `chacha_protection.ts`).
+ *
+ * Misuse is an invariant: writing when it is the peer's turn. What a peer sends is never one: it is read or refused.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import { createHash, hkdfSync } from "node:crypto";
+import { invariant } from "../../base/invariant.ts";
+import { AEAD_KEY_BYTES, AEAD_TAG_BYTES, ChaCha20Poly1305 } from "./chacha20poly1305/aead.ts";
+import { KEY_BYTES, KeyPair } from "./x25519.ts";
+
+/** SHA-256's HASHLEN. */
+const HASH_BYTES = 32;
+
+const NO_INFO = new Uint8Array(0);
+
+/** Exactly 32 bytes, so that it is the first transcript hash as it stands (section 5.2, InitializeSymmetric). */
+const PROTOCOL_NAME = "Noise_XX_25519_ChaChaPoly_SHA256";
+
+/** Which side begins. */
+export type Role = "initiator" | "responder";
+
+type Token = "e" | "s" | "ee" | "es" | "se";
+
+/** Section 7.5: the messages of XX; the initiator writes the first, and so on in turn. */
+const XX: readonly (readonly Token[])[] = [["e"], ["e", "ee", "s", "es"], ["s", "se"]];
+
+/** The keys for what follows, 32 bytes each. */
+export interface TransportKeys {
+  readonly send: Uint8Array;
+  readonly receive: Uint8Array;
+}
+
+/** Section 5.1, of which a handshake uses each key for one or two texts. */
+class CipherState {
+  key: Uint8Array | undefined;
+  nonce = 0;
+
+  initializeKey(key: Uint8Array): void {
+    this.wipe();
+    this.key = key;
+    this.nonce = 0;
+  }
+
+  encryptWithAd(ad: Uint8Array, plaintext: Uint8Array): Uint8Array {
+    if (this.key === undefined) return plaintext.slice();
+    const buffer = new Uint8Array(ad.length + plaintext.length + AEAD_TAG_BYTES);
+    buffer.set(ad);
+    buffer.set(plaintext, ad.length);
+    const aead = new ChaCha20Poly1305(this.key);
+    aead.seal(buffer, 0, ad.length, buffer.length - AEAD_TAG_BYTES, this.nonce++);
+    aead.wipe();
+    return buffer.subarray(ad.length);
+  }
+
+  /** Undefined where the text is not authentic; then nothing has changed. */
+  decryptWithAd(ad: Uint8Array, ciphertext: Uint8Array): Uint8Array | undefined {
+    if (this.key === undefined) return ciphertext.slice();
+    if (ciphertext.length < AEAD_TAG_BYTES) return undefined;
+    const buffer = new Uint8Array(ad.length + ciphertext.length);
+    buffer.set(ad);
+    buffer.set(ciphertext, ad.length);
+    const end = buffer.length - AEAD_TAG_BYTES;
+    const aead = new ChaCha20Poly1305(this.key);
+    const isAuthentic = aead.open(buffer, 0, ad.length, end, this.nonce);
+    aead.wipe();
+    if (!isAuthentic) return undefined;
+    this.nonce++;
+    return buffer.subarray(ad.length, end);
+  }
+
+  wipe(): void {
+    this.key?.fill(0);
+  }
+}
+
+/** Section 5.2. */
+class SymmetricState {
+  chainingKey: Uint8Array;
+  hash: Uint8Array;
+  readonly cipher = new CipherState();
+
+  constructor(chainingKey: Uint8Array, hash: Uint8Array) {
+    this.chainingKey = chainingKey;
+    this.hash = hash;
+  }
+
+  mixKey(inputKeyMaterial: Uint8Array): void {
+    const [chainingKey, key] = hkdf(this.chainingKey, inputKeyMaterial);
+    this.chainingKey.fill(0);
+    this.chainingKey = chainingKey;
+    this.cipher.initializeKey(key);
+  }
+
+  mixHash(data: Uint8Array): void {
+    this.hash = new Uint8Array(createHash("sha256").update(this.hash).update(data).digest());
+  }
+
+  encryptAndHash(plaintext: Uint8Array): Uint8Array {
+    const ciphertext = this.cipher.encryptWithAd(this.hash, plaintext);
+    this.mixHash(ciphertext);
+    return ciphertext;
+  }
+
+  decryptAndHash(ciphertext: Uint8Array): Uint8Array | undefined {
+    const plaintext = this.cipher.decryptWithAd(this.hash, ciphertext);
+    if (plaintext !== undefined) this.mixHash(ciphertext);
+    return plaintext;
+  }
+
+  /** Section 5.2, Split: the key of the initiator's texts, and that of the responder's. */
+  split(): [Uint8Array, Uint8Array] {
+    return hkdf(this.chainingKey, new Uint8Array(0));
+  }
+
+  clone(): SymmetricState {
+    const clone = new SymmetricState(this.chainingKey.slice(), this.hash);
+    if (this.cipher.key !== undefined) clone.cipher.initializeKey(this.cipher.key.slice());
+    clone.cipher.nonce = this.cipher.nonce;
+    return clone;
+  }
+
+  wipe(): void {
+    this.chainingKey.fill(0);
+    this.cipher.wipe();
+  }
+}
+
+/** Section 4.3, with two outputs: RFC 5869's HKDF without info. As arrays whose slice() is a copy, as a Buffer's is not. */
+function hkdf(chainingKey: Uint8Array, inputKeyMaterial: Uint8Array): [Uint8Array, Uint8Array] {
+  const output = new Uint8Array(hkdfSync("sha256", inputKeyMaterial, chainingKey, NO_INFO, 2 * HASH_BYTES));
+  const both: [Uint8Array, Uint8Array] = [output.slice(0, HASH_BYTES), output.slice(HASH_BYTES)];
+  output.fill(0);
+  return both;
+}
+
+/** What a handshake is made with. */
+export interface HandshakeOptions {
+  readonly role: Role;
+  /** Both sides must have the same, or the first encrypted message is refused. */
+  readonly prologue: Uint8Array;
+  readonly staticKey: KeyPair;
+  /** A private key, 32 bytes, fresh for every handshake. */
+  readonly ephemeralKey: Uint8Array;
+}
+
+/** Bytes of {@link Handshake.save}: chaining key, hash, the cipher's key, and the private ephemeral key. */
+export const SAVED_BYTES: number = 2 * HASH_BYTES + AEAD_KEY_BYTES + KEY_BYTES;
+
+/** Section 5.3, HandshakeState: three messages, then two keys. */
+export class Handshake {
+  readonly #role: Role;
+  readonly #staticKey: KeyPair;
+  readonly #ephemeralKey: Uint8Array;
+  readonly #ephemeral: KeyPair;
+  #symmetric: SymmetricState;
+  #remoteEphemeral: Uint8Array | undefined;
+  #remoteStatic: Uint8Array | undefined;
+  /** Index of the next message in {@link XX}. */
+  #next = 0;
+
+  constructor({ ephemeralKey, prologue, role, staticKey }: HandshakeOptions) {
+    this.#role = role;
+    this.#staticKey = staticKey;
+    this.#ephemeralKey = new Uint8Array(ephemeralKey);
+    this.#ephemeral = new KeyPair(ephemeralKey);
+    const name = new TextEncoder().encode(PROTOCOL_NAME);
+    this.#symmetric = new SymmetricState(name, name.slice());
+    this.#symmetric.mixHash(prologue);
+  }
+
+  /**
+   * A responder that has written message 2, from what {@link save} gave then: it can read message 3. The bytes must be those,
+   * so whoever keeps them elsewhere seals them.
+   */
+  static restore(saved: Uint8Array, { staticKey }: { staticKey: KeyPair }): Handshake {
+    invariant(saved.length === SAVED_BYTES, "a saved handshake has its length");
+    const part = (index: number): Uint8Array => saved.slice(index * HASH_BYTES, (index + 1) * HASH_BYTES);
+    const ephemeralKey = part(3);
+    const prologue = new Uint8Array(0);
+    const handshake = new Handshake({ role: "responder", prologue, staticKey, ephemeralKey });
+    const symmetric = new SymmetricState(part(0), part(1));
+    symmetric.cipher.initializeKey(part(2));
+    // Message 2 has used the key once, for its payload.
+    symmetric.cipher.nonce = 1;
+    handshake.#symmetric = symmetric;
+    handshake.#next = 2;
+    ephemeralKey.fill(0);
+    return handshake;
+  }
+
+  /** All that a responder needs to read message 3, secrets too: {@link SAVED_BYTES}. */
+  save(): Uint8Array {
+    invariant(this.#role === "responder" && this.#next === 2, "a responder is saved after it has written message 2");
+    const { chainingKey, cipher, hash } = this.#symmetric;
+    const saved = new Uint8Array(SAVED_BYTES);
+    [chainingKey, hash, cipher.key!, this.#ephemeralKey].forEach((part, index) => saved.set(part, index * HASH_BYTES));
+    return saved;
+  }
+
+  /** The peer's static public key, once a message with it was read; it is proven by that message, or by the next. */
+  get remoteStatic(): Uint8Array | undefined {
+    return this.#remoteStatic;
+  }
+
+  /** What both sides have seen: the same on both, and on no other handshake (section 11.2). */
+  get handshakeHash(): Uint8Array {
+    return this.#symmetric.hash;
+  }
+
+  /** All three messages are through. */
+  get isComplete(): boolean {
+    return this.#next === XX.length;
+  }
+
+  /**
+   * Section 5.3, WriteMessage. Undefined where the peer's ephemeral key, which message 1 gives unproven, is of low order;
+   * then the handshake is over.
+   */
+  writeMessage(payload: Uint8Array): Uint8Array | undefined {
+    invariant(this.#isMyTurn && !this.isComplete, "a message is written in turn");
+    const symmetric = this.#symmetric;
+    const parts: Uint8Array[] = [];
+    for (const token of XX[this.#next]!) {
+      if (token === "e") {
+        parts.push(this.#ephemeral.publicKey);
+        symmetric.mixHash(this.#ephemeral.publicKey);
+      } else if (token === "s") {
+        parts.push(symmetric.encryptAndHash(this.#staticKey.publicKey));
+      } else {
+        const secret = this.#sharedSecret(token, { ephemeral: this.#remoteEphemeral, static: this.#remoteStatic });
+        if (secret === undefined) return undefined;
+        symmetric.mixKey(secret);
+      }
+    }
+    parts.push(symmetric.encryptAndHash(payload));
+    this.#next++;
+    return new Uint8Array(Buffer.concat(parts));
+  }
+
+  /**
+   * Section 5.3, ReadMessage: the payload. Undefined for what is cut short or not authentic; then nothing has changed, and the
+   * genuine message may still come.
+   */
+  readMessage(message: Uint8Array): Uint8Array | undefined {
+    invariant(!this.#isMyTurn && !this.isComplete, "a message is read in turn");
+    const symmetric = this.#symmetric.clone();
+    const remote = { ephemeral: this.#remoteEphemeral, static: this.#remoteStatic };
+    const payload = this.#read(message, symmetric, remote);
+    if (payload === undefined) {
+      symmetric.wipe();
+      return undefined;
+    }
+    this.#symmetric.wipe();
+    this.#symmetric = symmetric;
+    this.#remoteEphemeral = remote.ephemeral;
+    this.#remoteStatic = remote.static;
+    this.#next++;
+    return payload;
+  }
+
+  /** Section 5.2, Split: the keys for what follows. */
+  split(): TransportKeys {
+    invariant(this.isComplete, "keys are there when the handshake is complete");
+    const [first, second] = this.#symmetric.split();
+    return this.#role === "initiator" ? { send: first, receive: second } : { send: second, receive: first };
+  }
+
+  /**
+   * Overwrites the secrets held here. JavaScript promises no more: the platform's key objects, and what the collector has
+   * copied, go when they are collected.
+   */
+  wipe(): void {
+    this.#symmetric.wipe();
+    this.#ephemeralKey.fill(0);
+  }
+
+  get #isMyTurn(): boolean {
+    return (this.#next % 2 === 0) === (this.#role === "initiator");
+  }
+
+  #read(message: Uint8Array, symmetric: SymmetricState, remote: RemoteKeys): Uint8Array | undefined {
+    let position = 0;
+    for (const token of XX[this.#next]!) {
+      if (token === "e") {
+        if (message.length < KEY_BYTES) return undefined;
+        remote.ephemeral = message.slice(0, position = KEY_BYTES);
+        symmetric.mixHash(remote.ephemeral);
+      } else if (token === "s") {
+        // Never before a key is there in XX.
+        const end = position + KEY_BYTES + AEAD_TAG_BYTES;
+        if (message.length < end) return undefined;
+        remote.static = symmetric.decryptAndHash(message.subarray(position, end));
+        if (remote.static === undefined) return undefined;
+        position = end;
+      } else {
+        const secret = this.#sharedSecret(token, remote);
+        if (secret === undefined) return undefined;
+        symmetric.mixKey(secret);
+      }
+    }
+    return symmetric.decryptAndHash(message.subarray(position));
+  }
+
+  /** Section 5.3: the first letter names the initiator's key, the second the responder's. */
+  #sharedSecret(token: "ee" | "es" | "se", remote: RemoteKeys): Uint8Array | undefined {
+    const [mine, theirs] = this.#role === "initiator" ? token : [token[1], token[0]];
+    const key = mine === "e" ? this.#ephemeral : this.#staticKey;
+    return key.sharedSecret((theirs === "e" ? remote.ephemeral : remote.static)!);
+  }
+}
+
+/** What is known of the peer's public keys. */
+interface RemoteKeys {
+  ephemeral: Uint8Array | undefined;
+  static: Uint8Array | undefined;
+}

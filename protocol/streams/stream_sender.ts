@@ -1,0 +1,240 @@
+/**
+ * What the streams of one connection have to send: which stream has its turn, what fits into a packet, and what of
+ * it must go out again. Streams take turns, first come first served, some tens of kilobytes each; what was lost goes
+ * before what is new, and control frames before data.
+ *
+ * Hot: {@link StreamSender.fill} runs for every packet sent, and allocates nothing.
+ *
+ * @module
+ */
+
+import { InvariantError } from "../../base/invariant.ts";
+import type { Writer } from "../../base/bytes.ts";
+import {
+  MAX_CONTROL_FRAME_BYTES,
+  streamHeaderSize,
+  writeMaxData,
+  writeMaxStreamData,
+  writeMaxStreams,
+  writeResetStream,
+  writeStopSending,
+  writeStreamHeader,
+} from "../wire/frame.ts";
+import { SendCredit } from "./flow_control.ts";
+import { SignalState, type Stream } from "./stream.ts";
+import type { ReceiptTaker } from "./stream_events.ts";
+
+/** A stream frame is not worth its header for fewer bytes, unless they are the stream's last. */
+const MIN_STREAM_FRAME_BYTES = 16;
+
+/**
+ * Bytes of one stream before the next has its turn. A small file goes out in one go, so that many of them end one after
+ * the other: with a frame each in turn all would end at once, and the line would be idle until the peer has answered and
+ * the next may begin. A request behind large files waits for one turn of each.
+ */
+const TURN_BYTES = 64 * 1024;
+
+/** What a sender is made with. */
+export interface StreamSenderOptions {
+  /** The connection-level limit to announce now; it counts as announced. */
+  readonly takeMaxData: () => number;
+  /** The number of streams to allow now. */
+  readonly maxStreams: () => number;
+  /** A source could not be read. */
+  readonly onSourceFailed: (stream: Stream, error: unknown) => void;
+}
+
+/** Fills packets from streams. */
+export class StreamSender {
+  /** What the peer lets all streams together send. */
+  readonly credit = new SendCredit(0);
+  readonly #options: StreamSenderOptions;
+  readonly #controlQueue: Stream[] = [];
+  /** Streams that may have data to send, linked through themselves, first come first served. */
+  #head: Stream | undefined;
+  #tail: Stream | undefined;
+  /** What the stream at the head has sent in this turn. */
+  #turnBytes = 0;
+  #isMaxDataPending = false;
+  #isMaxStreamsPending = false;
+  #retransmittedBytes = 0;
+
+  constructor(options: StreamSenderOptions) {
+    this.#options = options;
+  }
+
+  /** Stream bytes sent again because a packet was declared lost. */
+  get retransmittedBytes(): number {
+    return this.#retransmittedBytes;
+  }
+
+  /** MAX_DATA is to be sent. */
+  scheduleMaxData(): void {
+    this.#isMaxDataPending = true;
+  }
+
+  /** MAX_STREAMS is to be sent. */
+  scheduleMaxStreams(): void {
+    this.#isMaxStreamsPending = true;
+  }
+
+  /** The stream may have data to send. */
+  schedule(stream: Stream): void {
+    if (stream.isScheduled || stream.isReset) return;
+    stream.isScheduled = true;
+    stream.nextScheduled = undefined;
+    if (this.#tail === undefined) this.#head = stream;
+    else this.#tail.nextScheduled = stream;
+    this.#tail = stream;
+  }
+
+  /** The stream has something to send again: it is next, unless it waits for its turn already. */
+  scheduleFirst(stream: Stream): void {
+    if (stream.isScheduled || stream.isReset) return;
+    stream.isScheduled = true;
+    stream.nextScheduled = this.#head;
+    this.#head = stream;
+    this.#tail ??= stream;
+    this.#turnBytes = 0;
+  }
+
+  /** The stream has a control frame to send. */
+  scheduleControl(stream: Stream): void {
+    if (stream.isControlScheduled) return;
+    stream.isControlScheduled = true;
+    this.#controlQueue.push(stream);
+  }
+
+  /** Whether a packet could be filled with something now. */
+  hasPending(): boolean {
+    if (this.#isMaxDataPending || this.#isMaxStreamsPending || this.#controlQueue.length > 0) return true;
+    this.#dropIdle();
+    return this.#head !== undefined;
+  }
+
+  /** Fills the rest of a packet with control frames and stream data; returns whether it wrote anything. */
+  fill(writer: Writer, receipts: ReceiptTaker): boolean {
+    const start = writer.position;
+    this.#fillControl(writer, receipts);
+    while (writer.remaining > MIN_STREAM_FRAME_BYTES) {
+      this.#dropIdle();
+      const stream = this.#head;
+      if (stream === undefined || !this.#fillFrom(stream, writer, receipts)) break;
+    }
+    return writer.position > start;
+  }
+
+  /**
+   * Writes what the peer may not have of a stream, if that is all in memory, as far as it fits. For the last packet of
+   * a connection: nothing is noted of it.
+   */
+  repeatHeld(stream: Stream, writer: Writer): void {
+    const { outgoing } = stream;
+    if (!outgoing.repeatHeld()) return;
+    for (;;) {
+      const room = writer.remaining - streamHeaderSize(stream.id, outgoing.endOffset, writer.remaining);
+      if (room <= 0 || !outgoing.next(room, stream.credit.limit)) return;
+      writeStreamHeader(
+        writer,
+        stream.id,
+        outgoing.rangeStart,
+        outgoing.rangeEnd - outgoing.rangeStart,
+        outgoing.rangeFin,
+      );
+      outgoing.take(writer.buffer, writer.position);
+      writer.position += outgoing.rangeEnd - outgoing.rangeStart;
+    }
+  }
+
+  /** Takes streams that have nothing to send, or may not, off the head of the queue. */
+  #dropIdle(): void {
+    while (this.#head !== undefined && !this.#maySend(this.#head)) this.#popHead();
+  }
+
+  #maySend(stream: Stream): boolean {
+    return !stream.isReset && stream.outgoing.hasPending(this.#sendLimit(stream));
+  }
+
+  /** The highest offset that both levels of flow control let this stream reach. */
+  #sendLimit(stream: Stream): number {
+    return Math.min(stream.credit.limit, stream.outgoing.sentOffset + this.credit.available);
+  }
+
+  #popHead(): Stream {
+    const stream = this.#head!;
+    this.#head = stream.nextScheduled;
+    if (this.#head === undefined) this.#tail = undefined;
+    stream.nextScheduled = undefined;
+    stream.isScheduled = false;
+    this.#turnBytes = 0;
+    return stream;
+  }
+
+  #fillControl(writer: Writer, receipts: ReceiptTaker): void {
+    if (this.#isMaxDataPending && writer.remaining >= MAX_CONTROL_FRAME_BYTES) {
+      this.#isMaxDataPending = false;
+      writeMaxData(writer, this.#options.takeMaxData());
+      receipts.onMaxDataSent();
+    }
+    if (this.#isMaxStreamsPending && writer.remaining >= MAX_CONTROL_FRAME_BYTES) {
+      this.#isMaxStreamsPending = false;
+      writeMaxStreams(writer, this.#options.maxStreams());
+      receipts.onMaxStreamsSent();
+    }
+    while (this.#controlQueue.length > 0 && writer.remaining >= 3 * MAX_CONTROL_FRAME_BYTES) {
+      const stream = this.#controlQueue.pop()!;
+      stream.isControlScheduled = false;
+      this.#fillSignals(stream, writer, receipts);
+    }
+  }
+
+  #fillSignals(stream: Stream, writer: Writer, receipts: ReceiptTaker): void {
+    if (stream.maxStreamDataState === SignalState.pending) {
+      stream.maxStreamDataState = SignalState.sent;
+      writeMaxStreamData(writer, stream.id, stream.window.takeUpdate());
+      receipts.onMaxStreamDataSent(stream.id);
+    }
+    if (stream.resetState === SignalState.pending) {
+      stream.resetState = SignalState.sent;
+      writeResetStream(writer, stream.id, stream.resetCode, stream.outgoing.sentOffset);
+      receipts.onResetStreamSent(stream.id);
+    }
+    if (stream.stopState === SignalState.pending) {
+      stream.stopState = SignalState.sent;
+      writeStopSending(writer, stream.id, stream.stopCode);
+      receipts.onStopSendingSent(stream.id);
+    }
+  }
+
+  /** Puts one frame of the stream at the queue's head into the packet; at the end of its turn the next one follows. */
+  #fillFrom(stream: Stream, writer: Writer, receipts: ReceiptTaker): boolean {
+    const outgoing = stream.outgoing;
+    const room = writer.remaining - streamHeaderSize(stream.id, outgoing.sentOffset, writer.remaining);
+    if (room <= 0 || !outgoing.next(room, this.#sendLimit(stream))) return false;
+    const { rangeStart, rangeEnd, rangeFin } = outgoing;
+    const before = outgoing.sentOffset;
+    const frameStart = writer.position;
+    writeStreamHeader(writer, stream.id, rangeStart, rangeEnd - rangeStart, rangeFin);
+    try {
+      outgoing.take(writer.buffer, writer.position);
+    } catch (error) {
+      if (error instanceof InvariantError) throw error;
+      writer.position = frameStart;
+      this.#popHead();
+      this.#options.onSourceFailed(stream, error);
+      stream.reset(0);
+      return true;
+    }
+    writer.position += rangeEnd - rangeStart;
+    if (outgoing.rangeIsRetransmission) this.#retransmittedBytes += rangeEnd - rangeStart;
+    const newBytes = outgoing.sentOffset - before;
+    stream.credit.use(newBytes);
+    this.credit.use(newBytes);
+    receipts.onStreamSent(stream.id, rangeStart, rangeEnd, rangeFin);
+    this.#turnBytes += rangeEnd - rangeStart;
+    if (this.#turnBytes < TURN_BYTES) return true;
+    this.#popHead();
+    this.schedule(stream);
+    return true;
+  }
+}

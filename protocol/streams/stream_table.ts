@@ -1,0 +1,381 @@
+/**
+ * All streams of one connection: opens and ends them, hands them what arrives, keeps both levels of flow control.
+ * What they send is `stream_sender.ts`'s.
+ *
+ * Hot: `onStreamFrame` runs for every packet received.
+ *
+ * @module
+ */
+
+import type { ConnectionConfig } from "../config.ts";
+import { PeerError, TransportErrorCode } from "../errors.ts";
+import { MAX_STREAM_GAPS } from "../limits.ts";
+import { RangeSet } from "../../base/range_set.ts";
+import { Writer } from "../../base/bytes.ts";
+import { ReceiveWindow } from "./flow_control.ts";
+import { SignalState, Stream, type StreamOwner } from "./stream.ts";
+import type { ReceiptTaker, StreamEvent } from "./stream_events.ts";
+import { StreamSender } from "./stream_sender.ts";
+
+/** What a table is made with. */
+export interface StreamTableOptions {
+  readonly isClient: boolean;
+  readonly config: ConnectionConfig;
+  readonly emit: (event: StreamEvent) => void;
+}
+
+/** The streams of a connection. */
+export class StreamTable implements StreamOwner {
+  readonly #isClient: boolean;
+  readonly #config: ConnectionConfig;
+  readonly #emit: (event: StreamEvent) => void;
+  readonly #streams = new Map<number, Stream>();
+  /** IDs ever opened, so that a frame for an ended stream is told from one that opens a stream. */
+  readonly #known = new RangeSet();
+  readonly #sender: StreamSender;
+  readonly #window: ReceiveWindow;
+  #peerStreamDataLimit = 0;
+  /** Streams that this side may open in all; streams that the peer may. */
+  #openLimit = 0;
+  #acceptLimit: number;
+  #nextId = 0;
+  #receivedTotal = 0;
+  #streamsFreed = 0;
+  /** Streams under way that count no more towards the limit. */
+  #replacedCount = 0;
+  #memoryBytes = 0;
+
+  constructor(options: StreamTableOptions) {
+    this.#isClient = options.isClient;
+    this.#config = options.config;
+    this.#emit = options.emit;
+    this.#window = new ReceiveWindow(options.config.connectionWindowBytes);
+    this.#acceptLimit = options.isClient ? 0 : options.config.maxStreams;
+    this.#sender = new StreamSender({
+      takeMaxData: () => this.#window.takeUpdate(),
+      maxStreams: () => this.#acceptLimit,
+      onSourceFailed: (stream, error) => this.#emit({ kind: "source-failed", stream, error }),
+    });
+  }
+
+  /** Applies the limits that the peer announced in its parameters. */
+  setPeerLimits(limits: { maxData: number; maxStreamData: number; maxStreams: number }): void {
+    this.#sender.credit.raise(limits.maxData);
+    this.#peerStreamDataLimit = limits.maxStreamData;
+    this.#openLimit = Math.max(this.#openLimit, this.#isClient ? limits.maxStreams : 0);
+    for (const stream of this.#streams.values()) {
+      stream.credit.raise(limits.maxStreamData);
+      this.schedule(stream);
+    }
+  }
+
+  /** Opens a stream, or returns undefined while the peer allows no more. Clients only. */
+  open(): Stream | undefined {
+    if (this.#nextId >= this.#openLimit) return undefined;
+    return this.#create(this.#nextId++);
+  }
+
+  get openCount(): number {
+    return this.#streams.size;
+  }
+
+  /** Stream bytes sent again because a packet was declared lost. */
+  get retransmittedBytes(): number {
+    return this.#sender.retransmittedBytes;
+  }
+
+  /** What all streams take in memory, about, bytes: what is held of both halves, gaps, and each stream itself. */
+  get memoryBytes(): number {
+    return this.#memoryBytes;
+  }
+
+  /** Bytes held in memory for the application or because of a gap. */
+  get heldBytes(): number {
+    let held = 0;
+    for (const stream of this.#streams.values()) held += stream.incoming.heldBytes;
+    return held;
+  }
+
+  /**
+   * Frames of short answers that the peer may not have yet, at most `maxBytes`, those that were never sent first: for
+   * the packet that ends the connection.
+   */
+  takeUnacked(maxBytes: number): Uint8Array {
+    const writer = new Writer().reset(new Uint8Array(maxBytes));
+    const unsentFirst = [...this.#streams.values()].sort((a, b) => Number(b.hasUnsent) - Number(a.hasUnsent));
+    for (const stream of unsentFirst) this.#sender.repeatHeld(stream, writer);
+    return writer.buffer.subarray(0, writer.position);
+  }
+
+  /** The connection is over: lets go of every stream and of what it holds. */
+  dropAll(): void {
+    for (const stream of this.#streams.values()) {
+      stream.incoming.stop();
+      stream.outgoing.reset();
+      stream.countedBytes = NOT_COUNTED;
+    }
+    this.#streams.clear();
+    this.#memoryBytes = 0;
+  }
+
+  // --- frames received ---
+
+  /** A STREAM frame; its data is `buffer[start..end)`. Throws PeerError. */
+  onStreamFrame(streamId: number, offset: number, buffer: Uint8Array, start: number, end: number, fin: boolean): void {
+    const stream = this.#forPeerFrame(streamId);
+    if (stream === undefined || stream.peerResetCode !== undefined) return;
+    const before = stream.incoming.highestOffset;
+    const highest = Math.max(before, offset + (end - start));
+    if (highest > before) this.#checkReceive(stream, highest, highest - before);
+    stream.incoming.insert(offset, buffer, start, end, fin);
+    this.#afterReceive(stream, fin);
+  }
+
+  /** RESET_STREAM: the peer gives up its half at `finalSize` bytes. Throws PeerError. */
+  onResetStream(streamId: number, code: number, finalSize: number): void {
+    const stream = this.#forPeerFrame(streamId);
+    if (stream === undefined || stream.peerResetCode !== undefined || stream.isReceiveDone) return;
+    const before = stream.incoming.highestOffset;
+    if (finalSize > before) this.#checkReceive(stream, finalSize, finalSize - before);
+    stream.incoming.insert(finalSize, NO_BYTES, 0, 0, true);
+    stream.incoming.stop();
+    stream.peerResetCode = code;
+    stream.endDirect();
+    this.onConsumed(stream);
+    this.#emit({ kind: "stream-reset", stream, code });
+    this.#releaseIfDone(stream);
+  }
+
+  /** STOP_SENDING: the peer wants no more; answered with RESET_STREAM (RFC 9000, section 3.5). */
+  onStopSending(streamId: number, code: number): void {
+    const stream = this.#forPeerFrame(streamId);
+    if (stream === undefined || stream.isReset || stream.outgoing.isFullyAcked) return;
+    stream.reset(code);
+    this.#emit({ kind: "stream-stopped", stream, code });
+  }
+
+  onMaxData(limit: number): void {
+    if (!this.#sender.credit.raise(limit)) return;
+    for (const stream of this.#streams.values()) this.schedule(stream);
+  }
+
+  onMaxStreamData(streamId: number, limit: number): void {
+    const stream = this.#forPeerFrame(streamId);
+    if (stream !== undefined && stream.credit.raise(limit)) this.schedule(stream);
+  }
+
+  onMaxStreams(limit: number): void {
+    if (this.#isClient) this.#openLimit = Math.max(this.#openLimit, limit);
+  }
+
+  // --- packets sent ---
+
+  /** Whether a packet could be filled with something now. */
+  hasPending(): boolean {
+    return this.#sender.hasPending();
+  }
+
+  /** Fills the rest of a packet with control frames and stream data; returns whether it wrote anything. */
+  fill(writer: Writer, receipts: ReceiptTaker): boolean {
+    return this.#sender.fill(writer, receipts);
+  }
+
+  // --- packets acknowledged and lost ---
+
+  onStreamAcked(streamId: number, start: number, end: number, fin: boolean): void {
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined || stream.isReset || stream.outgoing.isFullyAcked) return;
+    stream.outgoing.onAcked(start, end, fin);
+    this.#count(stream);
+    if (!stream.outgoing.isFullyAcked) return;
+    this.#emit({ kind: "stream-delivered", stream });
+    this.#releaseIfDone(stream);
+  }
+
+  onStreamLost(streamId: number, start: number, end: number, fin: boolean): void {
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined || stream.isReset) return;
+    stream.outgoing.onLost(start, end, fin);
+    this.#sender.scheduleFirst(stream);
+  }
+
+  onMaxDataLost(): void {
+    this.#sender.scheduleMaxData();
+  }
+
+  onMaxStreamsLost(): void {
+    this.#sender.scheduleMaxStreams();
+  }
+
+  onMaxStreamDataLost(streamId: number): void {
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined || stream.isReceiveDone) return;
+    stream.maxStreamDataState = SignalState.pending;
+    this.scheduleControl(stream);
+  }
+
+  onResetStreamAcked(streamId: number): void {
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) return;
+    stream.resetState = SignalState.acked;
+    this.#releaseIfDone(stream);
+  }
+
+  onResetStreamLost(streamId: number): void {
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined || stream.resetState !== SignalState.sent) return;
+    stream.resetState = SignalState.pending;
+    this.scheduleControl(stream);
+  }
+
+  onStopSendingLost(streamId: number): void {
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined || stream.stopState !== SignalState.sent || stream.isReceiveDone) return;
+    stream.stopState = SignalState.pending;
+    this.scheduleControl(stream);
+  }
+
+  // --- what streams ask of their table ---
+
+  schedule(stream: Stream): void {
+    this.#count(stream);
+    this.#sender.schedule(stream);
+  }
+
+  scheduleControl(stream: Stream): void {
+    this.#count(stream);
+    this.#sender.scheduleControl(stream);
+  }
+
+  onConsumed(stream: Stream): void {
+    const consumed = stream.incoming.consumedBytes;
+    const delta = consumed - stream.consumedBytes;
+    if (delta > 0) {
+      stream.consumedBytes = consumed;
+      stream.window.onConsumed(delta);
+      this.#window.onConsumed(delta);
+    }
+    this.#count(stream);
+    this.#announce(stream);
+    if (!stream.isReceiveDone) return;
+    this.onFinished(stream);
+    this.#releaseIfDone(stream);
+  }
+
+  onFinished(stream: Stream): void {
+    if (this.#isClient || stream.isReplaced || !stream.isReceiveDone || !stream.outgoing.isFinished) return;
+    if (stream.isReset || stream.outgoing.unackedBytes > SHORT_ANSWER_BYTES) return;
+    if (this.#replacedCount >= this.#config.maxStreams) return;
+    stream.isReplaced = true;
+    this.#replacedCount++;
+    this.#allowAnother();
+  }
+
+  widenWindow(bytes: number): void {
+    if (bytes > 0) this.#window.widen(bytes);
+    else this.#window.narrow(-bytes);
+  }
+
+  /** The application has heard that the stream is readable, and may hear it again. */
+  onReadableHeard(stream: Stream): void {
+    stream.isReadableReported = false;
+  }
+
+  // --- inside ---
+
+  #create(id: number): Stream {
+    const stream = new Stream({
+      id,
+      owner: this,
+      sendLimit: this.#peerStreamDataLimit,
+      orderedWindowBytes: this.#config.orderedWindowBytes,
+      directWindowBytes: this.#config.directWindowBytes,
+      maxGaps: MAX_STREAM_GAPS,
+    });
+    this.#streams.set(id, stream);
+    this.#memoryBytes += STREAM_BYTES;
+    this.#known.add(id, id + 1);
+    return stream;
+  }
+
+  /** The stream that a peer's frame is for, opened if need be; undefined if it has ended. Throws PeerError. */
+  #forPeerFrame(id: number): Stream | undefined {
+    const stream = this.#streams.get(id);
+    if (stream !== undefined || this.#known.contains(id)) return stream;
+    if (this.#isClient) throw new PeerError(TransportErrorCode.streamStateError, "a frame for a stream never opened");
+    if (id >= this.#acceptLimit) throw new PeerError(TransportErrorCode.streamLimitError, "more streams than allowed");
+    const opened = this.#create(id);
+    this.#emit({ kind: "stream-opened", stream: opened });
+    return opened;
+  }
+
+  #checkReceive(stream: Stream, highest: number, newBytes: number): void {
+    stream.window.onReceived(highest);
+    this.#receivedTotal += newBytes;
+    this.#window.onReceived(this.#receivedTotal);
+  }
+
+  #afterReceive(stream: Stream, fin: boolean): void {
+    const directDone = stream.incoming.directRemainingBytes === 0;
+    const regionEnded = directDone && stream.hasDirectRegion;
+    if (regionEnded) stream.endDirect();
+    this.onConsumed(stream);
+    if (stream.stopState !== SignalState.none || stream.isReadableReported) return;
+    if (!fin && !regionEnded && stream.readableBytes === 0 && !stream.isReceiveComplete) return;
+    stream.isReadableReported = true;
+    this.#emit({ kind: "stream-readable", stream });
+  }
+
+  #announce(stream: Stream): void {
+    if (this.#window.shouldUpdate) this.#sender.scheduleMaxData();
+    if (stream.isReceiveDone || stream.stopState !== SignalState.none || stream.incoming.finalSize !== undefined) {
+      return;
+    }
+    if (!stream.window.shouldUpdate || stream.maxStreamDataState === SignalState.pending) return;
+    stream.maxStreamDataState = SignalState.pending;
+    this.scheduleControl(stream);
+  }
+
+  #releaseIfDone(stream: Stream): void {
+    if (!stream.isSendDone || !stream.isReceiveDone || !this.#streams.delete(stream.id)) return;
+    this.#memoryBytes -= STREAM_BYTES + stream.countedBytes;
+    stream.countedBytes = NOT_COUNTED;
+    stream.endDirect();
+    if (this.#isClient) return;
+    if (stream.isReplaced) this.#replacedCount--;
+    else this.#allowAnother();
+  }
+
+  /** Brings what is counted for a stream up to date, as long as it is one of the table's. */
+  #count(stream: Stream): void {
+    if (stream.countedBytes === NOT_COUNTED) return;
+    const bytes = stream.incoming.memoryBytes + stream.outgoing.memoryBytes;
+    this.#memoryBytes += bytes - stream.countedBytes;
+    stream.countedBytes = bytes;
+  }
+
+  #allowAnother(): void {
+    // The peer hears of room for more streams once a good part of it has come free: one frame for many streams.
+    this.#acceptLimit++;
+    this.#streamsFreed++;
+    if (this.#streamsFreed >= this.#config.maxStreams / 8) {
+      this.#streamsFreed = 0;
+      this.#sender.scheduleMaxStreams();
+    }
+  }
+}
+
+/**
+ * A stream whose request has come and whose answer is written makes room for another before that answer is
+ * acknowledged, which takes a round trip more: else small files on a long link would wait for each other. Longer answers
+ * do not, nor more of them than streams may be open, so that what a peer can have held stays bounded.
+ */
+const SHORT_ANSWER_BYTES = 1024;
+
+/** What a stream takes that holds nothing, about: its objects and what they begin with. */
+const STREAM_BYTES = 4096;
+
+/** Of a stream that the table does not have any more. */
+const NOT_COUNTED = -1;
+
+const NO_BYTES = new Uint8Array(0);

@@ -1,0 +1,391 @@
+/**
+ * A disk in memory, on which the programs' own store runs in simulations: it can lose its power, fill up, fail, fall
+ * short and be slow, all of it from a seed. Participants: the store, by the calls of {@link Disk}; a test or
+ * simulator, by the rest.
+ *
+ * What is durable is what POSIX promises and no more: a file's bytes after its fsync, a folder's entries after the
+ * folder's. Calls that wait for the device take effect when they end, and they end when `schedule` has them run.
+ *
+ * Non-goals: symbolic links; folders that are renamed or removed by the program; names that move from one folder to
+ * another (EXDEV).
+ *
+ * @module
+ */
+
+import { Random } from "../../base/random.ts";
+import type { Disk, DiskStats } from "../../store/disk.ts";
+import { Descriptors, FLAGS } from "./descriptors.ts";
+import { type DiskFaults, DiskMeter, type DiskOperation } from "./faults.ts";
+import { FileInode, FolderInode, type Inode, PAGE_BYTES, statsOf, type Stretch } from "./inode.ts";
+import { DiskTree, pathError, type Place, ROOT_NUMBER } from "./tree.ts";
+
+/** How a {@link SimulatedDisk} behaves. */
+export interface SimulatedDiskOptions {
+  /** For faults and temporary names. Default: seed 0. */
+  readonly random?: Random;
+  /** Default: nothing goes wrong. */
+  readonly faults?: DiskFaults;
+  /** Milliseconds since 1970 of the simulated wall clock. Default: 0. */
+  readonly nowMs?: () => number;
+  /** Given what ends a call that waits for the device, and how long that takes. Default: it ends at once. */
+  readonly schedule?: (run: () => void, delayUs: number) => void;
+  /** Called whenever such a call has ended: whoever waits for it goes on in the next microtask. */
+  readonly onSettled?: () => void;
+  /**
+   * Two names that this makes equal are one entry, spelled as it was first: a disk that folds case, or Unicode. Default:
+   * every name is its own.
+   */
+  readonly foldName?: (name: string) => string;
+}
+
+/** How {@link SimulatedDisk.put} makes a file. */
+export interface PutOptions {
+  /** Default: now. */
+  readonly modifiedMs?: number;
+  /** The file holds the bytes given over and over up to this size, at no cost. Default: they are all of it. */
+  readonly sizeBytes?: number;
+}
+
+const DEFAULT_MODE = 0o666;
+const DEFAULT_FOLDER_MODE = 0o777;
+const UMASK = 0o022;
+const TEMPORARY_NAME = /^\.sluice-.*\.part$/;
+
+/** See the module's description. */
+export class SimulatedDisk implements Disk {
+  readonly flags = FLAGS;
+  /** Draws the faults, and counts. */
+  readonly meter: DiskMeter;
+  readonly #options: SimulatedDiskOptions;
+  readonly #names: Random;
+  #tree: DiskTree;
+  readonly #descriptors = new Descriptors();
+  /** Counts the processes that the disk has seen end. */
+  #epoch = 0;
+  /** Of the last change. */
+  #sequence = 0;
+  #lastInode = ROOT_NUMBER;
+  #usedBytes = 0;
+
+  constructor(options: SimulatedDiskOptions = {}) {
+    const { random = new Random(0), faults = {} } = options;
+    this.#options = options;
+    this.#tree = new DiskTree(options);
+    this.#names = random.fork("temporary names");
+    this.meter = new DiskMeter({ random: random.fork("faults"), faults });
+  }
+
+  // --- for tests and simulators ---
+
+  /** Descriptors open now. */
+  get openDescriptors(): number {
+    return this.#descriptors.size;
+  }
+
+  /** Bytes taken, in whole pages; files without a name count as long as they are open. */
+  get usedBytes(): number {
+    return this.#usedBytes;
+  }
+
+  /** Entries that are named as the store's unfinished files. */
+  get temporaryFiles(): number {
+    let count = 0;
+    for (const { name } of this.#tree.walk()) if (TEMPORARY_NAME.test(name)) count++;
+    return count;
+  }
+
+  /** Puts a file there as somebody else on that machine would: at once, durable, and changing it under its readers. */
+  put(path: string, bytes: Uint8Array, options: PutOptions = {}): void {
+    const { sizeBytes = bytes.length, modifiedMs = this.nowMs() } = options;
+    this.#tree.makeFolders(`${path}/..`, ({ folder, name }) => folder.settle(name, this.#newFolder()));
+    const { folder, name, inode } = this.#tree.find(path);
+    const file = inode ?? this.#newFile(DEFAULT_MODE);
+    if (!(file instanceof FileInode)) throw pathError("EISDIR", path);
+    this.#account(file, () => {
+      file.replace(bytes, { sizeBytes, modifiedMs });
+      if (inode === undefined) folder.settle(name, file);
+    });
+  }
+
+  /** The file at a path, or undefined where there is none. */
+  fileAt(path: string): FileInode | undefined {
+    const inode = this.#tree.inodeAt(path);
+    return inode instanceof FileInode ? inode : undefined;
+  }
+
+  /** A file's bytes now, or undefined where there is none. */
+  contents(path: string): Uint8Array | undefined {
+    const inode = this.fileAt(path);
+    if (inode === undefined) return undefined;
+    const buffer = new Uint8Array(inode.sizeBytes);
+    inode.read({ buffer, offset: 0, length: buffer.length, position: 0 });
+    return buffer;
+  }
+
+  /** The names in a folder, sorted, without asking as a program would; none where it is missing. */
+  names(path: string): string[] {
+    const inode = this.#tree.inodeAt(path);
+    return inode instanceof FolderInode ? [...inode.entries.keys()].sort() : [];
+  }
+
+  /** Removes a file, or a folder with all that is in it, as somebody else on that machine would. */
+  remove(path: string): void {
+    const { folder, name, inode } = this.#tree.find(path);
+    for (const child of this.names(path)) this.remove(`${path}/${child}`);
+    this.#account(inode, () => folder.settle(name, undefined));
+  }
+
+  /** The process was killed: its descriptors are closed, and calls that had not ended never will. */
+  killProcess(): void {
+    this.meter.count("kill");
+    this.#endProcess();
+  }
+
+  /** The power failed, and is back: as {@link killProcess}, and of what was not synced an arbitrary part is gone. */
+  crash(random: Random): void {
+    this.meter.count("crash");
+    this.#endProcess();
+    this.#tree = this.#tree.survivor(random);
+    this.#usedBytes = this.#sumUsed();
+  }
+
+  /** A disk that holds what {@link crash} would leave of this one, and has no faults; this one goes on. */
+  crashed(random: Random): SimulatedDisk {
+    const { nowMs = () => 0, foldName } = this.#options;
+    const folding = foldName === undefined ? {} : { foldName };
+    const copy = new SimulatedDisk({ random: random.fork("copy"), nowMs, ...folding });
+    copy.#tree = this.#tree.survivor(random);
+    copy.#lastInode = this.#lastInode;
+    copy.#usedBytes = copy.#sumUsed();
+    return copy;
+  }
+
+  // --- Disk: descriptors ---
+
+  open(path: string, flags: number, mode = DEFAULT_MODE): number {
+    this.meter.begin("open");
+    const place = this.#tree.find(path);
+    let { inode } = place;
+    if (inode === undefined) {
+      if ((flags & FLAGS.O_CREAT) === 0) throw pathError("ENOENT", path);
+      if (this.#freePages() < 1) throw this.meter.fault("ENOSPC", "open");
+      inode = this.#newFile(mode);
+      place.folder.change(++this.#sequence, [place.name, inode]);
+    } else if ((flags & FLAGS.O_CREAT) !== 0 && (flags & FLAGS.O_EXCL) !== 0) throw pathError("EEXIST", path);
+    return this.#descriptors.open(inode, flags);
+  }
+
+  close(descriptor: number): void {
+    this.#account(this.#descriptors.get(descriptor), () => this.#descriptors.close(descriptor));
+    // Last, for the descriptor is gone even where that fails.
+    this.meter.begin("close");
+  }
+
+  read(descriptor: number, buffer: Uint8Array, offset: number, length: number, position: number): number {
+    this.meter.begin("read");
+    const file = this.#descriptors.file(descriptor, "read");
+    return file.read({ buffer, offset, length: this.meter.shorten("read", length), position });
+  }
+
+  write(descriptor: number, buffer: Uint8Array, offset: number, length: number, position: number): number {
+    this.meter.begin("write");
+    const file = this.#descriptors.file(descriptor, "write");
+    const asked = { buffer, offset, length: this.meter.shorten("write", length), position };
+    const stretch = this.#cutToRoom(file, asked);
+    this.#account(file, () => file.write(stretch, ++this.#sequence));
+    file.modifiedMs = file.changedMs = this.nowMs();
+    return stretch.length;
+  }
+
+  fstat(descriptor: number): DiskStats {
+    this.meter.begin("fstat");
+    return statsOf(this.#descriptors.get(descriptor));
+  }
+
+  fchmod(descriptor: number, mode: number): void {
+    this.meter.begin("fchmod");
+    const inode = this.#descriptors.get(descriptor);
+    if (!(inode instanceof FileInode)) return;
+    inode.mode = mode;
+    inode.changedMs = this.nowMs();
+  }
+
+  futimes(descriptor: number, modifiedMs: number): void {
+    this.meter.begin("futimes");
+    const inode = this.#descriptors.get(descriptor);
+    if (!(inode instanceof FileInode)) return;
+    inode.modifiedMs = modifiedMs;
+    inode.changedMs = this.nowMs();
+  }
+
+  fsync(descriptor: number): Promise<void> {
+    const inode = this.#descriptors.get(descriptor);
+    const end = inode.sync(this.#sequence);
+    return this.#later(inode instanceof FolderInode ? "fsync-folder" : "fsync", end);
+  }
+
+  // --- Disk: names ---
+
+  stat(path: string): DiskStats {
+    this.meter.begin("stat");
+    return statsOf(this.#tree.require(path));
+  }
+
+  lstat(path: string): DiskStats | undefined {
+    this.meter.begin("lstat");
+    const inode = this.#tree.inodeAt(path);
+    return inode === undefined ? undefined : statsOf(inode);
+  }
+
+  rename(oldPath: string, newPath: string): Promise<void> {
+    return this.#later("rename", () => this.#rename(oldPath, newPath));
+  }
+
+  renameSync(oldPath: string, newPath: string): void {
+    this.meter.begin("rename");
+    this.#rename(oldPath, newPath);
+  }
+
+  link(existingPath: string, newPath: string): Promise<void> {
+    return this.#later("link", () => this.#link(existingPath, newPath));
+  }
+
+  unlink(path: string): void {
+    this.meter.begin("unlink");
+    const { folder, name, inode } = this.#findFile(path);
+    this.#account(inode, () => folder.change(++this.#sequence, [name, undefined]));
+  }
+
+  // --- Disk: folders, and the machine ---
+
+  readdir(folder: string): string[] {
+    this.meter.begin("readdir");
+    const inode = this.#tree.require(folder);
+    if (!(inode instanceof FolderInode)) throw pathError("ENOTDIR", folder);
+    return [...inode.entries.keys()];
+  }
+
+  mkdir(folder: string, mode: number): void {
+    this.meter.begin("mkdir");
+    this.#tree.makeFolders(folder, (place) => {
+      place.folder.change(++this.#sequence, [place.name, this.#newFolder(mode)]);
+    });
+  }
+
+  realpath(path: string): string {
+    this.meter.begin("realpath");
+    return this.#tree.realpath(path);
+  }
+
+  freeBytes(_folder: string): number | undefined {
+    const { capacityBytes } = this.meter.faults;
+    return capacityBytes === undefined ? undefined : Math.max(0, capacityBytes - this.#usedBytes);
+  }
+
+  randomBytes(count: number): Uint8Array {
+    return this.#names.bytes(count);
+  }
+
+  nowMs(): number {
+    return this.#options.nowMs?.() ?? 0;
+  }
+
+  // --- parts ---
+
+  /** A call that waits for the device, and takes effect at its end. */
+  #later(operation: DiskOperation, effect: () => void): Promise<void> {
+    const epoch = this.#epoch;
+    const { schedule = (run: () => void) => run(), onSettled } = this.#options;
+    return new Promise((resolve, reject) => {
+      schedule(() => {
+        // The process that asked is no more.
+        if (epoch !== this.#epoch) return;
+        try {
+          this.meter.begin(operation);
+          effect();
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+        onSettled?.();
+      }, this.meter.drawDelayUs());
+    });
+  }
+
+  #rename(oldPath: string, newPath: string): void {
+    const { folder, name, inode } = this.#findFile(oldPath);
+    const target = this.#tree.find(newPath);
+    if (target.inode instanceof FolderInode) throw pathError("EISDIR", newPath);
+    if (target.folder !== folder) throw pathError("EXDEV", newPath);
+    // As POSIX has it for two names of one file.
+    if (target.inode === inode) return;
+    inode.changedMs = this.nowMs();
+    this.#account(target.inode, () => folder.change(++this.#sequence, [name, undefined], [target.name, inode]));
+  }
+
+  #link(existingPath: string, newPath: string): void {
+    if (this.meter.faults.hasNoLinks ?? false) throw this.meter.fault("EPERM", "link");
+    const { folder, inode } = this.#findFile(existingPath);
+    const target = this.#tree.find(newPath);
+    if (target.inode !== undefined) throw pathError("EEXIST", newPath);
+    if (target.folder !== folder) throw pathError("EXDEV", newPath);
+    inode.changedMs = this.nowMs();
+    folder.change(++this.#sequence, [target.name, inode]);
+  }
+
+  #newFile(mode: number): FileInode {
+    return new FileInode({ number: ++this.#lastInode, mode: mode & ~UMASK, nowMs: this.nowMs() });
+  }
+
+  #newFolder(mode = DEFAULT_FOLDER_MODE): FolderInode {
+    return new FolderInode({ number: ++this.#lastInode, mode: mode & ~UMASK, nowMs: this.nowMs() });
+  }
+
+  #findFile(path: string): Place & { readonly inode: FileInode } {
+    const { folder, name, inode } = this.#tree.find(path);
+    if (inode === undefined) throw pathError("ENOENT", path);
+    if (!(inode instanceof FileInode)) throw pathError("EISDIR", path);
+    return { folder, name, inode };
+  }
+
+  #freePages(): number {
+    const { capacityBytes = Infinity } = this.meter.faults;
+    return Math.floor((capacityBytes - this.#usedBytes) / PAGE_BYTES);
+  }
+
+  /** A write as far as the disk has room for it. Throws ENOSPC where that is nothing. */
+  #cutToRoom(file: FileInode, stretch: Stretch): Stretch {
+    const freePages = this.#freePages();
+    if (freePages === Infinity || stretch.length === 0) return stretch;
+    const length = file.writableBytes(stretch, freePages);
+    if (length === 0) throw this.meter.fault("ENOSPC", "write");
+    return { ...stretch, length };
+  }
+
+  /** Runs what changes a file's size, or how many lead to it, and counts the space that it takes. */
+  #account(inode: Inode | undefined, change: () => void): void {
+    const before = spaceOf(inode);
+    change();
+    this.#usedBytes += spaceOf(inode) - before;
+  }
+
+  #endProcess(): void {
+    this.#epoch++;
+    for (const descriptor of this.#descriptors.all()) {
+      this.#account(this.#descriptors.get(descriptor), () => this.#descriptors.close(descriptor));
+    }
+  }
+
+  #sumUsed(): number {
+    let usedBytes = 0;
+    const files = new Set<Inode>();
+    for (const { inode } of this.#tree.walk()) files.add(inode);
+    for (const file of files) usedBytes += spaceOf(file);
+    return usedBytes;
+  }
+}
+
+/** Bytes of the disk that an inode keeps from others. */
+function spaceOf(inode: Inode | undefined): number {
+  return inode instanceof FileInode && inode.references > 0 ? inode.allocatedBytes : 0;
+}

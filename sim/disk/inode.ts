@@ -1,0 +1,387 @@
+/**
+ * What lies on a simulated disk: files in pages, folders as entries, each with what it holds now and what of that
+ * would survive a power failure. Inodes know no paths, no descriptors and no faults; those are `disk.ts`'s.
+ *
+ * Every change is given a sequence number, which grows from change to change. What was changed up to the number that
+ * a sync was called at is durable when that sync ends; what came later is not, as in POSIX.
+ *
+ * Non-goal: a page that is written while its file is being synced counts as unsynced as a whole, and its file may
+ * lose what the sync had of it. A real disk keeps that.
+ *
+ * @module
+ */
+
+import { Buffer } from "node:buffer";
+import { invariant } from "../../base/invariant.ts";
+import type { Random } from "../../base/random.ts";
+import type { DiskStats } from "../../store/disk.ts";
+
+/** What a disk writes at once: of a page either all is there after a power failure or nothing. */
+export const PAGE_BYTES = 4096;
+
+/** Where a stretch of bytes is, or goes: its part of a buffer, and its place in a file. */
+export interface Stretch {
+  readonly buffer: Uint8Array;
+  readonly offset: number;
+  readonly length: number;
+  readonly position: number;
+}
+
+/** What is known of a file beside its bytes. Times are milliseconds since 1970 UTC. */
+interface Metadata {
+  readonly sizeBytes: number;
+  readonly modifiedMs: number;
+  readonly mode: number;
+}
+
+/** A page that was written since it was last durable. */
+interface DirtyPage {
+  /** What it held then, undefined for what the file began with. */
+  readonly old: Slab | undefined;
+  sequence: number;
+}
+
+/** Where pages lie one after the other: fresh ones of one write, so that it and those who read take them at once. */
+class Slab {
+  readonly #bytes: Uint8Array;
+  readonly #position: number;
+
+  /** Of `pageCount` pages from the page `firstIndex` of the file on, all zeros. */
+  constructor(firstIndex: number, pageCount: number) {
+    this.#bytes = new Uint8Array(pageCount * PAGE_BYTES);
+    this.#position = firstIndex * PAGE_BYTES;
+  }
+
+  /** What lies at so many bytes from `position` of the file on, to be read or written. */
+  at(position: number, length: number): Uint8Array {
+    const at = position - this.#position;
+    return this.#bytes.subarray(at, at + length);
+  }
+
+  /** A page by itself. */
+  copyOf(index: number): Slab {
+    const copy = new Slab(index, 1);
+    copy.#bytes.set(this.at(index * PAGE_BYTES, PAGE_BYTES));
+    return copy;
+  }
+}
+
+/** A file's inode. A page that is not dirty is never written to again but replaced, so that copies may share it. */
+export class FileInode {
+  /** No other inode of the disk has it. */
+  readonly number: number;
+  readonly bornMs: number;
+  mode: number;
+  modifiedMs: number;
+  /** Of the last change of any kind. */
+  changedMs: number;
+  /** Entries and descriptors that lead here; at none, its space is free. */
+  references = 0;
+  /** Entries that lead here. */
+  links = 0;
+  #sizeBytes = 0;
+  /** Where each page lies. */
+  #pages = new Map<number, Slab>();
+  #dirty = new Map<number, DirtyPage>();
+  /** What the file began with: these bytes over and over, up to this size. */
+  #begin = { bytes: new Uint8Array(0), sizeBytes: 0 };
+  #pagesBeyondBegin = 0;
+  #durable: Metadata;
+
+  constructor(options: { readonly number: number; readonly mode: number; readonly nowMs: number }) {
+    this.number = options.number;
+    this.mode = options.mode;
+    this.bornMs = this.changedMs = this.modifiedMs = options.nowMs;
+    this.#durable = this.#metadata();
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Bytes of the disk that it takes: whole pages, and none where nothing was ever written. */
+  get allocatedBytes(): number {
+    return (this.#beginPages + this.#pagesBeyondBegin) * PAGE_BYTES;
+  }
+
+  /** Makes `bytes`, repeated up to `sizeBytes`, all that the file holds, durable at once and at no cost. */
+  replace(bytes: Uint8Array, options: { readonly sizeBytes: number; readonly modifiedMs: number }): void {
+    const { sizeBytes, modifiedMs } = options;
+    invariant(bytes.length > 0 || sizeBytes === 0, "a file of some size holds some bytes");
+    this.#pages.clear();
+    this.#pagesBeyondBegin = 0;
+    this.#dirty.clear();
+    this.#begin = { bytes: bytes.slice(), sizeBytes };
+    this.#sizeBytes = sizeBytes;
+    this.modifiedMs = modifiedMs;
+    this.#durable = this.#metadata();
+  }
+
+  /** Fills the buffer's part as far as the file goes; returns the bytes read. */
+  read({ buffer, offset, length, position }: Stretch): number {
+    const count = Math.max(0, Math.min(length, this.#sizeBytes - position));
+    for (let done = 0; done < count;) {
+      const slab = this.#pages.get(Math.floor((position + done) / PAGE_BYTES));
+      const part = this.#lengthIn(slab, position + done, count - done);
+      const at = offset + done;
+      if (slab === undefined) this.#copyBegin(position + done, buffer.subarray(at, at + part));
+      else buffer.set(slab.at(position + done, part), at);
+      done += part;
+    }
+    return count;
+  }
+
+  /** Whether the file holds `content` over and over, up to its size. */
+  repeats(content: Uint8Array): boolean {
+    invariant(content.length > 0 || this.#sizeBytes === 0, "a file of some size holds some bytes");
+    const buffer = new Uint8Array(content.length);
+    for (let position = 0; position < this.#sizeBytes; position += content.length) {
+      const count = this.read({ buffer, offset: 0, length: buffer.length, position });
+      if (Buffer.compare(buffer.subarray(0, count), content.subarray(0, count)) !== 0) return false;
+    }
+    return true;
+  }
+
+  /** Writes all of the buffer's part. */
+  write({ buffer, offset, length, position }: Stretch, sequence: number): void {
+    this.#makeWritable(position, length, sequence);
+    for (let done = 0; done < length;) {
+      const slab = this.#pages.get(Math.floor((position + done) / PAGE_BYTES))!;
+      const part = this.#lengthIn(slab, position + done, length - done);
+      slab.at(position + done, part).set(buffer.subarray(offset + done, offset + done + part));
+      done += part;
+    }
+    this.#sizeBytes = Math.max(this.#sizeBytes, position + length);
+  }
+
+  /** How much of a write finds room where this many further pages are free. */
+  writableBytes({ length, position }: Stretch, freePages: number): number {
+    const end = position + length;
+    let neededPages = 0;
+    for (let index = Math.floor(position / PAGE_BYTES); index * PAGE_BYTES < end; index++) {
+      if (!this.#isAllocated(index)) neededPages++;
+      if (neededPages > freePages) return Math.max(0, index * PAGE_BYTES - position);
+    }
+    return length;
+  }
+
+  /** Begins a sync; the function that it returns ends it. */
+  sync(sequence: number): () => void {
+    const metadata = this.#metadata();
+    return () => {
+      this.#durable = metadata;
+      for (const [index, page] of this.#dirty) if (page.sequence <= sequence) this.#dirty.delete(index);
+    };
+  }
+
+  /**
+   * What is left after a power failure: of unsynced pages any, in their old state, their new one or as zeros, and of
+   * size, times and mode the old or the new.
+   */
+  survivor(random: Random): FileInode {
+    const copy = new FileInode({ number: this.number, mode: this.mode, nowMs: this.bornMs });
+    const { sizeBytes, modifiedMs, mode } = random.chance(0.5) ? this.#durable : this.#metadata();
+    copy.#sizeBytes = sizeBytes;
+    copy.modifiedMs = modifiedMs;
+    copy.mode = mode;
+    copy.changedMs = this.changedMs;
+    copy.#begin = this.#begin;
+    copy.#pages = new Map(this.#pages);
+    // All, none, or some of them: the first two would hardly ever be drawn page by page.
+    const keep = random.pick([0, 0.5, 1]);
+    const zeros = random.pick([0, 0.5]);
+    for (const [index, { old }] of this.#dirty) {
+      if (random.chance(keep)) copy.#pages.set(index, this.#pages.get(index)!.copyOf(index));
+      else if (random.chance(zeros)) copy.#pages.set(index, new Slab(index, 1));
+      else if (old !== undefined) copy.#pages.set(index, old);
+      else copy.#pages.delete(index);
+    }
+    copy.#cutAtSize();
+    copy.#durable = copy.#metadata();
+    return copy;
+  }
+
+  get #beginPages(): number {
+    return Math.ceil(this.#begin.sizeBytes / PAGE_BYTES);
+  }
+
+  #isAllocated(index: number): boolean {
+    return index < this.#beginPages || this.#pages.has(index);
+  }
+
+  #metadata(): Metadata {
+    return { sizeBytes: this.#sizeBytes, modifiedMs: this.modifiedMs, mode: this.mode };
+  }
+
+  /** How many of `length` bytes from `position` on lie in that slab, in which the first does, or in none either. */
+  #lengthIn(slab: Slab | undefined, position: number, length: number): number {
+    let index = Math.floor(position / PAGE_BYTES) + 1;
+    while (index * PAGE_BYTES < position + length && this.#pages.get(index) === slab) index++;
+    return Math.min(length, index * PAGE_BYTES - position);
+  }
+
+  /** Sees to it that pages are dirty, and hold what of them will not be written. */
+  #makeWritable(position: number, length: number, sequence: number): void {
+    const end = position + length;
+    let fresh: Slab | undefined;
+    for (let index = Math.floor(position / PAGE_BYTES); index * PAGE_BYTES < end; index++) {
+      const dirty = this.#dirty.get(index);
+      const old = this.#pages.get(index);
+      if (old !== undefined && dirty !== undefined) {
+        dirty.sequence = sequence;
+        continue;
+      }
+      fresh ??= new Slab(index, Math.ceil(end / PAGE_BYTES) - index);
+      const at = index * PAGE_BYTES;
+      const isWhole = at >= position && at + PAGE_BYTES <= end;
+      if (old === undefined && index >= this.#beginPages) this.#pagesBeyondBegin++;
+      else if (!isWhole && old === undefined) this.#copyBegin(at, fresh.at(at, PAGE_BYTES));
+      else if (!isWhole) fresh.at(at, PAGE_BYTES).set(old!.at(at, PAGE_BYTES));
+      this.#pages.set(index, fresh);
+      this.#dirty.set(index, { old, sequence });
+    }
+  }
+
+  /** Fills `into` with what the file began with at `position`, and with zeros beyond that. */
+  #copyBegin(position: number, into: Uint8Array): void {
+    const { bytes, sizeBytes } = this.#begin;
+    const count = Math.max(0, Math.min(into.length, sizeBytes - position));
+    for (let copied = 0; copied < count;) {
+      const at = (position + copied) % bytes.length;
+      const part = bytes.subarray(at, at + count - copied);
+      into.set(part, copied);
+      copied += part.length;
+    }
+    into.fill(0, count);
+  }
+
+  /** Takes away what lies beyond the size, so that a file that grows again has zeros there. */
+  #cutAtSize(): void {
+    const last = Math.floor(this.#sizeBytes / PAGE_BYTES);
+    const { bytes, sizeBytes } = this.#begin;
+    this.#begin = { bytes, sizeBytes: Math.min(sizeBytes, this.#sizeBytes) };
+    this.#pagesBeyondBegin = 0;
+    for (const [index, page] of this.#pages) {
+      if (index * PAGE_BYTES >= this.#sizeBytes) this.#pages.delete(index);
+      else if (index === last) {
+        const cut = page.copyOf(index);
+        cut.at(this.#sizeBytes, (last + 1) * PAGE_BYTES - this.#sizeBytes).fill(0);
+        this.#pages.set(index, cut);
+      }
+      if (this.#pages.has(index) && index >= this.#beginPages) this.#pagesBeyondBegin++;
+    }
+  }
+}
+
+/** One change of a folder, which a power failure leaves done or not done as a whole. */
+interface FolderChange {
+  readonly sequence: number;
+  /** What each name leads to afterwards, undefined for nothing. */
+  readonly entries: readonly (readonly [name: string, inode: Inode | undefined])[];
+}
+
+/** A file or a folder. */
+export type Inode = FileInode | FolderInode;
+
+/** A folder's inode. */
+export class FolderInode {
+  /** No other inode of the disk has it. */
+  readonly number: number;
+  readonly bornMs: number;
+  readonly mode: number;
+  readonly entries = new Map<string, Inode>();
+  readonly #durable = new Map<string, Inode>();
+  #unsynced: FolderChange[] = [];
+
+  constructor(options: { readonly number: number; readonly mode: number; readonly nowMs: number }) {
+    this.number = options.number;
+    this.mode = options.mode;
+    this.bornMs = options.nowMs;
+  }
+
+  /** Changes entries, all of them or after a power failure perhaps none. */
+  change(sequence: number, ...entries: FolderChange["entries"]): void {
+    for (const [name] of entries) countReference(this.entries.get(name), -1);
+    for (const [name, inode] of entries) {
+      countReference(inode, 1);
+      apply(this.entries, name, inode);
+    }
+    this.#unsynced.push({ sequence, entries });
+  }
+
+  /** Changes an entry, durable at once. */
+  settle(name: string, inode: Inode | undefined): void {
+    countReference(this.entries.get(name), -1);
+    countReference(inode, 1);
+    apply(this.entries, name, inode);
+    apply(this.#durable, name, inode);
+    this.#unsynced = this.#unsynced.map(({ sequence, entries }) => ({
+      sequence,
+      entries: entries.filter(([other]) => other !== name),
+    }));
+  }
+
+  /** Begins a sync; the function that it returns ends it. */
+  sync(sequence: number): () => void {
+    return () => {
+      for (const change of this.#unsynced) {
+        if (change.sequence <= sequence) {
+          for (const [name, inode] of change.entries) apply(this.#durable, name, inode);
+        }
+      }
+      this.#unsynced = this.#unsynced.filter((change) => change.sequence > sequence);
+    };
+  }
+
+  /** What is left after a power failure: of unsynced changes any. `known` holds the survivors by what they were. */
+  survivor(random: Random, known: Map<Inode, Inode> = new Map()): FolderInode {
+    const copy = new FolderInode({ number: this.number, mode: this.mode, nowMs: this.bornMs });
+    known.set(this, copy);
+    const survivors = new Map(this.#durable);
+    const keep = random.pick([0, 0.5, 1]);
+    for (const { entries } of this.#unsynced) {
+      if (random.chance(keep)) { for (const [name, inode] of entries) apply(survivors, name, inode); }
+    }
+    for (const [name, inode] of survivors) {
+      const survivor = known.get(inode) ?? inode.survivor(random, known);
+      known.set(inode, survivor);
+      copy.settle(name, survivor);
+    }
+    return copy;
+  }
+}
+
+function apply(entries: Map<string, Inode>, name: string, inode: Inode | undefined): void {
+  if (inode === undefined) entries.delete(name);
+  else entries.set(name, inode);
+}
+
+function countReference(inode: Inode | undefined, count: number): void {
+  if (!(inode instanceof FileInode)) return;
+  inode.references += count;
+  inode.links += count;
+}
+
+/** What an inode shows of itself now. */
+export function statsOf(inode: Inode): DiskStats {
+  const isFile = inode instanceof FileInode;
+  return {
+    dev: DEVICE,
+    ino: inode.number,
+    nlink: isFile ? inode.links : 1,
+    size: isFile ? inode.sizeBytes : PAGE_BYTES,
+    mode: (isFile ? FILE_TYPE : FOLDER_TYPE) | inode.mode,
+    mtimeMs: isFile ? inode.modifiedMs : inode.bornMs,
+    ctimeMs: isFile ? inode.changedMs : inode.bornMs,
+    birthtimeMs: inode.bornMs,
+    isFile: () => isFile,
+    isDirectory: () => !isFile,
+    isSymbolicLink: () => false,
+  };
+}
+
+/** As `<sys/stat.h>` has them. */
+const FILE_TYPE = 0o100000;
+const FOLDER_TYPE = 0o040000;
+/** There is one disk. */
+const DEVICE = 1;

@@ -1,0 +1,193 @@
+/**
+ * What the programs' tests put in place of the engine, the screen and the keyboard.
+ *
+ * @module
+ */
+
+import {
+  type Client,
+  type ClientOptions,
+  type GetOptions,
+  type RemoteFile,
+  type SendOptions,
+  SluiceError,
+  type TransferReport,
+} from "../app/api.ts";
+import type { Console, OnStopSignal, StopSignal } from "../cli/console.ts";
+import type { LineSource } from "../cli/line_reader.ts";
+
+/** A console that keeps what is written. */
+export class FakeConsole implements Console {
+  readonly outLines: string[] = [];
+  readonly errLines: string[] = [];
+  drawn = "";
+  outIsTerminal = false;
+  errIsTerminal = false;
+  outHasColors = false;
+  out(line: string): void {
+    this.outLines.push(...line.split("\n"));
+  }
+  err(line: string): void {
+    this.errLines.push(...line.split("\n"));
+  }
+  draw(text: string): void {
+    this.drawn += text;
+  }
+  columns(): number {
+    return 100;
+  }
+}
+
+/** A source of stop signals that a test raises. */
+export class FakeSignals {
+  readonly #handlers = new Set<(signal: StopSignal) => void>();
+  readonly listen: OnStopSignal = (handler) => {
+    this.#handlers.add(handler);
+    return () => this.#handlers.delete(handler);
+  };
+  raise(signal: StopSignal): void {
+    for (const handler of [...this.#handlers]) handler(signal);
+  }
+  get listenerCount(): number {
+    return this.#handlers.size;
+  }
+}
+
+/** Lines as if typed; a function among them runs when its turn comes, and types nothing. */
+export class FakeLines implements LineSource {
+  readonly #lines: (string | (() => void))[];
+  readonly interrupts = new FakeSignals();
+  readonly onInterrupt = this.interrupts.listen;
+  isClosed = false;
+  /** Runs before each line. */
+  onRead: () => void = () => {};
+  constructor(lines: readonly (string | (() => void))[], readonly isInteractive = false) {
+    this.#lines = [...lines];
+  }
+  read(_prompt: string): Promise<string | undefined> {
+    this.onRead();
+    const line = this.#lines.shift();
+    if (typeof line !== "function") return Promise.resolve(line);
+    line();
+    // Nothing is typed any more: only an interrupt ends the waiting.
+    return new Promise(() => {});
+  }
+  intercept(take: (line: string) => boolean): () => void {
+    this.type = take;
+    return () => this.type = () => false;
+  }
+  /** Types a line out of turn; returns whether it was taken. */
+  type: (line: string) => boolean = () => false;
+  close(): void {
+    this.isClosed = true;
+  }
+}
+
+/** A report of a transfer that went well. */
+export function fakeReport(name: string, changes: Partial<TransferReport> = {}): TransferReport {
+  return {
+    name,
+    savedAs: name,
+    sizeBytes: 2_000_000,
+    serverSha256: "ab".repeat(32),
+    localSha256: "ab".repeat(32),
+    elapsedMs: 500,
+    sentBytes: 2_100_000,
+    receivedBytes: 10_000,
+    retransmittedBytes: 0,
+    packetsLost: 0,
+    smoothedRttMs: 20,
+    ...changes,
+  };
+}
+
+/** An engine in which a file named "missing" is not found, "stuck" waits for the abort, and the rest succeeds. */
+/** Keeps keys of servers in memory. */
+export class FakeKeyMemory {
+  folder = "/state";
+  readonly file = "/state/known_servers";
+  readonly keys = new Map<string, Uint8Array>();
+  error: Error | undefined;
+
+  keyOf(address: string): Uint8Array | undefined {
+    return this.keys.get(address);
+  }
+
+  remember(address: string, key: Uint8Array): void {
+    if (this.error !== undefined) throw this.error;
+    this.keys.set(address, key);
+  }
+}
+
+export class FakeEngine {
+  readonly calls: string[] = [];
+  readonly connections: ClientOptions[] = [];
+  files: RemoteFile[] = [{ name: "a.txt", sizeBytes: 3, modifiedMs: 0 }];
+  /** What connecting fails with. */
+  connectError: Error | undefined;
+  /** What listing fails with. */
+  listError: Error | undefined;
+  /** Runs when a transfer waits for its abort. */
+  onStuck: () => void = () => {};
+  report: (name: string) => TransferReport = (name) => fakeReport(name);
+  /** Of every file, as its progress tells. */
+  sizeBytes = 2_000_000;
+  /** What every server has proven to hold. */
+  serverKey: Uint8Array | undefined;
+  /** What every transfer of an engine fails with. */
+  error: (name: string) => Error | undefined = () => undefined;
+  openCount = 0;
+  running = 0;
+  mostRunning = 0;
+
+  readonly connect = (options: ClientOptions): Promise<Client> => {
+    this.connections.push(options);
+    if (this.connectError !== undefined) return Promise.reject(this.connectError);
+    this.openCount++;
+    return Promise.resolve({
+      serverKey: this.serverKey,
+      send: (path, sendOptions = {}) => this.#transfer("send", path, sendOptions),
+      get: (name, getOptions = {}) => this.#transfer("get", name, getOptions),
+      list: () => {
+        this.calls.push("list");
+        return this.listError === undefined ? Promise.resolve(this.files) : Promise.reject(this.listError);
+      },
+      setRate: (rate) => this.calls.push(`rate ${rate}`),
+      stat: () => Promise.reject(new SluiceError("not-found", "no such file")),
+      close: () => {
+        this.openCount--;
+        return Promise.resolve();
+      },
+    });
+  };
+
+  async #transfer(kind: string, name: string, options: SendOptions & GetOptions): Promise<TransferReport> {
+    const target = options.as ?? options.output;
+    this.calls.push(
+      `${kind} ${name}${target === undefined ? "" : ` -> ${target}`}${options.overwrite === true ? " (force)" : ""}`,
+    );
+    this.mostRunning = Math.max(this.mostRunning, ++this.running);
+    try {
+      const { sizeBytes: totalBytes } = this;
+      options.onProgress?.({ name, transferredBytes: totalBytes / 2, totalBytes, phase: "transferring" });
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      const error = this.error(name);
+      if (error !== undefined) throw error;
+      if (name.includes("missing")) throw new SluiceError("not-found", `"${name}" does not exist`);
+      if (name.includes("refused")) throw new SluiceError("refused", `"${name}" exists already`);
+      if (name.includes("stuck")) await this.#stuck(options.signal!);
+      return this.report(name);
+    } finally {
+      this.running--;
+    }
+  }
+
+  #stuck(signal: AbortSignal): Promise<never> {
+    return new Promise((_resolve, reject) => {
+      const onAbort = () => reject(new SluiceError("interrupted", "interrupted; nothing half-done was left behind"));
+      if (signal.aborted) onAbort();
+      signal.addEventListener("abort", onAbort);
+      this.onStuck();
+    });
+  }
+}

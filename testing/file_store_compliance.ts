@@ -1,0 +1,325 @@
+/**
+ * The suite that every {@link FileStore} passes: `store/directory_store.ts` on a real folder and on a simulated disk,
+ * `memory_store.ts` in memory.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  type CreateOptions,
+  type FileStore,
+  StoreError,
+  type StoreErrorKind,
+  type WritableFile,
+} from "../transfer/file_store.ts";
+
+/** A store to be tested, with what only somebody on its machine can do. */
+export interface StoreUnderTest {
+  readonly store: FileStore;
+  /** Makes or changes a file from outside, in place. */
+  put(name: string, bytes: Uint8Array, modifiedMs: number): void;
+  /** What lies under a name, undefined for nothing. */
+  contents(name: string): Uint8Array | undefined;
+  /** Partial files that lie there now. */
+  partialFiles(): number;
+  /** Ends the test; fails it where handles are left open. */
+  dispose(): void;
+}
+
+/** Makes a store, empty and to be filled, or one with files that takes no more. */
+export type MakeStore = (options: { readOnly: boolean; files: Readonly<Record<string, Uint8Array>> }) => StoreUnderTest;
+
+/** Asserts that the call throws a StoreError of this kind, and returns it. */
+export function assertRefused(kind: StoreErrorKind, call: () => unknown): StoreError {
+  try {
+    call();
+  } catch (error) {
+    assert(error instanceof StoreError, `a StoreError is expected, not ${error}`);
+    assert.equal(error.kind, kind, error.message);
+    return error;
+  }
+  assert.fail(`a StoreError (${kind}) is expected`);
+}
+
+/** Commits; resolves to what `done` got, and rejects where it is called twice. */
+export function commit(file: WritableFile): Promise<string | StoreError> {
+  return new Promise((resolve, reject) => {
+    let calls = 0;
+    file.commit((result) => {
+      calls++;
+      if (calls > 1) reject(new Error("done was called twice"));
+      // A turn later, so that a second call is seen.
+      else setTimeout(() => resolve(result), 0);
+    });
+  });
+}
+
+/** Writes a whole file and commits it, which must succeed. */
+export async function store(into: FileStore, name: string, options: Partial<CreateOptions> & { bytes: Uint8Array }) {
+  const { bytes, modifiedMs = 0, overwrite = false } = options;
+  const file = into.create(name, { sizeBytes: bytes.length, modifiedMs, overwrite });
+  if (bytes.length > 0) file.write(0, bytes);
+  assert.equal(await commit(file), name);
+}
+
+/** Bytes that differ from place to place. */
+export function pattern(sizeBytes: number, seed = 1): Uint8Array {
+  const bytes = new Uint8Array(sizeBytes);
+  for (let i = 0; i < sizeBytes; i++) bytes[i] = (i * 31 + (i >> 8) * 17 + seed * 101) & 0xff;
+  return bytes;
+}
+
+const MODIFIED_MS = 1_700_000_000_123;
+const BAD_NAMES = ["", ".", "..", "../a", "a/b", "/etc/passwd", "a\\b", "C:a", "a\0b", "CON", "nul.txt", "a.", "a "]
+  .concat([" a", "a\nb", "a\u202eb", "\ud800", "x".repeat(256), ".sluice-0.part", ".SLUICE-x", "a?"]);
+
+function fresh(makeStore: MakeStore): StoreUnderTest {
+  return makeStore({ readOnly: false, files: {} });
+}
+
+/** Registers the suite's tests for one kind of store. */
+export function describeFileStore(label: string, makeStore: MakeStore): void {
+  const check = (what: string, run: (under: StoreUnderTest) => void | Promise<void>): void => {
+    Deno.test(`${label} ${what}`, async () => {
+      const under = fresh(makeStore);
+      try {
+        await run(under);
+        assert.equal(under.partialFiles(), 0, "no partial file may stay");
+      } finally {
+        under.dispose();
+      }
+    });
+  };
+  checkWriting(check);
+  checkNames(check);
+  checkReading(check);
+
+  Deno.test(`${label} refuses files when read-only, and still gives out its own`, () => {
+    const under = makeStore({ readOnly: true, files: { "a.bin": pattern(10) } });
+    assertRefused("read-only", () => under.store.create("b", { sizeBytes: 1, modifiedMs: 0, overwrite: true }));
+    assert.deepEqual(under.store.list().map((info) => info.name), ["a.bin"]);
+    const file = under.store.open("a.bin");
+    const into = new Uint8Array(10);
+    assert.equal(file.read(0, into), 10);
+    assert.deepEqual(into, pattern(10));
+    file.close();
+    under.dispose();
+  });
+}
+
+type Check = (what: string, run: (under: StoreUnderTest) => void | Promise<void>) => void;
+
+function checkWriting(check: Check): void {
+  check("keeps files of every size", async ({ store: disk, contents }) => {
+    for (const sizeBytes of [0, 1, 2, 1200, 65_535, 65_536, 65_537, 1_000_003]) {
+      const name = `size-${sizeBytes}`;
+      await store(disk, name, { bytes: pattern(sizeBytes), modifiedMs: MODIFIED_MS });
+      assert.deepEqual(contents(name), pattern(sizeBytes));
+      assert.deepEqual(disk.stat(name), { name, sizeBytes, modifiedMs: MODIFIED_MS });
+    }
+  });
+
+  check("takes pieces in any order and reads them back before commit", async (under) => {
+    const piece = fc.record({ sizeBytes: fc.integer({ min: 1, max: 3000 }), rank: fc.integer() });
+    let runs = 0;
+    await fc.assert(
+      fc.asyncProperty(fc.array(piece, { minLength: 1, maxLength: 12 }), async (pieces) => {
+        const name = `pieces-${runs++}`;
+        const ranges: { start: number; end: number; rank: number }[] = [];
+        let sizeBytes = 0;
+        for (const { sizeBytes: length, rank } of pieces) {
+          ranges.push({ start: sizeBytes, end: sizeBytes + length, rank });
+          sizeBytes += length;
+        }
+        const bytes = pattern(sizeBytes, runs);
+        const file = under.store.create(name, { sizeBytes, modifiedMs: 0, overwrite: false });
+        for (const { start, end } of ranges.sort((a, b) => a.rank - b.rank)) {
+          file.write(start, bytes.subarray(start, end));
+          const back = new Uint8Array(end - start);
+          assert.equal(file.read(start, back), end - start);
+          assert.deepEqual(back, bytes.slice(start, end));
+        }
+        assert.equal(file.read(sizeBytes, new Uint8Array(1)), 0, "nothing lies beyond what was written");
+        assert.equal(await commit(file), name);
+        assert.deepEqual(under.contents(name), bytes);
+      }),
+      { numRuns: 25, seed: 7 },
+    );
+  });
+
+  check("shows nothing of a file before its commit", async ({ store: disk, contents, partialFiles }) => {
+    const file = disk.create("a", { sizeBytes: 3, modifiedMs: 0, overwrite: false });
+    file.write(0, pattern(3));
+    assert.deepEqual(disk.list(), []);
+    assert.equal(contents("a"), undefined);
+    assertRefused("not-found", () => disk.stat("a"));
+    assertRefused("not-found", () => disk.open("a"));
+    assert.equal(partialFiles(), 1);
+    await commit(file);
+    assert.deepEqual(disk.list().map((info) => info.name), ["a"]);
+  });
+
+  check("leaves nothing of an aborted file", ({ store: disk, partialFiles }) => {
+    const file = disk.create("a", { sizeBytes: 3, modifiedMs: 0, overwrite: false });
+    file.write(1, pattern(2));
+    file.abort();
+    file.abort();
+    assert.equal(partialFiles(), 0);
+    assert.deepEqual(disk.list(), []);
+    assertRefused("io", () => file.write(0, pattern(1)));
+    assertRefused("io", () => file.read(0, new Uint8Array(1)));
+  });
+
+  check("ends a file with its commit", async ({ store: disk, contents }) => {
+    const file = disk.create("a", { sizeBytes: 2, modifiedMs: 0, overwrite: false });
+    file.write(0, pattern(2));
+    const result = commit(file);
+    assertRefused("io", () => file.write(0, pattern(1)));
+    file.abort();
+    assert.equal(await result, "a");
+    file.abort();
+    const second = await commit(file);
+    assert(second instanceof StoreError && second.kind === "io");
+    assert.deepEqual(contents("a"), pattern(2));
+  });
+
+  check("refuses to commit a file that is not complete", async ({ store: disk, contents }) => {
+    const file = disk.create("a", { sizeBytes: 10, modifiedMs: 0, overwrite: false });
+    file.write(0, pattern(9));
+    const result = await commit(file);
+    assert(result instanceof StoreError);
+    assert.equal(result.kind, "io");
+    assert.match(result.message, /9 of 10/);
+    assert.equal(contents("a"), undefined);
+  });
+
+  check("refuses more bytes than were announced", ({ store: disk }) => {
+    const file = disk.create("a", { sizeBytes: 10, modifiedMs: 0, overwrite: false });
+    assertRefused("io", () => file.write(8, pattern(3)));
+    assertRefused("io", () => file.write(2 ** 40, pattern(1)));
+    file.abort();
+  });
+
+  check("takes a modification time that no calendar holds", async ({ store: disk, contents }) => {
+    await store(disk, "a", { bytes: pattern(4), modifiedMs: Number.MAX_SAFE_INTEGER });
+    assert.deepEqual(contents("a"), pattern(4));
+    assert(Number.isSafeInteger(disk.stat("a").modifiedMs));
+  });
+}
+
+function checkNames(check: Check): void {
+  check("refuses a bad name in every method", ({ store: disk }) => {
+    for (const name of BAD_NAMES) {
+      assertRefused("bad-name", () => disk.stat(name));
+      assertRefused("bad-name", () => disk.open(name));
+      assertRefused("bad-name", () => disk.create(name, { sizeBytes: 0, modifiedMs: 0, overwrite: true }));
+    }
+  });
+
+  check("keeps Unicode names as sent", async ({ store: disk }) => {
+    // Composed and decomposed, right to left, beyond the basic plane, joined.
+    const names = ["\u00e9", "e\u0301", "\u05d0\u05d1.txt", "\u{1f469}\u200d\u{1f680}.png", "\u{10ffff}", "\uffee"];
+    for (const name of names) await store(disk, name, { bytes: pattern(1) });
+    assert.deepEqual(disk.list().map((info) => info.name), names.toSorted());
+  });
+
+  check("lists its files sorted by code unit", async ({ store: disk }) => {
+    for (const name of ["b", "a10", "a9", "B", "\uffee", "\u{1f600}"]) await store(disk, name, { bytes: pattern(2) });
+    // A surrogate pair sorts before U+FFEE: by code units, not by code points, not by language.
+    assert.deepEqual(disk.list().map((info) => info.name), ["B", "a10", "a9", "b", "\u{1f600}", "\uffee"]);
+    for (const info of disk.list()) assert.deepEqual(info, disk.stat(info.name));
+  });
+
+  check("does not find what is not there", ({ store: disk }) => {
+    assert.match(assertRefused("not-found", () => disk.stat("a.bin")).message, /"a\.bin"/);
+    assertRefused("not-found", () => disk.open("a.bin"));
+  });
+
+  check("refuses a name that is taken", async ({ store: disk, contents }) => {
+    await store(disk, "a", { bytes: pattern(5, 1) });
+    assertRefused("exists", () => disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false }));
+    assert.deepEqual(contents("a"), pattern(5, 1));
+  });
+
+  check("replaces a file when asked to", async ({ store: disk, contents }) => {
+    await store(disk, "a", { bytes: pattern(5, 1) });
+    const file = disk.create("a", { sizeBytes: 3, modifiedMs: MODIFIED_MS, overwrite: true });
+    file.write(0, pattern(3, 2));
+    assert.deepEqual(contents("a"), pattern(5, 1), "the old file stays until the commit");
+    assert.equal(await commit(file), "a");
+    assert.deepEqual(contents("a"), pattern(3, 2));
+    assert.equal(disk.stat("a").modifiedMs, MODIFIED_MS);
+  });
+
+  check("refuses a name that is taken before the commit", async ({ store: disk, put, contents }) => {
+    const file = disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false });
+    file.write(0, pattern(1));
+    put("a", pattern(7), MODIFIED_MS);
+    const result = await commit(file);
+    assert(result instanceof StoreError);
+    assert.equal(result.kind, "exists");
+    assert.deepEqual(contents("a"), pattern(7));
+  });
+
+  check("gives a name to the first of two writers", async ({ store: disk, contents }) => {
+    const files = [1, 2].map((seed) => {
+      const file = disk.create("a", { sizeBytes: 4, modifiedMs: 0, overwrite: false });
+      file.write(0, pattern(4, seed));
+      return file;
+    });
+    const results = await Promise.all(files.map(commit));
+    const winner = results.findIndex((result) => result === "a");
+    const loser = results[1 - winner];
+    assert(loser instanceof StoreError);
+    assert.equal(loser.kind, "exists");
+    assert.deepEqual(contents("a"), pattern(4, winner + 1));
+  });
+}
+
+function checkReading(check: Check): void {
+  check("reads from any offset as far as the file goes", ({ store: disk, put }) => {
+    put("a", pattern(1000), MODIFIED_MS);
+    const file = disk.open("a");
+    assert.deepEqual(file.info, { name: "a", sizeBytes: 1000, modifiedMs: MODIFIED_MS });
+    for (const [offset, length, expected] of [[0, 1000, 1000], [990, 100, 10], [1000, 10, 0], [2 ** 40, 10, 0]]) {
+      const into = new Uint8Array(length!);
+      assert.equal(file.read(offset!, into), expected);
+      assert.deepEqual(into.slice(0, expected), pattern(1000).slice(offset, offset! + expected!));
+    }
+    const outer = new Uint8Array(30);
+    assert.equal(file.read(5, outer.subarray(10, 20)), 10);
+    assert.deepEqual(outer.slice(10, 20), pattern(1000).slice(5, 15));
+    assert.deepEqual([outer[9], outer[20]], [0, 0], "a view is filled, and nothing beside it");
+    file.close();
+    file.close();
+    assertRefused("io", () => file.read(0, outer));
+    assertRefused("io", () => file.hasChanged());
+  });
+
+  check("notices that a file changed under its reader", ({ store: disk, put }) => {
+    put("a", pattern(100, 1), MODIFIED_MS);
+    const file = disk.open("a");
+    assert.equal(file.hasChanged(), false);
+    put("a", pattern(100, 2), MODIFIED_MS + 1);
+    assert.equal(file.hasChanged(), true, "another modification time");
+    file.close();
+    const again = disk.open("a");
+    assert.equal(again.hasChanged(), false);
+    put("a", pattern(99, 2), MODIFIED_MS + 1);
+    assert.equal(again.hasChanged(), true, "another size");
+    again.close();
+  });
+
+  check("lets a reader finish a file that is replaced meanwhile", async ({ store: disk }) => {
+    await store(disk, "a", { bytes: pattern(50, 1), modifiedMs: MODIFIED_MS });
+    const file = disk.open("a");
+    await store(disk, "a", { bytes: pattern(60, 2), overwrite: true });
+    const into = new Uint8Array(60);
+    assert.equal(file.read(0, into), 50);
+    assert.deepEqual(into.slice(0, 50), pattern(50, 1));
+    assert.equal(file.hasChanged(), false);
+    file.close();
+  });
+}

@@ -1,0 +1,224 @@
+/**
+ * Hostile input: values made by the grammar of the wire, and valid bytes that were changed. Everything is drawn from
+ * the generator that is passed in, so that its seed replays it.
+ *
+ * @module
+ */
+
+import type { Random } from "../../base/random.ts";
+import { appendCrc32, CRC32_BYTES } from "../../protocol/wire/crc32.ts";
+import { MAX_VARINT } from "../../base/bytes.ts";
+import { MAX_TOKEN_BYTES } from "../../protocol/wire/packet.ts";
+import type { TransportParameters } from "../../protocol/wire/parameters.ts";
+import type { FrameValue, PacketValue } from "../wire_values.ts";
+import { toHex } from "../../transfer/hex.ts";
+import { MAX_FILE_BYTES, type Message, RefusalReason, ResultStatus } from "../../transfer/messages.ts";
+
+/** Where a varint's size changes, and where numbers wrap in other languages. */
+const BOUNDARIES = [2 ** 6, 2 ** 14, 2 ** 30, 2 ** 31, 2 ** 32, 2 ** 53 - 1];
+
+/** Bytes that turn varints large, or the types of frames into each other, more often than chance has it. */
+const TELLING_BYTES = [0x00, 0x01, 0x3f, 0x40, 0x80, 0xbf, 0xc0, 0xdf, 0xff];
+
+const MAX_MUTATIONS = 4;
+const MAX_GARBAGE_BYTES = 400;
+const MAX_FRAMES = 8;
+const MAX_ACK_RANGES = 40;
+
+/** A number that a varint can hold: often a small one, sometimes one at a boundary. */
+export function anyVarint(random: Random): number {
+  if (random.chance(0.4)) return random.integer(0, 8);
+  if (random.chance(0.5)) return random.integer(0, 100_000);
+  return Math.min(MAX_VARINT, random.pick(BOUNDARIES) + random.integer(-1, 1));
+}
+
+/** Bytes from nowhere. */
+export function garbage(random: Random): Uint8Array {
+  return random.bytes(random.integer(0, MAX_GARBAGE_BYTES));
+}
+
+/** Some of `bytes` changed, cut out, doubled or put in. */
+export function mutated(random: Random, bytes: Uint8Array): Uint8Array {
+  const out = [...bytes];
+  for (let left = random.integer(1, MAX_MUTATIONS); left > 0; left--) {
+    const at = random.integer(0, out.length);
+    const byte = random.chance(0.5) ? random.pick(TELLING_BYTES) : random.integer(0, 255);
+    switch (random.integer(0, 4)) {
+      case 0:
+        out.length = at;
+        break;
+      case 1:
+        out.splice(at, 0, byte);
+        break;
+      case 2:
+        out.splice(at, 0, ...out.slice(at, at + byte));
+        break;
+      case 3:
+        if (at < out.length) out[at]! ^= 1 << (byte & 7);
+        break;
+      default:
+        if (at < out.length) out[at] = byte;
+    }
+  }
+  return Uint8Array.from(out);
+}
+
+/** The datagram with a checksum that is right, so that what lies behind the check is reached. */
+export function resealed(datagram: Uint8Array): Uint8Array {
+  const payloadEnd = Math.max(0, datagram.length - CRC32_BYTES);
+  const out = new Uint8Array(payloadEnd + CRC32_BYTES);
+  out.set(datagram.subarray(0, payloadEnd));
+  appendCrc32(out, 0, payloadEnd);
+  return out;
+}
+
+/** Text of many scripts and of none: controls, marks, halves of characters, separators. */
+export function anyText(random: Random): string {
+  const pieces = [
+    "a",
+    "Z",
+    "0",
+    ".",
+    "..",
+    " ",
+    "/",
+    "\\",
+    ":",
+    "\0",
+    "\u001b",
+    "\u202e",
+    "\u200b",
+    "\ud800",
+    "é",
+    "🎈",
+  ];
+  pieces.push("con", "NUL", ".sluice-", "COM1", "~", "\u0301", "\uffff");
+  let text = "";
+  for (let left = random.integer(0, random.chance(0.05) ? 300 : 8); left > 0; left--) text += random.pick(pieces);
+  return text;
+}
+
+/** A frame that can be written. */
+export function anyFrame(random: Random): FrameValue {
+  const number = (): number => anyVarint(random);
+  switch (random.integer(0, 11)) {
+    case 0:
+      return { frame: "ping" };
+    case 1:
+    case 2:
+      return {
+        frame: random.chance(0.2) ? "partialAck" : "ack",
+        delayUs: number(),
+        ranges: anyAckRanges(random),
+      };
+    case 3:
+      return { frame: "resetStream", streamId: number(), code: number(), finalSize: number() };
+    case 4:
+      return { frame: "stopSending", streamId: number(), code: number() };
+    case 5:
+      return { frame: random.pick(["maxData", "maxStreams"]), value: number() };
+    case 6:
+      return { frame: "maxStreamData", streamId: number(), value: number() };
+    case 7:
+      return { frame: random.pick(["pathChallenge", "pathResponse"]), data: toHex(random.bytes(8)) };
+    case 8: {
+      const reason = anyText(random).toWellFormed().slice(0, 40);
+      return { frame: "close", isApplication: random.chance(0.5), code: number(), reason };
+    }
+    case 9:
+      return { frame: "parameters", parameters: anyParameters(random) };
+    default:
+      return anyStreamFrame(random);
+  }
+}
+
+function anyStreamFrame(random: Random): FrameValue {
+  const data = random.bytes(random.integer(0, 200));
+  const offset = Math.min(anyVarint(random), MAX_VARINT - data.length);
+  return { frame: "stream", streamId: random.integer(0, 5), offset, data: toHex(data), fin: random.chance(0.2) };
+}
+
+/** Ranges of packet numbers, newest first, with at least one missing between them. */
+function anyAckRanges(random: Random): [number, number][] {
+  const ranges: [number, number][] = [];
+  let end = Math.min(anyVarint(random), MAX_VARINT - 1) + 1;
+  for (let left = random.integer(1, MAX_ACK_RANGES); left > 0; left--) {
+    const gap = anyVarint(random);
+    const start = Math.max(0, end - 1 - anyVarint(random));
+    ranges.push([start, end]);
+    if (start < 2 + gap) break;
+    end = start - 1 - gap;
+  }
+  return ranges;
+}
+
+/** Frames that fill a packet. */
+export function anyFrames(random: Random): FrameValue[] {
+  return Array.from({ length: random.integer(1, MAX_FRAMES) }, () => anyFrame(random));
+}
+
+/** Parameters that a peer may send. */
+export function anyParameters(random: Random): TransportParameters {
+  return {
+    maxIdleTimeoutMs: Math.max(1, anyVarint(random)),
+    maxDatagramBytes: Math.max(1200, anyVarint(random)),
+    initialMaxData: anyVarint(random),
+    initialMaxStreamData: anyVarint(random),
+    initialMaxStreams: anyVarint(random),
+    maxAckDelayUs: Math.min(16_383_999, anyVarint(random)),
+  };
+}
+
+/** A packet of any kind, well formed. */
+export function anyPacket(random: Random): PacketValue {
+  const to = toHex(random.bytes(8));
+  const from = anyVarint(random);
+  const token = toHex(random.bytes(random.integer(0, MAX_TOKEN_BYTES)));
+  const number = Math.min(anyVarint(random), MAX_VARINT - 1);
+  switch (random.integer(0, 5)) {
+    case 0:
+      return { packet: "data", to, number, frames: anyFrames(random) };
+    case 1:
+      return { packet: "initial", to, from, token, number, frames: anyFrames(random) };
+    case 2:
+      return { packet: "hello", from, sizeBytes: random.integer(1200, 1500) };
+    case 3:
+      return { packet: "retry", to, from, token, parameters: anyParameters(random) };
+    case 4: {
+      const versions = Array.from({ length: random.integer(1, 64) }, () => random.nextUint32());
+      return { packet: "versionNegotiation", to, from: toHex(random.bytes(8)), versions };
+    }
+    default:
+      return { packet: "reset", to, number };
+  }
+}
+
+/** A message of any type. Its texts need not be names. */
+export function anyMessage(random: Random): Message {
+  const name = anyText(random).toWellFormed();
+  const sizeBytes = Math.min(anyVarint(random), MAX_FILE_BYTES);
+  const modifiedMs = anyVarint(random);
+  const sha256 = random.bytes(32);
+  switch (random.integer(0, 9)) {
+    case 0:
+      return { type: "put", name, sizeBytes, modifiedMs, overwrite: random.chance(0.5) };
+    case 1:
+      return { type: "get", name };
+    case 2:
+      return { type: "list" };
+    case 3:
+      return { type: "stat", name };
+    case 4:
+      return { type: "file", sizeBytes, modifiedMs };
+    case 5:
+      return { type: "digest", sha256 };
+    case 6:
+      return { type: "result", status: random.pick(Object.values(ResultStatus)), sha256, savedName: name };
+    case 7:
+      return { type: "entry", name, sizeBytes, modifiedMs };
+    case 8:
+      return { type: "end", count: anyVarint(random) };
+    default:
+      return { type: "refused", reason: random.pick(Object.values(RefusalReason)), message: name };
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * Bytes that no writer of ours writes, for attacks that need malformed ones, and the requests that they abuse.
+ *
+ * @module
+ */
+
+import { Writer } from "../../../base/bytes.ts";
+import { toHex } from "../../../transfer/hex.ts";
+import { encodeMessage } from "../../../transfer/messages.ts";
+import type { FrameValue } from "../../wire_values.ts";
+import { BAIT } from "../fixture.ts";
+
+/** Units of time, in microseconds. */
+export const MS = 1_000;
+export const SECOND = 1_000_000;
+
+/** These numbers as varints, one after another. */
+export function varints(...values: readonly number[]): Uint8Array {
+  const writer = new Writer().reset(new Uint8Array(8 * values.length));
+  for (const value of values) writer.varint(value);
+  return writer.buffer.slice(0, writer.position);
+}
+
+/** A request for the file that is there to be had. */
+export const GET_BAIT: Uint8Array = encodeMessage({ type: "get", name: BAIT.name });
+
+/** The beginning of an upload. */
+export function putOf(name: string, sizeBytes: number): Uint8Array {
+  return encodeMessage({ type: "put", name, sizeBytes, modifiedMs: 1, overwrite: true });
+}
+
+/** A STREAM frame. */
+export function streamFrame(streamId: number, bytes: Uint8Array, { offset = 0, fin = false } = {}): FrameValue {
+  return { frame: "stream", streamId, offset, data: toHex(bytes), fin };
+}

@@ -1,0 +1,212 @@
+/**
+ * Requests that make no sense, or too much of it: malformed, for names that lead elsewhere, a byte at a time, begun and
+ * never gone on with, asked for and never read.
+ *
+ * @module
+ */
+
+import { encodeMessage, MAX_FILE_BYTES, MessageType } from "../../../transfer/messages.ts";
+import { ARENA_CONFIG, type Attack, DISK_BYTES } from "../fixture.ts";
+import { anyMessage, anyText, garbage, mutated } from "../../fuzz/input.ts";
+import { GET_BAIT, MS, putOf, SECOND } from "./bytes.ts";
+
+const { maxStreams } = ARENA_CONFIG;
+
+/** See the module's description. */
+export const REQUESTS: readonly Attack[] = [
+  {
+    name: "request-of-garbage",
+    *script(scene) {
+      const peer = yield* scene.connected();
+      for (let streamId = 0; streamId < maxStreams; streamId++) {
+        peer.say(streamId, garbage(scene.random), { fin: scene.random.chance(0.5) });
+        yield 20 * MS;
+      }
+    },
+  },
+  {
+    name: "request-of-any-message",
+    *script(scene) {
+      const peer = yield* scene.connected();
+      for (let streamId = 0; streamId < maxStreams; streamId++) {
+        const bytes = encodeMessage(anyMessage(scene.random));
+        peer.say(streamId, scene.random.chance(0.5) ? bytes : mutated(scene.random, bytes).subarray(0, 1_100), {
+          fin: scene.random.chance(0.5),
+        });
+        yield 20 * MS;
+      }
+    },
+  },
+  {
+    name: "request-too-long",
+    *script(scene) {
+      const peer = yield* scene.connected();
+      // 65,537 bytes are announced, one more than there may be.
+      peer.say(0, Uint8Array.from([MessageType.get, 0x80, 0x01, 0x00, 0x01]));
+      yield 100 * MS;
+      peer.say(1, Uint8Array.from([MessageType.get, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]));
+      yield 100 * MS;
+    },
+  },
+  {
+    name: "names-that-lead-elsewhere",
+    *script(scene) {
+      const peer = yield* scene.connected();
+      const names = [
+        "../bait",
+        "..",
+        "/etc/passwd",
+        "a\0b",
+        "C:bait",
+        "a\\..\\b",
+        ".sluice-x",
+        "NUL",
+        "",
+        "n".repeat(900),
+      ];
+      for (let streamId = 0; streamId < maxStreams; streamId++) {
+        const name = scene.random.chance(0.7) ? scene.random.pick(names) : anyText(scene.random).toWellFormed();
+        const type = scene.random.pick(["get", "stat"] as const);
+        peer.say(streamId, scene.random.chance(0.5) ? putOf(name, 0) : encodeMessage({ type, name }), { fin: true });
+        yield 20 * MS;
+      }
+    },
+  },
+  {
+    name: "put-of-any-size",
+    *script(scene) {
+      const peer = yield* scene.connected();
+      for (let streamId = 0; streamId < maxStreams; streamId++) {
+        peer.say(
+          streamId,
+          putOf(`size-${streamId}`, scene.random.pick([0, 1, 2 ** 20, DISK_BYTES + 1, MAX_FILE_BYTES])),
+        );
+        peer.say(streamId, scene.random.bytes(500), { offset: 40, fin: scene.random.chance(0.3) });
+        yield 20 * MS;
+      }
+    },
+  },
+  {
+    name: "put-with-a-false-digest",
+    *script(scene) {
+      const peer = yield* scene.connected();
+      for (let streamId = 0; streamId < maxStreams; streamId++) {
+        const digest = encodeMessage({ type: "digest", sha256: scene.random.bytes(32) });
+        const bytes = [...putOf(`false-${streamId}`, 100), ...scene.random.bytes(100), ...digest];
+        peer.say(streamId, Uint8Array.from(bytes), { fin: scene.random.chance(0.5) });
+        yield 20 * MS;
+      }
+    },
+  },
+  {
+    name: "more-messages-than-allowed",
+    *script(scene) {
+      const peer = yield* scene.connected();
+      for (let streamId = 0; streamId < maxStreams; streamId++) {
+        const many = Array.from({ length: 30 }, () => [...encodeMessage(anyMessage(scene.random)).subarray(0, 30)]);
+        const first = scene.random.pick([GET_BAIT, putOf(`more-${streamId}`, 10), encodeMessage({ type: "list" })]);
+        peer.say(streamId, Uint8Array.from([...first, ...many.flat()]), { fin: true });
+        yield 20 * MS;
+      }
+    },
+  },
+  {
+    name: "result-before-the-file",
+    *script(scene) {
+      const peer = yield* scene.connected();
+      const sha256 = scene.random.bytes(32);
+      const result = encodeMessage({ type: "result", status: 0, sha256, savedName: "\u001b[2J" });
+      for (let streamId = 0; streamId < maxStreams; streamId++) {
+        peer.say(streamId, Uint8Array.from([...GET_BAIT, ...result]), { fin: true });
+        yield scene.random.integer(1, 200) * MS;
+      }
+    },
+  },
+  {
+    name: "slow-request",
+    *script(scene) {
+      const peer = yield* scene.connected();
+      const request = scene.random.pick([GET_BAIT, putOf("slow", 10_000)]);
+      for (let offset = 0; offset < request.length; offset++) {
+        for (let streamId = 0; streamId < maxStreams; streamId++) {
+          peer.say(streamId, request.subarray(offset, offset + 1), { offset });
+        }
+        yield scene.random.integer(1, 4) * SECOND;
+      }
+    },
+  },
+  {
+    name: "put-that-never-goes-on",
+    *script(scene) {
+      const peer = yield* scene.connected();
+      for (let streamId = 0; streamId < maxStreams; streamId++) {
+        peer.say(streamId, putOf(`stalled-${streamId}`, 2 ** 20));
+      }
+      for (let count = scene.random.integer(0, 40); count > 0; count--) {
+        peer.send({ frame: "ping" });
+        yield SECOND / 2;
+      }
+    },
+  },
+  {
+    // Without credit the server has files open, and nothing to send of them.
+    name: "get-without-credit",
+    *script(scene) {
+      const peer = yield* scene.connected((peer) => {
+        const credit = scene.random.pick([0, 1, 1000]);
+        peer.parameters = { ...peer.parameters, initialMaxData: credit, initialMaxStreamData: credit };
+      });
+      for (let streamId = 0; streamId < maxStreams; streamId++) peer.say(streamId, GET_BAIT);
+      for (let count = scene.random.integer(0, 40); count > 0; count--) {
+        peer.send({ frame: "ping" });
+        yield SECOND / 2;
+      }
+    },
+  },
+  {
+    name: "get-with-a-drop-of-credit",
+    *script(scene) {
+      const peer = yield* scene.connected((peer) => {
+        peer.parameters = { ...peer.parameters, initialMaxData: 0, initialMaxStreamData: 2 ** 53 - 1 };
+      });
+      peer.say(0, GET_BAIT, { fin: true });
+      for (let value = 1; value < 300; value++) {
+        peer.send({ frame: "maxData", value });
+        yield scene.random.integer(1, 60) * MS;
+      }
+    },
+  },
+  {
+    name: "get-and-leave",
+    *script(scene) {
+      const peer = yield* scene.connected();
+      for (let streamId = 0; streamId < maxStreams; streamId++) peer.say(streamId, GET_BAIT);
+      peer.isAcking = false;
+    },
+  },
+  {
+    name: "stop-and-ask",
+    *script(scene) {
+      const peer = yield* scene.connected();
+      for (let streamId = 0; streamId < maxStreams; streamId++) {
+        peer.send({ frame: "stopSending", streamId, code: scene.random.integer(0, 9) });
+        if (scene.random.chance(0.5)) yield 50 * MS;
+        peer.say(streamId, scene.random.chance(0.5) ? GET_BAIT : putOf(`stopped-${streamId}`, 10), {
+          fin: scene.random.chance(0.5),
+        });
+      }
+      yield SECOND;
+    },
+  },
+  {
+    name: "list-flood",
+    *script(scene) {
+      const peer = yield* scene.connected();
+      peer.isAcking = scene.random.chance(0.5);
+      for (let streamId = 0; streamId < maxStreams; streamId++) {
+        peer.say(streamId, encodeMessage({ type: "list" }), { fin: true });
+      }
+      yield 5 * SECOND;
+    },
+  },
+];

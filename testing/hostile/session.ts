@@ -1,0 +1,243 @@
+/**
+ * A client and a server, always in the same state: live ends for one hostile datagram. Nothing may throw, and afterwards
+ * the end must still find its own end.
+ *
+ * Where they encrypt, an {@link Interceptor} stands between them, so that the datagram can be sealed as it must be.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { Random } from "../../base/random.ts";
+import { Writer } from "../../base/bytes.ts";
+import { type AdmissionLimits, type Connection, Endpoint } from "../../protocol/mod.ts";
+import { Crc32Protection } from "../../protocol/crypto/checksum.ts";
+import { writeDataHeader } from "../../protocol/wire/packet.ts";
+import { MemoryStore } from "../memory_store.ts";
+import { ClientSession } from "../../transfer/client/session.ts";
+import { ServerSession } from "../../transfer/server/session.ts";
+import { ServerWork } from "../../transfer/server/work.ts";
+import { idBytes, Interceptor, type Towards } from "./man_in_the_middle.ts";
+import { bucket, withoutNumbers } from "../fuzz/target.ts";
+
+/** Their addresses. */
+export const CLIENT = "192.0.2.1:4000";
+export const SERVER = "192.0.2.2:5000";
+
+/** No end sends more than this at one moment: a window of the beginning, and what answers to it. */
+const MAX_SENT_AT_ONCE = 200;
+
+/** More than a window of the beginning, so that both files are under way. */
+const FILE_BYTES = 60_000;
+
+/** The number of the packet that is fed: above those that went before. */
+const FED_NUMBER = 100;
+
+/** Private keys of those who encrypt. */
+const KEYS = { client: new Uint8Array(32).fill(1), server: new Uint8Array(32).fill(2) } as const;
+
+/** One side: an endpoint, its connection, and what the connection belongs to. */
+export interface End {
+  readonly endpoint: Endpoint;
+  readonly remote: string;
+  connection?: Connection;
+  session?: { process(): void; readonly activeCount: number };
+  nowUs: number;
+}
+
+/** How they meet. */
+export interface MeetingOptions {
+  readonly isEncrypted?: boolean;
+  /** Of the server. */
+  readonly limits?: Partial<AdmissionLimits>;
+}
+
+/** See the module's description. */
+export class Meeting {
+  readonly client: End;
+  readonly server: End;
+  readonly interceptor: Interceptor;
+  readonly #isEncrypted: boolean;
+  readonly #stores = { client: new MemoryStore(), server: new MemoryStore() };
+  readonly #features = new Set<string>();
+  readonly #buffer = new Uint8Array(65_536);
+  #outcomes = 0;
+
+  /** The client is about to say Hello. */
+  constructor({ isEncrypted = false, limits = {} }: MeetingOptions = {}) {
+    const random = new Random(1);
+    const randomBytes = (count: number): Uint8Array => random.bytes(count);
+    this.#isEncrypted = isEncrypted;
+    this.interceptor = new Interceptor(new Random(2));
+    const client = isEncrypted ? { staticKey: KEYS.client } : {};
+    const server = isEncrypted ? { staticKey: KEYS.server, allowsPlaintext: true } : {};
+    this.client = { endpoint: new Endpoint({ isServer: false, randomBytes, ...client }), remote: SERVER, nowUs: 0 };
+    const serverEndpoint = new Endpoint({ isServer: true, randomBytes, limits, ...server });
+    this.server = { endpoint: serverEndpoint, remote: CLIENT, nowUs: 0 };
+    this.#stores.server.put("there", new Uint8Array(FILE_BYTES));
+    this.#stores.client.put("new", new Uint8Array(FILE_BYTES));
+    this.#connect();
+  }
+
+  /** The handshake is done; the server has answered a list, and sends a file while it receives another. */
+  static established(options?: MeetingOptions): Meeting {
+    const meeting = new Meeting(options);
+    const { client, server } = meeting;
+    meeting.hearRetry(meeting.sayHello());
+    const [initial, next] = meeting.sayRequests().map((datagram) => meeting.#carried(datagram, "server"));
+    meeting.#accept(server.endpoint.handleDatagram(server.nowUs = 30_000, initial!, CLIENT).connection!);
+    server.endpoint.handleDatagram(server.nowUs, next!, CLIENT);
+    const [first] = meeting.#take(server);
+    client.endpoint.handleDatagram(client.nowUs = 40_000, meeting.#carried(first!, "client"), SERVER);
+    meeting.#take(client);
+    meeting.#features.clear();
+    return meeting;
+  }
+
+  /** The client's Hello goes to the server; what that answers, as it leaves the server. */
+  sayHello(): Uint8Array {
+    const [hello] = this.#take(this.client);
+    const { server } = this;
+    server.nowUs = 10_000;
+    return server.endpoint.handleDatagram(server.nowUs, this.#carried(hello!, "server"), CLIENT).answer.slice();
+  }
+
+  /** The client hears what the server has answered. */
+  hearRetry(retry: Uint8Array): void {
+    const { client } = this;
+    client.endpoint.handleDatagram(client.nowUs = 20_000, this.#carried(retry, "client"), SERVER);
+  }
+
+  /** The client's requests, as they leave the client: the first in an Initial packet. */
+  sayRequests(): Uint8Array[] {
+    this.#request();
+    return this.#take(this.client);
+  }
+
+  /** Feeds one side a Data packet with these bytes for frames. */
+  feed(side: Towards, payload: Uint8Array): Set<string> {
+    const end = this[side];
+    const to = idBytes(end.connection!.localId);
+    if (this.#isEncrypted) {
+      const datagram = this.interceptor.data(side, payload, { to, number: FED_NUMBER })!;
+      return this.feedDatagram(end, datagram, end.remote);
+    }
+    const writer = new Writer().reset(new Uint8Array(payload.length + 32));
+    const headerEnd = writeDataHeader(writer, to, FED_NUMBER);
+    writer.bytes(payload);
+    const length = new Crc32Protection().seal(writer.buffer, headerEnd, writer.position, FED_NUMBER);
+    return this.feedDatagram(end, writer.buffer.subarray(0, length), end.remote);
+  }
+
+  /** Feeds a datagram, has what follows from it happen, and waits until the connection is gone. */
+  feedDatagram(end: End, datagram: Uint8Array, from: string): Set<string> {
+    const features = this.#features;
+    const result = end.endpoint.handleDatagram(end.nowUs, datagram.slice(), from);
+    features.add(result.kind);
+    if (result.reason !== undefined) features.add(result.reason);
+    return this.#conclude(end);
+  }
+
+  /** The server has a connection: what follows happens, until it is gone. */
+  acceptAndEnd(connection: Connection): Set<string> {
+    this.#accept(connection);
+    return this.#conclude(this.server);
+  }
+
+  #conclude(end: End): Set<string> {
+    const features = this.#features;
+    features.add(end.connection!.state);
+    features.add(`streams ${end.connection!.openStreamCount}`);
+    features.add(`sent ${bucket(this.#take(end).length)}`);
+    this.#end(end);
+    features.add(`outcomes ${this.#outcomes}`);
+    return features;
+  }
+
+  /** A datagram as it is when it has passed whoever is between. */
+  #carried(datagram: Uint8Array, towards: Towards): Uint8Array {
+    return this.#isEncrypted ? this.interceptor.pass(datagram, towards) : datagram;
+  }
+
+  #connect(): void {
+    const { client } = this;
+    const connection = client.endpoint.connect(0, SERVER);
+    client.connection = connection;
+    client.session = new ClientSession({
+      connection,
+      wake: () => {},
+      onClosed: (reason) => {
+        this.#features.add(
+          "reason" in reason
+            ? withoutNumbers(`${reason.kind} ${reason.kind === "peer" ? "" : reason.reason}`)
+            : reason.kind,
+        );
+      },
+    });
+  }
+
+  #request(): void {
+    const { client } = this.#stores;
+    const session = this.client.session as ClientSession;
+    const onDone = ({ kind }: { readonly kind: string }): void => {
+      this.#outcomes++;
+      this.#features.add(kind);
+    };
+    session.get({ name: "there", create: (info) => client.create(info.name, { ...info, overwrite: false }), onDone });
+    session.query({ onDone });
+    session.put({ name: "new", file: client.open("new"), overwrite: false, onDone });
+  }
+
+  #accept(connection: Connection): void {
+    const work = new ServerWork({}, { nowUs: () => this.server.nowUs, wakeIn: () => {} });
+    const session = new ServerSession({
+      connection,
+      store: this.#stores.server,
+      work,
+      nowUs: () => this.server.nowUs,
+      wake: () => {},
+      onEvent: (event) => this.#features.add(event.kind),
+      onClosed: (reason) => {
+        if (reason.kind === "violation") this.#features.add(withoutNumbers(reason.reason));
+      },
+    });
+    this.server.connection = connection;
+    this.server.session = {
+      get activeCount() {
+        return session.activeCount;
+      },
+      process: () => {
+        work.nextTurn();
+        session.process();
+      },
+    };
+  }
+
+  /** All that an end has to send now. */
+  #take({ connection, session, nowUs }: End): Uint8Array[] {
+    const sent: Uint8Array[] = [];
+    for (;;) {
+      session?.process();
+      const length = connection!.pollTransmit(nowUs, this.#buffer);
+      if (length === 0) return sent;
+      sent.push(this.#buffer.slice(0, length));
+      assert(sent.length <= MAX_SENT_AT_ONCE, "an end sends without end");
+    }
+  }
+
+  /** Nothing more is heard: the connection goes, and all that it held goes with it. */
+  #end(end: End): void {
+    const { connection, session } = end;
+    for (let steps = 0; !connection!.isClosed; steps++) {
+      assert(steps < 1_000, "a connection does not end by itself");
+      end.nowUs = Math.max(end.nowUs, connection!.pollTimeout());
+      assert(end.nowUs < Infinity, "a connection that is not closed has no timer");
+      connection!.handleTimeout(end.nowUs);
+      this.#take(end);
+    }
+    session!.process();
+    assert.equal(session!.activeCount, 0, "a request outlives its connection");
+    const store = end === this.server ? this.#stores.server : this.#stores.client;
+    assert.equal(store.openHandles + store.partialFiles, 0, "a file stays open, or half there");
+  }
+}

@@ -1,0 +1,308 @@
+/**
+ * A file store in memory, for tests of sessions and handlers: the same behaviour as `store/directory_store.ts` (both pass one compliance
+ * suite), a disk that can be full or slow to commit, and counters that show a leaked handle.
+ *
+ * @module
+ */
+
+import { invariant } from "../base/invariant.ts";
+import {
+  type CreateOptions,
+  type FileInfo,
+  type FileStore,
+  type ReadableFile,
+  StoreError,
+  type WritableFile,
+} from "../transfer/file_store.ts";
+import { requireFileName } from "../transfer/file_name.ts";
+
+/** How a {@link MemoryStore} behaves. */
+export interface MemoryStoreOptions {
+  /** Bytes that the disk holds, unfinished files included at their full size. Default: without bound. */
+  readonly capacityBytes?: number;
+  /** Takes no files. Default: false. */
+  readonly readOnly?: boolean;
+  /** Given what completes a commit, runs it when the simulated disk is done. Default: at once. */
+  readonly schedule?: (run: () => void) => void;
+  /** Milliseconds since 1970 of the simulated wall clock, for files without a modification time. Default: 0. */
+  readonly nowMs?: () => number;
+}
+
+/**
+ * First allocation of a growing file. The machine gives memory only for what is written of it, and a file that has its
+ * whole size at once is never copied.
+ */
+const FIRST_ALLOCATION_BYTES = 64 * 1024 * 1024;
+
+/** How a file is put there, see {@link MemoryStore.put}. */
+export interface PutOptions {
+  readonly modifiedMs?: number;
+  /** The file holds the bytes given over and over up to this size, at no cost. Default: they are all of it. */
+  readonly sizeBytes?: number;
+}
+
+/** One file's bytes. Changed in place by {@link MemoryStore.put}, replaced by a commit. */
+interface StoredFile {
+  /** What it holds, over and over. */
+  bytes: Uint8Array;
+  sizeBytes: number;
+  modifiedMs: number;
+}
+
+/** What the handles ask of their store. */
+interface Disk {
+  readonly store: MemoryStore;
+  addHandle(count: number): void;
+  addPartial(count: number, sizeBytes: number): void;
+  place(name: string, options: { bytes: Uint8Array; modifiedMs: number; overwrite: boolean }): void;
+  complete(run: () => void): void;
+}
+
+/** See the module's description. */
+export class MemoryStore implements FileStore {
+  /** Bytes that the disk holds; lower it in the middle of a run, and the disk is full. */
+  capacityBytes: number;
+  /** Takes no files while true. */
+  readOnly: boolean;
+  readonly #files = new Map<string, StoredFile>();
+  readonly #nowMs: () => number;
+  readonly #disk: Disk;
+  #openHandles = 0;
+  #partialFiles = 0;
+  #reservedBytes = 0;
+
+  constructor(options: MemoryStoreOptions = {}) {
+    this.capacityBytes = options.capacityBytes ?? Infinity;
+    this.readOnly = options.readOnly ?? false;
+    this.#nowMs = options.nowMs ?? (() => 0);
+    const schedule = options.schedule ?? ((run) => run());
+    this.#disk = {
+      store: this,
+      addHandle: (count) => {
+        this.#openHandles += count;
+      },
+      addPartial: (count, sizeBytes) => {
+        this.#partialFiles += count;
+        this.#reservedBytes += count * sizeBytes;
+      },
+      place: (name, file) => this.#place(name, file),
+      complete: schedule,
+    };
+  }
+
+  /** Files opened, for reading or for writing, and not closed, committed or aborted yet. */
+  get openHandles(): number {
+    return this.#openHandles;
+  }
+
+  /** Files on their way in: created, and neither aborted nor through with their commit. */
+  get partialFiles(): number {
+    return this.#partialFiles;
+  }
+
+  /** Bytes taken: stored files, and unfinished ones at their full size. */
+  get usedBytes(): number {
+    let usedBytes = this.#reservedBytes;
+    for (const file of this.#files.values()) usedBytes += file.sizeBytes;
+    return usedBytes;
+  }
+
+  /** Puts a file there as somebody else on that machine would: at once, and changing it under its readers. */
+  put(name: string, bytes: Uint8Array, options: PutOptions = {}): void {
+    requireFileName(name);
+    const { modifiedMs = this.#nowMs(), sizeBytes = bytes.length } = options;
+    invariant(bytes.length > 0 || sizeBytes === 0, "a file of some size holds some bytes");
+    const stored = { bytes: bytes.slice(), sizeBytes, modifiedMs };
+    const file = this.#files.get(name);
+    if (file === undefined) this.#files.set(name, stored);
+    else Object.assign(file, stored);
+  }
+
+  /** A file's bytes, or undefined where there is none. */
+  contents(name: string): Uint8Array | undefined {
+    const file = this.#files.get(name);
+    if (file === undefined || file.bytes.length === file.sizeBytes) return file?.bytes;
+    const bytes = new Uint8Array(file.sizeBytes);
+    copyFrom(file, 0, bytes);
+    return bytes;
+  }
+
+  list(): FileInfo[] {
+    // Unlike localeCompare, the default order is the one by code units.
+    return [...this.#files.keys()].sort().map((name) => describe(name, this.#require(name)));
+  }
+
+  stat(name: string): FileInfo {
+    requireFileName(name);
+    return describe(name, this.#require(name));
+  }
+
+  open(name: string): ReadableFile {
+    requireFileName(name);
+    return new MemoryReadableFile(this.#disk, { name, file: this.#require(name) });
+  }
+
+  create(name: string, options: CreateOptions): WritableFile {
+    requireFileName(name);
+    if (this.readOnly) {
+      throw new StoreError("read-only", `"${name}" cannot be stored: this server only gives files`);
+    }
+    if (!options.overwrite) this.#requireFree(name);
+    if (this.usedBytes + options.sizeBytes > this.capacityBytes) {
+      throw new StoreError("no-space", `no space left for "${name}" (${options.sizeBytes} bytes)`);
+    }
+    return new MemoryWritableFile(this.#disk, { name, options });
+  }
+
+  #require(name: string): StoredFile {
+    const file = this.#files.get(name);
+    if (file === undefined) throw new StoreError("not-found", `there is no file "${name}"`);
+    return file;
+  }
+
+  #requireFree(name: string): void {
+    if (this.#files.has(name)) throw new StoreError("exists", `"${name}" exists already`);
+  }
+
+  #place(name: string, file: { bytes: Uint8Array; modifiedMs: number; overwrite: boolean }): void {
+    if (!file.overwrite) this.#requireFree(name);
+    const modifiedMs = file.modifiedMs === 0 ? this.#nowMs() : file.modifiedMs;
+    this.#files.set(name, { bytes: file.bytes, sizeBytes: file.bytes.length, modifiedMs });
+  }
+}
+
+function describe(name: string, file: StoredFile): FileInfo {
+  return { name, sizeBytes: file.sizeBytes, modifiedMs: file.modifiedMs };
+}
+
+/** Copies what `file` holds from `offset` on; returns how much that was. */
+function copyFrom(file: Omit<StoredFile, "modifiedMs">, offset: number, into: Uint8Array): number {
+  const { bytes, sizeBytes } = file;
+  const count = Math.max(0, Math.min(into.length, sizeBytes - offset));
+  for (let copied = 0; copied < count;) {
+    const at = (offset + copied) % bytes.length;
+    const part = bytes.subarray(at, at + count - copied);
+    into.set(part, copied);
+    copied += part.length;
+  }
+  return count;
+}
+
+class MemoryReadableFile implements ReadableFile {
+  readonly info: FileInfo;
+  readonly #file: StoredFile;
+  readonly #disk: Disk;
+  #open = true;
+
+  constructor(disk: Disk, opened: { name: string; file: StoredFile }) {
+    this.info = describe(opened.name, opened.file);
+    this.#file = opened.file;
+    this.#disk = disk;
+    disk.addHandle(1);
+  }
+
+  read(offset: number, into: Uint8Array): number {
+    this.#requireOpen();
+    return copyFrom(this.#file, offset, into);
+  }
+
+  hasChanged(): boolean {
+    this.#requireOpen();
+    return this.#file.sizeBytes !== this.info.sizeBytes || this.#file.modifiedMs !== this.info.modifiedMs;
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#disk.addHandle(-1);
+  }
+
+  #requireOpen(): void {
+    if (!this.#open) throw new StoreError("io", `"${this.info.name}" is no longer open`);
+  }
+}
+
+class MemoryWritableFile implements WritableFile {
+  readonly #name: string;
+  readonly #options: CreateOptions;
+  readonly #disk: Disk;
+  #bytes: Uint8Array;
+  #writtenEnd = 0;
+  #open = true;
+
+  constructor(disk: Disk, created: { name: string; options: CreateOptions }) {
+    const { name, options } = created;
+    this.#name = name;
+    // Copied: the caller may hand in an object that says more and changes later.
+    this.#options = { sizeBytes: options.sizeBytes, modifiedMs: options.modifiedMs, overwrite: options.overwrite };
+    this.#disk = disk;
+    this.#bytes = new Uint8Array(Math.min(options.sizeBytes, FIRST_ALLOCATION_BYTES));
+    disk.addHandle(1);
+    disk.addPartial(1, options.sizeBytes);
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    this.#requireOpen();
+    const end = offset + bytes.length;
+    if (end > this.#options.sizeBytes) {
+      throw new StoreError("io", `"${this.#name}" was announced with ${this.#options.sizeBytes} bytes, not ${end}`);
+    }
+    const { store } = this.#disk;
+    if (store.usedBytes > store.capacityBytes) throw new StoreError("no-space", `no space left for "${this.#name}"`);
+    this.#grow(end);
+    this.#bytes.set(bytes, offset);
+    this.#writtenEnd = Math.max(this.#writtenEnd, end);
+  }
+
+  read(offset: number, into: Uint8Array): number {
+    this.#requireOpen();
+    return copyFrom({ bytes: this.#bytes, sizeBytes: this.#writtenEnd }, offset, into);
+  }
+
+  commit(done: (result: string | StoreError) => void): void {
+    if (!this.#open) return done(new StoreError("io", `"${this.#name}" is no longer open`));
+    this.#open = false;
+    this.#disk.complete(() => {
+      this.#release();
+      done(this.#place());
+    });
+  }
+
+  abort(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#release();
+  }
+
+  #place(): string | StoreError {
+    const { sizeBytes, modifiedMs, overwrite } = this.#options;
+    if (this.#writtenEnd < sizeBytes) {
+      return new StoreError("io", `"${this.#name}" is not complete: ${this.#writtenEnd} of ${sizeBytes} bytes`);
+    }
+    try {
+      this.#disk.place(this.#name, { bytes: this.#bytes, modifiedMs, overwrite });
+      return this.#name;
+    } catch (error) {
+      if (error instanceof StoreError) return error;
+      throw error;
+    }
+  }
+
+  #release(): void {
+    this.#disk.addHandle(-1);
+    this.#disk.addPartial(-1, this.#options.sizeBytes);
+  }
+
+  /** Doubles the allocation, so that a file announced as huge costs no more than what is written of it. */
+  #grow(neededBytes: number): void {
+    if (neededBytes <= this.#bytes.length) return;
+    const sizeBytes = Math.min(this.#options.sizeBytes, Math.max(neededBytes, 2 * this.#bytes.length));
+    const grown = new Uint8Array(sizeBytes);
+    grown.set(this.#bytes.subarray(0, this.#writtenEnd));
+    this.#bytes = grown;
+  }
+
+  #requireOpen(): void {
+    if (!this.#open) throw new StoreError("io", `"${this.#name}" is no longer open`);
+  }
+}

@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import { type AccessEntry, type AccessSource, AccessTable, type Grant } from "../../../../app/server/access.ts";
+import { type ServerEvent, SluiceError } from "../../../../app/api.ts";
+import { Gate } from "../../../../app/server/authorizer.ts";
+import { formatKey } from "../../../../app/keys.ts";
+import type { Platform } from "../../../../app/platform.ts";
+import { nodeDisk } from "../../../../io/node_disk.ts";
+import { type Connection, PeerIdentity } from "../../../../protocol/mod.ts";
+import { DirectoryStore } from "../../../../store/directory_store.ts";
+import { assertRefused } from "../../../../testing/file_store_compliance.ts";
+
+const KEYS = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte));
+const [ALICE, BOB] = KEYS.map((key) => new PeerIdentity(key));
+const NOBODY = new PeerIdentity(new Uint8Array(32));
+
+function line(who: number, name: string, grant: Partial<Grant> = {}): AccessEntry {
+  const { folder, quotaBytes, rights = ["read", "write", "list"] } = grant;
+  return { kind: "key", secret: KEYS[who]!, name, rights, folder, quotaBytes };
+}
+
+/** What a test's owner wrote. */
+class Written implements AccessSource {
+  entries: AccessEntry[] | SluiceError | undefined;
+  constructor(entries: AccessEntry[]) {
+    this.entries = entries;
+  }
+  read(): AccessTable {
+    const { entries } = this;
+    this.entries = undefined;
+    if (entries instanceof SluiceError) throw entries;
+    return new AccessTable(entries!);
+  }
+  poll(): AccessTable | undefined {
+    return this.entries === undefined ? undefined : this.read();
+  }
+}
+
+class Setting {
+  readonly events: ServerEvent[] = [];
+  readonly expelled: Connection[] = [];
+  readonly written: Written;
+  readonly root: DirectoryStore;
+  readonly gate: Gate;
+  /** Lets the gate look. */
+  look: () => void = () => {};
+  isWatching = false;
+
+  constructor(folder: string, entries: AccessEntry[], { isOpen = false, readOnly = false } = {}) {
+    this.written = new Written(entries);
+    this.root = DirectoryStore.open(folder, { disk: nodeDisk, readOnly });
+    const timer = (look: () => void) => {
+      this.look = look;
+      return { set: () => void (this.isWatching = true), clear: () => void (this.isWatching = false) };
+    };
+    const platform = { timer, nowUs: () => 0, disk: nodeDisk } as unknown as Platform;
+    const access = isOpen ? undefined : this.written;
+    this.gate = new Gate({ platform, root: this.root, readOnly, access, onEvent: (event) => this.events.push(event) });
+    this.gate.watch((connection) => this.expelled.push(connection));
+  }
+
+  enter(peer: PeerIdentity) {
+    assert.equal(this.gate.refusalFor(peer, "192.0.2.1:7"), undefined);
+    const connection = { peer } as unknown as Connection;
+    return { connection, ...this.gate.enter(connection) };
+  }
+
+  /** The owner writes something else, and the gate looks. */
+  write(entries: AccessEntry[] | SluiceError): void {
+    this.written.entries = entries;
+    this.look();
+  }
+}
+
+async function inFolder(use: (folder: string) => void): Promise<void> {
+  const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "sluice-gate-" }));
+  try {
+    use(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("Gate of an open server lets everybody in to everything, and looks at nothing", async () => {
+  await inFolder((folder) => {
+    const setting = new Setting(folder, [], { isOpen: true });
+    const { rights, store, user } = setting.enter(new PeerIdentity(undefined));
+    assert.deepEqual([user, [...rights], store === setting.root], [undefined, [
+      "read",
+      "write",
+      "list",
+      "overwrite",
+    ], true]);
+    assert.deepEqual([setting.gate.entryCount, setting.isWatching], [undefined, false]);
+  });
+});
+
+Deno.test("Gate lets in who has a line, with his rights, and turns all others away in words", async () => {
+  await inFolder((folder) => {
+    const setting = new Setting(folder, [line(0, "alice", { rights: ["list"] })]);
+    const { rights, user } = setting.enter(ALICE!);
+    assert.deepEqual([user, [...rights]], ["alice", ["list"]]);
+    assert.match(setting.gate.refusalFor(NOBODY, "192.0.2.1:7")!, /permission is needed, .*"sluice key".*--token-file/);
+    assert.match(setting.gate.refusalFor(new PeerIdentity(undefined), "192.0.2.1:8")!, /leave out --plaintext/);
+    const key = formatKey(new Uint8Array(32));
+    assert.deepEqual(setting.events, [
+      { kind: "turned-away", client: "192.0.2.1:7", key, reason: `no permission for its key ${key}, nor by a token` },
+      { kind: "turned-away", client: "192.0.2.1:8", key: undefined, reason: "it encrypts nothing" },
+    ]);
+  });
+});
+
+Deno.test("Gate keeps each to his folder and his quota, and who shares a folder shares what is left", async () => {
+  await inFolder((folder) => {
+    const own = { folder: "own", quotaBytes: 3 * 4096 };
+    const setting = new Setting(folder, [line(0, "alice", own), line(1, "bob", { ...own, quotaBytes: 2 * 4096 })]);
+    const [alice, bob] = [setting.enter(ALICE!), setting.enter(BOB!)];
+    const create = (store: typeof alice.store, name: string) =>
+      store.create(name, { sizeBytes: 5000, modifiedMs: 0, overwrite: false });
+    const file = create(alice.store, "a");
+    assertRefused("no-space", () => create(alice.store, "b"));
+    assertRefused("no-space", () => create(bob.store, "b"));
+    file.abort();
+    create(bob.store, "b").abort();
+    assert.equal(alice.store, setting.enter(ALICE!).store, "lists are kept by store");
+    Deno.writeTextFileSync(`${folder}/in-root`, "");
+    assert.deepEqual(alice.store.list(), []);
+    Deno.writeTextFileSync(`${folder}/own/there`, "");
+    assert.deepEqual(bob.store.list().map(({ name }) => name), ["there"]);
+  });
+});
+
+Deno.test("Gate ends the connections of those whose line is gone or says something else, and of no others", async () => {
+  await inFolder((folder) => {
+    const setting = new Setting(folder, [line(0, "alice"), line(1, "bob")]);
+    const [alice, bob] = [setting.enter(ALICE!), setting.enter(BOB!)];
+    setting.look();
+    assert.equal(setting.events.length, 0);
+    setting.write([line(1, "bob"), line(0, "alice")]);
+    assert.equal(setting.expelled.length, 0);
+    setting.write([line(0, "alice"), line(1, "bob", { rights: ["read"] })]);
+    assert.deepEqual(setting.expelled, [bob.connection]);
+    setting.gate.leave(bob.connection);
+    setting.write([]);
+    assert.deepEqual(setting.expelled, [bob.connection, alice.connection]);
+    assert.deepEqual(setting.events.map((event) => event.kind === "access-changed" && [event.entries, event.ended]), [
+      [2, 0],
+      [2, 1],
+      [0, 1],
+    ]);
+    assert.notEqual(setting.gate.refusalFor(ALICE!, "a"), undefined);
+  });
+});
+
+Deno.test("Gate goes by what was written before while what is written now cannot be read", async () => {
+  await inFolder((folder) => {
+    const setting = new Setting(folder, [line(0, "alice")]);
+    setting.enter(ALICE!);
+    setting.write(new SluiceError("local-disk", "line 1"));
+    assert.deepEqual([setting.events, setting.expelled], [[{ kind: "access-unreadable", reason: "line 1" }], []]);
+    setting.enter(ALICE!);
+    setting.write([line(1, "bob")]);
+    assert.equal(setting.expelled.length, 2);
+  });
+});
+
+Deno.test("Gate does not start with a folder that it cannot have, and later keeps but its client out", async () => {
+  await inFolder((folder) => {
+    Deno.writeTextFileSync(`${folder}/file`, "");
+    Deno.mkdirSync(`${folder}/real`);
+    const isBad = (error: unknown) => error instanceof SluiceError && /folder=(file|link): /.test(error.message);
+    assert.throws(() => new Setting(folder, [line(0, "alice", { folder: "file" })]), isBad);
+    if (Deno.build.os !== "windows") {
+      Deno.symlinkSync(`${folder}/real`, `${folder}/link`);
+      assert.throws(() => new Setting(folder, [line(0, "alice", { folder: "link" })]), isBad);
+    }
+    const setting = new Setting(folder, []);
+    setting.write([line(0, "alice", { folder: "file" }), line(1, "bob")]);
+    assert.match(setting.gate.refusalFor(ALICE!, "a")!, /your folder there cannot be opened now/);
+    assert.deepEqual(setting.events.map(({ kind }) => kind), ["access-changed", "access-unreadable", "turned-away"]);
+    setting.enter(BOB!);
+    const readOnly = (name: string) => new Setting(folder, [line(0, "alice", { folder: name })], { readOnly: true });
+    assert.throws(() => readOnly("missing"), SluiceError);
+    readOnly("real");
+  });
+});
+
+Deno.test("Gate looks no more once it is stopped", async () => {
+  await inFolder((folder) => {
+    const setting = new Setting(folder, [line(0, "alice")]);
+    assert.equal(setting.isWatching, true);
+    setting.gate.stop();
+    assert.equal(setting.isWatching, false);
+  });
+});

@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import { SluiceError } from "../../../app/api.ts";
+import { runClient } from "../../../cli/client_program.ts";
+import { type Needs, WHOLE_DISK_NEEDS } from "../../../io/permissions.ts";
+import type { Identity } from "../../../io/state_folder.ts";
+import { formatKey } from "../../../app/keys.ts";
+import { FakeConsole, FakeEngine, FakeKeyMemory, FakeLines, FakeSignals } from "../../../testing/cli_fakes.ts";
+
+const KEY = new Uint8Array(32).fill(9);
+
+const IDENTITY = { privateKey: new Uint8Array(32).fill(7), publicKey: new Uint8Array(32).fill(8) };
+
+class Setting {
+  readonly engine = new FakeEngine();
+  readonly console = new FakeConsole();
+  readonly signals = new FakeSignals();
+  readonly exits: number[] = [];
+  readonly confined: Needs[] = [];
+  readonly memory = new FakeKeyMemory();
+  identity: Identity | undefined;
+  lines = new FakeLines([]);
+  run(...args: string[]): Promise<number> {
+    return runClient(args, {
+      connect: this.engine.connect,
+      console: this.console,
+      onStopSignal: this.signals.listen,
+      defaultServer: undefined,
+      exit: (code) => this.exits.push(code),
+      openLines: () => Promise.resolve(this.lines),
+      nowMs: () => 0,
+      isFolder: (path) => path === "dir",
+      openIdentity: (folder) => {
+        this.identity = { ...IDENTITY, file: `${folder}/client_key` };
+        return this.identity;
+      },
+      findIdentity: () => this.identity,
+      readToken: (file) => {
+        if (file === "none") throw new SluiceError("local-disk", "there is no token in none");
+        return new TextEncoder().encode(`token of ${file}`);
+      },
+      openKeyMemory: (folder) => {
+        this.memory.folder = folder ?? this.memory.folder;
+        return this.memory;
+      },
+      confine: (needs) => {
+        assert.equal(this.engine.openCount, 0, "before the network is touched");
+        this.confined.push(needs);
+      },
+    });
+  }
+}
+
+Deno.test("runClient sends several files over one connection and reports each", async () => {
+  const setting = new Setting();
+  assert.equal(await setting.run("send", "a", "b", "--server", "h:7"), 0);
+  assert.deepEqual(setting.engine.connections.map(({ host, port }) => [host, port]), [["h", 7]]);
+  assert.deepEqual(setting.engine.calls, ["send a", "send b"]);
+  assert.equal(setting.console.outLines.filter((line) => line.startsWith("stored as:")).length, 2);
+  assert.deepEqual(setting.console.errLines, []);
+  assert.equal(setting.engine.openCount, 0);
+  assert.equal(setting.signals.listenerCount, 0);
+});
+
+Deno.test("runClient gives up what its commands do not need", async () => {
+  const cases: readonly (readonly [args: string[], needs: Needs])[] = [
+    [["send", "a", "/x/b"], { read: ["a", "/x/b"], write: [] }],
+    [["get", "a", "b"], { read: ["."], write: ["."] }],
+    [["get", "a", "-o", "dir"], { read: ["dir"], write: ["dir"] }],
+    [["get", "a", "-o", "/x/copy"], { read: ["/x"], write: ["/x"] }],
+    [["list"], { read: [], write: [] }],
+    [["list", "--plaintext", "--server", "new:1"], { read: [], write: [] }],
+    [["list", "--server-key", formatKey(KEY), "--server", "new:1"], { read: [], write: [] }],
+    [["send", "a", "--server", "new:1"], { read: ["a"], write: ["/state"] }],
+    [["127.0.0.1", "7"], WHOLE_DISK_NEEDS],
+  ];
+  for (const [args, needs] of cases) {
+    const setting = new Setting();
+    setting.memory.keys.set("127.0.0.1:65432", KEY);
+    await setting.run(...args);
+    assert.deepEqual(setting.confined, [needs], args.join(" "));
+  }
+});
+
+Deno.test("runClient remembers a new server, says so, and expects the same key the next time", async () => {
+  const setting = new Setting();
+  setting.engine.serverKey = KEY;
+  assert.equal(await setting.run("list", "--server", "Example.org:7"), 0);
+  assert.deepEqual([...setting.memory.keys], [["example.org:7", KEY]]);
+  assert.match(setting.console.errLines[0]!, /^example\.org:7 is new\. Its key is [\w-]{43}, remembered from now on/);
+  assert.equal(setting.engine.connections[0]!.server, undefined);
+  assert.equal(await setting.run("list", "--server", "example.org:7"), 0);
+  assert.equal(setting.console.errLines.length, 1);
+  assert.deepEqual(setting.engine.connections[1]!.server?.key, KEY);
+});
+
+Deno.test("runClient gets into a folder, with force", async () => {
+  const setting = new Setting();
+  assert.equal(await setting.run("get", "a", "-o", "dir", "--force"), 0);
+  assert.match(setting.engine.calls[0]!, /^get a -> dir.a \(force\)$/);
+});
+
+Deno.test("runClient --quiet prints nothing of what went well, and still what was asked for", async () => {
+  const setting = new Setting();
+  assert.equal(await setting.run("send", "a", "--quiet"), 0);
+  assert.deepEqual(setting.console.outLines, []);
+  assert.equal(await setting.run("list", "--quiet"), 0);
+  assert.equal(setting.console.outLines.length, 1);
+});
+
+Deno.test("runClient ends with the code of what went wrong", async () => {
+  assert.equal(await new Setting().run("get", "missing"), 3);
+  assert.equal(await new Setting().run("send", "refused"), 4);
+  const unreachable = new Setting();
+  unreachable.engine.connectError = new SluiceError("unreachable", "no answer");
+  assert.equal(await unreachable.run("list"), 5);
+  assert.deepEqual(unreachable.console.errLines, ["error: no answer"]);
+  const buggy = new Setting();
+  buggy.engine.listError = new TypeError("bug");
+  assert.equal(await buggy.run("list"), 1);
+  assert.equal(buggy.engine.openCount, 0);
+});
+
+Deno.test("runClient tells a mistake before it touches the network", async () => {
+  const setting = new Setting();
+  assert.equal(await setting.run("get", "a", "b", "--output", "nowhere"), 2);
+  assert.equal(await setting.run("bogus"), 2);
+  assert.deepEqual(setting.engine.connections, []);
+});
+
+Deno.test("runClient passes on timeout and faults, and shows each fault", async () => {
+  const setting = new Setting();
+  assert.equal(await setting.run("list", "--timeout", "2", "--simulate", "drop=10%"), 0);
+  const [options] = setting.engine.connections;
+  assert.equal(options!.timeoutMs, 2000);
+  assert.equal(options!.simulate?.drop, 0.1);
+  options!.onFault!("dropped one");
+  assert.deepEqual(setting.console.errLines, ["dropped one"]);
+});
+
+Deno.test("runClient stops in good order at the first Ctrl-C and at once at the second", async () => {
+  const setting = new Setting();
+  setting.engine.onStuck = () => {
+    setting.signals.raise("keyboard");
+    assert.deepEqual(setting.exits, []);
+    setting.signals.raise("keyboard");
+    assert.deepEqual(setting.exits, [130]);
+  };
+  assert.equal(await setting.run("get", "stuck", "missing"), 130);
+  assert.equal(setting.engine.openCount, 0);
+  assert.match(setting.console.errLines[0]!, /Stopping/);
+});
+
+Deno.test("runClient HOST PORT holds a conversation", async () => {
+  const setting = new Setting();
+  setting.lines = new FakeLines(["ls", "quit"]);
+  assert.equal(await setting.run("h", "7"), 0);
+  assert.deepEqual(setting.engine.calls, ["list"]);
+});
+
+Deno.test("runClient prints its public key, made the first time, and asks no server", async () => {
+  const setting = new Setting();
+  assert.equal(await setting.run("key", "--state", "/s"), 0);
+  assert.deepEqual(setting.console.outLines, [formatKey(IDENTITY.publicKey)]);
+  assert.equal(setting.identity?.file, "/s/client_key");
+  assert.deepEqual(setting.engine.connections, []);
+});
+
+Deno.test("runClient shows its key, if it has one, and a token, if it is given one, and neither in the clear", async () => {
+  const setting = new Setting();
+  await setting.run("list");
+  setting.identity = { ...IDENTITY, file: "" };
+  await setting.run("list", "--token-file", "t");
+  await setting.run("list", "--plaintext");
+  assert.deepEqual(setting.engine.connections.map(({ identity, token }) => [identity, token]), [
+    [undefined, undefined],
+    [IDENTITY.privateKey, new TextEncoder().encode("token of t")],
+    [undefined, undefined],
+  ]);
+  assert.equal(await setting.run("list", "--token-file", "none"), 6);
+  assert.equal(await setting.run("list", "--token-file", "t", "--plaintext"), 2);
+  assert.equal(setting.engine.connections.length, 3);
+});

@@ -1,0 +1,36 @@
+import assert from "node:assert/strict";
+import { createCommand, parseWith, valueOrThrow, VERSION, wholeNumber } from "../../../cli/command_line.ts";
+import { FakeConsole } from "../../../testing/cli_fakes.ts";
+
+Deno.test("VERSION is deno.json's", () => {
+  const config = JSON.parse(Deno.readTextFileSync(new URL("../../../deno.json", import.meta.url)));
+  assert.equal(VERSION, config.version);
+});
+
+Deno.test("parseWith gives the value, or the exit code of what was asked or mistaken", () => {
+  const console = new FakeConsole();
+  const parse = (...args: string[]) => parseWith(createCommand("x", console), args, () => 7);
+  assert.deepEqual(parse(), { value: 7 });
+  assert.deepEqual(parse("--version"), { exitCode: 0 });
+  assert.deepEqual(console.outLines, [VERSION]);
+  assert.deepEqual(parse("--bogus"), { exitCode: 2 });
+  assert.deepEqual(console.errLines, ["error: unknown option '--bogus'", "Try --help."]);
+});
+
+Deno.test("parseWith lets a bug through", () => {
+  const fail = () => {
+    throw new TypeError("bug");
+  };
+  assert.throws(() => parseWith(createCommand("x", new FakeConsole()), [], fail), TypeError);
+});
+
+Deno.test("wholeNumber keeps to its bounds", () => {
+  const read = wholeNumber({ min: 1, max: 10 });
+  assert.equal(read("10"), 10);
+  for (const text of ["0", "11", "1.5", "-1", "", "1e1"]) assert.throws(() => read(text), /from 1 to 10/, text);
+});
+
+Deno.test("valueOrThrow throws the error and passes on the rest", () => {
+  assert.equal(valueOrThrow<number>(3), 3);
+  assert.throws(() => valueOrThrow<number>({ error: "no good" }), /no good/);
+});

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { formatBytes, formatDuration, formatRate, formatShare, formatSize, formatTime } from "../../../cli/format.ts";
+
+Deno.test("formatBytes goes from unit to unit without showing 1000.0", () => {
+  assert.equal(formatBytes(0), "0 bytes");
+  assert.equal(formatBytes(1), "1 byte");
+  assert.equal(formatBytes(999), "999 bytes");
+  assert.equal(formatBytes(1000), "1.0 kB");
+  assert.equal(formatBytes(999_949), "999.9 kB");
+  assert.equal(formatBytes(999_950), "1.0 MB");
+  assert.equal(formatBytes(104_857_600), "104.9 MB");
+  assert.equal(formatBytes(Number.MAX_SAFE_INTEGER), "9.0 PB");
+});
+
+Deno.test("formatSize says every byte", () => {
+  assert.equal(formatSize(12), "12 bytes");
+  assert.equal(formatSize(104_857_600), "104857600 bytes (104.9 MB)");
+});
+
+Deno.test("formatRate is megabytes a second, and no transfer is infinitely fast", () => {
+  assert.equal(formatRate(45_400_000, 1000), "45.4 MB/s");
+  assert.equal(formatRate(1000, 0), "1.0 MB/s");
+  assert.equal(formatRate(1000, 1000), "1.0 kB/s");
+  assert.equal(formatRate(0, 10), "0.0 kB/s");
+});
+
+Deno.test("formatDuration fits its unit to the length", () => {
+  assert.equal(formatDuration(83.2), "83 ms");
+  assert.equal(formatDuration(999.6), "1 s");
+  assert.equal(formatDuration(2310), "2.31 s");
+  assert.equal(formatDuration(59_999), "1 min 00 s");
+  assert.equal(formatDuration(247_000), "4 min 07 s");
+  assert.equal(formatDuration(7_500_000), "2 h 05 min");
+});
+
+Deno.test("formatShare never rounds something to nothing", () => {
+  assert.equal(formatShare(0, 100), "0.0 %");
+  assert.equal(formatShare(1, 1_000_000), "less than 0.1 %");
+  assert.equal(formatShare(12, 1000), "1.2 %");
+  assert.equal(formatShare(1, 0), "0.0 %");
+});
+
+Deno.test("formatTime writes UTC, and a dash for a time that no calendar has", () => {
+  assert.equal(formatTime(0), "1970-01-01T00:00:00Z");
+  assert.equal(formatTime(Number.MAX_SAFE_INTEGER), "-");
+});

@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+import path from "node:path";
+import { SluiceError } from "../../../app/api.ts";
+import { needsOf, printListing, transfersOf } from "../../../cli/requests.ts";
+import { FakeConsole, FakeEngine } from "../../../testing/cli_fakes.ts";
+
+const isFolder = (name: string) => name === "dir" || name === "dir/";
+
+function targets(names: string[], output: string | undefined): (string | undefined)[] {
+  return transfersOf({ kind: "get", names, output, force: false }, isFolder).map((transfer) => transfer.target);
+}
+
+Deno.test("needsOf names few files, the folders of many, and all of the disk where those are many", () => {
+  const sent = (files: string[]) =>
+    needsOf(transfersOf({ kind: "send", files, as: undefined, force: false }, isFolder));
+  const count = 1000;
+  const names = Array.from({ length: count }, (_, index) => `${index}`);
+  assert.deepEqual(sent(["x/a", "y/b"]), { read: ["x/a", "y/b"], write: [] });
+  assert.deepEqual(sent(names.map((name) => path.join("x", name))), { read: ["x"], write: [] });
+  assert.deepEqual(sent(names.map((name) => path.join(name, "a"))), { read: ["/"], write: [] });
+  const got = needsOf(transfersOf({ kind: "get", names, output: "dir", force: false }, isFolder));
+  assert.deepEqual(got, { read: ["dir"], write: ["dir"] });
+});
+
+Deno.test("transfersOf puts received files where --output says", () => {
+  assert.deepEqual(targets(["a", "b"], undefined), [undefined, undefined]);
+  assert.deepEqual(targets(["a"], "new.txt"), ["new.txt"]);
+  assert.deepEqual(targets(["a", "b"], "dir"), [path.join("dir", "a"), path.join("dir", "b")]);
+});
+
+Deno.test("transfersOf never leaves the folder that was asked for", () => {
+  assert.deepEqual(targets(["../../etc/passwd"], "dir"), [path.join("dir", "passwd")]);
+});
+
+Deno.test("transfersOf wants a folder for several files, or for a path that ends like one", () => {
+  const isUsage = (error: unknown) => error instanceof SluiceError && error.kind === "usage";
+  assert.throws(() => targets(["a", "b"], "new.txt"), isUsage);
+  assert.throws(() => targets(["a"], "nowhere/"), isUsage);
+});
+
+Deno.test("transfersOf sends each file, under another name if it is given", () => {
+  assert.deepEqual(transfersOf({ kind: "send", files: ["x/a"], as: "b", force: true }, isFolder), [
+    { direction: "send", file: "x/a", target: "b", overwrite: true },
+  ]);
+});
+
+Deno.test("printListing prints a table on a terminal and tabs elsewhere", async () => {
+  const engine = new FakeEngine();
+  const client = await engine.connect({ host: "h", port: 1 });
+  const console = new FakeConsole();
+  await printListing(client, { console, signal: new AbortController().signal });
+  assert.deepEqual(console.outLines, ["a.txt\t3\t1970-01-01T00:00:00Z"]);
+  console.outIsTerminal = true;
+  await printListing(client, { console, signal: new AbortController().signal });
+  assert.equal(console.outLines.at(-1), "1 file, 3 bytes");
+});
+
+Deno.test("printListing gives up when it is told to", async () => {
+  const client = await new FakeEngine().connect({ host: "h", port: 1 });
+  const abort = new AbortController();
+  const neverListing = { ...client, list: () => new Promise<never>(() => {}) };
+  const printing = printListing(neverListing, { console: new FakeConsole(), signal: abort.signal });
+  abort.abort();
+  await assert.rejects(printing, (error) => error instanceof SluiceError && error.kind === "interrupted");
+});

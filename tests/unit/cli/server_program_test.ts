@@ -1,0 +1,157 @@
+import assert from "node:assert/strict";
+import { AccessTable } from "../../../app/server/access.ts";
+import { type ServerOptions, SluiceError } from "../../../app/api.ts";
+import { runServer } from "../../../cli/server_program.ts";
+import type { OpenedAccess } from "../../../io/access_files.ts";
+import type { Needs } from "../../../io/permissions.ts";
+import { FakeConsole, FakeSignals } from "../../../testing/cli_fakes.ts";
+
+const PRIVATE_KEY = new Uint8Array(32).fill(4);
+
+class Setting {
+  readonly console = new FakeConsole();
+  readonly signals = new FakeSignals();
+  readonly exits: number[] = [];
+  readonly started: ServerOptions[] = [];
+  readonly confined: Needs[] = [];
+  readonly stopped: { graceMs: number }[] = [];
+  readonly stateFolders: (string | undefined)[] = [];
+  access: OpenedAccess | undefined;
+  startError: Error | undefined;
+  identityError: Error | undefined;
+  /** Runs while the server stops. */
+  onStop: () => void = () => {};
+  run(...args: string[]): Promise<number> {
+    return runServer(args, {
+      startServer: (options) => {
+        this.started.push(options);
+        if (this.startError !== undefined) return Promise.reject(this.startError);
+        options.onEvent({ kind: "listening", host: options.host, port: 7, root: options.root, key: "abc", entries: 2 });
+        return Promise.resolve({
+          root: options.root,
+          host: options.host,
+          port: 7,
+          setRate: () => {},
+          stop: (stopOptions) => {
+            this.stopped.push(stopOptions);
+            this.onStop();
+            options.onEvent({ kind: "stopped" });
+            return Promise.resolve();
+          },
+        });
+      },
+      console: this.console,
+      onStopSignal: this.signals.listen,
+      openIdentity: (folder) => {
+        this.stateFolders.push(folder);
+        if (this.identityError !== undefined) throw this.identityError;
+        return { privateKey: PRIVATE_KEY, publicKey: new Uint8Array(32).fill(5), file: "/state/server_key" };
+      },
+      openAccess: () => this.access,
+      confine: (needs) => this.confined.push(needs),
+      exit: (code) => this.exits.push(code),
+    });
+  }
+}
+
+Deno.test("runServer serves until the first signal and stops with the grace asked for", async () => {
+  const setting = new Setting();
+  const running = setting.run("--grace", "5", "--root", "/srv", "--read-only", "--simulate", "drop=5%");
+  setting.signals.raise("system");
+  assert.equal(await running, 0);
+  assert.deepEqual(setting.stopped, [{ graceMs: 5000 }]);
+  const { host, port, root, readOnly, simulate, limits } = setting.started[0]!;
+  assert.deepEqual([host, port, root, readOnly, simulate?.drop, limits?.maxConnections], [
+    "127.0.0.1",
+    65432,
+    "/srv",
+    true,
+    0.05,
+    undefined,
+  ]);
+  assert.match(
+    setting.console.outLines[0]!,
+    /INFO {2}listening on 127\.0\.0\.1:7, files in \/srv, 2 keys and tokens may come in, key abc$/,
+  );
+  assert.match(setting.console.outLines[1]!, /INFO {2}stopped$/);
+  assert.equal(setting.signals.listenerCount, 0);
+});
+
+Deno.test("runServer gives up what it does not need once it has started, and not before", async () => {
+  for (const [args, write] of [[[], ["/srv"]], [["--read-only"], []]] as const) {
+    const setting = new Setting();
+    const running = setting.run("--root", "/srv", ...args);
+    assert.deepEqual(setting.confined, []);
+    setting.signals.raise("system");
+    await running;
+    assert.deepEqual(setting.confined, [{ read: ["/srv"], write }]);
+  }
+});
+
+Deno.test("runServer starts with the congestion control and the rate asked for", async () => {
+  const cases: readonly (readonly [args: string[], congestion: string | undefined, rate: number | undefined])[] = [
+    [["--congestion", "cubic"], "cubic", undefined],
+    [["--rate", "20M"], undefined, 20_000_000],
+    [[], undefined, undefined],
+  ];
+  for (const [args, congestion, rate] of cases) {
+    const setting = new Setting();
+    const running = setting.run(...args);
+    setting.signals.raise("system");
+    await running;
+    assert.equal(setting.started[0]!.congestion, congestion);
+    assert.equal(setting.started[0]!.rate, rate);
+  }
+});
+
+Deno.test("runServer stops at once at the second signal", async () => {
+  const setting = new Setting();
+  setting.onStop = () => setting.signals.raise("keyboard");
+  const running = setting.run();
+  setting.signals.raise("keyboard");
+  await running;
+  assert.deepEqual(setting.exits, [130]);
+});
+
+Deno.test("runServer says why it cannot start", async () => {
+  const setting = new Setting();
+  setting.startError = new SluiceError("local-disk", "the folder cannot be created");
+  assert.equal(await setting.run(), 6);
+  assert.deepEqual(setting.console.errLines, ["error: the folder cannot be created"]);
+  assert.equal(setting.signals.listenerCount, 0);
+});
+
+Deno.test("runServer starts nothing on a mistake or for help", async () => {
+  const setting = new Setting();
+  assert.equal(await setting.run("--port", "x"), 2);
+  assert.equal(await setting.run("--help"), 0);
+  assert.deepEqual(setting.started, []);
+});
+
+Deno.test("runServer goes by what its owner wrote about who may do what, and may go on reading it", async () => {
+  const source = { read: () => new AccessTable([]), poll: () => undefined };
+  const cases = [
+    [undefined, [], undefined, ["/srv"]],
+    [undefined, ["--open"], "open", ["/srv"]],
+    [{ source, files: ["/keys"] }, ["--authorized-keys", "/keys"], source, ["/srv", "/keys"]],
+    [{ source, files: ["/keys"] }, ["--open"], "open", ["/srv"]],
+    [{ source, files: ["/keys"] }, ["--open", "--plaintext"], "open", ["/srv"]],
+  ] as const;
+  for (const [written, args, access, read] of cases) {
+    const setting = new Setting();
+    setting.access = written;
+    const running = setting.run("--root", "/srv", ...args);
+    setting.signals.raise("system");
+    assert.equal(await running, 0);
+    assert.equal(setting.started[0]!.access, access);
+    assert.deepEqual(setting.confined[0]!.read, read);
+  }
+});
+
+Deno.test("runServer takes no clients in the clear where permission is needed", async () => {
+  const setting = new Setting();
+  setting.access = { source: { read: () => new AccessTable([]), poll: () => undefined }, files: ["/keys"] };
+  assert.equal(await setting.run("--plaintext"), 2);
+  assert.match(setting.console.errLines.join(), /cannot show who they are, and \/keys would keep them out/);
+  assert.deepEqual(setting.started, []);
+});

@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { SluiceError } from "../../../app/api.ts";
+import type { ProgressTask, ProgressView } from "../../../cli/progress.ts";
+import { asInterruption, MAX_REPORTED_AT_LENGTH, runTransfers, type Transfer } from "../../../cli/transfers.ts";
+import { FakeConsole, FakeEngine, fakeReport } from "../../../testing/cli_fakes.ts";
+
+const SHA256 = "ab".repeat(32);
+
+function gets(...names: string[]): Transfer[] {
+  return names.map((file) => ({ direction: "get", file, target: undefined, overwrite: false }));
+}
+
+async function run(
+  transfers: readonly Transfer[],
+  setup: (engine: FakeEngine, abort: AbortController) => void = () => {},
+  { quiet = false } = {},
+) {
+  const engine = new FakeEngine();
+  const console = new FakeConsole();
+  const abort = new AbortController();
+  setup(engine, abort);
+  const client = await engine.connect({ host: "h", port: 1 });
+  const view = new FakeView();
+  const surroundings = { client, console, view, signal: abort.signal, quiet, nowMs: () => 0 };
+  const exitCode = await runTransfers(transfers, surroundings);
+  return { engine, console, exitCode, view };
+}
+
+/** A view that keeps the names that its bars bore. */
+class FakeView implements ProgressView {
+  readonly shown: string[] = [];
+  bars = 0;
+  start(): ProgressTask {
+    this.bars++;
+    return {
+      update: ({ name }) => {
+        this.shown.push(name);
+      },
+      finish: () => {
+        this.bars--;
+      },
+    };
+  }
+  print(write: () => void): void {
+    write();
+  }
+  close(): void {}
+}
+
+function names(count: number, prefix = "file"): string[] {
+  return Array.from({ length: count }, (_, i) => `${prefix}-${i}`);
+}
+
+Deno.test("runTransfers runs few large files at a time, and all in the end", async () => {
+  const { engine, exitCode } = await run(gets(...names(20)), (engine) => {
+    engine.sizeBytes = 2 ** 30;
+  });
+  assert.equal(exitCode, 0);
+  assert.equal(engine.calls.length, 20);
+  assert.equal(engine.mostRunning, 4);
+});
+
+Deno.test("runTransfers runs many small files at a time, and all in the end", async () => {
+  const { engine, exitCode } = await run(gets(...names(1000)), (engine) => {
+    engine.sizeBytes = 10_000;
+  });
+  assert.equal(exitCode, 0);
+  assert.equal(engine.calls.length, 1000);
+  assert.equal(engine.mostRunning, 128);
+});
+
+Deno.test("runTransfers reports a few files at length", async () => {
+  const { console } = await run(gets(...names(MAX_REPORTED_AT_LENGTH)));
+  assert.equal(console.outLines.filter((line) => line === "match:           yes").length, MAX_REPORTED_AT_LENGTH);
+  assert.equal(console.outLines.filter((line) => line === "").length, MAX_REPORTED_AT_LENGTH);
+});
+
+Deno.test("runTransfers reports many files in a line each, and a total", async () => {
+  const { console } = await run(gets(...names(100), "missing"));
+  assert.equal(console.outLines.length, 101);
+  assert.deepEqual(
+    console.outLines.slice(0, 100).toSorted(),
+    names(100).map((name) => `${SHA256}  ${name}`).toSorted(),
+  );
+  assert.match(console.outLines[100]!, /^100 of 101 files received and verified, 200.0 MB in /);
+  assert.deepEqual(console.errLines, ['error: missing: "missing" does not exist']);
+});
+
+Deno.test("runTransfers says nothing but errors where it is to be quiet", async () => {
+  for (const count of [1, 100]) {
+    const { console } = await run(gets(...names(count), "missing"), undefined, { quiet: true });
+    assert.deepEqual(console.outLines, []);
+    assert.equal(console.errLines.length, 1);
+  }
+});
+
+Deno.test("runTransfers tells the same error of many files a few times, and then how often it was", async () => {
+  const { console, exitCode } = await run(gets(...names(50, "lost")), (engine) => {
+    engine.error = () => new SluiceError("failed", "the connection was lost");
+  });
+  assert.equal(exitCode, 1);
+  assert.deepEqual(console.errLines, [
+    ...names(4, "lost").map((name) => `error: ${name}: the connection was lost`),
+    "error: 46 more: the connection was lost",
+  ]);
+  assert.match(console.outLines[0]!, /^0 of 50 files received/);
+});
+
+Deno.test("runTransfers shows one bar for many files", async () => {
+  const many = await run(gets(...names(100)));
+  assert(many.view.shown.every((name) => /^\d+ of 100 files$/.test(name)));
+  assert.equal(many.view.shown.at(-1), "100 of 100 files");
+  assert.equal(many.view.bars, 0);
+  const few = await run(gets("a", "b"));
+  assert.deepEqual(few.view.shown, ["a", "b"]);
+  assert.equal(few.view.bars, 0);
+});
+
+Deno.test("runTransfers goes on after a failure and ends with the first one's code, in the order given", async () => {
+  const { engine, console, exitCode } = await run(gets("a", "refused", "b", "missing", "c"));
+  assert.equal(exitCode, 4);
+  assert.equal(engine.calls.length, 5);
+  assert.deepEqual(console.errLines, [
+    'error: refused: "refused" exists already',
+    'error: missing: "missing" does not exist',
+  ]);
+});
+
+Deno.test("runTransfers names no file in the error of a single transfer", async () => {
+  const { console } = await run(gets("missing"));
+  assert.deepEqual(console.errLines, ['error: "missing" does not exist']);
+});
+
+Deno.test("runTransfers takes differing checksums for a failure whatever the engine says", async () => {
+  const { console, exitCode } = await run(gets("a"), (engine) => {
+    engine.report = (name) => fakeReport(name, { localSha256: "00".repeat(32) });
+  });
+  assert.equal(exitCode, 1);
+  assert.ok(console.outLines.includes("match:           no"));
+  assert.match(console.errLines[0]!, /checksums differ/);
+});
+
+Deno.test("runTransfers begins nothing after an abort", async () => {
+  const { engine, exitCode } = await run(gets("stuck", "stuck", "stuck", "stuck", "a", "b"), (engine, abort) => {
+    engine.sizeBytes = 2 ** 30;
+    engine.onStuck = () => abort.abort();
+  });
+  assert.equal(exitCode, 130);
+  assert.equal(engine.calls.length, 4);
+});
+
+Deno.test("runTransfers passes on name, path and force", async () => {
+  const { engine } = await run([
+    { direction: "send", file: "x/a", target: "b", overwrite: true },
+    { direction: "get", file: "c", target: "d", overwrite: false },
+  ]);
+  assert.deepEqual(engine.calls, ["send x/a -> b (force)", "get c -> d"]);
+});
+
+Deno.test("asInterruption knows an abort in any words, and nothing else", () => {
+  const abort = new AbortController();
+  const other = new SluiceError("failed", "");
+  const domAbort = new DOMException("", "AbortError");
+  assert.equal(asInterruption(domAbort, abort.signal), domAbort);
+  abort.abort();
+  assert.equal((asInterruption(abort.signal.reason, abort.signal) as SluiceError).kind, "interrupted");
+  assert.equal((asInterruption(domAbort, abort.signal) as SluiceError).kind, "interrupted");
+  assert.equal(asInterruption(other, abort.signal), other);
+});

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { BbrState } from "../../../../../protocol/congestion/bbr/bbr_params.ts";
+import { ControlParameters } from "../../../../../protocol/congestion/bbr/control_parameters.ts";
+import type { AckEvent } from "../../../../../protocol/congestion/controller.ts";
+import { PathModel } from "../../../../../protocol/congestion/bbr/path_model.ts";
+
+const OPTIONS = { maxDatagramBytes: 1_200, initialRttUs: 50_000, seed: 1 };
+
+function make(maxWindowBytes = Infinity): { model: PathModel; control: ControlParameters; event: AckEvent } {
+  const model = new PathModel(OPTIONS.initialRttUs);
+  const control = new ControlParameters(OPTIONS, model, { maxWindowBytes });
+  const event: AckEvent = {
+    nowUs: 0,
+    ackedBytes: 50_000,
+    lostBytes: 0,
+    priorBytesInFlight: 50_000,
+    bytesInFlight: 0,
+    totalDeliveredBytes: 50_000,
+    largestAckedSentUs: 0,
+    rttUs: 50_000,
+    minRttUs: 50_000,
+    smoothedRttUs: 50_000,
+    sample: {
+      deliveryRate: 1_000_000,
+      deliveredBytes: 50_000,
+      intervalUs: 50_000,
+      priorDeliveredBytes: 0,
+      appLimited: false,
+      txInFlightBytes: 50_000,
+      lostBytes: 0,
+    },
+  };
+  model.onAck(event, OPTIONS.maxDatagramBytes);
+  return { model, control, event };
+}
+
+const CRUISE = { state: BbrState.probeCruise, everFull: true, isLossTest: false };
+
+Deno.test("ControlParameters begins with the initial window in a quarter of a round trip", () => {
+  const { control } = make();
+  assert.equal(control.windowBytes, 32 * 1_200);
+  assert.ok(Math.abs(control.pacingRate - 4 * 32 * 1_200 / 0.05) < 1);
+});
+
+Deno.test("ControlParameters paces the first window where the round trip is unknown, and by the first one measured", () => {
+  const options = { ...OPTIONS, initialRttUs: 0 };
+  const model = new PathModel(0);
+  const control = new ControlParameters(options, model, { maxWindowBytes: Infinity });
+  const rateOf = (rttUs: number): number => 4 * 32 * 1_200 * 1e6 / rttUs;
+  assert.equal(control.pacingRate, rateOf(333_000));
+  const least = new ControlParameters({ ...options, leastRttUs: 90_000 }, model, { maxWindowBytes: Infinity });
+  assert.equal(least.pacingRate, rateOf(90_000));
+  const { event } = make();
+  const startup = { state: BbrState.startup, everFull: false, isLossTest: false };
+  control.update({ ...event, rttUs: 0 }, startup);
+  assert.equal(control.pacingRate, rateOf(333_000));
+  control.update({ ...event, rttUs: 600_000 }, startup);
+  assert.equal(control.pacingRate, rateOf(600_000));
+  control.update({ ...event, rttUs: 700_000 }, startup);
+  assert.equal(control.pacingRate, rateOf(600_000), "from then on it only rises");
+});
+
+Deno.test("ControlParameters paces by the state's gain", () => {
+  const { control, event } = make();
+  for (
+    const [state, isLossTest, gain] of [
+      [BbrState.probeCruise, false, 1],
+      [BbrState.probeUp, false, 1.25],
+      [BbrState.probeDown, false, 0.9],
+      [BbrState.probeDown, true, 0.75],
+      [BbrState.drain, false, 0.35],
+    ] as const
+  ) {
+    control.update(event, { state, everFull: true, isLossTest });
+    assert.ok(Math.abs(control.pacingRate - gain * 990_000) < 1, `${state}`);
+  }
+});
+
+Deno.test("ControlParameters only raises the rate until the pipe was full once", () => {
+  const { control } = make();
+  control.setPacingRate(0.1, false);
+  assert.ok(control.pacingRate > 600_000);
+  control.setPacingRate(0.1, true);
+  assert.ok(Math.abs(control.pacingRate - 99_000) < 1);
+});
+
+Deno.test("ControlParameters grows the window by what is acknowledged, to two products", () => {
+  const { control, event } = make();
+  control.update(event, CRUISE);
+  assert.equal(control.windowBytes, 88_400);
+  control.update(event, CRUISE);
+  assert.equal(control.windowBytes, 100_000);
+});
+
+Deno.test("ControlParameters bounds the window by the model's bounds, and by four datagrams from below", () => {
+  const { control, event, model } = make();
+  model.bounds.setLongTerm(40_000);
+  control.update(event, CRUISE);
+  assert.equal(control.windowBytes, 34_000, "cruising leaves 15 % headroom");
+  control.update(event, { ...CRUISE, state: BbrState.probeUp });
+  assert.equal(control.windowBytes, 40_000);
+  model.bounds.setLongTerm(10);
+  control.update(event, CRUISE);
+  assert.equal(control.windowBytes, 4_800);
+});
+
+Deno.test("ControlParameters restores the window after ProbeRTT and after a collapse", () => {
+  const { control, event } = make();
+  for (let i = 0; i < 3; i++) control.update(event, CRUISE);
+  control.save(false);
+  control.update(event, { ...CRUISE, state: BbrState.probeRtt });
+  assert.equal(control.windowBytes, 25_000);
+  control.save(true);
+  control.collapse();
+  assert.equal(control.windowBytes, 4_800);
+  control.restore();
+  assert.equal(control.windowBytes, 100_000);
+});
+
+Deno.test("ControlParameters keeps the window under the maximum given, but not under two datagrams", () => {
+  const { control, event } = make(30_000);
+  for (let i = 0; i < 3; i++) control.update(event, CRUISE);
+  assert.equal(control.windowBytes, 30_000);
+  control.setMaxDatagramBytes(20_000);
+  assert.equal(control.windowBytes, 40_000);
+});

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import type { AckEvent } from "../../../../../protocol/congestion/controller.ts";
+import { MIN_TRAIN_US, TRAIN_DATAGRAMS, TrainRate } from "../../../../../protocol/congestion/bbr/train_rate.ts";
+
+const DATAGRAM_BYTES = 1_000;
+const RTT_US = 64_000;
+
+function ack(nowUs: number, sentUs: number, smoothedRttUs = RTT_US): AckEvent {
+  return {
+    nowUs,
+    ackedBytes: DATAGRAM_BYTES,
+    lostBytes: 0,
+    priorBytesInFlight: 0,
+    bytesInFlight: 0,
+    totalDeliveredBytes: 0,
+    largestAckedSentUs: sentUs,
+    rttUs: nowUs - sentUs,
+    minRttUs: RTT_US,
+    smoothedRttUs,
+    sample: {
+      deliveryRate: 0,
+      deliveredBytes: 0,
+      intervalUs: 0,
+      priorDeliveredBytes: 0,
+      appLimited: false,
+      txInFlightBytes: 0,
+      lostBytes: 0,
+    },
+  };
+}
+
+/** A train, and the packet before it: sent one each `sentEveryUs` from `fromUs`, arriving one each `arriveEveryUs`. */
+function run(trains: TrainRate, fromUs: number, sentEveryUs: number, arriveEveryUs: number): void {
+  for (let i = 0; i <= TRAIN_DATAGRAMS; i++) {
+    trains.onAck(ack(fromUs + RTT_US + i * arriveEveryUs, fromUs + i * sentEveryUs), DATAGRAM_BYTES);
+  }
+}
+
+/** The rate of one datagram in so many microseconds. */
+const oneIn = (intervalUs: number): number => DATAGRAM_BYTES * 1_000_000 / intervalUs;
+
+Deno.test("TrainRate measures the rate at which a train was sent, if it arrives as fast", () => {
+  const trains = new TrainRate();
+  run(trains, 0, 500, 500);
+  assert.equal(trains.rate, oneIn(500));
+  assert.equal(trains.isHeldUp, false);
+});
+
+Deno.test("TrainRate never takes ACKs that come in a heap for a faster path", () => {
+  const trains = new TrainRate();
+  run(trains, 0, 500, 10);
+  assert.equal(trains.rate, oneIn(500));
+});
+
+Deno.test("TrainRate measures the path where a train arrives more slowly than it was sent", () => {
+  const trains = new TrainRate();
+  run(trains, 0, 100, 500);
+  assert.equal(trains.rate, oneIn(500));
+  assert.equal(trains.isHeldUp, true);
+});
+
+Deno.test("TrainRate takes a path that was held up as slow until a train is clearly faster", () => {
+  const trains = new TrainRate();
+  run(trains, 0, 100, 500);
+  run(trains, 50_000, 500, 500);
+  assert.equal(trains.isHeldUp, true, "sent as slowly as the path is, nothing is held up: that says nothing new");
+  run(trains, 100_000, 450, 450);
+  assert.equal(trains.isHeldUp, true, "a little faster is chance");
+  assert.ok(trains.rate > oneIn(500) && trains.rate < oneIn(450), "the mean counts");
+  run(trains, 150_000, 250, 250);
+  assert.equal(trains.isHeldUp, false);
+  assert.equal(trains.rate, oneIn(250));
+});
+
+Deno.test("TrainRate measures nothing in less than four milliseconds, and then more than sixteen datagrams", () => {
+  const trains = new TrainRate();
+  const everyUs = MIN_TRAIN_US / (2 * TRAIN_DATAGRAMS);
+  run(trains, 0, everyUs, everyUs);
+  assert.equal(trains.rate, 0, "a burst, and a receiver that was away, would look like this");
+  run(trains, (TRAIN_DATAGRAMS + 1) * everyUs, everyUs, everyUs);
+  assert.equal(trains.rate, oneIn(everyUs));
+});
+
+Deno.test("TrainRate begins anew after a pause of the sender", () => {
+  const trains = new TrainRate();
+  for (let i = 0; i < TRAIN_DATAGRAMS; i++) trains.onAck(ack(RTT_US + i * 500, i * 500), DATAGRAM_BYTES);
+  assert.equal(trains.rate, 0, "one short of a train");
+  run(trains, RTT_US, 400, 400);
+  assert.equal(trains.rate, oneIn(400), "the pause is not measured");
+});
+
+Deno.test("TrainRate has no measure of packets that overtook one another", () => {
+  const trains = new TrainRate();
+  run(trains, 0, 0, 500);
+  assert.equal(trains.rate, 0);
+});
+
+Deno.test("TrainRate does not believe a fast train where there is a queue already", () => {
+  const trains = new TrainRate();
+  run(trains, 0, 100, 500);
+  for (let i = 0; i <= TRAIN_DATAGRAMS; i++) {
+    const sentUs = 100_000 + i * 250;
+    trains.onAck(ack(sentUs + RTT_US, sentUs, 2 * RTT_US), DATAGRAM_BYTES);
+  }
+  assert.equal(trains.isHeldUp, true);
+});

@@ -1,0 +1,138 @@
+import assert from "node:assert/strict";
+import { DEFAULT_CONFIG } from "../../../../protocol/config.ts";
+import { localParameters } from "../../../../protocol/handshake/client_handshake.ts";
+import { MAX_KEPT_PTO_US } from "../../../../protocol/limits.ts";
+import { Path } from "../../../../protocol/connection/path.ts";
+
+const CHALLENGE = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
+
+function makePath(): Path {
+  const path = new Path({
+    config: DEFAULT_CONFIG,
+    remote: "192.0.2.1:1000",
+    randomBytes: () => CHALLENGE,
+    seed: 1,
+  });
+  path.seedRtt(40_000);
+  return path;
+}
+
+Deno.test("Path lets three times the received bytes go to an address that is not proven, and any to one that is", () => {
+  const path = makePath();
+  assert.equal(path.sendableBytes, 1200);
+  path.migrate(0, "192.0.2.1:2000", 100);
+  assert.equal(path.remote, "192.0.2.1:2000");
+  assert.equal(path.sendableBytes, 300);
+  path.onDatagramSent(250);
+  assert.equal(path.sendableBytes, 50);
+  path.onDatagramReceived("192.0.2.1:1000", 100);
+  assert.equal(path.sendableBytes, 50, "bytes from elsewhere earn nothing");
+  path.onDatagramReceived("192.0.2.1:2000", 100);
+  assert.equal(path.sendableBytes, 350);
+});
+
+Deno.test("Path keeps what it measured when the port alone changes, and forgets it with another host", () => {
+  const path = makePath();
+  path.migrate(0, "192.0.2.1:2000", 1200);
+  assert.equal(path.rtt.smoothedUs, 40_000);
+  path.migrate(0, "198.51.100.1:2000", 1200);
+  assert.equal(path.rtt.hasSample, false);
+});
+
+Deno.test("Path is as it was when its peer comes back from an address that it never proved", () => {
+  const path = makePath();
+  const controller = path.controller;
+  path.migrate(0, "198.51.100.1:2000", 1200);
+  path.migrate(0, "198.51.100.2:2000", 1200);
+  assert.notEqual(path.controller, controller);
+  path.migrate(5, "192.0.2.1:1000", 1200);
+  assert.equal(path.remote, "192.0.2.1:1000");
+  assert.equal(path.validation.isValidated, true);
+  assert.equal(path.validation.hasPending, false);
+  assert.equal(path.validation.deadlineUs, Infinity);
+  assert.equal(path.rtt.smoothedUs, 40_000);
+  assert.equal(path.controller, controller);
+  assert.equal(path.controllerSinceUs, 5, "what was sent elsewhere says nothing of this path");
+});
+
+Deno.test("Path asks again for the proof of an address that its peer has left for a proven one", () => {
+  const path = makePath();
+  path.migrate(0, "198.51.100.1:2000", 1200);
+  path.validation.takeChallenge();
+  path.validation.onResponse(CHALLENGE);
+  path.migrate(0, "192.0.2.1:1000", 1200);
+  assert.equal(path.validation.isValidated, false);
+  assert.equal(path.rtt.hasSample, false);
+});
+
+Deno.test("Path keeps to a rate set while its peer was elsewhere", () => {
+  const path = makePath();
+  path.migrate(0, "198.51.100.1:2000", 1200);
+  path.setRate(1, 500_000);
+  path.migrate(2, "192.0.2.1:1000", 1200);
+  assert.equal(path.controller.name, "fixed");
+  assert.equal(path.pacer.rate, 500_000);
+});
+
+Deno.test("Path paces its first window, whether or not its round trip is known, and after a move to another host", () => {
+  const options = { config: DEFAULT_CONFIG, remote: "192.0.2.1:1000", seed: 1 };
+  const path = new Path({ ...options, randomBytes: () => CHALLENGE });
+  // 32 datagrams in a quarter of the round trip that RFC 9002 assumes.
+  const rateOf = (rttUs: number): number => 4 * 32 * 1200 * 1e6 / rttUs;
+  assert.equal(path.pacer.rate, rateOf(333_000));
+  path.seedPacing(60_000);
+  assert.equal(path.pacer.rate, rateOf(60_000));
+  assert.equal(path.rtt.hasSample, false);
+  path.seedRtt(40_000);
+  assert.equal(path.pacer.rate, rateOf(40_000));
+  path.migrate(0, "198.51.100.1:2000", 1200);
+  assert.equal(path.pacer.rate, rateOf(333_000));
+});
+
+Deno.test("Path probes no larger than its peer takes", () => {
+  const path = makePath();
+  path.setPeerLimits({ ...localParameters(DEFAULT_CONFIG), maxDatagramBytes: 1300, maxAckDelayUs: 7_000 });
+  assert.equal(path.mtu.probeSize(0), 1300);
+  assert.equal(path.peerMaxAckDelayUs, 7_000);
+});
+
+Deno.test("Path counts datagrams and bytes both ways", () => {
+  const path = makePath();
+  path.onDatagramSent(100);
+  path.onDatagramReceived(path.remote, 30);
+  path.onDatagramReceived(path.remote, 30);
+  const { datagramsSent, bytesSent, datagramsReceived, bytesReceived } = path.stats;
+  assert.deepEqual([datagramsSent, bytesSent, datagramsReceived, bytesReceived], [1, 100, 2, 60]);
+});
+
+Deno.test("Path keeps to a rate set by hand: through the handshake's round trip and to another host", () => {
+  const path = makePath();
+  path.setRate(5, 1_000_000);
+  assert.deepEqual([path.controller.name, path.controller.pacingRate, path.isRateFixed], ["fixed", 1_000_000, true]);
+  assert.equal(path.controllerSinceUs, 5);
+  path.pacer.setRate(1_000_000, 10_000);
+  path.seedRtt(30_000);
+  path.migrate(0, "198.51.100.1:2000", 1200);
+  assert.deepEqual([path.controller.name, path.pacer.rate], ["fixed", 1_000_000]);
+  path.setRate(6, undefined);
+  assert.deepEqual([path.controller.name, path.isRateFixed], ["bbr", false]);
+});
+
+Deno.test("Path starts congestion control anew only where the rate changes", () => {
+  const path = makePath();
+  const { controller } = path;
+  path.setRate(5, undefined);
+  assert.equal(path.controller, controller);
+  path.setRate(5, 1_000_000);
+  const fixed = path.controller;
+  path.setRate(6, 1_000_000);
+  assert.equal(path.controller, fixed);
+  assert.throws(() => path.setRate(7, 0), { name: "CallerError" });
+  assert.equal(path.controller, fixed);
+});
+
+Deno.test("Path gives a probe timeout that keeps no connection for hours, however late a peer acknowledges", () => {
+  const path = makePath();
+  for (let n = 0; n < 100; n++) path.rtt.update(3_600_000_000, 0, 0);
+  assert.equal(path.ptoUs, MAX_KEPT_PTO_US);
+});

@@ -1,0 +1,159 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { InvariantError } from "../../../../base/invariant.ts";
+import { Random } from "../../../../base/random.ts";
+import { AEAD_TAG_BYTES, ChaCha20Poly1305 } from "../../../../protocol/crypto/chacha20poly1305/aead.ts";
+import { Handshake, type Role } from "../../../../protocol/crypto/noise.ts";
+import { KeyPair } from "../../../../protocol/crypto/x25519.ts";
+import { toHex } from "../../../../transfer/hex.ts";
+import { fromHex } from "../../../../testing/wire_values.ts";
+import { NOISE_VECTORS } from "../../../../testing/noise_vectors.ts";
+
+const NOTHING = new Uint8Array(0);
+
+interface Sides {
+  readonly initiator: Handshake;
+  readonly responder: Handshake;
+  readonly keys: Readonly<Record<Role, KeyPair>>;
+}
+
+function makeSides({ seed = 1, prologues = [NOTHING, NOTHING] } = {}): Sides {
+  const random = new Random(seed);
+  const keys = { initiator: new KeyPair(random.bytes(32)), responder: new KeyPair(random.bytes(32)) };
+  const make = (role: Role, prologue: Uint8Array): Handshake => {
+    return new Handshake({ role, prologue, staticKey: keys[role], ephemeralKey: random.bytes(32) });
+  };
+  return { initiator: make("initiator", prologues[0]!), responder: make("responder", prologues[1]!), keys };
+}
+
+/** The reader and the writer of each message. */
+function* turns({ initiator, responder }: Sides): Generator<{ writer: Handshake; reader: Handshake }> {
+  yield { writer: initiator, reader: responder };
+  yield { writer: responder, reader: initiator };
+  yield { writer: initiator, reader: responder };
+}
+
+for (const vector of NOISE_VECTORS) {
+  Deno.test(`Handshake is the one of the published vector from ${vector.from}`, () => {
+    const make = (role: Role, hex: { prologue: string; static: string; ephemeral: string }): Handshake => {
+      const staticKey = new KeyPair(fromHex(hex.static));
+      return new Handshake({ role, prologue: fromHex(hex.prologue), staticKey, ephemeralKey: fromHex(hex.ephemeral) });
+    };
+    const initiator = make("initiator", {
+      prologue: vector.init_prologue,
+      static: vector.init_static,
+      ephemeral: vector.init_ephemeral,
+    });
+    const responder = make("responder", {
+      prologue: vector.resp_prologue,
+      static: vector.resp_static,
+      ephemeral: vector.resp_ephemeral,
+    });
+    const messages = vector.messages.map(({ ciphertext, payload }) => [fromHex(payload), ciphertext] as const);
+    const sides = [[initiator, responder], [responder, initiator], [initiator, responder]] as const;
+    sides.forEach(([writer, reader], index) => {
+      const [payload, ciphertext] = messages[index]!;
+      const message = writer.writeMessage(payload)!;
+      assert.equal(toHex(message), ciphertext);
+      assert.deepEqual(reader.readMessage(message), payload);
+    });
+    if (vector.handshake_hash !== undefined) assert.equal(toHex(initiator.handshakeHash), vector.handshake_hash);
+    assert.deepEqual(responder.handshakeHash, initiator.handshakeHash);
+    // What follows goes back and forth under the two keys, each from nonce 0 on.
+    const keys = [responder.split().send, initiator.split().send];
+    messages.slice(3).forEach(([payload, ciphertext], index) => {
+      const buffer = new Uint8Array(payload.length + AEAD_TAG_BYTES);
+      buffer.set(payload);
+      new ChaCha20Poly1305(keys[index % 2]!).seal(buffer, 0, 0, payload.length, Math.floor(index / 2));
+      assert.equal(toHex(buffer), ciphertext);
+    });
+  });
+}
+
+Deno.test("Handshake ends with the same hash, each other's identity, and keys that fit", () => {
+  const sides = makeSides();
+  for (const { reader, writer } of turns(sides)) {
+    assert.equal(writer.isComplete, false);
+    assert.deepEqual(reader.readMessage(writer.writeMessage(Uint8Array.of(1, 2))!), Uint8Array.of(1, 2));
+  }
+  const { initiator, keys, responder } = sides;
+  assert.equal(initiator.isComplete && responder.isComplete, true);
+  assert.deepEqual(initiator.remoteStatic, keys.responder.publicKey);
+  assert.deepEqual(responder.remoteStatic, keys.initiator.publicKey);
+  assert.deepEqual(initiator.handshakeHash, responder.handshakeHash);
+  const [mine, theirs] = [initiator.split(), responder.split()];
+  assert.deepEqual(mine, { send: theirs.receive, receive: theirs.send });
+  assert.notDeepEqual(mine.send, mine.receive);
+});
+
+Deno.test("Handshake.readMessage refuses every flipped bit and cut, and the genuine message still passes", () => {
+  fc.assert(
+    fc.property(fc.nat(), fc.nat(2), fc.nat(), fc.boolean(), (seed, victim, where, isCut) => {
+      const sides = makeSides({ seed });
+      let index = 0;
+      for (const { reader, writer } of turns(sides)) {
+        const message = writer.writeMessage(Uint8Array.of(5, 6, 7))!;
+        // Message 1 is not encrypted: whatever key and payload it has are read, and show in message 2.
+        if (index === victim && index > 0) {
+          const forged = isCut ? message.slice(0, where % message.length) : message.slice();
+          if (!isCut) forged[(where >> 3) % forged.length]! ^= 1 << (where & 7);
+          const hash = reader.handshakeHash;
+          // X25519 takes no notice of the highest bit of a public key, but the transcript does.
+          assert.equal(reader.readMessage(forged), undefined);
+          assert.deepEqual(reader.handshakeHash, hash);
+        }
+        assert.deepEqual(reader.readMessage(message), Uint8Array.of(5, 6, 7));
+        index++;
+      }
+      assert.deepEqual(sides.initiator.handshakeHash, sides.responder.handshakeHash);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+Deno.test("Handshake fails at message 2 where message 1 was changed, or the prologues differ", () => {
+  const changed = makeSides();
+  const first = changed.initiator.writeMessage(NOTHING)!;
+  first[3]! ^= 1;
+  changed.responder.readMessage(first);
+  assert.equal(changed.initiator.readMessage(changed.responder.writeMessage(NOTHING)!), undefined);
+  const other = makeSides({ prologues: [Uint8Array.of(1), Uint8Array.of(2)] });
+  other.responder.readMessage(other.initiator.writeMessage(NOTHING)!);
+  assert.equal(other.initiator.readMessage(other.responder.writeMessage(NOTHING)!), undefined);
+});
+
+Deno.test("Handshake.readMessage refuses a first message that is too short, or has a key of low order", () => {
+  const { responder } = makeSides();
+  assert.equal(responder.readMessage(new Uint8Array(31)), undefined);
+  const { initiator } = makeSides();
+  initiator.writeMessage(NOTHING)!;
+  assert.equal(initiator.readMessage(new Uint8Array(200)), undefined, "an ephemeral key of zeros");
+  assert.notEqual(responder.readMessage(new Uint8Array(32)), undefined, "which message 1 does not show");
+  assert.equal(responder.writeMessage(NOTHING), undefined);
+});
+
+Deno.test("Handshake.restore goes on where a responder was saved, and no other", () => {
+  const sides = makeSides();
+  const { initiator, keys, responder } = sides;
+  responder.readMessage(initiator.writeMessage(NOTHING)!);
+  initiator.readMessage(responder.writeMessage(NOTHING)!);
+  const saved = responder.save();
+  const message = initiator.writeMessage(Uint8Array.of(9))!;
+  const restored = Handshake.restore(saved, { staticKey: keys.responder });
+  assert.deepEqual(restored.readMessage(message), Uint8Array.of(9));
+  assert.deepEqual(restored.split().send, initiator.split().receive);
+  assert.deepEqual(restored.remoteStatic, keys.initiator.publicKey);
+  saved[5]! ^= 1;
+  const broken = Handshake.restore(saved, { staticKey: keys.responder });
+  broken.readMessage(message);
+  assert.equal(broken.isComplete && toHex(broken.split().send) === toHex(initiator.split().receive), false);
+});
+
+Deno.test("Handshake throws InvariantError where it is used out of turn", () => {
+  const { initiator, responder } = makeSides();
+  assert.throws(() => responder.writeMessage(NOTHING)!, InvariantError);
+  assert.throws(() => initiator.readMessage(NOTHING), InvariantError);
+  assert.throws(() => initiator.split(), InvariantError);
+  assert.throws(() => responder.save(), InvariantError);
+  assert.throws(() => Handshake.restore(NOTHING, { staticKey: new KeyPair(new Uint8Array(32)) }), InvariantError);
+});

@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { BLOCK_BYTES, countedBytes, MeasuredStore } from "../../../store/quota_store.ts";
+import type { FileStore, WritableFile } from "../../../transfer/file_store.ts";
+import { assertRefused, describeFileStore, pattern, store } from "../../../testing/file_store_compliance.ts";
+import { MemoryStore } from "../../../testing/memory_store.ts";
+
+const FIVE = 5 * BLOCK_BYTES;
+
+describeFileStore("MeasuredStore with a quota", ({ readOnly, files }) => {
+  const disk = new MemoryStore({ readOnly });
+  for (const [name, bytes] of Object.entries(files)) disk.put(name, bytes);
+  return {
+    store: new MeasuredStore(disk, () => 0).limitedTo(1e12),
+    put: (name, bytes, modifiedMs) => disk.put(name, bytes, { modifiedMs }),
+    contents: (name) => disk.contents(name),
+    partialFiles: () => disk.partialFiles,
+    dispose: () => assert.equal(disk.openHandles, 0),
+  };
+});
+
+class Setting {
+  nowUs = 0;
+  readonly commits: (() => void)[] = [];
+  readonly disk = new MemoryStore({ schedule: (run) => this.commits.push(run) });
+  /** How long it takes to count. */
+  listUs = 0;
+  lists = 0;
+  readonly measured = new MeasuredStore(this.#timed(), () => this.nowUs);
+
+  #timed(): FileStore {
+    const { disk } = this;
+    return {
+      list: () => {
+        this.lists++;
+        this.nowUs += this.listUs;
+        return disk.list();
+      },
+      stat: (name) => disk.stat(name),
+      open: (name) => disk.open(name),
+      create: (name, options) => disk.create(name, options),
+    };
+  }
+
+  create(name: string, blocks: number, { quota = FIVE, overwrite = false } = {}): WritableFile {
+    const options = { sizeBytes: blocks * BLOCK_BYTES, modifiedMs: 0, overwrite };
+    return this.measured.limitedTo(quota).create(name, options);
+  }
+
+  /** Creates a file, and has it stored. */
+  add(name: string, blocks: number, options: { quota?: number; overwrite?: boolean } = {}): void {
+    const file = this.create(name, blocks, options);
+    file.write(0, pattern(blocks * BLOCK_BYTES));
+    file.commit((result) => assert.equal(typeof result, "string", String(result)));
+    this.commits.splice(0).forEach((run) => run());
+  }
+}
+
+Deno.test("countedBytes is whole blocks, one at least", () => {
+  assert.deepEqual([0, 1, BLOCK_BYTES, BLOCK_BYTES + 1].map(countedBytes), [1, 1, 1, 2].map((n) => n * BLOCK_BYTES));
+});
+
+Deno.test("MeasuredStore lets a folder be filled to the quota, and says what is left", () => {
+  const setting = new Setting();
+  setting.add("a", 3);
+  const { message } = assertRefused("no-space", () => setting.create("b", 3));
+  assert.match(message, /^"b" takes 12288 bytes, and of your quota of 20480 bytes 8192 are left; ask/);
+  setting.add("b", 2);
+  assertRefused("no-space", () => setting.create("empty", 0));
+});
+
+Deno.test("MeasuredStore counts what was there before, and what others without a quota put there", () => {
+  const setting = new Setting();
+  setting.disk.put("old", pattern(2 * BLOCK_BYTES));
+  setting.add("a", 1);
+  setting.measured.create("free", { sizeBytes: 9, modifiedMs: 0, overwrite: false });
+  assertRefused("no-space", () => setting.create("b", 2));
+  setting.add("b", 1);
+});
+
+Deno.test("MeasuredStore counts a file on its way with its whole size, until it is given up", () => {
+  const setting = new Setting();
+  const first = setting.create("a", 3);
+  assertRefused("no-space", () => setting.create("b", 3));
+  first.abort();
+  first.abort();
+  const second = setting.create("b", 3);
+  second.write(0, pattern(3 * BLOCK_BYTES));
+  second.commit(() => {});
+  second.abort();
+  assertRefused("no-space", () => setting.create("c", 3));
+  setting.commits.splice(0).forEach((run) => run());
+  assertRefused("no-space", () => setting.create("c", 3));
+});
+
+Deno.test("MeasuredStore counts the room that a replaced file makes free, once", () => {
+  const setting = new Setting();
+  setting.add("a", 4);
+  setting.add("a", 5, { overwrite: true });
+  assertRefused("no-space", () => setting.create("a", 6, { overwrite: true }));
+  const shrinking = setting.create("a", 1, { overwrite: true });
+  assertRefused("no-space", () => setting.create("a", 2, { overwrite: true }));
+  assertRefused("no-space", () => setting.create("b", 4));
+  shrinking.abort();
+  setting.add("a", 1, { overwrite: true });
+  setting.add("b", 4);
+});
+
+Deno.test("MeasuredStore looks again before it refuses, and not the whole time", () => {
+  const setting = new Setting();
+  setting.listUs = 100;
+  setting.add("a", 5);
+  assert.equal(setting.lists, 1);
+  setting.disk.put("a", new Uint8Array(0));
+  assertRefused("no-space", () => setting.create("b", 1));
+  assert.equal(setting.lists, 1, "it was counted a moment ago");
+  setting.nowUs += 1_000;
+  setting.add("b", 1);
+  for (let i = 0; i < 50; i++) assertRefused("no-space", () => setting.create("c", 5));
+  assert.equal(setting.lists, 2);
+});
+
+Deno.test("MeasuredStore never lets more be stored than the quota, whatever is begun, given up and finished when", () => {
+  const step = fc.record({
+    name: fc.constantFrom("a", "b", "c"),
+    blocks: fc.nat({ max: 4 }),
+    overwrite: fc.boolean(),
+    quota: fc.constantFrom(FIVE, 8 * BLOCK_BYTES, Infinity),
+    then: fc.constantFrom("abort", "commit", "wait"),
+    waited: fc.nat({ max: 5 }),
+  });
+  fc.assert(fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+    const setting = new Setting();
+    const waiting: WritableFile[] = [];
+    let mostOfAll = 0;
+    for (const { blocks, name, overwrite, quota, then, waited } of steps) {
+      const used = (): number => setting.disk.list().reduce((sum, file) => sum + countedBytes(file.sizeBytes), 0);
+      try {
+        const options = { sizeBytes: blocks * BLOCK_BYTES, modifiedMs: 0, overwrite };
+        const view = quota === Infinity ? setting.measured : setting.measured.limitedTo(quota);
+        const file = view.create(name, options);
+        mostOfAll = Math.max(mostOfAll, quota);
+        file.write(0, pattern(blocks * BLOCK_BYTES));
+        if (then === "abort") file.abort();
+        else if (then === "commit") file.commit(() => {});
+        else waiting.push(file);
+      } catch (error) {
+        if (!(error instanceof Error) || error.name !== "StoreError") throw error;
+      }
+      waiting.splice(waited, 1).forEach((file) => file.commit(() => {}));
+      if (waited % 2 === 0) setting.commits.splice(0).forEach((run) => run());
+      assert.ok(used() <= mostOfAll, `${used()} of ${mostOfAll}`);
+    }
+    for (const file of waiting) file.abort();
+    setting.commits.splice(0).forEach((run) => run());
+    assert.equal(setting.disk.openHandles, 0);
+  }));
+});
+
+Deno.test("MeasuredStore shows what is in the folder to whoever may fill it", async () => {
+  const disk = new MemoryStore();
+  const limited = new MeasuredStore(disk, () => 0).limitedTo(FIVE);
+  await store(limited, "a", { bytes: pattern(10) });
+  assert.deepEqual(limited.list(), disk.list());
+  assert.equal(limited.stat("a").sizeBytes, 10);
+});

@@ -1,0 +1,38 @@
+import assert from "node:assert/strict";
+import { checksumLine, planBuilds } from "../../../tools/compile.ts";
+
+const config = JSON.parse(Deno.readTextFileSync(new URL("../../../deno.json", import.meta.url)));
+
+Deno.test("planBuilds names the files for this platform and for another", () => {
+  const names = (target: string | undefined, isWindowsHost = false) =>
+    planBuilds(target, { isWindowsHost }).map((build) => build.fileName);
+  assert.deepEqual(names(undefined), ["sluice-server", "sluice"]);
+  assert.deepEqual(names(undefined, true), ["sluice-server.exe", "sluice.exe"]);
+  assert.deepEqual(names("x86_64-pc-windows-msvc"), [
+    "sluice-server-x86_64-pc-windows-msvc.exe",
+    "sluice-x86_64-pc-windows-msvc.exe",
+  ]);
+  assert.deepEqual(names("aarch64-apple-darwin", true), [
+    "sluice-server-aarch64-apple-darwin",
+    "sluice-aarch64-apple-darwin",
+  ]);
+});
+
+Deno.test("planBuilds gives an executable the permissions of its task, and deno.json's unstable features", () => {
+  const [server, client] = planBuilds(undefined, { isWindowsHost: false });
+  for (const [build, task] of [[server!, "serve"], [client!, "send"], [client!, "get"], [client!, "list"]] as const) {
+    const allowed = (args: readonly string[]) => args.filter((arg) => arg.startsWith("--allow-")).sort();
+    assert.deepEqual(allowed(build.args), allowed(config.tasks[task].command.split(" ")), task);
+    assert.ok(build.args.includes("--no-prompt"));
+    const onWindows = planBuilds("x86_64-pc-windows-msvc", { isWindowsHost: false }).map(({ args }) => allowed(args));
+    const whole = (arg: string) => arg.replace(/=\/$/, "");
+    assert.ok(onWindows.every((args) => args.includes("--allow-read") && args.includes("--allow-write")));
+    assert.deepEqual(onWindows[task === "serve" ? 0 : 1], allowed(build.args).map(whole));
+    for (const feature of config.unstable) assert.ok(build.args.includes(`--unstable-${feature}`));
+  }
+});
+
+Deno.test("checksumLine is what sha256sum writes", () => {
+  const empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+  assert.equal(checksumLine(new Uint8Array(), "sluice"), `${empty}  sluice\n`);
+});

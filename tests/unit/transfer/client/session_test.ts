@@ -1,0 +1,272 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { Random } from "../../../../base/random.ts";
+import { type Stream } from "../../../../protocol/mod.ts";
+import { MemoryStore } from "../../../../testing/memory_store.ts";
+import type { TransferOutcome } from "../../../../transfer/client/request.ts";
+import type { QueryOutcome } from "../../../../transfer/client/query.ts";
+import { ClientSession } from "../../../../transfer/client/session.ts";
+import type { TransferFailure } from "../../../../transfer/failure.ts";
+import { StoreError } from "../../../../transfer/file_store.ts";
+import { encodeMessage, RefusalReason, ResultStatus } from "../../../../transfer/messages.ts";
+import { Pair } from "../../../../testing/connection_pair.ts";
+
+type Outcome = TransferOutcome | QueryOutcome | TransferFailure;
+
+/** A client with files, and a server that answers each stream's first bytes with what a test wants. */
+class Scene {
+  readonly files = new MemoryStore();
+  readonly outcomes: Outcome[] = [];
+  readonly pair: Pair;
+  readonly session: ClientSession;
+  readonly #answered = new Set<number>();
+
+  constructor(answer: (stream: Stream) => void, options: { maxStreams?: number } = {}) {
+    this.pair = new Pair({ server: { maxStreams: options.maxStreams ?? 128 } });
+    this.pair.server.onEvent = (event) => {
+      if (event.kind !== "stream-readable" || this.#answered.has(event.stream.id)) return;
+      this.#answered.add(event.stream.id);
+      answer(event.stream);
+    };
+    const connection = this.pair.connect();
+    this.session = new ClientSession({ connection, wake: () => {} });
+    this.pair.client.makeSession = () => this.session;
+  }
+
+  readonly onDone = (outcome: Outcome): void => void this.outcomes.push(outcome);
+
+  put(name: string, bytes: Uint8Array): void {
+    this.files.put(name, bytes, { modifiedMs: 1 });
+    this.session.put({ name, file: this.files.open(name), overwrite: false, onDone: this.onDone });
+  }
+
+  get(name: string): void {
+    this.session.get({
+      name,
+      create: (info) => this.files.create(`${info.name}.got`, { ...info, overwrite: false }),
+      onDone: this.onDone,
+    });
+  }
+
+  /** The one outcome, once everything has settled; nothing may be open then. */
+  outcome(): Outcome {
+    this.pair.run(3_000_000);
+    assert.equal(this.outcomes.length, 1);
+    this.assertClean();
+    return this.outcomes[0]!;
+  }
+
+  assertClean(): void {
+    assert.equal(this.session.activeCount, 0);
+    assert.equal(this.files.openHandles, 0);
+    assert.equal(this.files.partialFiles, 0);
+  }
+}
+
+function sha256(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(bytes).digest());
+}
+
+const CONTENT = new Random(1).bytes(200_000);
+
+function sendFile(stream: Stream, options: { digestOf?: Uint8Array; sizeBytes?: number; finish?: boolean } = {}): void {
+  const { digestOf = CONTENT, sizeBytes = CONTENT.length, finish = true } = options;
+  stream.write(encodeMessage({ type: "file", sizeBytes, modifiedMs: 9 }));
+  stream.write(CONTENT.slice());
+  stream.write(encodeMessage({ type: "digest", sha256: sha256(digestOf) }));
+  if (finish) stream.finish();
+}
+
+function result(stream: Stream, status: ResultStatus, hash: Uint8Array): void {
+  stream.write(encodeMessage({ type: "result", status, sha256: hash, savedName: "kept-as" }));
+  stream.finish();
+}
+
+Deno.test("ClientSession.put is done when the server's checksum is the same", () => {
+  const small = CONTENT.slice(0, 500);
+  const scene = new Scene((stream) => result(stream, ResultStatus.verified, sha256(small)));
+  scene.put("file", small);
+  const outcome = scene.outcome();
+  assert(outcome.kind === "done" && "savedAs" in outcome);
+  assert.equal(outcome.savedAs, "kept-as");
+  assert.equal(outcome.serverSha256, outcome.localSha256);
+});
+
+Deno.test("ClientSession.put fails when the server says verified before it can have the file", () => {
+  const scene = new Scene((stream) => result(stream, ResultStatus.verified, sha256(CONTENT)));
+  scene.put("file", CONTENT);
+  assert.equal(scene.outcome().kind, "failed");
+});
+
+Deno.test("ClientSession.put fails when the server says verified but its checksum is another", () => {
+  const scene = new Scene((stream) => result(stream, ResultStatus.verified, sha256(new Uint8Array(1))));
+  scene.put("file", CONTENT);
+  assert.equal(scene.outcome().kind, "failed");
+});
+
+Deno.test("ClientSession.put fails when the server says that the checksums differ", () => {
+  const scene = new Scene((stream) => result(stream, ResultStatus.checksumMismatch, sha256(CONTENT)));
+  scene.put("file", CONTENT);
+  assert.equal(scene.outcome().kind, "failed");
+});
+
+Deno.test("ClientSession tells how a request was refused", () => {
+  const cases: [RefusalReason, string][] = [
+    [RefusalReason.exists, "refused"],
+    [RefusalReason.notFound, "not-found"],
+    [RefusalReason.io, "failed"],
+    [RefusalReason.noSpace, "refused"],
+  ];
+  for (const [reason, kind] of cases) {
+    for (const request of ["put", "get"] as const) {
+      const scene = new Scene((stream) => {
+        stream.write(encodeMessage({ type: "refused", reason, message: "because" }));
+        stream.finish();
+        stream.stopReading(2);
+      });
+      if (request === "put") scene.put("file", CONTENT);
+      else scene.get("file");
+      const outcome = scene.outcome();
+      assert.equal(outcome.kind, kind);
+      assert("message" in outcome);
+      assert.match(outcome.message, /because/);
+    }
+  }
+});
+
+Deno.test("ClientSession fails a request whose answer makes no sense, or ends early, or is reset", () => {
+  const answers: ((stream: Stream) => void)[] = [
+    (stream) => stream.write(new Uint8Array([0x3f, 0])),
+    (stream) => stream.finish(),
+    (stream) => stream.reset(3),
+    (stream) => stream.write(encodeMessage({ type: "end", count: 0 })),
+  ];
+  for (const answer of answers) {
+    for (const request of ["put", "get"] as const) {
+      const scene = new Scene(answer);
+      if (request === "put") scene.put("file", CONTENT);
+      else scene.get("file");
+      assert.equal(scene.outcome().kind, "failed");
+      assert.equal(scene.files.contents("file.got"), undefined);
+    }
+  }
+});
+
+Deno.test("ClientSession.get keeps a file whose checksum agrees, and says so to the server", () => {
+  const scene = new Scene((stream) => sendFile(stream));
+  scene.get("file");
+  const outcome = scene.outcome();
+  assert(outcome.kind === "done" && "savedAs" in outcome);
+  assert.deepEqual(scene.files.contents("file.got"), CONTENT);
+  assert.equal(scene.pair.client.connection.openStreamCount, 0);
+  const said = scene.pair.server.bytesOn(0);
+  const verified = encodeMessage({
+    type: "result",
+    status: ResultStatus.verified,
+    sha256: sha256(CONTENT),
+    savedName: "",
+  });
+  assert.deepEqual(said.subarray(said.length - verified.length), verified);
+});
+
+Deno.test("ClientSession.get keeps nothing of a file whose checksum is another, is cut short, or lacks its checksum", () => {
+  const answers: ((stream: Stream) => void)[] = [
+    (stream) => sendFile(stream, { digestOf: new Uint8Array(1) }),
+    (stream) => sendFile(stream, { sizeBytes: CONTENT.length + 100_000 }),
+    (stream) => sendFile(stream, { sizeBytes: CONTENT.length - 1 }),
+    (stream) => {
+      stream.write(encodeMessage({ type: "file", sizeBytes: CONTENT.length, modifiedMs: 9 }));
+      stream.write(CONTENT.slice());
+      stream.finish();
+    },
+    (stream) => {
+      sendFile(stream, { sizeBytes: CONTENT.length + 100_000, finish: false });
+      stream.reset(3);
+    },
+  ];
+  for (const answer of answers) {
+    const scene = new Scene(answer);
+    scene.get("file");
+    assert.equal(scene.outcome().kind, "failed");
+    assert.equal(scene.files.contents("file.got"), undefined);
+  }
+});
+
+Deno.test("ClientSession.get fails where the file cannot be made here, and the server need not go on", () => {
+  const scene = new Scene((stream) => sendFile(stream, { sizeBytes: 2 ** 40, finish: false }));
+  scene.session.get({
+    name: "file",
+    create: () => {
+      throw new StoreError("no-space", "no space left");
+    },
+    onDone: scene.onDone,
+  });
+  assert.deepEqual(scene.outcome(), { kind: "local-disk", message: "no space left" });
+  assert.equal(scene.pair.server.heard("stream-stopped").length, 1);
+});
+
+Deno.test("ClientSession.query takes a list only with the number of its entries, and one entry for one name", () => {
+  const entry = encodeMessage({ type: "entry", name: "file", sizeBytes: 5, modifiedMs: 6 });
+  const cases: [string | undefined, Uint8Array[], "done" | "failed"][] = [
+    [undefined, [entry, encodeMessage({ type: "end", count: 1 })], "done"],
+    [undefined, [encodeMessage({ type: "end", count: 0 })], "done"],
+    [undefined, [entry, encodeMessage({ type: "end", count: 2 })], "failed"],
+    [undefined, [entry], "failed"],
+    ["file", [entry], "done"],
+    ["file", [entry, entry], "failed"],
+    ["file", [], "failed"],
+  ];
+  for (const [name, messages, kind] of cases) {
+    const scene = new Scene((stream) => {
+      for (const message of messages) stream.write(message.slice());
+      stream.finish();
+    });
+    scene.session.query({ ...(name === undefined ? {} : { name }), onDone: scene.onDone });
+    assert.equal(scene.outcome().kind, kind);
+  }
+});
+
+Deno.test("ClientSession has requests beyond what the server allows wait, and all end", () => {
+  const scene = new Scene((stream) => {
+    stream.write(encodeMessage({ type: "end", count: 0 }));
+    stream.finish();
+  }, { maxStreams: 4 });
+  for (let i = 0; i < 50; i++) scene.session.query({ onDone: scene.onDone });
+  scene.pair.run(10_000_000);
+  assert.equal(scene.outcomes.length, 50);
+  assert(scene.outcomes.every(({ kind }) => kind === "done"));
+  scene.assertClean();
+});
+
+Deno.test("ClientSession ends every request once when the connection ends, also those that waited or come later", () => {
+  const scene = new Scene(() => {}, { maxStreams: 2 });
+  for (let i = 0; i < 5; i++) scene.put(`file-${i}`, CONTENT);
+  scene.get("other");
+  scene.pair.run(500_000);
+  assert.equal(scene.outcomes.length, 0);
+  scene.pair.server.connection.close(scene.pair.nowUs, 5, "good night");
+  scene.pair.run(500_000);
+  assert.equal(scene.outcomes.length, 6);
+  scene.put("late", CONTENT);
+  assert.equal(scene.outcomes.length, 7);
+  for (const outcome of scene.outcomes) {
+    assert(outcome.kind === "failed");
+    assert.match(outcome.message, /good night/);
+  }
+  scene.assertClean();
+});
+
+Deno.test("ClientSession.cancelAll ends every request once, and the server is told", () => {
+  const scene = new Scene(() => {}, { maxStreams: 2 });
+  for (let i = 0; i < 3; i++) scene.put(`file-${i}`, CONTENT);
+  scene.pair.run(500_000);
+  scene.session.cancelAll({ kind: "interrupted", message: "interrupted" });
+  assert.deepEqual(scene.outcomes.map(({ kind }) => kind), ["interrupted", "interrupted", "interrupted"]);
+  scene.assertClean();
+  scene.pair.run(500_000);
+  assert.equal(scene.outcomes.length, 3);
+  assert.equal(
+    scene.pair.server.heard("stream-reset").length + scene.pair.server.heard("stream-stopped").length >= 2,
+    true,
+  );
+});

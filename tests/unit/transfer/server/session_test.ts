@@ -1,0 +1,351 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
+import { Random } from "../../../../base/random.ts";
+import { type Stream } from "../../../../protocol/mod.ts";
+import { MemoryStore } from "../../../../testing/memory_store.ts";
+import type { TransferEvent } from "../../../../transfer/events.ts";
+import {
+  decodeMessage,
+  encodeMessage,
+  type Message,
+  RefusalReason,
+  ResultStatus,
+} from "../../../../transfer/messages.ts";
+import { ALL_RIGHTS, type Right } from "../../../../transfer/rights.ts";
+import { ServerSession } from "../../../../transfer/server/session.ts";
+import { ServerWork, type WorkLimits } from "../../../../transfer/server/work.ts";
+import { LOST, Pair } from "../../../../testing/connection_pair.ts";
+
+/** A server with a store, and a client that says what a test wants on raw streams. */
+class Scene {
+  readonly store = new MemoryStore();
+  readonly events: TransferEvent[] = [];
+  readonly pair = new Pair();
+  readonly work: ServerWork;
+  session: ServerSession | undefined;
+
+  constructor(limits: Partial<WorkLimits> = {}, rights: ReadonlySet<Right> = ALL_RIGHTS) {
+    this.work = new ServerWork(limits, { nowUs: () => this.pair.nowUs, wakeIn: () => {} });
+    this.pair.server.makeSession = (connection) => {
+      this.session = new ServerSession({
+        connection,
+        store: this.store,
+        rights,
+        nowUs: () => this.pair.nowUs,
+        work: this.work,
+        wake: () => {},
+        onEvent: (event) => this.events.push(event),
+      });
+      const { session } = this;
+      return {
+        process: () => {
+          this.work.nextTurn();
+          session.process();
+        },
+      };
+    };
+    this.pair.connect();
+    assert(this.pair.runUntil(() => this.pair.client.connection.state === "established", { withinUs: 1_000_000 }));
+  }
+
+  /** Sends bytes on a new stream, and waits for what comes. */
+  ask(bytes: Uint8Array, options: { finish?: boolean } = {}): { stream: Stream; answers: Message[]; rest: Uint8Array } {
+    const stream = this.pair.send(bytes, options);
+    this.pair.run(2_000_000);
+    return { stream, ...this.answersOn(stream.id) };
+  }
+
+  /** The messages on a stream so far; file bytes stand in `rest`. */
+  answersOn(streamId: number): { answers: Message[]; rest: Uint8Array } {
+    let rest = this.pair.client.bytesOn(streamId);
+    const answers: Message[] = [];
+    for (let decoded = decodeMessage(rest); typeof decoded === "object" && "message" in decoded;) {
+      answers.push(decoded.message);
+      rest = rest.subarray(decoded.consumed);
+      if (decoded.message.type === "file") break;
+      decoded = decodeMessage(rest);
+    }
+    return { answers, rest };
+  }
+
+  /** Holds the server to keeping nothing of a transfer. */
+  assertClean(): void {
+    assert.equal(this.session!.activeCount, 0);
+    assert.deepEqual([this.work.countOf("transfer"), this.work.countOf("list")], [0, 0]);
+    assert.equal(this.store.openHandles, 0);
+    assert.equal(this.store.partialFiles, 0);
+  }
+}
+
+function sha256(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(createHash("sha256").update(bytes).digest());
+}
+
+function join(...parts: Uint8Array[]): Uint8Array {
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+function put(name: string, bytes: Uint8Array, options: { sizeBytes?: number; overwrite?: boolean } = {}): Uint8Array {
+  const { sizeBytes = bytes.length, overwrite = false } = options;
+  return join(encodeMessage({ type: "put", name, sizeBytes, modifiedMs: 5, overwrite }), bytes);
+}
+
+function digest(bytes: Uint8Array): Uint8Array {
+  return encodeMessage({ type: "digest", sha256: sha256(bytes) });
+}
+
+const CONTENT = new Random(1).bytes(50_000);
+
+Deno.test("ServerSession takes a put and answers with its own checksum", () => {
+  const scene = new Scene();
+  const { answers } = scene.ask(join(put("file", CONTENT), digest(CONTENT)));
+  assert(answers[0]?.type === "result" && answers.length === 1);
+  assert.equal(answers[0].status, ResultStatus.verified);
+  assert.deepEqual(new Uint8Array(answers[0].sha256), sha256(CONTENT));
+  assert.deepEqual(scene.store.contents("file"), CONTENT);
+  assert.deepEqual(scene.events.map(({ kind }) => kind), ["receiving", "received"]);
+  assert.equal(scene.pair.client.connection.openStreamCount, 0);
+  assert.equal(scene.pair.server.connection.openStreamCount, 0);
+  scene.assertClean();
+});
+
+Deno.test("ServerSession keeps nothing of a put whose checksum is another, and says so", () => {
+  const scene = new Scene();
+  const { answers } = scene.ask(join(put("file", CONTENT), digest(new Uint8Array(1))));
+  assert(answers[0]?.type === "result");
+  assert.equal(answers[0].status, ResultStatus.checksumMismatch);
+  assert.equal(scene.store.contents("file"), undefined);
+  scene.assertClean();
+});
+
+Deno.test("ServerSession keeps nothing of a put that ends early, or without its checksum", () => {
+  const whole = join(put("file", CONTENT), digest(CONTENT));
+  for (const length of [30, 1000, CONTENT.length, whole.length - 34, whole.length - 1]) {
+    const scene = new Scene();
+    scene.ask(whole.subarray(0, length));
+    assert.equal(scene.store.contents("file"), undefined, `${length} bytes`);
+    assert.deepEqual(scene.events.at(-1)?.kind === "failed" || scene.events.at(-1)?.kind === "refused", true);
+    scene.assertClean();
+  }
+});
+
+Deno.test("ServerSession keeps nothing of a put that the client resets in the middle", () => {
+  const scene = new Scene();
+  const { stream } = scene.ask(put("file", CONTENT, { sizeBytes: 100_000 }), { finish: false });
+  assert.equal(scene.store.partialFiles, 1);
+  stream.reset(1);
+  scene.pair.serve(scene.pair.client);
+  scene.pair.run(500_000);
+  assert.equal(scene.events.at(-1)?.kind, "failed");
+  scene.assertClean();
+});
+
+Deno.test("ServerSession lets go of everything when the connection ends", () => {
+  const scene = new Scene();
+  scene.store.put("there", new Random(2).bytes(3_000_000));
+  scene.ask(put("file", CONTENT, { sizeBytes: 100_000 }), { finish: false });
+  const get = scene.pair.send(encodeMessage({ type: "get", name: "there" }), { finish: false });
+  scene.pair.send(encodeMessage({ type: "get", name: "th" }).subarray(0, 3), { finish: false });
+  scene.pair.run(60_000);
+  assert.notEqual(get.isReset, true);
+  assert.equal(scene.session!.activeCount, 3);
+  scene.pair.client.connection.close(scene.pair.nowUs, 0, "");
+  scene.pair.run(200_000);
+  scene.assertClean();
+});
+
+Deno.test("ServerSession refuses what cannot be, each with its reason", () => {
+  const scene = new Scene();
+  scene.store.put("taken", new Uint8Array(5));
+  const cases: [Uint8Array, RefusalReason][] = [
+    [join(put("taken", CONTENT), digest(CONTENT)), RefusalReason.exists],
+    [join(put("../up", CONTENT), digest(CONTENT)), RefusalReason.badName],
+    [encodeMessage({ type: "get", name: "missing" }), RefusalReason.notFound],
+    [encodeMessage({ type: "get", name: "../up" }), RefusalReason.badName],
+    [encodeMessage({ type: "stat", name: "missing" }), RefusalReason.notFound],
+    [digest(CONTENT), RefusalReason.badRequest],
+    [new Uint8Array([0x3f, 0]), RefusalReason.badRequest],
+    [new Uint8Array(0), RefusalReason.badRequest],
+    [encodeMessage({ type: "get", name: "missing" }).subarray(0, 4), RefusalReason.badRequest],
+  ];
+  for (const [bytes, reason] of cases) {
+    const { answers } = scene.ask(bytes);
+    assert(answers[0]?.type === "refused", `reason ${reason}`);
+    assert.equal(answers[0].reason, reason);
+    assert.notEqual(answers[0].message, "");
+    assert.equal(scene.pair.client.connection.openStreamCount, 0);
+  }
+  assert.equal(scene.store.contents("taken")!.length, 5);
+  scene.assertClean();
+});
+
+Deno.test("ServerSession's refusal arrives though it is lost at first and the client has reset its half by then", () => {
+  const scene = new Scene();
+  scene.store.put("taken", new Uint8Array(5));
+  const { server, client } = scene.pair;
+  server.wire.rule = () => LOST;
+  const stream = scene.pair.send(put("taken", CONTENT, { sizeBytes: 2_000_000 }), { finish: false });
+  scene.pair.run(30_000);
+  assert.equal(scene.events.at(-1)?.kind, "refused");
+  stream.reset(2);
+  scene.pair.serve(client);
+  scene.pair.run(30_000);
+  server.wire.rule = () => undefined;
+  scene.pair.run(5_000_000);
+  assert.equal(client.heard("stream-reset").length, 0);
+  assert.equal(scene.answersOn(stream.id).answers[0]?.type, "refused");
+  scene.assertClean();
+});
+
+Deno.test("ServerSession refuses everything new while it drains, and ends what is under way", () => {
+  const scene = new Scene();
+  const { stream } = scene.ask(put("old", CONTENT), { finish: false });
+  scene.session!.drain();
+  const { answers } = scene.ask(encodeMessage({ type: "list" }));
+  assert(answers[0]?.type === "refused");
+  assert.equal(answers[0].reason, RefusalReason.shuttingDown);
+  stream.write(digest(CONTENT));
+  stream.finish();
+  scene.pair.serve(scene.pair.client);
+  scene.pair.run(500_000);
+  assert.equal(scene.answersOn(stream.id).answers[0]?.type, "result");
+  assert.deepEqual(scene.store.contents("old"), CONTENT);
+});
+
+Deno.test("ServerSession sends a file, and reports what the client says of it", () => {
+  for (const status of [ResultStatus.verified, ResultStatus.checksumMismatch]) {
+    const scene = new Scene();
+    scene.store.put("file", CONTENT, { modifiedMs: 77 });
+    const { stream, answers, rest } = scene.ask(encodeMessage({ type: "get", name: "file" }), { finish: false });
+    assert.deepEqual(answers, [{ type: "file", sizeBytes: CONTENT.length, modifiedMs: 77 }]);
+    assert.deepEqual(rest.subarray(0, CONTENT.length), CONTENT);
+    assert.deepEqual(rest.subarray(CONTENT.length), digest(CONTENT));
+    stream.write(encodeMessage({ type: "result", status, sha256: sha256(CONTENT), savedName: "" }));
+    stream.finish();
+    scene.pair.serve(scene.pair.client);
+    scene.pair.run(500_000);
+    const sent = scene.events.at(-1)!;
+    assert(sent.kind === "sent");
+    assert.equal(sent.verified, status === ResultStatus.verified);
+    assert.equal(scene.pair.server.connection.openStreamCount, 0);
+    scene.assertClean();
+  }
+});
+
+Deno.test("ServerSession takes no result before the file was sent", () => {
+  const scene = new Scene();
+  scene.store.put("file", new Random(3).bytes(5_000_000));
+  const result = encodeMessage({ type: "result", status: 0, sha256: new Uint8Array(32), savedName: "" });
+  scene.ask(join(encodeMessage({ type: "get", name: "file" }), result));
+  assert.equal(scene.events.at(-1)?.kind, "failed");
+  scene.assertClean();
+});
+
+Deno.test("ServerSession counts a get whose client ends without a result as failed", () => {
+  const scene = new Scene();
+  scene.store.put("file", CONTENT);
+  const { stream } = scene.ask(encodeMessage({ type: "get", name: "file" }), { finish: false });
+  stream.finish();
+  scene.pair.serve(scene.pair.client);
+  scene.pair.run(500_000);
+  assert.equal(scene.events.at(-1)?.kind, "failed");
+  scene.assertClean();
+});
+
+Deno.test("ServerSession lists nothing, a few and thousands of files, in order", () => {
+  for (const count of [0, 3, 3000]) {
+    const scene = new Scene();
+    for (let i = 0; i < count; i++) scene.store.put(`file-${String(i).padStart(4, "0")}`, new Uint8Array(i % 7));
+    const { answers } = scene.ask(encodeMessage({ type: "list" }));
+    assert.equal(answers.length, count + 1);
+    assert.deepEqual(answers.at(-1), { type: "end", count });
+    const names = answers.slice(0, -1).map((answer) => answer.type === "entry" ? answer.name : "");
+    assert.deepEqual(names, [...names].sort());
+  }
+});
+
+Deno.test("ServerSession refuses transfers beyond the server's, in words, and takes them when others have ended", () => {
+  const scene = new Scene({ maxTransfers: 2 });
+  const begun = [0, 1].map((i) => scene.ask(put(`file-${i}`, CONTENT, { sizeBytes: 100_000 }), { finish: false }));
+  const { answers } = scene.ask(put("third", CONTENT));
+  assert(answers[0]?.type === "refused" && answers[0].reason === RefusalReason.busy);
+  assert.match(answers[0].message, /it is busy with 2 transfers already; try again later/);
+  // What is no transfer is answered.
+  assert.equal(scene.ask(encodeMessage({ type: "list" })).answers[0]?.type, "end");
+  begun[0]!.stream.reset(1);
+  scene.pair.serve(scene.pair.client);
+  scene.pair.run(500_000);
+  assert.equal(scene.ask(join(put("third", CONTENT), digest(CONTENT))).answers[0]?.type, "result");
+  scene.pair.client.connection.close(scene.pair.nowUs, 0, "");
+  scene.pair.run(200_000);
+  scene.assertClean();
+});
+
+Deno.test("ServerSession keeps no file open for a client that has all of it and is slow to say so", () => {
+  const scene = new Scene({ maxTransfers: 1 });
+  scene.store.put("there", CONTENT);
+  scene.ask(encodeMessage({ type: "get", name: "there" }), { finish: false });
+  assert.deepEqual([scene.session!.activeCount, scene.store.openHandles, scene.work.countOf("transfer")], [1, 0, 0]);
+  const { stream } = scene.ask(encodeMessage({ type: "get", name: "there" }), { finish: false });
+  stream.write(encodeMessage({ type: "result", status: 0, sha256: sha256(CONTENT), savedName: "" }));
+  stream.finish();
+  scene.pair.serve(scene.pair.client);
+  scene.pair.run(500_000);
+  assert.deepEqual(scene.events.at(-1)?.kind, "sent");
+});
+
+Deno.test("ServerSession gives up what stands still though the client is there, and nothing of it stays", () => {
+  const scene = new Scene({ stallTimeoutUs: 20_000_000 });
+  scene.store.put("there", new Random(2).bytes(3_000_000));
+  scene.ask(put("file", CONTENT, { sizeBytes: 100_000 }), { finish: false });
+  scene.pair.send(encodeMessage({ type: "get", name: "there" }).subarray(0, 3), { finish: false });
+  scene.pair.run(15_000_000);
+  assert.deepEqual([scene.session!.activeCount, scene.store.partialFiles], [2, 1]);
+  // It is heard of each two seconds, and looked at then.
+  scene.pair.run(30_000_000);
+  assert.equal(scene.pair.server.connection.state, "established");
+  assert.deepEqual(scene.events.at(-1), {
+    kind: "failed",
+    operation: "put",
+    name: "file",
+    reason: "the client sent nothing more of the file",
+  });
+  scene.assertClean();
+});
+
+Deno.test("ServerSession waits for a client that has all of a file for as long as its disk takes", () => {
+  const scene = new Scene({ stallTimeoutUs: 1_000_000 });
+  scene.store.put("there", CONTENT);
+  const { stream } = scene.ask(encodeMessage({ type: "get", name: "there" }), { finish: false });
+  scene.pair.run(30_000_000);
+  stream.write(encodeMessage({ type: "result", status: 0, sha256: sha256(CONTENT), savedName: "" }));
+  stream.finish();
+  scene.pair.serve(scene.pair.client);
+  scene.pair.run(500_000);
+  assert.deepEqual(scene.events.map(({ kind }) => kind), ["sending", "sent"]);
+  scene.assertClean();
+});
+
+Deno.test("ServerSession sends no more lists at a time than it may, and each of them whole", () => {
+  const scene = new Scene({ maxListsPerAddress: 2 });
+  for (let i = 0; i < 3000; i++) scene.store.put(`${i}-${"n".repeat(100)}`, new Uint8Array(0));
+  const streams = [0, 1, 2].map(() => scene.pair.send(encodeMessage({ type: "list" })));
+  scene.pair.run(5_000_000);
+  assert.deepEqual(streams.map(({ id }) => scene.answersOn(id).answers.at(-1)?.type), ["end", "end", "refused"]);
+  assert.equal(scene.ask(encodeMessage({ type: "list" })).answers.length, 3001);
+  scene.assertClean();
+});
+
+Deno.test("ServerSession refuses what its client may not do, opens nothing for it, and does the rest", () => {
+  const scene = new Scene({ maxTransfers: 1 }, new Set(["list"]));
+  scene.store.put("there", CONTENT);
+  for (const request of [encodeMessage({ type: "get", name: "there" }), put("new", CONTENT)]) {
+    const { answers } = scene.ask(request);
+    assert.deepEqual(answers.map((answer) => answer.type === "refused" && answer.reason), [RefusalReason.denied]);
+  }
+  assert.deepEqual(scene.ask(encodeMessage({ type: "list" })).answers.map(({ type }) => type), ["entry", "end"]);
+  assert.deepEqual(scene.store.list().map(({ name }) => name), ["there"]);
+  assert.deepEqual(scene.events.map(({ kind }) => kind), ["refused", "refused", "listed"]);
+  scene.assertClean();
+});

@@ -1,0 +1,269 @@
+/**
+ * Attacks the real server on this machine, and measures what that costs it, and an honest client beside.
+ *
+ *     deno task attack [--only NAME] [--rounds N]
+ *
+ * For each attack: a server, an attacker in a process of its own, and some seconds later a client that sends a file at a
+ * steady rate and asks for a list. It keeps its speed, or the attack has won. What it keeps of that without an attack is
+ * shown, with the server's memory and processor time while it sent. On two cores all three share them, so that the
+ * client's rate is modest. Memory and time are read from `/proc`, which only Linux has, and which Deno shows to who may
+ * do all; and only there a machine has many addresses for itself.
+ *
+ * The attacker takes processor time as well, which a real one would not. So an attack that goes on without answers is
+ * aimed at nobody, too, at a socket that nothing reads ("control"): what the client keeps of its speed beside that is
+ * what the attacker's work costs, and the rest is the server's. Of several rounds, medians are shown.
+ *
+ * @module
+ */
+
+import path from "node:path";
+import { parseArgs } from "node:util";
+import type { Client } from "../app/api.ts";
+import { connect } from "../mod.ts";
+import { type Assault, ASSAULTS, BAIT_NAME } from "./attack/scenarios.ts";
+
+const PERMISSIONS = ["--allow-net", "--allow-read", "--allow-write", "--allow-sys=statfs", "--allow-env"];
+
+/** What the honest client sends, and how fast: 80 Mbit/s. It takes two seconds. */
+const FILE_BYTES = 20_000_000;
+const RATE_BITS_PER_SECOND = 80_000_000;
+
+/** How long an attack goes on before the honest client comes. */
+const RAMP_MS = 4_000;
+
+/** Files in the server's folder, to be listed. */
+const LISTED_FILES = 2_000;
+
+/** Ticks of `/proc/PID/stat` in a second. */
+const TICKS = 100;
+
+// deno-lint-ignore no-console -- this program talks to a person
+const say = (line: string) => console.log(line);
+
+interface Outcome {
+  /** The honest client's transfer, once it is connected, seconds; undefined where it failed. */
+  readonly seconds: number | undefined;
+  readonly connectMs: number | undefined;
+  readonly listMs: number | undefined;
+  readonly serverMiB: number;
+  /** Processor time of the server while the client was served, of one core. */
+  readonly serverShare: number;
+  readonly logLines: number;
+  readonly attack: string;
+}
+
+/** A server in a process of its own. */
+class Target {
+  logLines = 0;
+  readonly listening: Promise<number>;
+
+  private constructor(readonly child: Deno.ChildProcess) {
+    const { promise, resolve } = Promise.withResolvers<number>();
+    this.listening = promise;
+    void readLines(child.stdout, (line) => {
+      this.logLines++;
+      const found = /listening on .*:(\d+),/.exec(line);
+      if (found !== null) resolve(Number(found[1]));
+    });
+  }
+
+  static start(root: string): Target {
+    const program = path.join(import.meta.dirname!, "..", "server.ts");
+    const args = [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      ...PERMISSIONS,
+      program,
+      "--port",
+      "0",
+      "--root",
+      root,
+      "--state",
+      `${root}-state`,
+    ];
+    return new Target(new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "inherit" }).spawn());
+  }
+
+  /** Its processor time so far, seconds, and its memory, MiB; 0 where it cannot be read. */
+  async cost(): Promise<{ cpuSeconds: number; memoryMiB: number }> {
+    try {
+      const stat = await Deno.readTextFile(`/proc/${this.child.pid}/stat`);
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      const status = await Deno.readTextFile(`/proc/${this.child.pid}/status`);
+      const memoryMiB = Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
+      return { cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS, memoryMiB };
+    } catch {
+      return { cpuSeconds: 0, memoryMiB: 0 };
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.child.kill("SIGKILL");
+    await this.child.status;
+  }
+}
+
+async function readLines(stream: ReadableStream<Uint8Array>, onLine: (line: string) => void): Promise<void> {
+  let rest = "";
+  for await (const chunk of stream.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)) {
+    const lines = (rest + chunk).split("\n");
+    rest = lines.pop()!;
+    lines.forEach(onLine);
+  }
+}
+
+/** An attack, or the same aimed at nobody; or none. */
+interface Trial {
+  readonly name: string;
+  readonly assault?: Assault;
+  readonly isControl?: true;
+}
+
+/** Follows one trial, and measures. */
+async function measure(folder: string, { assault, isControl }: Trial): Promise<Outcome> {
+  using sink = new Sink();
+  const root = path.join(folder, assault?.name ?? "none");
+  await Deno.mkdir(root);
+  await Deno.writeFile(path.join(root, BAIT_NAME), new Uint8Array(10_000_000));
+  for (let i = 0; i < LISTED_FILES; i++) await Deno.writeFile(path.join(root, `listed-${i}`), new Uint8Array(0));
+  const target = Target.start(root);
+  const port = await target.listening;
+  let attacker: Deno.ChildProcess | undefined;
+  let attack = "";
+  try {
+    if (assault !== undefined) {
+      attacker = startAttacker(assault, isControl ? sink.port : port, (line) => attack = line);
+      await new Promise((resolve) => setTimeout(resolve, RAMP_MS));
+    }
+    const before = await target.cost();
+    const startMs = performance.now();
+    const honest = await serveHonest(path.join(folder, "honest"), port);
+    const elapsed = (performance.now() - startMs) / 1000;
+    const after = await target.cost();
+    const serverShare = (after.cpuSeconds - before.cpuSeconds) / elapsed;
+    return { ...honest, serverMiB: after.memoryMiB, serverShare, logLines: target.logLines, attack };
+  } finally {
+    attacker?.kill("SIGKILL");
+    await attacker?.status;
+    await target.stop();
+    for (const made of [root, `${root}-state`]) await Deno.remove(made, { recursive: true });
+  }
+}
+
+/** A port at which nobody listens to what comes, and nobody says so either. */
+class Sink implements Disposable {
+  readonly #socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+
+  get port(): number {
+    return (this.#socket.addr as Deno.NetAddr).port;
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.close();
+  }
+}
+
+function startAttacker(assault: Assault, port: number, onLine: (line: string) => void): Deno.ChildProcess {
+  const program = path.join(import.meta.dirname!, "attack", "attacker.ts");
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-prompt", "--allow-all", program, assault.name, `${port}`],
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  void readLines(child.stdout, onLine);
+  return child;
+}
+
+async function serveHonest(file: string, port: number): Promise<Pick<Outcome, "seconds" | "connectMs" | "listMs">> {
+  let client: Client | undefined;
+  try {
+    const startMs = performance.now();
+    client = await connect({ host: "127.0.0.1", port, rate: RATE_BITS_PER_SECOND });
+    const connectedMs = performance.now();
+    await client.send(file);
+    const sentMs = performance.now();
+    await client.list();
+    return {
+      seconds: (sentMs - connectedMs) / 1000,
+      connectMs: connectedMs - startMs,
+      listMs: performance.now() - sentMs,
+    };
+  } catch (error) {
+    say(`  the honest client failed: ${error instanceof Error ? error.message : error}`);
+    return { seconds: undefined, connectMs: undefined, listMs: undefined };
+  } finally {
+    await client?.close();
+  }
+}
+
+function row(name: string, outcome: Outcome, alone: Outcome): string {
+  const { seconds, connectMs, listMs, serverMiB, serverShare, logLines, attack } = outcome;
+  const share = seconds === undefined || alone.seconds === undefined ? "none" : percent(alone.seconds / seconds);
+  const cells = [
+    name.padEnd(28),
+    share.padStart(7),
+    (seconds?.toFixed(2) ?? "-").padStart(7),
+    (connectMs?.toFixed(0) ?? "-").padStart(7),
+    (listMs?.toFixed(0) ?? "-").padStart(7),
+    serverMiB.toFixed(0).padStart(7),
+    percent(serverShare).padStart(7),
+    `${logLines}`.padStart(7),
+    attack,
+  ];
+  return cells.join(" ");
+}
+
+function percent(share: number): string {
+  return `${Math.round(100 * share)} %`;
+}
+
+/** The outcome whose transfer took neither long nor short; one that failed counts as the longest. */
+function medianOf(outcomes: readonly Outcome[]): Outcome {
+  const sorted = outcomes.toSorted((one, other) => (one.seconds ?? Infinity) - (other.seconds ?? Infinity));
+  return sorted[sorted.length >> 1]!;
+}
+
+function trialsOf(assaults: readonly Assault[]): Trial[] {
+  const attacks = assaults.flatMap((assault): Trial[] => [
+    { name: assault.name, assault },
+    ...(assault.isDeaf ? [{ name: `${assault.name}, control`, assault, isControl: true } as const] : []),
+  ]);
+  return [{ name: "no attack" }, ...attacks];
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: { only: { type: "string" }, rounds: { type: "string", default: "1" } },
+  });
+  const chosen = ASSAULTS.filter(({ name }) => values.only === undefined || values.only === name);
+  if (chosen.length === 0) {
+    say(`there is no such attack; there are ${ASSAULTS.map(({ name }) => name).join(", ")}`);
+    return 2;
+  }
+  const rounds = Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1) {
+    say(`--rounds ${values.rounds}: a whole number from 1 is needed`);
+    return 2;
+  }
+  const folder = await Deno.makeTempDir({ prefix: "sluice-attack-" });
+  try {
+    await Deno.writeFile(path.join(folder, "honest"), new Uint8Array(FILE_BYTES));
+    const trials = trialsOf(chosen);
+    const outcomes = trials.map((): Outcome[] => []);
+    for (let round = 0; round < rounds; round++) {
+      for (const [index, trial] of trials.entries()) outcomes[index]!.push(await measure(folder, trial));
+    }
+    say(
+      "The honest client's speed, its transfer (s), how long it took to connect and to list (ms); the server's memory (MiB), core and log lines; the attack",
+    );
+    const medians = outcomes.map(medianOf);
+    for (const [index, { name }] of trials.entries()) say(row(name, medians[index]!, medians[0]!));
+    return 0;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+if (import.meta.main) Deno.exit(await main());

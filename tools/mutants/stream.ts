@@ -1,0 +1,200 @@
+/**
+ * Mistakes in streams: which bytes are sent again, where they end, who may send how much.
+ *
+ * @module
+ */
+
+import type { Mutant } from "./mutant.ts";
+
+const SEND_BUFFER = "tests/unit/protocol/streams/send_buffer_test.ts";
+const ASSEMBLER = "tests/unit/protocol/streams/assembler_test.ts";
+const FLOW_CONTROL = "tests/unit/protocol/streams/flow_control_test.ts";
+const STREAMS = "tests/connection/streams_test.ts";
+
+/** See the module's description. */
+export const STREAM_MUTANTS: readonly Mutant[] = [
+  {
+    id: "fin-early",
+    broken: "The end of the stream is claimed by the first frame after it is known, wherever that frame ends",
+    file: "protocol/streams/send_buffer.ts",
+    text: "const fin = this.#isFinished && end === this.#endOffset;",
+    becomes: "const fin = this.#isFinished;",
+    caughtBy: [SEND_BUFFER],
+  },
+  {
+    id: "fin-lost",
+    broken: "An end of stream that was lost alone is not sent again",
+    file: "protocol/streams/send_buffer.ts",
+    text: "if (fin && !this.#finAcked) this.#finLost = true;",
+    becomes: "",
+    caughtBy: [SEND_BUFFER],
+  },
+  {
+    id: "fin-twice",
+    broken: "An end of stream that was sent is sent again and again",
+    file: "protocol/streams/send_buffer.ts",
+    text: "this.#sentOffset === this.#endOffset && (!this.#finSent || this.#finLost);",
+    becomes: "this.#sentOffset === this.#endOffset && !this.#finAcked;",
+    caughtBy: [SEND_BUFFER],
+  },
+  {
+    id: "late-ack-ignored",
+    broken: "Bytes are sent again though they were acknowledged after they were taken for lost",
+    file: "protocol/streams/send_buffer.ts",
+    text: "this.#lost.remove(start, end);\n      this.#dropAckedSegments(start, end);",
+    becomes: "this.#dropAckedSegments(start, end);",
+    caughtBy: [SEND_BUFFER],
+  },
+  {
+    id: "acked-sent-again",
+    broken: "A lost packet has all of its bytes sent again, also those that the peer has by now",
+    file: "protocol/streams/send_buffer.ts",
+    text: "this.#acked.forEachGap(start, end, this.#addLost);",
+    becomes: "this.#addLost(start, end);",
+    caughtBy: [SEND_BUFFER],
+  },
+  {
+    id: "bytes-counted-twice",
+    broken: "Bytes that arrive twice count twice, so that a stream seems complete before it is",
+    file: "protocol/streams/assembler.ts",
+    text: "this.#receivedBytes += newBytes;",
+    becomes: "this.#receivedBytes += end - start;",
+    caughtBy: [ASSEMBLER],
+  },
+  {
+    id: "final-size-moves",
+    broken: "A stream may end in two places",
+    file: "protocol/streams/assembler.ts",
+    text: "if (fin && endOffset !== this.#finalSize) {",
+    becomes: "if (false) {",
+    caughtBy: [ASSEMBLER, STREAMS],
+  },
+  {
+    id: "end-below-data",
+    broken: "A stream may end below bytes that it has sent",
+    file: "protocol/streams/assembler.ts",
+    text: "if (endOffset < this.#highestOffset) {",
+    becomes: "if (false) {",
+    caughtBy: [ASSEMBLER, STREAMS],
+  },
+  {
+    id: "after-file-dropped",
+    broken: "What follows a file in the frame of its last bytes is dropped",
+    file: "protocol/streams/assembler.ts",
+    text: "if (directEnd < end && !this.#isStopped) this.#hold(directEnd, end);",
+    becomes: "",
+    caughtBy: [ASSEMBLER],
+  },
+  {
+    id: "gaps-unbounded",
+    broken: "A peer that sends every other byte has this side remember each",
+    file: "protocol/streams/assembler.ts",
+    text: "if (this.gapCount > this.#maxGaps) {",
+    becomes: "if (false) {",
+    caughtBy: [ASSEMBLER],
+  },
+  {
+    id: "stream-window-ignored",
+    broken: "A peer may send more on a stream than it was allowed",
+    file: "protocol/streams/stream_table.ts",
+    text: "stream.window.onReceived(highest);",
+    becomes: "",
+    caughtBy: [STREAMS],
+  },
+  {
+    id: "reset-size-not-counted",
+    broken: "The final size of a reset stream does not count towards the connection's limit",
+    file: "protocol/streams/stream_table.ts",
+    text: "if (finalSize > before) this.#checkReceive(stream, finalSize, finalSize - before);",
+    becomes: "if (finalSize > before) stream.window.onReceived(finalSize);",
+    caughtBy: [STREAMS],
+  },
+  {
+    id: "reset-keeps-credit",
+    broken: "The credit that a reset stream has used is not given back to the connection",
+    file: "protocol/streams/stream_table.ts",
+    text: 'this.onConsumed(stream);\n    this.#emit({ kind: "stream-reset", stream, code });',
+    becomes: 'this.#emit({ kind: "stream-reset", stream, code });',
+    caughtBy: [STREAMS],
+  },
+  {
+    id: "consumed-not-announced",
+    broken: "A stream's credit is announced again only when all of it is used, which the sender never does",
+    file: "protocol/streams/flow_control.ts",
+    text: "return next > this.#limit && next - this.#limit >= (next - this.#consumed) / 2;",
+    becomes: "return next > this.#limit && next - this.#limit > next - this.#consumed;",
+    caughtBy: [FLOW_CONTROL],
+  },
+  {
+    id: "limit-taken-back",
+    broken: "A limit that was announced sinks when a wide window ends",
+    file: "protocol/streams/flow_control.ts",
+    text: "this.#limit = Math.max(this.#limit, this.#nextLimit());",
+    becomes: "this.#limit = this.#nextLimit();",
+    caughtBy: [FLOW_CONTROL],
+  },
+  {
+    id: "limit-lowered",
+    broken: "A limit that overtook a larger one lowers it",
+    file: "protocol/streams/flow_control.ts",
+    text: "if (limit <= this.#limit) return false;",
+    becomes: "if (limit === this.#limit) return false;",
+    caughtBy: [FLOW_CONTROL],
+  },
+  {
+    id: "repair-takes-credit",
+    broken: "Bytes that are sent again use flow control credit a second time",
+    file: "protocol/streams/stream_sender.ts",
+    text: "const newBytes = outgoing.sentOffset - before;",
+    becomes: "const newBytes = rangeEnd - rangeStart;",
+    caughtBy: [STREAMS],
+  },
+  {
+    id: "repair-waits-its-turn",
+    broken: "A stream with something to send again is not scheduled, and waits for something new to send",
+    file: "protocol/streams/stream_table.ts",
+    text: "this.#sender.scheduleFirst(stream);",
+    becomes: "",
+    caughtBy: [STREAMS],
+  },
+  {
+    id: "turn-without-end",
+    broken: "A large stream has all of the others wait until it has ended",
+    file: "protocol/streams/stream_sender.ts",
+    text: "if (this.#turnBytes < TURN_BYTES) return true;",
+    becomes: "if (this.#turnBytes >= 0) return true;",
+    caughtBy: [STREAMS],
+  },
+  {
+    id: "stream-limit",
+    broken: "A peer may open one stream more than it was allowed: an off-by-one",
+    file: "protocol/streams/stream_table.ts",
+    text: "if (id >= this.#acceptLimit) throw",
+    becomes: "if (id > this.#acceptLimit) throw",
+    caughtBy: [STREAMS],
+  },
+  {
+    id: "stream-room-kept",
+    broken: "A stream that has ended makes no room for another",
+    file: "protocol/streams/stream_table.ts",
+    text: "this.#acceptLimit++;",
+    becomes: "",
+    caughtBy: [STREAMS],
+  },
+  {
+    id: "ended-stream-reopens",
+    broken: "A late frame for a stream that has ended opens it again",
+    file: "protocol/streams/stream_table.ts",
+    text: "if (stream !== undefined || this.#known.contains(id)) return stream;",
+    becomes: "if (stream !== undefined) return stream;",
+    caughtBy: [STREAMS],
+  },
+  {
+    id: "stop-not-answered",
+    broken: "STOP_SENDING is heard and not answered by a reset",
+    file: "protocol/streams/stream_table.ts",
+    text: "    stream.reset(code);\n",
+    becomes: "",
+    caughtBy: [STREAMS],
+  },
+];

@@ -1,0 +1,185 @@
+/**
+ * The client's side of a download: GET out, FILE, the file's bytes and DIGEST in, RESULT out.
+ *
+ * ```
+ *   asking --FILE--> receiving --DIGEST--> committing --durable--> ended
+ *      |                 |                     |
+ *      +--- refusal, reset, disk fault, mismatch, cancel, connection lost ---> ended with a failure, no file left
+ * ```
+ *
+ * Once the file is durable the transfer has succeeded, whatever becomes of the report to the server: nobody waits for it
+ * to be acknowledged. Where the connection is closed next, it goes along with that.
+ *
+ * @module
+ */
+
+import { timingSafeEqual } from "node:crypto";
+import type { CloseReason, Stream } from "../../protocol/mod.ts";
+import type { ClientContext, ClientRequest, TransferOutcome } from "./request.ts";
+import { closeFailure, refusalFailure, storeFailure, type TransferFailure } from "../failure.ts";
+import { FileReceiver } from "../file_receiver.ts";
+import { type FileInfo, StoreError, type WritableFile } from "../file_store.ts";
+import { ApplicationErrorCode, describeApplicationError } from "../handler.ts";
+import { toHex } from "../hex.ts";
+import { readMessage } from "../message_reader.ts";
+import { encodeMessage, type Message, ResultStatus } from "../messages.ts";
+
+/** What to get, and where it goes. */
+export interface GetRequest {
+  readonly name: string;
+  /** Makes the file here, once its size is known. May throw StoreError. */
+  readonly create: (info: FileInfo) => WritableFile;
+  readonly onDone: (outcome: TransferOutcome | TransferFailure) => void;
+}
+
+type GetState = "asking" | "receiving" | "committing" | "ended";
+
+/** Gets one file. */
+export class ClientGet implements ClientRequest {
+  readonly #request: GetRequest;
+  readonly #context: ClientContext;
+  #stream: Stream | undefined;
+  #receiver: FileReceiver | undefined;
+  #sizeBytes = 0;
+  #state: GetState = "asking";
+  #isConnectionLost = false;
+
+  constructor(request: GetRequest, context: ClientContext) {
+    this.#request = request;
+    this.#context = context;
+  }
+
+  /** The file's size, 0 until it is known. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Bytes that have arrived, in any order. */
+  get transferredBytes(): number {
+    return this.#receiver?.receivedBytes ?? 0;
+  }
+
+  start(stream: Stream): void {
+    this.#stream = stream;
+    stream.write(encodeMessage({ type: "get", name: this.#request.name }));
+  }
+
+  onReadable(): void {
+    if (this.#state === "asking") this.#readAnswer();
+    if (this.#state === "receiving") this.#readDigest();
+  }
+
+  onReset(code: number): void {
+    if (this.#state === "committing") return;
+    const message = `the server gave up the transfer: ${describeApplicationError(code)}`;
+    this.#fail({ kind: "failed", message }, ApplicationErrorCode.cancelled);
+  }
+
+  /** The server does not need to hear the result. */
+  onStopped(): void {}
+
+  onSourceFailed(): void {}
+
+  onDelivered(): void {}
+
+  onConnectionClosed(reason: CloseReason): void {
+    // A file that is complete and verified is worth keeping, though the server will not hear of it.
+    this.#isConnectionLost = true;
+    if (this.#state !== "committing") this.#end(closeFailure(reason));
+  }
+
+  cancel(failure: TransferFailure): void {
+    if (this.#state !== "committing") this.#fail(failure, ApplicationErrorCode.cancelled);
+  }
+
+  #readAnswer(): void {
+    const next = readMessage(this.#stream!);
+    if (next.kind === "incomplete") return;
+    if (next.kind !== "message") return this.#failAnswer();
+    this.#onAnswer(next.message);
+  }
+
+  #onAnswer(message: Message): void {
+    if (message.type === "refused") return this.#fail(refusalFailure(message), ApplicationErrorCode.noError);
+    if (message.type !== "file") return this.#failAnswer();
+    this.#sizeBytes = message.sizeBytes;
+    const { sizeBytes, modifiedMs } = message;
+    try {
+      const file = this.#request.create({ name: this.#request.name, sizeBytes, modifiedMs });
+      this.#receiver = new FileReceiver(file, {
+        sizeBytes,
+        contiguousBytes: () => this.#stream!.directContiguousBytes,
+        onFailed: (error) => this.#fail(storeFailure(error), ApplicationErrorCode.storeFailed),
+      });
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      return this.#fail(storeFailure(error), ApplicationErrorCode.storeFailed);
+    }
+    this.#state = "receiving";
+    this.#stream!.receiveInto(this.#receiver, sizeBytes);
+  }
+
+  #readDigest(): void {
+    if (this.#stream!.directRemainingBytes > 0) {
+      if (this.#stream!.isEndReceived) this.#failAnswer();
+      return;
+    }
+    const next = readMessage(this.#stream!);
+    if (next.kind === "incomplete") return;
+    if (next.kind !== "message" || next.message.type !== "digest") return this.#failAnswer();
+    const sha256 = this.#receiver!.finish();
+    if (sha256 === undefined) return;
+    if (timingSafeEqual(sha256, next.message.sha256)) return this.#commit(sha256);
+    this.#report(ResultStatus.checksumMismatch, sha256);
+    const message = `the checksums differ (here ${toHex(sha256)}, on the server ${toHex(next.message.sha256)}); ` +
+      "nothing was kept: get it again";
+    this.#end({ kind: "failed", message });
+  }
+
+  #commit(sha256: Uint8Array): void {
+    this.#state = "committing";
+    const hex = toHex(sha256);
+    this.#receiver!.commit((result) => {
+      if (result instanceof StoreError) {
+        this.#report(ResultStatus.failed, sha256);
+        this.#end(storeFailure(result));
+      } else {
+        this.#report(ResultStatus.verified, sha256);
+        this.#end({
+          kind: "done",
+          sizeBytes: this.#sizeBytes,
+          serverSha256: hex,
+          localSha256: hex,
+          savedAs: result,
+        });
+      }
+      this.#context.wake();
+    });
+  }
+
+  #report(status: ResultStatus, sha256: Uint8Array): void {
+    if (this.#isConnectionLost) return;
+    this.#stream!.write(encodeMessage({ type: "result", status, sha256, savedName: "" }));
+    this.#stream!.finish();
+  }
+
+  #failAnswer(): void {
+    this.#fail({ kind: "failed", message: "the server's answer was not understood" }, ApplicationErrorCode.badMessage);
+  }
+
+  #fail(failure: TransferFailure, code: number): void {
+    if (this.#state === "ended") return;
+    this.#stream?.reset(code);
+    this.#stream?.stopReading(code);
+    this.#end(failure);
+    this.#context.wake();
+  }
+
+  #end(outcome: TransferOutcome | TransferFailure): void {
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    this.#receiver?.abort();
+    this.#context.ended(this, this.#stream);
+    this.#request.onDone(outcome);
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * The client's side of an upload: PUT, the file's bytes and DIGEST out, RESULT in.
+ *
+ * ```
+ *   waiting --stream--> sending --RESULT--> ended
+ *      |                   |
+ *      +------ refusal, reset, disk fault, cancel, connection lost ---> ended with a failure
+ * ```
+ *
+ * @module
+ */
+
+import type { CloseReason, Stream } from "../../protocol/mod.ts";
+import type { ClientContext, ClientRequest, TransferOutcome } from "./request.ts";
+import { closeFailure, refusalFailure, storeFailure, type TransferFailure } from "../failure.ts";
+import { FileSender } from "../file_sender.ts";
+import { type ReadableFile, StoreError } from "../file_store.ts";
+import { ApplicationErrorCode, describeApplicationError } from "../handler.ts";
+import { toHex } from "../hex.ts";
+import { readMessage } from "../message_reader.ts";
+import { encodeMessage, type Message, ResultStatus } from "../messages.ts";
+
+/** What to send. The request owns the file from now on and closes it. */
+export interface PutRequest {
+  readonly file: ReadableFile;
+  /** The name it gets on the server. */
+  readonly name: string;
+  readonly overwrite: boolean;
+  readonly onDone: (outcome: TransferOutcome | TransferFailure) => void;
+}
+
+/** Sends one file. */
+export class ClientPut implements ClientRequest {
+  readonly #request: PutRequest;
+  readonly #context: ClientContext;
+  readonly #sender: FileSender;
+  #stream: Stream | undefined;
+  #ended = false;
+
+  constructor(request: PutRequest, context: ClientContext) {
+    this.#request = request;
+    this.#context = context;
+    this.#sender = new FileSender(request.file);
+  }
+
+  get sizeBytes(): number {
+    return this.#sender.sizeBytes;
+  }
+
+  /** Bytes that the server has acknowledged. */
+  get transferredBytes(): number {
+    return Math.min(this.#stream?.outgoing.ackedBytes ?? 0, this.sizeBytes);
+  }
+
+  start(stream: Stream): void {
+    this.#stream = stream;
+    const { name, overwrite, file } = this.#request;
+    const { modifiedMs } = file.info;
+    stream.write(encodeMessage({ type: "put", name, sizeBytes: this.sizeBytes, modifiedMs, overwrite }));
+    stream.writeFrom(this.#sender, this.sizeBytes);
+    stream.writeFrom(this.#sender.trailer, this.#sender.trailerBytes);
+    stream.finish();
+  }
+
+  onReadable(): void {
+    if (this.#ended) return;
+    const next = readMessage(this.#stream!);
+    if (next.kind === "incomplete") return;
+    if (next.kind === "message") this.#onAnswer(next.message);
+    else {this.#fail(
+        { kind: "failed", message: "the server's answer was not understood" },
+        ApplicationErrorCode.badMessage,
+      );}
+  }
+
+  onReset(code: number): void {
+    const message = `the server gave up the transfer: ${describeApplicationError(code)}`;
+    this.#fail({ kind: "failed", message }, ApplicationErrorCode.cancelled);
+  }
+
+  /** The server wants no more of the file; its REFUSED message, which says why, is on its way. */
+  onStopped(_code: number): void {}
+
+  onSourceFailed(error: unknown): void {
+    if (!(error instanceof StoreError)) throw error;
+    this.#fail(storeFailure(error), ApplicationErrorCode.storeFailed);
+  }
+
+  onDelivered(): void {}
+
+  onConnectionClosed(reason: CloseReason): void {
+    this.#end(closeFailure(reason));
+  }
+
+  cancel(failure: TransferFailure): void {
+    this.#fail(failure, ApplicationErrorCode.cancelled);
+  }
+
+  #onAnswer(message: Message): void {
+    if (message.type === "refused") {
+      this.#fail(refusalFailure(message), ApplicationErrorCode.cancelled);
+    } else if (message.type !== "result") {
+      this.#fail(
+        { kind: "failed", message: "the server's answer was not understood" },
+        ApplicationErrorCode.badMessage,
+      );
+    } else {
+      this.#onResult(message.status, { serverSha256: toHex(message.sha256), savedAs: message.savedName });
+    }
+  }
+
+  #onResult(status: ResultStatus, result: { serverSha256: string; savedAs: string }): void {
+    const { digest } = this.#sender;
+    const localSha256 = digest === undefined ? "" : toHex(digest);
+    if (status === ResultStatus.verified && localSha256 === result.serverSha256) {
+      this.#end({ kind: "done", sizeBytes: this.sizeBytes, localSha256, ...result });
+    } else {
+      const message = `the checksums differ (here ${localSha256}, on the server ${result.serverSha256}); ` +
+        "the server kept nothing: send it again";
+      this.#fail({ kind: "failed", message }, ApplicationErrorCode.cancelled);
+    }
+  }
+
+  #fail(failure: TransferFailure, code: number): void {
+    if (this.#ended) return;
+    this.#stream?.reset(code);
+    this.#stream?.stopReading(code);
+    this.#end(failure);
+    this.#context.wake();
+  }
+
+  #end(outcome: TransferOutcome | TransferFailure): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#sender.close();
+    this.#context.ended(this, this.#stream);
+    this.#request.onDone(outcome);
+  }
+}

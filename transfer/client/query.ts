@@ -1,0 +1,104 @@
+/**
+ * The client's side of LIST and STAT: a question out, ENTRY messages in.
+ *
+ * @module
+ */
+
+import type { CloseReason, Stream } from "../../protocol/mod.ts";
+import type { ClientContext, ClientRequest } from "./request.ts";
+import { closeFailure, refusalFailure, type TransferFailure } from "../failure.ts";
+import type { FileInfo } from "../file_store.ts";
+import { ApplicationErrorCode, describeApplicationError } from "../handler.ts";
+import { readMessage } from "../message_reader.ts";
+import { encodeMessage } from "../messages.ts";
+
+/** What to ask. */
+export interface QueryRequest {
+  /** The file to ask about; undefined for all of them. */
+  readonly name?: string;
+  readonly onDone: (outcome: QueryOutcome | TransferFailure) => void;
+}
+
+/** The answer. */
+export interface QueryOutcome {
+  readonly kind: "done";
+  readonly entries: readonly FileInfo[];
+}
+
+/** Asks what files there are, or about one. */
+export class ClientQuery implements ClientRequest {
+  readonly #request: QueryRequest;
+  readonly #context: ClientContext;
+  readonly #entries: FileInfo[] = [];
+  #stream: Stream | undefined;
+  #ended = false;
+
+  constructor(request: QueryRequest, context: ClientContext) {
+    this.#request = request;
+    this.#context = context;
+  }
+
+  start(stream: Stream): void {
+    this.#stream = stream;
+    const { name } = this.#request;
+    stream.write(encodeMessage(name === undefined ? { type: "list" } : { type: "stat", name }));
+    stream.finish();
+  }
+
+  onReadable(): void {
+    while (!this.#ended) {
+      const next = readMessage(this.#stream!);
+      if (next.kind === "incomplete") return;
+      const message = next.kind === "message" ? next.message : undefined;
+      if (message?.type === "entry") {
+        const { name, sizeBytes, modifiedMs } = message;
+        this.#entries.push({ name, sizeBytes, modifiedMs });
+      } else if (message?.type === "refused") {
+        this.#fail(refusalFailure(message));
+      } else if (this.#isWholeAnswer(message?.type === "end" ? message.count : undefined, next.kind === "end")) {
+        this.#end({ kind: "done", entries: this.#entries });
+      } else {
+        this.#fail({ kind: "failed", message: "the server's answer was not understood" });
+      }
+    }
+  }
+
+  onReset(code: number): void {
+    this.#fail({ kind: "failed", message: `the server gave up: ${describeApplicationError(code)}` });
+  }
+
+  onStopped(): void {}
+
+  onSourceFailed(): void {}
+
+  onDelivered(): void {}
+
+  onConnectionClosed(reason: CloseReason): void {
+    this.#end(closeFailure(reason));
+  }
+
+  cancel(failure: TransferFailure): void {
+    this.#fail(failure);
+  }
+
+  /** A list ends with END and the number of its entries; the answer to STAT is one entry and the stream's end. */
+  #isWholeAnswer(count: number | undefined, streamEnded: boolean): boolean {
+    if (this.#request.name === undefined) return count === this.#entries.length;
+    return streamEnded && this.#entries.length === 1;
+  }
+
+  #fail(failure: TransferFailure): void {
+    if (this.#ended) return;
+    this.#stream?.reset(ApplicationErrorCode.cancelled);
+    this.#stream?.stopReading(ApplicationErrorCode.cancelled);
+    this.#end(failure);
+    this.#context.wake();
+  }
+
+  #end(outcome: QueryOutcome | TransferFailure): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#context.ended(this, this.#stream);
+    this.#request.onDone(outcome);
+  }
+}

@@ -1,0 +1,140 @@
+/**
+ * The client's side of one connection: starts requests, each on a stream of its own, and hands the connection's
+ * events to them.
+ *
+ * Participants: the connection, one handler for each request (`client_put.ts`, `client_get.ts`, `client_query.ts`).
+ * Goals: any number of requests at once, those beyond what the server allows waiting their turn; each ends exactly
+ * once, with a result or a failure; when the connection ends, so does every request. Not its job: which files, where
+ * on this machine they are, and what the user is told.
+ *
+ * @module
+ */
+
+import type { CloseReason, Connection, ConnectionEvent, Stream } from "../../protocol/mod.ts";
+import { ClientGet, type GetRequest } from "./get.ts";
+import { ClientPut, type PutRequest } from "./put.ts";
+import { ClientQuery, type QueryRequest } from "./query.ts";
+import type { ClientContext, ClientRequest } from "./request.ts";
+import type { TransferFailure } from "../failure.ts";
+
+/** What a session is made with. */
+export interface ClientSessionOptions {
+  readonly connection: Connection;
+  /** Called when something outside of a packet's arrival gave the connection something to send. */
+  readonly wake: () => void;
+  /** The handshake is done. */
+  readonly onConnected?: () => void;
+  readonly onClosed?: (reason: CloseReason) => void;
+}
+
+/** Makes requests of one server. */
+export class ClientSession implements ClientContext {
+  readonly #options: ClientSessionOptions;
+  readonly #requests = new Map<Stream, ClientRequest>();
+  readonly #waiting: ClientRequest[] = [];
+  #closedFor: CloseReason | undefined;
+
+  constructor(options: ClientSessionOptions) {
+    this.#options = options;
+  }
+
+  get wake(): () => void {
+    return this.#options.wake;
+  }
+
+  /** Requests under way or waiting. */
+  get activeCount(): number {
+    return this.#requests.size + this.#waiting.length;
+  }
+
+  /** Sends a file. */
+  put(request: PutRequest): ClientPut {
+    return this.#begin(new ClientPut(request, this));
+  }
+
+  /** Gets a file. */
+  get(request: GetRequest): ClientGet {
+    return this.#begin(new ClientGet(request, this));
+  }
+
+  /** Asks what files there are, or about one. */
+  query(request: QueryRequest): ClientQuery {
+    return this.#begin(new ClientQuery(request, this));
+  }
+
+  /** Handles what the connection has to say. To be called after every datagram and timeout. */
+  process(): void {
+    for (let event = this.#options.connection.pollEvent(); event !== undefined;) {
+      this.#handle(event);
+      event = this.#options.connection.pollEvent();
+    }
+    this.#startWaiting();
+  }
+
+  ended(request: ClientRequest, stream: Stream | undefined): void {
+    if (stream !== undefined) this.#requests.delete(stream);
+    const at = this.#waiting.indexOf(request);
+    if (at >= 0) this.#waiting.splice(at, 1);
+  }
+
+  #begin<Request extends ClientRequest>(request: Request): Request {
+    if (this.#closedFor !== undefined) request.onConnectionClosed(this.#closedFor);
+    else this.#waiting.push(request);
+    this.#startWaiting();
+    this.wake();
+    return request;
+  }
+
+  #startWaiting(): void {
+    while (this.#waiting.length > 0) {
+      const stream = this.#options.connection.openStream();
+      if (stream === undefined) return;
+      const request = this.#waiting.shift()!;
+      this.#requests.set(stream, request);
+      request.start(stream);
+    }
+  }
+
+  #handle(event: ConnectionEvent): void {
+    switch (event.kind) {
+      case "stream-readable":
+        this.#requests.get(event.stream)?.onReadable();
+        break;
+      case "stream-reset":
+        this.#requests.get(event.stream)?.onReset(event.code);
+        break;
+      case "stream-stopped":
+        this.#requests.get(event.stream)?.onStopped(event.code);
+        break;
+      case "stream-delivered":
+        this.#requests.get(event.stream)?.onDelivered();
+        break;
+      case "source-failed":
+        this.#requests.get(event.stream)?.onSourceFailed(event.error);
+        break;
+      case "connected":
+        this.#options.onConnected?.();
+        break;
+      case "closed":
+        this.#onClosed(event.reason);
+        break;
+      case "stream-opened":
+      case "address-changed":
+        break;
+    }
+  }
+
+  #onClosed(reason: CloseReason): void {
+    this.#closedFor = reason;
+    const requests = [...this.#requests.values(), ...this.#waiting];
+    this.#requests.clear();
+    this.#waiting.length = 0;
+    for (const request of requests) request.onConnectionClosed(reason);
+    this.#options.onClosed?.(reason);
+  }
+
+  /** Ends every request, for a user who gave up. */
+  cancelAll(failure: TransferFailure): void {
+    for (const request of [...this.#requests.values(), ...this.#waiting]) request.cancel(failure);
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * The server's side of a download: FILE, the file's bytes and DIGEST out, the client's RESULT in.
+ *
+ * ```
+ *   sending --RESULT from the client--> ended
+ *      |
+ *      +--- reset, disk fault, end without RESULT ---> failed
+ * ```
+ *
+ * @module
+ */
+
+import type { CloseReason, Stream } from "../../protocol/mod.ts";
+import { FileSender } from "../file_sender.ts";
+import { StoreError } from "../file_store.ts";
+import { ApplicationErrorCode, describeApplicationError, type ServerHandler } from "../handler.ts";
+import { toHex } from "../hex.ts";
+import { readMessage } from "../message_reader.ts";
+import { encodeMessage, type GetMessage, ResultStatus } from "../messages.ts";
+import type { ServerContext } from "./context.ts";
+
+/** Sends one file. The constructor throws StoreError where the store refuses. */
+export class ServerGet implements ServerHandler {
+  readonly #stream: Stream;
+  readonly #context: ServerContext;
+  readonly #name: string;
+  readonly #sender: FileSender;
+  readonly #modifiedMs: number;
+  #ended = false;
+  #delivered = false;
+
+  constructor(stream: Stream, options: { context: ServerContext; request: GetMessage }) {
+    this.#stream = stream;
+    this.#context = options.context;
+    this.#name = options.request.name;
+    const file = options.context.store.open(this.#name);
+    this.#modifiedMs = file.info.modifiedMs;
+    this.#sender = new FileSender(file);
+  }
+
+  /** Once all has arrived, the client may take its time: its disk may be slow, and nothing here waits for it. */
+  get isUnderWay(): boolean {
+    return !this.#delivered;
+  }
+
+  get movedBytes(): number {
+    return this.#stream.outgoing.ackedBytes;
+  }
+
+  start(): void {
+    const sizeBytes = this.#sender.sizeBytes;
+    this.#context.report({ kind: "sending", name: this.#name, sizeBytes });
+    this.#stream.write(encodeMessage({ type: "file", sizeBytes, modifiedMs: this.#modifiedMs }));
+    this.#stream.writeFrom(this.#sender, sizeBytes);
+    this.#stream.writeFrom(this.#sender.trailer, this.#sender.trailerBytes);
+    this.#stream.finish();
+    // What came along with the request makes no sense yet, and nothing else would bring it up.
+    this.onReadable();
+  }
+
+  onReadable(): void {
+    if (this.#ended) return;
+    const next = readMessage(this.#stream);
+    if (next.kind === "incomplete") return;
+    if (next.kind !== "message" || next.message.type !== "result") {
+      return this.#fail("the client ended without saying what it received", ApplicationErrorCode.badMessage);
+    }
+    const { digest, sizeBytes } = this.#sender;
+    if (digest === undefined) {
+      return this.#fail("the client reported a result before it had the file", ApplicationErrorCode.badMessage);
+    }
+    const verified = next.message.status === ResultStatus.verified;
+    this.#context.report({ kind: "sent", name: this.#name, sizeBytes, sha256: toHex(digest), verified });
+    this.#end();
+  }
+
+  onReset(code: number): void {
+    this.#fail(`the client gave up: ${describeApplicationError(code)}`, ApplicationErrorCode.cancelled);
+  }
+
+  onStopped(code: number): void {
+    this.onReset(code);
+  }
+
+  onSourceFailed(error: unknown): void {
+    if (!(error instanceof StoreError)) throw error;
+    this.#fail(error.message, ApplicationErrorCode.storeFailed);
+  }
+
+  onDelivered(): void {
+    this.#delivered = true;
+    this.#sender.close();
+    this.#context.released(this.#stream);
+  }
+
+  onStalled(): void {
+    this.#fail("the client took nothing more of the file", ApplicationErrorCode.stalled);
+  }
+
+  onConnectionClosed(reason: CloseReason): void {
+    if (!this.#ended) this.#fail(`the connection ended first (${reason.kind})`, ApplicationErrorCode.cancelled);
+  }
+
+  #fail(reason: string, code: number): void {
+    if (this.#ended) return;
+    this.#stream.reset(code);
+    this.#stream.stopReading(code);
+    this.#context.report({ kind: "failed", operation: "get", name: this.#name, reason });
+    this.#end();
+  }
+
+  #end(): void {
+    this.#ended = true;
+    this.#sender.close();
+    this.#context.ended(this.#stream);
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * The server's side of LIST: all entries and END out, in one piece that lists asked for at the same time share.
+ *
+ * @module
+ */
+
+import type { Stream } from "../../protocol/mod.ts";
+import { ApplicationErrorCode, type ServerHandler } from "../handler.ts";
+import type { ServerContext } from "./context.ts";
+import type { StoreList } from "./work.ts";
+
+/** Sends one list. */
+export class ServerList implements ServerHandler {
+  readonly #stream: Stream;
+  readonly #context: ServerContext;
+  readonly #list: StoreList;
+  #ended = false;
+
+  constructor(stream: Stream, options: { context: ServerContext; list: StoreList }) {
+    this.#stream = stream;
+    this.#context = options.context;
+    this.#list = options.list;
+  }
+
+  readonly isUnderWay = true;
+
+  get movedBytes(): number {
+    return this.#stream.outgoing.ackedBytes;
+  }
+
+  start(): void {
+    this.#stream.write(this.#list.bytes);
+    this.#stream.finish();
+    this.#stream.stopReading(ApplicationErrorCode.noError);
+    this.#context.report({ kind: "listed", count: this.#list.count });
+  }
+
+  onReadable(): void {}
+
+  /** It was told to say no more. */
+  onReset(): void {}
+
+  onStopped(): void {
+    this.#end();
+  }
+
+  onSourceFailed(): void {}
+
+  onDelivered(): void {
+    this.#end();
+  }
+
+  onStalled(): void {
+    this.#stream.reset(ApplicationErrorCode.stalled);
+    this.#context.report({ kind: "failed", operation: "list", name: "", reason: "the client did not take the list" });
+    this.#end();
+  }
+
+  onConnectionClosed(): void {
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#context.ended(this.#stream);
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * The server's side of an upload: PUT and the file's bytes in, RESULT out.
+ *
+ * ```
+ *   receiving --all bytes and DIGEST--> committing --durable--> answered
+ *       |                                   |
+ *       +--- reset, disk fault, mismatch ---+--> failed: nothing of the file stays
+ * ```
+ *
+ * @module
+ */
+
+import { timingSafeEqual } from "node:crypto";
+import type { CloseReason, Stream } from "../../protocol/mod.ts";
+import { FileReceiver } from "../file_receiver.ts";
+import { StoreError } from "../file_store.ts";
+import { ApplicationErrorCode, describeApplicationError, type ServerHandler } from "../handler.ts";
+import { toHex } from "../hex.ts";
+import { readMessage } from "../message_reader.ts";
+import { encodeMessage, type PutMessage, refusalForStoreError, ResultStatus } from "../messages.ts";
+import type { ServerContext } from "./context.ts";
+
+type PutState = "receiving" | "committing" | "ended";
+
+/** Receives one file. The constructor throws StoreError where the store refuses. */
+export class ServerPut implements ServerHandler {
+  readonly #stream: Stream;
+  readonly #context: ServerContext;
+  readonly #request: PutMessage;
+  readonly #receiver: FileReceiver;
+  #state: PutState = "receiving";
+
+  constructor(stream: Stream, options: { context: ServerContext; request: PutMessage }) {
+    const { context, request } = options;
+    this.#stream = stream;
+    this.#context = context;
+    this.#request = request;
+    const file = context.store.create(request.name, request);
+    this.#receiver = new FileReceiver(file, {
+      sizeBytes: request.sizeBytes,
+      contiguousBytes: () => stream.directContiguousBytes,
+      onFailed: (error) => this.#refuse(error),
+    });
+  }
+
+  /** The disk may take its time. */
+  get isUnderWay(): boolean {
+    return this.#state === "receiving";
+  }
+
+  get movedBytes(): number {
+    return this.#receiver.receivedBytes;
+  }
+
+  start(): void {
+    const { name, sizeBytes } = this.#request;
+    this.#context.report({ kind: "receiving", name, sizeBytes });
+    this.#stream.receiveInto(this.#receiver, sizeBytes);
+    this.onReadable();
+  }
+
+  onReadable(): void {
+    if (this.#state !== "receiving") return;
+    if (this.#stream.directRemainingBytes > 0) {
+      if (this.#stream.isEndReceived) this.#fail("the file ended before its size", ApplicationErrorCode.badMessage);
+      return;
+    }
+    const next = readMessage(this.#stream);
+    if (next.kind === "incomplete") return;
+    if (next.kind !== "message" || next.message.type !== "digest") {
+      return this.#fail("the file's checksum did not follow the file", ApplicationErrorCode.badMessage);
+    }
+    const sha256 = this.#receiver.finish();
+    if (sha256 === undefined) return;
+    if (timingSafeEqual(sha256, next.message.sha256)) this.#commit(sha256);
+    else this.#reportMismatch(sha256);
+  }
+
+  onReset(code: number): void {
+    this.#fail(`the client gave up: ${describeApplicationError(code)}`, ApplicationErrorCode.cancelled);
+  }
+
+  onStopped(code: number): void {
+    this.onReset(code);
+  }
+
+  onSourceFailed(): void {}
+
+  onDelivered(): void {}
+
+  onStalled(): void {
+    this.#fail("the client sent nothing more of the file", ApplicationErrorCode.stalled);
+  }
+
+  onConnectionClosed(reason: CloseReason): void {
+    if (this.#state === "receiving") this.#end(`the connection ended first (${reason.kind})`);
+  }
+
+  #commit(sha256: Uint8Array): void {
+    this.#state = "committing";
+    const { name, sizeBytes } = this.#request;
+    this.#receiver.commit((result) => {
+      if (result instanceof StoreError) {
+        this.#refuse(result);
+      } else {
+        this.#state = "ended";
+        this.#answer(ResultStatus.verified, sha256);
+        this.#context.report({ kind: "received", name, sizeBytes, sha256: toHex(sha256) });
+        this.#context.ended(this.#stream);
+      }
+      this.#context.wake();
+    });
+  }
+
+  #reportMismatch(sha256: Uint8Array): void {
+    this.#answer(ResultStatus.checksumMismatch, sha256);
+    this.#end("the checksum of what arrived is not the client's");
+  }
+
+  #answer(status: ResultStatus, sha256: Uint8Array): void {
+    this.#stream.write(encodeMessage({ type: "result", status, sha256, savedName: this.#request.name }));
+    this.#stream.finish();
+  }
+
+  /** The store failed: the client is told why. */
+  #refuse(error: StoreError): void {
+    if (this.#state === "ended") return;
+    this.#state = "ended";
+    this.#receiver.abort();
+    const reason = refusalForStoreError(error.kind);
+    const { name } = this.#request;
+    this.#context.refuse(this.#stream, { operation: "put", name, reason, message: error.message });
+  }
+
+  #fail(reason: string, code: ApplicationErrorCodeValue): void {
+    if (this.#state !== "receiving") return;
+    this.#stream.reset(code);
+    this.#stream.stopReading(code);
+    this.#end(reason);
+  }
+
+  #end(reason: string): void {
+    this.#state = "ended";
+    this.#receiver.abort();
+    this.#context.report({ kind: "failed", operation: "put", name: this.#request.name, reason });
+    this.#context.ended(this.#stream);
+  }
+}
+
+type ApplicationErrorCodeValue = (typeof ApplicationErrorCode)[keyof typeof ApplicationErrorCode];

@@ -1,0 +1,46 @@
+/**
+ * A request that has come, and waits for its turn.
+ *
+ * @module
+ */
+
+import type { Stream } from "../../protocol/mod.ts";
+import { ApplicationErrorCode, type ServerHandler } from "../handler.ts";
+import type { ServerContext } from "./context.ts";
+
+/** Waits. What comes on the stream meanwhile stays there. */
+export class ServerWait implements ServerHandler {
+  readonly #stream: Stream;
+  readonly #context: ServerContext;
+
+  constructor(stream: Stream, { context }: { context: ServerContext }) {
+    this.#stream = stream;
+    this.#context = context;
+  }
+
+  /** It is the server that does not go on. */
+  readonly isUnderWay = false;
+  readonly movedBytes = 0;
+
+  onReadable(): void {}
+
+  onReset(): void {
+    this.#stream.reset(ApplicationErrorCode.cancelled);
+    this.#stream.stopReading(ApplicationErrorCode.cancelled);
+    this.#context.ended(this.#stream);
+  }
+
+  onStopped(): void {
+    this.onReset();
+  }
+
+  onSourceFailed(): void {}
+
+  onDelivered(): void {}
+
+  onStalled(): void {}
+
+  onConnectionClosed(): void {
+    this.#context.ended(this.#stream);
+  }
+}
