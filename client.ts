@@ -34,7 +34,7 @@ if (import.meta.main) {
     openIdentity: (folder) => openIdentity(stateFolder(folder, readableEnvironment), "client"),
     findIdentity: (folder) => findIdentity(stateFolder(folder, readableEnvironment), "client"),
     readToken,
-    openKeyMemory: (folder) => new KnownServers(stateFolder(folder, readableEnvironment)),
+    openKnownHosts: (folder) => new KnownServers(stateFolder(folder, readableEnvironment)),
     confine,
   });
   Deno.exit(exitCode);

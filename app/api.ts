@@ -237,7 +237,12 @@ export type ServerEvent =
   /** `user` is what his line calls him; undefined where everybody may come in. */
   | { readonly kind: "connected"; readonly client: string; readonly id: number; readonly user: string | undefined }
   /** A client is not let in. `key` is its public key, see {@link formatKey}, where it has one. */
-  | { readonly kind: "turned-away"; readonly client: string; readonly key: string | undefined; readonly reason: string }
+  | {
+    readonly kind: "access-denied";
+    readonly client: string;
+    readonly key: string | undefined;
+    readonly reason: string;
+  }
   /** The owner has changed who may do what; `ended` connections end for it. */
   | { readonly kind: "access-changed"; readonly entries: number; readonly ended: number }
   /** What the owner has changed there cannot be read, or a folder not be opened: it stays without effect. */

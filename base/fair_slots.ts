@@ -16,10 +16,10 @@ import { invariant } from "./invariant.ts";
 const SHARE_OF_FREE = 0.25;
 
 /** So many places a source may have however few are free: where there are not many, one person may want them all. */
-const MODEST = 16;
+const GUARANTEED_SLOTS = 16;
 
 /** What places are made with. */
-export interface SlotsOptions {
+export interface FairSlotsOptions {
   /** Places in all. */
   readonly max: number;
   /** Places that one source may have. */
@@ -27,16 +27,16 @@ export interface SlotsOptions {
 }
 
 /** Why there is no place: all are taken, or the source has its share. */
-export type SlotsRefusal = "all" | "each";
+export type FairSlotsRefusal = "all" | "each";
 
 /** Places, and who has how many of them. What it remembers is no more than the places that are taken. */
-export class Slots {
+export class FairSlots {
   readonly max: number;
   readonly maxEach: number;
   readonly #taken = new Map<string, number>();
   #count = 0;
 
-  constructor({ max, maxEach }: SlotsOptions) {
+  constructor({ max, maxEach }: FairSlotsOptions) {
     this.max = max;
     this.maxEach = Math.min(max, maxEach);
   }
@@ -57,10 +57,12 @@ export class Slots {
   }
 
   /** Takes a place for a source; returns why not, or undefined where it has one now. */
-  take(source: string): SlotsRefusal | undefined {
+  take(source: string): FairSlotsRefusal | undefined {
     const own = this.countOf(source);
     if (this.#count >= this.max) return "all";
-    if (own >= this.maxEach || own >= Math.max(MODEST, SHARE_OF_FREE * (this.max - this.#count))) return "each";
+    if (own >= this.maxEach || own >= Math.max(GUARANTEED_SLOTS, SHARE_OF_FREE * (this.max - this.#count))) {
+      return "each";
+    }
     this.#taken.set(source, own + 1);
     this.#count++;
     return undefined;
@@ -69,7 +71,7 @@ export class Slots {
   /** Gives a place back. */
   release(source: string): void {
     const own = this.countOf(source);
-    invariant(own > 0, "Slots.release: a place that was not taken");
+    invariant(own > 0, "FairSlots.release: a place that was not taken");
     this.#count--;
     if (own > 1) this.#taken.set(source, own - 1);
     else this.#taken.delete(source);

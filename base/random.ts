@@ -125,7 +125,7 @@ export class Random {
  * A value that wanders without jumps (value noise: random knots at even distances, straight lines between them), for
  * a delay that varies. It changes by at most as much as time passes, so what is delayed by it keeps its order.
  */
-export class Wander {
+export class RandomWalk {
   readonly #random: Random;
   #knot = -1;
   #left = 0;

@@ -15,7 +15,7 @@ import { createProgressView, type ProgressView } from "./progress.ts";
 import { type Needs, WHOLE_DISK_NEEDS } from "../io/permissions.ts";
 import type { Identity } from "../io/state_folder.ts";
 import { needsOf, printListing, transfersOf } from "./requests.ts";
-import { type KeyMemory, ServerTrust } from "./known_hosts.ts";
+import { HostKeyVerifier, type KnownHosts } from "./known_hosts.ts";
 import { asInterruption, runTransfers } from "./transfers.ts";
 
 /** What the client needs of the world; tests give fakes. */
@@ -33,7 +33,7 @@ export interface ClientParts {
   readonly nowMs: () => number;
   readonly isFolder: (path: string) => boolean;
   /** The keys of known servers; in the user's own folder for such things where it is undefined. */
-  readonly openKeyMemory: (stateFolder: string | undefined) => KeyMemory;
+  readonly openKnownHosts: (stateFolder: string | undefined) => KnownHosts;
   /** The client's key, made the first time. Throws SluiceError, as do those below. */
   readonly openIdentity: (stateFolder: string | undefined) => Identity;
   /** The client's key, if it was made. */
@@ -56,7 +56,7 @@ export async function runClient(args: readonly string[], parts: ClientParts): Pr
       return ExitCode.done;
     }
     if (task.kind === "interactive") {
-      const trust = new ServerTrust(parsed.value, parts.openKeyMemory(stateFolder));
+      const trust = new HostKeyVerifier(parsed.value, parts.openKnownHosts(stateFolder));
       const credentials = credentialsOf(parsed.value, parts);
       parts.confine(WHOLE_DISK_NEEDS);
       return await runInteractive({
@@ -87,7 +87,7 @@ async function runOnce(task: Exclude<ClientTask, { kind: "interactive" | "key" }
   const { parts, view } = run;
   // A mistake of the person's is told before the network is touched.
   const transfers = task.kind === "list" ? [] : transfersOf(task, parts.isFolder);
-  const trust = new ServerTrust(run.arguments, parts.openKeyMemory(run.arguments.stateFolder));
+  const trust = new HostKeyVerifier(run.arguments, parts.openKnownHosts(run.arguments.stateFolder));
   const credentials = credentialsOf(run.arguments, parts);
   const { read, write } = needsOf(transfers);
   parts.confine({ read, write: [...write, ...trust.foldersWritten] });
@@ -142,7 +142,7 @@ async function connectAs(
     parts: ClientParts;
     view: ProgressView;
     signal: AbortSignal;
-    trust: ServerTrust;
+    trust: HostKeyVerifier;
     credentials: Pick<ClientOptions, "identity" | "token">;
   },
 ): Promise<Client> {

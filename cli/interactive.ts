@@ -104,7 +104,7 @@ class Conversation {
       const line = await Promise.race([lines.read(prompt), this.#leave.promise]);
       if (line === undefined) break;
       const stopTaking = lines.isInteractive ? lines.intercept((typed) => this.#takeRate(typed)) : () => {};
-      const exitCode = await this.#obey(line);
+      const exitCode = await this.#execute(line);
       stopTaking();
       if (exitCode === "quit") break;
       if (firstFailure === ExitCode.done) firstFailure = exitCode;
@@ -114,7 +114,7 @@ class Conversation {
   }
 
   /** Does what `line` says; never throws. */
-  async #obey(line: string): Promise<ExitCode | "quit"> {
+  async #execute(line: string): Promise<ExitCode | "quit"> {
     const { console, view } = this.#parts;
     try {
       const words = splitWords(line);

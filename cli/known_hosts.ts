@@ -11,7 +11,7 @@ import { formatKey } from "../app/keys.ts";
 import type { ClientArguments } from "./client_arguments.ts";
 
 /** Where the keys of known servers are kept. */
-export interface KeyMemory {
+export interface KnownHosts {
   readonly file: string;
   /** The one that has the file. */
   readonly folder: string;
@@ -22,15 +22,15 @@ export interface KeyMemory {
 }
 
 /** Decides for one address. */
-export class ServerTrust {
+export class HostKeyVerifier {
   readonly #address: string;
-  readonly #memory: KeyMemory;
+  readonly #memory: KnownHosts;
   readonly #pinned: Uint8Array | undefined;
   readonly #isPlaintext: boolean;
   #expected: ExpectedServer | undefined;
 
   /** Looks the address up. Throws SluiceError. */
-  constructor({ plaintext, server, serverKey }: ClientArguments, memory: KeyMemory) {
+  constructor({ plaintext, server, serverKey }: ClientArguments, memory: KnownHosts) {
     this.#address = formatAddress(server.host.toLowerCase(), server.port);
     this.#memory = memory;
     this.#pinned = serverKey;

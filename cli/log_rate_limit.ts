@@ -29,7 +29,7 @@ const KINDS: Readonly<Partial<Record<ServerEvent["kind"], "file" | "other">>> = 
   "sent": "file",
   "failed": "file",
   "connected": "other",
-  "turned-away": "other",
+  "access-denied": "other",
   "address-changed": "other",
   "listed": "other",
   "refused": "other",

@@ -85,7 +85,7 @@ export function levelOf(event: ServerEvent): LogLevel {
     case "exposed":
     case "failed":
     case "refused":
-    case "turned-away":
+    case "access-denied":
       return "warning";
     case "access-unreadable":
       return "error";
@@ -107,7 +107,7 @@ export function describeEvent(event: ServerEvent): string {
       return sanitizeForDisplay(event.reason);
     case "connected":
       return `${who(event)} new connection` + (event.user === undefined ? "" : ` of ${sanitizeForDisplay(event.user)}`);
-    case "turned-away":
+    case "access-denied":
       return `${sanitizeForDisplay(event.client)} turned away: ${sanitizeForDisplay(event.reason)}`;
     case "access-changed":
       return `who may do what has changed: ${whoComesIn(event.entries)}; ` +

@@ -12,7 +12,7 @@
  */
 
 import type { FaultOptions } from "../app/api.ts";
-import { Random, Wander } from "../base/random.ts";
+import { Random, RandomWalk } from "../base/random.ts";
 
 /** What {@link parseFaults} says of a text that names no faults. */
 export interface FaultError {
@@ -216,7 +216,7 @@ export class FaultInjector {
 class Direction {
   readonly #name: InjectedFault["direction"];
   readonly #random: Random;
-  readonly #jitter: Wander;
+  readonly #jitter: RandomWalk;
   readonly #faults: FaultOptions;
   readonly #onFault: ((fault: InjectedFault) => void) | undefined;
   readonly #onTime = new DelayLine();
@@ -227,7 +227,7 @@ class Direction {
   constructor(name: InjectedFault["direction"], random: Random, { faults, onFault }: FaultInjectorOptions) {
     this.#name = name;
     this.#random = random;
-    this.#jitter = new Wander(random.fork("jitter"));
+    this.#jitter = new RandomWalk(random.fork("jitter"));
     this.#faults = faults;
     this.#onFault = onFault;
   }
@@ -259,7 +259,7 @@ class Direction {
   }
 
   #hold(bytes: Uint8Array, deliver: Deliver, isLate: boolean): void {
-    if (this.#onTime.heldBytes + this.#late.heldBytes + bytes.length > MAX_HELD_BYTES) {
+    if (this.#onTime.bufferedBytes + this.#late.bufferedBytes + bytes.length > MAX_HELD_BYTES) {
       this.#report("overflow", bytes);
       return;
     }
@@ -290,7 +290,7 @@ interface Held {
 
 /** Datagrams that leave in the order in which they came, each not before it is due; one timer for all. */
 class DelayLine {
-  heldBytes = 0;
+  bufferedBytes = 0;
   readonly #held = new Map<number, Held>();
   #head = 0;
   #tail = 0;
@@ -302,7 +302,7 @@ class DelayLine {
 
   hold(datagram: Held): void {
     this.#held.set(this.#tail++, datagram);
-    this.heldBytes += datagram.bytes.length;
+    this.bufferedBytes += datagram.bytes.length;
     this.#arm();
   }
 
@@ -311,7 +311,7 @@ class DelayLine {
     this.#timer = undefined;
     this.#held.clear();
     this.#head = this.#tail;
-    this.heldBytes = 0;
+    this.bufferedBytes = 0;
   }
 
   #arm(): void {
@@ -327,7 +327,7 @@ class DelayLine {
       for (let first = this.#held.get(this.#head); first !== undefined; first = this.#held.get(this.#head)) {
         if (first.dueMs > nowMs) break;
         this.#held.delete(this.#head++);
-        this.heldBytes -= first.bytes.length;
+        this.bufferedBytes -= first.bytes.length;
         first.deliver(first.bytes);
       }
     } finally {

@@ -9,13 +9,13 @@
  * @module
  */
 
-import type { Span } from "./intervals.ts";
+import type { Interval } from "./intervals.ts";
 
 /** See the module's description. */
-export class Line {
+export class Bottleneck {
   #rateBitsPerSecond = Infinity;
   #nextRateBitsPerSecond = Infinity;
-  #pauses: readonly Span[] = [];
+  #pauses: readonly Interval[] = [];
   /** When the line began to send without being idle, and the bits since. In its own time, as is `#ownFreeUs`. */
   #busySinceUs = 0;
   #bits = 0;
@@ -27,7 +27,7 @@ export class Line {
   }
 
   /** When the line stands still: pauses one after the other, of which those that have begun do not change. */
-  setPauses(pauses: readonly Span[]): void {
+  setPauses(pauses: readonly Interval[]): void {
     this.#pauses = pauses;
   }
 

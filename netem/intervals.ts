@@ -1,11 +1,11 @@
 /**
- * Spans of simulated time in which a link does something: for scripts that say when.
+ * Intervals of simulated time in which a link does something: for scripts that say when.
  *
  * @module
  */
 
 /** From one instant to another, microseconds. */
-export interface Span {
+export interface Interval {
   readonly fromUs: number;
   /** The first instant after it. */
   readonly untilUs: number;
@@ -22,30 +22,30 @@ export interface Repetition {
   readonly untilUs: number;
 }
 
-/** Spans of one length, at regular intervals. */
-export function repeatSpans({ firstUs, lastsUs, everyUs, untilUs }: Repetition): Span[] {
-  const spans: Span[] = [];
-  for (let fromUs = firstUs; fromUs < untilUs; fromUs += everyUs) spans.push({ fromUs, untilUs: fromUs + lastsUs });
-  return spans;
+/** Intervals of one length, at regular intervals. */
+export function repeatSpans({ firstUs, lastsUs, everyUs, untilUs }: Repetition): Interval[] {
+  const intervals: Interval[] = [];
+  for (let fromUs = firstUs; fromUs < untilUs; fromUs += everyUs) intervals.push({ fromUs, untilUs: fromUs + lastsUs });
+  return intervals;
 }
 
-/** Whether each span has a length, and they follow one another. */
-export function areInOrder(spans: readonly Span[]): boolean {
+/** Whether each interval has a length, and they follow one another. */
+export function areInOrder(intervals: readonly Interval[]): boolean {
   let lastUs = -Infinity;
-  for (const { fromUs, untilUs } of spans) {
+  for (const { fromUs, untilUs } of intervals) {
     if (!(fromUs >= lastUs && untilUs > fromUs)) return false;
     lastUs = untilUs;
   }
   return true;
 }
 
-/** Spans that cover what the given ones do, in order, those that meet made one. */
-export function united(spans: readonly Span[]): Span[] {
-  const found: Span[] = [];
-  for (const span of [...spans].sort((a, b) => a.fromUs - b.fromUs)) {
+/** Intervals that cover what the given ones do, in order, those that meet made one. */
+export function united(intervals: readonly Interval[]): Interval[] {
+  const found: Interval[] = [];
+  for (const interval of [...intervals].sort((a, b) => a.fromUs - b.fromUs)) {
     const last = found.at(-1);
-    if (last === undefined || span.fromUs > last.untilUs) found.push(span);
-    else found[found.length - 1] = { fromUs: last.fromUs, untilUs: Math.max(last.untilUs, span.untilUs) };
+    if (last === undefined || interval.fromUs > last.untilUs) found.push(interval);
+    else found[found.length - 1] = { fromUs: last.fromUs, untilUs: Math.max(last.untilUs, interval.untilUs) };
   }
   return found;
 }

@@ -7,7 +7,7 @@
  * ```
  *
  * What is lost behind the queue has used the line all the same. Jitter does not change the order of datagrams, only
- * `scatterUs` and `reorder` do, so that they can be told apart. Line and queue count a datagram's UDP payload and
+ * `scatterUs` and `reorder` do, so that they can be told apart. Bottleneck and queue count a datagram's UDP payload and
  * `overheadBytes`.
  *
  * Each kind of fault draws from a random stream of its own: more loss changes which datagrams are lost, not which of
@@ -17,10 +17,10 @@
  */
 
 import { invariant } from "../base/invariant.ts";
-import { Random, Wander } from "../base/random.ts";
+import { Random, RandomWalk } from "../base/random.ts";
 import { type Delivery, DeliveryPool } from "./delivery.ts";
-import { Line } from "./bottleneck.ts";
-import { areInOrder, type Span } from "./intervals.ts";
+import { Bottleneck } from "./bottleneck.ts";
+import { areInOrder, type Interval } from "./intervals.ts";
 
 /** Losses in bursts: a line that is now good, now bad (Gilbert and Elliott). Each probability is per datagram. */
 export interface BurstLoss {
@@ -73,12 +73,12 @@ export interface LinkOptions {
   /** Largest datagram in bytes of UDP payload; larger ones vanish. Default: Infinity. */
   readonly mtuBytes?: number;
   /** Times in which nothing comes through: the line is cut behind the queue, which runs empty into the void. Default: none. */
-  readonly blackouts?: readonly Span[];
+  readonly blackouts?: readonly Interval[];
   /**
    * Times in which the line stands still, as Wi-Fi does that looks for other networks: what is queued waits, and what
    * comes queues up behind it. One after the other, none past. Default: none.
    */
-  readonly pauses?: readonly Span[];
+  readonly pauses?: readonly Interval[];
 }
 
 /** What a link has done so far. Counts are of datagrams. */
@@ -138,8 +138,8 @@ const NO_DELIVERY: readonly Delivery[] = [];
 export class Link {
   readonly pool: DeliveryPool;
   readonly #random: Readonly<Record<"loss" | "burst" | "duplicate" | "corrupt" | "scatter" | "reorder", Random>>;
-  readonly #jitter: Wander;
-  readonly #line = new Line();
+  readonly #jitter: RandomWalk;
+  readonly #line = new Bottleneck();
   readonly #stats = new Counters();
   #options = DEFAULTS;
   #inBurst = false;
@@ -160,7 +160,7 @@ export class Link {
       scatter: random.fork("scatter"),
       reorder: random.fork("reorder"),
     };
-    this.#jitter = new Wander(random.fork("jitter"));
+    this.#jitter = new RandomWalk(random.fork("jitter"));
     this.change(options);
   }
 

@@ -31,7 +31,7 @@ const USAGE_ERROR = 2;
 // deno-lint-ignore no-console -- this program talks to a person
 const say = (text: string) => console.log(text);
 // deno-lint-ignore no-console -- and says meanwhile what it does
-const mutter = (text: string) => console.error(text);
+const logProgress = (text: string) => console.error(text);
 
 /** Makes the measurements, those of one link after another. */
 async function measure(transfers: readonly Transfer[], { lab }: Options): Promise<Measurement[]> {
@@ -48,7 +48,7 @@ async function measure(transfers: readonly Transfer[], { lab }: Options): Promis
     for (const transfer of transfers) {
       const { scenario, place, contestant } = transfer;
       await changeLink(transfer);
-      mutter(`${place}: ${scenario.name} (${scenario.about}), ${nameOf(contestant)}`);
+      logProgress(`${place}: ${scenario.name} (${scenario.about}), ${nameOf(contestant)}`);
       const runs: Measurement[] = [];
       for (let seed = 1; seed <= transfer.runs; seed++) {
         runs.push(place === "simulated" ? await runSimulated(transfer, seed) : await wall.run(transfer, seed));
@@ -81,7 +81,7 @@ async function main(): Promise<number> {
     }
     transfers = plan(options);
   } catch (error) {
-    mutter(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+    logProgress(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
     return USAGE_ERROR;
   }
   const measurements = await measure(transfers, options);

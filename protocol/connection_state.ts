@@ -4,7 +4,7 @@
  * ```
  *   client                                server
  *
- *   helloSent --Retry--> initialSent      (stateless until an Initial's token is good)
+ *   helloSent --ServerHello--> finishSent      (stateless until a ClientFinish's token is good)
  *                             |                    |
  *                    first Data packet        accepted
  *                             v                    v
@@ -26,10 +26,10 @@ import { invariant } from "../base/invariant.ts";
 
 /** The states. */
 export const ConnectionState = {
-  /** Client: a Hello is out, no Retry has come. */
+  /** Client: a Hello is out, no ServerHello has come. */
   helloSent: "hello-sent",
-  /** Client: has the server's token, sends Initial packets, has heard no Data packet. */
-  initialSent: "initial-sent",
+  /** Client: has the server's token, sends ClientFinish packets, has heard no Data packet. */
+  finishSent: "finish-sent",
   /** Both sides may send Data packets. */
   established: "established",
   /** This side closed; it answers what still arrives with CONNECTION_CLOSE (RFC 9000, section 10.2.1). */
@@ -44,8 +44,8 @@ export const ConnectionState = {
 export type ConnectionState = (typeof ConnectionState)[keyof typeof ConnectionState];
 
 const TRANSITIONS: Readonly<Record<ConnectionState, readonly ConnectionState[]>> = {
-  "hello-sent": ["initial-sent", "closed"],
-  "initial-sent": ["established", "closing", "draining", "closed"],
+  "hello-sent": ["finish-sent", "closed"],
+  "finish-sent": ["established", "closing", "draining", "closed"],
   "established": ["closing", "draining", "closed"],
   "closing": ["draining", "closed"],
   "draining": ["closed"],
@@ -60,5 +60,5 @@ export function transition(from: ConnectionState, to: ConnectionState): Connecti
 
 /** Whether application data may be sent and received. */
 export function isOpen(state: ConnectionState): boolean {
-  return state === "initial-sent" || state === "established";
+  return state === "finish-sent" || state === "established";
 }

@@ -133,7 +133,7 @@ export class Coverage implements FrameHandler {
     const header = this.#header;
     if (!header.decode(bytes)) return this.#bump(this.#packets, "malformed");
     this.#bump(this.#packets, PACKETS.get(header.type)!);
-    if (header.type !== PacketType.data && header.type !== PacketType.initial) return;
+    if (header.type !== PacketType.data && header.type !== PacketType.clientFinish) return;
     // Damaged ones among them count for what they seem to be; there are few.
     const end = bytes.length - CRC32_BYTES;
     if (header.headerEnd <= end) readFrames(this.#reader.reset(bytes, header.headerEnd, end), this, this.#ack);

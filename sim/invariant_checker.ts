@@ -97,13 +97,13 @@ export class Watch implements Watcher {
     if (bytesInFlight > watched.maxWindowBytes + IN_FLIGHT_SLACK * datagramBytes) {
       this.#fail(`${bytesInFlight} bytes in flight, the window never was above ${watched.maxWindowBytes}`);
     }
-    const { heldBytes, openStreamCount, streamMemoryBytes } = connection;
+    const { bufferedBytes, openStreamCount, streamMemoryBytes } = connection;
     // The connection's window is no bound here: while one stream takes a file, others may use what that widened.
-    if (heldBytes > openStreamCount * config.orderedWindowBytes) {
-      this.#fail(`${heldBytes} bytes are held for ${openStreamCount} streams`);
+    if (bufferedBytes > openStreamCount * config.orderedWindowBytes) {
+      this.#fail(`${bufferedBytes} bytes are held for ${openStreamCount} streams`);
     }
-    if (openStreamCount === 0 ? streamMemoryBytes !== 0 : streamMemoryBytes < heldBytes) {
-      this.#fail(`${streamMemoryBytes} bytes are counted for ${openStreamCount} streams that hold ${heldBytes}`);
+    if (openStreamCount === 0 ? streamMemoryBytes !== 0 : streamMemoryBytes < bufferedBytes) {
+      this.#fail(`${streamMemoryBytes} bytes are counted for ${openStreamCount} streams that hold ${bufferedBytes}`);
     }
     // A client may have streams that its server is through with, and has let it open others for; and the server as many
     // again whose answers are not acknowledged.

@@ -9,7 +9,7 @@ import { Random } from "../base/random.ts";
 import { type ConnectionConfig } from "../protocol/mod.ts";
 import { DISK_OPERATIONS, type DiskFaults, type DiskOperation } from "./disk/faults.ts";
 import type { LinkOptions } from "../netem/link.ts";
-import { repeatSpans, type Span } from "../netem/intervals.ts";
+import { type Interval, repeatSpans } from "../netem/intervals.ts";
 import type { ClientPlan, Goal, WorldOptions } from "./world.ts";
 
 /** What happens to a world beside its links' faults. What lasts does so until `untilUs`. */
@@ -202,7 +202,7 @@ interface Draws {
 }
 
 /** A line that stands still now and then, as a Wi-Fi does, and at least half of the time does not. */
-function drawPauses(random: Random): Span[] {
+function drawPauses(random: Random): Interval[] {
   const lastsUs = random.integer(1_000, 500_000);
   return repeatSpans({
     firstUs: random.integer(0, 2_000_000),

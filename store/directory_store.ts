@@ -26,7 +26,7 @@ import { SharedFolderSync, type SyncFolder, syncFolder } from "./folder_sync.ts"
 import { type DescribeOptions, describeRegularFile, OpenedFile } from "./opened_file.ts";
 import { alreadyExists, placeExclusively, placeReplacing, requireReplaceable } from "./placement.ts";
 import { RootFolder } from "./root_folder.ts";
-import { removeLeftovers, TemporaryFile } from "./temporary_file.ts";
+import { removeStalePartialFiles, TemporaryFile } from "./temporary_file.ts";
 
 /** How a {@link DirectoryStore} is opened. */
 export interface DirectoryStoreOptions {
@@ -62,7 +62,7 @@ export class DirectoryStore implements FileStore {
   static open(rootPath: string, options: DirectoryStoreOptions): DirectoryStore {
     const { disk, create = true } = options;
     const root = RootFolder.open(rootPath, { disk, create });
-    if (!options.readOnly) removeLeftovers(disk, root.path);
+    if (!options.readOnly) removeStalePartialFiles(disk, root.path);
     return new DirectoryStore(root, options);
   }
 

@@ -14,7 +14,7 @@ import type { FileIdentity } from "./file_identity.ts";
 import { SharedFolderSync, type SyncFolder, syncFolder } from "./folder_sync.ts";
 import { OpenedFile } from "./opened_file.ts";
 import { alreadyExists, placeExclusively, placeReplacing, requireReplaceable } from "./placement.ts";
-import { removeLeftovers, TemporaryFile } from "./temporary_file.ts";
+import { removeStalePartialFiles, TemporaryFile } from "./temporary_file.ts";
 
 /** What to create. */
 export interface LocalCreateOptions extends CreateOptions {
@@ -38,7 +38,7 @@ export class LocalFolders {
   clearOnce(folder: string): void {
     if (this.#cleared.has(folder)) return;
     this.#cleared.add(folder);
-    removeLeftovers(this.disk, folder);
+    removeStalePartialFiles(this.disk, folder);
   }
 }
 

@@ -28,12 +28,12 @@ export const BLOCK_BYTES = 4096;
 const COUNT_LIFE_FACTOR = 10;
 
 /** What a file counts. */
-export function countedBytes(sizeBytes: number): number {
+export function usedBytes(sizeBytes: number): number {
   return Math.max(1, Math.ceil(sizeBytes / BLOCK_BYTES)) * BLOCK_BYTES;
 }
 
 /** See the module's description. One for a folder, whoever uses it. */
-export class MeasuredStore implements FileStore {
+export class QuotaStore implements FileStore {
   readonly #store: FileStore;
   readonly #nowUs: () => number;
   /** What the files there count; undefined until somebody has to know. */
@@ -80,11 +80,11 @@ export class MeasuredStore implements FileStore {
     const { overwrite, quotaBytes, sizeBytes } = options;
     // Of two that replace one file at once only one makes its room free, so that neither counts on it.
     const replaced = overwrite && !this.#arriving.has(name) ? this.#sizeOf(name) : 0;
-    const added = countedBytes(sizeBytes) - replaced;
+    const added = usedBytes(sizeBytes) - replaced;
     if (quotaBytes !== Infinity) this.#requireRoom(added, { name, quotaBytes });
     const file = this.#store.create(name, options);
     this.#reserve(name, added);
-    return new MeasuredFile(file, (isStored) => {
+    return new QuotaFile(file, (isStored) => {
       this.#release(name, added);
       if (isStored && this.#storedBytes !== undefined) this.#storedBytes += added;
     });
@@ -114,14 +114,14 @@ export class MeasuredStore implements FileStore {
   #count(): void {
     const startUs = this.#nowUs();
     if (startUs < this.#mayCountAtUs) return;
-    this.#storedBytes = this.#store.list().reduce((sum, { sizeBytes }) => sum + countedBytes(sizeBytes), 0);
+    this.#storedBytes = this.#store.list().reduce((sum, { sizeBytes }) => sum + usedBytes(sizeBytes), 0);
     const endUs = this.#nowUs();
     this.#mayCountAtUs = endUs + COUNT_LIFE_FACTOR * (endUs - startUs);
   }
 
   #sizeOf(name: string): number {
     try {
-      return countedBytes(this.#store.stat(name).sizeBytes);
+      return usedBytes(this.#store.stat(name).sizeBytes);
     } catch (error) {
       if (error instanceof StoreError && error.kind === "not-found") return 0;
       throw error;
@@ -142,7 +142,7 @@ export class MeasuredStore implements FileStore {
 }
 
 /** Tells once what became of a file. */
-class MeasuredFile implements WritableFile {
+class QuotaFile implements WritableFile {
   readonly #file: WritableFile;
   readonly #onEnded: (isStored: boolean) => void;
   #state: "writing" | "committing" | "ended" = "writing";

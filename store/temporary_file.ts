@@ -43,7 +43,7 @@ const PARTIAL_MODE = 0o600;
 const SPACE_SLACK_BYTES = 1024 * 1024;
 
 /** A partial file that nothing has touched for so long was left by a run that was killed. */
-export const LEFTOVER_AGE_MS = 24 * 60 * 60 * 1000;
+export const STALE_AFTER_MS = 24 * 60 * 60 * 1000;
 
 const RANDOM_BYTES = 16;
 const TEMPORARY_NAME = /^\.sluice-[0-9a-f]{32}\.part$/;
@@ -111,7 +111,7 @@ export class TemporaryFile implements WritableFile {
     if (writtenBytes < sizeBytes) {
       throw new StoreError("io", `${subject} is not complete: ${writtenBytes} of ${sizeBytes} bytes`);
     }
-    this.#dress();
+    this.#applyMetadata();
     await this.#disk.fsync(this.#descriptor);
     this.#closeDescriptor();
     const finalPlace = await place(this.#path, { dev, ino });
@@ -123,7 +123,7 @@ export class TemporaryFile implements WritableFile {
    * Mode and modification time, by the descriptor: by its path it may have become a link to somebody else's file. A disk
    * that keeps no such thing is no reason to lose the file.
    */
-  #dress(): void {
+  #applyMetadata(): void {
     const { modifiedMs } = this.#options;
     attempt(() => this.#disk.fchmod(this.#descriptor, this.#finalMode & this.#replacedMode()));
     if (modifiedMs === 0 || modifiedMs > MAX_TIME_MS) return;
@@ -162,9 +162,9 @@ export class TemporaryFile implements WritableFile {
 
 /**
  * Removes the partial files that killed runs left in `folder`: those with our names that nothing has touched for
- * {@link LEFTOVER_AGE_MS}. Silent where the folder cannot be read or changed.
+ * {@link STALE_AFTER_MS}. Silent where the folder cannot be read or changed.
  */
-export function removeLeftovers(disk: Disk, folder: string): void {
+export function removeStalePartialFiles(disk: Disk, folder: string): void {
   attempt(() => {
     for (const name of disk.readdir(folder)) {
       if (TEMPORARY_NAME.test(name)) attempt(() => removeIfStale(disk, join(folder, name)));
@@ -177,7 +177,7 @@ function removeIfStale(disk: Disk, filePath: string): void {
   if (stats === undefined) return;
   // The change time too: shortly before it is placed, a file already bears the modification time of its original.
   const touchedMs = Math.max(stats.mtimeMs, stats.ctimeMs, stats.birthtimeMs);
-  if (stats.isFile() && disk.nowMs() - touchedMs > LEFTOVER_AGE_MS) disk.unlink(filePath);
+  if (stats.isFile() && disk.nowMs() - touchedMs > STALE_AFTER_MS) disk.unlink(filePath);
 }
 
 function requireSpace(folder: string, options: TemporaryFileOptions): void {

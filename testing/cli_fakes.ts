@@ -103,7 +103,7 @@ export function fakeReport(name: string, changes: Partial<TransferReport> = {}):
 
 /** An engine in which a file named "missing" is not found, "stuck" waits for the abort, and the rest succeeds. */
 /** Keeps keys of servers in memory. */
-export class FakeKeyMemory {
+export class FakeKnownHosts {
   folder = "/state";
   readonly file = "/state/known_servers";
   readonly keys = new Map<string, Uint8Array>();

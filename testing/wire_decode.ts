@@ -16,7 +16,7 @@ import { decodeFrames, type PacketValue } from "./wire_values.ts";
 export function decodePacket(datagram: Uint8Array): PacketValue | undefined {
   const header = new PacketHeader();
   if (!header.decode(datagram)) return undefined;
-  const isProtected = header.type === PacketType.data || header.type === PacketType.initial;
+  const isProtected = header.type === PacketType.data || header.type === PacketType.clientFinish;
   return isProtected ? decodeProtected(datagram, header) : decodeStateless(datagram, header);
 }
 
@@ -29,7 +29,7 @@ function decodeProtected(datagram: Uint8Array, header: PacketHeader): PacketValu
   const number = header.packetNumber;
   if (header.type === PacketType.data) return { packet: "data", to, number, frames };
   const from = numberAt(datagram, header.sourceIdStart);
-  return { packet: "initial", to, from, token: tokenOf(datagram, header), number, frames };
+  return { packet: "client-finish", to, from, token: tokenOf(datagram, header), number, frames };
 }
 
 function decodeStateless(datagram: Uint8Array, header: PacketHeader): PacketValue | undefined {
@@ -39,11 +39,11 @@ function decodeStateless(datagram: Uint8Array, header: PacketHeader): PacketValu
   switch (header.type) {
     case PacketType.hello:
       return { packet: "hello", from: numberAt(datagram, header.sourceIdStart), sizeBytes: datagram.length };
-    case PacketType.retry: {
+    case PacketType.serverHello: {
       const parameters = decodeParameters(datagram.subarray(header.headerEnd, datagram.length - CRC32_BYTES));
       if ("malformed" in parameters) return undefined;
       const from = numberAt(datagram, header.sourceIdStart);
-      return { packet: "retry", to, from, token: tokenOf(datagram, header), parameters };
+      return { packet: "server-hello", to, from, token: tokenOf(datagram, header), parameters };
     }
     case PacketType.versionNegotiation: {
       const versions = readVersions(datagram, header);

@@ -164,7 +164,7 @@ export function encodeFrames(values: readonly FrameValue[]): Uint8Array {
 export type PacketValue =
   | { readonly packet: "data"; readonly to: string; readonly number: number; readonly frames: readonly FrameValue[] }
   | {
-    readonly packet: "initial";
+    readonly packet: "client-finish";
     readonly to: string;
     readonly from: number;
     readonly token: string;
@@ -173,7 +173,7 @@ export type PacketValue =
   }
   | { readonly packet: "hello"; readonly from: number; readonly sizeBytes: number }
   | {
-    readonly packet: "retry";
+    readonly packet: "server-hello";
     readonly to: string;
     readonly from: number;
     readonly token: string;
@@ -202,8 +202,8 @@ function writePacket(writer: Writer, value: PacketValue): number {
     case "data":
       packets.writeDataHeader(writer, fromHex(value.to), value.number);
       return seal(writer, value);
-    case "initial":
-      packets.writeInitialHeader(writer, {
+    case "client-finish":
+      packets.writeClientFinishHeader(writer, {
         version: packets.Version.plaintext,
         handshake: new Uint8Array(0),
         destinationId: fromHex(value.to),
@@ -219,8 +219,8 @@ function writePacket(writer: Writer, value: PacketValue): number {
         handshake: new Uint8Array(0),
         sizeBytes: value.sizeBytes,
       });
-    case "retry":
-      return packets.writeRetry(writer, {
+    case "server-hello":
+      return packets.writeServerHello(writer, {
         version: packets.Version.plaintext,
         destinationId: fromHex(value.to),
         sourceId: value.from,

@@ -20,7 +20,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import type { Client } from "../app/api.ts";
 import { connect } from "../mod.ts";
-import { type Assault, ASSAULTS, BAIT_NAME } from "./attack/scenarios.ts";
+import { ATTACK_SCENARIOS, type AttackScenario, BAIT_NAME } from "./attack/scenarios.ts";
 
 const PERMISSIONS = ["--allow-net", "--allow-read", "--allow-write", "--allow-sys=statfs", "--allow-env"];
 
@@ -116,7 +116,7 @@ async function readLines(stream: ReadableStream<Uint8Array>, onLine: (line: stri
 /** An attack, or the same aimed at nobody; or none. */
 interface Trial {
   readonly name: string;
-  readonly assault?: Assault;
+  readonly assault?: AttackScenario;
   readonly isControl?: true;
 }
 
@@ -164,7 +164,7 @@ class Sink implements Disposable {
   }
 }
 
-function startAttacker(assault: Assault, port: number, onLine: (line: string) => void): Deno.ChildProcess {
+function startAttacker(assault: AttackScenario, port: number, onLine: (line: string) => void): Deno.ChildProcess {
   const program = path.join(import.meta.dirname!, "attack", "attacker.ts");
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-prompt", "--allow-all", program, assault.name, `${port}`],
@@ -224,7 +224,7 @@ function medianOf(outcomes: readonly Outcome[]): Outcome {
   return sorted[sorted.length >> 1]!;
 }
 
-function trialsOf(assaults: readonly Assault[]): Trial[] {
+function trialsOf(assaults: readonly AttackScenario[]): Trial[] {
   const attacks = assaults.flatMap((assault): Trial[] => [
     { name: assault.name, assault },
     ...(assault.isDeaf ? [{ name: `${assault.name}, control`, assault, isControl: true } as const] : []),
@@ -237,9 +237,9 @@ async function main(): Promise<number> {
     args: Deno.args,
     options: { only: { type: "string" }, rounds: { type: "string", default: "1" } },
   });
-  const chosen = ASSAULTS.filter(({ name }) => values.only === undefined || values.only === name);
+  const chosen = ATTACK_SCENARIOS.filter(({ name }) => values.only === undefined || values.only === name);
   if (chosen.length === 0) {
-    say(`there is no such attack; there are ${ASSAULTS.map(({ name }) => name).join(", ")}`);
+    say(`there is no such attack; there are ${ATTACK_SCENARIOS.map(({ name }) => name).join(", ")}`);
     return 2;
   }
   const rounds = Number(values.rounds);

@@ -17,7 +17,7 @@ export interface TransferFailure {
   readonly kind: FailureKind;
   readonly message: string;
   /** The same request may well succeed a little later. */
-  readonly isPassing?: true;
+  readonly isTransient?: true;
 }
 
 /** The failure that a server's REFUSED message amounts to. */
@@ -29,7 +29,7 @@ export function refusalFailure(refusal: { reason: RefusalReason; message: string
     case RefusalReason.io:
       return { kind: "failed", message: `the server failed: ${refusal.message}` };
     case RefusalReason.busy:
-      return { kind: "refused", message: `the server refused: ${refusal.message}`, isPassing: true };
+      return { kind: "refused", message: `the server refused: ${refusal.message}`, isTransient: true };
     default:
       return { kind: "refused", message: `the server refused: ${refusal.message}` };
   }

@@ -28,7 +28,7 @@ import {
 } from "../api.ts";
 import { Driver } from "../driver.ts";
 import { formatKey } from "../keys.ts";
-import { Patience } from "./retry_policy.ts";
+import { RetryPolicy } from "./retry_policy.ts";
 import type { DatagramSocket, Platform, Timer } from "../platform.ts";
 import { bytesPerSecond } from "../rate.ts";
 
@@ -68,7 +68,7 @@ class ConnectedClient implements Client {
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
   readonly #folders: LocalFolders;
-  readonly #patience: Patience;
+  readonly #patience: RetryPolicy;
   #session!: ClientSession;
   #connection!: Connection;
   /** To be called when the connection was changed from here. */
@@ -80,7 +80,7 @@ class ConnectedClient implements Client {
     this.#platform = platform;
     this.#folders = new LocalFolders(platform.disk);
     this.#ended = platform.defer();
-    this.#patience = new Patience(platform, this.#ended.promise);
+    this.#patience = new RetryPolicy(platform, this.#ended.promise);
     const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
     const ours = {
       ...(timeoutMs === undefined ? {} : { handshakeTimeoutUs: Math.round(timeoutMs * 1000) }),
@@ -207,7 +207,7 @@ class ConnectedClient implements Client {
   }
 
   async #query(name: string | undefined): Promise<readonly RemoteFile[]> {
-    const outcome = await this.#patience.whileBusy(undefined, () => {
+    const outcome = await this.#patience.retryWhileBusy(undefined, () => {
       const done = this.#platform.defer<QueryOutcome | TransferFailure>();
       this.#ended.promise.catch((error) => done.reject(error));
       this.#session.query({ ...(name === undefined ? {} : { name }), onDone: done.resolve });
@@ -249,7 +249,7 @@ class ConnectedClient implements Client {
     });
     if (onProgress !== undefined) timer.set(PROGRESS_INTERVAL_US);
     try {
-      const outcome = await this.#patience.whileBusy(signal, attempt);
+      const outcome = await this.#patience.retryWhileBusy(signal, attempt);
       if (outcome.kind !== "done") throw new SluiceError(outcome.kind, outcome.message);
       report();
       const after = this.#connection.stats;

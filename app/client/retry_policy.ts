@@ -11,14 +11,14 @@ import type { Platform } from "../platform.ts";
  * For so long, microseconds: a script that sends a folder should not fail because others do so too, and a person should
  * hear what it waits for before he wonders.
  */
-const PATIENCE_US = 30_000_000;
+const RETRY_FOR_US = 30_000_000;
 
 /** Between two tries, milliseconds: each time twice as long, and somewhere in the upper half of it. */
 const FIRST_DELAY_MS = 200;
 const MAX_DELAY_MS = 5_000;
 
 /** Of one client. */
-export class Patience {
+export class RetryPolicy {
   readonly #platform: Platform;
   readonly #ended: Promise<void>;
 
@@ -29,15 +29,15 @@ export class Patience {
   }
 
   /** Tries until it is done, or fails for another reason than that the server is busy, or patience is at its end. */
-  async whileBusy<Outcome>(
+  async retryWhileBusy<Outcome>(
     signal: AbortSignal | undefined,
     attempt: () => Promise<Outcome | TransferFailure>,
   ): Promise<Outcome | TransferFailure> {
-    const untilUs = this.#platform.nowUs() + PATIENCE_US;
+    const untilUs = this.#platform.nowUs() + RETRY_FOR_US;
     let delayMs = FIRST_DELAY_MS;
     while (true) {
       const outcome = await attempt();
-      if (!isPassing(outcome) || signal?.aborted === true || this.#platform.nowUs() >= untilUs) return outcome;
+      if (!isTransient(outcome) || signal?.aborted === true || this.#platform.nowUs() >= untilUs) return outcome;
       await this.#pause(delayMs * (0.5 + this.#platform.randomBytes(1)[0]! / 512), signal);
       delayMs = Math.min(2 * delayMs, MAX_DELAY_MS);
     }
@@ -57,6 +57,6 @@ export class Patience {
   }
 }
 
-function isPassing(outcome: unknown): boolean {
-  return typeof outcome === "object" && outcome !== null && "isPassing" in outcome && outcome.isPassing === true;
+function isTransient(outcome: unknown): boolean {
+  return typeof outcome === "object" && outcome !== null && "isTransient" in outcome && outcome.isTransient === true;
 }

@@ -14,7 +14,7 @@ import type { FileStore } from "../../transfer/file_store.ts";
 import { StoreError } from "../../transfer/file_store.ts";
 import { ALL_RIGHTS, type Right } from "../../transfer/rights.ts";
 import { DirectoryStore } from "../../store/directory_store.ts";
-import { MeasuredStore } from "../../store/quota_store.ts";
+import { QuotaStore } from "../../store/quota_store.ts";
 import { type AccessSource, type AccessTable, type Grant, isSameGrant } from "./access.ts";
 import { type ServerEvent, SluiceError } from "../api.ts";
 import { formatKey } from "../keys.ts";
@@ -38,8 +38,8 @@ export interface Admitted {
   readonly rights: ReadonlySet<Right>;
 }
 
-/** What a gate is made with. */
-export interface GateOptions {
+/** What a authorizer is made with. */
+export interface AuthorizerOptions {
   readonly platform: Platform;
   /** The server's folder. */
   readonly root: DirectoryStore;
@@ -50,20 +50,20 @@ export interface GateOptions {
 }
 
 /** See the module's description. */
-export class Gate {
-  readonly #options: GateOptions;
+export class Authorizer {
+  readonly #options: AuthorizerOptions;
   readonly #timer: Timer;
   #table: AccessTable | undefined;
   /** By folder, and that of the root by "": one for all who use it, so that all is counted. */
-  readonly #folders = new Map<string, MeasuredStore>();
+  readonly #folders = new Map<string, QuotaStore>();
   /** By folder and quota: one for all who have the same, as lists are kept by store. */
   readonly #stores = new Map<string, FileStore>();
   /** Who is in, and by what. */
   readonly #inside = new Map<Connection, Grant>();
-  #expel: (connection: Connection) => void = () => {};
+  #revoke: (connection: Connection) => void = () => {};
 
   /** Throws SluiceError where what the owner wrote cannot be read, or a folder cannot be had. */
-  constructor(options: GateOptions) {
+  constructor(options: AuthorizerOptions) {
     this.#options = options;
     this.#timer = options.platform.timer(() => this.#look());
     if (options.access === undefined) return;
@@ -71,9 +71,9 @@ export class Gate {
     for (const grant of this.#table.entries) this.#storeFor(grant);
   }
 
-  /** From now on it is looked whether what the owner wrote has changed; `expel` ends a connection whose permission is gone. */
-  watch(expel: (connection: Connection) => void): void {
-    this.#expel = expel;
+  /** From now on it is looked whether what the owner wrote has changed; `revoke` ends a connection whose permission is gone. */
+  watch(revoke: (connection: Connection) => void): void {
+    this.#revoke = revoke;
     if (this.#options.access !== undefined) this.#timer.set(LOOK_INTERVAL_US);
   }
 
@@ -88,7 +88,7 @@ export class Gate {
     const grant = this.#table.grantOf(peer);
     if (grant !== undefined && this.#whyNoFolder(grant) === undefined) return undefined;
     const key = peer.key && formatKey(peer.key);
-    const turnAway = (reason: string) => this.#options.onEvent({ kind: "turned-away", client: remote, key, reason });
+    const turnAway = (reason: string) => this.#options.onEvent({ kind: "access-denied", client: remote, key, reason });
     if (grant !== undefined) {
       turnAway(`the folder of ${grant.name} cannot be opened`);
       return NO_FOLDER;
@@ -98,7 +98,7 @@ export class Gate {
   }
 
   /** A client for whom there was no refusal just now is in. */
-  enter(connection: Connection): Admitted {
+  authorize(connection: Connection): Admitted {
     if (this.#table === undefined) return { user: undefined, store: this.#options.root, rights: ALL_RIGHTS };
     const grant = this.#table.grantOf(connection.peer!);
     invariant(grant !== undefined, "who comes in was let in");
@@ -108,7 +108,7 @@ export class Gate {
   }
 
   /** A client has gone. */
-  leave(connection: Connection): void {
+  release(connection: Connection): void {
     this.#inside.delete(connection);
   }
 
@@ -126,7 +126,7 @@ export class Gate {
       this.#table = table;
       const gone = [...this.#inside].filter(([{ peer }, grant]) => !isSameGrant(peer && table.grantOf(peer), grant));
       onEvent({ kind: "access-changed", entries: table.entries.length, ended: gone.length });
-      for (const [connection] of gone) this.#expel(connection);
+      for (const [connection] of gone) this.#revoke(connection);
       for (const grant of table.entries) {
         const reason = this.#whyNoFolder(grant);
         if (reason !== undefined) onEvent({ kind: "access-unreadable", reason });
@@ -156,12 +156,12 @@ export class Gate {
     return store;
   }
 
-  #folderFor(folder: string): MeasuredStore {
+  #folderFor(folder: string): QuotaStore {
     const known = this.#folders.get(folder);
     if (known !== undefined) return known;
     const { platform, root } = this.#options;
     const store = folder === "" ? root : this.#openFolder(folder);
-    const measured = new MeasuredStore(store, () => platform.nowUs());
+    const measured = new QuotaStore(store, () => platform.nowUs());
     this.#folders.set(folder, measured);
     return measured;
   }

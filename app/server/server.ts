@@ -23,7 +23,7 @@ import { type Server, type ServerEvent, type ServerOptions, SluiceError } from "
 import { isLoopback } from "../address.ts";
 import { Driver, type Session } from "../driver.ts";
 import { DropReport } from "./drop_report.ts";
-import { Gate } from "./authorizer.ts";
+import { Authorizer } from "./authorizer.ts";
 import { formatKey } from "../keys.ts";
 import { resolveLimits, type ServerLimits } from "./limits.ts";
 import { MemoryBudget } from "./memory_budget.ts";
@@ -71,14 +71,20 @@ export async function startServer(options: ServerOptions, platform: Platform): P
     if (error instanceof StoreError) throw new SluiceError("local-disk", error.message);
     throw error;
   }
-  const gate = new Gate({ platform, root: store, readOnly, access: access === "open" ? undefined : access, onEvent });
+  const authorizer = new Authorizer({
+    platform,
+    root: store,
+    readOnly,
+    access: access === "open" ? undefined : access,
+    onEvent,
+  });
   const socket = platform.openSocket({
     hostname,
     port: options.port,
     simulate: options.simulate,
     onFault: (line) => onEvent({ kind: "fault", line }),
   });
-  return new RunningServer(options, { platform, root: store.rootPath, gate, socket, rate });
+  return new RunningServer(options, { platform, root: store.rootPath, authorizer, socket, rate });
 }
 
 function whyNotOpen(hostname: string): string {
@@ -94,7 +100,7 @@ class RunningServer implements Server {
   readonly #onEvent: (event: ServerEvent) => void;
   readonly #onStats: ServerOptions["onStats"];
   readonly #platform: Platform;
-  readonly #gate: Gate;
+  readonly #authorizer: Authorizer;
   readonly #work: ServerWork;
   /** Lets {@link #work} go on. */
   readonly #turns: Timer;
@@ -112,11 +118,17 @@ class RunningServer implements Server {
 
   constructor(
     options: ServerOptions,
-    parts: { platform: Platform; root: string; gate: Gate; socket: DatagramSocket; rate: number | undefined },
+    parts: {
+      platform: Platform;
+      root: string;
+      authorizer: Authorizer;
+      socket: DatagramSocket;
+      rate: number | undefined;
+    },
   ) {
     const { congestion, identity, limits: given = {}, plaintext = false, simulate } = options;
     const limits = resolveLimits(given);
-    const { gate, platform, root, socket } = parts;
+    const { authorizer, platform, root, socket } = parts;
     const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
     this.root = root;
     this.host = socket.hostname;
@@ -124,7 +136,7 @@ class RunningServer implements Server {
     this.#onEvent = options.onEvent;
     this.#onStats = options.onStats;
     this.#platform = platform;
-    this.#gate = gate;
+    this.#authorizer = authorizer;
     this.#turns = platform.timer(() => this.#work.nextTurn());
     this.#work = new ServerWork({ ...limits, stallTimeoutUs: limits.stallTimeoutS * 1e6 }, {
       nowUs: () => platform.nowUs(),
@@ -137,7 +149,7 @@ class RunningServer implements Server {
     this.#endpoint = new Endpoint({
       isServer: true,
       ...(staticKey === undefined ? {} : { staticKey, allowsPlaintext: plaintext }),
-      authorize: (peer, remote) => gate.refusalFor(peer, remote),
+      authorize: (peer, remote) => authorizer.refusalFor(peer, remote),
       randomBytes: (count) => platform.randomBytes(count),
       ...linkOptions,
       config: { ...config, ...configOf(given), ...(congestion === undefined ? {} : { congestion }) },
@@ -152,15 +164,15 @@ class RunningServer implements Server {
       onDropped: (reason) => this.#drops.add(reason),
       onEnded: (connection) => {
         this.#clients.delete(connection);
-        gate.leave(connection);
+        authorizer.release(connection);
         this.#memory.forget(connection);
       },
       onFatal: (error) => this.#onFatal(error),
     });
     this.#driver.start();
-    gate.watch((connection) => this.#expel(connection));
+    authorizer.watch((connection) => this.#revoke(connection));
     const key = staticKey && formatKey(new KeyPair(staticKey).publicKey);
-    const { entryCount: entries } = gate;
+    const { entryCount: entries } = authorizer;
     this.#onEvent({ kind: "listening", host: this.host, port: this.port, root, key, entries });
   }
 
@@ -181,7 +193,7 @@ class RunningServer implements Server {
   #accept(connection: Connection, wake: () => void): Session {
     const id = ++this.#clientCount;
     connection.setRate(this.#platform.nowUs(), this.#rate);
-    const { rights, store, user } = this.#gate.enter(connection);
+    const { rights, store, user } = this.#authorizer.authorize(connection);
     const session = new ServerSession({
       connection,
       store,
@@ -208,7 +220,7 @@ class RunningServer implements Server {
     };
   }
 
-  #expel(connection: Connection): void {
+  #revoke(connection: Connection): void {
     const reason = "what you may do on this server has changed; if you still may, try again";
     this.#driver.closeConnection(connection, { code: ApplicationErrorCode.forbidden, reason });
   }
@@ -259,7 +271,7 @@ class RunningServer implements Server {
         reason: "the server is shutting down",
       });
     }
-    this.#gate.stop();
+    this.#authorizer.stop();
     this.#turns.clear();
     await this.#driver.flushed();
     if (this.#clients.size > 0) await sleep(this.#platform, LINGER_MS);

@@ -25,7 +25,7 @@ export interface LastWords {
 }
 
 /** What a {@link Closing} asks of its connection. */
-export interface ClosingOptions {
+export interface CloseStateOptions {
   /** Gives short answers that the peer may not have yet, as frames. */
   readonly streams: { takeUnacked(maxBytes: number): Uint8Array };
   readonly path: { readonly isValidated: boolean };
@@ -34,12 +34,12 @@ export interface ClosingOptions {
 }
 
 /** Decides when a closing side speaks. */
-export class Closing {
+export class CloseState {
   readonly #words: LastWords;
   #dueCount: number;
   #heardCount = 0;
 
-  constructor(reason: CloseReason, { streams, path, packetsLost }: ClosingOptions) {
+  constructor(reason: CloseReason, { streams, path, packetsLost }: CloseStateOptions) {
     // What this side wrote last need not wait for its acknowledgement: it arrives with the end, or both are lost. A peer
     // that broke a rule is told that alone, and an address that is not proven gets no more than it must.
     const isTold = reason.kind === "local" && path.isValidated;

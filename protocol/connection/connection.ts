@@ -14,7 +14,7 @@
  */
 
 import { AckTracker } from "../recovery/ack_tracker.ts";
-import { Closing } from "./close_state.ts";
+import { CloseState } from "./close_state.ts";
 import type { ConnectionConfig } from "../config.ts";
 import type { Arrival, ConnectionEvent, ConnectionOptions, ConnectionStats } from "./types.ts";
 import { joinStats } from "./types.ts";
@@ -52,7 +52,7 @@ export class Connection {
   readonly #events = new EventQueue<ConnectionEvent>();
   #state: ConnectionState;
   #closeReason: CloseReason | undefined;
-  #closing: Closing | undefined;
+  #closing: CloseState | undefined;
   #isPingDue = false;
   #hasPeerParameters = false;
   #duplicatesReceived = 0;
@@ -125,8 +125,8 @@ export class Connection {
   }
 
   /** Bytes received that this side holds in memory. */
-  get heldBytes(): number {
-    return this.#streams.heldBytes;
+  get bufferedBytes(): number {
+    return this.#streams.bufferedBytes;
   }
 
   /** What its streams take in memory, about: what is held of both halves, gaps, and each stream itself. */
@@ -173,11 +173,11 @@ export class Connection {
   handlePacket(nowUs: number, datagram: Uint8Array, { header, remote }: Arrival): DropReason | undefined {
     if (this.#state === ConnectionState.closed || this.#state === ConnectionState.draining) return "late";
     switch (header.type) {
-      case PacketType.retry:
-        return this.#onRetry(nowUs, datagram, header);
+      case PacketType.serverHello:
+        return this.#onServerHello(nowUs, datagram, header);
       case PacketType.cookie:
         return this.#state === ConnectionState.helloSent ? this.#handshake!.onCookie(datagram, header) : "out of place";
-      case PacketType.initial:
+      case PacketType.clientFinish:
         return this.isClient ? "out of place" : this.#onPacket(nowUs, datagram, header, remote);
       case PacketType.data:
         if (this.#state === ConnectionState.helloSent) return "out of place";
@@ -231,10 +231,10 @@ export class Connection {
       this.#duplicatesReceived++;
       return "repeated";
     }
-    if (this.#state === ConnectionState.initialSent) {
+    if (this.#state === ConnectionState.finishSent) {
       this.#state = transition(this.#state, ConnectionState.established);
       this.#timers.stop(Timer.handshake);
-      this.#builder.setInitial(undefined);
+      this.#builder.setClientFinish(undefined);
     }
     const isNewest = header.packetNumber > this.#acks.largestReceived;
     try {
@@ -252,19 +252,23 @@ export class Connection {
     return undefined;
   }
 
-  #onRetry(nowUs: number, datagram: Uint8Array, header: PacketHeader): DropReason | undefined {
+  #onServerHello(nowUs: number, datagram: Uint8Array, header: PacketHeader): DropReason | undefined {
     if (this.#state !== ConnectionState.helloSent) return "out of place";
-    const retry = this.#handshake!.onRetry(nowUs, datagram, header);
-    if (retry === undefined) return "damaged";
-    if ("kind" in retry) return this.#end(retry);
-    this.#state = transition(this.#state, ConnectionState.initialSent);
+    const serverHello = this.#handshake!.onServerHello(nowUs, datagram, header);
+    if (serverHello === undefined) return "damaged";
+    if ("kind" in serverHello) return this.#end(serverHello);
+    this.#state = transition(this.#state, ConnectionState.finishSent);
     this.#timers.stop(Timer.hello);
-    this.#agreement = retry;
-    this.#builder.setPeer(retry.serverId, retry.protection);
-    this.#builder.setInitial({ ...retry, sourceId: this.localId, parameters: localParameters(this.#config) });
-    if (retry.rttUs > 0) this.#path.seedRtt(retry.rttUs);
-    else this.#path.seedPacing(retry.leastRttUs);
-    this.#onPeerParameters(retry.parameters);
+    this.#agreement = serverHello;
+    this.#builder.setPeer(serverHello.serverId, serverHello.protection);
+    this.#builder.setClientFinish({
+      ...serverHello,
+      sourceId: this.localId,
+      parameters: localParameters(this.#config),
+    });
+    if (serverHello.rttUs > 0) this.#path.seedRtt(serverHello.rttUs);
+    else this.#path.seedPacing(serverHello.leastRttUs);
+    this.#onPeerParameters(serverHello.parameters);
     this.#emit({ kind: "connected" });
     this.#restartIdle(nowUs);
     // The server must hear of this connection before its token expires: from a request, or else from a PING.
@@ -360,7 +364,7 @@ export class Connection {
     if (!isOpen(this.#state)) return;
     this.#state = transition(this.#state, ConnectionState.closing);
     const { validation: path } = this.#path;
-    this.#closing = new Closing(reason, { streams: this.#streams, path, ...this.#recovery.stats });
+    this.#closing = new CloseState(reason, { streams: this.#streams, path, ...this.#recovery.stats });
     this.#startClosing(nowUs, reason);
   }
 

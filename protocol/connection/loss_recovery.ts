@@ -15,7 +15,7 @@ import type { AckTracker } from "../recovery/ack_tracker.ts";
 import { LossDetection } from "../recovery/loss_detection.ts";
 import { RECEIPT_STRIDE, ReceiptKind, type SentPacket, SentState } from "../sent_packet.ts";
 import { NEVER_SENT, SentPackets, type SentStats } from "../recovery/sent_packets.ts";
-import { isLossy, TailCopies } from "../recovery/tail_redundancy.ts";
+import { isLossy, TailRedundancy } from "../recovery/tail_redundancy.ts";
 import type { StreamTable } from "../streams/stream_table.ts";
 import type { AckFrame } from "../wire/frame.ts";
 
@@ -52,7 +52,7 @@ export class LossRecovery {
   readonly #acks: AckTracker;
   readonly #sent = new SentPackets();
   readonly #detection = new LossDetection();
-  readonly #copies = new TailCopies();
+  readonly #copies = new TailRedundancy();
   /** What was sent again before the packet begun, and whether that is to be a copy. */
   #repairedBytes = 0;
   #isCopying = false;

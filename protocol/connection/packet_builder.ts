@@ -24,7 +24,7 @@ import {
   writePathResponse,
   writePing,
 } from "../wire/frame.ts";
-import { type InitialHeader, writeDataHeader, writeInitialHeader } from "../wire/packet.ts";
+import { type ClientFinishHeader, writeClientFinishHeader, writeDataHeader } from "../wire/packet.ts";
 import type { TransportParameters } from "../wire/parameters.ts";
 
 /** Beside stream data an ACK frame takes at most this share of a datagram. */
@@ -45,8 +45,8 @@ const MAX_CLOSE_BYTES = 1 + 8 + 2 + 256;
 /** With fewer ranges than this there is nothing worth forgetting. */
 const RANGES_WORTH_A_PING = 8;
 
-/** What goes into every Initial packet; the server may see any of them first. */
-export interface InitialFields extends Omit<InitialHeader, "destinationId" | "packetNumber"> {
+/** What goes into every ClientFinish packet; the server may see any of them first. */
+export interface ClientFinishFields extends Omit<ClientFinishHeader, "destinationId" | "packetNumber"> {
   readonly parameters: TransportParameters;
 }
 
@@ -68,7 +68,7 @@ export class PacketBuilder implements ReceiptTaker {
   readonly #recovery: LossRecovery;
   readonly #writer = new Writer();
   #peerId: Uint8Array = new Uint8Array(8);
-  #initial: InitialFields | undefined;
+  #clientFinish: ClientFinishFields | undefined;
   #packet!: SentPacket;
   #headerEnd = 0;
   #ackOnlyCount = 0;
@@ -92,9 +92,9 @@ export class PacketBuilder implements ReceiptTaker {
     return this.#peerId.every((byte, i) => byte === peerId[i]);
   }
 
-  /** While set, packets are Initial packets with these fields. */
-  setInitial(initial: InitialFields | undefined): void {
-    this.#initial = initial;
+  /** While set, packets are ClientFinish packets with these fields. */
+  setClientFinish(clientFinish: ClientFinishFields | undefined): void {
+    this.#clientFinish = clientFinish;
   }
 
   /** A packet with whatever is pending, or else with a PING: in any case the peer acknowledges it. Returns its length. */
@@ -182,13 +182,13 @@ export class PacketBuilder implements ReceiptTaker {
     this.#packet = this.#recovery.begin(nowUs);
     const writer = this.#writer.reset(buffer, 0, sizeBytes - this.#protection.overheadBytes);
     const { packetNumber } = this.#packet;
-    if (this.#initial === undefined) {
+    if (this.#clientFinish === undefined) {
       writeDataHeader(writer, this.#peerId, packetNumber);
       this.#headerEnd = writer.position;
     } else {
-      writeInitialHeader(writer, { ...this.#initial, destinationId: this.#peerId, packetNumber });
+      writeClientFinishHeader(writer, { ...this.#clientFinish, destinationId: this.#peerId, packetNumber });
       this.#headerEnd = writer.position;
-      writeParametersFrame(writer, this.#initial.parameters);
+      writeParametersFrame(writer, this.#clientFinish.parameters);
     }
     return writer;
   }
@@ -202,7 +202,7 @@ export class PacketBuilder implements ReceiptTaker {
       packet.packetNumber,
     );
     packet.sizeBytes = length;
-    packet.ackEliciting = options.ackEliciting || this.#initial !== undefined;
+    packet.ackEliciting = options.ackEliciting || this.#clientFinish !== undefined;
     packet.inFlight = packet.ackEliciting;
     if (packet.ackEliciting) this.#ackOnlyCount = 0;
     this.#recovery.commit(packet);

@@ -6,7 +6,7 @@
 
 /** The timers, each with what it is for. */
 export const Timer = {
-  /** When to send the Hello again, because no Retry came. */
+  /** When to send the Hello again, because no ServerHello came. */
   hello: 0,
   /** When to give up reaching the server. */
   handshake: 1,

@@ -52,7 +52,7 @@ export interface ConnectionOptions {
   readonly server?: {
     readonly clientId: Uint8Array;
     readonly agreement: Agreement;
-    /** The time from Retry to the first packet, microseconds, where it says something of the round trip. */
+    /** The time from ServerHello to the first packet, microseconds, where it says something of the round trip. */
     readonly handshakeRttUs: number | undefined;
   };
 }

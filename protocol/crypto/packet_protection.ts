@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Seals and opens the packets of one connection that carry frames (Data and Initial). */
+/** Seals and opens the packets of one connection that carry frames (Data and ClientFinish). */
 export interface PacketProtection {
   /** Bytes that {@link seal} adds after the payload. */
   readonly overheadBytes: number;

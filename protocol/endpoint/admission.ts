@@ -9,7 +9,7 @@
  * bound a stranger is dropped unseen, and asks again; a single source gets no more than an eighth of the cheap answers,
  * so that one machine cannot take them all.
  *
- * (In version 1 of the protocol a Retry is that cheap proof already: "ok" and "prove first" are answered alike.)
+ * (In version 1 of the protocol a ServerHello is that cheap proof already: "ok" and "prove first" are answered alike.)
  *
  * Time is virtual, an argument. Memory does not grow: strangers share buckets of a fixed number, sources are remembered
  * as long as they have connections, or up to a bound.
@@ -18,7 +18,7 @@
  */
 
 import { MAX_CONNECTIONS, MAX_REMEMBERED_SOURCES } from "../limits.ts";
-import { Slots } from "../../base/fair_slots.ts";
+import { FairSlots } from "../../base/fair_slots.ts";
 import { sourceOf } from "../../base/source_address.ts";
 import { TokenBucket, TokenBuckets } from "../../base/token_bucket.ts";
 
@@ -37,7 +37,7 @@ export interface AdmissionLimits {
 }
 
 /**
- * The defaults. A Retry was measured at 255 us and the end of a handshake at 126 us, so that what they allow, 600
+ * The defaults. A ServerHello was measured at 255 us and the end of a handshake at 126 us, so that what they allow, 600
  * of these and 300 of those, is a fifth of a processor. A cheap answer was measured at 25
  * us: at 4000 a second, a tenth. Of a flood of 20,000 Hellos a second a fifth is answered then, and a client that
  * repeats its own seventeen times is as good as certain to be among them. A program that starts a client for each file
@@ -72,7 +72,7 @@ const STRANGER_BUCKETS = 1024;
 /** See the module's description. */
 export class Admission {
   readonly #limits: AdmissionLimits;
-  readonly #slots: Slots;
+  readonly #slots: FairSlots;
   /** The source of each connection, by its ID: where it was when it began, wherever it has gone since. */
   readonly #sources = new Map<number, string>();
   readonly #hashSeed: number;
@@ -90,7 +90,7 @@ export class Admission {
     const limits = { ...DEFAULT_ADMISSION, ...options.limits };
     this.#limits = limits;
     this.#hashSeed = options.hashSeed;
-    this.#slots = new Slots({ max: limits.maxConnections, maxEach: limits.maxConnectionsPerAddress });
+    this.#slots = new FairSlots({ max: limits.maxConnections, maxEach: limits.maxConnectionsPerAddress });
     this.#strangers = forStrangers(limits.maxHandshakes);
     this.#proven = forProven(limits.maxHandshakes);
     this.#ending = forProven(limits.maxHandshakes);

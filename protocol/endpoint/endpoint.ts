@@ -31,7 +31,7 @@ import {
   PacketType,
   Version,
   writeReset,
-  writeRetry,
+  writeServerHello,
   writeTokenReset,
   writeVersionNegotiation,
 } from "../wire/packet.ts";
@@ -75,7 +75,7 @@ export interface DatagramResult {
 /** Bytes of the secret under which tokens are issued; a new one with every start. */
 const SECRET_BYTES = 32;
 
-/** Largest stateless answer: a Retry. */
+/** Largest stateless answer: a ServerHello. */
 const ANSWER_BYTES = 512;
 
 /** The least datagram that is answered by a Reset of version 2, which is one byte shorter. */
@@ -203,9 +203,9 @@ export class Endpoint {
       case PacketType.hello:
         if (suite === undefined) return this.#answerUnknownVersion(nowUs, datagram);
         return this.#answerHello(nowUs, datagram, { remote, suite });
-      case PacketType.initial:
+      case PacketType.clientFinish:
         if (suite === undefined) return this.#answerUnknownVersion(nowUs, datagram);
-        return this.#handleInitial(nowUs, datagram, { remote, suite });
+        return this.#handleClientFinish(nowUs, datagram, { remote, suite });
       case PacketType.unknownVersion:
         return this.#answerUnknownVersion(nowUs, datagram);
       case PacketType.data:
@@ -244,11 +244,11 @@ export class Endpoint {
     const binding = { ...client, serverId };
     const answer = suite.answer(nowUs, datagram.subarray(handshakeStart, handshakeEnd), binding);
     if (answer === undefined) return this.#drop("damaged");
-    const retry = { version: suite.version, destinationId: clientId, sourceId: serverId, ...answer };
-    return this.#send(writeRetry(writer, retry));
+    const serverHello = { version: suite.version, destinationId: clientId, sourceId: serverId, ...answer };
+    return this.#send(writeServerHello(writer, serverHello));
   }
 
-  #handleInitial(nowUs: number, datagram: Uint8Array, { remote, suite }: Stranger): DatagramResult {
+  #handleClientFinish(nowUs: number, datagram: Uint8Array, { remote, suite }: Stranger): DatagramResult {
     const header = this.#header;
     const serverId = header.destinationId;
     // Those of version 2 are authenticated by what is in them.
@@ -281,7 +281,7 @@ export class Endpoint {
 
   /**
    * A client whose token expired, or who means the server before its restart, need not wait, if only damage can be told
-   * from that: an Initial of version 2 may have come as it is by accident, and its Reset would end an honest connection.
+   * from that: a ClientFinish of version 2 may have come as it is by accident, and its Reset would end an honest connection.
    */
   #handleBadToken(nowUs: number, datagram: Uint8Array, { version }: ServerSuite): DatagramResult {
     const reason = "bad token";

@@ -1,5 +1,5 @@
 /**
- * The client's half of the handshake: Hello out until Retry comes in; what they carry is the suite's. The server's half
+ * The client's half of the handshake: Hello out until ServerHello comes in; what they carry is the suite's. The server's half
  * keeps no state and is the endpoint's.
  *
  * @module
@@ -51,8 +51,8 @@ export function localParameters(config: ConnectionConfig): TransportParameters {
   };
 }
 
-/** What the server's Retry gave. */
-export interface RetryResult extends ServerAnswer {
+/** What the server's ServerHello gave. */
+export interface ServerHelloResult extends ServerAnswer {
   readonly version: Version;
   readonly serverId: Uint8Array;
   readonly token: Uint8Array;
@@ -127,12 +127,16 @@ export class ClientHandshake {
   }
 
   /**
-   * Takes a Retry whose header was decoded; undefined where it is damaged, malformed or not the server's, and why the connection
+   * Takes a ServerHello whose header was decoded; undefined where it is damaged, malformed or not the server's, and why the connection
    * ends where the server is another than it must be.
    */
-  onRetry(nowUs: number, datagram: Uint8Array, header: PacketHeader): RetryResult | CloseReason | undefined {
+  onServerHello(
+    nowUs: number,
+    datagram: Uint8Array,
+    header: PacketHeader,
+  ): ServerHelloResult | CloseReason | undefined {
     if (header.version !== this.#suite.version || !checkCrc32(datagram)) return undefined;
-    const answer = this.#suite.onRetry(datagram.subarray(header.headerEnd, datagram.length - CRC32_BYTES));
+    const answer = this.#suite.onServerHello(datagram.subarray(header.headerEnd, datagram.length - CRC32_BYTES));
     if (answer === undefined) return undefined;
     const [expected, actual] = [this.#expectedKey, answer.peer.key];
     if (expected !== undefined && actual !== undefined && !isSame(expected, actual)) {
@@ -163,7 +167,7 @@ export class ClientHandshake {
     if (header.type === PacketType.versionNegotiation && state === ConnectionState.helloSent) {
       return this.#onVersionNegotiation(datagram, header);
     }
-    if (header.type === PacketType.refusal && state === ConnectionState.initialSent) {
+    if (header.type === PacketType.refusal && state === ConnectionState.finishSent) {
       return this.#onRefusal(datagram, header);
     }
     if (header.type === PacketType.reset && isOpen(state)) {

@@ -4,8 +4,8 @@
  *
  * ```
  *   Hello     -> e
- *   Retry     <- e, ee, s, es   with the reset token and the server's parameters
- *   Initial   -> s, se          with the proof of a token, if the client has one; and behind it frames, under the keys that
+ *   ServerHello     <- e, ee, s, es   with the reset token and the server's parameters
+ *   ClientFinish   -> s, se          with the proof of a token, if the client has one; and behind it frames, under the keys that
  *                               both now have
  * ```
  *
@@ -75,7 +75,7 @@ export class NoiseClientSuite implements ClientSuite {
     this.hello = this.#handshake.writeMessage(NOTHING)!;
   }
 
-  onRetry(payload: Uint8Array): ServerAnswer | undefined {
+  onServerHello(payload: Uint8Array): ServerAnswer | undefined {
     // A server of this key may have answered already, but with nonsense.
     const plain = this.#isAnswered ? undefined : this.#handshake.readMessage(payload);
     if (plain === undefined) return undefined;

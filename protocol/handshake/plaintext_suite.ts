@@ -1,6 +1,6 @@
 /**
  * Version 1: nothing is encrypted, nobody authenticated. Packets end with a CRC-32, and the server's parameters stand in
- * its Retry as they are.
+ * its ServerHello as they are.
  *
  * @module
  */
@@ -23,7 +23,7 @@ export class PlaintextClientSuite implements ClientSuite {
   readonly version = Version.plaintext;
   readonly hello = NOTHING;
 
-  onRetry(payload: Uint8Array): ServerAnswer | undefined {
+  onServerHello(payload: Uint8Array): ServerAnswer | undefined {
     const parameters = decodeParameters(payload);
     if ("malformed" in parameters) return undefined;
     const protection = new Crc32Protection();
@@ -48,7 +48,7 @@ export class PlaintextServerSuite implements ServerSuite {
     return { token: this.#tokens.issue(nowUs, binding), payload: this.#payload };
   }
 
-  /** A Retry of this version is as cheap. */
+  /** A ServerHello of this version is as cheap. */
   writeCookie(): undefined {}
 
   isCookie(): boolean {

@@ -1,8 +1,8 @@
 /**
  * What a version of the protocol makes of the handshake: what its messages carry, what proves the client's address, and
- * what protects the packets that follow. The order of the messages is the same in all: Hello, Retry, Initial.
+ * what protects the packets that follow. The order of the messages is the same in all: Hello, ServerHello, ClientFinish.
  *
- * The server's half keeps nothing between Hello and Initial: what it must know again is in the token.
+ * The server's half keeps nothing between Hello and ClientFinish: what it must know again is in the token.
  *
  * @module
  */
@@ -33,10 +33,10 @@ export interface Agreement {
   readonly peer: PeerIdentity;
 }
 
-/** What a client takes from a Retry. */
+/** What a client takes from a ServerHello. */
 export interface ServerAnswer extends Agreement {
   readonly parameters: TransportParameters;
-  /** The message that every Initial packet carries beside the token. */
+  /** The message that every ClientFinish packet carries beside the token. */
   readonly handshake: Uint8Array;
   /** What makes a Reset or a Refusal believable; undefined in version 1. */
   readonly resetToken: Uint8Array | undefined;
@@ -47,8 +47,8 @@ export interface ClientSuite {
   readonly version: Version;
   /** What a Hello carries. */
   readonly hello: Uint8Array;
-  /** Takes what a Retry carries after its token; undefined, and nothing changed, where it is not the server's answer. */
-  onRetry(payload: Uint8Array): ServerAnswer | undefined;
+  /** Takes what a ServerHello carries after its token; undefined, and nothing changed, where it is not the server's answer. */
+  onServerHello(payload: Uint8Array): ServerAnswer | undefined;
 }
 
 /** The server's half, for all connections. */
@@ -56,12 +56,12 @@ export interface ServerSuite {
   readonly version: Version;
   /**
    * Writes a datagram that asks a client to prove its address before more is done for it, and returns its length; undefined
-   * where a Retry itself costs no more than that.
+   * where a ServerHello itself costs no more than that.
    */
   writeCookie(nowUs: number, writer: Writer, client: ClientAddress): number | undefined;
   /** Whether a Hello's cookie is one that was made for this client, and not long ago. */
   isCookie(nowUs: number, cookie: Uint8Array, client: ClientAddress): boolean;
-  /** What a Retry answers to a Hello that carried `hello`; undefined where that is no good. */
+  /** What a ServerHello answers to a Hello that carried `hello`; undefined where that is no good. */
   answer(
     nowUs: number,
     hello: Uint8Array,
@@ -77,6 +77,6 @@ export interface ServerSuite {
 export interface ProvenAddress {
   /** How long ago the token was made, microseconds. */
   readonly tokenAgeUs: number;
-  /** Takes the message of an Initial packet; undefined where it is forged. */
+  /** Takes the message of a ClientFinish packet; undefined where it is forged. */
   agree(handshake: Uint8Array): Agreement | undefined;
 }

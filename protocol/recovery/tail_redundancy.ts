@@ -25,7 +25,7 @@ export function isLossy(lostPackets: number, sentPackets: number): boolean {
 }
 
 /** Finds the repairs to copy, each once. */
-export class TailCopies {
+export class TailRedundancy {
   /** Packets below it were looked at. */
   #from = 0;
 

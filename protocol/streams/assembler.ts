@@ -61,7 +61,7 @@ export class Assembler {
   readonly #blocks = new Map<number, Uint8Array>();
   /** A block that is free, so that reading in step with arrival allocates none. */
   #spareBlock: Uint8Array | undefined;
-  #heldBytes = 0;
+  #bufferedBytes = 0;
   /** Readable bytes that `peek` joined, from `#joinedOffset` on. */
   #joined: Uint8Array = NO_BYTES;
   #joinedOffset = 0;
@@ -92,8 +92,8 @@ export class Assembler {
   }
 
   /** Bytes in memory: received, but neither read nor given to a sink. */
-  get heldBytes(): number {
-    return this.#heldBytes;
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
   }
 
   /** What it takes in memory, about: blocks however little of them is held, and what remembers which bytes came. */
@@ -107,7 +107,7 @@ export class Assembler {
    * its growth is what the windows are told.
    */
   get consumedBytes(): number {
-    return this.#isStopped ? this.#highestOffset - this.#startOffset : this.#receivedBytes - this.#heldBytes;
+    return this.#isStopped ? this.#highestOffset - this.#startOffset : this.#receivedBytes - this.#bufferedBytes;
   }
 
   /** One past the highest byte received, or the final size: the flow control credit that the stream has used. */
@@ -128,7 +128,7 @@ export class Assembler {
 
   /** Whether everything up to the final size has arrived and was read, sunk or, after {@link stop}, dropped. */
   get isComplete(): boolean {
-    return this.#heldBytes === 0 && this.#finalSize !== undefined &&
+    return this.#bufferedBytes === 0 && this.#finalSize !== undefined &&
       this.#receivedBytes === this.#finalSize - this.#startOffset;
   }
 
@@ -214,10 +214,10 @@ export class Assembler {
     const from = this.#readOffset;
     const to = from + count;
     this.#readOffset = to;
-    this.#heldBytes -= count;
+    this.#bufferedBytes -= count;
     if (to >= this.#joinedOffset + this.#joined.length) this.#joined = NO_BYTES;
     // With nothing held the block at the read position is of no use either.
-    if (this.#heldBytes === 0) this.#freeAllBlocks();
+    if (this.#bufferedBytes === 0) this.#freeAllBlocks();
     else for (let key = blockKey(from); key < blockKey(to); key++) this.#freeBlock(key);
   }
 
@@ -241,7 +241,7 @@ export class Assembler {
     this.#readOffset = end;
     this.#joined = NO_BYTES;
     try {
-      this.#sinkHeldBytes(start, end);
+      this.#sinkBufferedBytes(start, end);
     } catch (error) {
       this.stop();
       throw error;
@@ -250,7 +250,7 @@ export class Assembler {
     }
     const endKey = blockKey(end);
     for (const key of this.#blocks.keys()) {
-      if (key < endKey || this.#heldBytes === 0) this.#freeBlock(key);
+      if (key < endKey || this.#bufferedBytes === 0) this.#freeBlock(key);
     }
   }
 
@@ -262,7 +262,7 @@ export class Assembler {
     this.#isStopped = true;
     this.#blocks.clear();
     this.#spareBlock = undefined;
-    this.#heldBytes = 0;
+    this.#bufferedBytes = 0;
     this.#joined = NO_BYTES;
     this.#sink = undefined;
   }
@@ -303,7 +303,7 @@ export class Assembler {
 
   /** Copies new bytes of the input into blocks. */
   #hold(start: number, end: number): void {
-    this.#heldBytes += end - start;
+    this.#bufferedBytes += end - start;
     for (let offset = start; offset < end;) {
       const inBlock = offset % BLOCK_BYTES;
       const count = Math.min(end - offset, BLOCK_BYTES - inBlock);
@@ -319,13 +319,13 @@ export class Assembler {
   }
 
   /** Gives the sink what is held from `start` up to, not including, `end`. */
-  #sinkHeldBytes(start: number, end: number): void {
+  #sinkBufferedBytes(start: number, end: number): void {
     const received = this.#received;
     for (let index = 0; index < received.length && received.start(index) < end; index++) {
       const from = Math.max(start, received.start(index));
       const to = Math.min(end, received.end(index));
       this.#forEachHeldPiece(from, to, (offset, bytes) => {
-        this.#heldBytes -= bytes.length;
+        this.#bufferedBytes -= bytes.length;
         this.#unsunkOffset = offset;
         this.#sinkBytes(offset, bytes);
       });

@@ -61,7 +61,7 @@ export class Stream {
   isReadableReported = false;
   consumedBytes = 0;
   /** What its table has counted for it. */
-  countedBytes = 0;
+  usedBytes = 0;
   /** The peer may open another stream in place of this one, which is answered though not acknowledged yet. */
   isReplaced = false;
   maxStreamDataState: SignalState = SignalState.none;

@@ -90,9 +90,9 @@ export class StreamTable implements StreamOwner {
   }
 
   /** Bytes held in memory for the application or because of a gap. */
-  get heldBytes(): number {
+  get bufferedBytes(): number {
     let held = 0;
-    for (const stream of this.#streams.values()) held += stream.incoming.heldBytes;
+    for (const stream of this.#streams.values()) held += stream.incoming.bufferedBytes;
     return held;
   }
 
@@ -112,7 +112,7 @@ export class StreamTable implements StreamOwner {
     for (const stream of this.#streams.values()) {
       stream.incoming.stop();
       stream.outgoing.reset();
-      stream.countedBytes = NOT_COUNTED;
+      stream.usedBytes = NOT_COUNTED;
     }
     this.#streams.clear();
     this.#memoryBytes = 0;
@@ -338,8 +338,8 @@ export class StreamTable implements StreamOwner {
 
   #releaseIfDone(stream: Stream): void {
     if (!stream.isSendDone || !stream.isReceiveDone || !this.#streams.delete(stream.id)) return;
-    this.#memoryBytes -= STREAM_BYTES + stream.countedBytes;
-    stream.countedBytes = NOT_COUNTED;
+    this.#memoryBytes -= STREAM_BYTES + stream.usedBytes;
+    stream.usedBytes = NOT_COUNTED;
     stream.endDirect();
     if (this.#isClient) return;
     if (stream.isReplaced) this.#replacedCount--;
@@ -348,10 +348,10 @@ export class StreamTable implements StreamOwner {
 
   /** Brings what is counted for a stream up to date, as long as it is one of the table's. */
   #count(stream: Stream): void {
-    if (stream.countedBytes === NOT_COUNTED) return;
+    if (stream.usedBytes === NOT_COUNTED) return;
     const bytes = stream.incoming.memoryBytes + stream.outgoing.memoryBytes;
-    this.#memoryBytes += bytes - stream.countedBytes;
-    stream.countedBytes = bytes;
+    this.#memoryBytes += bytes - stream.usedBytes;
+    stream.usedBytes = bytes;
   }
 
   #allowAnother(): void {

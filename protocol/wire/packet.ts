@@ -1,9 +1,9 @@
 /**
- * Packet headers, and the packets that need no connection: Hello, Retry, VersionNegotiation and Reset. One datagram is
+ * Packet headers, and the packets that need no connection: Hello, ServerHello, VersionNegotiation and Reset. One datagram is
  * one packet. `docs/PROTOCOL.md`, section 3, has the layouts.
  *
  * {@link PacketHeader.decode} is the one gate: what it lets pass has every offset it states inside the datagram. It
- * does not check the bytes: for Data and Initial packets the connection's protection does, for the others
+ * does not check the bytes: for Data and ClientFinish packets the connection's protection does, for the others
  * `checkCrc32`.
  *
  * Hot: headers of Data packets.
@@ -39,7 +39,7 @@ export const MAX_PACKET_NUMBER: number = MAX_VARINT - 1;
 /** The longest token; a longer one is malformed. A server's memory of a stranger is in here, so it stays small. */
 export const MAX_TOKEN_BYTES = 256;
 
-/** The longest message of the handshake in a Hello or an Initial packet; a longer one is malformed. */
+/** The longest message of the handshake in a Hello or a ClientFinish packet; a longer one is malformed. */
 export const MAX_HANDSHAKE_BYTES = 512;
 
 /** Bytes of the token that makes a Reset of {@link Version.encrypted} believable (RFC 9000, section 10.3). */
@@ -60,9 +60,9 @@ export const PacketType = {
   /** The client's first: padded, and answered without keeping state. */
   hello: 0xc1,
   /** The server's answer to a Hello: an address token and its transport parameters. */
-  retry: 0xc2,
+  serverHello: 0xc2,
   /** Carries the token, and frames from the client until the server's first Data packet. */
-  initial: 0xc3,
+  clientFinish: 0xc3,
   /** Tells that the connection a Data packet was for is not known. */
   reset: 0xc4,
   /** Tells a client with a good token that it is not taken (version 2). */
@@ -92,16 +92,16 @@ export class PacketHeader {
   destinationIdStart = 0;
   /** Offset of the 8 bytes of the source connection ID; -1 where the packet has none (Data, Reset). */
   sourceIdStart = -1;
-  /** Where the token starts and ends (Initial, Retry), or the cookie (Cookie; Hello of version 2); both 0 elsewhere. */
+  /** Where the token starts and ends (ClientFinish, ServerHello), or the cookie (Cookie; Hello of version 2); both 0 elsewhere. */
   tokenStart = 0;
   tokenEnd = 0;
-  /** Where the message of the handshake starts and ends (Hello; Initial of version 2); both 0 elsewhere. */
+  /** Where the message of the handshake starts and ends (Hello; ClientFinish of version 2); both 0 elsewhere. */
   handshakeStart = 0;
   handshakeEnd = 0;
-  /** The full packet number (Data, Initial; in a Reset of version 1 that of the packet it answers); -1 elsewhere. */
+  /** The full packet number (Data, ClientFinish; in a Reset of version 1 that of the packet it answers); -1 elsewhere. */
   packetNumber = -1;
   /**
-   * Where the header ends and the payload starts: frames; for Retry the server's answer, for VersionNegotiation a list, for
+   * Where the header ends and the payload starts: frames; for ServerHello the server's answer, for VersionNegotiation a list, for
    * a Reset of version 2 its token, for a Refusal its MAC and text.
    */
   headerEnd = 0;
@@ -165,11 +165,11 @@ export class PacketHeader {
         this.type = PacketType.hello;
         if (!this.#decodeHandshake(reader) || (isEncrypted && !this.#decodeToken(reader))) return false;
         return this.destinationId === 0 && reader.end >= MIN_HELLO_BYTES && reader.remaining >= CRC32_BYTES;
-      case PacketType.retry:
-        this.type = PacketType.retry;
+      case PacketType.serverHello:
+        this.type = PacketType.serverHello;
         return this.#decodeToken(reader) && reader.remaining >= CRC32_BYTES;
-      case PacketType.initial:
-        this.type = PacketType.initial;
+      case PacketType.clientFinish:
+        this.type = PacketType.clientFinish;
         if (!this.#decodeToken(reader) || (isEncrypted && !this.#decodeHandshake(reader))) return false;
         this.packetNumber = reader.varint();
         return true;
@@ -206,24 +206,24 @@ export function writeDataHeader(writer: Writer, destinationId: Uint8Array, packe
   return writer.position - start;
 }
 
-/** What an Initial packet's header states. */
-export interface InitialHeader {
+/** What a ClientFinish packet's header states. */
+export interface ClientFinishHeader {
   readonly version: Version;
-  /** The server's connection ID, from its Retry. */
+  /** The server's connection ID, from its ServerHello. */
   readonly destinationId: Uint8Array;
   /** The client's own connection ID, as in its Hello. */
   readonly sourceId: number;
-  /** The Retry's token. */
+  /** The ServerHello's token. */
   readonly token: Uint8Array;
   /** The client's second message of the handshake; version 1 has none. */
   readonly handshake: Uint8Array;
   readonly packetNumber: number;
 }
 
-/** Writes an Initial packet's header; returns the header's length. */
-export function writeInitialHeader(writer: Writer, header: InitialHeader): number {
+/** Writes a ClientFinish packet's header; returns the header's length. */
+export function writeClientFinishHeader(writer: Writer, header: ClientFinishHeader): number {
   const start = writer.position;
-  writeLongHeader(writer, PacketType.initial, header.version);
+  writeLongHeader(writer, PacketType.clientFinish, header.version);
   writePeerId(writer, header.destinationId);
   writeConnectionId(writer, header.sourceId);
   writeToken(writer, header.token);
@@ -262,8 +262,8 @@ export function writeHello(writer: Writer, hello: Hello): number {
   return finish(writer, start);
 }
 
-/** What a Retry states. */
-export interface Retry {
+/** What a ServerHello states. */
+export interface ServerHello {
   readonly version: Version;
   /** The client's connection ID, from its Hello. */
   readonly destinationId: Uint8Array;
@@ -274,14 +274,14 @@ export interface Retry {
   readonly payload: Uint8Array;
 }
 
-/** Writes a whole Retry; returns the datagram's length. */
-export function writeRetry(writer: Writer, retry: Retry): number {
+/** Writes a whole ServerHello; returns the datagram's length. */
+export function writeServerHello(writer: Writer, serverHello: ServerHello): number {
   const start = writer.position;
-  writeLongHeader(writer, PacketType.retry, retry.version);
-  writePeerId(writer, retry.destinationId);
-  writeConnectionId(writer, retry.sourceId);
-  writeToken(writer, retry.token);
-  writer.bytes(retry.payload);
+  writeLongHeader(writer, PacketType.serverHello, serverHello.version);
+  writePeerId(writer, serverHello.destinationId);
+  writeConnectionId(writer, serverHello.sourceId);
+  writeToken(writer, serverHello.token);
+  writer.bytes(serverHello.payload);
   return finish(writer, start);
 }
 

@@ -1,6 +1,6 @@
 /**
  * Transport parameters: what each side tells the other once, before data flows (RFC 9000, sections 7.4 and 18). The
- * server's travel in its Retry, the client's in the PARAMETERS frame of its Initial packets.
+ * server's travel in its ServerHello, the client's in the PARAMETERS frame of its ClientFinish packets.
  *
  * @module
  */

@@ -17,9 +17,9 @@ import {
   PacketType,
   RESET_TOKEN_BYTES,
   Version,
+  writeClientFinishHeader,
   writeCookie,
   writeHello,
-  writeInitialHeader,
   writeRefusal,
   writeTokenReset,
 } from "../../protocol/wire/packet.ts";
@@ -28,7 +28,7 @@ import { encodeFrames, encodePacket, fromHex } from "../wire_values.ts";
 import { idOf, makePayload } from "./endpoints.ts";
 import { anyFrames, anyPacket, anyParameters, anyText, mutated, resealed } from "./input.ts";
 import type { Opened } from "../hostile/man_in_the_middle.ts";
-import { CLIENT, Meeting, SERVER } from "../hostile/session.ts";
+import { CLIENT, SERVER, Session } from "../hostile/session.ts";
 import { bucket, type InputTarget, written } from "./target.ts";
 
 /** A server that has one handshake a second asks the next stranger to prove his address. */
@@ -47,13 +47,13 @@ export const SEALED_ENDS: readonly (readonly [string, InputTarget])[] = [
     feed: feedStranger,
   }],
   ["sealed-handshake", { kind: "input", make: makeAnswer, finish: finishAnswer, feed: feedHandshake }],
-  ["retry-message", { kind: "input", make: makeRetryMessage, feed: feedRetryMessage }],
+  ["server-hello-message", { kind: "input", make: makeServerHelloMessage, feed: feedServerHelloMessage }],
   ["sealed-server", { kind: "input", make: makePayload, feed: (input) => established().feed("server", input) }],
   ["sealed-client", { kind: "input", make: makePayload, feed: (input) => established().feed("client", input) }],
 ];
 
-function established(): Meeting {
-  return Meeting.established(SEALED);
+function established(): Session {
+  return Session.established(SEALED);
 }
 
 /** What somebody knows who has asked this server before: always the same. */
@@ -63,10 +63,10 @@ interface Known {
   readonly serverId: Uint8Array;
   readonly token: Uint8Array;
   readonly resetToken: Uint8Array;
-  /** The server's Retry, to be sealed with another answer. */
-  readonly retry: Opened;
-  /** The first Initial packet, to be sealed with other frames. */
-  readonly initial: Opened;
+  /** The server's ServerHello, to be sealed with another answer. */
+  readonly serverHello: Opened;
+  /** The first ClientFinish packet, to be sealed with other frames. */
+  readonly clientFinish: Opened;
   /** The message of the handshake in it. */
   readonly message: Uint8Array;
   /** Of a server that is crowded. */
@@ -80,22 +80,22 @@ function whatIsKnown(): Known {
 }
 
 function askAround(): Known {
-  const meeting = new Meeting(SEALED);
+  const meeting = new Session(SEALED);
   const { client, interceptor } = meeting;
   const answer = meeting.sayHello();
-  const retry = interceptor.open(answer, "client")!;
-  meeting.hearRetry(answer);
-  const initial = interceptor.open(meeting.sayRequests()[0]!, "server")!;
-  const { handshakeEnd, handshakeStart } = decoded(initial.seal(initial.body));
+  const serverHello = interceptor.open(answer, "client")!;
+  meeting.hearServerHello(answer);
+  const clientFinish = interceptor.open(meeting.sayRequests()[0]!, "server")!;
+  const { handshakeEnd, handshakeStart } = decoded(clientFinish.seal(clientFinish.body));
   const { sourceIdStart, tokenEnd, tokenStart } = decoded(answer);
   return {
     clientId: idOf(client.connection!),
     serverId: answer.slice(sourceIdStart, sourceIdStart + 8),
     token: answer.slice(tokenStart, tokenEnd),
-    resetToken: retry.body.slice(0, RESET_TOKEN_BYTES),
-    retry,
-    initial,
-    message: initial.seal(initial.body).slice(handshakeStart, handshakeEnd),
+    resetToken: serverHello.body.slice(0, RESET_TOKEN_BYTES),
+    serverHello,
+    clientFinish,
+    message: clientFinish.seal(clientFinish.body).slice(handshakeStart, handshakeEnd),
     cookie: askedForProof(),
   };
 }
@@ -109,8 +109,8 @@ function askedForProof(): Uint8Array {
 }
 
 /** A meeting with a server that has no time for strangers. */
-function crowdedMeeting(): Meeting {
-  const meeting = new Meeting(CROWDED);
+function crowdedMeeting(): Session {
+  const meeting = new Session(CROWDED);
   const handshake = new Uint8Array(32).fill(9);
   const hello = written((writer) => writeHello(writer, { version: Version.encrypted, sourceId: 5, handshake }));
   meeting.server.endpoint.handleDatagram(0, hello, "192.0.2.77:7000");
@@ -121,7 +121,7 @@ function crowdedMeeting(): Meeting {
 
 /** What a stranger may say, who may have talked to the server before. */
 function makeStranger(random: Random): Uint8Array {
-  const { clientId, cookie, initial, message, serverId, token } = whatIsKnown();
+  const { clientId, cookie, clientFinish, message, serverId, token } = whatIsKnown();
   switch (random.integer(0, 4)) {
     case 0:
     case 1: {
@@ -133,7 +133,7 @@ function makeStranger(random: Random): Uint8Array {
       );
     }
     case 2:
-      return initial.seal(makePayload(random), random.integer(0, 3));
+      return clientFinish.seal(makePayload(random), random.integer(0, 3));
     case 3: {
       const header = {
         version: Version.encrypted,
@@ -144,7 +144,7 @@ function makeStranger(random: Random): Uint8Array {
         packetNumber: random.integer(0, 100),
       };
       return written((writer) => {
-        writeInitialHeader(writer, header);
+        writeClientFinishHeader(writer, header);
         writer.bytes(encodeFrames(anyFrames(random)));
       });
     }
@@ -156,7 +156,7 @@ function makeStranger(random: Random): Uint8Array {
 /** To a server with time, and to one without. */
 function feedStranger(input: Uint8Array): Set<string> {
   const features = new Set<string>();
-  for (const [name, meeting] of [["idle", new Meeting(SEALED)], ["crowded", crowdedMeeting()]] as const) {
+  for (const [name, meeting] of [["idle", new Session(SEALED)], ["crowded", crowdedMeeting()]] as const) {
     // So that the token that is known is one of this server's.
     meeting.sayHello();
     const { server } = meeting;
@@ -182,11 +182,11 @@ function feedStranger(input: Uint8Array): Set<string> {
 
 /** What a client may hear in the server's place, from somebody who knows what only the server can. */
 function makeAnswer(random: Random): Uint8Array {
-  const { clientId, resetToken, retry, serverId } = whatIsKnown();
+  const { clientId, resetToken, serverHello, serverId } = whatIsKnown();
   const to = fromHex(clientId);
   switch (random.integer(0, 4)) {
     case 0:
-      return retry.seal(Uint8Array.of(...resetToken, ...encodeParameters(anyParameters(random))));
+      return serverHello.seal(Uint8Array.of(...resetToken, ...encodeParameters(anyParameters(random))));
     case 1:
       return written((writer) => writeCookie(writer, to, random.bytes(random.integer(0, MAX_TOKEN_BYTES))));
     case 2: {
@@ -214,13 +214,13 @@ function finishAnswer(random: Random, input: Uint8Array): Uint8Array {
   return hasChecksum && input.length > CRC32_BYTES ? resealed(input) : input;
 }
 
-/** To a client that has said Hello, to one that has said all that an Initial packet carries, and to one that is served. */
+/** To a client that has said Hello, to one that has said all that a ClientFinish packet carries, and to one that is served. */
 function feedHandshake(input: Uint8Array): Set<string> {
   const features = new Set<string>();
-  const greeting = new Meeting(SEALED);
+  const greeting = new Session(SEALED);
   greeting.sayHello();
-  const asking = new Meeting(SEALED);
-  asking.hearRetry(asking.sayHello());
+  const asking = new Session(SEALED);
+  asking.hearServerHello(asking.sayHello());
   asking.sayRequests();
   for (const [name, meeting] of [["greeting", greeting], ["asking", asking], ["served", established()]] as const) {
     for (const feature of meeting.feedDatagram(meeting.client, input, SERVER)) features.add(`${name}: ${feature}`);
@@ -231,16 +231,16 @@ function feedHandshake(input: Uint8Array): Set<string> {
 // --- inside of the server's message ---
 
 /** A reset token and parameters. */
-function makeRetryMessage(random: Random): Uint8Array {
+function makeServerHelloMessage(random: Random): Uint8Array {
   return Uint8Array.of(...random.bytes(RESET_TOKEN_BYTES), ...encodeParameters(anyParameters(random)));
 }
 
-function feedRetryMessage(input: Uint8Array): Set<string> {
-  const meeting = new Meeting(SEALED);
-  const retry = meeting.interceptor.open(meeting.sayHello(), "client")!;
+function feedServerHelloMessage(input: Uint8Array): Set<string> {
+  const meeting = new Session(SEALED);
+  const serverHello = meeting.interceptor.open(meeting.sayHello(), "client")!;
   // They wait for the answer, and what goes out then is what it allows.
   meeting.sayRequests();
-  return meeting.feedDatagram(meeting.client, retry.seal(input), SERVER);
+  return meeting.feedDatagram(meeting.client, serverHello.seal(input), SERVER);
 }
 
 function decoded(datagram: Uint8Array): PacketHeader {

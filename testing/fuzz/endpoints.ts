@@ -1,6 +1,6 @@
 /**
  * One datagram for a live end that does not encrypt: an endpoint that hears a stranger, a client that waits for its
- * Retry, and both sides of an established connection with requests under way. Each input finds the end in the same
+ * ServerHello, and both sides of an established connection with requests under way. Each input finds the end in the same
  * state (`meeting.ts`). Those that encrypt are in `sealed_ends.ts`.
  *
  * @module
@@ -15,7 +15,7 @@ import { toHex } from "../../transfer/hex.ts";
 import { encodeMessage } from "../../transfer/messages.ts";
 import { anyFrame, anyFrames, anyMessage, anyPacket, anyParameters, resealed } from "./input.ts";
 import { idBytes } from "../hostile/man_in_the_middle.ts";
-import { CLIENT, Meeting, SERVER } from "../hostile/session.ts";
+import { CLIENT, SERVER, Session } from "../hostile/session.ts";
 import { bucket, type InputTarget } from "./target.ts";
 
 /** The live ends by name. */
@@ -32,12 +32,12 @@ export const ENDS: readonly (readonly [string, InputTarget])[] = [
     finish: (random, input) => random.chance(0.9) ? resealed(input) : input,
     feed: feedHandshake,
   }],
-  ["server", { kind: "input", make: makePayload, feed: (input) => Meeting.established().feed("server", input) }],
-  ["client", { kind: "input", make: makePayload, feed: (input) => Meeting.established().feed("client", input) }],
+  ["server", { kind: "input", make: makePayload, feed: (input) => Session.established().feed("server", input) }],
+  ["client", { kind: "input", make: makePayload, feed: (input) => Session.established().feed("client", input) }],
 ];
 
 function feedStranger(input: Uint8Array): Set<string> {
-  const { server } = new Meeting();
+  const { server } = new Session();
   const result = server.endpoint.handleDatagram(server.nowUs, input.slice(), CLIENT);
   assert(result.kind === "answer" || result.kind === "drop", "a stranger has a connection");
   if (result.kind === "drop") return new Set([result.reason!]);
@@ -47,17 +47,17 @@ function feedStranger(input: Uint8Array): Set<string> {
 
 /** What a client that has said Hello may hear. */
 function makeAnswer(random: Random): Uint8Array {
-  const { client } = new Meeting();
+  const { client } = new Session();
   const to = idOf(client.connection!);
   const packet = anyPacket(random);
   if (packet.packet === "hello") {
-    return encodePacket({ packet: "retry", to, from: 5, token: "", parameters: anyParameters(random) });
+    return encodePacket({ packet: "server-hello", to, from: 5, token: "", parameters: anyParameters(random) });
   }
   return encodePacket({ ...packet, to });
 }
 
 function feedHandshake(input: Uint8Array): Set<string> {
-  const meeting = new Meeting();
+  const meeting = new Session();
   return meeting.feedDatagram(meeting.client, input, SERVER);
 }
 

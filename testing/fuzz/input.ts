@@ -179,11 +179,11 @@ export function anyPacket(random: Random): PacketValue {
     case 0:
       return { packet: "data", to, number, frames: anyFrames(random) };
     case 1:
-      return { packet: "initial", to, from, token, number, frames: anyFrames(random) };
+      return { packet: "client-finish", to, from, token, number, frames: anyFrames(random) };
     case 2:
       return { packet: "hello", from, sizeBytes: random.integer(1200, 1500) };
     case 3:
-      return { packet: "retry", to, from, token, parameters: anyParameters(random) };
+      return { packet: "server-hello", to, from, token, parameters: anyParameters(random) };
     case 4: {
       const versions = Array.from({ length: random.integer(1, 64) }, () => random.nextUint32());
       return { packet: "versionNegotiation", to, from: toHex(random.bytes(8)), versions };

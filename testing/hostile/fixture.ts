@@ -36,7 +36,7 @@ export interface Attack {
 export interface Peaks {
   connections: number;
   streams: number;
-  heldBytes: number;
+  bufferedBytes: number;
   /** What the streams of all connections take in memory. */
   memoryBytes: number;
   connectionBytes: number;
@@ -49,7 +49,7 @@ export interface Peaks {
 }
 
 /** Small windows and few streams: limits are to be reached soon. */
-export const ARENA_CONFIG = {
+export const FIXTURE_CONFIG = {
   idleTimeoutUs: 5_000_000,
   keepAliveUs: 1_000_000,
   transferKeepAliveUs: 1_000_000,
@@ -59,11 +59,11 @@ export const ARENA_CONFIG = {
 } satisfies Partial<ConnectionConfig>;
 
 /** Connections that the server takes. */
-export const ARENA_CONNECTIONS = 32;
+export const FIXTURE_CONNECTIONS = 32;
 
 /** What the server does at most at a time: little, so that each bound is reached. */
-export const ARENA_LIMITS = {
-  maxConnections: ARENA_CONNECTIONS,
+export const FIXTURE_LIMITS = {
+  maxConnections: FIXTURE_CONNECTIONS,
   maxConnectionsPerAddress: 4,
   maxHandshakes: 500,
   maxHandshakesPerAddress: 20,
@@ -117,7 +117,7 @@ const OWN_MACHINES = 6;
 /** What a single datagram may make the server take beyond its bound. */
 const MEMORY_SLACK_BYTES = 2 ** 20;
 /** What one may take, and what a datagram may add to it before it is closed. */
-const MAX_CONNECTION_BYTES = (ARENA_LIMITS.maxMemoryPerConnectionMiB + 0.1) * 2 ** 20;
+const MAX_CONNECTION_BYTES = (FIXTURE_LIMITS.maxMemoryPerConnectionMiB + 0.1) * 2 ** 20;
 
 /** Another honest client comes in the middle of an attack that is alone, and has to be served as well. */
 const LATE_US = 3_000_000;
@@ -130,10 +130,10 @@ const LATE_CLIENT: ClientPlan = {
 
 /** Runs attacks, each from a machine of its own, against one server. Throws where anything happens that must not. */
 export async function runAttacks(attacks: readonly Attack[], random: Random): Promise<Peaks> {
-  return await new Arena(attacks, random).run();
+  return await new HostileFixture(attacks, random).run();
 }
 
-class Arena {
+class HostileFixture {
   readonly #attacks: readonly Attack[];
   readonly #random: Random;
   readonly #isEncrypted: boolean;
@@ -146,7 +146,7 @@ class Arena {
   readonly #peaks: Peaks = {
     connections: 0,
     streams: 0,
-    heldBytes: 0,
+    bufferedBytes: 0,
     memoryBytes: 0,
     connectionBytes: 0,
     sentPackets: 0,
@@ -211,8 +211,8 @@ class Arena {
       ],
       up: link,
       down: link,
-      config: { ...ARENA_CONFIG, congestion: this.#random.pick(["bbr", "cubic"] as const) },
-      limits: ARENA_LIMITS,
+      config: { ...FIXTURE_CONFIG, congestion: this.#random.pick(["bbr", "cubic"] as const) },
+      limits: FIXTURE_LIMITS,
       isEncrypted: this.#isEncrypted,
       takesPlaintext: true,
       trace: (event) => this.#overhear(event),
@@ -256,25 +256,25 @@ class Arena {
     const endpoint = server.process!.watcher.endpoint!;
     const connections = [...server.connections];
     const peaks = this.#peaks;
-    this.#bound("connections", server.connectionCount, ARENA_CONNECTIONS);
+    this.#bound("connections", server.connectionCount, FIXTURE_CONNECTIONS);
     this.#bound("rememberedIds", endpoint.rememberedCount, MAX_REMEMBERED_CLOSED);
-    this.#bound("openFiles", server.disk.openDescriptors, ARENA_LIMITS.maxTransfers + OPEN_BESIDES);
+    this.#bound("openFiles", server.disk.openDescriptors, FIXTURE_LIMITS.maxTransfers + OPEN_BESIDES);
     if (endpoint.connectionCount !== connections.length) throw new InvariantError("a connection is lost");
     // Reasons are a handful of fixed words: nothing that a stranger sends may make new ones.
     if (endpoint.drops.size > 20) throw new InvariantError("too many reasons to drop");
-    let heldBytes = 0;
+    let bufferedBytes = 0;
     let memoryBytes = 0;
     for (const connection of connections) {
       const { packetsRemembered, rangesRemembered } = connection.stats;
-      this.#bound("streams", connection.openStreamCount, 2 * ARENA_CONFIG.maxStreams);
+      this.#bound("streams", connection.openStreamCount, 2 * FIXTURE_CONFIG.maxStreams);
       this.#bound("sentPackets", packetsRemembered, MAX_SENT_PACKETS);
       this.#bound("ackRanges", rangesRemembered, 4 * MAX_ACK_RANGES);
-      heldBytes += connection.heldBytes;
+      bufferedBytes += connection.bufferedBytes;
       memoryBytes += connection.streamMemoryBytes;
       this.#bound("connectionBytes", connection.streamMemoryBytes, MAX_CONNECTION_BYTES);
     }
-    this.#bound("memoryBytes", memoryBytes, ARENA_LIMITS.maxMemoryMiB * 2 ** 20 + MEMORY_SLACK_BYTES);
-    peaks.heldBytes = Math.max(peaks.heldBytes, heldBytes);
+    this.#bound("memoryBytes", memoryBytes, FIXTURE_LIMITS.maxMemoryMiB * 2 ** 20 + MEMORY_SLACK_BYTES);
+    peaks.bufferedBytes = Math.max(peaks.bufferedBytes, bufferedBytes);
     this.#checkAmplification();
   }
 

@@ -21,9 +21,9 @@ import { CRC32_BYTES } from "../../protocol/wire/crc32.ts";
 import {
   PacketHeader,
   PacketType,
+  writeClientFinishHeader,
   writeDataHeader,
   writeHello,
-  writeInitialHeader,
 } from "../../protocol/wire/packet.ts";
 import type { TransportParameters } from "../../protocol/wire/parameters.ts";
 import type { SimNode, Transmit } from "../../sim/network.ts";
@@ -38,7 +38,7 @@ export type Script = Generator<number, void, void>;
 const ANSWER_WITHIN_US = 1_000_000;
 const LOOK_EVERY_US = 10_000;
 
-/** Room for the longest header, of an Initial packet, and for a tag. */
+/** Room for the longest header, of a ClientFinish packet, and for a tag. */
 const HEADER_AND_TAG_BYTES = 1_000;
 
 /** What a peer says of itself unless told otherwise. */
@@ -153,7 +153,7 @@ export class HostilePeer implements wire.FrameHandler {
   readonly id: number;
   /** Where its packets come from. It may change it. */
   address: string;
-  /** The server's connection ID, and the token, in hex, once a Retry has come. */
+  /** The server's connection ID, and the token, in hex, once a ServerHello has come. */
   serverId = "";
   token = "";
   nextNumber = 0;
@@ -193,14 +193,14 @@ export class HostilePeer implements wire.FrameHandler {
   /** Goes through the handshake; then the server has a connection, unless it is full. */
   *connect(frames: readonly FrameValue[] = [{ frame: "ping" }]): Script {
     yield* this.greet();
-    this.initial(frames);
+    this.clientFinish(frames);
     const untilUs = this.#node.nowUs + ANSWER_WITHIN_US;
     while (this.largestReceived < 0 && this.closedWith === undefined && this.#node.nowUs < untilUs) {
       yield LOOK_EVERY_US;
     }
   }
 
-  /** Sends a Hello and waits for the Retry. */
+  /** Sends a Hello and waits for the ServerHello. */
   *greet(): Script {
     this.#hello(new Uint8Array(0));
     const untilUs = this.#node.nowUs + ANSWER_WITHIN_US;
@@ -212,20 +212,20 @@ export class HostilePeer implements wire.FrameHandler {
     this.raw(written((writer) => writeHello(writer, { version, sourceId: this.id, handshake, cookie })));
   }
 
-  /** Sends an Initial packet: its parameters, then `frames`. */
-  initial(frames: readonly FrameValue[]): void {
+  /** Sends a ClientFinish packet: its parameters, then `frames`. */
+  clientFinish(frames: readonly FrameValue[]): void {
     this.initialOf([{ frame: "parameters", parameters: this.parameters }, ...frames]);
   }
 
-  /** Sends an Initial packet of just these frames. */
+  /** Sends a ClientFinish packet of just these frames. */
   initialOf(frames: readonly FrameValue[]): void {
     if (this.#answer === undefined) return;
     this.#node.proven.add(this.address);
     const packetNumber = this.nextNumber++;
     const { handshake } = this.#answer;
     const common = { version: this.#suite.version, handshake, sourceId: this.id, packetNumber };
-    const initial = { ...common, destinationId: fromHex(this.serverId), token: fromHex(this.token) };
-    this.#sealed(encodeFrames(frames), packetNumber, (writer) => writeInitialHeader(writer, initial));
+    const clientFinish = { ...common, destinationId: fromHex(this.serverId), token: fromHex(this.token) };
+    this.#sealed(encodeFrames(frames), packetNumber, (writer) => writeClientFinishHeader(writer, clientFinish));
   }
 
   /** Sends frames in a Data packet. */
@@ -260,7 +260,7 @@ export class HostilePeer implements wire.FrameHandler {
   }
 
   receive(datagram: Uint8Array, { header, to }: { header: PacketHeader; to: string }): void {
-    if (header.type === PacketType.retry) return this.#onRetry(datagram, header);
+    if (header.type === PacketType.serverHello) return this.#onServerHello(datagram, header);
     if (header.type === PacketType.cookie) return this.#hello(datagram.slice(header.tokenStart, header.tokenEnd));
     if (header.type === PacketType.refusal) return void (this.closedWith = TransportErrorCode.connectionRefused);
     if (header.type !== PacketType.data || to !== this.address || this.#answer === undefined) return;
@@ -294,8 +294,8 @@ export class HostilePeer implements wire.FrameHandler {
     });
   }
 
-  #onRetry(datagram: Uint8Array, header: PacketHeader): void {
-    const answer = this.#suite.onRetry(datagram.subarray(header.headerEnd, datagram.length - CRC32_BYTES));
+  #onServerHello(datagram: Uint8Array, header: PacketHeader): void {
+    const answer = this.#suite.onServerHello(datagram.subarray(header.headerEnd, datagram.length - CRC32_BYTES));
     if (answer === undefined) return;
     this.#answer = answer;
     const { sourceIdStart: at, tokenStart, tokenEnd } = header;

@@ -19,10 +19,10 @@ import {
   PacketHeader,
   PacketType,
   Version,
+  writeClientFinishHeader,
   writeDataHeader,
   writeHello,
-  writeInitialHeader,
-  writeRetry,
+  writeServerHello,
 } from "../../protocol/wire/packet.ts";
 import { toHex } from "../../transfer/hex.ts";
 
@@ -32,18 +32,18 @@ export type Towards = "server" | "client";
 /** A packet that he could read. */
 export interface Opened {
   readonly type: PacketType;
-  /** Its frames; of a Retry the reset token and the parameters; of a Hello nothing. */
+  /** Its frames; of a ServerHello the reset token and the parameters; of a Hello nothing. */
   readonly body: Uint8Array;
   /** The packet for the other side with another body. Its number may be another: so much more. */
   readonly seal: (body: Uint8Array, skipped?: number) => Uint8Array;
 }
 
-/** What came of one Retry of the server's, as it was answered to the client: perhaps in more ways than one. */
+/** What came of one ServerHello of the server's, as it was answered to the client: perhaps in more ways than one. */
 interface Session {
   /** His handshake with the server, and the one with the client. */
   readonly asClient: Handshake;
   readonly asServer: Handshake;
-  /** The message of his own Initial packets, and what protects packets on either side: once the client has answered. */
+  /** The message of his own ClientFinish packets, and what protects packets on either side: once the client has answered. */
   agreed?: {
     readonly message: Uint8Array;
     readonly withServer: ChaChaProtection;
@@ -57,7 +57,7 @@ const NOTHING = new Uint8Array(0);
 const BUFFER_BYTES = 65_536 + 64;
 
 /** See the module's description; of one connection. */
-export class Interceptor {
+export class ManInTheMiddle {
   readonly #staticKey: KeyPair;
   readonly #ephemeralKey: Uint8Array;
   /** What the client's Hello said. */
@@ -86,10 +86,10 @@ export class Interceptor {
     switch (header.type) {
       case PacketType.hello:
         return towards === "server" ? this.#openHello(datagram, header) : undefined;
-      case PacketType.retry:
-        return towards === "client" ? this.#openRetry(datagram, header) : undefined;
-      case PacketType.initial:
-        return towards === "server" ? this.#openInitial(datagram, header) : undefined;
+      case PacketType.serverHello:
+        return towards === "client" ? this.#openServerHello(datagram, header) : undefined;
+      case PacketType.clientFinish:
+        return towards === "server" ? this.#openClientFinish(datagram, header) : undefined;
       case PacketType.data:
         return this.#openData(datagram, header, towards);
       default:
@@ -111,7 +111,7 @@ export class Interceptor {
     return { type: header.type, body: NOTHING, seal: () => written((writer) => writeHello(writer, hello)) };
   }
 
-  #openRetry(datagram: Uint8Array, header: PacketHeader): Opened | undefined {
+  #openServerHello(datagram: Uint8Array, header: PacketHeader): Opened | undefined {
     const asClient = this.#handshake("initiator");
     asClient.writeMessage(NOTHING);
     const body = asClient.readMessage(datagram.subarray(header.headerEnd, datagram.length - CRC32_BYTES));
@@ -125,13 +125,13 @@ export class Interceptor {
       const id = toHex(serverId);
       this.#sessions.set(id, [...this.#sessions.get(id) ?? [], { asClient, asServer }]);
       const sourceId = readConnectionId(new Reader().reset(serverId));
-      const retry = { version: Version.encrypted, destinationId: this.#clientId, sourceId, token, payload };
-      return written((writer) => writeRetry(writer, retry));
+      const serverHello = { version: Version.encrypted, destinationId: this.#clientId, sourceId, token, payload };
+      return written((writer) => writeServerHello(writer, serverHello));
     };
     return { type: header.type, body, seal };
   }
 
-  #openInitial(datagram: Uint8Array, header: PacketHeader): Opened | undefined {
+  #openClientFinish(datagram: Uint8Array, header: PacketHeader): Opened | undefined {
     const destinationId = idAt(datagram, header.destinationIdStart);
     const message = datagram.subarray(header.handshakeStart, header.handshakeEnd);
     const session = this.#sessions.get(toHex(destinationId))?.find((session) => agree(session, message) !== undefined);
@@ -149,7 +149,7 @@ export class Interceptor {
       const common = { version: Version.encrypted, destinationId, sourceId, token, handshake: agreed.message };
       return sealed(agreed.withServer, frames, {
         number,
-        writeHeader: (writer) => writeInitialHeader(writer, { ...common, packetNumber: number }),
+        writeHeader: (writer) => writeClientFinishHeader(writer, { ...common, packetNumber: number }),
       });
     };
     return { type: header.type, body, seal };
@@ -188,7 +188,7 @@ export class Interceptor {
   }
 }
 
-/** The third message ends both handshakes; it is the same in each Initial packet. */
+/** The third message ends both handshakes; it is the same in each ClientFinish packet. */
 function agree(session: Session, message: Uint8Array): Session["agreed"] {
   if (session.agreed === undefined && session.asServer.readMessage(message) !== undefined) {
     session.agreed = {

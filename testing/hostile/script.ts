@@ -24,7 +24,7 @@ import { encodeFrames, encodePacket } from "../wire_values.ts";
 import { toHex } from "../../transfer/hex.ts";
 import { encodeParameters } from "../../protocol/wire/parameters.ts";
 import { anyFrames, anyParameters, garbage, mutated, resealed } from "../fuzz/input.ts";
-import { Interceptor, type Opened } from "./man_in_the_middle.ts";
+import { ManInTheMiddle, type Opened } from "./man_in_the_middle.ts";
 
 /** One way; also the least time between two looks at the hosts. */
 const DELAY_US = 5_000;
@@ -71,7 +71,7 @@ class Conversation {
   readonly #note: (input: Uint8Array) => void;
   readonly #hostility: number;
   readonly #power: Power;
-  readonly #interceptor: Interceptor;
+  readonly #interceptor: ManInTheMiddle;
   readonly #fileBytes: number;
   /** Of the file that is put. */
   readonly #content: Uint8Array;
@@ -91,7 +91,7 @@ class Conversation {
     this.#hostility = random.float() ** 2;
     const secret = random.fork("power");
     this.#power = secret.pick<Power>(["checksums", "nothing", "keys"]);
-    this.#interceptor = new Interceptor(secret);
+    this.#interceptor = new ManInTheMiddle(secret);
     this.#fileBytes = Math.floor(200_000 * random.float() ** 3);
     const config = { ...IMPATIENT, congestion: random.pick(["bbr", "cubic"] as const) };
     const machine = { config, turn: this.#turn, isEncrypted: this.#power !== "checksums" };
@@ -233,11 +233,11 @@ class Conversation {
     const skipped = random.integer(0, 3);
     if (random.chance(0.3)) return seal(mutated(random, body).subarray(0, MAX_BODY_BYTES), skipped);
     const frames = encodeFrames(anyFrames(random));
-    if (type === PacketType.retry) {
+    if (type === PacketType.serverHello) {
       const resetToken = body.subarray(0, RESET_TOKEN_BYTES);
       return seal(Uint8Array.of(...resetToken, ...encodeParameters(anyParameters(random))), 0);
     }
-    // Behind what it carries, so that an Initial keeps the parameters without which no connection begins.
+    // Behind what it carries, so that a ClientFinish keeps the parameters without which no connection begins.
     const isAlone = type === PacketType.data && random.chance(0.7);
     return seal(isAlone ? frames : Uint8Array.of(...body, ...frames).subarray(0, MAX_BODY_BYTES), skipped);
   }
@@ -259,8 +259,8 @@ class Conversation {
       const to = toHex(bytes.subarray(header.destinationIdStart, header.destinationIdStart + CONNECTION_ID_BYTES));
       return encodePacket({ packet: "data", to, number: header.packetNumber + random.integer(0, 3), frames });
     }
-    if (header.type !== PacketType.data && header.type !== PacketType.initial) return this.#changed(bytes);
-    // Behind what it carries, so that an Initial keeps the parameters without which no connection begins.
+    if (header.type !== PacketType.data && header.type !== PacketType.clientFinish) return this.#changed(bytes);
+    // Behind what it carries, so that a ClientFinish keeps the parameters without which no connection begins.
     const payload = bytes.subarray(0, bytes.length - CRC32_BYTES);
     return resealed(Uint8Array.from([...payload, ...encodeFrames(frames), ...new Uint8Array(CRC32_BYTES)]));
   }

@@ -2,7 +2,7 @@
  * A client and a server, always in the same state: live ends for one hostile datagram. Nothing may throw, and afterwards
  * the end must still find its own end.
  *
- * Where they encrypt, an {@link Interceptor} stands between them, so that the datagram can be sealed as it must be.
+ * Where they encrypt, an {@link ManInTheMiddle} stands between them, so that the datagram can be sealed as it must be.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { MemoryStore } from "../memory_store.ts";
 import { ClientSession } from "../../transfer/client/session.ts";
 import { ServerSession } from "../../transfer/server/session.ts";
 import { ServerWork } from "../../transfer/server/work.ts";
-import { idBytes, Interceptor, type Towards } from "./man_in_the_middle.ts";
+import { idBytes, ManInTheMiddle, type Towards } from "./man_in_the_middle.ts";
 import { bucket, withoutNumbers } from "../fuzz/target.ts";
 
 /** Their addresses. */
@@ -46,17 +46,17 @@ export interface End {
 }
 
 /** How they meet. */
-export interface MeetingOptions {
+export interface SessionOptions {
   readonly isEncrypted?: boolean;
   /** Of the server. */
   readonly limits?: Partial<AdmissionLimits>;
 }
 
 /** See the module's description. */
-export class Meeting {
+export class Session {
   readonly client: End;
   readonly server: End;
-  readonly interceptor: Interceptor;
+  readonly interceptor: ManInTheMiddle;
   readonly #isEncrypted: boolean;
   readonly #stores = { client: new MemoryStore(), server: new MemoryStore() };
   readonly #features = new Set<string>();
@@ -64,11 +64,11 @@ export class Meeting {
   #outcomes = 0;
 
   /** The client is about to say Hello. */
-  constructor({ isEncrypted = false, limits = {} }: MeetingOptions = {}) {
+  constructor({ isEncrypted = false, limits = {} }: SessionOptions = {}) {
     const random = new Random(1);
     const randomBytes = (count: number): Uint8Array => random.bytes(count);
     this.#isEncrypted = isEncrypted;
-    this.interceptor = new Interceptor(new Random(2));
+    this.interceptor = new ManInTheMiddle(new Random(2));
     const client = isEncrypted ? { staticKey: KEYS.client } : {};
     const server = isEncrypted ? { staticKey: KEYS.server, allowsPlaintext: true } : {};
     this.client = { endpoint: new Endpoint({ isServer: false, randomBytes, ...client }), remote: SERVER, nowUs: 0 };
@@ -80,12 +80,12 @@ export class Meeting {
   }
 
   /** The handshake is done; the server has answered a list, and sends a file while it receives another. */
-  static established(options?: MeetingOptions): Meeting {
-    const meeting = new Meeting(options);
+  static established(options?: SessionOptions): Session {
+    const meeting = new Session(options);
     const { client, server } = meeting;
-    meeting.hearRetry(meeting.sayHello());
-    const [initial, next] = meeting.sayRequests().map((datagram) => meeting.#carried(datagram, "server"));
-    meeting.#accept(server.endpoint.handleDatagram(server.nowUs = 30_000, initial!, CLIENT).connection!);
+    meeting.hearServerHello(meeting.sayHello());
+    const [clientFinish, next] = meeting.sayRequests().map((datagram) => meeting.#carried(datagram, "server"));
+    meeting.#accept(server.endpoint.handleDatagram(server.nowUs = 30_000, clientFinish!, CLIENT).connection!);
     server.endpoint.handleDatagram(server.nowUs, next!, CLIENT);
     const [first] = meeting.#take(server);
     client.endpoint.handleDatagram(client.nowUs = 40_000, meeting.#carried(first!, "client"), SERVER);
@@ -103,12 +103,12 @@ export class Meeting {
   }
 
   /** The client hears what the server has answered. */
-  hearRetry(retry: Uint8Array): void {
+  hearServerHello(serverHello: Uint8Array): void {
     const { client } = this;
-    client.endpoint.handleDatagram(client.nowUs = 20_000, this.#carried(retry, "client"), SERVER);
+    client.endpoint.handleDatagram(client.nowUs = 20_000, this.#carried(serverHello, "client"), SERVER);
   }
 
-  /** The client's requests, as they leave the client: the first in an Initial packet. */
+  /** The client's requests, as they leave the client: the first in a ClientFinish packet. */
   sayRequests(): Uint8Array[] {
     this.#request();
     return this.#take(this.client);

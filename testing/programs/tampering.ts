@@ -10,7 +10,7 @@ import type { Mischief, Relay } from "./relay.ts";
 
 /** First bytes of packets. */
 const DATA = 0x40;
-const HANDSHAKE = { hello: 0xc1, retry: 0xc2, initial: 0xc3 } as const;
+const HANDSHAKE = { hello: 0xc1, serverHello: 0xc2, clientFinish: 0xc3 } as const;
 
 /** Where a Data packet's number stands, after its type and the connection ID. */
 const NUMBER_AT = 9;
@@ -79,7 +79,7 @@ export class Tampering {
     if (!Object.values<number>(HANDSHAKE).includes(type) || this.#seenTypes.has(type)) return;
     this.#seenTypes.add(type);
     this.deeds.flipped++;
-    // Of an Initial packet that is a byte of its token; of the others any, under their checksum.
+    // Of a ClientFinish packet that is a byte of its token; of the others any, under their checksum.
     flip(datagram, 60);
   }
 

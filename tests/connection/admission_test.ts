@@ -28,7 +28,7 @@ Deno.test("Endpoint answers a flood of Hellos up to its rate, drops the rest, an
   for (let i = 0; i < 5000; i++) {
     const { kind } = endpoint.handleDatagram(0, hello(i + 1), `198.51.${i >> 8}.${i & 255}:1`);
     kinds[kind as keyof typeof kinds]++;
-    // The same flood reaches a server between a client's Hello and its Initial.
+    // The same flood reaches a server between a client's Hello and its ClientFinish.
     if (i === 2500) pair.connect();
     pair.server.endpoint.handleDatagram(pair.nowUs, hello(i + 1), `198.51.${i >> 8}.${i & 255}:1`);
   }
@@ -38,11 +38,11 @@ Deno.test("Endpoint answers a flood of Hellos up to its rate, drops the rest, an
   assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: 2_000_000 }));
 });
 
-Deno.test("Endpoint drops an Initial beyond its source's rate, and takes it when it comes again", () => {
+Deno.test("Endpoint drops a ClientFinish beyond its source's rate, and takes it when it comes again", () => {
   const pair = new Pair({ serverEndpoint: { limits: { maxHandshakesPerAddress: 1 } } });
   const connections = [0, 1, 2].map(() => pair.connect());
   pair.run(200_000);
-  assert.deepEqual(connections.map(({ state }) => state), ["established", "established", "initial-sent"]);
+  assert.deepEqual(connections.map(({ state }) => state), ["established", "established", "finish-sent"]);
   assert.equal(pair.server.endpoint.drops.get("too many handshakes")! > 0, true);
   pair.run(2_000_000);
   assert.equal(connections[2]!.state, "established");

@@ -93,7 +93,7 @@ Deno.test("Connection.close before the handshake is done ends without a word", (
   assert.equal(pair.client.wire.sent.length, 0);
 });
 
-Deno.test("Connection.close right after the Retry leaves the server with nothing", () => {
+Deno.test("Connection.close right after the ServerHello leaves the server with nothing", () => {
   const pair = new Pair();
   pair.connect();
   assert(pair.runUntil(() => pair.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
@@ -123,10 +123,10 @@ Deno.test("Connection holds nothing in memory once it has ended", () => {
   pair.server.reads = false;
   pair.send(new Uint8Array(50_000), { finish: false });
   pair.run(1_000_000);
-  assert.equal(pair.server.connection.heldBytes, 50_000);
+  assert.equal(pair.server.connection.bufferedBytes, 50_000);
   pair.client.connection.close(pair.nowUs, 0, "");
   pair.run(50_000);
-  assert.equal(pair.server.connection.heldBytes, 0);
+  assert.equal(pair.server.connection.bufferedBytes, 0);
   assert.equal(pair.server.connection.openStreamCount, 0);
   assert.equal(pair.client.connection.openStreamCount, 0);
 });

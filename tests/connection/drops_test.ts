@@ -70,17 +70,17 @@ Deno.test("Endpoint.drops tells a packet that was changed or forged from one tha
   assert.deepEqual(pair.server.bytesOn(0), TEXT);
 });
 
-Deno.test("Endpoint.drops counts Hellos and Initial packets that were changed, and takes the genuine ones", () => {
+Deno.test("Endpoint.drops counts Hellos and ClientFinish packets that were changed, and takes the genuine ones", () => {
   const pair = delivered();
   const hello = sent(pair, PacketType.hello);
-  const initial = sent(pair, PacketType.initial);
+  const clientFinish = sent(pair, PacketType.clientFinish);
   const cases: readonly (readonly [what: string, bytes: Uint8Array, reason: DropReason])[] = [
     ["a Hello with another key", flipped(hello, 30), "damaged"],
     ["a Hello that is too short", hello.slice(0, 1199), "malformed"],
     ["a Hello of another version", flipped(hello, 4), "unknown version"],
-    ["an Initial as it was", initial, "repeated"],
-    ["an Initial with another text", flipped(initial, -20), "damaged"],
-    ["an Initial for another connection", flipped(initial, 10), "bad token"],
+    ["a ClientFinish as it was", clientFinish, "repeated"],
+    ["a ClientFinish with another text", flipped(clientFinish, -20), "damaged"],
+    ["a ClientFinish for another connection", flipped(clientFinish, 10), "bad token"],
   ];
   for (const [what, bytes, reason] of cases) {
     assert.deepEqual(newDrops(pair, () => pair.inject(pair.server, bytes)), { [reason]: 1 }, what);
@@ -91,13 +91,13 @@ Deno.test("Endpoint.drops counts Hellos and Initial packets that were changed, a
 Deno.test("Endpoint.drops tells what is repeated after its connection's end", () => {
   const pair = delivered();
   const data = sent(pair, PacketType.data);
-  const initial = sent(pair, PacketType.initial);
+  const clientFinish = sent(pair, PacketType.clientFinish);
   pair.client.connection.close(pair.nowUs, 0, "");
   assert(pair.runUntil(() => pair.server.connection.state === "draining", { withinUs: 1_000_000 }));
   assert.deepEqual(newDrops(pair, () => pair.inject(pair.server, data)), { late: 1 });
   pair.run(4_000_000);
   assert.deepEqual(newDrops(pair, () => pair.inject(pair.server, data)), { "unknown connection": 1 });
-  assert.deepEqual(newDrops(pair, () => pair.inject(pair.server, initial)), { repeated: 1 });
+  assert.deepEqual(newDrops(pair, () => pair.inject(pair.server, clientFinish)), { repeated: 1 });
   assert.equal(pair.server.endpoint.connectionCount, 0);
 });
 
@@ -110,7 +110,7 @@ Deno.test("Endpoint.drops counts on the client's side what was changed on the wa
   assert.equal(drops.get("damaged"), 1);
   pair.inject(pair.client, data);
   assert.equal(drops.get("repeated"), 1);
-  pair.inject(pair.client, answers.find((bytes) => bytes[0] === PacketType.retry)!);
+  pair.inject(pair.client, answers.find((bytes) => bytes[0] === PacketType.serverHello)!);
   assert.equal(drops.get("out of place"), 1);
   assert.equal(pair.client.connection.state, "established");
 });

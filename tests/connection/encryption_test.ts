@@ -103,7 +103,7 @@ Deno.test("encryption goes on where the server has the key that it must", () => 
   assert(pair.runUntil(() => pair.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
 });
 
-Deno.test("encryption takes the genuine Retry after forged ones", () => {
+Deno.test("encryption takes the genuine ServerHello after forged ones", () => {
   const pair = encrypted();
   const held: Uint8Array[] = [];
   pair.server.wire.rule = ({ bytes, index }) => {
@@ -121,13 +121,13 @@ Deno.test("encryption takes the genuine Retry after forged ones", () => {
   const hello = pair.client.wire.sent[0]!.bytes.slice();
   const ofAnother = other.handleDatagram(pair.nowUs, hello, pair.client.address).answer.slice();
   // Another server's, over this client's own Hello, is as good as the genuine one: a client tells by the key.
-  assert.equal(ofAnother[0], PacketType.retry);
+  assert.equal(ofAnother[0], PacketType.serverHello);
   const broken = held[0]!.slice();
   broken[broken.length - 30]! ^= 1;
   pair.inject(pair.client, broken);
   assert.equal(pair.client.connection.state, "hello-sent");
   pair.inject(pair.client, held[0]!);
-  assert.equal(pair.client.connection.state, "initial-sent");
+  assert.equal(pair.client.connection.state, "finish-sent");
 });
 
 Deno.test("encryption is not given up: neither side speaks the other's version unless it was told to", () => {
@@ -159,7 +159,7 @@ Deno.test("encryption tells a client in words that it is not taken, and takes no
   const changed = refusals[0]!.slice();
   changed[changed.length - 1]! ^= 1;
   pair.inject(pair.client, changed);
-  assert.equal(pair.client.connection.state, "initial-sent");
+  assert.equal(pair.client.connection.state, "finish-sent");
   pair.inject(pair.client, refusals[0]!);
   const reason = {
     kind: "peer",
@@ -174,7 +174,7 @@ Deno.test("encryption: a server that was started anew ends the connections of th
   const pair = delivered(encrypted());
   assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: 1_000_000 }));
   const buffer = new Uint8Array(100);
-  const id = pair.client.wire.sent.find(({ bytes }) => bytes[0] === PacketType.initial)!.bytes.slice(5, 13);
+  const id = pair.client.wire.sent.find(({ bytes }) => bytes[0] === PacketType.clientFinish)!.bytes.slice(5, 13);
   pair.inject(pair.client, buffer.subarray(0, writeTokenReset(new Writer().reset(buffer), id, new Uint8Array(16))));
   assert.equal(pair.client.connection.state, "established");
   pair.restartServer();
@@ -188,14 +188,14 @@ Deno.test("encryption: an address token is good for its address and its connecti
   pair.client.wire.rule = ({ index }) => index > 0 ? LOST : undefined;
   pair.connect();
   pair.run(100_000);
-  const initial = pair.client.wire.sent.find(({ bytes }) => bytes[0] === PacketType.initial)!.bytes;
-  pair.inject(pair.server, initial, "10.9.9.9:1");
-  const another = initial.slice();
+  const clientFinish = pair.client.wire.sent.find(({ bytes }) => bytes[0] === PacketType.clientFinish)!.bytes;
+  pair.inject(pair.server, clientFinish, "10.9.9.9:1");
+  const another = clientFinish.slice();
   another[13 + 7]! ^= 1;
   pair.inject(pair.server, another);
   assert.equal(pair.server.connections.length, 0);
   assert.equal(pair.server.endpoint.drops.get("bad token"), 2);
-  pair.inject(pair.server, initial);
+  pair.inject(pair.server, clientFinish);
   assert.equal(pair.server.connections.length, 1);
 });
 
@@ -252,18 +252,18 @@ Deno.test("encryption: a cookie is good for one client at one address, and makes
   assert.equal(pair.client.wire.sent.length, 2);
 });
 
-Deno.test("encryption: a forged Initial takes no place from a client", () => {
+Deno.test("encryption: a forged ClientFinish takes no place from a client", () => {
   const pair = encrypted({ serverEndpoint: { limits: { maxConnections: 1 } } });
-  pair.client.wire.rule = ({ bytes }) => bytes[0] === PacketType.initial ? LOST : undefined;
+  pair.client.wire.rule = ({ bytes }) => bytes[0] === PacketType.clientFinish ? LOST : undefined;
   pair.connect();
   assert(pair.runUntil(() => pair.client.wire.sent.length > 1, { withinUs: 1_000_000 }));
-  const initial = pair.client.wire.sent[1]!.bytes;
-  const forged = initial.slice();
+  const clientFinish = pair.client.wire.sent[1]!.bytes;
+  const forged = clientFinish.slice();
   // Inside of the message of the handshake, which follows the token.
   forged[23 + 153 + 2 + 10]! ^= 1;
   for (let count = 0; count < 3; count++) pair.inject(pair.server, forged);
   assert.equal(pair.server.endpoint.drops.get("damaged"), 3);
-  pair.inject(pair.server, initial);
+  pair.inject(pair.server, clientFinish);
   assert.equal(pair.server.connections.length, 1);
 });
 

@@ -30,11 +30,11 @@ function server(limits: Partial<AdmissionLimits> = {}): Endpoint {
   return new Endpoint({ isServer: true, randomBytes: (count) => random.bytes(count), limits });
 }
 
-/** The first Initial packet of a client whose connection was never told anything by the server but Retry. */
-function firstInitial(pair: Pair): Uint8Array {
-  const initial = pair.client.wire.sent.find(({ bytes }) => typeOf(bytes) === PacketType.initial);
-  assert(initial !== undefined);
-  return initial.bytes;
+/** The first ClientFinish packet of a client whose connection was never told anything by the server but ServerHello. */
+function firstClientFinish(pair: Pair): Uint8Array {
+  const clientFinish = pair.client.wire.sent.find(({ bytes }) => typeOf(bytes) === PacketType.clientFinish);
+  assert(clientFinish !== undefined);
+  return clientFinish.bytes;
 }
 
 Deno.test("handshake lets data flow after one round trip", () => {
@@ -46,11 +46,11 @@ Deno.test("handshake lets data flow after one round trip", () => {
   pair.send(new Uint8Array([1, 2, 3]));
   assert(pair.runUntil(() => pair.server.bytesOn(0).length === 3, { withinUs: 1_000_000 }));
   assert.equal(pair.nowUs - startUs, ROUND_TRIP_US * 3 / 2);
-  assert.equal(connection.state, "initial-sent");
+  assert.equal(connection.state, "finish-sent");
   assert(pair.runUntil(() => connection.state === "established", { withinUs: 1_000_000 }));
   assert.deepEqual(pair.client.wire.sent.slice(0, 2).map(({ bytes }) => typeOf(bytes)), [
     PacketType.hello,
-    PacketType.initial,
+    PacketType.clientFinish,
   ]);
 });
 
@@ -79,20 +79,21 @@ Deno.test("handshake seeds the server with nothing where the first packets were 
 });
 
 Deno.test("handshake sends a first request in the first packet, and a PING 20 ms later if there is none", () => {
-  const initials = (pair: Pair) => pair.client.wire.sent.filter(({ bytes }) => typeOf(bytes) === PacketType.initial);
+  const clientFinishes = (pair: Pair) =>
+    pair.client.wire.sent.filter(({ bytes }) => typeOf(bytes) === PacketType.clientFinish);
   const busy = new Pair();
   busy.connect();
   assert(busy.runUntil(() => busy.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
-  assert.equal(initials(busy).length, 0);
+  assert.equal(clientFinishes(busy).length, 0);
   busy.run(10_000);
   busy.send(new Uint8Array(1000));
   assert(busy.runUntil(() => busy.server.bytesOn(0).length === 1000, { withinUs: 1_000_000 }));
-  assert.equal(initials(busy).length, 1);
+  assert.equal(clientFinishes(busy).length, 1);
   const idle = new Pair();
   idle.connect();
   assert(idle.runUntil(() => idle.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
   const connectedUs = idle.nowUs;
-  assert(idle.runUntil(() => initials(idle).length > 0, { withinUs: 1_000_000 }));
+  assert(idle.runUntil(() => clientFinishes(idle).length > 0, { withinUs: 1_000_000 }));
   assert.equal(idle.nowUs - connectedUs, 20_000);
 });
 
@@ -110,7 +111,7 @@ for (const lost of [1, 2, 3]) {
   });
 }
 
-Deno.test("handshake survives a lost Retry", () => {
+Deno.test("handshake survives a lost ServerHello", () => {
   const pair = new Pair();
   pair.server.wire.rule = losing(0);
   pair.connect();
@@ -120,7 +121,7 @@ Deno.test("handshake survives a lost Retry", () => {
   assert.equal(pair.server.connections.length, 1);
 });
 
-Deno.test("handshake survives lost Initial packets", () => {
+Deno.test("handshake survives lost ClientFinish packets", () => {
   const pair = new Pair();
   pair.client.wire.rule = losing(1, 2, 3);
   pair.connect();
@@ -168,7 +169,7 @@ Deno.test("handshake gives up after its timeout and says so once", () => {
   assert(pair.isQuiet);
 });
 
-Deno.test("handshake gives up when the server proves nothing but its Retry", () => {
+Deno.test("handshake gives up when the server proves nothing but its ServerHello", () => {
   const pair = new Pair();
   pair.server.wire.rule = ({ index }) => index > 0 ? LOST : undefined;
   pair.connect();
@@ -184,7 +185,7 @@ Deno.test("Endpoint keeps nothing for 10,000 Hellos and answers less than three 
     const result = endpoint.handleDatagram(i, bytes, `10.0.${i >> 8}.${i & 0xff}:1000`);
     assert.equal(result.kind, "answer");
     assert(result.answer.length <= 3 * bytes.length);
-    assert(result.answer.length < 200, `a Retry of ${result.answer.length} bytes`);
+    assert(result.answer.length < 200, `a ServerHello of ${result.answer.length} bytes`);
   }
   assert.equal(endpoint.connectionCount, 0);
 });
@@ -211,57 +212,57 @@ Deno.test("Endpoint answers nothing to empty datagrams, rubbish and single bytes
   assert.equal(endpoint.connectionCount, 0);
 });
 
-Deno.test("Endpoint makes no connection from an Initial whose token has expired, and says so by a Reset", () => {
+Deno.test("Endpoint makes no connection from a ClientFinish whose token has expired, and says so by a Reset", () => {
   const pair = new Pair();
-  pair.client.wire.rule = ({ bytes }) => typeOf(bytes) === PacketType.initial ? LOST : undefined;
+  pair.client.wire.rule = ({ bytes }) => typeOf(bytes) === PacketType.clientFinish ? LOST : undefined;
   pair.connect();
   pair.run(100_000);
-  const initial = firstInitial(pair);
+  const clientFinish = firstClientFinish(pair);
   const { endpoint } = pair.server;
   const tooLateUs = pair.nowUs + TOKEN_LIFETIME_US + 1;
-  const result = endpoint.handleDatagram(tooLateUs, initial.slice(), pair.client.address);
+  const result = endpoint.handleDatagram(tooLateUs, clientFinish.slice(), pair.client.address);
   assert.equal(result.kind, "answer");
   assert.equal(typeOf(result.answer), PacketType.reset);
-  assert(result.answer.length < initial.length);
+  assert(result.answer.length < clientFinish.length);
   assert.equal(endpoint.connectionCount, 0);
-  assert.equal(endpoint.handleDatagram(pair.nowUs, initial.slice(), pair.client.address).kind, "new-connection");
+  assert.equal(endpoint.handleDatagram(pair.nowUs, clientFinish.slice(), pair.client.address).kind, "new-connection");
 });
 
-Deno.test("Endpoint takes an Initial whose token was ten seconds on its way, there and back", () => {
+Deno.test("Endpoint takes a ClientFinish whose token was ten seconds on its way, there and back", () => {
   const pair = new Pair();
-  pair.client.wire.rule = ({ bytes }) => typeOf(bytes) === PacketType.initial ? LOST : undefined;
+  pair.client.wire.rule = ({ bytes }) => typeOf(bytes) === PacketType.clientFinish ? LOST : undefined;
   pair.connect();
   pair.run(100_000);
   const { endpoint } = pair.server;
-  const result = endpoint.handleDatagram(pair.nowUs + 10_100_000, firstInitial(pair).slice(), pair.client.address);
+  const result = endpoint.handleDatagram(pair.nowUs + 10_100_000, firstClientFinish(pair).slice(), pair.client.address);
   assert.equal(result.kind, "new-connection");
 });
 
 Deno.test("Endpoint makes no connection from a token that was issued to another address", () => {
   const pair = new Pair();
-  pair.client.wire.rule = ({ bytes }) => typeOf(bytes) === PacketType.initial ? LOST : undefined;
+  pair.client.wire.rule = ({ bytes }) => typeOf(bytes) === PacketType.clientFinish ? LOST : undefined;
   pair.connect();
   pair.run(100_000);
   const { endpoint } = pair.server;
   for (const other of ["10.0.0.1:4001", "10.0.0.9:4000"]) {
-    assert.equal(endpoint.handleDatagram(pair.nowUs, firstInitial(pair).slice(), other).kind, "answer");
+    assert.equal(endpoint.handleDatagram(pair.nowUs, firstClientFinish(pair).slice(), other).kind, "answer");
   }
   assert.equal(endpoint.connectionCount, 0);
 });
 
-Deno.test("Endpoint drops an Initial that is replayed after its connection has ended", () => {
+Deno.test("Endpoint drops a ClientFinish that is replayed after its connection has ended", () => {
   const pair = Pair.connected();
-  const initial = firstInitial(pair);
+  const clientFinish = firstClientFinish(pair);
   pair.client.connection.close(pair.nowUs, 0, "");
   pair.run(4_000_000);
   const { endpoint } = pair.server;
   assert.equal(endpoint.connectionCount, 0);
   assert.equal(endpoint.rememberedCount, 1);
-  const result = endpoint.handleDatagram(pair.nowUs, initial.slice(), pair.client.address);
+  const result = endpoint.handleDatagram(pair.nowUs, clientFinish.slice(), pair.client.address);
   assert.equal(result.kind, "drop");
   assert.equal(result.reason, "repeated");
   // And when its ID is forgotten, so is its token.
-  const later = endpoint.handleDatagram(pair.nowUs + TOKEN_LIFETIME_US + 1, initial.slice(), pair.client.address);
+  const later = endpoint.handleDatagram(pair.nowUs + TOKEN_LIFETIME_US + 1, clientFinish.slice(), pair.client.address);
   assert.equal(later.kind, "answer");
   assert.equal(typeOf(later.answer), PacketType.reset);
   assert.equal(endpoint.connectionCount, 0);

@@ -76,7 +76,7 @@ Deno.test("Connection lets go of a stream when both halves have ended", () => {
   pair.run(2_000_000);
   assert.equal(pair.client.connection.openStreamCount, 0);
   assert.equal(pair.server.connection.openStreamCount, 0);
-  assert.equal(pair.server.connection.heldBytes, 0);
+  assert.equal(pair.server.connection.bufferedBytes, 0);
 });
 
 Deno.test("Connection never has more outstanding than the stream's window while nobody reads", () => {
@@ -85,7 +85,7 @@ Deno.test("Connection never has more outstanding than the stream's window while 
   const stream = pair.send(pattern(300_000));
   pair.run(5_000_000);
   assert.equal(stream.outgoing.sentOffset, 65_536);
-  assert.equal(pair.server.connection.heldBytes, 65_536);
+  assert.equal(pair.server.connection.bufferedBytes, 65_536);
   assert.equal(pair.server.connection.state, "established");
 });
 
@@ -108,7 +108,7 @@ Deno.test("Connection never has more outstanding than the connection's window, s
   pair.server.reads = false;
   const streams = Array.from({ length: 5 }, (_, i) => pair.send(pattern(60_000, i)));
   pair.run(5_000_000);
-  assert.equal(pair.server.connection.heldBytes, 100_000);
+  assert.equal(pair.server.connection.bufferedBytes, 100_000);
   const sent = streams.reduce((sum, stream) => sum + stream.outgoing.sentOffset, 0);
   assert.equal(sent, 100_000);
 });
@@ -289,7 +289,7 @@ Deno.test("Stream.stopReading makes the peer reset with the same code, and both 
   assert.equal(pair.client.heard("stream-stopped")[0]?.code, 9);
   assert.equal(pair.client.connection.openStreamCount, 0);
   assert.equal(pair.server.connection.openStreamCount, 0);
-  assert.equal(pair.server.connection.heldBytes, 0);
+  assert.equal(pair.server.connection.bufferedBytes, 0);
 });
 
 Deno.test("Stream.stopReading reaches the peer, though the frame is lost at first", () => {

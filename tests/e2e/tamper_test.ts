@@ -55,8 +55,8 @@ Deno.test("programs carry files past somebody who changes, repeats and forges pa
   }
   // Much later: both clients are gone.
   const connections = connectionsOf(server);
-  const initial = relay.recorded.findLast(([type]) => type === 0xc3)!;
-  for (const datagram of [initial, ...towardsServer.kept]) await relay.toServer(datagram);
+  const clientFinish = relay.recorded.findLast(([type]) => type === 0xc3)!;
+  for (const datagram of [clientFinish, ...towardsServer.kept]) await relay.toServer(datagram);
   await stage.client(["list", "--server", server.address, "-q"]);
   assert.equal(connectionsOf(server), connections + 1);
   assert.equal((await server.stop()).code, 0);

@@ -137,7 +137,7 @@ class AssemblerMachine implements Machine<StepOf<typeof STEP>> {
     this.take({ kind: "insertFin", at: end, length: 0 });
     for (let count = 0; count < 3; count++) this.take({ kind: "consume", share: 4 });
     if (this.#isStopped) return;
-    if (this.#assembler.directRemainingBytes === 0) assert.equal(this.#assembler.heldBytes, 0);
+    if (this.#assembler.directRemainingBytes === 0) assert.equal(this.#assembler.bufferedBytes, 0);
     assert.equal(this.#assembler.isComplete, true);
     this.#seen("complete");
   }
@@ -265,7 +265,7 @@ class AssemblerMachine implements Machine<StepOf<typeof STEP>> {
     const readable = this.#bytes.subarray(this.#readAt, readEnd);
     assert.deepEqual({
       readable: assembler.readableBytes,
-      held: assembler.heldBytes,
+      held: assembler.bufferedBytes,
       received: assembler.receivedBytes,
       highest: assembler.highestOffset,
       finalSize: assembler.finalSize,

@@ -59,7 +59,7 @@ class NaiveStream {
     this.window = new ReceiveWindow(windowBytes);
   }
 
-  get heldBytes(): number {
+  get bufferedBytes(): number {
     return this.arrived.size - this.consumed.size;
   }
 
@@ -269,14 +269,14 @@ class FlowMachine implements Machine<StepOf<typeof STEP>> {
     let received = 0;
     let held = 0;
     let widened = 0;
-    for (const { consumed, credit, heldBytes, highest, widenedBytes, window } of this.#streams) {
+    for (const { consumed, credit, bufferedBytes, highest, widenedBytes, window } of this.#streams) {
       widened += widenedBytes;
       assert.ok(window.windowBytes <= this.#streamWindow + widenedBytes, "a stream's window is wider than it is made");
       sent += credit.used;
       received += highest;
-      held += heldBytes;
+      held += bufferedBytes;
       assert.ok(credit.used <= credit.limit && credit.limit <= window.limit, "more may be sent than was granted");
-      assert.ok(heldBytes <= this.#streamWindow, `a stream holds ${heldBytes} bytes of ${this.#streamWindow}`);
+      assert.ok(bufferedBytes <= this.#streamWindow, `a stream holds ${bufferedBytes} bytes of ${this.#streamWindow}`);
       assert.equal(window.receivedBytes, highest);
       assert.equal(window.consumedBytes, consumed.size);
     }

@@ -62,7 +62,7 @@ class PacerMachine implements Machine<StepOf<typeof STEP>> {
         for (let i = 0; i < step.count && this.#waitUs(this.#size(step.share)) === 0; i++) this.#send(step.share);
         break;
       case "obey":
-        this.#obey(step.share);
+        this.#execute(step.share);
         break;
       case "look":
         this.#waitUs(this.#datagramBytes);
@@ -136,7 +136,7 @@ class PacerMachine implements Machine<StepOf<typeof STEP>> {
   }
 
   /** Whoever comes at the time told may send: no timer fires in vain. */
-  #obey(share: number): void {
+  #execute(share: number): void {
     const bytes = this.#size(share);
     this.#nowUs += this.#waitUs(bytes);
     assert.equal(this.#waitUs(bytes), 0, "the time told was too early");

@@ -129,7 +129,7 @@ function assertSame(assembler: Assembler, model: NaiveAssembler, from: number): 
   assert.deepEqual([...assembler.peek()], model.readable);
   assert.deepEqual({
     readable: assembler.readableBytes,
-    held: assembler.heldBytes,
+    held: assembler.bufferedBytes,
     received: assembler.receivedBytes,
     highest: assembler.highestOffset,
     finalSize: assembler.finalSize,
@@ -320,7 +320,7 @@ class Transfer {
     const before = this.#receiver.consumedBytes;
     change();
     this.#window.onConsumed(this.#receiver.consumedBytes - before);
-    assert.ok(this.#receiver.heldBytes <= WINDOW_BYTES, "more in memory than the ordinary window");
+    assert.ok(this.#receiver.bufferedBytes <= WINDOW_BYTES, "more in memory than the ordinary window");
     if (this.#window.shouldUpdate) this.#credit.raise(this.#window.takeUpdate());
   }
 

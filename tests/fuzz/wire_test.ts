@@ -103,7 +103,7 @@ const frameRuns = fc.array(frames, { minLength: 1, maxLength: 8 });
 const packets: fc.Arbitrary<PacketValue> = fc.oneof(
   record({ packet: fc.constant("data" as const), to: peerIds, number: packetNumbers, frames: frameRuns }),
   record({
-    packet: fc.constant("initial" as const),
+    packet: fc.constant("client-finish" as const),
     to: peerIds,
     from: ownIds,
     token: hexOf(0, 256),
@@ -111,7 +111,7 @@ const packets: fc.Arbitrary<PacketValue> = fc.oneof(
     frames: frameRuns,
   }),
   record({ packet: fc.constant("hello" as const), from: ownIds, sizeBytes: fc.integer({ min: 1200, max: 1500 }) }),
-  record({ packet: fc.constant("retry" as const), to: peerIds, from: ownIds, token: hexOf(0, 256), parameters }),
+  record({ packet: fc.constant("server-hello" as const), to: peerIds, from: ownIds, token: hexOf(0, 256), parameters }),
   record({
     packet: fc.constant("versionNegotiation" as const),
     to: peerIds,

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type AccessEntry, type AccessSource, AccessTable } from "../../app/server/access.ts";
 import type { LinkOptions } from "../../netem/link.ts";
 import { clientKey, type ClientPlan, type Goal, World } from "../../sim/world.ts";
-import { countedBytes } from "../../store/quota_store.ts";
+import { usedBytes } from "../../store/quota_store.ts";
 
 const SECOND_US = 1_000_000;
 const LINK: LinkOptions = {
@@ -92,7 +92,7 @@ for (let seed = 1; seed <= 20; seed++) {
     const stored = (): number =>
       clients.flatMap(({ goals }) => goals).reduce((sum, goal) => {
         const bytes = simulated.server.contents("name" in goal ? goal.name : "");
-        return sum + (bytes === undefined ? 0 : countedBytes(bytes.length));
+        return sum + (bytes === undefined ? 0 : usedBytes(bytes.length));
       }, 0);
     for (let atUs = 0; atUs < 5 * SECOND_US; atUs += 50_000) {
       simulated.at(atUs, () => assert.ok(stored() <= quotaBytes));

@@ -66,7 +66,7 @@ for (const [what, fault] of Object.entries(HANDSHAKE_FAULTS)) {
         for (const seed of SEEDS) {
           const words = `${direction}, seed ${seed}`;
           const times = await connectAll({ seed, direction, fault, everyUs, words });
-          // Of Hello and Retry half come through at once, and of the request and its answer half: two more tries of
+          // Of Hello and ServerHello half come through at once, and of the request and its answer half: two more tries of
           // 0.3 s for most, and for the worst the ten seconds that a handshake may take.
           const [median, longest] = [times[CONNECTIONS / 2]!, times.at(-1)!];
           assert(median <= 2 * ROUND_TRIP_US + 2 * 300_000, `${words}: the median is ${median} us`);
@@ -126,7 +126,7 @@ Deno.test("World: a server sends no more than three times what it got to a clien
       const run = new Run(scenario, direction, seed, meter.trace);
       const { world } = run;
       const client = world.clients[0]!.addresses[0]!;
-      // Its token proves the address; that comes with the first Initial packet, which cannot be there earlier.
+      // Its token proves the address; that comes with the first ClientFinish packet, which cannot be there earlier.
       meter.isOpen = () => world.network.nowUs < SILENCE_US;
       run.assert(await world.run(scenario.limitUs), `not done after ${scenario.limitUs} us`);
       run.assert(world.results[0]!.outcome.kind === "done", JSON.stringify(world.results[0]!.outcome));
@@ -215,7 +215,7 @@ for (const direction of DIRECTIONS) {
 
   Deno.test(`World: a server that is started anew is heard of in 3 s, whenever it was killed (${direction})`, async () => {
     for (const seed of SEEDS) {
-      // Before the Hello is there, between Retry and request, in the handshake's last packet, and in the transfer.
+      // Before the Hello is there, between ServerHello and request, in the handshake's last packet, and in the transfer.
       for (const killUs of [10_000, 35_000, 50_000, 200_000, 1_000_000, 2_000_000]) {
         const words = `seed ${seed}, killed at ${killUs} us`;
         const downUs = 500_000;

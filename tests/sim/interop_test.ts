@@ -56,7 +56,7 @@ function checkMoved(run: Run): void {
 
 const SCENARIOS: readonly Scenario[] = [
   {
-    // Two round trips: Hello and Retry, request and answer.
+    // Two round trips: Hello and ServerHello, request and answer.
     name: "long RTT, 1 KB",
     there: LONG,
     sizeBytes: 1024,

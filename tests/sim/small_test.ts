@@ -61,7 +61,7 @@ for (const goal of REQUESTS) {
   Deno.test(`World: a ${goal.kind} of 1 KB is done in two round trips, handshake included, and few packets`, async () => {
     const { endUs, sent } = await exchange(goal);
     assert.equal(endUs, 2 * ROUND_TRIP_US);
-    // Up: Hello, the request, what a getter found, and the end twice. Down: Retry and the answer.
+    // Up: Hello, the request, what a getter found, and the end twice. Down: ServerHello and the answer.
     assert.deepEqual(sent, { up: goal.kind === "get" ? 5 : 4, down: 2 });
   });
 

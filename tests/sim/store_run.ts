@@ -12,7 +12,7 @@ import { Random } from "../../base/random.ts";
 import { SimulatedDisk } from "../../sim/disk/disk.ts";
 import { DirectoryStore } from "../../store/directory_store.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
-import { LEFTOVER_AGE_MS } from "../../store/temporary_file.ts";
+import { STALE_AFTER_MS } from "../../store/temporary_file.ts";
 import type { DiskFaults, DiskOperation } from "../../sim/disk/faults.ts";
 import { type CreateOptions, type ReadableFile, StoreError, type WritableFile } from "../../transfer/file_store.ts";
 import { pattern } from "../../testing/file_store_compliance.ts";
@@ -130,7 +130,7 @@ export class StoreRun {
     const visible = () => disk.names(FOLDER).filter((name) => !TEMPORARY_NAME.test(name));
     const before = visible();
     this.#restart(disk);
-    this.#nowMs += LEFTOVER_AGE_MS + 1;
+    this.#nowMs += STALE_AFTER_MS + 1;
     this.#restart(disk);
     this.#nowMs = START_MS;
     assert.equal(disk.temporaryFiles, 0, "leftovers of a day ago are removed");

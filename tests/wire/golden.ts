@@ -41,22 +41,22 @@ export const GOLDEN_PACKETS: readonly Golden<PacketValue>[] = [
     value: { packet: "hello", from: CLIENT_ID, sizeBytes: 1200 },
   },
   {
-    name: "retry",
+    name: "server-hello",
     hex: `c2 53 4c 00 01 00 12 34 56 78 9a bc de 00 0f ed cb a9 87 65 43
           04 de ad be ef
           06 01 80 00 ea 60 02 80 00 ff e3 03 80 10 00 00 04 80 04 00 00 05 40 40 06 80 00 61 a8
           4b 32 90 3b`,
-    value: { packet: "retry", to: CLIENT_ID_HEX, from: SERVER_ID, token: "deadbeef", parameters: PARAMETERS },
+    value: { packet: "server-hello", to: CLIENT_ID_HEX, from: SERVER_ID, token: "deadbeef", parameters: PARAMETERS },
   },
   {
-    name: "initial: parameters, and LIST on stream 0",
+    name: "client-finish: parameters, and LIST on stream 0",
     hex: `c3 53 4c 00 01 00 0f ed cb a9 87 65 43 00 12 34 56 78 9a bc de
           04 de ad be ef 00
           20 06 01 80 00 ea 60 02 80 00 ff e3 03 80 10 00 00 04 80 04 00 00 05 40 40 06 80 00 61 a8
           0b 00 02 03 00
           2e 65 3e 0e`,
     value: {
-      packet: "initial",
+      packet: "client-finish",
       to: SERVER_ID_HEX,
       from: CLIENT_ID,
       token: "deadbeef",

@@ -12,7 +12,7 @@ import process from "node:process";
 import { formatAddress, parseAddress } from "../../app/address.ts";
 import { Random } from "../../base/random.ts";
 import { HostileNode, Scene } from "../../testing/hostile/hostile_peer.ts";
-import { ASSAULTS } from "./scenarios.ts";
+import { ATTACK_SCENARIOS } from "./scenarios.ts";
 
 /** Datagrams that go out before what has come is looked at. */
 const BATCH = 64;
@@ -71,7 +71,7 @@ class SocketNode {
 }
 
 async function main([name = "", port = ""]: readonly string[]): Promise<void> {
-  const assault = ASSAULTS.find((candidate) => candidate.name === name);
+  const assault = ATTACK_SCENARIOS.find((candidate) => candidate.name === name);
   if (assault === undefined) throw new Error(`${name}: there is no such attack`);
   const hosts = Array.from({ length: assault.addresses }, (_, i) => `127.0.${1 + (i >> 7)}.${2 + (i & 127)}`);
   const sockets = new SocketNode(hosts, Number(port));

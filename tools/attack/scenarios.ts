@@ -12,7 +12,7 @@ import { written } from "../../testing/fuzz/target.ts";
 import type { HostilePeer, Scene, Script } from "../../testing/hostile/hostile_peer.ts";
 
 /** One attack. */
-export interface Assault {
+export interface AttackScenario {
   readonly name: string;
   /** Addresses that it comes from, each with a script of its own; they are on this machine's loopback. */
   readonly addresses: number;
@@ -95,7 +95,7 @@ function emptyFile(name: string): Uint8Array {
 }
 
 /** All attacks. */
-export const ASSAULTS: readonly Assault[] = [
+export const ATTACK_SCENARIOS: readonly AttackScenario[] = [
   {
     name: "hello-flood",
     addresses: 64,
@@ -117,7 +117,7 @@ export const ASSAULTS: readonly Assault[] = [
       while (true) {
         const peer = scene.peer(scene.own(address));
         yield* peer.greet();
-        peer.initial([{ frame: "close", isApplication: true, code: 0, reason: "" }]);
+        peer.clientFinish([{ frame: "close", isApplication: true, code: 0, reason: "" }]);
         yield 2 * MS;
       }
     },

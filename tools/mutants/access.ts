@@ -32,7 +32,7 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
     caughtBy: [ENCRYPTION],
   },
   {
-    id: "turned-away-keeps-place",
+    id: "access-denied-keeps-place",
     broken: "A client that is turned away keeps its place among the connections",
     file: "protocol/endpoint/endpoint.ts",
     text: "      this.#admission.release(serverId);\n      return missingPermission",
@@ -51,7 +51,7 @@ export const ACCESS_MUTANTS: readonly Mutant[] = [
     id: "revoked-stays",
     broken: "Whose permission is gone goes on as long as he stays connected",
     file: "app/server/authorizer.ts",
-    text: "for (const [connection] of gone) this.#expel(connection);",
+    text: "for (const [connection] of gone) this.#revoke(connection);",
     becomes: "void gone;",
     caughtBy: [GATE],
   },

@@ -120,7 +120,7 @@ export const ENCRYPTION_MUTANTS: readonly Mutant[] = [
   },
   {
     id: "forged-takes-a-place",
-    broken: "A forged Initial packet takes a connection's place for good",
+    broken: "A forged ClientFinish packet takes a connection's place for good",
     file: "protocol/endpoint/endpoint.ts",
     text: "this.#admission.release(serverId);",
     becomes: "",

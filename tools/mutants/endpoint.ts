@@ -33,7 +33,7 @@ const STRANGERS: readonly Mutant[] = [
   },
   {
     id: "handshake-replayed",
-    broken: "An Initial that is sent again after its connection has ended makes another one",
+    broken: "A ClientFinish that is sent again after its connection has ended makes another one",
     file: "protocol/endpoint/endpoint.ts",
     text: 'if ((this.#ended.get(serverId) ?? 0) > nowUs) return this.#drop("repeated");',
     becomes: "",

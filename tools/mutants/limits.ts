@@ -145,7 +145,7 @@ export const LIMIT_MUTANTS: readonly Mutant[] = [
     broken: "A byte in a block of 4 KiB is counted as a byte of memory",
     file: "protocol/streams/assembler.ts",
     text: "return blocks * BLOCK_BYTES + ",
-    becomes: "return blocks * 0 + this.#heldBytes + ",
+    becomes: "return blocks * 0 + this.#bufferedBytes + ",
     caughtBy: ["tests/unit/protocol/streams/assembler_test.ts"],
   },
   {

@@ -116,7 +116,7 @@ export const STORE_MUTANTS: readonly Mutant[] = [
     id: "leftovers-of-the-living",
     broken: "A program that starts removes the unfinished files of those that run",
     file: "store/temporary_file.ts",
-    text: "if (stats.isFile() && disk.nowMs() - touchedMs > LEFTOVER_AGE_MS) disk.unlink(filePath);",
+    text: "if (stats.isFile() && disk.nowMs() - touchedMs > STALE_AFTER_MS) disk.unlink(filePath);",
     becomes: "if (stats.isFile()) disk.unlink(filePath);",
     caughtBy: [TEMPORARY],
   },

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { Slots } from "../../base/fair_slots.ts";
+import { FairSlots } from "../../base/fair_slots.ts";
 import type { FileStore } from "../file_store.ts";
 import { encodeMessage, type Message, RefusalReason } from "../messages.ts";
 import { type Job, Turns, type TurnsOptions } from "./turns.ts";
@@ -59,7 +59,7 @@ interface KeptList extends StoreList {
 /** See the module's description. */
 export class ServerWork {
   readonly limits: WorkLimits;
-  readonly #slots: Readonly<Record<Work, Slots>>;
+  readonly #slots: Readonly<Record<Work, FairSlots>>;
   /** By store: nobody may see the list of a folder that is not his. */
   readonly #lists = new WeakMap<FileStore, KeptList>();
   #generation = 0;
@@ -73,8 +73,8 @@ export class ServerWork {
     this.limits = { ...DEFAULT_WORK, ...limits };
     const { maxTransfers, maxTransfersPerAddress, maxLists, maxListsPerAddress } = this.limits;
     this.#slots = {
-      transfer: new Slots({ max: maxTransfers, maxEach: maxTransfersPerAddress }),
-      list: new Slots({ max: maxLists, maxEach: maxListsPerAddress }),
+      transfer: new FairSlots({ max: maxTransfers, maxEach: maxTransfersPerAddress }),
+      list: new FairSlots({ max: maxLists, maxEach: maxListsPerAddress }),
     };
   }
 

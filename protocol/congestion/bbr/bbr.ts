@@ -52,7 +52,7 @@ export class Bbr implements CongestionController, ControlState {
   #queueRounds = 0;
   #ackPhase: AckPhase = AckPhase.none;
   /** Slow down more, and for a whole round, to see whether the loss stays. */
-  #isLossTest = false;
+  #isLossToleranceProbe = false;
   #wasWindowLimited = false;
   #isIdleRestart = false;
   /** When ProbeRTT may end, 0 until enough has drained; whether a round has gone by since. */
@@ -84,13 +84,13 @@ export class Bbr implements CongestionController, ControlState {
   }
 
   /** BBR.full_bw_reached: the pipe was full at least once. */
-  get everFull(): boolean {
-    return this.#fullPipe.everFull;
+  get fullBandwidthReached(): boolean {
+    return this.#fullPipe.fullBandwidthReached;
   }
 
   /** In, or bound for, a ProbeBW_DOWN at the lower rate. */
-  get isLossTest(): boolean {
-    return this.#isLossTest;
+  get isLossToleranceProbe(): boolean {
+    return this.#isLossToleranceProbe;
   }
 
   /** Rounds begun in that state. */
@@ -104,7 +104,7 @@ export class Bbr implements CongestionController, ControlState {
     if (bytesInFlight > packet.sizeBytes || !packet.appLimited) return;
     this.#isIdleRestart = true;
     this.model.aggregation.restart(packet.sentUs);
-    if (this.#isInProbeBandwidth()) this.#control.setPacingRate(1, this.everFull);
+    if (this.#isInProbeBandwidth()) this.#control.setPacingRate(1, this.fullBandwidthReached);
     else if (this.#state === BbrState.probeRtt) this.#checkProbeRttDone(packet.sentUs);
   }
 
@@ -152,7 +152,7 @@ export class Bbr implements CongestionController, ControlState {
     const { aggregation, bounds } = this.model;
     this.#roundsInState++;
     this.#probeTimer.onRound();
-    aggregation.onRound(!this.everFull);
+    aggregation.onRound(!this.fullBandwidthReached);
     this.#respondToLoss(event);
     this.#respondToQueue(event);
     // 5.3.1.2, BBRCheckFullBWReached; the round's best rate instead of the one sample that ends it.
@@ -168,7 +168,7 @@ export class Bbr implements CongestionController, ControlState {
     // Before the first slow phase there is no better to learn from; and growth would be hidden by loss not made up for.
     // Past the path's rate the queue may overflow before the round trip of a whole round shows that it is there.
     if (state === BbrState.startup) {
-      if (!this.model.trains.isHeldUp) loss.learnFromRound(this.#control.maxDatagramBytes);
+      if (!this.model.trains.isDispersed) loss.learnFromRound(this.#control.maxDatagramBytes);
       return;
     }
     const isCruise = state === BbrState.probeCruise;
@@ -180,7 +180,9 @@ export class Bbr implements CongestionController, ControlState {
       bounds.cutShortTerm(event.nowUs, maxBandwidth.value, this.#control.windowBytes, loss.lastLostBytes);
     }
     // Loss with no queue to explain it: go slower for a round, and see whether it stays.
-    if (!loss.queueing && isCruise && this.#roundsInState >= 2) this.#enterProbeDown(event, { lossTest: true });
+    if (!loss.queueing && isCruise && this.#roundsInState >= 2) {
+      this.#enterProbeDown(event, { lossToleranceProbe: true });
+    }
   }
 
   /**
@@ -205,7 +207,7 @@ export class Bbr implements CongestionController, ControlState {
       this.#fullPipe.setFull();
       bounds.setLongTerm(Math.max(this.#control.inflight(1), bounds.inflightLatest));
     }
-    if (!this.everFull) return;
+    if (!this.fullBandwidthReached) return;
     this.model.endStartup();
     this.#enterState(BbrState.drain);
     loss.beginSlowPhase(event.nowUs);
@@ -223,13 +225,13 @@ export class Bbr implements CongestionController, ControlState {
   #checkDrainDone(event: AckEvent): void {
     // 5.3.2, BBRCheckDrainDone.
     if (this.#state !== BbrState.drain || event.bytesInFlight > this.#control.inflight(1)) return;
-    this.#enterProbeDown(event, { lossTest: this.model.loss.isWorthTesting });
+    this.#enterProbeDown(event, { lossToleranceProbe: this.model.loss.isWorthTesting });
   }
 
   // ProbeBW (5.3.3.6, BBRUpdateProbeBWCyclePhase).
 
   #updateProbeCycle(event: AckEvent): void {
-    if (!this.everFull) return;
+    if (!this.fullBandwidthReached) return;
     const isHeld = this.#isHeldByLongTerm(); // Before the bound is raised: the window follows it afterwards.
     this.#adaptLongTermModel(event, isHeld);
     switch (this.#state) {
@@ -246,16 +248,18 @@ export class Bbr implements CongestionController, ControlState {
       case BbrState.probeUp:
         // BBRIsTimeToGoDown: what the long-term bound holds back cannot show whether the pipe is full.
         if (isHeld) this.#fullPipe.reset(this.model.deliveryRate);
-        else if (this.#fullPipe.fullNow) this.#enterProbeDown(event, { lossTest: this.model.loss.isWorthTesting });
+        else if (this.#fullPipe.fullNow) {
+          this.#enterProbeDown(event, { lossToleranceProbe: this.model.loss.isWorthTesting });
+        }
         break;
     }
   }
 
-  #enterProbeDown(event: AckEvent, { lossTest }: { lossTest: boolean }): void {
+  #enterProbeDown(event: AckEvent, { lossToleranceProbe }: { lossToleranceProbe: boolean }): void {
     const { bounds, loss } = this.model;
     // Drain was slower still, and its losses count along: its slow phase goes on.
     loss.beginSlowPhase(event.nowUs);
-    this.#isLossTest = lossTest;
+    this.#isLossToleranceProbe = lossToleranceProbe;
     bounds.stopRaising();
     this.#ackPhase = this.#state === BbrState.probeUp ? AckPhase.probeStopping : AckPhase.none;
     this.#probeTimer.restart(event.nowUs);
@@ -290,7 +294,7 @@ export class Bbr implements CongestionController, ControlState {
 
   #isTimeToCruise(event: AckEvent): boolean {
     // A loss test needs packets sent for a whole round at the lower rate.
-    if (this.#isLossTest && this.#roundsInState < 2) return false;
+    if (this.#isLossToleranceProbe && this.#roundsInState < 2) return false;
     if (event.bytesInFlight > this.model.bounds.longTermWithHeadroom(this.#control.maxDatagramBytes)) return false;
     return event.bytesInFlight <= this.#control.inflight(1);
   }
@@ -332,7 +336,7 @@ export class Bbr implements CongestionController, ControlState {
       const inflightBytes = Math.max(txInFlightBytes, this.#control.targetInflight() * params.BETA);
       this.model.bounds.lowerLongTerm(event.nowUs, inflightBytes, lostBytes);
     }
-    this.#enterProbeDown(event, { lossTest: true });
+    this.#enterProbeDown(event, { lossToleranceProbe: true });
   }
 
   // ProbeRTT (5.3.4).
@@ -373,7 +377,7 @@ export class Bbr implements CongestionController, ControlState {
     this.#control.restore();
     this.model.bounds.resetShortTerm();
     this.#probeTimer.restart(nowUs);
-    this.#enterState(this.everFull ? BbrState.probeCruise : BbrState.startup);
+    this.#enterState(this.fullBandwidthReached ? BbrState.probeCruise : BbrState.startup);
   }
 
   /** The path answers again: what it could carry before is the best guess at what it can carry now. */

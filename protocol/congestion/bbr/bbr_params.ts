@@ -36,12 +36,12 @@ export const WINDOW_GAIN: readonly number[] = [2, 2, 2, 2, 2, 2.25, 0.5];
  * Ours: the pacing gain of ProbeBW_DOWN while there is loss to explain. A quarter slower shows whether the loss comes
  * from sending too fast, see {@link LossModel}.
  */
-export const LOSS_TEST_PACING_GAIN = 0.75;
+export const LOSS_PROBE_PACING_GAIN = 0.75;
 /**
  * In Startup, once a train of datagrams arrived more slowly than it was sent: the most that {@link FULL_PIPE_GROWTH}
  * takes for growth, so that the queue does not fill in the rounds that it takes to be sure of the plateau.
  */
-export const STARTUP_HELD_UP_GAIN = 1.25;
+export const STARTUP_DISPERSED_GAIN = 1.25;
 /**
  * The window before anything is known of the path, in datagrams, paced over a quarter of a round trip. RFC 9002, section
  * 7.2, has ten sent at once; with pacing, 32 load a queue no more, and save a round trip on a long path.

@@ -89,7 +89,7 @@ export class CompetingBbr implements CongestionController {
     if (wasProbeRtt && bbr.state !== BbrState.probeRtt && event.nowUs - this.#sinceUs > TRIAL_US) this.#leave();
     if (!bbr.model.isRoundStart) return;
     const { baseLoss, lastLoss, queueing } = bbr.model.loss;
-    if (!bbr.everFull) this.#randomLoss = baseLoss;
+    if (!bbr.fullBandwidthReached) this.#randomLoss = baseLoss;
     else if (!queueing) this.#randomLoss += (lastLoss - this.#randomLoss) * RANDOM_LOSS_GAIN;
     if (this.#cubic === undefined) this.#lookForQueue(event);
     else this.#lookForRoom(event.nowUs, this.#cubic);

@@ -8,12 +8,12 @@
 import {
   BbrState,
   INITIAL_WINDOW_DATAGRAMS,
-  LOSS_TEST_PACING_GAIN,
+  LOSS_PROBE_PACING_GAIN,
   MIN_PIPE_DATAGRAMS,
   PACING_GAIN,
   PACING_MARGIN,
+  STARTUP_DISPERSED_GAIN,
   STARTUP_GROWTH,
-  STARTUP_HELD_UP_GAIN,
   UNMEASURED_RTT_US,
   WINDOW_GAIN,
 } from "./bbr_params.ts";
@@ -31,9 +31,9 @@ const MAX_CHANCE = 0.05;
 export interface ControlState {
   readonly state: BbrState;
   /** BBR.full_bw_reached. */
-  readonly everFull: boolean;
+  readonly fullBandwidthReached: boolean;
   /** ProbeBW_DOWN is at its lower rate. */
-  readonly isLossTest: boolean;
+  readonly isLossToleranceProbe: boolean;
 }
 
 /** C.cwnd and C.pacing_rate. */
@@ -85,19 +85,19 @@ export class ControlParameters {
       this.#pacingRate = this.#initialRate(event.rttUs);
     }
     const isStartup = state === BbrState.startup;
-    const isHeldUp = isStartup && this.#model.trains.isHeldUp;
-    const isSlower = state === BbrState.probeDown && control.isLossTest;
-    const gain = isHeldUp ? STARTUP_HELD_UP_GAIN : isSlower ? LOSS_TEST_PACING_GAIN : PACING_GAIN[state]!;
-    this.setPacingRate(gain, control.everFull || isHeldUp);
+    const isDispersed = isStartup && this.#model.trains.isDispersed;
+    const isSlower = state === BbrState.probeDown && control.isLossToleranceProbe;
+    const gain = isDispersed ? STARTUP_DISPERSED_GAIN : isSlower ? LOSS_PROBE_PACING_GAIN : PACING_GAIN[state]!;
+    this.setPacingRate(gain, control.fullBandwidthReached || isDispersed);
     this.#setWindow(event, control);
   }
 
   /** 5.6.2, BBRSetPacingRateWithGain: until the pipe was full once, the rate only rises. */
-  setPacingRate(gain: number, everFull: boolean): void {
+  setPacingRate(gain: number, fullBandwidthReached: boolean): void {
     const { bandwidth, loss } = this.#model;
-    const margin = everFull ? PACING_MARGIN - this.#chanceOfMaximum() : PACING_MARGIN;
+    const margin = fullBandwidthReached ? PACING_MARGIN - this.#chanceOfMaximum() : PACING_MARGIN;
     const rate = gain * bandwidth * margin / (1 - loss.baseLoss);
-    if (rate > this.#pacingRate || (everFull && rate > 0)) this.#pacingRate = rate;
+    if (rate > this.#pacingRate || (fullBandwidthReached && rate > 0)) this.#pacingRate = rate;
   }
 
   /** Bytes in flight of `gain` bandwidth-delay products: BBRInflight. */
@@ -144,12 +144,12 @@ export class ControlParameters {
   }
 
   /** 5.6.4.6, BBRSetCwnd. */
-  #setWindow(event: AckEvent, { everFull, state }: ControlState): void {
+  #setWindow(event: AckEvent, { fullBandwidthReached, state }: ControlState): void {
     const extraBytes = state === BbrState.probeUp ? 2 * this.#maxDatagramBytes : 0;
     const maxBytes = this.inflight(WINDOW_GAIN[state]!) + this.#model.aggregation.extraBytes + extraBytes;
     const isNew = event.totalDeliveredBytes < INITIAL_WINDOW_DATAGRAMS * this.#maxDatagramBytes;
     let bytes = this.#windowBytes;
-    if (everFull) bytes = Math.min(bytes + event.ackedBytes, maxBytes);
+    if (fullBandwidthReached) bytes = Math.min(bytes + event.ackedBytes, maxBytes);
     else if (bytes < maxBytes) bytes = Math.min(bytes + STARTUP_GROWTH * event.ackedBytes, maxBytes);
     else if (isNew) bytes += event.ackedBytes;
     bytes = Math.max(bytes, this.#minPipeBytes());

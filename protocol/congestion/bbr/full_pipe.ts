@@ -11,7 +11,7 @@ export class FullPipeEstimator {
   #baseline = 0;
   #rounds = 0;
   #fullNow = false;
-  #everFull = false;
+  #fullBandwidthReached = false;
 
   /** BBR.full_bw_now: full since the last {@link reset}. */
   get fullNow(): boolean {
@@ -19,8 +19,8 @@ export class FullPipeEstimator {
   }
 
   /** BBR.full_bw_reached: full at least once. */
-  get everFull(): boolean {
-    return this.#everFull;
+  get fullBandwidthReached(): boolean {
+    return this.#fullBandwidthReached;
   }
 
   /** Looks anew, for growth over `baseline` bytes per second. */
@@ -32,7 +32,7 @@ export class FullPipeEstimator {
 
   /** Takes it as full on other evidence. */
   setFull(): void {
-    this.#everFull = true;
+    this.#fullBandwidthReached = true;
   }
 
   /**
@@ -46,6 +46,6 @@ export class FullPipeEstimator {
       return;
     }
     this.#fullNow = ++this.#rounds >= roundsNeeded;
-    if (this.#fullNow) this.#everFull = true;
+    if (this.#fullNow) this.#fullBandwidthReached = true;
   }
 }

@@ -256,8 +256,8 @@ export class LossModel {
 
   #learn(loss: number, bytes: number, maxDatagramBytes: number): void {
     if (bytes === 0) return;
-    const heldBytes = Math.min(this.#baseBytes, BASE_MEMORY_DATAGRAMS * maxDatagramBytes);
-    this.#baseBytes = heldBytes + bytes;
+    const bufferedBytes = Math.min(this.#baseBytes, BASE_MEMORY_DATAGRAMS * maxDatagramBytes);
+    this.#baseBytes = bufferedBytes + bytes;
     this.#baseLoss = Math.min(this.#baseLoss + (loss - this.#baseLoss) * bytes / this.#baseBytes, MAX_BASE_LOSS);
   }
 }

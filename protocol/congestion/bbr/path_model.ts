@@ -61,7 +61,7 @@ export class PathModel {
 
   /** In Startup: trains held up, and a queue that stood for a round, show what else takes rounds to be sure of. */
   get isPlateauPlain(): boolean {
-    return this.#isStartup && this.trains.isHeldUp && this.loss.queueing;
+    return this.#isStartup && this.trains.isDispersed && this.loss.queueing;
   }
 
   /** Startup is over, and what it alone goes by. */

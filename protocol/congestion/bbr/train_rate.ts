@@ -34,7 +34,7 @@ const SLOWER_FACTOR = 4 / 3;
 const FASTER_FACTOR = 5 / 4;
 
 /** Smoothing of the rate of trains that are held up. */
-const HELD_UP_GAIN = 1 / 4;
+const DISPERSED_GAIN = 1 / 4;
 
 /** The sender paused if so many round trips went by between two packets: what follows is another train. */
 const PAUSE_ROUNDS = 1 / 16;
@@ -55,19 +55,19 @@ export class TrainRate {
   #bytes = 0;
   #bestRate = 0;
   /** The mean rate of the trains since one was held up; Infinity for none. */
-  #heldUpRate = Infinity;
+  #bottleneckRate = Infinity;
 
   /**
    * The fastest train so far, or the mean one since they are held up, in bytes per second of what arrived; 0 before
    * the first.
    */
   get rate(): number {
-    return this.isHeldUp ? this.#heldUpRate : this.#bestRate;
+    return this.isDispersed ? this.#bottleneckRate : this.#bestRate;
   }
 
   /** A train arrived clearly more slowly than it was sent, and none clearly faster since: the path is not as fast. */
-  get isHeldUp(): boolean {
-    return this.#heldUpRate < Infinity;
+  get isDispersed(): boolean {
+    return this.#bottleneckRate < Infinity;
   }
 
   /** Takes in an ACK. */
@@ -84,17 +84,17 @@ export class TrainRate {
     if (intervalUs < Math.max(MIN_TRAIN_US, minRttUs * MIN_TRAIN_ROUNDS)) return;
     // Where packets overtook one another the train has no length.
     if (sentInUs > 0) {
-      const isHeldUp = arrivedInUs > SLOWER_FACTOR * sentInUs;
-      this.#onTrain(this.#bytes * 1_000_000 / intervalUs, isHeldUp, isQueueing(event));
+      const isDispersed = arrivedInUs > SLOWER_FACTOR * sentInUs;
+      this.#onTrain(this.#bytes * 1_000_000 / intervalUs, isDispersed, isQueueing(event));
     }
     this.#begin(nowUs, sentUs);
   }
 
-  #onTrain(rate: number, isHeldUp: boolean, isQueueing: boolean): void {
+  #onTrain(rate: number, isDispersed: boolean, isQueueing: boolean): void {
     // Where there is a queue already, a fast train is one that something else had held back before.
-    if (rate > FASTER_FACTOR * this.#heldUpRate && !isQueueing) this.#heldUpRate = Infinity;
-    if (this.isHeldUp) this.#heldUpRate += (rate - this.#heldUpRate) * HELD_UP_GAIN;
-    else if (isHeldUp) this.#heldUpRate = rate;
+    if (rate > FASTER_FACTOR * this.#bottleneckRate && !isQueueing) this.#bottleneckRate = Infinity;
+    if (this.isDispersed) this.#bottleneckRate += (rate - this.#bottleneckRate) * DISPERSED_GAIN;
+    else if (isDispersed) this.#bottleneckRate = rate;
     this.#bestRate = Math.max(this.#bestRate, rate);
   }
 

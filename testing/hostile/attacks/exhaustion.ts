@@ -8,11 +8,11 @@
 import { encodePacket } from "../../wire_values.ts";
 import { TransportErrorCode } from "../../../protocol/mod.ts";
 import { encodeMessage } from "../../../transfer/messages.ts";
-import { ARENA_CONFIG, ARENA_CONNECTIONS, ARENA_LIMITS, type Attack } from "../fixture.ts";
+import { type Attack, FIXTURE_CONFIG, FIXTURE_CONNECTIONS, FIXTURE_LIMITS } from "../fixture.ts";
 import type { HostilePeer, Scene } from "../hostile_peer.ts";
 import { GET_BAIT, MS, putOf, SECOND } from "./bytes.ts";
 
-const { maxStreams, orderedWindowBytes } = ARENA_CONFIG;
+const { maxStreams, orderedWindowBytes } = FIXTURE_CONFIG;
 
 /** Connections from as many addresses as there are, as many as are taken. */
 function* allThatThereIs(
@@ -20,7 +20,7 @@ function* allThatThereIs(
   adjust: (peer: HostilePeer) => void = () => {},
 ): Generator<number, HostilePeer[]> {
   const peers: HostilePeer[] = [];
-  for (let count = 0; count < ARENA_CONNECTIONS; count++) {
+  for (let count = 0; count < FIXTURE_CONNECTIONS; count++) {
     const peer = scene.peer(scene.own(count));
     adjust(peer);
     yield* peer.connect();
@@ -51,14 +51,14 @@ export const EXHAUSTION: readonly Attack[] = [
     *script(scene) {
       const peers: HostilePeer[] = [];
       // Few enough that the first is not idle for too long before the last has come.
-      for (let count = 0; count < 3 * ARENA_LIMITS.maxConnectionsPerAddress; count++) {
+      for (let count = 0; count < 3 * FIXTURE_LIMITS.maxConnectionsPerAddress; count++) {
         const peer = scene.peer();
         peers.push(peer);
         yield* peer.connect();
       }
       const refused = peers.filter(({ closedWith }) => closedWith === TransportErrorCode.connectionRefused);
       const taken = peers.filter(({ largestReceived, closedWith }) => largestReceived >= 0 && closedWith === undefined);
-      if (taken.length > ARENA_LIMITS.maxConnectionsPerAddress) throw new Error(`${taken.length} were taken`);
+      if (taken.length > FIXTURE_LIMITS.maxConnectionsPerAddress) throw new Error(`${taken.length} were taken`);
       if (refused.length === 0) throw new Error("none was refused in words");
     },
   },
@@ -86,7 +86,7 @@ export const EXHAUSTION: readonly Attack[] = [
       for (let count = 0; scene.nowUs < 10 * SECOND; count++) {
         const peer = scene.peer(scene.own(count));
         yield* peer.greet();
-        peer.initial([{ frame: "close", isApplication: true, code: 0, reason: "" }]);
+        peer.clientFinish([{ frame: "close", isApplication: true, code: 0, reason: "" }]);
         yield MS;
       }
     },

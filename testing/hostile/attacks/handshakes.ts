@@ -9,7 +9,7 @@ import { TransportErrorCode } from "../../../protocol/mod.ts";
 import { MAX_TOKEN_BYTES, Version } from "../../../protocol/wire/packet.ts";
 import { encodePacket } from "../../wire_values.ts";
 import { toHex } from "../../../transfer/hex.ts";
-import { ARENA_CONNECTIONS, type Attack } from "../fixture.ts";
+import { type Attack, FIXTURE_CONNECTIONS } from "../fixture.ts";
 import { anyPacket, mutated, resealed } from "../../fuzz/input.ts";
 import { GET_BAIT, MS, SECOND, streamFrame, varints } from "./bytes.ts";
 
@@ -29,10 +29,10 @@ export const HANDSHAKES: readonly Attack[] = [
   {
     name: "connection-flood",
     *script(scene) {
-      for (let count = 2 * ARENA_CONNECTIONS; count > 0; count--) {
+      for (let count = 2 * FIXTURE_CONNECTIONS; count > 0; count--) {
         const peer = scene.peer(scene.own(count));
         yield* peer.greet();
-        peer.initial([streamFrame(0, GET_BAIT)]);
+        peer.clientFinish([streamFrame(0, GET_BAIT)]);
         yield 5 * MS;
       }
     },
@@ -43,12 +43,12 @@ export const HANDSHAKES: readonly Attack[] = [
       for (let count = scene.random.integer(20, 100); count > 0; count--) {
         const peer = scene.peer(scene.own(count));
         yield* peer.greet();
-        peer.initial([streamFrame(0, GET_BAIT), { frame: "close", isApplication: true, code: 0, reason: "" }]);
+        peer.clientFinish([streamFrame(0, GET_BAIT), { frame: "close", isApplication: true, code: 0, reason: "" }]);
       }
     },
   },
   {
-    name: "initial-without-parameters",
+    name: "finish-without-parameters",
     closesWith: TransportErrorCode.transportParameterError,
     *script(scene) {
       const peer = scene.peer();
@@ -95,7 +95,10 @@ export const HANDSHAKES: readonly Attack[] = [
         const to = toHex(scene.random.bytes(8));
         const token = toHex(scene.random.bytes(scene.random.pick([0, 24, 25, 26, MAX_TOKEN_BYTES])));
         const frames = [streamFrame(0, GET_BAIT)];
-        scene.raw(encodePacket({ packet: "initial", to, from: count, token, number: 0, frames }), scene.forged(count));
+        scene.raw(
+          encodePacket({ packet: "client-finish", to, from: count, token, number: 0, frames }),
+          scene.forged(count),
+        );
         if (count % 10 === 0) yield MS;
       }
     },
@@ -108,7 +111,10 @@ export const HANDSHAKES: readonly Attack[] = [
       for (let index = 0; index < 10; index++) {
         const { serverId: to, id: from, token } = peer;
         const frames = [streamFrame(0, GET_BAIT)];
-        scene.raw(encodePacket({ packet: "initial", to, from, token, number: index, frames }), scene.forged(index));
+        scene.raw(
+          encodePacket({ packet: "client-finish", to, from, token, number: index, frames }),
+          scene.forged(index),
+        );
         yield 10 * MS;
       }
     },
@@ -119,7 +125,7 @@ export const HANDSHAKES: readonly Attack[] = [
       const peer = scene.peer();
       yield* peer.greet();
       yield 11 * SECOND;
-      peer.initial([streamFrame(0, GET_BAIT)]);
+      peer.clientFinish([streamFrame(0, GET_BAIT)]);
       yield SECOND;
     },
   },
@@ -131,7 +137,7 @@ export const HANDSHAKES: readonly Attack[] = [
       // It may have been one too many.
       if (to === "") return;
       const frames = [{ frame: "parameters", parameters } as const, streamFrame(0, GET_BAIT)];
-      const replay = encodePacket({ packet: "initial", to, from, token, number: 0, frames });
+      const replay = encodePacket({ packet: "client-finish", to, from, token, number: 0, frames });
       peer.send({ frame: "close", isApplication: true, code: 0, reason: "" });
       for (let count = 0; count < 100; count++) {
         scene.raw(replay, scene.random.chance(0.5) ? peer.address : scene.forged(count));
@@ -171,7 +177,7 @@ export const HANDSHAKES: readonly Attack[] = [
       for (let number = 0; number < 50; number++) {
         const versions = [Version.plaintext, 1];
         scene.raw(scene.random.pick([
-          encodePacket({ packet: "retry", to, from, token, parameters }),
+          encodePacket({ packet: "server-hello", to, from, token, parameters }),
           encodePacket({ packet: "reset", to, number }),
           encodePacket({ packet: "versionNegotiation", to, from: to, versions }),
           encodePacket(anyPacket(scene.random)),

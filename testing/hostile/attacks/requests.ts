@@ -6,11 +6,11 @@
  */
 
 import { encodeMessage, MAX_FILE_BYTES, MessageType } from "../../../transfer/messages.ts";
-import { ARENA_CONFIG, type Attack, DISK_BYTES } from "../fixture.ts";
+import { type Attack, DISK_BYTES, FIXTURE_CONFIG } from "../fixture.ts";
 import { anyMessage, anyText, garbage, mutated } from "../../fuzz/input.ts";
 import { GET_BAIT, MS, putOf, SECOND } from "./bytes.ts";
 
-const { maxStreams } = ARENA_CONFIG;
+const { maxStreams } = FIXTURE_CONFIG;
 
 /** See the module's description. */
 export const REQUESTS: readonly Attack[] = [

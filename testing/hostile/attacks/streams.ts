@@ -8,11 +8,11 @@
 import { TransportErrorCode } from "../../../protocol/mod.ts";
 import type { FrameValue } from "../../wire_values.ts";
 import { encodeMessage } from "../../../transfer/messages.ts";
-import { ARENA_CONFIG, type Attack } from "../fixture.ts";
+import { type Attack, FIXTURE_CONFIG } from "../fixture.ts";
 import type { HostilePeer } from "../hostile_peer.ts";
 import { GET_BAIT, MS, putOf, SECOND, streamFrame } from "./bytes.ts";
 
-const { orderedWindowBytes, connectionWindowBytes, maxStreams } = ARENA_CONFIG;
+const { orderedWindowBytes, connectionWindowBytes, maxStreams } = FIXTURE_CONFIG;
 
 /** An unfinished request, so that what follows stays in memory. */
 const UNFINISHED = encodeMessage({ type: "get", name: "n".repeat(200) }).subarray(0, 100);

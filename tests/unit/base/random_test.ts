@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { InvariantError } from "../../../base/invariant.ts";
-import { Random, Wander } from "../../../base/random.ts";
+import { Random, RandomWalk } from "../../../base/random.ts";
 
 const MASK = 0xffff_ffffn;
 const SEEDS = [0, 1, 42, 0xffff_ffff, 0x1_0000_0000, Number.MAX_SAFE_INTEGER];
@@ -155,11 +155,11 @@ Deno.test("Random.fork depends on the seed and the label, not on what was drawn"
   assert.equal(firsts.size, SEEDS.length * 9);
 });
 
-Deno.test("Wander stays within its amplitude, reaches most of it, and falls no faster than time passes", () => {
+Deno.test("RandomWalk stays within its amplitude, reaches most of it, and falls no faster than time passes", () => {
   fc.assert(
     fc.property(fc.maxSafeNat(), fc.integer({ min: 1, max: 100_000 }), (seed, amplitude) => {
       const random = new Random(seed);
-      const wander = new Wander(new Random(seed).fork("wander"));
+      const wander = new RandomWalk(new Random(seed).fork("wander"));
       let time = random.integer(0, 1_000_000_000);
       let previous = wander.at(time, amplitude);
       let [least, most] = [previous, previous];
@@ -178,5 +178,5 @@ Deno.test("Wander stays within its amplitude, reaches most of it, and falls no f
     }),
     { seed: 1, numRuns: 50 },
   );
-  assert.equal(new Wander(new Random(1)).at(5, 0), 0);
+  assert.equal(new RandomWalk(new Random(1)).at(5, 0), 0);
 });

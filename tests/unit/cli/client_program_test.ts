@@ -4,7 +4,7 @@ import { runClient } from "../../../cli/client_program.ts";
 import { type Needs, WHOLE_DISK_NEEDS } from "../../../io/permissions.ts";
 import type { Identity } from "../../../io/state_folder.ts";
 import { formatKey } from "../../../app/keys.ts";
-import { FakeConsole, FakeEngine, FakeKeyMemory, FakeLines, FakeSignals } from "../../../testing/cli_fakes.ts";
+import { FakeConsole, FakeEngine, FakeKnownHosts, FakeLines, FakeSignals } from "../../../testing/cli_fakes.ts";
 
 const KEY = new Uint8Array(32).fill(9);
 
@@ -16,7 +16,7 @@ class Setting {
   readonly signals = new FakeSignals();
   readonly exits: number[] = [];
   readonly confined: Needs[] = [];
-  readonly memory = new FakeKeyMemory();
+  readonly memory = new FakeKnownHosts();
   identity: Identity | undefined;
   lines = new FakeLines([]);
   run(...args: string[]): Promise<number> {
@@ -38,7 +38,7 @@ class Setting {
         if (file === "none") throw new SluiceError("local-disk", "there is no token in none");
         return new TextEncoder().encode(`token of ${file}`);
       },
-      openKeyMemory: (folder) => {
+      openKnownHosts: (folder) => {
         this.memory.folder = folder ?? this.memory.folder;
         return this.memory;
       },

@@ -23,7 +23,7 @@ const EXPECTED: readonly (readonly [ServerEvent, string])[] = [
   [{ kind: "connected", ...WHO, user: undefined }, "[3] 192.0.2.7:50000 new connection"],
   [{ kind: "connected", ...WHO, user: "al\u202eice" }, "[3] 192.0.2.7:50000 new connection of al\\u202eice"],
   [
-    { kind: "turned-away", client: WHO.client, key: "abc", reason: "no permission for its key abc" },
+    { kind: "access-denied", client: WHO.client, key: "abc", reason: "no permission for its key abc" },
     "192.0.2.7:50000 turned away: no permission for its key abc",
   ],
   [

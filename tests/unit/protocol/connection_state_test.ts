@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { ConnectionState, isOpen, transition } from "../../../protocol/connection_state.ts";
 
-const { helloSent, initialSent, established, closing, draining, closed } = ConnectionState;
+const { helloSent, finishSent, established, closing, draining, closed } = ConnectionState;
 
 /** As docs/PROTOCOL.md, section 6, has them. */
 const ALLOWED: readonly (readonly [ConnectionState, ConnectionState])[] = [
-  [helloSent, initialSent],
+  [helloSent, finishSent],
   [helloSent, closed],
-  [initialSent, established],
-  [initialSent, closing],
-  [initialSent, draining],
-  [initialSent, closed],
+  [finishSent, established],
+  [finishSent, closing],
+  [finishSent, draining],
+  [finishSent, closed],
   [established, closing],
   [established, draining],
   [established, closed],
@@ -30,5 +30,5 @@ Deno.test("transition takes the steps of the table and refuses every other", () 
 });
 
 Deno.test("isOpen holds while data may flow", () => {
-  assert.deepEqual(Object.values(ConnectionState).filter(isOpen), [initialSent, established]);
+  assert.deepEqual(Object.values(ConnectionState).filter(isOpen), [finishSent, established]);
 });

@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { BLOCK_BYTES, countedBytes, MeasuredStore } from "../../../store/quota_store.ts";
+import { BLOCK_BYTES, QuotaStore, usedBytes } from "../../../store/quota_store.ts";
 import type { FileStore, WritableFile } from "../../../transfer/file_store.ts";
 import { assertRefused, describeFileStore, pattern, store } from "../../../testing/file_store_compliance.ts";
 import { MemoryStore } from "../../../testing/memory_store.ts";
 
 const FIVE = 5 * BLOCK_BYTES;
 
-describeFileStore("MeasuredStore with a quota", ({ readOnly, files }) => {
+describeFileStore("QuotaStore with a quota", ({ readOnly, files }) => {
   const disk = new MemoryStore({ readOnly });
   for (const [name, bytes] of Object.entries(files)) disk.put(name, bytes);
   return {
-    store: new MeasuredStore(disk, () => 0).limitedTo(1e12),
+    store: new QuotaStore(disk, () => 0).limitedTo(1e12),
     put: (name, bytes, modifiedMs) => disk.put(name, bytes, { modifiedMs }),
     contents: (name) => disk.contents(name),
     partialFiles: () => disk.partialFiles,
@@ -26,7 +26,7 @@ class Setting {
   /** How long it takes to count. */
   listUs = 0;
   lists = 0;
-  readonly measured = new MeasuredStore(this.#timed(), () => this.nowUs);
+  readonly measured = new QuotaStore(this.#timed(), () => this.nowUs);
 
   #timed(): FileStore {
     const { disk } = this;
@@ -56,11 +56,11 @@ class Setting {
   }
 }
 
-Deno.test("countedBytes is whole blocks, one at least", () => {
-  assert.deepEqual([0, 1, BLOCK_BYTES, BLOCK_BYTES + 1].map(countedBytes), [1, 1, 1, 2].map((n) => n * BLOCK_BYTES));
+Deno.test("usedBytes is whole blocks, one at least", () => {
+  assert.deepEqual([0, 1, BLOCK_BYTES, BLOCK_BYTES + 1].map(usedBytes), [1, 1, 1, 2].map((n) => n * BLOCK_BYTES));
 });
 
-Deno.test("MeasuredStore lets a folder be filled to the quota, and says what is left", () => {
+Deno.test("QuotaStore lets a folder be filled to the quota, and says what is left", () => {
   const setting = new Setting();
   setting.add("a", 3);
   const { message } = assertRefused("no-space", () => setting.create("b", 3));
@@ -69,7 +69,7 @@ Deno.test("MeasuredStore lets a folder be filled to the quota, and says what is 
   assertRefused("no-space", () => setting.create("empty", 0));
 });
 
-Deno.test("MeasuredStore counts what was there before, and what others without a quota put there", () => {
+Deno.test("QuotaStore counts what was there before, and what others without a quota put there", () => {
   const setting = new Setting();
   setting.disk.put("old", pattern(2 * BLOCK_BYTES));
   setting.add("a", 1);
@@ -78,7 +78,7 @@ Deno.test("MeasuredStore counts what was there before, and what others without a
   setting.add("b", 1);
 });
 
-Deno.test("MeasuredStore counts a file on its way with its whole size, until it is given up", () => {
+Deno.test("QuotaStore counts a file on its way with its whole size, until it is given up", () => {
   const setting = new Setting();
   const first = setting.create("a", 3);
   assertRefused("no-space", () => setting.create("b", 3));
@@ -93,7 +93,7 @@ Deno.test("MeasuredStore counts a file on its way with its whole size, until it 
   assertRefused("no-space", () => setting.create("c", 3));
 });
 
-Deno.test("MeasuredStore counts the room that a replaced file makes free, once", () => {
+Deno.test("QuotaStore counts the room that a replaced file makes free, once", () => {
   const setting = new Setting();
   setting.add("a", 4);
   setting.add("a", 5, { overwrite: true });
@@ -106,7 +106,7 @@ Deno.test("MeasuredStore counts the room that a replaced file makes free, once",
   setting.add("b", 4);
 });
 
-Deno.test("MeasuredStore looks again before it refuses, and not the whole time", () => {
+Deno.test("QuotaStore looks again before it refuses, and not the whole time", () => {
   const setting = new Setting();
   setting.listUs = 100;
   setting.add("a", 5);
@@ -120,7 +120,7 @@ Deno.test("MeasuredStore looks again before it refuses, and not the whole time",
   assert.equal(setting.lists, 2);
 });
 
-Deno.test("MeasuredStore never lets more be stored than the quota, whatever is begun, given up and finished when", () => {
+Deno.test("QuotaStore never lets more be stored than the quota, whatever is begun, given up and finished when", () => {
   const step = fc.record({
     name: fc.constantFrom("a", "b", "c"),
     blocks: fc.nat({ max: 4 }),
@@ -134,7 +134,7 @@ Deno.test("MeasuredStore never lets more be stored than the quota, whatever is b
     const waiting: WritableFile[] = [];
     let mostOfAll = 0;
     for (const { blocks, name, overwrite, quota, then, waited } of steps) {
-      const used = (): number => setting.disk.list().reduce((sum, file) => sum + countedBytes(file.sizeBytes), 0);
+      const used = (): number => setting.disk.list().reduce((sum, file) => sum + usedBytes(file.sizeBytes), 0);
       try {
         const options = { sizeBytes: blocks * BLOCK_BYTES, modifiedMs: 0, overwrite };
         const view = quota === Infinity ? setting.measured : setting.measured.limitedTo(quota);
@@ -157,9 +157,9 @@ Deno.test("MeasuredStore never lets more be stored than the quota, whatever is b
   }));
 });
 
-Deno.test("MeasuredStore shows what is in the folder to whoever may fill it", async () => {
+Deno.test("QuotaStore shows what is in the folder to whoever may fill it", async () => {
   const disk = new MemoryStore();
-  const limited = new MeasuredStore(disk, () => 0).limitedTo(FIVE);
+  const limited = new QuotaStore(disk, () => 0).limitedTo(FIVE);
   await store(limited, "a", { bytes: pattern(10) });
   assert.deepEqual(limited.list(), disk.list());
   assert.equal(limited.stat("a").sizeBytes, 10);

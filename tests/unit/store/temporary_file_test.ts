@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { nodeDisk } from "../../../io/node_disk.ts";
 import type { Disk } from "../../../store/disk.ts";
-import { LEFTOVER_AGE_MS, removeLeftovers, TemporaryFile } from "../../../store/temporary_file.ts";
+import { removeStalePartialFiles, STALE_AFTER_MS, TemporaryFile } from "../../../store/temporary_file.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
 import { assertRefused, commit, pattern } from "../../../testing/file_store_compliance.ts";
 
@@ -81,19 +81,19 @@ function later(ms: number): Disk {
   return { ...nodeDisk, nowMs: () => Date.now() + ms };
 }
 
-check("removeLeftovers waits for a day", (folder) => {
+check("removeStalePartialFiles waits for a day", (folder) => {
   Deno.writeTextFileSync(`${folder}/${NAME}`, "x");
-  removeLeftovers(nodeDisk, folder);
-  removeLeftovers(later(LEFTOVER_AGE_MS - 60_000), folder);
+  removeStalePartialFiles(nodeDisk, folder);
+  removeStalePartialFiles(later(STALE_AFTER_MS - 60_000), folder);
   assert(!isEmpty(folder));
-  removeLeftovers(later(LEFTOVER_AGE_MS + 60_000), folder);
+  removeStalePartialFiles(later(STALE_AFTER_MS + 60_000), folder);
   assert(isEmpty(folder));
 });
 
-check("removeLeftovers touches nothing but files, and minds no missing folder", (folder) => {
+check("removeStalePartialFiles touches nothing but files, and minds no missing folder", (folder) => {
   Deno.mkdirSync(`${folder}/${NAME}`);
   Deno.symlinkSync("elsewhere", `${folder}/${NAME.replace("0", "1")}`);
-  removeLeftovers(later(10 * LEFTOVER_AGE_MS), folder);
+  removeStalePartialFiles(later(10 * STALE_AFTER_MS), folder);
   assert.equal([...Deno.readDirSync(folder)].length, 2);
-  removeLeftovers(nodeDisk, `${folder}/missing`);
+  removeStalePartialFiles(nodeDisk, `${folder}/missing`);
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type AccessEntry, type AccessSource, AccessTable, type Grant } from "../../../../app/server/access.ts";
 import { type ServerEvent, SluiceError } from "../../../../app/api.ts";
-import { Gate } from "../../../../app/server/authorizer.ts";
+import { Authorizer } from "../../../../app/server/authorizer.ts";
 import { formatKey } from "../../../../app/keys.ts";
 import type { Platform } from "../../../../app/platform.ts";
 import { nodeDisk } from "../../../../io/node_disk.ts";
@@ -37,11 +37,11 @@ class Written implements AccessSource {
 
 class Setting {
   readonly events: ServerEvent[] = [];
-  readonly expelled: Connection[] = [];
+  readonly revoked: Connection[] = [];
   readonly written: Written;
   readonly root: DirectoryStore;
-  readonly gate: Gate;
-  /** Lets the gate look. */
+  readonly authorizer: Authorizer;
+  /** Lets the authorizer look. */
   look: () => void = () => {};
   isWatching = false;
 
@@ -54,17 +54,23 @@ class Setting {
     };
     const platform = { timer, nowUs: () => 0, disk: nodeDisk } as unknown as Platform;
     const access = isOpen ? undefined : this.written;
-    this.gate = new Gate({ platform, root: this.root, readOnly, access, onEvent: (event) => this.events.push(event) });
-    this.gate.watch((connection) => this.expelled.push(connection));
+    this.authorizer = new Authorizer({
+      platform,
+      root: this.root,
+      readOnly,
+      access,
+      onEvent: (event) => this.events.push(event),
+    });
+    this.authorizer.watch((connection) => this.revoked.push(connection));
   }
 
-  enter(peer: PeerIdentity) {
-    assert.equal(this.gate.refusalFor(peer, "192.0.2.1:7"), undefined);
+  authorize(peer: PeerIdentity) {
+    assert.equal(this.authorizer.refusalFor(peer, "192.0.2.1:7"), undefined);
     const connection = { peer } as unknown as Connection;
-    return { connection, ...this.gate.enter(connection) };
+    return { connection, ...this.authorizer.authorize(connection) };
   }
 
-  /** The owner writes something else, and the gate looks. */
+  /** The owner writes something else, and the authorizer looks. */
   write(entries: AccessEntry[] | SluiceError): void {
     this.written.entries = entries;
     this.look();
@@ -72,7 +78,7 @@ class Setting {
 }
 
 async function inFolder(use: (folder: string) => void): Promise<void> {
-  const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "sluice-gate-" }));
+  const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "sluice-authorizer-" }));
   try {
     use(folder);
   } finally {
@@ -80,40 +86,43 @@ async function inFolder(use: (folder: string) => void): Promise<void> {
   }
 }
 
-Deno.test("Gate of an open server lets everybody in to everything, and looks at nothing", async () => {
+Deno.test("Authorizer of an open server lets everybody in to everything, and looks at nothing", async () => {
   await inFolder((folder) => {
     const setting = new Setting(folder, [], { isOpen: true });
-    const { rights, store, user } = setting.enter(new PeerIdentity(undefined));
+    const { rights, store, user } = setting.authorize(new PeerIdentity(undefined));
     assert.deepEqual([user, [...rights], store === setting.root], [undefined, [
       "read",
       "write",
       "list",
       "overwrite",
     ], true]);
-    assert.deepEqual([setting.gate.entryCount, setting.isWatching], [undefined, false]);
+    assert.deepEqual([setting.authorizer.entryCount, setting.isWatching], [undefined, false]);
   });
 });
 
-Deno.test("Gate lets in who has a line, with his rights, and turns all others away in words", async () => {
+Deno.test("Authorizer lets in who has a line, with his rights, and turns all others away in words", async () => {
   await inFolder((folder) => {
     const setting = new Setting(folder, [line(0, "alice", { rights: ["list"] })]);
-    const { rights, user } = setting.enter(ALICE!);
+    const { rights, user } = setting.authorize(ALICE!);
     assert.deepEqual([user, [...rights]], ["alice", ["list"]]);
-    assert.match(setting.gate.refusalFor(NOBODY, "192.0.2.1:7")!, /permission is needed, .*"sluice key".*--token-file/);
-    assert.match(setting.gate.refusalFor(new PeerIdentity(undefined), "192.0.2.1:8")!, /leave out --plaintext/);
+    assert.match(
+      setting.authorizer.refusalFor(NOBODY, "192.0.2.1:7")!,
+      /permission is needed, .*"sluice key".*--token-file/,
+    );
+    assert.match(setting.authorizer.refusalFor(new PeerIdentity(undefined), "192.0.2.1:8")!, /leave out --plaintext/);
     const key = formatKey(new Uint8Array(32));
     assert.deepEqual(setting.events, [
-      { kind: "turned-away", client: "192.0.2.1:7", key, reason: `no permission for its key ${key}, nor by a token` },
-      { kind: "turned-away", client: "192.0.2.1:8", key: undefined, reason: "it encrypts nothing" },
+      { kind: "access-denied", client: "192.0.2.1:7", key, reason: `no permission for its key ${key}, nor by a token` },
+      { kind: "access-denied", client: "192.0.2.1:8", key: undefined, reason: "it encrypts nothing" },
     ]);
   });
 });
 
-Deno.test("Gate keeps each to his folder and his quota, and who shares a folder shares what is left", async () => {
+Deno.test("Authorizer keeps each to his folder and his quota, and who shares a folder shares what is left", async () => {
   await inFolder((folder) => {
     const own = { folder: "own", quotaBytes: 3 * 4096 };
     const setting = new Setting(folder, [line(0, "alice", own), line(1, "bob", { ...own, quotaBytes: 2 * 4096 })]);
-    const [alice, bob] = [setting.enter(ALICE!), setting.enter(BOB!)];
+    const [alice, bob] = [setting.authorize(ALICE!), setting.authorize(BOB!)];
     const create = (store: typeof alice.store, name: string) =>
       store.create(name, { sizeBytes: 5000, modifiedMs: 0, overwrite: false });
     const file = create(alice.store, "a");
@@ -121,7 +130,7 @@ Deno.test("Gate keeps each to his folder and his quota, and who shares a folder 
     assertRefused("no-space", () => create(bob.store, "b"));
     file.abort();
     create(bob.store, "b").abort();
-    assert.equal(alice.store, setting.enter(ALICE!).store, "lists are kept by store");
+    assert.equal(alice.store, setting.authorize(ALICE!).store, "lists are kept by store");
     Deno.writeTextFileSync(`${folder}/in-root`, "");
     assert.deepEqual(alice.store.list(), []);
     Deno.writeTextFileSync(`${folder}/own/there`, "");
@@ -129,41 +138,41 @@ Deno.test("Gate keeps each to his folder and his quota, and who shares a folder 
   });
 });
 
-Deno.test("Gate ends the connections of those whose line is gone or says something else, and of no others", async () => {
+Deno.test("Authorizer ends the connections of those whose line is gone or says something else, and of no others", async () => {
   await inFolder((folder) => {
     const setting = new Setting(folder, [line(0, "alice"), line(1, "bob")]);
-    const [alice, bob] = [setting.enter(ALICE!), setting.enter(BOB!)];
+    const [alice, bob] = [setting.authorize(ALICE!), setting.authorize(BOB!)];
     setting.look();
     assert.equal(setting.events.length, 0);
     setting.write([line(1, "bob"), line(0, "alice")]);
-    assert.equal(setting.expelled.length, 0);
+    assert.equal(setting.revoked.length, 0);
     setting.write([line(0, "alice"), line(1, "bob", { rights: ["read"] })]);
-    assert.deepEqual(setting.expelled, [bob.connection]);
-    setting.gate.leave(bob.connection);
+    assert.deepEqual(setting.revoked, [bob.connection]);
+    setting.authorizer.release(bob.connection);
     setting.write([]);
-    assert.deepEqual(setting.expelled, [bob.connection, alice.connection]);
+    assert.deepEqual(setting.revoked, [bob.connection, alice.connection]);
     assert.deepEqual(setting.events.map((event) => event.kind === "access-changed" && [event.entries, event.ended]), [
       [2, 0],
       [2, 1],
       [0, 1],
     ]);
-    assert.notEqual(setting.gate.refusalFor(ALICE!, "a"), undefined);
+    assert.notEqual(setting.authorizer.refusalFor(ALICE!, "a"), undefined);
   });
 });
 
-Deno.test("Gate goes by what was written before while what is written now cannot be read", async () => {
+Deno.test("Authorizer goes by what was written before while what is written now cannot be read", async () => {
   await inFolder((folder) => {
     const setting = new Setting(folder, [line(0, "alice")]);
-    setting.enter(ALICE!);
+    setting.authorize(ALICE!);
     setting.write(new SluiceError("local-disk", "line 1"));
-    assert.deepEqual([setting.events, setting.expelled], [[{ kind: "access-unreadable", reason: "line 1" }], []]);
-    setting.enter(ALICE!);
+    assert.deepEqual([setting.events, setting.revoked], [[{ kind: "access-unreadable", reason: "line 1" }], []]);
+    setting.authorize(ALICE!);
     setting.write([line(1, "bob")]);
-    assert.equal(setting.expelled.length, 2);
+    assert.equal(setting.revoked.length, 2);
   });
 });
 
-Deno.test("Gate does not start with a folder that it cannot have, and later keeps but its client out", async () => {
+Deno.test("Authorizer does not start with a folder that it cannot have, and later keeps but its client out", async () => {
   await inFolder((folder) => {
     Deno.writeTextFileSync(`${folder}/file`, "");
     Deno.mkdirSync(`${folder}/real`);
@@ -175,20 +184,20 @@ Deno.test("Gate does not start with a folder that it cannot have, and later keep
     }
     const setting = new Setting(folder, []);
     setting.write([line(0, "alice", { folder: "file" }), line(1, "bob")]);
-    assert.match(setting.gate.refusalFor(ALICE!, "a")!, /your folder there cannot be opened now/);
-    assert.deepEqual(setting.events.map(({ kind }) => kind), ["access-changed", "access-unreadable", "turned-away"]);
-    setting.enter(BOB!);
+    assert.match(setting.authorizer.refusalFor(ALICE!, "a")!, /your folder there cannot be opened now/);
+    assert.deepEqual(setting.events.map(({ kind }) => kind), ["access-changed", "access-unreadable", "access-denied"]);
+    setting.authorize(BOB!);
     const readOnly = (name: string) => new Setting(folder, [line(0, "alice", { folder: name })], { readOnly: true });
     assert.throws(() => readOnly("missing"), SluiceError);
     readOnly("real");
   });
 });
 
-Deno.test("Gate looks no more once it is stopped", async () => {
+Deno.test("Authorizer looks no more once it is stopped", async () => {
   await inFolder((folder) => {
     const setting = new Setting(folder, [line(0, "alice")]);
     assert.equal(setting.isWatching, true);
-    setting.gate.stop();
+    setting.authorizer.stop();
     assert.equal(setting.isWatching, false);
   });
 });

@@ -1,23 +1,23 @@
 import assert from "node:assert/strict";
-import { Closing, type ClosingOptions } from "../../../../protocol/connection/close_state.ts";
+import { CloseState, type CloseStateOptions } from "../../../../protocol/connection/close_state.ts";
 import { type CloseReason, TransportErrorCode } from "../../../../protocol/errors.ts";
 
 const LOCAL: CloseReason = { kind: "local", code: 3, reason: "enough" };
 const VIOLATION: CloseReason = { kind: "violation", code: TransportErrorCode.finalSizeError, reason: "two ends" };
 const ANSWERS = new Uint8Array([1, 2, 3]);
 
-function make(reason: CloseReason, changes: Partial<ClosingOptions> = {}): Closing {
+function make(reason: CloseReason, changes: Partial<CloseStateOptions> = {}): CloseState {
   const streams = { takeUnacked: () => ANSWERS };
-  return new Closing(reason, { streams, path: { isValidated: true }, packetsLost: 0, ...changes });
+  return new CloseState(reason, { streams, path: { isValidated: true }, packetsLost: 0, ...changes });
 }
 
-function drain(closing: Closing): number {
+function drain(closing: CloseState): number {
   let count = 0;
   while (closing.take() !== undefined) count++;
   return count;
 }
 
-Deno.test("Closing says it twice unasked, then to the 1st, 2nd, 4th and 8th packet that still comes", () => {
+Deno.test("CloseState says it twice unasked, then to the 1st, 2nd, 4th and 8th packet that still comes", () => {
   const closing = make(LOCAL);
   assert.equal(drain(closing), 2);
   const answered: number[] = [];
@@ -28,17 +28,17 @@ Deno.test("Closing says it twice unasked, then to the 1st, 2nd, 4th and 8th pack
   assert.deepEqual(answered, [1, 2, 4, 8, 16]);
 });
 
-Deno.test("Closing says it four times where packets were lost", () => {
+Deno.test("CloseState says it four times where packets were lost", () => {
   assert.equal(drain(make(LOCAL, { packetsLost: 1 })), 4);
 });
 
-Deno.test("Closing tells the application's code from the transport's", () => {
+Deno.test("CloseState tells the application's code from the transport's", () => {
   assert.deepEqual(make(LOCAL).take()!.close, { isApplication: true, code: 3, reason: "enough" });
   const { code } = VIOLATION as { code: number };
   assert.deepEqual(make(VIOLATION).take()!.close, { isApplication: false, code, reason: "two ends" });
 });
 
-Deno.test("Closing takes last answers along, but not to who broke a rule, nor to an address not proven", () => {
+Deno.test("CloseState takes last answers along, but not to who broke a rule, nor to an address not proven", () => {
   assert.deepEqual(make(LOCAL).take()!.frames, ANSWERS);
   assert.equal(make(VIOLATION).take()!.frames.length, 0);
   assert.equal(make(LOCAL, { path: { isValidated: false } }).take()!.frames.length, 0);

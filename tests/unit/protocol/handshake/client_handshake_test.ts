@@ -10,7 +10,7 @@ import {
   PacketHeader,
   PacketType,
   Version,
-  writeRetry,
+  writeServerHello,
   writeVersionNegotiation,
 } from "../../../../protocol/wire/packet.ts";
 
@@ -21,10 +21,10 @@ function makeHandshake(nowUs: number): ClientHandshake {
   return new ClientHandshake({ localId: 7, nowUs, suite: new PlaintextClientSuite(), expectedKey: undefined });
 }
 
-function retry(): { datagram: Uint8Array; header: PacketHeader } {
+function serverHello(): { datagram: Uint8Array; header: PacketHeader } {
   const buffer = new Uint8Array(512);
   const parameters = localParameters(DEFAULT_CONFIG);
-  const length = writeRetry(new Writer().reset(buffer), {
+  const length = writeServerHello(new Writer().reset(buffer), {
     version: Version.plaintext,
     destinationId: CLIENT_ID,
     sourceId: 9,
@@ -55,11 +55,11 @@ Deno.test("ClientHandshake.pollHello sends a full-size Hello at once, then waits
   assert.equal(header.type, PacketType.hello);
 });
 
-Deno.test("ClientHandshake.onRetry gives token, ID, parameters, and the round trip of a Hello sent once", () => {
+Deno.test("ClientHandshake.onServerHello gives token, ID, parameters, and the round trip of a Hello sent once", () => {
   const handshake = makeHandshake(0);
   handshake.pollHello(0, new Uint8Array(1500));
-  const { datagram, header } = retry();
-  const result = handshake.onRetry(80_000, datagram, header);
+  const { datagram, header } = serverHello();
+  const result = handshake.onServerHello(80_000, datagram, header);
   assert.ok(result !== undefined && "protection" in result);
   const { protection: _, ...rest } = result;
   assert.deepEqual(rest, {
@@ -74,7 +74,7 @@ Deno.test("ClientHandshake.onRetry gives token, ID, parameters, and the round tr
     leastRttUs: 80_000,
   });
   handshake.pollHello(300_000, new Uint8Array(1500));
-  const ambiguous = handshake.onRetry(310_000, datagram, header);
+  const ambiguous = handshake.onServerHello(310_000, datagram, header);
   assert.ok(ambiguous !== undefined && "rttUs" in ambiguous);
   assert.equal(ambiguous.rttUs, 0, "which Hello it answers is not known");
   assert.equal(ambiguous.leastRttUs, 10_000, "but not a later one than the last");
@@ -82,9 +82,9 @@ Deno.test("ClientHandshake.onRetry gives token, ID, parameters, and the round tr
 
 Deno.test("ClientHandshake takes nothing from a damaged answer", () => {
   const handshake = makeHandshake(0);
-  const { datagram, header } = retry();
+  const { datagram, header } = serverHello();
   datagram[datagram.length - 6]! ^= 1;
-  assert.equal(handshake.onRetry(1, datagram, header), undefined);
+  assert.equal(handshake.onServerHello(1, datagram, header), undefined);
   const buffer = new Uint8Array(128);
   const ids = { destinationId: CLIENT_ID, sourceId: new Uint8Array(8) };
   const length = writeVersionNegotiation(new Writer().reset(buffer), { ...ids, versions: [5, 6] });

@@ -39,7 +39,7 @@ Deno.test("NoiseClientSuite and NoiseServerSuite agree on keys, parameters and w
   const [client, server] = [makeClient(), makeServer()];
   const answered = server.answer(5_000, client.hello, BINDING)!;
   assert.ok(answered.token.length <= MAX_TOKEN_BYTES);
-  const taken = client.onRetry(answered.payload)!;
+  const taken = client.onServerHello(answered.payload)!;
   assert.deepEqual(taken.parameters, PARAMETERS);
   assert.deepEqual(taken.peer.key, new KeyPair(SERVER_KEY).publicKey);
   assert.ok(client.hello.length <= MAX_HANDSHAKE_BYTES && taken.handshake.length <= MAX_HANDSHAKE_BYTES);
@@ -59,7 +59,7 @@ Deno.test("NoiseServerSuite makes a handshake of its own for each Hello, and the
   const [client, server] = [makeClient(), makeServer()];
   const [one, other] = [server.answer(0, client.hello, BINDING)!, server.answer(0, client.hello, BINDING)!];
   assert.notDeepEqual(one.payload, other.payload);
-  const { handshake } = client.onRetry(one.payload)!;
+  const { handshake } = client.onServerHello(one.payload)!;
   assert.equal(server.verify(1, other.token, BINDING)!.agree(handshake), undefined);
   assert.notEqual(server.verify(1, one.token, BINDING)!.agree(handshake), undefined);
 });
@@ -87,7 +87,7 @@ Deno.test("NoiseServerSuite knows a token again for its client, connection and l
 Deno.test("NoiseServerSuite takes no message that was changed, nor a Hello that is too short", () => {
   const [client, server] = [makeClient(), makeServer()];
   const { payload, token } = server.answer(0, client.hello, BINDING)!;
-  const { handshake } = client.onRetry(payload)!;
+  const { handshake } = client.onServerHello(payload)!;
   for (let at = 0; at < handshake.length; at++) {
     const changed = handshake.slice();
     changed[at]! ^= 1;
@@ -103,11 +103,15 @@ Deno.test("NoiseClientSuite takes no answer that was changed on the way, or is f
   for (let at = 0; at < payload.length; at++) {
     const changed = payload.slice();
     changed[at]! ^= 1;
-    assert.equal(client.onRetry(changed), undefined, `byte ${at}`);
+    assert.equal(client.onServerHello(changed), undefined, `byte ${at}`);
   }
   const ofAnother = server.answer(0, makeClient(8).hello, BINDING)!;
-  assert.equal(makeClient(8).onRetry(ofAnother.payload), undefined, "the connection ID is part of the transcript");
-  assert.notEqual(client.onRetry(payload), undefined, "the genuine one still passes");
+  assert.equal(
+    makeClient(8).onServerHello(ofAnother.payload),
+    undefined,
+    "the connection ID is part of the transcript",
+  );
+  assert.notEqual(client.onServerHello(payload), undefined, "the genuine one still passes");
 });
 
 Deno.test("NoiseServerSuite refuses in words that its client can tell from anybody else's, cut where they are too long", () => {
@@ -128,9 +132,9 @@ Deno.test("NoiseClientSuite is not moved by a server of the right key that answe
     ephemeralKey: new Uint8Array(32).fill(4),
   });
   assert.notEqual(responder.readMessage(client.hello), undefined);
-  assert.equal(client.onRetry(responder.writeMessage(Uint8Array.of(1, 2, 3))!), undefined);
+  assert.equal(client.onServerHello(responder.writeMessage(Uint8Array.of(1, 2, 3))!), undefined);
   const { payload } = makeServer().answer(0, client.hello, BINDING)!;
-  assert.equal(client.onRetry(payload), undefined);
+  assert.equal(client.onServerHello(payload), undefined);
 });
 
 Deno.test("NoiseServerSuite knows its cookie again, for the same client and not for long, and takes no token for one", () => {

@@ -15,9 +15,9 @@ function makeServer(): PlaintextServerSuite {
 Deno.test("PlaintextClientSuite takes the server's parameters as they are, and nothing that is more or less", () => {
   const { payload } = makeServer().answer(0, new Uint8Array(0), BINDING);
   const client = new PlaintextClientSuite();
-  assert.deepEqual(client.onRetry(payload)?.parameters, PARAMETERS);
-  assert.equal(client.onRetry(payload.subarray(1)), undefined);
-  assert.equal(client.onRetry(Uint8Array.of(...payload, 0)), undefined);
+  assert.deepEqual(client.onServerHello(payload)?.parameters, PARAMETERS);
+  assert.equal(client.onServerHello(payload.subarray(1)), undefined);
+  assert.equal(client.onServerHello(Uint8Array.of(...payload, 0)), undefined);
 });
 
 Deno.test("PlaintextServerSuite knows its token again, for the same client and its lifetime", () => {

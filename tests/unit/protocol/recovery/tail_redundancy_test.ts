@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { SentPackets } from "../../../../protocol/recovery/sent_packets.ts";
-import { isLossy, TailCopies } from "../../../../protocol/recovery/tail_redundancy.ts";
+import { isLossy, TailRedundancy } from "../../../../protocol/recovery/tail_redundancy.ts";
 
 /** Sends a packet that is a repair or is not. */
 function send(sent: SentPackets, isRepair: boolean): void {
@@ -11,7 +11,7 @@ function send(sent: SentPackets, isRepair: boolean): void {
 }
 
 /** The numbers of all that is to be copied now. */
-function all(copies: TailCopies, sent: SentPackets): number[] {
+function all(copies: TailRedundancy, sent: SentPackets): number[] {
   const numbers: number[] = [];
   for (let packet = copies.next(sent); packet !== undefined; packet = copies.next(sent)) {
     numbers.push(packet.packetNumber);
@@ -19,9 +19,9 @@ function all(copies: TailCopies, sent: SentPackets): number[] {
   return numbers;
 }
 
-Deno.test("TailCopies finds each repair in flight once, oldest first", () => {
+Deno.test("TailRedundancy finds each repair in flight once, oldest first", () => {
   const sent = new SentPackets();
-  const copies = new TailCopies();
+  const copies = new TailRedundancy();
   for (const isRepair of [false, true, false, true, true]) send(sent, isRepair);
   assert.deepEqual(all(copies, sent), [1, 3, 4]);
   assert.deepEqual(all(copies, sent), []);
@@ -30,17 +30,17 @@ Deno.test("TailCopies finds each repair in flight once, oldest first", () => {
   assert.deepEqual(all(copies, sent), [6]);
 });
 
-Deno.test("TailCopies leaves out what has arrived, and what was lost again", () => {
+Deno.test("TailRedundancy leaves out what has arrived, and what was lost again", () => {
   const sent = new SentPackets();
   for (let i = 0; i < 4; i++) send(sent, true);
   sent.onAckRange(1, 2, () => {});
   sent.markLost(sent.get(0)!, 10);
-  assert.deepEqual(all(new TailCopies(), sent), [2, 3]);
+  assert.deepEqual(all(new TailRedundancy(), sent), [2, 3]);
 });
 
-Deno.test("TailCopies finds nothing where nothing was lost", () => {
+Deno.test("TailRedundancy finds nothing where nothing was lost", () => {
   const sent = new SentPackets();
-  const copies = new TailCopies();
+  const copies = new TailRedundancy();
   assert.deepEqual(all(copies, sent), []);
   for (let i = 0; i < 4; i++) send(sent, false);
   assert.deepEqual(all(copies, sent), []);

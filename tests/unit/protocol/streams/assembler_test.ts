@@ -68,18 +68,18 @@ Deno.test("Assembler.insert returns only new bytes and keeps the first copy of e
   assert.equal(assembler.receivedBytes, 8);
 });
 
-Deno.test("Assembler.heldBytes counts what is neither read nor sunk, consumedBytes the rest", () => {
+Deno.test("Assembler.bufferedBytes counts what is neither read nor sunk, consumedBytes the rest", () => {
   const assembler = new Assembler();
   insert(assembler, 3, "defg");
-  assert.deepEqual([assembler.heldBytes, assembler.consumedBytes], [4, 0]);
+  assert.deepEqual([assembler.bufferedBytes, assembler.consumedBytes], [4, 0]);
   insert(assembler, 0, "abc");
-  assert.deepEqual([assembler.heldBytes, assembler.consumedBytes], [7, 0]);
+  assert.deepEqual([assembler.bufferedBytes, assembler.consumedBytes], [7, 0]);
   assembler.consume(2);
-  assert.deepEqual([assembler.heldBytes, assembler.consumedBytes], [5, 2]);
+  assert.deepEqual([assembler.bufferedBytes, assembler.consumedBytes], [5, 2]);
   assembler.direct(10, new NotingSink());
-  assert.deepEqual([assembler.heldBytes, assembler.consumedBytes], [0, 7]);
+  assert.deepEqual([assembler.bufferedBytes, assembler.consumedBytes], [0, 7]);
   insert(assembler, 9, "sunk");
-  assert.deepEqual([assembler.heldBytes, assembler.consumedBytes], [1, 10]);
+  assert.deepEqual([assembler.bufferedBytes, assembler.consumedBytes], [1, 10]);
 });
 
 Deno.test("Assembler.peek joins more than one block and goes on after a partial consume", () => {
@@ -94,7 +94,7 @@ Deno.test("Assembler.peek joins more than one block and goes on after a partial 
   assembler.consume(7002);
   assert.equal(textOf(assembler.peek()), "re");
   assembler.consume(2);
-  assert.equal(assembler.heldBytes, 0);
+  assert.equal(assembler.bufferedBytes, 0);
   insert(assembler, text.length + 4, "again");
   assert.equal(readAll(assembler), "again");
 });
@@ -118,7 +118,7 @@ Deno.test("Assembler.direct sends bytes to the sink as they arrive, each once", 
   assert.equal(assembler.directContiguousBytes, 0);
   insert(assembler, 0, "abc");
   assert.equal(assembler.directContiguousBytes, 8);
-  assert.equal(assembler.heldBytes, 0);
+  assert.equal(assembler.bufferedBytes, 0);
 });
 
 Deno.test("Assembler.direct passes a frame inside the region on as a view of the input", () => {
@@ -143,7 +143,7 @@ Deno.test("Assembler.direct delivers what is held already and keeps what follows
   assembler.consume(4);
   assembler.direct(11, sink);
   assert.deepEqual(sink.writes, ["0:file b", "8:tes"]);
-  assert.equal(assembler.heldBytes, 3);
+  assert.equal(assembler.bufferedBytes, 3);
   insert(assembler, 10, "??");
   assert.deepEqual(sink.writes.slice(2), ["6:??"]);
   assert.equal(readAll(assembler), "DIG");
@@ -175,7 +175,7 @@ Deno.test("Assembler.direct keeps ordered bytes behind the region back until it 
   assembler.direct(6, sink);
   insert(assembler, 8, "esDIGEST", true);
   assert.equal(assembler.readableBytes, 0);
-  assert.equal(assembler.heldBytes, 6);
+  assert.equal(assembler.bufferedBytes, 6);
   insert(assembler, 4, "byte");
   assert.deepEqual(sink.writes, ["4:es", "0:byte"]);
   assert.deepEqual([assembler.directRemainingBytes, assembler.directContiguousBytes], [0, 6]);
@@ -213,12 +213,12 @@ Deno.test("Assembler is stopped by a sink that throws, and lets the error pass",
   assembler.direct(10, failing);
   assert.throws(() => insert(assembler, 0, "abc"), RangeError);
   assert.equal(insert(assembler, 0, "abcd"), 1);
-  assert.deepEqual([assembler.receivedBytes, assembler.heldBytes, assembler.consumedBytes], [4, 0, 4]);
+  assert.deepEqual([assembler.receivedBytes, assembler.bufferedBytes, assembler.consumedBytes], [4, 0, 4]);
 
   const holding = new Assembler();
   insert(holding, 0, "abc");
   assert.throws(() => holding.direct(10, failing), RangeError);
-  assert.equal(holding.heldBytes, 0);
+  assert.equal(holding.bufferedBytes, 0);
   assert.equal(insert(holding, 3, "d"), 1);
 });
 
@@ -235,7 +235,7 @@ Deno.test("Assembler.stop called by the sink ends delivery at once", () => {
   insert(assembler, 4, "ef");
   assembler.direct(5, sink);
   assert.equal(writes, 1);
-  assert.equal(assembler.heldBytes, 0);
+  assert.equal(assembler.bufferedBytes, 0);
   insert(assembler, 2, "cd");
   assert.equal(writes, 1);
 });
@@ -245,10 +245,10 @@ Deno.test("Assembler.stop drops what is held and goes on keeping account", () =>
   insert(assembler, 0, "abc");
   insert(assembler, 5, "fg");
   assembler.stop();
-  assert.deepEqual([assembler.heldBytes, assembler.readableBytes, assembler.peek().length], [0, 0, 0]);
+  assert.deepEqual([assembler.bufferedBytes, assembler.readableBytes, assembler.peek().length], [0, 0, 0]);
   assert.equal(assembler.consumedBytes, 7, "bytes that are still missing take no credit either");
   assert.equal(insert(assembler, 3, "defgh", true), 3);
-  assert.deepEqual([assembler.heldBytes, assembler.consumedBytes, assembler.finalSize], [0, 8, 8]);
+  assert.deepEqual([assembler.bufferedBytes, assembler.consumedBytes, assembler.finalSize], [0, 8, 8]);
   assert.equal(assembler.isComplete, true);
   assert.throws(() => insert(assembler, 8, "i"), isPeerError(TransportErrorCode.finalSizeError));
 });

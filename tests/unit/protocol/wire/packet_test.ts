@@ -10,9 +10,9 @@ import {
   readVersions,
   RESET_TOKEN_BYTES,
   Version,
+  writeClientFinishHeader,
   writeDataHeader,
   writeHello,
-  writeInitialHeader,
   writeVersionNegotiation,
 } from "../../../../protocol/wire/packet.ts";
 import { GOLDEN_PACKETS } from "../../../wire/golden.ts";
@@ -34,21 +34,33 @@ function goldenHello(): Uint8Array {
   return fromHex(GOLDEN_PACKETS[0]!.hex);
 }
 
-Deno.test("PacketHeader.decode finds where each part of an Initial header lies", () => {
+Deno.test("PacketHeader.decode finds where each part of a ClientFinish header lies", () => {
   const writer = newWriter();
   const token = fromHex("aabbcc");
-  const length = writeInitialHeader(writer, { ...PLAIN, destinationId: PEER_ID, sourceId: 7, token, packetNumber: 64 });
+  const length = writeClientFinishHeader(writer, {
+    ...PLAIN,
+    destinationId: PEER_ID,
+    sourceId: 7,
+    token,
+    packetNumber: 64,
+  });
   const header = decode(writer.buffer.subarray(0, length + 9))!;
   assert.deepEqual(
     [header.type, header.version, header.destinationIdStart, header.sourceIdStart],
-    [PacketType.initial, Version.plaintext, 5, 13],
+    [PacketType.clientFinish, Version.plaintext, 5, 13],
   );
   assert.deepEqual([header.tokenStart, header.tokenEnd, header.packetNumber, header.headerEnd], [22, 25, 64, length]);
 });
 
 Deno.test("PacketHeader.decode keeps nothing of the packet before", () => {
   const writer = newWriter();
-  writeInitialHeader(writer, { ...PLAIN, destinationId: PEER_ID, sourceId: 7, token: fromHex("aa"), packetNumber: 64 });
+  writeClientFinishHeader(writer, {
+    ...PLAIN,
+    destinationId: PEER_ID,
+    sourceId: 7,
+    token: fromHex("aa"),
+    packetNumber: 64,
+  });
   const header = new PacketHeader();
   assert.equal(header.decode(writer.buffer), true);
   assert.equal(header.decode(goldenHello()), true);
@@ -64,8 +76,8 @@ Deno.test("PacketHeader.decode refuses every packet cut short", () => {
     const datagram = fromHex(hex);
     const header = new PacketHeader();
     header.decode(datagram);
-    const isProtected = header.type === PacketType.data || header.type === PacketType.initial;
-    const isOpenEnded = header.type === PacketType.versionNegotiation || header.type === PacketType.retry;
+    const isProtected = header.type === PacketType.data || header.type === PacketType.clientFinish;
+    const isOpenEnded = header.type === PacketType.versionNegotiation || header.type === PacketType.serverHello;
     // A Refusal's reason has no length: that it is cut shows in its MAC.
     const least = header.type === PacketType.refusal
       ? header.headerEnd + RESET_TOKEN_BYTES
@@ -137,13 +149,13 @@ Deno.test("PacketHeader.decode passes over parameters in a Hello, if they are al
 Deno.test("PacketHeader.decode refuses a token longer than any server needs", () => {
   const header = { destinationId: PEER_ID, sourceId: 7, packetNumber: 1 };
   const writer = newWriter();
-  writeInitialHeader(writer, { ...PLAIN, ...header, token: new Uint8Array(MAX_TOKEN_BYTES) });
+  writeClientFinishHeader(writer, { ...PLAIN, ...header, token: new Uint8Array(MAX_TOKEN_BYTES) });
   assert.equal(decode(writer.buffer)!.packetNumber, 1);
   // The token's length, 0x4100, grows by one.
   writer.buffer[22] = 1;
   assert.equal(decode(writer.buffer), undefined);
   assert.throws(
-    () => writeInitialHeader(newWriter(), { ...PLAIN, ...header, token: new Uint8Array(257) }),
+    () => writeClientFinishHeader(newWriter(), { ...PLAIN, ...header, token: new Uint8Array(257) }),
     InvariantError,
   );
 });

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
-import { Meeting } from "../../../../testing/hostile/session.ts";
+import { Session } from "../../../../testing/hostile/session.ts";
 import { PacketType } from "../../../../protocol/wire/packet.ts";
 import { decodeFrames, encodeFrames } from "../../../../testing/wire_values.ts";
 
-Deno.test("Interceptor reads what is sealed, and passes it on as if he were not there", () => {
-  const meeting = new Meeting({ isEncrypted: true });
-  const retry = meeting.sayHello();
-  assert.equal(meeting.interceptor.open(retry, "client")?.type, PacketType.retry);
-  meeting.hearRetry(retry);
-  assert.equal(meeting.client.connection!.state, "initial-sent");
-  const [initial, next] = meeting.sayRequests();
-  const opened = meeting.interceptor.open(initial!, "server")!;
+Deno.test("ManInTheMiddle reads what is sealed, and passes it on as if he were not there", () => {
+  const meeting = new Session({ isEncrypted: true });
+  const serverHello = meeting.sayHello();
+  assert.equal(meeting.interceptor.open(serverHello, "client")?.type, PacketType.serverHello);
+  meeting.hearServerHello(serverHello);
+  assert.equal(meeting.client.connection!.state, "finish-sent");
+  const [clientFinish, next] = meeting.sayRequests();
+  const opened = meeting.interceptor.open(clientFinish!, "server")!;
   const { error, values } = decodeFrames(opened.body);
   assert.equal(error, undefined);
   assert.equal(values[0]?.frame, "parameters");
@@ -23,18 +23,18 @@ Deno.test("Interceptor reads what is sealed, and passes it on as if he were not 
   assert.equal(server.endpoint.handleDatagram(server.nowUs, passed, server.remote).reason, undefined);
 });
 
-Deno.test("Interceptor seals frames of his own for either side", () => {
+Deno.test("ManInTheMiddle seals frames of his own for either side", () => {
   const close = encodeFrames([{ frame: "close", isApplication: true, code: 3, reason: "" }]);
   for (const side of ["server", "client"] as const) {
-    const features = Meeting.established({ isEncrypted: true }).feed(side, close);
+    const features = Session.established({ isEncrypted: true }).feed(side, close);
     assert(features.has("draining"), `${side}: ${[...features].join(", ")}`);
   }
 });
 
-Deno.test("Interceptor reads nothing that was changed on the way", () => {
-  const meeting = new Meeting({ isEncrypted: true });
-  meeting.hearRetry(meeting.sayHello());
-  const [initial] = meeting.sayRequests();
-  initial![initial!.length - 1]! ^= 1;
-  assert.equal(meeting.interceptor.open(initial!, "server"), undefined);
+Deno.test("ManInTheMiddle reads nothing that was changed on the way", () => {
+  const meeting = new Session({ isEncrypted: true });
+  meeting.hearServerHello(meeting.sayHello());
+  const [clientFinish] = meeting.sayRequests();
+  clientFinish![clientFinish!.length - 1]! ^= 1;
+  assert.equal(meeting.interceptor.open(clientFinish!, "server"), undefined);
 });

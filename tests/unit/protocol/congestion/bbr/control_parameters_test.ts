@@ -34,7 +34,7 @@ function make(maxWindowBytes = Infinity): { model: PathModel; control: ControlPa
   return { model, control, event };
 }
 
-const CRUISE = { state: BbrState.probeCruise, everFull: true, isLossTest: false };
+const CRUISE = { state: BbrState.probeCruise, fullBandwidthReached: true, isLossToleranceProbe: false };
 
 Deno.test("ControlParameters begins with the initial window in a quarter of a round trip", () => {
   const { control } = make();
@@ -51,7 +51,7 @@ Deno.test("ControlParameters paces the first window where the round trip is unkn
   const least = new ControlParameters({ ...options, leastRttUs: 90_000 }, model, { maxWindowBytes: Infinity });
   assert.equal(least.pacingRate, rateOf(90_000));
   const { event } = make();
-  const startup = { state: BbrState.startup, everFull: false, isLossTest: false };
+  const startup = { state: BbrState.startup, fullBandwidthReached: false, isLossToleranceProbe: false };
   control.update({ ...event, rttUs: 0 }, startup);
   assert.equal(control.pacingRate, rateOf(333_000));
   control.update({ ...event, rttUs: 600_000 }, startup);
@@ -63,7 +63,7 @@ Deno.test("ControlParameters paces the first window where the round trip is unkn
 Deno.test("ControlParameters paces by the state's gain", () => {
   const { control, event } = make();
   for (
-    const [state, isLossTest, gain] of [
+    const [state, isLossToleranceProbe, gain] of [
       [BbrState.probeCruise, false, 1],
       [BbrState.probeUp, false, 1.25],
       [BbrState.probeDown, false, 0.9],
@@ -71,7 +71,7 @@ Deno.test("ControlParameters paces by the state's gain", () => {
       [BbrState.drain, false, 0.35],
     ] as const
   ) {
-    control.update(event, { state, everFull: true, isLossTest });
+    control.update(event, { state, fullBandwidthReached: true, isLossToleranceProbe });
     assert.ok(Math.abs(control.pacingRate - gain * 990_000) < 1, `${state}`);
   }
 });

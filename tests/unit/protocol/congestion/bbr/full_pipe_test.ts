@@ -9,7 +9,7 @@ Deno.test("FullPipeEstimator finds the pipe full after three rounds without a qu
   }
   pipe.onRound(480);
   assert.equal(pipe.fullNow, true);
-  assert.equal(pipe.everFull, true);
+  assert.equal(pipe.fullBandwidthReached, true);
 });
 
 Deno.test("FullPipeEstimator begins to count anew when the rate grows", () => {
@@ -23,7 +23,7 @@ Deno.test("FullPipeEstimator remembers across a reset that it was full once", ()
   for (let i = 0; i < 4; i++) pipe.onRound(100);
   pipe.reset(100);
   assert.equal(pipe.fullNow, false);
-  assert.equal(pipe.everFull, true);
+  assert.equal(pipe.fullBandwidthReached, true);
   for (let i = 0; i < 3; i++) pipe.onRound(100);
   assert.equal(pipe.fullNow, true);
 });
@@ -31,6 +31,6 @@ Deno.test("FullPipeEstimator remembers across a reset that it was full once", ()
 Deno.test("FullPipeEstimator takes other evidence", () => {
   const pipe = new FullPipeEstimator();
   pipe.setFull();
-  assert.equal(pipe.everFull, true);
+  assert.equal(pipe.fullBandwidthReached, true);
   assert.equal(pipe.fullNow, false);
 });

@@ -43,7 +43,7 @@ Deno.test("TrainRate measures the rate at which a train was sent, if it arrives 
   const trains = new TrainRate();
   run(trains, 0, 500, 500);
   assert.equal(trains.rate, oneIn(500));
-  assert.equal(trains.isHeldUp, false);
+  assert.equal(trains.isDispersed, false);
 });
 
 Deno.test("TrainRate never takes ACKs that come in a heap for a faster path", () => {
@@ -56,19 +56,19 @@ Deno.test("TrainRate measures the path where a train arrives more slowly than it
   const trains = new TrainRate();
   run(trains, 0, 100, 500);
   assert.equal(trains.rate, oneIn(500));
-  assert.equal(trains.isHeldUp, true);
+  assert.equal(trains.isDispersed, true);
 });
 
 Deno.test("TrainRate takes a path that was held up as slow until a train is clearly faster", () => {
   const trains = new TrainRate();
   run(trains, 0, 100, 500);
   run(trains, 50_000, 500, 500);
-  assert.equal(trains.isHeldUp, true, "sent as slowly as the path is, nothing is held up: that says nothing new");
+  assert.equal(trains.isDispersed, true, "sent as slowly as the path is, nothing is held up: that says nothing new");
   run(trains, 100_000, 450, 450);
-  assert.equal(trains.isHeldUp, true, "a little faster is chance");
+  assert.equal(trains.isDispersed, true, "a little faster is chance");
   assert.ok(trains.rate > oneIn(500) && trains.rate < oneIn(450), "the mean counts");
   run(trains, 150_000, 250, 250);
-  assert.equal(trains.isHeldUp, false);
+  assert.equal(trains.isDispersed, false);
   assert.equal(trains.rate, oneIn(250));
 });
 
@@ -102,5 +102,5 @@ Deno.test("TrainRate does not believe a fast train where there is a queue alread
     const sentUs = 100_000 + i * 250;
     trains.onAck(ack(sentUs + RTT_US, sentUs, 2 * RTT_US), DATAGRAM_BYTES);
   }
-  assert.equal(trains.isHeldUp, true);
+  assert.equal(trains.isDispersed, true);
 });
