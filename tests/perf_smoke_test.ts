@@ -90,7 +90,7 @@ Deno.test("perf runs TCP and QUIC beside Sluice on loopback", async () => {
 
 Deno.test("perf puts both ends behind commands, where somebody has a link of their own", async () => {
   // A command that every platform has here, and that runs another.
-  const prefix = ["--client-prefix", `"${Deno.execPath()}" run -A ${path.join("tests", "perf_prefix.ts")}`];
+  const prefix = ["--client-prefix", `"${Deno.execPath()}" run -A ${path.join("testing", "programs", "prefix.ts")}`];
   const { measurements } = await perf("--place", "lab", "--only", "wan-20", "--server-host", "127.0.0.1", ...prefix);
   assert.deepEqual(measurements.map(({ contestant }) => contestant), ["send", "tcp", "quic"]);
   assertFigures(measurements[0]!, [...SENDER, ...WALL, "shareOfPossible"]);
