@@ -8,25 +8,12 @@
  */
 
 import type { CongestionName, ConnectionStats, DropReason } from "../protocol/mod.ts";
+import type { TransferredFile } from "../transfer/client/request.ts";
+import type { TransferEvent } from "../transfer/events.ts";
+import type { FailureKind } from "../transfer/failure.ts";
+import type { FileInfo } from "../transfer/file_store.ts";
 import type { AccessSource } from "./server/access.ts";
 import type { ServerLimits } from "./server/limits.ts";
-
-/** Why an operation failed, as the exit codes tell it apart (`cli/exit_codes.ts`). */
-export type FailureKind =
-  /** The transfer broke off, or the checksums differ. */
-  | "failed"
-  /** What was asked for makes no sense. */
-  | "usage"
-  /** The server has no such file. */
-  | "not-found"
-  /** The server would not do it, and said why. */
-  | "refused"
-  /** No server answered there. */
-  | "unreachable"
-  /** A file of this machine could not be read or written. */
-  | "local-disk"
-  /** Given up because the person asked for it. */
-  | "interrupted";
 
 /** An operation failed. The message says what happened, to what, and what to do next. */
 export class SluiceError extends Error {
@@ -48,16 +35,9 @@ export interface Progress {
 }
 
 /** A transfer that is done, verified and durable. */
-export interface TransferReport {
+export interface TransferReport extends TransferredFile {
   /** The file as the caller named it. */
   readonly name: string;
-  /** Where it ended: the server's name for it after `send`, the local path after `get`. */
-  readonly savedAs: string;
-  readonly sizeBytes: number;
-  /** SHA-256 of the file as the server computed it, hex. */
-  readonly serverSha256: string;
-  /** SHA-256 of the file as this side computed it, hex. */
-  readonly localSha256: string;
   readonly elapsedMs: number;
   /** UDP payload bytes that this side sent while the transfer ran. */
   readonly sentBytes: number;
@@ -68,14 +48,6 @@ export interface TransferReport {
   /** Packets of this side that were declared lost. */
   readonly packetsLost: number;
   readonly smoothedRttMs: number;
-}
-
-/** A file that the server keeps. */
-export interface RemoteFile {
-  readonly name: string;
-  readonly sizeBytes: number;
-  /** Time of last modification, milliseconds since 1970 UTC. */
-  readonly modifiedMs: number;
 }
 
 /** What to do to datagrams, to try out what a bad network does. */
@@ -174,8 +146,8 @@ export interface Client {
   readonly serverKey: Uint8Array | undefined;
   send(path: string, options?: SendOptions): Promise<TransferReport>;
   get(name: string, options?: GetOptions): Promise<TransferReport>;
-  list(): Promise<RemoteFile[]>;
-  stat(name: string): Promise<RemoteFile>;
+  list(): Promise<FileInfo[]>;
+  stat(name: string): Promise<FileInfo>;
   /**
    * Sends at this rate from now on, transfers under way included, bits per second; undefined leaves it to congestion
    * control. Throws SluiceError (usage) where there is no such rate.
@@ -213,14 +185,18 @@ export interface ServerOptions extends SendingOptions {
   readonly onStats?: (read: StatsReader) => void;
 }
 
-/** What a client asked the server for. */
-export type ServerOperation = "put" | "get" | "list" | "stat";
+/** The connection that an event is about. */
+export interface EventOrigin {
+  /** The client's address: `192.0.2.7:50000`, `[2001:db8::7]:50000`. */
+  readonly client: string;
+  /** The connection's number, counted from 1. */
+  readonly id: number;
+}
 
-/**
- * What happens on a server. `client` is the client's address (`192.0.2.7:50000`, `[2001:db8::7]:50000`), `id` the
- * connection's number, counted from 1. Names and reasons may come from a peer: escape them before showing them.
- */
+/** What happens on a server. Names and reasons may come from a peer: escape them before showing them. */
 export type ServerEvent =
+  /** Of a client's request. */
+  | TransferEvent & EventOrigin
   /** Ready. `root` is absolute. */
   | {
     readonly kind: "listening";
@@ -235,7 +211,7 @@ export type ServerEvent =
   /** Others on this machine can change the folder; `reason` says how, and what to do. Comes before "listening". */
   | { readonly kind: "exposed"; readonly reason: string }
   /** `user` is what his line calls him; undefined where everybody may come in. */
-  | { readonly kind: "connected"; readonly client: string; readonly id: number; readonly user: string | undefined }
+  | { readonly kind: "connected"; readonly user: string | undefined } & EventOrigin
   /** A client is not let in. `key` is its public key, see {@link formatKey}, where it has one. */
   | {
     readonly kind: "access-denied";
@@ -248,71 +224,8 @@ export type ServerEvent =
   /** What the owner has changed there cannot be read, or a folder not be opened: it stays without effect. */
   | { readonly kind: "access-unreadable"; readonly reason: string }
   /** The client goes on from another address (its network changed). */
-  | {
-    readonly kind: "address-changed";
-    readonly client: string;
-    readonly previousClient: string;
-    readonly id: number;
-  }
-  /** A client began to send a file. */
-  | {
-    readonly kind: "receiving";
-    readonly client: string;
-    readonly id: number;
-    readonly name: string;
-    readonly sizeBytes: number;
-  }
-  /** A file is stored: verified and durable. */
-  | {
-    readonly kind: "received";
-    readonly client: string;
-    readonly id: number;
-    readonly name: string;
-    readonly sizeBytes: number;
-    readonly sha256: string;
-    readonly elapsedMs: number;
-  }
-  /** A client began to get a file. */
-  | {
-    readonly kind: "sending";
-    readonly client: string;
-    readonly id: number;
-    readonly name: string;
-    readonly sizeBytes: number;
-  }
-  /** A file is out. `verified`: the client computed the same checksum. */
-  | {
-    readonly kind: "sent";
-    readonly client: string;
-    readonly id: number;
-    readonly name: string;
-    readonly sizeBytes: number;
-    readonly sha256: string;
-    readonly elapsedMs: number;
-    readonly verified: boolean;
-    /** Stream bytes that this connection sent more than once meanwhile. */
-    readonly retransmittedBytes: number;
-  }
-  | { readonly kind: "listed"; readonly client: string; readonly id: number; readonly count: number }
-  /** The server would not do it. `name` is empty when the operation has none. */
-  | {
-    readonly kind: "refused";
-    readonly client: string;
-    readonly id: number;
-    readonly operation: ServerOperation;
-    readonly name: string;
-    readonly reason: string;
-  }
-  /** It was begun and broke off. `name` is empty when the operation has none. */
-  | {
-    readonly kind: "failed";
-    readonly client: string;
-    readonly id: number;
-    readonly operation: ServerOperation;
-    readonly name: string;
-    readonly reason: string;
-  }
-  | { readonly kind: "disconnected"; readonly client: string; readonly id: number; readonly reason: string }
+  | { readonly kind: "address-changed"; readonly previousClient: string } & EventOrigin
+  | { readonly kind: "disconnected"; readonly reason: string } & EventOrigin
   /**
    * Datagrams that were not taken since the last of these events, which come a minute apart at least: how many, and how
    * many for each reason. Those that only came too late for their connection are not counted.

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type FailureKind, SluiceError } from "../app/api.ts";
+import { SluiceError } from "../app/api.ts";
+import type { FailureKind } from "../transfer/failure.ts";
 
 /** The exit codes of both programs. */
 export const ExitCode = {

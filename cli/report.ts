@@ -5,7 +5,8 @@
  */
 
 import { sanitizeForDisplay } from "../transfer/file_name.ts";
-import type { RemoteFile, TransferReport } from "../app/api.ts";
+import type { TransferReport } from "../app/api.ts";
+import type { FileInfo } from "../transfer/file_store.ts";
 import { formatBytes, formatDuration, formatRate, formatShare, formatSize, formatTime } from "./format.ts";
 
 /** Which way a file went. */
@@ -62,7 +63,7 @@ export function totalLine(total: Total, direction: Direction): string {
 
 /** The lines of a listing: a table for a person, tab-separated name, size in bytes and time for a program. */
 export async function listingLines(
-  files: readonly RemoteFile[],
+  files: readonly FileInfo[],
   options: { forTerminal: boolean },
 ): Promise<string[]> {
   if (!options.forTerminal) return files.map((file) => cells(file).join("\t"));
@@ -82,6 +83,6 @@ export async function listingLines(
   ];
 }
 
-function cells(file: RemoteFile): [string, string, string] {
+function cells(file: FileInfo): [string, string, string] {
   return [sanitizeForDisplay(file.name), String(file.sizeBytes), formatTime(file.modifiedMs)];
 }

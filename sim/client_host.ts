@@ -4,10 +4,11 @@
  * @module
  */
 
-import { type Client, type RemoteFile, SluiceError, type TransferReport } from "../app/api.ts";
+import { type Client, SluiceError, type TransferReport } from "../app/api.ts";
 import { parseAddress } from "../app/address.ts";
 import { connect } from "../app/client/client.ts";
 import type { CloseReason, Connection } from "../protocol/mod.ts";
+import type { FileInfo } from "../transfer/file_store.ts";
 import { Machine, type MachineOptions } from "./machine.ts";
 
 /** One thing that a client wants. A file's content follows from the world's seed and its name. */
@@ -19,7 +20,7 @@ export type Goal =
 
 /** How a goal ended. */
 export type GoalOutcome =
-  | { readonly kind: "done"; readonly report?: TransferReport; readonly entries?: readonly RemoteFile[] }
+  | { readonly kind: "done"; readonly report?: TransferReport; readonly entries?: readonly FileInfo[] }
   | { readonly kind: SluiceError["kind"]; readonly message: string };
 
 /** What a client's machine is made with. */

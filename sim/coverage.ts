@@ -5,7 +5,8 @@
  * @module
  */
 
-import type { FailureKind, ServerEvent } from "../app/api.ts";
+import type { ServerEvent } from "../app/api.ts";
+import type { FailureKind } from "../transfer/failure.ts";
 import { ConnectionState } from "../protocol/connection_state.ts";
 import { Reader } from "../base/bytes.ts";
 import { type CloseReason } from "../protocol/mod.ts";

@@ -8,13 +8,13 @@ import {
   type Client,
   type ClientOptions,
   type GetOptions,
-  type RemoteFile,
   type SendOptions,
   SluiceError,
   type TransferReport,
 } from "../app/api.ts";
 import type { Console, OnStopSignal, StopSignal } from "../cli/console.ts";
 import type { LineSource } from "../cli/line_reader.ts";
+import type { FileInfo } from "../transfer/file_store.ts";
 
 /** A console that keeps what is written. */
 export class FakeConsole implements Console {
@@ -122,7 +122,7 @@ export class FakeKnownHosts {
 export class FakeEngine {
   readonly calls: string[] = [];
   readonly connections: ClientOptions[] = [];
-  files: RemoteFile[] = [{ name: "a.txt", sizeBytes: 3, modifiedMs: 0 }];
+  files: FileInfo[] = [{ name: "a.txt", sizeBytes: 3, modifiedMs: 0 }];
   /** What connecting fails with. */
   connectError: Error | undefined;
   /** What listing fails with. */

@@ -9,12 +9,26 @@ import type { StoreError } from "./file_store.ts";
 import { ApplicationErrorCode } from "./handler.ts";
 import { RefusalReason } from "./messages.ts";
 
-/** Whose fault it is; programs turn it into an exit code. */
-export type FailureKind = "failed" | "not-found" | "refused" | "unreachable" | "local-disk" | "interrupted";
+/** Why a request failed; programs turn it into an exit code. */
+export type FailureKind =
+  /** The transfer broke off, or the checksums differ. */
+  | "failed"
+  /** The arguments are wrong. No request fails for this: it is found before one begins. */
+  | "usage"
+  /** The server has no such file. */
+  | "not-found"
+  /** The server refused, and said why. */
+  | "refused"
+  /** No server answered. */
+  | "unreachable"
+  /** A file of this machine could not be read or written. */
+  | "local-disk"
+  /** The user gave up. */
+  | "interrupted";
 
 /** Why a request did not succeed. The message is a whole clause for a person, and may hold text of the peer's. */
 export interface TransferFailure {
-  readonly kind: FailureKind;
+  readonly kind: Exclude<FailureKind, "usage">;
   readonly message: string;
   /** The same request may well succeed a little later. */
   readonly isTransient?: true;

@@ -8,7 +8,7 @@
 
 import { invariant } from "../base/invariant.ts";
 import { Reader, varintSize, Writer } from "../base/bytes.ts";
-import type { StoreErrorKind } from "./file_store.ts";
+import type { FileInfo, StoreErrorKind } from "./file_store.ts";
 
 /** The longest body of a message. */
 export const MAX_BODY_BYTES = 65_536;
@@ -135,13 +135,9 @@ export interface ResultMessage {
   readonly savedName: string;
 }
 
-/** One stored file, in answer to LIST and STAT. */
-export interface EntryMessage {
+/** One stored file, in answer to LIST and STAT. A time before 1970 travels as 0. */
+export interface EntryMessage extends FileInfo {
   readonly type: "entry";
-  readonly name: string;
-  readonly sizeBytes: number;
-  /** Milliseconds since 1970 UTC; a time before that travels as 0. */
-  readonly modifiedMs: number;
 }
 
 /** The last of the answers to LIST. */
@@ -249,7 +245,7 @@ function wireTime(modifiedMs: number): number {
   return Math.max(0, Math.trunc(modifiedMs));
 }
 
-function writeEntry(writer: Writer, { name, sizeBytes, modifiedMs }: PutMessage | EntryMessage): void {
+function writeEntry(writer: Writer, { name, sizeBytes, modifiedMs }: FileInfo): void {
   writeName(writer, name);
   writer.varint(sizeBytes);
   writer.varint(wireTime(modifiedMs));
@@ -345,7 +341,7 @@ function readFields(reader: Reader, type: MessageName): Message | undefined {
   }
 }
 
-function readEntry(reader: Reader): Omit<EntryMessage, "type"> | undefined {
+function readEntry(reader: Reader): FileInfo | undefined {
   const name = readString(reader, MAX_NAME_BYTES);
   const attributes = readAttributes(reader);
   return name === undefined || attributes === undefined ? undefined : { name, ...attributes };

@@ -11,7 +11,7 @@ import { ClientSession } from "../../transfer/client/session.ts";
 import type { TransferOutcome } from "../../transfer/client/request.ts";
 import { closeFailure, type TransferFailure } from "../../transfer/failure.ts";
 import { checkFileName } from "../../transfer/file_name.ts";
-import { StoreError } from "../../transfer/file_store.ts";
+import { type FileInfo, StoreError } from "../../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../../transfer/handler.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
 import { formatAddress, isLoopback } from "../address.ts";
@@ -21,7 +21,6 @@ import {
   type ExpectedServer,
   type GetOptions,
   type Progress,
-  type RemoteFile,
   type SendOptions,
   SluiceError,
   type TransferReport,
@@ -183,11 +182,11 @@ class ConnectedClient implements Client {
       }));
   }
 
-  async list(): Promise<RemoteFile[]> {
+  async list(): Promise<FileInfo[]> {
     return [...await this.#query(undefined)];
   }
 
-  async stat(name: string): Promise<RemoteFile> {
+  async stat(name: string): Promise<FileInfo> {
     return (await this.#query(name))[0]!;
   }
 
@@ -206,7 +205,7 @@ class ConnectedClient implements Client {
     await this.#driver.stop();
   }
 
-  async #query(name: string | undefined): Promise<readonly RemoteFile[]> {
+  async #query(name: string | undefined): Promise<readonly FileInfo[]> {
     const outcome = await this.#patience.retryWhileBusy(undefined, () => {
       const done = this.#platform.defer<QueryOutcome | TransferFailure>();
       this.#ended.promise.catch((error) => done.reject(error));
@@ -255,10 +254,7 @@ class ConnectedClient implements Client {
       const after = this.#connection.stats;
       return {
         name,
-        savedAs: outcome.savedAs,
-        sizeBytes: outcome.sizeBytes,
-        serverSha256: outcome.serverSha256,
-        localSha256: outcome.localSha256,
+        ...outcome.file,
         elapsedMs: (this.#platform.nowUs() - startedUs) / 1000,
         sentBytes: after.bytesSent - before.bytesSent,
         receivedBytes: after.bytesReceived - before.bytesReceived,

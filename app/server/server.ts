@@ -12,7 +12,6 @@ import {
   KEY_BYTES,
   KeyPair,
 } from "../../protocol/mod.ts";
-import type { TransferEvent } from "../../transfer/events.ts";
 import { describeClose } from "../../transfer/failure.ts";
 import { StoreError } from "../../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../../transfer/handler.ts";
@@ -38,11 +37,6 @@ const MIB = 1024 * 1024;
 /** How often a stopping server looks whether its transfers are done. */
 const DRAIN_POLL_MS = 20;
 
-interface Started {
-  readonly atUs: number;
-  readonly retransmittedBytes: number;
-}
-
 interface Client {
   readonly id: number;
   readonly session: ServerSession;
@@ -51,8 +45,6 @@ interface Client {
   readonly wake: () => void;
   /** Its address now. */
   address: string;
-  /** How things stood when each transfer under way began, by its file's name. */
-  readonly started: Map<string, Started>;
 }
 
 /** Starts a server; rejects with SluiceError when the address or the folder cannot be used. */
@@ -201,13 +193,13 @@ class RunningServer implements Server {
       nowUs: () => this.#platform.nowUs(),
       work: this.#work,
       wake,
-      onEvent: (event) => this.#report(client, event),
+      onEvent: (event) => this.#onEvent({ ...event, client: client.address, id }),
       onAddressChanged: (address) => this.#onAddressChanged(client, address),
       onClosed: (reason) => {
         this.#onEvent({ kind: "disconnected", client: client.address, id, reason: describeClose(reason) });
       },
     });
-    const client: Client = { id, session, connection, wake, address: connection.remote, started: new Map() };
+    const client: Client = { id, session, connection, wake, address: connection.remote };
     this.#clients.set(connection, client);
     this.#onEvent({ kind: "connected", client: client.address, id, user });
     this.#onStats?.(() => connection.stats);
@@ -237,27 +229,6 @@ class RunningServer implements Server {
     const previousClient = client.address;
     client.address = address;
     this.#onEvent({ kind: "address-changed", client: address, previousClient, id: client.id });
-  }
-
-  #report(client: Client, event: TransferEvent): void {
-    const who = { client: client.address, id: client.id };
-    switch (event.kind) {
-      case "receiving":
-      case "sending":
-        client.started.set(event.name, this.#stateOf(client));
-        return this.#onEvent({ ...event, ...who });
-      case "received":
-        return this.#onEvent({ ...event, ...who, elapsedMs: this.#sinceStart(client, event.name).elapsedMs });
-      case "sent":
-        return this.#onEvent({ ...event, ...who, ...this.#sinceStart(client, event.name) });
-      case "looked-up":
-        return this.#onEvent({ kind: "listed", ...who, count: 1 });
-      case "failed":
-        client.started.delete(event.name);
-        return this.#onEvent({ ...event, ...who });
-      default:
-        return this.#onEvent({ ...event, ...who });
-    }
   }
 
   async #stop(graceMs: number): Promise<void> {
@@ -293,21 +264,6 @@ class RunningServer implements Server {
   #onFatal(error: unknown): void {
     this.#fatal = error;
     this.#platform.crash(error);
-  }
-
-  #stateOf(client: Client): Started {
-    return { atUs: this.#platform.nowUs(), retransmittedBytes: client.connection.stats.retransmittedBytes };
-  }
-
-  /** What has happened since the transfer of the file began; it is over. */
-  #sinceStart(client: Client, name: string): { elapsedMs: number; retransmittedBytes: number } {
-    const now = this.#stateOf(client);
-    const started = client.started.get(name) ?? now;
-    client.started.delete(name);
-    return {
-      elapsedMs: (now.atUs - started.atUs) / 1000,
-      retransmittedBytes: now.retransmittedBytes - started.retransmittedBytes,
-    };
   }
 }
 

@@ -145,13 +145,8 @@ export class ClientGet implements ClientRequest {
         this.#end(storeFailure(result));
       } else {
         this.#report(ResultStatus.verified, sha256);
-        this.#end({
-          kind: "done",
-          sizeBytes: this.#sizeBytes,
-          serverSha256: hex,
-          localSha256: hex,
-          savedAs: result,
-        });
+        const file = { savedAs: result, sizeBytes: this.#sizeBytes, serverSha256: hex, localSha256: hex };
+        this.#end({ kind: "done", file });
       }
       this.#context.wake();
     });

@@ -113,7 +113,7 @@ export class ClientPut implements ClientRequest {
     const { digest } = this.#sender;
     const localSha256 = digest === undefined ? "" : toHex(digest);
     if (status === ResultStatus.verified && localSha256 === result.serverSha256) {
-      this.#end({ kind: "done", sizeBytes: this.sizeBytes, localSha256, ...result });
+      this.#end({ kind: "done", file: { sizeBytes: this.sizeBytes, localSha256, ...result } });
     } else {
       const message = `the checksums differ (here ${localSha256}, on the server ${result.serverSha256}); ` +
         "the server kept nothing: send it again";

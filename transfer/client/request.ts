@@ -23,12 +23,19 @@ export interface ClientContext {
   ended(request: ClientRequest, stream: Stream | undefined): void;
 }
 
-/** A transfer that succeeded: both checksums are the same. Hexadecimal SHA-256. */
+/** A file that was transferred: verified, and durable where it is now. */
+export interface TransferredFile {
+  /** Where the file is now: the server's name for it, or its path on this machine. */
+  readonly savedAs: string;
+  readonly sizeBytes: number;
+  /** SHA-256 of the file as the server computed it, hex. */
+  readonly serverSha256: string;
+  /** SHA-256 of the file as this side computed it, hex. */
+  readonly localSha256: string;
+}
+
+/** A transfer that succeeded. */
 export interface TransferOutcome {
   readonly kind: "done";
-  readonly sizeBytes: number;
-  readonly serverSha256: string;
-  readonly localSha256: string;
-  /** Where the file is now: its name on the server, or its path here. */
-  readonly savedAs: string;
+  readonly file: TransferredFile;
 }

@@ -9,9 +9,17 @@ import type { Operation, TransferEvent } from "../events.ts";
 import type { FileStore } from "../file_store.ts";
 import type { RefusalReason } from "../messages.ts";
 
+/** How a connection stood when a transfer began. */
+export interface TransferStart {
+  readonly atUs: number;
+  readonly retransmittedBytes: number;
+}
+
 /** What handlers may use of their session. */
 export interface ServerContext {
   readonly store: FileStore;
+  /** How the connection stands now. */
+  now(): TransferStart;
   readonly wake: () => void;
   report(event: TransferEvent): void;
   /** Answers REFUSED, and wants nothing more on the stream. */

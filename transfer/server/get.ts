@@ -17,7 +17,7 @@ import { ApplicationErrorCode, describeApplicationError, type ServerHandler } fr
 import { toHex } from "../hex.ts";
 import { readMessage } from "../message_reader.ts";
 import { encodeMessage, type GetMessage, ResultStatus } from "../messages.ts";
-import type { ServerContext } from "./context.ts";
+import type { ServerContext, TransferStart } from "./context.ts";
 
 /** Sends one file. The constructor throws StoreError where the store refuses. */
 export class ServerGet implements ServerHandler {
@@ -26,6 +26,7 @@ export class ServerGet implements ServerHandler {
   readonly #name: string;
   readonly #sender: FileSender;
   readonly #modifiedMs: number;
+  #started: TransferStart | undefined;
   #ended = false;
   #delivered = false;
 
@@ -49,6 +50,7 @@ export class ServerGet implements ServerHandler {
 
   start(): void {
     const sizeBytes = this.#sender.sizeBytes;
+    this.#started = this.#context.now();
     this.#context.report({ kind: "sending", name: this.#name, sizeBytes });
     this.#stream.write(encodeMessage({ type: "file", sizeBytes, modifiedMs: this.#modifiedMs }));
     this.#stream.writeFrom(this.#sender, sizeBytes);
@@ -70,7 +72,16 @@ export class ServerGet implements ServerHandler {
       return this.#fail("the client reported a result before it had the file", ApplicationErrorCode.badMessage);
     }
     const verified = next.message.status === ResultStatus.verified;
-    this.#context.report({ kind: "sent", name: this.#name, sizeBytes, sha256: toHex(digest), verified });
+    const now = this.#context.now();
+    this.#context.report({
+      kind: "sent",
+      name: this.#name,
+      sizeBytes,
+      sha256: toHex(digest),
+      elapsedMs: (now.atUs - this.#started!.atUs) / 1000,
+      verified,
+      retransmittedBytes: now.retransmittedBytes - this.#started!.retransmittedBytes,
+    });
     this.#end();
   }
 

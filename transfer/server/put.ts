@@ -28,6 +28,7 @@ export class ServerPut implements ServerHandler {
   readonly #context: ServerContext;
   readonly #request: PutMessage;
   readonly #receiver: FileReceiver;
+  #startUs = 0;
   #state: PutState = "receiving";
 
   constructor(stream: Stream, options: { context: ServerContext; request: PutMessage }) {
@@ -54,6 +55,7 @@ export class ServerPut implements ServerHandler {
 
   start(): void {
     const { name, sizeBytes } = this.#request;
+    this.#startUs = this.#context.now().atUs;
     this.#context.report({ kind: "receiving", name, sizeBytes });
     this.#stream.receiveInto(this.#receiver, sizeBytes);
     this.onReadable();
@@ -105,7 +107,8 @@ export class ServerPut implements ServerHandler {
       } else {
         this.#state = "ended";
         this.#answer(ResultStatus.verified, sha256);
-        this.#context.report({ kind: "received", name, sizeBytes, sha256: toHex(sha256) });
+        const elapsedMs = (this.#context.now().atUs - this.#startUs) / 1000;
+        this.#context.report({ kind: "received", name, sizeBytes, sha256: toHex(sha256), elapsedMs });
         this.#context.ended(this.#stream);
       }
       this.#context.wake();

@@ -26,7 +26,7 @@ import {
   type StatMessage,
 } from "../messages.ts";
 import { ALL_RIGHTS, refusalForRights, type Right } from "../rights.ts";
-import type { Refusal, ServerContext } from "./context.ts";
+import type { Refusal, ServerContext, TransferStart } from "./context.ts";
 import { ServerGet } from "./get.ts";
 import { ServerList } from "./list.ts";
 import { ServerPut } from "./put.ts";
@@ -101,6 +101,11 @@ export class ServerSession implements ServerContext {
       event = this.#options.connection.pollEvent();
     }
     if (this.#handlers.size > 0) this.#lookForStall();
+  }
+
+  now(): TransferStart {
+    const { connection, nowUs } = this.#options;
+    return { atUs: nowUs(), retransmittedBytes: connection.stats.retransmittedBytes };
   }
 
   report(event: TransferEvent): void {
@@ -256,7 +261,7 @@ export class ServerSession implements ServerContext {
     stream.write(encodeMessage({ type: "entry", ...this.store.stat(name) }));
     stream.finish();
     stream.stopReading(ApplicationErrorCode.noError);
-    this.report({ kind: "looked-up", name });
+    this.report({ kind: "listed", count: 1 });
     this.ended(stream);
   }
 

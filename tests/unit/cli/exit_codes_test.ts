@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type FailureKind, SluiceError } from "../../../app/api.ts";
+import { SluiceError } from "../../../app/api.ts";
+import type { FailureKind } from "../../../transfer/failure.ts";
 import { ExitCode, exitCodeOf } from "../../../cli/exit_codes.ts";
 
 Deno.test("exitCodeOf gives each kind of failure its documented number", () => {

@@ -87,9 +87,9 @@ Deno.test("ClientSession.put is done when the server's checksum is the same", ()
   const scene = new Scene((stream) => result(stream, ResultStatus.verified, sha256(small)));
   scene.put("file", small);
   const outcome = scene.outcome();
-  assert(outcome.kind === "done" && "savedAs" in outcome);
-  assert.equal(outcome.savedAs, "kept-as");
-  assert.equal(outcome.serverSha256, outcome.localSha256);
+  assert(outcome.kind === "done" && "file" in outcome);
+  assert.equal(outcome.file.savedAs, "kept-as");
+  assert.equal(outcome.file.serverSha256, outcome.file.localSha256);
 });
 
 Deno.test("ClientSession.put fails when the server says verified before it can have the file", () => {
@@ -156,7 +156,7 @@ Deno.test("ClientSession.get keeps a file whose checksum agrees, and says so to 
   const scene = new Scene((stream) => sendFile(stream));
   scene.get("file");
   const outcome = scene.outcome();
-  assert(outcome.kind === "done" && "savedAs" in outcome);
+  assert(outcome.kind === "done" && "file" in outcome);
   assert.deepEqual(scene.files.contents("file.got"), CONTENT);
   assert.equal(scene.pair.client.connection.openStreamCount, 0);
   const said = scene.pair.server.bytesOn(0);
