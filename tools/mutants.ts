@@ -1,114 +1,97 @@
 /**
- * Breaks the core on purpose, in one way after the other, and holds the tests to noticing each.
+ * Mutation testing: makes one mistake at a time in a copy of the checkout, and checks that a test fails.
  *
- *     deno task mutants [--only ID,...] [--jobs N] [--json] [--list]
+ *     deno task mutants [--only ID,...] [--jobs N] [--list]
  *
- * The mutants are data, in `tools/mutants/`. Each is tried in a copy of the checkout, so nothing here changes, and
- * tests that are not committed yet count. First the tests that are expected to catch it are run; only where they pass
- * all the others are. Exit code 1 where a mutant survived: then a test is missing.
+ * The mutants are data, in `tools/mutants/`. Exit code 1: a mutant survived, so a test is missing.
  *
  * @module
  */
 
 import path from "node:path";
 import { parseArgs } from "node:util";
-import { MUTANTS } from "./mutants/all.ts";
-import { Checkout, sourceFiles } from "./mutants/checkout.ts";
-import type { Mutant } from "./mutants/mutant.ts";
-import { describeVerdict, jsonOf, summaryOf, tableOf } from "./mutants/report.ts";
-import { tryMutant, Untouched, UntouchedError, type Verdict } from "./mutants/trial.ts";
+import { FILE_MUTANTS } from "./mutants/files.ts";
+import { type Mutant, testOf } from "./mutants/mutant.ts";
+import { PEER_MUTANTS } from "./mutants/peers.ts";
+import { TRANSPORT_MUTANTS } from "./mutants/transport.ts";
+import { copyCheckout, runTests, tryMutant } from "./mutants/trial.ts";
 
-/** More copies at once than this are slowed by each other's tests more than they help. */
-const MAX_DEFAULT_JOBS = 4;
+/** All mutants, in the order in which they are tried. */
+export const MUTANTS: readonly Mutant[] = [...TRANSPORT_MUTANTS, ...PEER_MUTANTS, ...FILE_MUTANTS];
 
 const USAGE = `deno task mutants [OPTIONS]
-  --only ID,...  these mutants alone
-  --jobs N       so many at once; without it one for each core, but at most ${MAX_DEFAULT_JOBS}
-  --json         verdicts for programs
-  --list         what there is to break, and nothing more`;
+  --only ID,...  only these mutants
+  --jobs N       number of mutants to try at the same time (default: the number of cores, at most 4)
+  --list         print the mutants and exit`;
 
-/** What a person asked for. */
-export interface Options {
+interface Options {
   readonly mutants: readonly Mutant[];
   readonly jobs: number;
-  readonly json: boolean;
   readonly list: boolean;
 }
 
-/** Reads the command line. Throws TypeError with what is wrong with it. */
-export function parseOptions(args: readonly string[], cores: number): Options {
+/** Reads the command line. Throws TypeError that says what is wrong with it. */
+function parseOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],
     options: {
       only: { type: "string" },
-      jobs: { type: "string", default: String(Math.min(cores, MAX_DEFAULT_JOBS)) },
-      json: { type: "boolean", default: false },
+      jobs: { type: "string", default: String(Math.min(navigator.hardwareConcurrency, 4)) },
       list: { type: "boolean", default: false },
     },
   });
-  const { json, list } = values;
-  if (!/^[1-9]\d?$/.test(values.jobs)) throw new TypeError(`--jobs wants a number from 1 to 99, not "${values.jobs}"`);
-  const wanted = values.only?.split(",") ?? MUTANTS.map(({ id }) => id);
-  const mutants = wanted.map((id) => {
+  if (!/^[1-9]\d?$/.test(values.jobs)) throw new TypeError(`--jobs: expected 1 to 99, not "${values.jobs}"`);
+  const mutants = values.only?.split(",").map((id) => {
     const mutant = MUTANTS.find((one) => one.id === id);
-    if (mutant === undefined) throw new TypeError(`--only ${id}: there is no such mutant; --list names them`);
+    if (mutant === undefined) throw new TypeError(`--only: no such mutant: "${id}"; --list prints them`);
     return mutant;
   });
-  return { mutants, jobs: Number(values.jobs), json, list };
+  return { mutants: mutants ?? MUTANTS, jobs: Number(values.jobs), list: values.list };
 }
 
-/** Calls `work` for every item, at most `jobs` at once, each with the number of its job from 0 on. */
-export async function inJobs<Item>(
-  items: readonly Item[],
-  jobs: number,
-  work: (item: Item, job: number) => Promise<void>,
-): Promise<void> {
-  const waiting = [...items];
-  const count = Math.min(jobs, items.length);
-  await Promise.all(Array.from({ length: count }, async (_, job) => {
-    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item, job);
-  }));
-}
-
-/** Tries the mutants in copies of the checkout below `folder`; the verdicts are in the mutants' order. */
-async function tryAll({ mutants, jobs }: Options, folder: string): Promise<Verdict[]> {
+/** Tries the mutants in copies of the checkout below `folder`, and prints each result. Resolves to the exit code. */
+async function tryAll({ mutants, jobs }: Options, folder: string): Promise<number> {
   const root = path.join(import.meta.dirname!, "..");
-  const files = sourceFiles(root);
-  const copyTo = (name: string) => new Checkout(path.join(folder, name), { root, files });
-  const untouched = new Untouched(copyTo("untouched"));
-  const expected = [...new Set(mutants.flatMap(({ caughtBy }) => caughtBy))];
-  tell(`running the ${expected.length} test files that are expected to catch them, on the untouched sources`);
-  await inJobs(expected, jobs, async (file) => void await untouched.tookMs([file]));
-  const checkouts = Array.from({ length: Math.min(jobs, mutants.length) }, (_, job) => copyTo(`job-${job}`));
-  const verdicts = new Map<Mutant, Verdict>();
-  await inJobs(mutants, jobs, async (mutant, job) => {
-    const verdict = await tryMutant(mutant, { checkout: checkouts[job]!, untouched, files });
-    verdicts.set(mutant, verdict);
-    tell(`${verdicts.size}/${mutants.length} ${mutant.id}: ${describeVerdict(verdict)}`);
-  });
-  return mutants.map((mutant) => verdicts.get(mutant)!);
+  const copies = Array.from({ length: Math.min(jobs, mutants.length) }, (_, job) => path.join(folder, `job-${job}`));
+  for (const copy of copies) copyCheckout(root, copy);
+  const tests = [...new Set(mutants.map(testOf))];
+  print(`running ${tests.length} test files without mutants`);
+  const { kind, output } = await runTests(copies[0]!, tests, 3_600_000);
+  if (kind !== "passed") {
+    print(`${output}\ntests fail without any mutant; fix them first`);
+    return 1;
+  }
+  let caught = 0;
+  const waiting = [...mutants];
+  await Promise.all(copies.map(async (copy) => {
+    for (let mutant = waiting.shift(); mutant !== undefined; mutant = waiting.shift()) {
+      const { kind, failed } = await tryMutant(copy, mutant);
+      const isCaught = kind === "failed" || kind === "timed-out";
+      if (isCaught) caught++;
+      const verdict = isCaught ? "caught" : kind === "broken" ? "DOES NOT LOAD" : "SURVIVED";
+      const what = kind === "timed-out" ? "time-out" : failed ?? mutant.broken;
+      print(`${verdict}  ${mutant.id.padEnd(24)} ${testOf(mutant)}: ${what}`);
+    }
+  }));
+  print(`${mutants.length} mutants, ${caught} caught, ${mutants.length - caught} not caught`);
+  return caught === mutants.length ? 0 : 1;
 }
 
-/** How it goes on is not what it came to: that alone goes to the standard output. */
-function tell(line: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
-}
-
-function say(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+function print(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
 async function main(): Promise<number> {
   let options: Options;
   try {
-    options = parseOptions(Deno.args, navigator.hardwareConcurrency);
+    options = parseOptions(Deno.args);
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
-    tell(`${error.message}\n${USAGE}`);
+    print(`${error.message}\n${USAGE}`);
     return 2;
   }
   if (options.list) {
-    for (const { id, broken } of options.mutants) say(`${id.padEnd(24)} ${broken}`);
+    for (const { id, broken } of options.mutants) print(`${id.padEnd(24)} ${broken}`);
     return 0;
   }
   const folder = Deno.makeTempDirSync({ prefix: "sluice-mutants-" });
@@ -118,13 +101,7 @@ async function main(): Promise<number> {
     Deno.exit(130);
   });
   try {
-    const verdicts = await tryAll(options, folder);
-    say(options.json ? jsonOf(verdicts) : `${tableOf(verdicts)}\n${summaryOf(verdicts)}`);
-    return verdicts.every(({ kind }) => kind === "caught") ? 0 : 1;
-  } catch (error) {
-    if (!(error instanceof UntouchedError)) throw error;
-    tell(error.message);
-    return 1;
+    return await tryAll(options, folder);
   } finally {
     removeFolder();
   }

@@ -1,36 +1,36 @@
 /**
- * A mutant: one mistake that a programmer might have made, as data, and how it is put into a source.
+ * A mutant: a mistake that a programmer might make, as data, and how it is applied to a source file.
  *
  * @module
  */
 
-/** One way to break the core. */
+/** One mistake. */
 export interface Mutant {
   /** Short and unique: what `--only` takes. */
   readonly id: string;
-  /** What is wrong then, in one sentence without its full stop. */
+  /** What goes wrong, in one sentence without its full stop. */
   readonly broken: string;
-  /** The source, by its path from the root. */
+  /** The source file, by its path from the root. */
   readonly file: string;
-  /** What stands there; it occurs exactly once, so that a rename cannot turn the mutant off unnoticed. */
+  /** The text to replace; it occurs exactly once in the file, so that a rename cannot disable the mutant unnoticed. */
   readonly text: string;
-  /** What stands there instead. */
+  /** The text that replaces it. */
   readonly becomes: string;
-  /** The test files that are expected to catch it, the cheapest first. */
-  readonly caughtBy: readonly string[];
+  /** The test file that has to fail; without it the unit test of `file`. */
+  readonly caughtBy?: string;
 }
 
-/** How often `text` occurs in `source`, overlaps not counted. */
-export function countOf(source: string, text: string): number {
-  return source.split(text).length - 1;
+/** The test file that has to catch the mutant, by its path from the root. */
+export function testOf({ file, caughtBy }: Mutant): string {
+  return caughtBy ?? `tests/unit/${file.replace(/\.ts$/, "_test.ts")}`;
 }
 
-/** The source with the mistake in it. Throws Error unless there is exactly one place for it, and a difference. */
-export function mutate(source: string, mutant: Mutant): string {
-  const { id, file, text, becomes } = mutant;
-  const count = text === "" ? 0 : countOf(source, text);
-  if (count !== 1) throw new Error(`${id}: its text occurs ${count} times in ${file}, and must once: ${text}`);
+/** The source with the mistake in it. Throws Error unless the text occurs exactly once, and changes. */
+export function mutate(source: string, { id, file, text, becomes }: Mutant): string {
+  const [before, after, ...more] = source.split(text);
+  if (text === "" || after === undefined || more.length > 0) {
+    throw new Error(`${id}: must occur exactly once in ${file}: ${text}`);
+  }
   if (text === becomes) throw new Error(`${id}: changes nothing`);
-  const at = source.indexOf(text);
-  return source.slice(0, at) + becomes + source.slice(at + text.length);
+  return before + becomes + after;
 }

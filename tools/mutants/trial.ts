@@ -1,97 +1,72 @@
 /**
- * Tries a mutant: first the tests that are expected to catch it, and then all others. Before that the same tests have
- * to pass on the untouched sources, which also tells how long they take.
+ * Applies mutants to a copy of the checkout and runs the tests that have to catch them.
  *
  * @module
  */
 
-import { type Checkout, testsAmong } from "./checkout.ts";
-import type { Mutant } from "./mutant.ts";
-import { type FailedTest, runTests } from "./test_run.ts";
+import fs from "node:fs";
+import path from "node:path";
+import { type Mutant, mutate, testOf } from "./mutant.ts";
 
-/** Tests hang where they take so many times as long as on the untouched sources, ... */
-const LIMIT_FACTOR = 10;
+/** Tests that hang with a mutant are stopped after this time; without one, each file takes seconds. */
+const LIMIT_MS = 180_000;
 
-/** ... and so long at least: a machine may be busy. */
-const MIN_LIMIT_MS = 60_000;
+/** Folders of the checkout that no test reads. */
+const NOT_COPIED = new Set([".git", "node_modules", "dist", "storage", "coverage"]);
 
-/** The untouched tests may take so long, whatever the machine. */
-const UNTOUCHED_LIMIT_MS = 60 * 60_000;
-
-/** What became of a mutant. */
-export interface Verdict {
-  readonly mutant: Mutant;
-  /** broken: the tests could not be run, so that it is no mutant. */
-  readonly kind: "caught" | "survived" | "broken";
-  /** The first test that failed. */
-  readonly by: FailedTest | undefined;
-  /** It was caught because a test did not end. */
-  readonly isTimeOut: boolean;
-  /** By one of the files that were expected to. */
-  readonly isExpected: boolean;
-  /** What its test runs took. */
-  readonly seconds: number;
+/** The result of a test run. */
+export interface TestRun {
+  /** broken: a file cannot be loaded, which says nothing about what it tests. */
+  readonly kind: "passed" | "failed" | "timed-out" | "broken";
+  /** The first test that failed, where the output names one. */
+  readonly failed: string | undefined;
+  readonly output: string;
 }
 
-/** Tests fail without any mutant, so that they can tell nothing. */
-export class UntouchedError extends Error {}
-
-/** The untouched sources: how long their tests take. */
-export class Untouched {
-  readonly #checkout: Checkout;
-  readonly #tookMs = new Map<string, Promise<number>>();
-
-  constructor(checkout: Checkout) {
-    this.#checkout = checkout;
-  }
-
-  /** Milliseconds that a run of these tests takes; each set is run once. Rejects with UntouchedError where one fails. */
-  tookMs(files: readonly string[]): Promise<number> {
-    const key = files.join(" ");
-    let tookMs = this.#tookMs.get(key);
-    if (tookMs === undefined) this.#tookMs.set(key, tookMs = this.#measure(files));
-    return tookMs;
-  }
-
-  async #measure(files: readonly string[]): Promise<number> {
-    const { kind, failed, tookMs, output } = await runTests(this.#checkout.folder, {
-      files,
-      limitMs: UNTOUCHED_LIMIT_MS,
-    });
-    if (kind === "passed") return tookMs;
-    const what = failed === undefined ? output : `${failed.file}: ${failed.name}`;
-    throw new UntouchedError(`the tests do not pass on the untouched sources: ${what}`);
+/** Copies the checkout at `root` to `folder`, changes that are not committed included. */
+export function copyCheckout(root: string, folder: string): void {
+  for (const name of fs.readdirSync(root)) {
+    if (!NOT_COPIED.has(name)) fs.cpSync(path.join(root, name), path.join(folder, name), { recursive: true });
   }
 }
 
-/** How long tests may take that took so long on the untouched sources. */
-export function limitMsOf(tookMs: number): number {
-  return Math.max(MIN_LIMIT_MS, LIMIT_FACTOR * tookMs);
+/** Runs test files of the checkout at `folder`, until a test fails or `limitMs` have passed. */
+export async function runTests(folder: string, files: readonly string[], limitMs = LIMIT_MS): Promise<TestRun> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["test", "-P", "--no-prompt", "--no-check", "--fail-fast", ...files],
+    cwd: folder,
+    env: { NO_COLOR: "1" },
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let isOver = false;
+  const timer = setTimeout(() => {
+    isOver = true;
+    child.kill("SIGKILL");
+  }, limitMs);
+  const [stdout, stderr, { success }] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.status,
+  ]);
+  clearTimeout(timer);
+  const output = stdout + stderr;
+  if (success) return { kind: "passed", failed: undefined, output };
+  if (isOver) return { kind: "timed-out", failed: undefined, output };
+  // Deno prints this line once the file is loaded. A mutant that keeps it from loading is no mistake that a test finds.
+  const isLoaded = /^running \d+ tests? from /m.test(output);
+  const failed = /^(.+) => \.\/\S+:\d+:\d+$/m.exec(output.slice(output.indexOf("\n ERRORS \n") + 1))?.[1];
+  return { kind: isLoaded ? "failed" : "broken", failed, output };
 }
 
-/** Tries a mutant in `checkout`, which has these `files`. Rejects with UntouchedError where the untouched tests fail. */
-export async function tryMutant(
-  mutant: Mutant,
-  options: { readonly checkout: Checkout; readonly untouched: Untouched; readonly files: readonly string[] },
-): Promise<Verdict> {
-  const { checkout, untouched, files } = options;
-  const expected = mutant.caughtBy.map((file) => [file]);
-  let tookMs = 0;
-  return await checkout.withMutant(mutant, async () => {
-    for (const tests of [...expected, testsAmong(files)]) {
-      const limitMs = limitMsOf(await untouched.tookMs(tests));
-      const run = await runTests(checkout.folder, { files: tests, limitMs });
-      tookMs += run.tookMs;
-      if (run.kind === "passed") continue;
-      return {
-        mutant,
-        kind: run.kind === "broken" ? "broken" : "caught",
-        by: run.failed,
-        isTimeOut: run.kind === "timed-out",
-        isExpected: expected.includes(tests),
-        seconds: tookMs / 1000,
-      };
-    }
-    return { mutant, kind: "survived", by: undefined, isTimeOut: false, isExpected: false, seconds: tookMs / 1000 };
-  });
+/** Applies a mutant to the checkout at `folder`, runs its test file, and restores the source. */
+export async function tryMutant(folder: string, mutant: Mutant): Promise<TestRun> {
+  const file = path.join(folder, mutant.file);
+  const source = fs.readFileSync(file, "utf8");
+  fs.writeFileSync(file, mutate(source, mutant));
+  try {
+    return await runTests(folder, [testOf(mutant)]);
+  } finally {
+    fs.writeFileSync(file, source);
+  }
 }

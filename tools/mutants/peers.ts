@@ -1,0 +1,165 @@
+/**
+ * Mistakes in what a peer may do: handshake, addresses, encryption, authorization, limits.
+ *
+ * @module
+ */
+
+import type { Mutant } from "./mutant.ts";
+
+/** See the module's description. */
+export const PEER_MUTANTS: readonly Mutant[] = [
+  {
+    id: "short-hello",
+    broken: "A Hello of a few bytes is answered by more bytes: amplification",
+    file: "protocol/wire/packet.ts",
+    text: "reader.end >= MIN_HELLO_BYTES",
+    becomes: "true",
+  },
+  {
+    id: "handshake-replayed",
+    broken: "A ClientFinish that is replayed after its connection has ended opens another",
+    file: "protocol/endpoint/endpoint.ts",
+    text: "(this.#ended.get(serverId) ?? 0) > nowUs",
+    becomes: "false",
+    caughtBy: "tests/connection/handshake_test.ts",
+  },
+  {
+    id: "one-connection-more",
+    broken: "A server accepts one connection more than its limit: an off-by-one",
+    file: "base/fair_slots.ts",
+    text: "this.#count >= this.max",
+    becomes: "this.#count > this.max",
+  },
+  {
+    id: "slot-never-released",
+    broken: "A connection that has ended keeps its slot",
+    file: "protocol/endpoint/endpoint.ts",
+    text: "this.#admission.release(connection.localId);",
+    becomes: "",
+    caughtBy: "tests/connection/handshake_test.ts",
+  },
+  {
+    id: "challenge-unchecked",
+    broken: "Any PATH_RESPONSE validates the path",
+    file: "protocol/connection/path_validation.ts",
+    text: "!data.every((byte, i) => byte === this.#challenge![i])",
+    becomes: "false",
+  },
+  {
+    id: "amplification",
+    broken: "An address that is not validated is sent any number of bytes",
+    file: "protocol/connection/path_validation.ts",
+    text: "-= bytes",
+    becomes: "-= 0",
+    caughtBy: "tests/connection/address_test.ts",
+  },
+  {
+    id: "moved-by-old-packet",
+    broken: "A late packet from the old address takes the connection back there",
+    file: "protocol/connection/connection.ts",
+    text: "remote && isNewest",
+    becomes: "remote",
+    caughtBy: "tests/connection/address_test.ts",
+  },
+  {
+    id: "idle-unit",
+    broken: "The peer's idle timeout in milliseconds is taken for microseconds",
+    file: "protocol/connection/connection.ts",
+    text: "maxIdleTimeoutMs * 1000",
+    becomes: "maxIdleTimeoutMs",
+    caughtBy: "tests/connection/close_test.ts",
+  },
+  {
+    id: "tag-unchecked",
+    broken: "A packet with a wrong tag is accepted",
+    file: "protocol/crypto/chacha_protection.ts",
+    text: "!key.aead.open(",
+    becomes: "null === key.aead.open(",
+  },
+  {
+    id: "forged-message",
+    broken: "A forged handshake message makes the genuine one fail",
+    file: "protocol/crypto/noise.ts",
+    text: "this.#symmetric.clone()",
+    becomes: "this.#symmetric",
+  },
+  {
+    id: "sealed-for-anyone",
+    broken: "The handshake state that a client returns is accepted from any address",
+    file: "protocol/handshake/noise_suite.ts",
+    text: '.update(address, "utf8")',
+    becomes: "",
+  },
+  {
+    id: "any-server",
+    broken: "A client accepts a server whose key is not the expected one",
+    file: "protocol/handshake/client_handshake.ts",
+    text: "!isSame(expected, actual)",
+    becomes: "false",
+    caughtBy: "tests/connection/encryption_test.ts",
+  },
+  {
+    id: "proof-unbound",
+    broken: "The proof of a token does not depend on the handshake, so that a server can forward it",
+    file: "protocol/handshake/peer_identity.ts",
+    text: ".update(handshakeHash)",
+    becomes: "",
+  },
+  {
+    id: "authorization-skipped",
+    broken: "A client that the server does not know is accepted",
+    file: "protocol/endpoint/endpoint.ts",
+    text: "agreement && this.#authorize(",
+    becomes: "null && this.#authorize(",
+    caughtBy: "tests/connection/encryption_test.ts",
+  },
+  {
+    id: "any-key",
+    broken: "Every key matches the first line of the access file",
+    file: "app/server/access.ts",
+    text: "&& timingSafeEqual(peer.key, entry.secret)",
+    becomes: "",
+  },
+  {
+    id: "revoked-stays",
+    broken: "A client whose authorization is revoked stays connected",
+    file: "app/server/authorizer.ts",
+    text: "this.#revoke(connection);",
+    becomes: "void connection;",
+  },
+  {
+    id: "operation-not-checked",
+    broken: "An operation that a client is not authorized for is executed",
+    file: "transfer/server/session.ts",
+    text: "forbidden !== undefined",
+    becomes: "false",
+  },
+  {
+    id: "one-source-takes-all",
+    broken: "One source gets all unauthenticated replies",
+    file: "protocol/endpoint/admission.ts",
+    text: "isFair &&",
+    becomes: "",
+  },
+  {
+    id: "bucket-overflows",
+    broken: "A token bucket holds more than its burst after a quiet time",
+    file: "base/token_bucket.ts",
+    text: "Math.min(this.#burst, this.#tokens[index]! + accrued)",
+    becomes: "this.#tokens[index]! + accrued",
+  },
+  {
+    id: "ipv6-address-source",
+    broken: "Each address of an IPv6 /64 is a source of its own",
+    file: "base/source_address.ts",
+    text: "IPV6_NETWORK_GROUPS = 4",
+    becomes: "IPV6_NETWORK_GROUPS = 8",
+  },
+  {
+    id: "files-hidden",
+    broken: "A flood of connections hides transfers from the log",
+    file: "cli/log_rate_limit.ts",
+    text: '"sending": "file"',
+    becomes: '"sending": "other"',
+  },
+];
