@@ -1,20 +1,25 @@
 /**
- * Public keys as people see them: 43 characters of base64url, which are the whole key, so that whoever compares them
- * compares all of it.
+ * Public keys as text: 43 characters of base64url. They are the whole key and not a digest of it, so people who compare
+ * two of them compare all of it.
  *
  * @module
  */
 
 import { Buffer } from "node:buffer";
-import { KEY_BYTES } from "../protocol/mod.ts";
+import { KEY_BYTES, KeyPair } from "../protocol/mod.ts";
 
 /** A key in letters, digits, "-" and "_". */
 export function formatKey(key: Uint8Array): string {
   return Buffer.from(key).toString("base64url");
 }
 
-/** Reads what {@link formatKey} wrote; undefined where that is no key. */
+/** Reads the text of {@link formatKey}; undefined if it is not a key. */
 export function parseKey(text: string): Uint8Array | undefined {
   const key = new Uint8Array(Buffer.from(text, "base64url"));
   return key.length === KEY_BYTES && formatKey(key) === text ? key : undefined;
+}
+
+/** The public key of a private one, both 32 bytes (X25519, RFC 7748). */
+export function publicKeyOf(privateKey: Uint8Array): Uint8Array {
+  return new KeyPair(privateKey).publicKey;
 }

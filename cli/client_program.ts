@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Client, ClientOptions, Connect } from "../app/api.ts";
+import type { Client, ClientOptions, Connect } from "../app/client/api.ts";
 import { formatKey } from "../app/keys.ts";
 import { type ClientArguments, type ClientTask, parseClientArguments } from "./client_arguments.ts";
 import { type Console, describeError, type OnStopSignal } from "./console.ts";

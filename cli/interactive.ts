@@ -9,7 +9,8 @@
  */
 
 import { formatAddress } from "../app/address.ts";
-import { type Client, SluiceError } from "../app/api.ts";
+import { SluiceError } from "../app/api.ts";
+import type { Client } from "../app/client/api.ts";
 import type { Address } from "./address.ts";
 import type { ClientTask } from "./client_arguments.ts";
 import { type Console, describeError, type OnStopSignal, type StopSignal } from "./console.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type Client, type ExpectedServer, SluiceError } from "../app/api.ts";
+import { SluiceError } from "../app/api.ts";
+import type { Client, ExpectedServer } from "../app/client/api.ts";
 import { formatAddress } from "../app/address.ts";
 import { formatKey } from "../app/keys.ts";
 import type { ClientArguments } from "./client_arguments.ts";

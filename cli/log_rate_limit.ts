@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { ServerEvent } from "../app/api.ts";
+import type { ServerEvent } from "../app/server/api.ts";
 import type { Platform, Timer } from "../app/platform.ts";
 import { TokenBucket } from "../base/token_bucket.ts";
 

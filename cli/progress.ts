@@ -9,7 +9,7 @@
  */
 
 import { sanitizeForDisplay } from "../transfer/file_name.ts";
-import type { Progress } from "../app/api.ts";
+import type { Progress } from "../app/client/api.ts";
 import type { Console } from "./console.ts";
 import { formatBytes, formatDuration, formatRate } from "./format.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { sanitizeForDisplay } from "../transfer/file_name.ts";
-import type { TransferReport } from "../app/api.ts";
+import type { TransferReport } from "../app/client/api.ts";
 import type { FileInfo } from "../transfer/file_store.ts";
 import { formatBytes, formatDuration, formatRate, formatShare, formatSize, formatTime } from "./format.ts";
 

@@ -5,7 +5,8 @@
  */
 
 import path from "node:path";
-import { type Client, SluiceError } from "../app/api.ts";
+import { SluiceError } from "../app/api.ts";
+import type { Client } from "../app/client/api.ts";
 import type { ClientTask } from "./client_arguments.ts";
 import type { Console } from "./console.ts";
 import { listingLines } from "./report.ts";

@@ -10,7 +10,7 @@
 import { configureSync, disposeSync, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
 import { sanitizeForDisplay } from "../transfer/file_name.ts";
 import { formatAddress } from "../app/address.ts";
-import type { ServerEvent } from "../app/api.ts";
+import type { ServerEvent } from "../app/server/api.ts";
 import type { Platform } from "../app/platform.ts";
 import { DROP_REASONS, type DropReason } from "../protocol/mod.ts";
 import { systemPlatform } from "../io/platform.ts";

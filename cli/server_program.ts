@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type ServerOptions, SluiceError, type StartServer } from "../app/api.ts";
+import { SluiceError } from "../app/api.ts";
+import type { ServerOptions, StartServer } from "../app/server/api.ts";
 import { formatKey } from "../app/keys.ts";
 import { type Console, describeError, type OnStopSignal } from "./console.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";

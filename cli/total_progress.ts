@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Progress, TransferReport } from "../app/api.ts";
+import type { Progress, TransferReport } from "../app/client/api.ts";
 import type { ProgressTask } from "./progress.ts";
 
 /** One of many transfers. */

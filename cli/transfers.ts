@@ -6,7 +6,8 @@
  */
 
 import { sanitizeForDisplay } from "../transfer/file_name.ts";
-import { type Client, type Progress, SluiceError, type TransferReport } from "../app/api.ts";
+import { SluiceError } from "../app/api.ts";
+import type { Client, Progress, TransferReport } from "../app/client/api.ts";
 import { type Console, describeError } from "./console.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { Parallelism, type Slot } from "../app/client/parallelism.ts";

@@ -8,8 +8,8 @@
 import fs from "node:fs";
 import path from "node:path";
 import { SluiceError } from "../app/api.ts";
-import { formatKey, parseKey } from "../app/keys.ts";
-import { KEY_BYTES, KeyPair } from "../protocol/mod.ts";
+import { formatKey, parseKey, publicKeyOf } from "../app/keys.ts";
+import { KEY_BYTES } from "../protocol/mod.ts";
 import { randomBytes } from "./clock.ts";
 
 /** The environment variable that names the folder. */
@@ -70,7 +70,7 @@ export function findIdentity(folder: string, owner: KeyOwner): Identity | undefi
   const file = keyFile(folder, owner);
   try {
     const privateKey = parseKey(readPrivate(file, owner).trim());
-    if (privateKey !== undefined) return { privateKey, publicKey: new KeyPair(privateKey).publicKey, file };
+    if (privateKey !== undefined) return { privateKey, publicKey: publicKeyOf(privateKey), file };
   } catch (error) {
     if (codeOf(error) === "ENOENT") return undefined;
     throw asSluiceError(error, `cannot read the ${owner}'s key, ${file}`);

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Client, SluiceError, type TransferReport } from "../app/api.ts";
+import { SluiceError } from "../app/api.ts";
+import type { Client, TransferReport } from "../app/client/api.ts";
 import { parseAddress } from "../app/address.ts";
 import { connect } from "../app/client/client.ts";
 import type { CloseReason, Connection } from "../protocol/mod.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { ServerEvent } from "../app/api.ts";
+import type { ServerEvent } from "../app/server/api.ts";
 import type { FailureKind } from "../transfer/failure.ts";
 import { ConnectionState } from "../protocol/connection_state.ts";
 import { Reader } from "../base/bytes.ts";

@@ -5,7 +5,8 @@
  * @module
  */
 
-import { type Server, type ServerEvent, SluiceError } from "../app/api.ts";
+import { SluiceError } from "../app/api.ts";
+import type { Server, ServerEvent } from "../app/server/api.ts";
 import type { AccessSource } from "../app/server/access.ts";
 import { parseAddress } from "../app/address.ts";
 import type { ServerLimits } from "../app/server/limits.ts";

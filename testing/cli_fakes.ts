@@ -4,14 +4,8 @@
  * @module
  */
 
-import {
-  type Client,
-  type ClientOptions,
-  type GetOptions,
-  type SendOptions,
-  SluiceError,
-  type TransferReport,
-} from "../app/api.ts";
+import { SluiceError } from "../app/api.ts";
+import type { Client, ClientOptions, GetOptions, SendOptions, TransferReport } from "../app/client/api.ts";
 import type { Console, OnStopSignal, StopSignal } from "../cli/console.ts";
 import type { LineSource } from "../cli/line_reader.ts";
 import type { FileInfo } from "../transfer/file_store.ts";

@@ -143,7 +143,22 @@ const codeLines = (text: string): number => codeOf(text).split("\n").filter((lin
 Deno.test("sources are found, all parts of the house among them", () => {
   assert(sources.size > 100, `${sources.size} sources`);
   const parts = new Set([...sources.keys()].map(partOf));
-  for (const part of ["program", "cli", "io", "app", "sim", "store", "transfer", "protocol-mod", "wire", "leaf"]) {
+  for (
+    const part of [
+      "program",
+      "cli",
+      "io",
+      "app",
+      "app-client",
+      "app-server",
+      "sim",
+      "store",
+      "transfer",
+      "protocol-mod",
+      "wire",
+      "leaf",
+    ]
+  ) {
     assert(parts.has(part), `no file in ${part}`);
   }
 });

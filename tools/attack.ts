@@ -18,7 +18,7 @@
 
 import path from "node:path";
 import { parseArgs } from "node:util";
-import type { Client } from "../app/api.ts";
+import type { Client } from "../app/client/api.ts";
 import { connect } from "../mod.ts";
 import { ATTACK_SCENARIOS, type AttackScenario, BAIT_NAME } from "./attack/scenarios.ts";
 

@@ -10,7 +10,7 @@
 import { createHash } from "node:crypto";
 import path from "node:path";
 import { parseArgs } from "node:util";
-import type { Progress, TransferReport } from "../app/api.ts";
+import type { Progress, TransferReport } from "../app/client/api.ts";
 import { connect } from "../mod.ts";
 import { formatFaults, parseFaults } from "../io/fault_injector.ts";
 

@@ -15,16 +15,16 @@ import { type FileInfo, StoreError } from "../../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../../transfer/handler.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
 import { formatAddress, isLoopback } from "../address.ts";
-import {
-  type Client,
-  type ClientOptions,
-  type ExpectedServer,
-  type GetOptions,
-  type Progress,
-  type SendOptions,
-  SluiceError,
-  type TransferReport,
-} from "../api.ts";
+import { SluiceError } from "../api.ts";
+import type {
+  Client,
+  ClientOptions,
+  ExpectedServer,
+  GetOptions,
+  Progress,
+  SendOptions,
+  TransferReport,
+} from "./api.ts";
 import { Driver } from "../driver.ts";
 import { formatKey } from "../keys.ts";
 import { RetryPolicy } from "./retry_policy.ts";

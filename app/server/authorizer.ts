@@ -16,7 +16,8 @@ import { ALL_RIGHTS, type Right } from "../../transfer/rights.ts";
 import { DirectoryStore } from "../../store/directory_store.ts";
 import { QuotaStore } from "../../store/quota_store.ts";
 import { type AccessSource, type AccessTable, type Grant, isSameGrant } from "./access.ts";
-import { type ServerEvent, SluiceError } from "../api.ts";
+import { SluiceError } from "../api.ts";
+import type { ServerEvent } from "./api.ts";
 import { formatKey } from "../keys.ts";
 import type { Platform, Timer } from "../platform.ts";
 

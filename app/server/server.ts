@@ -4,26 +4,20 @@
  * @module
  */
 
-import {
-  type Connection,
-  type ConnectionConfig,
-  type DropCounts,
-  Endpoint,
-  KEY_BYTES,
-  KeyPair,
-} from "../../protocol/mod.ts";
+import { type Connection, type ConnectionConfig, type DropCounts, Endpoint, KEY_BYTES } from "../../protocol/mod.ts";
 import { describeClose } from "../../transfer/failure.ts";
 import { StoreError } from "../../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../../transfer/handler.ts";
 import { ServerSession } from "../../transfer/server/session.ts";
 import { ServerWork } from "../../transfer/server/work.ts";
 import { DirectoryStore } from "../../store/directory_store.ts";
-import { type Server, type ServerEvent, type ServerOptions, SluiceError } from "../api.ts";
+import { SluiceError } from "../api.ts";
+import type { Server, ServerEvent, ServerOptions } from "./api.ts";
 import { isLoopback } from "../address.ts";
 import { Driver, type Session } from "../driver.ts";
 import { DropReport } from "./drop_report.ts";
 import { Authorizer } from "./authorizer.ts";
-import { formatKey } from "../keys.ts";
+import { formatKey, publicKeyOf } from "../keys.ts";
 import { resolveLimits, type ServerLimits } from "./limits.ts";
 import { MemoryBudget } from "./memory_budget.ts";
 import { type DatagramSocket, type Platform, sleep, type Timer } from "../platform.ts";
@@ -163,7 +157,7 @@ class RunningServer implements Server {
     });
     this.#driver.start();
     authorizer.watch((connection) => this.#revoke(connection));
-    const key = staticKey && formatKey(new KeyPair(staticKey).publicKey);
+    const key = staticKey && formatKey(publicKeyOf(staticKey));
     const { entryCount: entries } = authorizer;
     this.#onEvent({ kind: "listening", host: this.host, port: this.port, root, key, entries });
   }

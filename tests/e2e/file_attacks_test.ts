@@ -3,7 +3,8 @@
 
 import assert from "node:assert/strict";
 import path from "node:path";
-import { type Client, SluiceError } from "../../app/api.ts";
+import { SluiceError } from "../../app/api.ts";
+import type { Client } from "../../app/client/api.ts";
 import type { FailureKind } from "../../transfer/failure.ts";
 import { connect } from "../../mod.ts";
 import { assertSameFile, namesIn, writeRandomFile } from "../../testing/programs/files.ts";

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import path from "node:path";
-import type { Server, ServerEvent } from "../../app/api.ts";
+import type { Server, ServerEvent } from "../../app/server/api.ts";
 import { connect } from "../../mod.ts";
 import { startServer } from "../../mod.ts";
 import { Random } from "../../base/random.ts";

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import path from "node:path";
-import type { TransferReport } from "../../app/api.ts";
+import type { TransferReport } from "../../app/client/api.ts";
 import { connect } from "../../mod.ts";
 import { startServer } from "../../mod.ts";
 import { assertSameFile, writeRandomFile } from "../../testing/programs/files.ts";

@@ -19,7 +19,8 @@ const WIRE = ["wire", "leaf", "base"];
 const ROOMS = ["streams", "recovery", "congestion", "crypto", ...WIRE];
 const CONNECTION = ["connection", "handshake", ...ROOMS];
 const PROTOCOL = ["protocol-mod", "endpoint", ...CONNECTION];
-const LIBRARY = ["mod", "io", "app", "store", "transfer", ...PROTOCOL];
+const APP = ["app-client", "app-server", "app"];
+const LIBRARY = ["mod", "io", ...APP, "store", "transfer", ...PROTOCOL];
 const EVERYTHING = ["program", "cli", "sim", "netem", "perf", ...LIBRARY];
 
 /** The first part that has a file counts. */
@@ -41,13 +42,17 @@ const PARTS: Readonly<Record<string, Part>> = {
   "wire": { files: /^protocol\/wire\//, mayImport: ["leaf", "base"] },
   "transfer": { files: /^transfer\//, mayImport: ["protocol-mod", "base"] },
   "store": { files: /^store\//, mayImport: ["transfer", "base"] },
-  "app": { files: /^app\//, mayImport: ["store", "transfer", "protocol-mod", "base"] },
+  // What client and server share; they do not know each other.
+  "app": { files: /^app\/[^/]+\.ts$/, mayImport: ["store", "transfer", "protocol-mod", "base"] },
+  "app-client": { files: /^app\/client\//, mayImport: ["app", "store", "transfer", "protocol-mod", "base"] },
+  "app-server": { files: /^app\/server\//, mayImport: ["app", "store", "transfer", "protocol-mod", "base"] },
   "netem": { files: /^netem\//, mayImport: ["base"] },
-  "io": { files: /^io\//, mayImport: ["netem", "app", "store", "transfer", "protocol-mod", "base"] },
-  "mod": { files: /^mod\.ts$/, mayImport: ["io", "app"] },
-  "cli": { files: /^cli\//, mayImport: ["io", "app", "transfer", "protocol-mod", "base"] },
+  "io": { files: /^io\//, mayImport: ["netem", ...APP, "store", "transfer", "protocol-mod", "base"] },
+  "mod": { files: /^mod\.ts$/, mayImport: ["io", ...APP, "transfer"] },
+  "examples": { files: /^examples\//, mayImport: ["mod"], isApart: true },
+  "cli": { files: /^cli\//, mayImport: ["io", ...APP, "transfer", "protocol-mod", "base"] },
   "program": { files: /^(?:server|client)\.ts$/, mayImport: ["mod", "cli", "io"], isApart: true },
-  "sim": { files: /^sim\//, mayImport: ["netem", "app", "store", "transfer", ...PROTOCOL] },
+  "sim": { files: /^sim\//, mayImport: ["netem", ...APP, "store", "transfer", ...PROTOCOL] },
   "perf": { files: /^perf\//, mayImport: ["sim", "netem", ...LIBRARY] },
   // What tests and tools share is a library of its own. Nothing imports a tool or a test.
   "testing": { files: /^testing\//, mayImport: EVERYTHING },

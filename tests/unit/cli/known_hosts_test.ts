@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Client, SluiceError } from "../../../app/api.ts";
+import { SluiceError } from "../../../app/api.ts";
+import type { Client } from "../../../app/client/api.ts";
 import { formatKey } from "../../../app/keys.ts";
 import { parseClientArguments } from "../../../cli/client_arguments.ts";
 import { HostKeyVerifier } from "../../../cli/known_hosts.ts";

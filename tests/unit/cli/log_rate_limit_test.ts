@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ServerEvent } from "../../../app/api.ts";
+import type { ServerEvent } from "../../../app/server/api.ts";
 import { LineLimit, LINES_AT_ONCE, LINES_PER_SECOND } from "../../../cli/log_rate_limit.ts";
 import { FakeClock } from "../../../testing/fake_clock.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { Progress } from "../../../app/api.ts";
+import type { Progress } from "../../../app/client/api.ts";
 import { createProgressView, Meter, progressLine } from "../../../cli/progress.ts";
 import { FakeConsole } from "../../../testing/cli_fakes.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ServerEvent } from "../../../app/api.ts";
+import type { ServerEvent } from "../../../app/server/api.ts";
 import { LINES_AT_ONCE } from "../../../cli/log_rate_limit.ts";
 import { describeEvent, levelOf, openServerLog, type ServerLogOptions } from "../../../cli/server_log.ts";
 import { FakeClock } from "../../../testing/fake_clock.ts";

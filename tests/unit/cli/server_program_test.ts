@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { AccessTable } from "../../../app/server/access.ts";
-import { type ServerOptions, SluiceError } from "../../../app/api.ts";
+import { SluiceError } from "../../../app/api.ts";
+import type { ServerOptions } from "../../../app/server/api.ts";
 import { runServer } from "../../../cli/server_program.ts";
 import type { OpenedAccess } from "../../../io/access_files.ts";
 import type { Needs } from "../../../io/permissions.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Progress } from "../../../app/api.ts";
+import type { Progress } from "../../../app/client/api.ts";
 import { TotalProgress } from "../../../cli/total_progress.ts";
 import { fakeReport } from "../../../testing/cli_fakes.ts";
 

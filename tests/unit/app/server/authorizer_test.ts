@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type AccessEntry, type AccessSource, AccessTable, type Grant } from "../../../../app/server/access.ts";
-import { type ServerEvent, SluiceError } from "../../../../app/api.ts";
+import { SluiceError } from "../../../../app/api.ts";
+import type { ServerEvent } from "../../../../app/server/api.ts";
 import { Authorizer } from "../../../../app/server/authorizer.ts";
 import { formatKey } from "../../../../app/keys.ts";
 import type { Platform } from "../../../../app/platform.ts";

@@ -1,0 +1,115 @@
+/**
+ * The client's interface: what can be asked of it, what it reports while it works. `client.ts` implements it, the
+ * command line puts it on a terminal.
+ *
+ * @module
+ */
+
+import type { TransferredFile } from "../../transfer/client/request.ts";
+import type { FileInfo } from "../../transfer/file_store.ts";
+import type { FaultOptions, SendingOptions, StatsReader } from "../api.ts";
+
+/** How far a transfer is. */
+export interface Progress {
+  /** The file as the caller named it. */
+  readonly name: string;
+  /** Bytes of the file that have arrived, as far as this side knows. */
+  readonly transferredBytes: number;
+  /** The file's size; 0 until known. */
+  readonly totalBytes: number;
+  readonly phase: "connecting" | "transferring" | "verifying";
+}
+
+/** A transfer that is done, verified and durable. */
+export interface TransferReport extends TransferredFile {
+  /** The file as the caller named it. */
+  readonly name: string;
+  readonly elapsedMs: number;
+  /** UDP payload bytes that this side sent while the transfer ran. */
+  readonly sentBytes: number;
+  /** UDP payload bytes that this side received while the transfer ran. */
+  readonly receivedBytes: number;
+  /** Stream bytes that this side sent more than once. */
+  readonly retransmittedBytes: number;
+  /** Packets of this side that were declared lost. */
+  readonly packetsLost: number;
+  readonly smoothedRttMs: number;
+}
+
+/** The server that must answer. */
+export interface ExpectedServer {
+  /** Its public key, 32 bytes. */
+  readonly key: Uint8Array;
+  /** Who says so, for the error, followed by the key: "Its key in known_servers is". */
+  readonly source: string;
+}
+
+/** How to connect. */
+export interface ClientOptions extends SendingOptions {
+  /** Host name, or an IP literal without brackets; a name is resolved by the engine. */
+  readonly host: string;
+  readonly port: number;
+  /** How long to wait for the server to answer, milliseconds. */
+  readonly timeoutMs?: number;
+  /** Sends and takes everything in the clear, if the server does that too. */
+  readonly plaintext?: boolean;
+  /** The private key by which servers know this client, 32 bytes; without one it has a new one each time. */
+  readonly identity?: Uint8Array;
+  /** A token that the server knows, which is shown to it without being sent. */
+  readonly token?: Uint8Array;
+  /** The only server that may answer; without it any. */
+  readonly server?: ExpectedServer;
+  /** Faults to inject into this side's traffic, for trying things out. */
+  readonly simulate?: FaultOptions;
+  /** Hears one line for each injected fault. */
+  readonly onFault?: (line: string) => void;
+  /** Gives up connecting. */
+  readonly signal?: AbortSignal;
+  /** Is given what reads the connection's counters, as soon as there is one. For measuring. */
+  readonly onStats?: (read: StatsReader) => void;
+}
+
+/** How to send one file. */
+export interface SendOptions {
+  /** Name to store it under; the file's own without it. */
+  readonly as?: string;
+  /** Replace a file of that name on the server. */
+  readonly overwrite?: boolean;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Gives up: the server drops what it has, the promise rejects with kind `interrupted`. */
+  readonly signal?: AbortSignal;
+}
+
+/** How to get one file. */
+export interface GetOptions {
+  /** Path to save it at; its own name in the current folder without it. */
+  readonly output?: string;
+  /** Replace an existing file. Without it an existing file stays and the new one is saved beside it. */
+  readonly overwrite?: boolean;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Gives up: nothing of the file stays, the promise rejects with kind `interrupted`. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * One connection to a server; transfers on it may run at the same time. Every promise rejects with
+ * {@link SluiceError}.
+ */
+export interface Client {
+  /** The public key that the server has proven to hold; undefined where nothing is encrypted. */
+  readonly serverKey: Uint8Array | undefined;
+  send(path: string, options?: SendOptions): Promise<TransferReport>;
+  get(name: string, options?: GetOptions): Promise<TransferReport>;
+  list(): Promise<FileInfo[]>;
+  stat(name: string): Promise<FileInfo>;
+  /**
+   * Sends at this rate from now on, transfers under way included, bits per second; undefined leaves it to congestion
+   * control. Throws SluiceError (usage) where there is no such rate.
+   */
+  setRate(bitsPerSecond: number | undefined): void;
+  /** Ends the connection. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Connects to a server; rejects with SluiceError. */
+export type Connect = (options: ClientOptions) => Promise<Client>;

@@ -1,0 +1,118 @@
+/**
+ * The server's interface: its options, the events that it reports, how it is stopped. `server.ts` implements it, the
+ * command line writes the events to a log.
+ *
+ * @module
+ */
+
+import type { DropReason } from "../../protocol/mod.ts";
+import type { TransferEvent } from "../../transfer/events.ts";
+import type { FaultOptions, SendingOptions, StatsReader } from "../api.ts";
+import type { AccessSource } from "./access.ts";
+import type { ServerLimits } from "./limits.ts";
+
+/** What to serve, and where. */
+export interface ServerOptions extends SendingOptions {
+  /** Address to listen on. */
+  readonly host: string;
+  /** Port to listen on; 0 lets the system choose. */
+  readonly port: number;
+  /** Folder of the files; created when it is not there. */
+  readonly root: string;
+  /** Take no files. */
+  readonly readOnly?: boolean;
+  /** The private key by which clients know this server, 32 bytes; without one it has a new one with each start. */
+  readonly identity?: Uint8Array;
+  /**
+   * Who may do what. By default everybody everything, which is refused (usage) on an address that others can reach unless it
+   * is asked for: "open".
+   */
+  readonly access?: AccessSource | "open";
+  /** Takes clients that ask for no encryption, too; without an identity only those. */
+  readonly plaintext?: boolean;
+  /** Faults to inject into this side's traffic, for trying things out. */
+  readonly simulate?: FaultOptions;
+  readonly onEvent: (event: ServerEvent) => void;
+  /** Bounds on what clients can make it do; see `limits.ts` for what they are and their defaults. */
+  readonly limits?: Partial<ServerLimits>;
+  /** Is given what reads the counters of each connection that a client makes. For measuring. */
+  readonly onStats?: (read: StatsReader) => void;
+}
+
+/** The connection that an event is about. */
+export interface EventOrigin {
+  /** The client's address: `192.0.2.7:50000`, `[2001:db8::7]:50000`. */
+  readonly client: string;
+  /** The connection's number, counted from 1. */
+  readonly id: number;
+}
+
+/** What happens on a server. Names and reasons may come from a peer: escape them before showing them. */
+export type ServerEvent =
+  /** Of a client's request. */
+  | TransferEvent & EventOrigin
+  /** Ready. `root` is absolute. */
+  | {
+    readonly kind: "listening";
+    readonly host: string;
+    readonly port: number;
+    readonly root: string;
+    /** The public key by which clients know it, see {@link formatKey}; undefined where nothing is encrypted. */
+    readonly key: string | undefined;
+    /** How many keys and tokens let somebody in; undefined where everybody may come in. */
+    readonly entries: number | undefined;
+  }
+  /** Others on this machine can change the folder; `reason` says how, and what to do. Comes before "listening". */
+  | { readonly kind: "exposed"; readonly reason: string }
+  /** `user` is what his line calls him; undefined where everybody may come in. */
+  | { readonly kind: "connected"; readonly user: string | undefined } & EventOrigin
+  /** A client is not let in. `key` is its public key, see {@link formatKey}, where it has one. */
+  | {
+    readonly kind: "access-denied";
+    readonly client: string;
+    readonly key: string | undefined;
+    readonly reason: string;
+  }
+  /** The owner has changed who may do what; `ended` connections end for it. */
+  | { readonly kind: "access-changed"; readonly entries: number; readonly ended: number }
+  /** What the owner has changed there cannot be read, or a folder not be opened: it stays without effect. */
+  | { readonly kind: "access-unreadable"; readonly reason: string }
+  /** The client goes on from another address (its network changed). */
+  | { readonly kind: "address-changed"; readonly previousClient: string } & EventOrigin
+  | { readonly kind: "disconnected"; readonly reason: string } & EventOrigin
+  /**
+   * Datagrams that were not taken since the last of these events, which come a minute apart at least: how many, and how
+   * many for each reason. Those that only came too late for their connection are not counted.
+   */
+  | {
+    readonly kind: "dropped";
+    readonly count: number;
+    readonly reasons: Readonly<Partial<Record<DropReason, number>>>;
+  }
+  /** A fault was injected (`ServerOptions.simulate`); `line` says which, to what. */
+  | { readonly kind: "fault"; readonly line: string }
+  /** Stopping: `transfers` still run and have `graceMs` to finish. */
+  | { readonly kind: "draining"; readonly transfers: number; readonly graceMs: number }
+  | { readonly kind: "stopped" };
+
+/** A running server. */
+export interface Server {
+  /** The folder of its files: absolute, without symbolic links. */
+  readonly root: string;
+  readonly host: string;
+  /** The port listened on, also when the system chose it. */
+  readonly port: number;
+  /**
+   * Sends to each client at this rate from now on, transfers under way included, bits per second; undefined leaves it
+   * to congestion control. Throws SluiceError (usage) where there is no such rate.
+   */
+  setRate(bitsPerSecond: number | undefined): void;
+  /**
+   * Stops taking new transfers, lets running ones finish for `graceMs`, then closes. Called again, the shorter
+   * grace holds.
+   */
+  stop(options: { graceMs: number }): Promise<void>;
+}
+
+/** Starts a server; rejects with SluiceError when the address or the folder cannot be used. */
+export type StartServer = (options: ServerOptions) => Promise<Server>;
