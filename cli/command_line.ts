@@ -8,7 +8,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { CONGESTION_NAMES } from "../protocol/mod.ts";
 import type { FaultOptions, SendingOptions } from "../app/api.ts";
-import { parseFaults } from "../io/fault_injector.ts";
+import { parseFaults } from "./faults.ts";
 import { parseRate } from "../app/rate.ts";
 import type { Console } from "./console.ts";
 import { ExitCode } from "./exit_codes.ts";

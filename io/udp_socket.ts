@@ -94,12 +94,12 @@ export class UdpSocket implements DatagramSocket {
    */
   async send(bytes: Uint8Array, remote: string): Promise<void> {
     if (this.#faults === undefined) return await this.#transmit(bytes, remote);
-    this.#faults.outgoing(bytes, (faulty) => void this.#transmit(faulty.slice(), remote));
+    this.#faults.outgoing(bytes, (faulty) => this.#transmit(faulty, remote));
   }
 
   /** Resolves when what injected delays hold back has been sent, so that closing loses no last word. */
   async drained(): Promise<void> {
-    while (!this.#isClosed && (this.#faults?.heldOutgoingCount ?? 0) > 0) {
+    while (!this.#isClosed && (this.#faults?.outgoingInTransit ?? 0) > 0) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
   }

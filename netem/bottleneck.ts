@@ -1,10 +1,10 @@
 /**
- * The line of a simulated link: it sends one datagram after the other at a rate, and stands still in its pauses. Times
- * are exact: they are reckoned from the bits sent since the line was last idle, so that rounding to microseconds does
- * not add up.
+ * The bottleneck of a link: it serializes one datagram after the other at a rate, and stops during its pauses. Times are
+ * exact: they are computed from the bits sent since the bottleneck was last idle, so that rounding to microseconds does
+ * not accumulate.
  *
- * Inside, time is the line's own, which stands still with it; outside it is that of the world. Hot: one call or two for
- * each datagram.
+ * Internally it counts service time, which stops during a pause; callers give and get the link's time. Hot: one or two
+ * calls for each datagram.
  *
  * @module
  */
@@ -16,84 +16,83 @@ export class Bottleneck {
   #rateBitsPerSecond = Infinity;
   #nextRateBitsPerSecond = Infinity;
   #pauses: readonly Interval[] = [];
-  /** When the line began to send without being idle, and the bits since. In its own time, as is `#ownFreeUs`. */
+  /** Start of the current busy period, and the bits queued since. In service time, as is `#freeServiceUs`. */
   #busySinceUs = 0;
   #bits = 0;
-  #ownFreeUs = 0;
+  #freeServiceUs = 0;
 
-  /** From the next call on that says what time it is. */
+  /** Takes effect at the next call that has the time as an argument. */
   setRate(rateBitsPerSecond: number): void {
     this.#nextRateBitsPerSecond = rateBitsPerSecond;
   }
 
-  /** When the line stands still: pauses one after the other, of which those that have begun do not change. */
+  /** When nothing is sent: pauses in order, of which those that have begun must not change. */
   setPauses(pauses: readonly Interval[]): void {
     this.#pauses = pauses;
   }
 
-  /** Queues a datagram at `nowUs`; returns when it has been sent. */
+  /** Queues a datagram at `nowUs`; returns when its last bit has been sent. */
   send(nowUs: number, sizeBytes: number): number {
-    const ownUs = this.#toOwn(nowUs);
-    this.#changeRate(ownUs);
-    if (ownUs >= this.#ownFreeUs) {
-      this.#busySinceUs = ownUs;
+    const serviceUs = this.#toServiceTime(nowUs);
+    this.#changeRate(serviceUs);
+    if (serviceUs >= this.#freeServiceUs) {
+      this.#busySinceUs = serviceUs;
       this.#bits = 0;
     }
     this.#bits += sizeBytes * 8;
-    this.#reckon();
-    return this.#toWorld(this.#ownFreeUs);
+    this.#updateFree();
+    return this.#toLinkTime(this.#freeServiceUs);
   }
 
-  /** When everything queued by `nowUs` has been sent, and the line stands still no more: `nowUs` or before if it has. */
+  /** When everything queued by `nowUs` has been sent and no pause is left: `nowUs` or earlier if that is the case. */
   freeUs(nowUs: number): number {
-    const ownUs = this.#toOwn(nowUs);
-    this.#changeRate(ownUs);
-    return this.#toWorld(Math.max(ownUs, this.#ownFreeUs));
+    const serviceUs = this.#toServiceTime(nowUs);
+    this.#changeRate(serviceUs);
+    return this.#toLinkTime(Math.max(serviceUs, this.#freeServiceUs));
   }
 
-  /** Bytes that wait at `nowUs`, those of the datagram being sent included. */
+  /** Bytes queued at `nowUs`, including the rest of the datagram being sent. */
   backlogBytes(nowUs: number): number {
-    const ownUs = this.#toOwn(nowUs);
-    this.#changeRate(ownUs);
-    return Math.ceil(this.#leftBits(ownUs) / 8);
+    const serviceUs = this.#toServiceTime(nowUs);
+    this.#changeRate(serviceUs);
+    return Math.ceil(this.#remainingBits(serviceUs) / 8);
   }
 
-  /** Bits of what is queued that have not been sent. */
-  #leftBits(ownUs: number): number {
-    if (ownUs >= this.#ownFreeUs) return 0;
-    return this.#bits - Math.floor((ownUs - this.#busySinceUs) * this.#rateBitsPerSecond / 1_000_000);
+  #remainingBits(serviceUs: number): number {
+    if (serviceUs >= this.#freeServiceUs) return 0;
+    return this.#bits - Math.floor((serviceUs - this.#busySinceUs) * this.#rateBitsPerSecond / 1_000_000);
   }
 
-  #changeRate(ownUs: number): void {
+  #changeRate(serviceUs: number): void {
     if (this.#nextRateBitsPerSecond === this.#rateBitsPerSecond) return;
-    const leftBits = this.#leftBits(ownUs);
+    const remainingBits = this.#remainingBits(serviceUs);
     this.#rateBitsPerSecond = this.#nextRateBitsPerSecond;
-    this.#busySinceUs = ownUs;
-    this.#bits = leftBits;
-    this.#reckon();
+    this.#busySinceUs = serviceUs;
+    this.#bits = remainingBits;
+    this.#updateFree();
   }
 
-  #reckon(): void {
-    this.#ownFreeUs = this.#busySinceUs + Math.ceil(this.#bits * 1_000_000 / this.#rateBitsPerSecond);
+  #updateFree(): void {
+    this.#freeServiceUs = this.#busySinceUs + Math.ceil(this.#bits * 1_000_000 / this.#rateBitsPerSecond);
   }
 
-  /** The world's time less the pauses before it. */
-  #toOwn(worldUs: number): number {
-    let ownUs = worldUs;
+  /** The link's time less the pauses before it. */
+  #toServiceTime(linkUs: number): number {
+    let serviceUs = linkUs;
     for (const { fromUs, untilUs } of this.#pauses) {
-      if (worldUs <= fromUs) break;
-      ownUs -= Math.min(worldUs, untilUs) - fromUs;
+      if (linkUs <= fromUs) break;
+      serviceUs -= Math.min(linkUs, untilUs) - fromUs;
     }
-    return ownUs;
+    return serviceUs;
   }
 
-  /** The reverse; what falls into a pause comes when that is over. */
-  #toWorld(ownUs: number): number {
-    let worldUs = ownUs;
+  /** The reverse; an instant within a pause becomes the end of the pause. */
+  #toLinkTime(serviceUs: number): number {
+    let linkUs = serviceUs;
     for (const { fromUs, untilUs } of this.#pauses) {
-      if (worldUs < fromUs) break;
-      worldUs += untilUs - fromUs;
+      if (linkUs < fromUs) break;
+      linkUs += untilUs - fromUs;
     }
-    return worldUs;
+    return linkUs;
   }
 }

@@ -1,70 +1,70 @@
 /**
- * What is to happen when, in virtual time: a binary heap of events, earliest first, ties in the order of scheduling.
+ * Events by their time: a binary heap, earliest first, ties in the order of scheduling.
  *
- * Hot. The events are the caller's own objects, which it pools or keeps, and each knows its place in the heap: so
- * scheduling, moving and cancelling allocate nothing and search for nothing.
+ * Hot. The events are the caller's own objects, which it pools or keeps, and each knows its index in the heap, so that
+ * scheduling, moving and cancelling neither allocate nor search.
  *
  * @module
  */
 
 import { invariant } from "../base/invariant.ts";
 
-/** The place of an event that is not scheduled. */
-const NOWHERE = -1;
+/** The index of an event that is not scheduled. */
+const NOT_SCHEDULED = -1;
 
-/** What can be scheduled; extend it. The queue alone writes its fields. */
+/** Base class of what can be scheduled. Only the heap writes its fields. */
 export class ScheduledEvent {
-  /** When it happens; says nothing while it is not scheduled. */
+  /** When it is due; meaningless while it is not scheduled. */
   timeUs = 0;
   /** Orders events of the same time. */
   sequence = 0;
   /** Index in the heap, or -1. */
-  heapIndex = NOWHERE;
+  heapIndex = NOT_SCHEDULED;
 
-  /** Whether it waits in a queue. */
+  /** Whether it is in a heap. */
   get isScheduled(): boolean {
-    return this.heapIndex !== NOWHERE;
+    return this.heapIndex !== NOT_SCHEDULED;
   }
 }
 
 /** See the module's description. */
-export class EventQueue<Event extends ScheduledEvent> {
-  /** A slot from `#size` on is free and holds undefined; the array never shrinks. */
+export class EventHeap<Event extends ScheduledEvent> {
+  /** Slots from `#size` on hold undefined; the array never shrinks. */
   readonly #heap: (Event | undefined)[] = [];
   #size = 0;
   #sequence = 0;
 
-  /** Events that wait. */
+  /** Events scheduled. */
   get size(): number {
     return this.#size;
   }
 
-  /** When the earliest event happens; Infinity where none waits. */
+  /** When the earliest event is due; Infinity if there is none. */
   get nextUs(): number {
     return this.#size === 0 ? Infinity : this.#heap[0]!.timeUs;
   }
 
-  /** Puts `event` in at `timeUs`, behind all others of that time; if it already waits, it is moved. */
+  /** Schedules `event` at `timeUs`, after all others of that time; if it is scheduled already, it is moved. */
   schedule(event: Event, timeUs: number): void {
     invariant(Number.isSafeInteger(timeUs), "an event is scheduled at an integer time");
     event.timeUs = timeUs;
     event.sequence = this.#sequence++;
-    if (event.heapIndex === NOWHERE) {
+    if (event.heapIndex === NOT_SCHEDULED) {
       this.#rise(event, this.#size++);
     } else {
-      invariant(this.#heap[event.heapIndex] === event, "an event waits in one queue at a time");
+      invariant(this.#heap[event.heapIndex] === event, "an event is in one heap at a time");
       this.#settle(event, event.heapIndex);
     }
   }
 
-  /** Takes `event` out; nothing happens where it does not wait. */
+  /** Removes `event`; does nothing if it is not scheduled. */
   cancel(event: Event): void {
-    if (event.heapIndex === NOWHERE) return;
-    invariant(this.#heap[event.heapIndex] === event, "an event waits in one queue at a time");
+    if (event.heapIndex === NOT_SCHEDULED) return;
+    invariant(this.#heap[event.heapIndex] === event, "an event is in one heap at a time");
     this.#removeAt(event.heapIndex);
   }
 
-  /** Takes out the earliest event if it happens by `untilUs`. */
+  /** Removes and returns the earliest event if it is due by `untilUs`. */
   popUntil(untilUs: number): Event | undefined {
     if (this.#size === 0) return undefined;
     const first = this.#heap[0]!;
@@ -78,11 +78,11 @@ export class EventQueue<Event extends ScheduledEvent> {
     const removed = heap[index]!;
     const last = heap[--this.#size]!;
     heap[this.#size] = undefined;
-    removed.heapIndex = NOWHERE;
+    removed.heapIndex = NOT_SCHEDULED;
     if (last !== removed) this.#settle(last, index);
   }
 
-  /** Puts `event` where it belongs, given that all but the place at `index` are in order. */
+  /** Moves `event` to its place, given that all but the slot at `index` are in order. */
   #settle(event: Event, index: number): void {
     const parent = (index - 1) >> 1;
     if (index > 0 && isBefore(event, this.#heap[parent]!)) this.#rise(event, index);

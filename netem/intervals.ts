@@ -1,5 +1,5 @@
 /**
- * Intervals of simulated time in which a link does something: for scripts that say when.
+ * Intervals of time in which a link does something, for scripts.
  *
  * @module
  */
@@ -11,25 +11,28 @@ export interface Interval {
   readonly untilUs: number;
 }
 
-/** When something comes again and again. All in microseconds. */
+/** Something that happens periodically. All in microseconds. */
 export interface Repetition {
-  /** When it first begins. */
+  /** Start of the first interval. */
   readonly firstUs: number;
-  readonly lastsUs: number;
-  /** From one beginning to the next, more than it lasts. */
-  readonly everyUs: number;
-  /** None begins at this time or later. */
+  /** Length of each. */
+  readonly lengthUs: number;
+  /** From one start to the next: more than the length. */
+  readonly periodUs: number;
+  /** None starts at this time or later. */
   readonly untilUs: number;
 }
 
-/** Intervals of one length, at regular intervals. */
-export function repeatSpans({ firstUs, lastsUs, everyUs, untilUs }: Repetition): Interval[] {
+/** Intervals of one length, one in each period. */
+export function repeatIntervals({ firstUs, lengthUs, periodUs, untilUs }: Repetition): Interval[] {
   const intervals: Interval[] = [];
-  for (let fromUs = firstUs; fromUs < untilUs; fromUs += everyUs) intervals.push({ fromUs, untilUs: fromUs + lastsUs });
+  for (let fromUs = firstUs; fromUs < untilUs; fromUs += periodUs) {
+    intervals.push({ fromUs, untilUs: fromUs + lengthUs });
+  }
   return intervals;
 }
 
-/** Whether each interval has a length, and they follow one another. */
+/** Whether none is empty, and each begins no earlier than the previous one ends. */
 export function areInOrder(intervals: readonly Interval[]): boolean {
   let lastUs = -Infinity;
   for (const { fromUs, untilUs } of intervals) {
@@ -39,13 +42,13 @@ export function areInOrder(intervals: readonly Interval[]): boolean {
   return true;
 }
 
-/** Intervals that cover what the given ones do, in order, those that meet made one. */
-export function united(intervals: readonly Interval[]): Interval[] {
-  const found: Interval[] = [];
+/** The union of the intervals, in order; intervals that overlap or touch become one. */
+export function unionOf(intervals: readonly Interval[]): Interval[] {
+  const union: Interval[] = [];
   for (const interval of [...intervals].sort((a, b) => a.fromUs - b.fromUs)) {
-    const last = found.at(-1);
-    if (last === undefined || interval.fromUs > last.untilUs) found.push(interval);
-    else found[found.length - 1] = { fromUs: last.fromUs, untilUs: Math.max(last.untilUs, interval.untilUs) };
+    const last = union.at(-1);
+    if (last === undefined || interval.fromUs > last.untilUs) union.push(interval);
+    else union[union.length - 1] = { fromUs: last.fromUs, untilUs: Math.max(last.untilUs, interval.untilUs) };
   }
-  return found;
+  return union;
 }

@@ -1,17 +1,17 @@
 /**
- * One direction of a simulated link. A datagram passes, in this order:
+ * One direction of an impaired link. A datagram passes, in this order:
  *
  * ```text
- * MTU -> drop-tail queue -> line of a fixed rate -> blackout -> loss -> duplication -> corruption -> delay, jitter,
- * (too big)  (queue full)      (or in a pause)     (blacked out) (lost)                       scatter or reordering
+ * MTU -> drop-tail queue -> bottleneck -> blackout -> loss -> duplication -> corruption -> delay, random walk,
+ *                          (rate, pauses)                                                  jitter, reordering
  * ```
  *
- * What is lost behind the queue has used the line all the same. Jitter does not change the order of datagrams, only
- * `scatterUs` and `reorder` do, so that they can be told apart. Bottleneck and queue count a datagram's UDP payload and
- * `overheadBytes`.
+ * The words are those of netem(8), with two differences: a datagram is lost behind the bottleneck, so it has used the
+ * rate all the same, and the delay can also vary without reordering (`randomWalkUs`). Bottleneck and queue count a
+ * datagram's UDP payload and `overheadBytes`.
  *
- * Each kind of fault draws from a random stream of its own: more loss changes which datagrams are lost, not which of
- * the others are corrupted. Hot: one call for each datagram.
+ * Each kind of impairment draws from a random stream of its own: more loss changes which datagrams are lost, not which
+ * of the others are corrupted. There is no clock: time is an argument. Hot: one call for each datagram.
  *
  * @module
  */
@@ -22,38 +22,38 @@ import { type Delivery, DeliveryPool } from "./delivery.ts";
 import { Bottleneck } from "./bottleneck.ts";
 import { areInOrder, type Interval } from "./intervals.ts";
 
-/** Losses in bursts: a line that is now good, now bad (Gilbert and Elliott). Each probability is per datagram. */
+/** Losses in bursts: a link that is now good, now bad (the Gilbert-Elliott model). Each probability is per datagram. */
 export interface BurstLoss {
   /** From good to bad. */
   readonly enterProbability: number;
-  /** From bad to good; a burst lasts for 1 / this many datagrams in the mean. */
+  /** From bad to good; the mean length of a burst is 1 / this many datagrams. */
   readonly leaveProbability: number;
-  /** That a datagram is lost while the line is bad. */
+  /** That a datagram is lost while the link is bad. */
   readonly lossInBurst: number;
 }
 
 /** Datagrams that later ones overtake. */
 export interface Reordering {
   readonly probability: number;
-  /** What they are late by, beyond the delay. */
+  /** What is added to the delay of a reordered datagram. */
   readonly extraDelayUs: number;
 }
 
-/** What a link is like. By default it is perfect: instant, of any rate, without faults. */
+/** The properties of a link. The default is a perfect one: instant, of any rate, without impairments. */
 export interface LinkOptions {
   /** Infinity for no serialization and no queue. Default: Infinity. */
   readonly rateBitsPerSecond?: number;
-  /** One way, without queue and serialization. Default: 0. */
+  /** One way, without queueing and serialization. Default: 0. */
   readonly delayUs?: number;
-  /** The delay wanders between `delayUs` and this much more. Default: 0. */
+  /** Each datagram is up to this much earlier or later than the delay, independently, so they are reordered. Default: 0. */
   readonly jitterUs?: number;
-  /** Each datagram comes up to this much earlier or later than the delay says, independently: so they overtake. Default: 0. */
-  readonly scatterUs?: number;
+  /** The delay walks at random between `delayUs` and this much more; datagrams keep their order. Default: 0. */
+  readonly randomWalkUs?: number;
   /** Share of datagrams lost, each independently, 0 to 1. Default: 0. */
   readonly loss?: number;
-  /** The most datagrams that are lost at random one after the other, bursts included: the next one comes through. Default: Infinity. */
-  readonly lossesInRow?: number;
-  /** Losses in bursts, on top of `loss`. Default: none. */
+  /** After so many random losses in a row, bursts included, the next datagram gets through. Default: Infinity. */
+  readonly maxConsecutiveLosses?: number;
+  /** Losses in bursts, in addition to `loss`. Default: none. */
   readonly burst?: BurstLoss | undefined;
   /** Share of datagrams that arrive twice. Default: 0. */
   readonly duplicate?: number;
@@ -61,63 +61,66 @@ export interface LinkOptions {
   readonly corrupt?: number;
   /** Default: none. */
   readonly reorder?: Reordering | undefined;
-  /** What each datagram takes of the line and the queue besides its payload: 28 for IPv4 and UDP. Default: 0. */
+  /** What each packet takes of rate and queue in addition to its payload: 28 for IPv4 and UDP. Default: 0. */
   readonly overheadBytes?: number;
   /**
-   * The most payload that one packet carries: a larger datagram goes in several, each with overhead of its own, and is
-   * lost where one of them is. Default: Infinity.
+   * Payload of the largest packet: a larger datagram is fragmented, each fragment with its own overhead, and lost if
+   * one of them is. Default: Infinity.
    */
   readonly fragmentBytes?: number;
-  /** Bytes that may wait for the line, the one being sent included; an idle line takes a datagram of any size. Default: Infinity. */
+  /** Capacity of the queue, including the datagram being sent; an idle link takes one of any size. Default: Infinity. */
   readonly queueBytes?: number;
-  /** Largest datagram in bytes of UDP payload; larger ones vanish. Default: Infinity. */
+  /** UDP payload of the largest datagram that the link carries; larger ones are dropped. Default: Infinity. */
   readonly mtuBytes?: number;
-  /** Times in which nothing comes through: the line is cut behind the queue, which runs empty into the void. Default: none. */
+  /** When nothing arrives: the link is cut behind the bottleneck, which goes on sending. Default: none. */
   readonly blackouts?: readonly Interval[];
   /**
-   * Times in which the line stands still, as Wi-Fi does that looks for other networks: what is queued waits, and what
-   * comes queues up behind it. One after the other, none past. Default: none.
+   * When the bottleneck stops, as Wi-Fi does while it scans for networks: what is queued waits, and what comes is
+   * queued behind it. In order; those that have begun must not change. Default: none.
    */
   readonly pauses?: readonly Interval[];
 }
 
-/** What a link has done so far. Counts are of datagrams. */
+/** Counters of a link, in datagrams unless said otherwise. */
 export interface LinkStats {
   /** Given to the link. */
   readonly sent: number;
-  /** Handed on by the link, second copies included. */
+  /** Delivered, second copies included. */
   readonly delivered: number;
-  /** Lost at random, in bursts or by themselves. */
+  /** Lost at random, in bursts or independently. */
   readonly lost: number;
+  /** Dropped because the queue was full. */
   readonly queueDropped: number;
+  /** Dropped in a blackout. */
   readonly blackedOut: number;
+  /** Dropped because they were larger than the MTU. */
   readonly tooBig: number;
   readonly corrupted: number;
   readonly duplicated: number;
   readonly reordered: number;
   /** Bytes given to the link. */
   readonly sentBytes: number;
-  /** Bytes handed on by the link. */
+  /** Bytes delivered. */
   readonly deliveredBytes: number;
-  /** Time that datagrams waited until the line was free for them. */
+  /** How long datagrams waited until the bottleneck was free for them. */
   readonly meanQueueDelayUs: number;
   readonly maxQueueDelayUs: number;
 }
 
 /** What a link is made with. */
-export interface LinkContext {
+export interface LinkContext<Route> {
   readonly random: Random;
-  /** Where deliveries come from and are released to. Default: a pool of the link's own. */
-  readonly pool?: DeliveryPool;
+  /** Where deliveries are taken from and released to. Default: a pool of the link's own. */
+  readonly pool?: DeliveryPool<Route>;
 }
 
 const DEFAULTS: Required<LinkOptions> = {
   rateBitsPerSecond: Infinity,
   delayUs: 0,
   jitterUs: 0,
-  scatterUs: 0,
+  randomWalkUs: 0,
   loss: 0,
-  lossesInRow: Infinity,
+  maxConsecutiveLosses: Infinity,
   burst: undefined,
   duplicate: 0,
   corrupt: 0,
@@ -132,75 +135,76 @@ const DEFAULTS: Required<LinkOptions> = {
 
 /** Most bits flipped in a corrupted datagram. */
 const MAX_FLIPPED_BITS = 8;
-const NO_DELIVERY: readonly Delivery[] = [];
+const NO_DELIVERY: readonly never[] = [];
 
-/** See the module's description. */
-export class Link {
-  readonly pool: DeliveryPool;
-  readonly #random: Readonly<Record<"loss" | "burst" | "duplicate" | "corrupt" | "scatter" | "reorder", Random>>;
-  readonly #jitter: RandomWalk;
-  readonly #line = new Bottleneck();
+/** See the module's description. `Route` is what its user attaches to a delivery. */
+export class Link<Route = unknown> {
+  readonly pool: DeliveryPool<Route>;
+  readonly #random: Readonly<Record<"loss" | "burst" | "duplicate" | "corrupt" | "jitter" | "reorder", Random>>;
+  readonly #randomWalk: RandomWalk;
+  readonly #bottleneck = new Bottleneck();
   readonly #stats = new Counters();
   #options = DEFAULTS;
   #inBurst = false;
-  #lostInRow = 0;
+  #consecutiveLosses = 0;
   #lastDepartureUs = 0;
   #lastArrivalUs = 0;
   /** Results of {@link transmit}, reused. */
-  readonly #one: Delivery[] = [];
-  readonly #two: Delivery[] = [];
+  readonly #one: Delivery<Route>[] = [];
+  readonly #two: Delivery<Route>[] = [];
 
-  constructor(options: LinkOptions, { random, pool }: LinkContext) {
+  constructor(options: LinkOptions, { random, pool }: LinkContext<Route>) {
     this.pool = pool ?? new DeliveryPool();
+    // Another label draws other numbers, and a seed would stand for another run: so labels outlive names.
     this.#random = {
       loss: random.fork("loss"),
       burst: random.fork("burst"),
       duplicate: random.fork("duplicate"),
       corrupt: random.fork("corrupt"),
-      scatter: random.fork("scatter"),
+      jitter: random.fork("scatter"),
       reorder: random.fork("reorder"),
     };
-    this.#jitter = new RandomWalk(random.fork("jitter"));
+    this.#randomWalk = new RandomWalk(random.fork("jitter"));
     this.change(options);
   }
 
-  /** What the link is like now. */
+  /** Its present properties. */
   get options(): Required<LinkOptions> {
     return this.#options;
   }
 
-  /** What the link has done so far; live. */
+  /** Its counters; live. */
   get stats(): LinkStats {
     return this.#stats;
   }
 
   /**
-   * Makes the link different from now on; what is not named stays. Datagrams that it has taken arrive when they would
-   * have; those that follow wait until the bytes still queued have left at the new rate.
+   * Changes the named properties from now on. Datagrams in transit arrive when they would have; new ones wait until the
+   * bytes still queued have been sent at the new rate.
    */
   change(options: LinkOptions): void {
     const changed = { ...this.#options, ...options };
     checkOptions(changed);
     this.#options = changed;
-    this.#line.setRate(changed.rateBitsPerSecond);
-    this.#line.setPauses(changed.pauses);
+    this.#bottleneck.setRate(changed.rateBitsPerSecond);
+    this.#bottleneck.setPauses(changed.pauses);
   }
 
-  /** Bytes that wait for the line at `nowUs`, those of the datagram being sent included. */
+  /** Bytes queued at `nowUs`, including the rest of the datagram being sent. */
   backlogBytes(nowUs: number): number {
-    return this.#line.backlogBytes(nowUs);
+    return this.#bottleneck.backlogBytes(nowUs);
   }
 
   /**
-   * Sends a copy of `datagram` at `nowUs`, which does not go back from call to call. Returns what arrives of it, none
-   * to two deliveries with their `arrivalUs`, in an array that the next call reuses; the caller releases each to
+   * Sends a copy of `datagram` at `nowUs`, which never decreases from call to call. Returns what will arrive, zero to
+   * two deliveries with their `arrivalUs`, in an array that the next call reuses; the caller releases each to
    * {@link pool}.
    */
-  transmit(nowUs: number, datagram: Uint8Array): readonly Delivery[] {
-    const departureUs = this.#passLine(nowUs, datagram.length);
+  transmit(nowUs: number, datagram: Uint8Array): readonly Delivery<Route>[] {
+    const departureUs = this.#passBottleneck(nowUs, datagram.length);
     if (departureUs < 0 || !this.#survives(departureUs, datagram.length)) return NO_DELIVERY;
-    const wanderUs = this.#jitter.at(departureUs, this.#options.jitterUs);
-    const arrivalUs = Math.max(this.#lastArrivalUs, departureUs + this.#options.delayUs + wanderUs);
+    const walkUs = this.#randomWalk.at(departureUs, this.#options.randomWalkUs);
+    const arrivalUs = Math.max(this.#lastArrivalUs, departureUs + this.#options.delayUs + walkUs);
     this.#lastArrivalUs = arrivalUs;
     const first = this.#deliver(arrivalUs, departureUs, datagram);
     if (!this.#random.duplicate.chance(this.#options.duplicate)) {
@@ -213,8 +217,8 @@ export class Link {
     return this.#two;
   }
 
-  /** When the datagram has left the line; -1 where it does not come that far. */
-  #passLine(nowUs: number, sizeBytes: number): number {
+  /** When the datagram has left the bottleneck; -1 if it is dropped before. */
+  #passBottleneck(nowUs: number, sizeBytes: number): number {
     const stats = this.#stats;
     stats.sent++;
     stats.sentBytes += sizeBytes;
@@ -222,30 +226,30 @@ export class Link {
       stats.tooBig++;
       return -1;
     }
-    const lineBytes = sizeBytes + this.#packets(sizeBytes) * this.#options.overheadBytes;
-    const backlogBytes = this.#line.backlogBytes(nowUs);
-    if (backlogBytes > 0 && backlogBytes + lineBytes > this.#options.queueBytes) {
+    const packetBytes = sizeBytes + this.#packets(sizeBytes) * this.#options.overheadBytes;
+    const backlogBytes = this.#bottleneck.backlogBytes(nowUs);
+    if (backlogBytes > 0 && backlogBytes + packetBytes > this.#options.queueBytes) {
       stats.queueDropped++;
       return -1;
     }
-    const waitUs = Math.max(0, this.#line.freeUs(nowUs) - nowUs);
+    const waitUs = Math.max(0, this.#bottleneck.freeUs(nowUs) - nowUs);
     stats.queued++;
     stats.queueDelayUs += waitUs;
     if (waitUs > stats.maxQueueDelayUs) stats.maxQueueDelayUs = waitUs;
-    // A line that became faster sends nothing before what it was given earlier.
-    this.#lastDepartureUs = Math.max(this.#lastDepartureUs, this.#line.send(nowUs, lineBytes));
+    // When the rate has risen, nothing overtakes a departure that was computed earlier.
+    this.#lastDepartureUs = Math.max(this.#lastDepartureUs, this.#bottleneck.send(nowUs, packetBytes));
     return this.#lastDepartureUs;
   }
 
-  /** Packets that a datagram goes in. */
+  /** Packets that carry a datagram. */
   #packets(sizeBytes: number): number {
     const { fragmentBytes } = this.#options;
     return sizeBytes <= fragmentBytes ? 1 : Math.ceil(sizeBytes / fragmentBytes);
   }
 
-  /** Whether a datagram that leaves the line at `departureUs` is neither cut off nor lost. */
+  /** Whether a datagram that leaves the bottleneck at `departureUs` is neither blacked out nor lost. */
   #survives(departureUs: number, sizeBytes: number): boolean {
-    const { blackouts, burst, loss, lossesInRow } = this.#options;
+    const { blackouts, burst, loss, maxConsecutiveLosses } = this.#options;
     for (let n = 0; n < blackouts.length; n++) {
       const { fromUs, untilUs } = blackouts[n]!;
       if (departureUs >= fromUs && departureUs < untilUs) {
@@ -262,20 +266,20 @@ export class Link {
       this.#inBurst = this.#inBurst ? !random.chance(burst.leaveProbability) : random.chance(burst.enterProbability);
       if (this.#inBurst && random.chance(burst.lossInBurst)) isLost = true;
     }
-    if (this.#lostInRow >= lossesInRow) isLost = false;
-    this.#lostInRow = isLost ? this.#lostInRow + 1 : 0;
+    if (this.#consecutiveLosses >= maxConsecutiveLosses) isLost = false;
+    this.#consecutiveLosses = isLost ? this.#consecutiveLosses + 1 : 0;
     if (isLost) this.#stats.lost++;
     return !isLost;
   }
 
-  #deliver(arrivalUs: number, departureUs: number, datagram: Uint8Array): Delivery {
+  #deliver(arrivalUs: number, departureUs: number, datagram: Uint8Array): Delivery<Route> {
     const stats = this.#stats;
     const delivery = this.pool.take(datagram);
     delivery.arrivalUs = arrivalUs;
-    const { scatterUs } = this.#options;
-    if (scatterUs > 0) {
-      const movedUs = arrivalUs + this.#random.scatter.integer(-scatterUs, scatterUs);
-      delivery.arrivalUs = Math.max(departureUs, movedUs);
+    const { jitterUs } = this.#options;
+    if (jitterUs > 0) {
+      const jitteredUs = arrivalUs + this.#random.jitter.integer(-jitterUs, jitterUs);
+      delivery.arrivalUs = Math.max(departureUs, jitteredUs);
     }
     if (datagram.length > 0 && this.#random.corrupt.chance(this.#options.corrupt)) {
       this.#random.corrupt.flipBits(delivery.bytes, MAX_FLIPPED_BITS);
@@ -305,7 +309,7 @@ class Counters implements LinkStats {
   sentBytes = 0;
   deliveredBytes = 0;
   maxQueueDelayUs = 0;
-  /** Datagrams that came through the queue, and the sum of their waits. */
+  /** Datagrams that the queue took, and the sum of their waits. */
   queued = 0;
   queueDelayUs = 0;
 
@@ -318,12 +322,15 @@ function checkOptions(options: Required<LinkOptions>): void {
   const { burst, reorder } = options;
   invariant(options.rateBitsPerSecond > 0, "a link's rate is above 0");
   const { overheadBytes, queueBytes, mtuBytes } = options;
-  invariant(options.fragmentBytes > 0, "a packet carries something");
+  invariant(options.fragmentBytes > 0, "a fragment has a size above 0");
   invariant(overheadBytes >= 0 && queueBytes >= 0 && mtuBytes >= 0, "a link's sizes are not negative");
-  invariant(options.lossesInRow >= 0, "losses in a row are counted from 0");
-  invariant(areInOrder(options.blackouts) && areInOrder(options.pauses), "blackouts and pauses follow one another");
-  for (const timeUs of [options.delayUs, options.jitterUs, options.scatterUs, reorder?.extraDelayUs ?? 0]) {
-    invariant(Number.isSafeInteger(timeUs) && timeUs >= 0, "a link's delays are integers from 0 on");
+  invariant(options.maxConsecutiveLosses >= 0, "the number of consecutive losses is not negative");
+  invariant(
+    areInOrder(options.blackouts) && areInOrder(options.pauses),
+    "blackouts and pauses are in order and do not overlap",
+  );
+  for (const timeUs of [options.delayUs, options.jitterUs, options.randomWalkUs, reorder?.extraDelayUs ?? 0]) {
+    invariant(Number.isSafeInteger(timeUs) && timeUs >= 0, "a link's delays are integers and not negative");
   }
   const shares = [options.loss, options.duplicate, options.corrupt, reorder?.probability ?? 0];
   if (burst !== undefined) shares.push(burst.enterProbability, burst.leaveProbability, burst.lossInBurst);

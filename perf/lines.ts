@@ -7,7 +7,6 @@
 
 import process from "node:process";
 import type { Cost } from "./meter.ts";
-import type { Lateness } from "./relay_queue.ts";
 
 /** A server or a relay takes clients now. */
 export interface ListeningLine {
@@ -35,7 +34,7 @@ export interface EndLine extends Cost {
   readonly sender?: SenderStats | undefined;
 }
 
-/** What a relay did, of the way up. */
+/** A relay's counters, of the direction to the server. */
 export interface RelayedLine {
   readonly kind: "relayed";
   /** Datagrams that were given to the link, and their UDP payload. */
@@ -45,8 +44,9 @@ export interface RelayedLine {
   readonly queueDropped: number;
   readonly meanQueueDelayUs: number;
   readonly maxQueueDelayUs: number;
-  /** Of the worse direction. */
-  readonly late: Lateness;
+  /** How much later than due datagrams left, in the worse direction. */
+  readonly meanLateUs: number;
+  readonly maxLateUs: number;
 }
 
 /** Anything that one of them prints. */

@@ -1,31 +1,30 @@
 /**
- * A bad link of our own, as a process of its own, on every platform that Deno runs on:
+ * An impaired link as a process of its own, on every platform that Deno runs on:
  *
  *     relay.ts '{"target":"127.0.0.1:65432","up":{"rateBitsPerSecond":1e8,"delayUs":25000},"down":{},"seed":1}'
  *
- * It prints the port to which clients send instead, as a line of JSON; when its standard input ends it prints what it
- * did, and ends. It relays datagrams alone: what a lost datagram means to TCP is the kernel's affair.
+ * It prints the port that clients use instead of the server's, as a line of JSON; when its standard input ends it prints
+ * its counters and exits. It relays datagrams only: how TCP reacts to a lost datagram is up to the kernel.
  *
- * Accuracy: the link reckons in whole microseconds from when a datagram was read from the socket, and whatever is due
- * leaves whenever the relay is awake: when a datagram comes, every tenth of a millisecond at 100 Mbit/s, and when it is
- * time. `setTimeout` fires 2.1 ms after it was set at the soonest, so what is due very soon is polled for; not what is
- * due a little later, as a relay that always polls takes a core from the programs that it is there to measure. What
- * arrives while it has no core itself waits in the kernel's buffer of 208 KiB, and beyond it is lost: 12 ms of 100
- * Mbit/s, 1.2 ms of 1 Gbit/s, at which no relay like this is to be trusted. {@link RelayedLine} says how late it was
- * and what it saw, so that each measurement tells how far to believe it.
+ * Accuracy: the link's time is that at which a datagram was read from the socket, and datagrams that are due leave
+ * whenever the relay runs: when a datagram comes, every tenth of a millisecond at 100 Mbit/s, and when a timer fires.
+ * What is due within half a millisecond is polled for, and nothing later, as a relay that always polls would take a core
+ * from the programs that it measures. What arrives while it is not running waits in the kernel's buffer of 208 KiB; more
+ * is lost: 12 ms of 100 Mbit/s, but 1.2 ms of 1 Gbit/s, which is too fast for such a relay. {@link RelayedLine} reports
+ * its delay and what it saw, so that each measurement tells how accurate it is.
  *
  * @module
  */
 
-import { setImmediate } from "node:timers";
+import { Random } from "../base/random.ts";
 import { nowUs } from "../io/clock.ts";
+import { LinkDriver } from "../io/link_driver.ts";
 import { UdpSocket } from "../io/udp_socket.ts";
-import type { Delivery, Route } from "../netem/delivery.ts";
+import type { Delivery } from "../netem/delivery.ts";
 import type { LinkOptions } from "../netem/link.ts";
 import { printLine, type RelayedLine, untilInputEnds } from "./lines.ts";
-import { RelayQueue } from "./relay_queue.ts";
 
-/** What the relay is told. Infinite values are left out: JSON has none. */
+/** What the relay is given. Infinite values are left out: JSON has none. */
 export interface RelayTask {
   /** Where clients' datagrams go: an IP literal and a port. */
   readonly target: string;
@@ -34,7 +33,7 @@ export interface RelayTask {
   readonly seed: number;
 }
 
-/** What is due sooner than this is polled for; see the module's description. */
+/** See the module's description. */
 const POLL_BELOW_US = 500;
 
 /** A measurement has one client, and each has a socket of its own towards the server. */
@@ -42,33 +41,61 @@ const MAX_CLIENTS = 16;
 
 const HOST = "127.0.0.1";
 
-/** One client's way through the relay. */
-interface Client {
-  /** Its datagrams leave through this socket. */
+/** A socket to send from, and where to. */
+interface Hop {
   readonly socket: UdpSocket;
-  readonly up: Route;
+  readonly to: string;
+}
+
+/** One direction of the relay: its link, and how much later than due datagrams left. */
+class Direction {
+  readonly link: LinkDriver<Hop>;
+  #sent = 0;
+  #lateUs = 0;
+  #maxLateUs = 0;
+
+  constructor(link: LinkOptions, seed: number) {
+    this.link = new LinkDriver({
+      link,
+      random: new Random(seed),
+      pollBelowUs: POLL_BELOW_US,
+      deliver: (delivery) => this.#deliver(delivery),
+    });
+  }
+
+  get meanLateUs(): number {
+    return this.#sent === 0 ? 0 : this.#lateUs / this.#sent;
+  }
+
+  get maxLateUs(): number {
+    return this.#maxLateUs;
+  }
+
+  #deliver({ arrivalUs, bytes, route }: Delivery<Hop>): Promise<void> {
+    const lateUs = nowUs() - arrivalUs;
+    this.#sent++;
+    this.#lateUs += lateUs;
+    this.#maxLateUs = Math.max(this.#maxLateUs, lateUs);
+    return route!.socket.send(bytes, route!.to);
+  }
 }
 
 /** See the module's description. */
 export class Relay {
   readonly #target: string;
   readonly #front = UdpSocket.open({ hostname: HOST, port: 0 });
-  readonly #clients = new Map<string, Client>();
-  readonly #up: RelayQueue;
-  readonly #down: RelayQueue;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #armedUs = Infinity;
-  #isPolling = false;
+  /** What leads to the server, by the client's address. */
+  readonly #clients = new Map<string, Hop>();
+  readonly #up: Direction;
+  readonly #down: Direction;
 
   constructor({ target, up, down, seed }: RelayTask) {
     this.#target = target;
-    this.#up = new RelayQueue(up, seed);
-    this.#down = new RelayQueue(down, seed + 1);
+    this.#up = new Direction(up, seed);
+    this.#down = new Direction(down, seed + 1);
     void this.#front.receiveAll((datagram, from) => {
-      const client = this.#clients.get(from) ?? this.#addClient(from);
-      if (client === undefined) return;
-      this.#up.accept(nowUs(), datagram, client.up);
-      this.#release();
+      const hop = this.#clients.get(from) ?? this.#addClient(from);
+      if (hop !== undefined) this.#up.link.send(datagram, hop);
     });
   }
 
@@ -78,8 +105,7 @@ export class Relay {
   }
 
   get report(): RelayedLine {
-    const { sent, sentBytes, lost, queueDropped, meanQueueDelayUs, maxQueueDelayUs } = this.#up.linkStats;
-    const [up, down] = [this.#up.lateness, this.#down.lateness];
+    const { sent, sentBytes, lost, queueDropped, meanQueueDelayUs, maxQueueDelayUs } = this.#up.link.stats;
     return {
       kind: "relayed",
       sent,
@@ -88,64 +114,26 @@ export class Relay {
       queueDropped,
       meanQueueDelayUs,
       maxQueueDelayUs,
-      late: { meanUs: Math.max(up.meanUs, down.meanUs), maxUs: Math.max(up.maxUs, down.maxUs) },
+      meanLateUs: Math.max(this.#up.meanLateUs, this.#down.meanLateUs),
+      maxLateUs: Math.max(this.#up.maxLateUs, this.#down.maxLateUs),
     };
   }
 
-  /** Drops what is under way. */
+  /** Drops what is in transit. */
   close(): void {
-    clearTimeout(this.#timer);
+    this.#up.link.close();
+    this.#down.link.close();
     this.#front.close();
     for (const { socket } of this.#clients.values()) socket.close();
   }
 
-  #addClient(address: string): Client | undefined {
+  #addClient(address: string): Hop | undefined {
     if (this.#clients.size === MAX_CLIENTS) return undefined;
-    const socket = UdpSocket.open({ hostname: HOST, port: 0 });
-    const down: Route = { from: this.#target, to: address, hash: 0 };
-    const client: Client = { socket, up: { from: address, to: this.#target, hash: 0 } };
-    this.#clients.set(address, client);
-    void socket.receiveAll((datagram) => {
-      this.#down.accept(nowUs(), datagram, down);
-      this.#release();
-    });
-    return client;
-  }
-
-  /** Sees to it that the next datagram leaves when it is due. */
-  #arm(): void {
-    const dueUs = Math.min(this.#up.nextUs, this.#down.nextUs);
-    if (dueUs === Infinity || this.#isPolling) return;
-    const waitUs = dueUs - nowUs();
-    if (waitUs < POLL_BELOW_US) {
-      this.#isPolling = true;
-      setImmediate(() => {
-        this.#isPolling = false;
-        this.#release();
-      });
-    } else if (dueUs < this.#armedUs) {
-      clearTimeout(this.#timer);
-      this.#armedUs = dueUs;
-      this.#timer = setTimeout(() => {
-        this.#armedUs = Infinity;
-        this.#release();
-      }, (waitUs - POLL_BELOW_US) / 1000);
-    }
-  }
-
-  #release(): void {
-    const now = nowUs();
-    for (let delivery = this.#up.takeDue(now); delivery !== undefined; delivery = this.#up.takeDue(now)) {
-      this.#send(this.#clients.get(delivery.route!.from)!.socket, this.#up, delivery);
-    }
-    for (let delivery = this.#down.takeDue(now); delivery !== undefined; delivery = this.#down.takeDue(now)) {
-      this.#send(this.#front, this.#down, delivery);
-    }
-    this.#arm();
-  }
-
-  #send(socket: UdpSocket, queue: RelayQueue, delivery: Delivery): void {
-    void socket.send(delivery.bytes, delivery.route!.to).then(() => queue.free(delivery));
+    const hop = { socket: UdpSocket.open({ hostname: HOST, port: 0 }), to: this.#target };
+    this.#clients.set(address, hop);
+    const back = { socket: this.#front, to: address };
+    void hop.socket.receiveAll((datagram) => this.#down.link.send(datagram, back));
+    return hop;
   }
 }
 

@@ -34,7 +34,7 @@ export interface LinkShape {
   /** The delay of each packet is this much more or less, drawn for it alone, so that packets change their order. */
   readonly jitterUs?: number;
   /** The delay wanders by this much more or less, and the order stays. */
-  readonly wanderUs?: number;
+  readonly randomWalkUs?: number;
   readonly loss?: number;
   /** Room before the line, in bandwidth-delay products. Default: 1. */
   readonly queueRoundTrips?: number;
@@ -93,9 +93,9 @@ export const SCENARIOS: readonly Scenario[] = [
     sizes: { simulated: 50 * MB, relay: 25 * MB },
   },
   {
-    name: "wander",
+    name: "random-walk",
     about: "100 Mbit/s, 50 ms, jitter of 10 ms that keeps the order",
-    link: { ...WAN, wanderUs: 10 * MS },
+    link: { ...WAN, randomWalkUs: 10 * MS },
     sizes: { simulated: 50 * MB },
   },
   {
@@ -121,12 +121,12 @@ const LEAST_QUEUE_BYTES = 64 * 1024;
 /** Both directions of a link, as `netem/link.ts` takes them: `up` towards the server. */
 export function linkOptionsOf(shape: LinkShape): { up: LinkOptions; down: LinkOptions } {
   const { rateBitsPerSecond, returnRateBitsPerSecond = rateBitsPerSecond, delayUs, loss = 0 } = shape;
-  const { jitterUs = 0, wanderUs = 0, queueRoundTrips = 1 } = shape;
+  const { jitterUs = 0, randomWalkUs = 0, queueRoundTrips = 1 } = shape;
   const direction = (rate: number): LinkOptions => ({
     rateBitsPerSecond: rate,
-    delayUs: delayUs - wanderUs,
-    scatterUs: jitterUs,
-    jitterUs: 2 * wanderUs,
+    delayUs: delayUs - randomWalkUs,
+    jitterUs,
+    randomWalkUs: 2 * randomWalkUs,
     loss,
     queueBytes: Math.round(Math.max(leastQueueBytes(shape), rate / 8 * 2 * delayUs / 1e6 * queueRoundTrips)),
     overheadBytes: OVERHEAD_BYTES,

@@ -7,7 +7,6 @@
 import path from "node:path";
 import type { FaultOptions, StatsReader } from "../app/api.ts";
 import { connect } from "../mod.ts";
-import { parseFaults } from "../io/fault_injector.ts";
 import { startServer } from "../mod.ts";
 import type { ConnectionStats } from "../protocol/mod.ts";
 import type { SenderStats } from "./lines.ts";
@@ -17,7 +16,7 @@ import type { ClientTask, Peer, ServerHooks, ServerTask } from "./peer_types.ts"
 const SAMPLE_MS = 10;
 
 /** Faults, but none of them: with any asked for, loopback is taken for a link like others, with its datagrams. */
-const LINK = parseFaults("drop=0%") as FaultOptions;
+const LINK: FaultOptions = { drop: 0, corrupt: 0, duplicate: 0, reorder: 0, delayUs: 0, jitterUs: 0 };
 
 /** What the connection that sends counts from the making of this on. */
 class SenderMeter {

@@ -2,11 +2,11 @@
  * A simulated network: nodes with addresses, links between them, one virtual clock, one seed. The same nodes, links
  * and seed give the same run, delivery for delivery; {@link Network.digest} proves it.
  *
- * A node is anything that takes datagrams and time and gives datagrams and a deadline. The loop takes the earliest of
- * deliveries, deadlines and scripted actions, lets the node concerned handle it, then sends what that node has to send
- * and asks for its next deadline.
+ * A node is anything with `receive`, `pollTransmit`, `pollTimeout` and `handleTimeout`. The event loop takes the earliest
+ * of deliveries, deadlines and scripted actions, lets the node handle it, then sends what the node has to send and asks
+ * for its next deadline.
  *
- * Hot: 300,000 datagrams a second and more go through one loop.
+ * Hot: more than 300,000 datagrams a second go through one loop.
  *
  * @module
  */
@@ -14,18 +14,17 @@
 import { crc32 } from "node:zlib";
 import { invariant, InvariantError } from "../base/invariant.ts";
 import { Random } from "../base/random.ts";
-import { Delivery, DeliveryPool, type Route } from "../netem/delivery.ts";
-import { EventQueue, ScheduledEvent } from "../netem/event_heap.ts";
+import { Delivery, DeliveryPool } from "../netem/delivery.ts";
+import { EventHeap, ScheduledEvent } from "../netem/event_heap.ts";
 import { Link, type LinkOptions } from "../netem/link.ts";
+import { MAX_DATAGRAM_BYTES } from "../protocol/mod.ts";
 import type { NodeId, SimNode, TraceEvent, Transmit } from "./node.ts";
-
-export type { NodeId, SendDatagram, SimNode, TraceEvent, Transmit } from "./node.ts";
 
 /** How a network is made. */
 export interface NetworkOptions {
   /** An integer from 0 to 2^53-1. */
   readonly seed: number;
-  /** What a link between nodes that were not connected is like, in each direction. Default: there is none. */
+  /** Links nodes that were not connected, in each direction. Default: they cannot reach each other. */
   readonly defaultLink?: LinkOptions;
   /** Called for everything that happens. */
   readonly trace?: (event: TraceEvent) => void;
@@ -33,37 +32,43 @@ export interface NetworkOptions {
 
 /** When {@link Network.run} returns. */
 export interface RunOptions {
-  /** Not later than this; what is due at this very time still happens. Default: Infinity. */
+  /** At this time at the latest; events due at this time are still handled. Default: Infinity. */
   readonly untilUs?: number;
-  /** As soon as this is true; asked at the start and after each thing that happened. */
+  /** As soon as this is true; evaluated at the start and after each event. */
   readonly until?: () => boolean;
 }
 
 /** How a run ended. */
 export interface RunResult {
-  /** `done`: `until` was true; `deadline`: `untilUs` came; `idle`: nothing will ever happen again by itself. */
+  /** `done`: `until` was true; `deadline`: `untilUs` was reached; `idle`: no event is scheduled. */
   readonly reason: "done" | "deadline" | "idle";
   readonly nowUs: number;
-  /** What happened in this run: deliveries, deadlines, actions. */
+  /** Events handled in this run: deliveries, deadlines, actions. */
   readonly events: number;
 }
 
-/** Both directions of a connection between two nodes. */
-export interface Connected {
-  readonly ab: Link;
-  readonly ba: Link;
+/** The addresses between which a datagram travels, as the network sees them. */
+export interface Route {
+  readonly from: string;
+  readonly to: string;
+  /** Stands for both addresses in the digest. */
+  readonly hash: number;
 }
 
-/** Deadlines and actions handled at one instant before the run is taken to hang. */
+/** The links between two nodes, one in each direction. */
+export interface Connected {
+  readonly ab: Link<Route>;
+  readonly ba: Link<Route>;
+}
+
+/** Deadlines and actions handled at one instant before the run is considered hung. */
 const MAX_ITERATIONS_PER_INSTANT = 100_000;
-/** Datagrams sent at one instant before the run is taken to hang: more than any window holds. */
+/** Datagrams sent at one instant before the run is considered hung: more than any window holds. */
 const MAX_TRANSMITS_PER_INSTANT = 1_000_000;
-/** Largest UDP payload over IPv4. */
-const MAX_DATAGRAM_BYTES = 65_507;
-const NOBODY: NodeId = -1;
+const NO_NODE: NodeId = -1;
 const NO_BYTES = new Uint8Array(0);
 const TWO_32 = 0x1_0000_0000;
-/** Spreads what goes into the digest over all of its bits; odd, so that nothing is lost by it. */
+/** Mixes the bits of the digest's input; odd, so that the multiplication is a bijection. */
 const DIGEST_FACTOR = 0x9e3779b1;
 
 /** A node's deadline. */
@@ -80,18 +85,18 @@ class Action extends ScheduledEvent {
   }
 }
 
-/** What the network knows of a node. */
+/** A node, its timer, its addresses and its links. */
 class NodeEntry {
   readonly timer: Timer = new Timer(this);
-  /** From each address as the node knows it to the one that the others see. */
+  /** From each address as the node knows it to the address that the other nodes see. */
   readonly outer = new Map<string, string>();
   /** Links to the other nodes, by their IDs. */
-  readonly links: (Link | undefined)[] = [];
+  readonly links: (Link<Route> | undefined)[] = [];
 
   constructor(readonly id: NodeId, readonly node: SimNode) {}
 }
 
-/** Whose an address is, and what that node calls it. */
+/** The node that has an address, and that address as the node knows it. */
 interface AddressEntry {
   readonly owner: NodeEntry;
   readonly inner: string;
@@ -102,8 +107,8 @@ export class Network {
   readonly #random: Random;
   readonly #defaultLink: LinkOptions | undefined;
   readonly #trace: ((event: TraceEvent) => void) | undefined;
-  readonly #queue = new EventQueue<Delivery | Timer | Action>();
-  readonly #pool = new DeliveryPool();
+  readonly #queue = new EventHeap<Delivery<Route> | Timer | Action>();
+  readonly #pool = new DeliveryPool<Route>();
   readonly #nodes: NodeEntry[] = [];
   readonly #addresses = new Map<string, AddressEntry>();
   readonly #routes = new Map<string, Map<string, Route>>();
@@ -132,17 +137,17 @@ export class Network {
     return this.#delivered;
   }
 
-  /** Datagrams to addresses that are nobody's, or that no link leads to. */
+  /** Datagrams to addresses that no node has, or that no link leads to. */
   get unroutable(): number {
     return this.#unroutable;
   }
 
-  /** Datagrams on their way. */
-  get underWay(): number {
+  /** Datagrams in transit. */
+  get inTransit(): number {
     return this.#pool.inUse;
   }
 
-  /** Stands for every delivery so far: its time, its addresses, its bytes. Equal for equal runs. */
+  /** A digest of every delivery so far: its time, its addresses, its bytes. Equal runs have equal digests. */
   get digest(): string {
     return `${this.#digest.toString(16).padStart(8, "0")}-${this.#delivered}`;
   }
@@ -165,30 +170,33 @@ export class Network {
   }
 
   /**
-   * Links two nodes that were not linked, each direction with options of its own, or over a link of this network that
-   * there is already: then all who use it share its line and its queue.
+   * Links two nodes that were not linked, each direction with options of its own, or with an existing link of this
+   * network: then all nodes that use it share its bottleneck and its queue.
    */
   connect(
     a: NodeId,
     b: NodeId,
-    options: { readonly ab: LinkOptions | Link; readonly ba: LinkOptions | Link },
+    options: { readonly ab: LinkOptions | Link<Route>; readonly ba: LinkOptions | Link<Route> },
   ): Connected {
     invariant(a !== b, "a node is connected to another one");
     return { ab: this.#addLink(a, b, options.ab), ba: this.#addLink(b, a, options.ba) };
   }
 
-  /** The link from `a` to `b`: for its counters, or to change it. Undefined where none leads there. */
-  link(a: NodeId, b: NodeId): Link | undefined {
+  /** The link from `a` to `b`, to read its counters or change it; undefined if there is none. */
+  link(a: NodeId, b: NodeId): Link<Route> | undefined {
     return this.#linkBetween(this.#entry(a), this.#entry(b));
   }
 
   /**
-   * Gives a node another address on the network, as a NAT does that forgot: the node does not notice, the others see
-   * what it sends come from `newAddress`, and what is sent to `oldAddress`, or under way to it, reaches nobody.
+   * Gives a node another address on the network, as a NAT does that lost its binding: the node does not notice, the
+   * other nodes receive its datagrams from `newAddress`, and those sent to `oldAddress`, or in transit to it, are lost.
    */
   rebind(node: NodeId, oldAddress: string, newAddress: string): void {
     const address = this.#addresses.get(oldAddress);
-    invariant(address !== undefined && address.owner.id === node, "a node is rebound from an address that it has");
+    invariant(
+      address !== undefined && address.owner.id === node,
+      "a node can only be rebound from an address of its own",
+    );
     invariant(!this.#addresses.has(newAddress), "an address belongs to one node");
     this.#addresses.delete(oldAddress);
     this.#addresses.set(newAddress, address);
@@ -201,16 +209,16 @@ export class Network {
   }
 
   /**
-   * Sends what a node has to send, and asks for its deadline. For whoever changed a node from outside while the
-   * network runs, in `until`; a run begins with doing it for all nodes, and so does what follows an action.
+   * Sends what a node has to send, and asks for its deadline: for callers that change a node in `until`. At the start
+   * of a run and after each action, the network does this for all nodes.
    */
   wake(node: NodeId): void {
     this.#settle(this.#entry(node));
   }
 
   /**
-   * Lets time pass until the earliest of what the options say. Where nothing is left to happen, time goes on to
-   * `untilUs` if that is finite. Throws InvariantError where a node keeps being busy without time passing.
+   * Lets time pass until one of the options' conditions is met. If no event is left, the time becomes `untilUs` if that
+   * is finite. Throws InvariantError if a node stays busy without time passing.
    */
   run(options: RunOptions): RunResult {
     const { untilUs = Infinity, until } = options;
@@ -237,9 +245,9 @@ export class Network {
     this.#transmitsNow = 0;
   }
 
-  #arrive(delivery: Delivery): void {
+  #arrive(delivery: Delivery<Route>): void {
     const { from, to } = delivery.route!;
-    // Looked up again: the address may have changed hands while the datagram was under way.
+    // Looked up again: the address may belong to another node by now.
     const address = this.#addresses.get(to);
     if (address === undefined) {
       this.#dropUnroutable(from, to, delivery.bytes);
@@ -294,7 +302,10 @@ export class Network {
       const transmit = node.pollTransmit(this.#nowUs, this.#buffer);
       if (transmit === undefined) break;
       const { length } = transmit;
-      invariant(length >= 0 && length <= MAX_DATAGRAM_BYTES, "a node sends what it wrote to the buffer");
+      invariant(
+        length >= 0 && length <= MAX_DATAGRAM_BYTES,
+        "the length of a datagram is that of what was written to the buffer",
+      );
       if (this.#bufferView.length !== length) this.#bufferView = this.#buffer.subarray(0, length);
       this.#transmit(entry, this.#bufferView, transmit);
     }
@@ -308,7 +319,7 @@ export class Network {
   #transmit(entry: NodeEntry, bytes: Uint8Array, { from, to }: Transmit): void {
     if (++this.#transmitsNow > MAX_TRANSMITS_PER_INSTANT) this.#failHanging(entry, "it sends without end");
     const outerFrom = entry.outer.get(from);
-    invariant(outerFrom !== undefined, "a node sends from an address of its own");
+    invariant(outerFrom !== undefined, "a node sends from one of its own addresses");
     const target = this.#addresses.get(to)?.owner;
     const link = target === undefined ? undefined : this.#linkBetween(entry, target);
     if (link === undefined) return this.#dropUnroutable(outerFrom, to, bytes);
@@ -326,10 +337,10 @@ export class Network {
 
   #dropUnroutable(from: string, to: string, bytes: Uint8Array): void {
     this.#unroutable++;
-    this.#trace?.({ kind: "unroutable", nowUs: this.#nowUs, node: NOBODY, from, to, bytes, copies: 0 });
+    this.#trace?.({ kind: "unroutable", nowUs: this.#nowUs, node: NO_NODE, from, to, bytes, copies: 0 });
   }
 
-  #digestDelivery({ bytes, route }: Delivery): void {
+  #digestDelivery({ bytes, route }: Delivery<Route>): void {
     let mixed = Math.imul(this.#digest ^ route!.hash, DIGEST_FACTOR);
     mixed = Math.imul(mixed ^ this.#nowUs % TWO_32, DIGEST_FACTOR);
     mixed = Math.imul(mixed ^ this.#nowUs / TWO_32, DIGEST_FACTOR);
@@ -350,23 +361,23 @@ export class Network {
     return route;
   }
 
-  #linkBetween(from: NodeEntry, to: NodeEntry): Link | undefined {
+  #linkBetween(from: NodeEntry, to: NodeEntry): Link<Route> | undefined {
     const link = from.links[to.id];
     if (link !== undefined || this.#defaultLink === undefined) return link;
     return this.#addLink(from.id, to.id, this.#defaultLink);
   }
 
-  #addLink(from: NodeId, to: NodeId, options: LinkOptions | Link): Link {
+  #addLink(from: NodeId, to: NodeId, options: LinkOptions | Link<Route>): Link<Route> {
     const { links } = this.#entry(from);
     invariant(links[this.#entry(to).id] === undefined, "two nodes are connected once");
     const link = options instanceof Link ? options : this.#makeLink(from, to, options);
-    invariant(link.pool === this.#pool, "a link that is shared is one of this network's");
+    invariant(link.pool === this.#pool, "a shared link belongs to this network");
     links[to] = link;
     return link;
   }
 
-  #makeLink(from: NodeId, to: NodeId, options: LinkOptions): Link {
-    // Named by its ends, so that a link added elsewhere does not change what this one does.
+  #makeLink(from: NodeId, to: NodeId, options: LinkOptions): Link<Route> {
+    // Labelled by its ends, so that a link added elsewhere does not change what this one draws.
     return new Link(options, { random: this.#random.fork(`link ${from} to ${to}`), pool: this.#pool });
   }
 

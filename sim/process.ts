@@ -10,7 +10,7 @@ import type { DatagramReceiver, DatagramSocket, LinkOptions, Platform, SocketOpt
 import { invariant } from "../base/invariant.ts";
 import type { Random } from "../base/random.ts";
 import type { ConnectionConfig } from "../protocol/mod.ts";
-import { EventQueue, ScheduledEvent } from "../netem/event_heap.ts";
+import { EventHeap, ScheduledEvent } from "../netem/event_heap.ts";
 import type { Disk } from "../store/disk.ts";
 import type { SendDatagram } from "./node.ts";
 import type { Turn } from "./quiescence.ts";
@@ -35,7 +35,7 @@ export class Process implements Platform {
   readonly disk: Disk;
   readonly nowUs: () => number;
   readonly #options: ProcessOptions;
-  readonly #timers = new EventQueue<ProcessTimer>();
+  readonly #timers = new EventHeap<ProcessTimer>();
   #socket: ProcessSocket | undefined;
   #isDead = false;
   #bug: unknown;

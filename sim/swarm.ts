@@ -10,11 +10,12 @@ import type { Coverage } from "./coverage.ts";
 import type { DiskFaults } from "./disk/faults.ts";
 import type { LinkOptions, LinkStats } from "../netem/link.ts";
 import type { Machine } from "./machine.ts";
-import type { TraceEvent } from "./network.ts";
+import type { TraceEvent } from "./node.ts";
 import { type Incident, INCIDENT_KINDS, MAX_DISK_US, planSwarm, type SwarmPlan } from "./swarm_plan.ts";
-import { united } from "../netem/intervals.ts";
+import { unionOf } from "../netem/intervals.ts";
 import { timeBoundUs } from "./time_bound.ts";
-import { type ClientPlan, type GoalOutcome, type GoalResult, World } from "./world.ts";
+import type { GoalOutcome } from "./client_host.ts";
+import { type ClientPlan, type GoalResult, World } from "./world.ts";
 
 /** What became of a world. */
 export interface SwarmResult {
@@ -55,7 +56,7 @@ const HEALED: LinkOptions = {
   duplicate: 0,
   corrupt: 0,
   reorder: undefined,
-  jitterUs: 0,
+  randomWalkUs: 0,
   blackouts: [],
   pauses: [],
 };
@@ -139,7 +140,7 @@ function happenToClient(world: World, incident: Extract<Incident, { client: numb
     case "partition": {
       const link = incident.way === "up" ? up : down;
       const cut = { fromUs: incident.atUs, untilUs: incident.untilUs };
-      return link.change({ blackouts: united([...plan[incident.way]?.blackouts ?? [], cut]) });
+      return link.change({ blackouts: unionOf([...plan[incident.way]?.blackouts ?? [], cut]) });
     }
     case "delay-spike":
       for (const [link, { delayUs = 0 }] of [[up, plan.up!], [down, plan.down!]] as const) {

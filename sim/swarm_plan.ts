@@ -9,8 +9,9 @@ import { Random } from "../base/random.ts";
 import { type ConnectionConfig } from "../protocol/mod.ts";
 import { DISK_OPERATIONS, type DiskFaults, type DiskOperation } from "./disk/faults.ts";
 import type { LinkOptions } from "../netem/link.ts";
-import { type Interval, repeatSpans } from "../netem/intervals.ts";
-import type { ClientPlan, Goal, WorldOptions } from "./world.ts";
+import { type Interval, repeatIntervals } from "../netem/intervals.ts";
+import type { Goal } from "./client_host.ts";
+import type { ClientPlan, WorldOptions } from "./world.ts";
 
 /** What happens to a world beside its links' faults. What lasts does so until `untilUs`. */
 export type Incident =
@@ -161,7 +162,7 @@ function drawLink(random: Random, { rate, delayUs }: { rate: number; delayUs: nu
   return {
     rateBitsPerSecond: rate === Infinity ? Infinity : Math.round(rate),
     delayUs,
-    jitterUs: Math.round(some(0.3, Math.min(delayUs, 50_000))),
+    randomWalkUs: Math.round(some(0.3, Math.min(delayUs, 50_000))),
     loss: random.pick([0, 0, 0.001, 0.01, 0.05, 0.1, 0.2, some(0.5, 0.3)]),
     burst: random.chance(0.2)
       ? { enterProbability: random.float() * 0.02, leaveProbability: 0.05 + random.float() * 0.5, lossInBurst: 0.8 }
@@ -203,11 +204,11 @@ interface Draws {
 
 /** A line that stands still now and then, as a Wi-Fi does, and at least half of the time does not. */
 function drawPauses(random: Random): Interval[] {
-  const lastsUs = random.integer(1_000, 500_000);
-  return repeatSpans({
+  const lengthUs = random.integer(1_000, 500_000);
+  return repeatIntervals({
     firstUs: random.integer(0, 2_000_000),
-    lastsUs,
-    everyUs: lastsUs + random.integer(lastsUs, 3_000_000),
+    lengthUs,
+    periodUs: lengthUs + random.integer(lengthUs, 3_000_000),
     untilUs: 20_000_000,
   });
 }

@@ -6,7 +6,8 @@
 
 import type { ConnectionConfig } from "../protocol/mod.ts";
 import type { LinkOptions } from "../netem/link.ts";
-import type { ClientPlan, Goal } from "./world.ts";
+import type { Goal } from "./client_host.ts";
+import type { ClientPlan } from "./world.ts";
 
 /** With more than this share of datagrams lost or damaged, chance decides how long it takes. */
 const MAX_LOSS = 0.06;
@@ -79,6 +80,6 @@ function lineTimeUs({ rateBitsPerSecond = Infinity, loss = 0, corrupt = 0 }: Lin
 
 /** The longest that a datagram is under way, without a queue. */
 function oneWayUs(link: LinkOptions): number {
-  const { delayUs = 0, jitterUs = 0, reorder } = link;
-  return delayUs + jitterUs + (reorder?.extraDelayUs ?? 0) + lineTimeUs(link, DATAGRAM_BYTES);
+  const { delayUs = 0, randomWalkUs = 0, reorder } = link;
+  return delayUs + randomWalkUs + (reorder?.extraDelayUs ?? 0) + lineTimeUs(link, DATAGRAM_BYTES);
 }

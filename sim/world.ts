@@ -14,13 +14,12 @@ import type { SimulatedDisk } from "./disk/disk.ts";
 import type { DiskFaults } from "./disk/faults.ts";
 import type { FileInode } from "./disk/inode.ts";
 import type { LinkOptions, LinkStats } from "../netem/link.ts";
-import { type Connected, Network, type NodeId, type TraceEvent } from "./network.ts";
+import { type Connected, Network } from "./network.ts";
+import type { NodeId, TraceEvent } from "./node.ts";
 import { ServerHost } from "./server_host.ts";
 import type { AccessSource } from "../app/server/access.ts";
 import type { ServerLimits } from "../app/server/limits.ts";
 import { Turn } from "./quiescence.ts";
-
-export type { Goal, GoalOutcome } from "./client_host.ts";
 
 /** One client of a world. */
 export interface ClientPlan {
@@ -258,7 +257,7 @@ export class World {
       if (host.connectionCount > 0) throw new InvariantError(`${who} still has ${host.connectionCount} connections`);
       if (host.pollTimeout() !== Infinity) throw new InvariantError(`${who} still has a timer`);
     }
-    invariant(this.network.underWay === 0, "datagrams are still under way");
+    invariant(this.network.inTransit === 0, "datagrams are still in transit");
     this.#checkStores();
     this.#checkResults(({ disk }) => disk);
     // What was said to be done outlives a power failure, whatever it takes.

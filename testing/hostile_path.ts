@@ -18,7 +18,7 @@ import { LossDetection } from "../protocol/recovery/loss_detection.ts";
 import { RttEstimator } from "../protocol/recovery/rtt_estimator.ts";
 import { SentPackets } from "../protocol/recovery/sent_packets.ts";
 import type { SentPacket } from "../protocol/sent_packet.ts";
-import { EventQueue, ScheduledEvent } from "../netem/event_heap.ts";
+import { EventHeap, ScheduledEvent } from "../netem/event_heap.ts";
 
 /** What the path is like for a while. Rates in bytes per second. */
 export interface PathTimes {
@@ -65,7 +65,7 @@ export class HostilePath {
   readonly #detection = new LossDetection();
   readonly #rtt = new RttEstimator();
   readonly #rate = new DeliveryRateEstimator();
-  readonly #events = new EventQueue<PathEvent>();
+  readonly #events = new EventHeap<PathEvent>();
   readonly #received = new RangeSet();
   #times: PathTimes;
   #freeAtUs = 0;

@@ -12,7 +12,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import type { Progress, TransferReport } from "../app/client/api.ts";
 import { connect } from "../mod.ts";
-import { formatFaults, parseFaults } from "../io/fault_injector.ts";
+import { formatFaults, parseFaults } from "../cli/faults.ts";
 
 const DEFAULT_MEGABYTES = 100;
 const DEFAULT_FAULTS = "drop=10%,corrupt=1%";

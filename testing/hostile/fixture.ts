@@ -19,7 +19,7 @@ import { type ConnectionConfig, TransportErrorCode } from "../../protocol/mod.ts
 import { AMPLIFICATION_FACTOR, MAX_ACK_RANGES, MAX_REMEMBERED_CLOSED } from "../../protocol/limits.ts";
 import type { ServerLimits } from "../../app/server/limits.ts";
 import { type ClientPlan, World } from "../../sim/world.ts";
-import type { TraceEvent } from "../../sim/network.ts";
+import type { TraceEvent } from "../../sim/node.ts";
 import { HostileNode, Scene, type Script } from "./hostile_peer.ts";
 
 /** One way to misbehave. */

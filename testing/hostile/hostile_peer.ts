@@ -26,7 +26,7 @@ import {
   writeHello,
 } from "../../protocol/wire/packet.ts";
 import type { TransportParameters } from "../../protocol/wire/parameters.ts";
-import type { SimNode, Transmit } from "../../sim/network.ts";
+import type { SimNode, Transmit } from "../../sim/node.ts";
 import { encodeFrames, type FrameValue, fromHex } from "../wire_values.ts";
 import { toHex } from "../../transfer/hex.ts";
 import { written } from "../fuzz/target.ts";

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { type AccessEntry, type AccessSource, AccessTable } from "../../app/server/access.ts";
 import type { LinkOptions } from "../../netem/link.ts";
-import { clientKey, type ClientPlan, type Goal, World } from "../../sim/world.ts";
+import type { Goal } from "../../sim/client_host.ts";
+import { clientKey, type ClientPlan, World } from "../../sim/world.ts";
 import { usedBytes } from "../../store/quota_store.ts";
 
 const SECOND_US = 1_000_000;

@@ -21,7 +21,7 @@ const WAN = { rateBitsPerSecond: 100 * MBIT, roundTripUs: 50_000, sizeBytes: 10_
 const SCENARIOS: readonly Scenario[] = [
   { name: "a WAN", ...WAN, factor: 1.6 },
   { name: "a WAN with a queue of a tenth", ...WAN, factor: 2.1, faults: { queueBytes: 62_500 } },
-  { name: "a WAN with jitter", ...WAN, factor: 1.8, faults: { jitterUs: 5_000 } },
+  { name: "a WAN with jitter", ...WAN, factor: 1.8, faults: { randomWalkUs: 5_000 } },
   { name: "a WAN that reorders", ...WAN, factor: 1.8, faults: { reorder: { probability: 0.05, extraDelayUs: 5_000 } } },
   { name: "a LAN", rateBitsPerSecond: 1000 * MBIT, roundTripUs: 1_000, sizeBytes: 10_000_000, factor: 1.3 },
   { name: "a slow line", rateBitsPerSecond: 2 * MBIT, roundTripUs: 40_000, sizeBytes: 1_000_000, factor: 1.2 },

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { LinkOptions } from "../../netem/link.ts";
-import { type Goal, World } from "../../sim/world.ts";
+import type { Goal } from "../../sim/client_host.ts";
+import { World } from "../../sim/world.ts";
 
 const SECOND_US = 1_000_000;
 const LINK: LinkOptions = { rateBitsPerSecond: 20_000_000, delayUs: 20_000, queueBytes: 100_000 };

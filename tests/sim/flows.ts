@@ -12,7 +12,7 @@ import { Random } from "../../base/random.ts";
 import { type Connection, type ConnectionConfig, Endpoint } from "../../protocol/mod.ts";
 import type { Link, LinkOptions } from "../../netem/link.ts";
 import { Machine } from "../../sim/machine.ts";
-import { Network } from "../../sim/network.ts";
+import { Network, type Route } from "../../sim/network.ts";
 import { Turn } from "../../sim/quiescence.ts";
 
 /** One flow. */
@@ -90,7 +90,7 @@ export class Flows {
     const server = makeMachine(SERVER_ADDRESS, {});
     const serverNode = this.network.addNode(server);
     this.#drive(server, { accept: (connection) => this.#receiver.accept(connection) });
-    let shared: { ab: LinkOptions | Link; ba: LinkOptions | Link } = { ab: link, ba: link };
+    let shared: { ab: LinkOptions | Link<Route>; ba: LinkOptions | Link<Route> } = { ab: link, ba: link };
     this.#senders = flows.map(({ congestion, startUs = 0 }, index) => {
       const sender = makeMachine(`10.0.${index}.2:40000`, congestion === undefined ? {} : { congestion });
       shared = this.network.connect(this.network.addNode(sender), serverNode, shared);

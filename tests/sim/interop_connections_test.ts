@@ -8,7 +8,7 @@
 
 import assert from "node:assert/strict";
 import type { LinkOptions } from "../../netem/link.ts";
-import type { TraceEvent } from "../../sim/network.ts";
+import type { TraceEvent } from "../../sim/node.ts";
 import { World } from "../../sim/world.ts";
 import { HEADER_BYTES } from "./goals.ts";
 import { type Direction, MB, MBIT, PACKET_BYTES, Run, type Scenario, SECOND_US } from "./scenario.ts";
@@ -32,7 +32,7 @@ const HANDSHAKE_TIMEOUT_US = 10 * SECOND_US;
 
 /** What is wrong with the link while so many connect. */
 const HANDSHAKE_FAULTS: Readonly<Record<string, LinkOptions>> = {
-  "loses 30 % each way, up to three in a row": { loss: 0.3, lossesInRow: 3 },
+  "loses 30 % each way, up to three in a row": { loss: 0.3, maxConsecutiveLosses: 3 },
   "damages 30 % each way": { corrupt: 0.3 },
 };
 

@@ -8,7 +8,7 @@
 
 import assert from "node:assert/strict";
 import type { LinkOptions } from "../../netem/link.ts";
-import { repeatSpans } from "../../netem/intervals.ts";
+import { repeatIntervals } from "../../netem/intervals.ts";
 import { Flows } from "./flows.ts";
 import { HEADER_BYTES } from "./goals.ts";
 import { boundUs, MB, MBIT, PACKET_BYTES, type Run, type Scenario, SECOND_US, testScenarios } from "./scenario.ts";
@@ -24,10 +24,10 @@ const LONG: LinkOptions = { ...LINK, delayUs: 750_000 };
 const LONG_RTT_US = 1_500_000;
 
 /** Dead for 2 s after each 5 s: what was under way is lost, and it takes up to a probe's interval to hear of the return. */
-const BLACKHOLES = repeatSpans({
+const BLACKHOLES = repeatIntervals({
   firstUs: 5 * SECOND_US,
-  lastsUs: 2 * SECOND_US,
-  everyUs: 7 * SECOND_US,
+  lengthUs: 2 * SECOND_US,
+  periodUs: 7 * SECOND_US,
   untilUs: 40 * SECOND_US,
 });
 
@@ -89,7 +89,7 @@ const SCENARIOS: readonly Scenario[] = [
   },
   {
     name: "transfer loss",
-    there: { ...LINK, loss: 0.02, lossesInRow: 3 },
+    there: { ...LINK, loss: 0.02, maxConsecutiveLosses: 3 },
     sizeBytes: 2 * MB,
     limitUs: boundUs({ ...LINE, sizeBytes: 2 * MB, share: 0.8, roundTrips: 12 }),
     check: (run) => run.assert(run.there.stats.lost >= 10, `${run.there.stats.lost} datagrams were lost`),

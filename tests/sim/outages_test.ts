@@ -6,7 +6,7 @@
 
 import assert from "node:assert/strict";
 import type { LinkOptions } from "../../netem/link.ts";
-import type { TraceEvent } from "../../sim/network.ts";
+import type { TraceEvent } from "../../sim/node.ts";
 import { World } from "../../sim/world.ts";
 
 const SECOND_US = 1_000_000;

@@ -6,7 +6,7 @@
  */
 
 import type { LinkOptions } from "../../netem/link.ts";
-import { repeatSpans } from "../../netem/intervals.ts";
+import { repeatIntervals } from "../../netem/intervals.ts";
 import { boundUs, MB, MBIT, type Run, type Scenario, SECOND_US, testScenarios } from "./scenario.ts";
 
 /** A link with a queue of so many round trips' worth of bytes. */
@@ -155,7 +155,7 @@ function narrower(mtuBytes: number): Scenario {
 }
 
 /** Wi-Fi that scans: both directions stand still for 250 ms, and the queue is kept. */
-const SCANS = repeatSpans({ firstUs: SECOND_US, lastsUs: 250_000, everyUs: 1_500_000, untilUs: 20 * SECOND_US });
+const SCANS = repeatIntervals({ firstUs: SECOND_US, lengthUs: 250_000, periodUs: 1_500_000, untilUs: 20 * SECOND_US });
 const WIFI = { ...PLAIN, roundTripUs: 6_000 };
 
 const SHAKY: readonly Scenario[] = [
@@ -202,14 +202,14 @@ const SHAKY: readonly Scenario[] = [
   },
   {
     name: "jitter of 10 to 20 ms that keeps the order",
-    there: { ...PLAIN_LINK, jitterUs: 20_000 },
+    there: { ...PLAIN_LINK, randomWalkUs: 20_000 },
     sizeBytes: PLAIN_BYTES,
     limitUs: plain(0.85),
     check: (run) => run.assert(run.sender.smoothedRttUs > PLAIN.roundTripUs, "there was no jitter"),
   },
   {
     name: "jitter of 10 to 20 ms that does not",
-    there: { ...PLAIN_LINK, delayUs: PLAIN_LINK.delayUs! + 15_000, scatterUs: 15_000 },
+    there: { ...PLAIN_LINK, delayUs: PLAIN_LINK.delayUs! + 15_000, jitterUs: 15_000 },
     sizeBytes: PLAIN_BYTES,
     limitUs: plain(0.85, SECOND_US),
     check: (run) => run.assert(run.sender.smoothedRttUs > PLAIN.roundTripUs, "there was no jitter"),

@@ -8,7 +8,7 @@
 import assert from "node:assert/strict";
 import type { ConnectionConfig, ConnectionStats } from "../../protocol/mod.ts";
 import type { Link, LinkOptions } from "../../netem/link.ts";
-import type { TraceEvent } from "../../sim/network.ts";
+import type { TraceEvent } from "../../sim/node.ts";
 import { World } from "../../sim/world.ts";
 import { HEADER_BYTES } from "./goals.ts";
 

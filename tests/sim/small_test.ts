@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { LinkOptions } from "../../netem/link.ts";
-import { type Goal, World } from "../../sim/world.ts";
+import type { Goal } from "../../sim/client_host.ts";
+import { World } from "../../sim/world.ts";
 
 const ROUND_TRIP_US = 100_000;
 

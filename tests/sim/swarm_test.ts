@@ -47,12 +47,12 @@ Deno.test("planSwarm draws every kind of fault and incident, and both directions
     for (const { kind } of incidents) seen.add(kind);
     for (const { goals, up } of world.clients) {
       for (const { kind } of goals) seen.add(kind);
-      for (const fault of ["loss", "burst", "duplicate", "corrupt", "reorder", "jitterUs"] as const) {
+      for (const fault of ["loss", "burst", "duplicate", "corrupt", "reorder", "randomWalkUs"] as const) {
         if (up![fault] !== undefined && up![fault] !== 0) seen.add(fault);
       }
       if (up!.blackouts!.length > 0) seen.add("blackout");
     }
   }
-  const others = ["blackout", "burst", "corrupt", "duplicate", "get", "jitterUs", "list", "loss", "put", "reorder"];
+  const others = ["blackout", "burst", "corrupt", "duplicate", "get", "randomWalkUs", "list", "loss", "put", "reorder"];
   assert.deepEqual([...seen].sort(), [...INCIDENT_KINDS, ...others].sort());
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { formatAddress } from "../../../app/address.ts";
 import { UdpSocket } from "../../../io/udp_socket.ts";
 import type { FaultOptions } from "../../../app/api.ts";
-import { parseFaults } from "../../../io/fault_injector.ts";
+import { parseFaults } from "../../../cli/faults.ts";
 
 const HOST = "127.0.0.1";
 

@@ -18,20 +18,20 @@ function send(link: Link, nowUs: number, sizeBytes: number): number[] {
   return arrivals;
 }
 
-/** Sends `count` datagrams of 100 bytes, one a millisecond; returns a line of 1 for arrived and 0 for not. */
+/** Sends `count` datagrams of 100 bytes, one a millisecond; returns 1 for each that arrived and 0 for each that did not. */
 function sendMany(link: Link, count: number): string {
-  let line = "";
-  for (let n = 0; n < count; n++) line += send(link, n * 1000, 100).length > 0 ? "1" : "0";
-  return line;
+  let pattern = "";
+  for (let n = 0; n < count; n++) pattern += send(link, n * 1000, 100).length > 0 ? "1" : "0";
+  return pattern;
 }
 
-Deno.test("Link without options delivers at once", () => {
+Deno.test("Link without options delivers immediately", () => {
   const link = makeLink({});
   assert.deepEqual(send(link, 5, 65_507), [5]);
   assert.deepEqual(send(link, 5, 1), [5]);
 });
 
-Deno.test("Link delivers a copy: the sender's buffer may be reused", () => {
+Deno.test("Link.transmit copies the datagram", () => {
   const link = makeLink({ delayUs: 10 });
   const buffer = Uint8Array.of(1, 2, 3);
   const delivery = link.transmit(0, buffer)[0]!;
@@ -39,7 +39,7 @@ Deno.test("Link delivers a copy: the sender's buffer may be reused", () => {
   assert.deepEqual(delivery.bytes, Uint8Array.of(1, 2, 3));
 });
 
-Deno.test("Link sends one datagram after the other at its rate, then delays", () => {
+Deno.test("Link serializes datagrams at its rate, then delays them", () => {
   // 12 Mbit/s: 1200 bytes take 800 us.
   const link = makeLink({ rateBitsPerSecond: 12e6, delayUs: 50_000 });
   assert.deepEqual(send(link, 0, 1200), [50_800]);
@@ -50,7 +50,7 @@ Deno.test("Link sends one datagram after the other at its rate, then delays", ()
   assert.equal(link.stats.meanQueueDelayUs, (0 + 800 + 600 + 0) / 4);
 });
 
-Deno.test("Link keeps its rate exactly over many datagrams that take no whole microseconds", () => {
+Deno.test("Link keeps its rate exactly over many datagrams that take fractions of a microsecond", () => {
   // 1200 bytes at 10 Gbit/s take 0.96 us.
   const link = makeLink({ rateBitsPerSecond: 10e9 });
   let last = 0;
@@ -58,7 +58,7 @@ Deno.test("Link keeps its rate exactly over many datagrams that take no whole mi
   assert.equal(last, 96_000);
 });
 
-Deno.test("Link drops what its queue has no room for, and takes any size when idle", () => {
+Deno.test("Link drops what its queue has no room for, and takes a datagram of any size when idle", () => {
   const link = makeLink({ rateBitsPerSecond: 8e6, queueBytes: 3000 });
   assert.deepEqual(send(link, 0, 5000), [5000]);
   assert.deepEqual(send(link, 0, 1), []);
@@ -70,7 +70,7 @@ Deno.test("Link drops what its queue has no room for, and takes any size when id
   assert.equal(link.stats.queueDropped, 2);
 });
 
-Deno.test("Link counts what a datagram weighs besides its payload, on the line and in the queue", () => {
+Deno.test("Link counts overheadBytes in rate and queue, but not in the MTU", () => {
   // 12 Mbit/s: 1200 bytes and 300 more take 1000 us.
   const link = makeLink({ rateBitsPerSecond: 12e6, overheadBytes: 300, queueBytes: 3000, mtuBytes: 1200 });
   assert.deepEqual(send(link, 0, 1200), [1000]);
@@ -83,7 +83,7 @@ Deno.test("Link counts what a datagram weighs besides its payload, on the line a
   assert.equal(link.stats.sentBytes, 3602);
 });
 
-Deno.test("Link sends a datagram that fits no packet in several, and loses it where one of them is lost", () => {
+Deno.test("Link fragments a datagram larger than fragmentBytes, and loses it if one fragment is lost", () => {
   // A byte a microsecond: 2500 bytes in three packets of 10 bytes more each.
   const link = makeLink({ rateBitsPerSecond: 8e6, overheadBytes: 10, fragmentBytes: 1000 });
   assert.deepEqual(send(link, 0, 1000), [1010]);
@@ -94,7 +94,7 @@ Deno.test("Link sends a datagram that fits no packet in several, and loses it wh
   assert.ok(Math.abs(lossy.stats.lost - 1355) < 160, `${lossy.stats.lost}`);
 });
 
-Deno.test("Link never holds more than its queue, nor sends faster than its rate", () => {
+Deno.test("Link never queues more than queueBytes, nor sends faster than its rate", () => {
   const sends = fc.array(fc.tuple(fc.nat(3000), fc.integer({ min: 1, max: 1500 })), { maxLength: 200 });
   fc.assert(
     fc.property(sends, fc.integer({ min: 100_000, max: 100_000_000 }), (steps, rateBitsPerSecond) => {
@@ -107,7 +107,7 @@ Deno.test("Link never holds more than its queue, nor sends faster than its rate"
         assert.ok(link.backlogBytes(nowUs) <= 10_000);
         if (arrivals.length === 0) continue;
         busyUs = Math.max(busyUs, nowUs) + sizeBytes * 8e6 / rateBitsPerSecond;
-        // Each pause of the line lets it begin on a whole microsecond, so at most one rounding is in the figure.
+        // Each busy period begins on a whole microsecond, so the figure contains at most one rounding.
         assert.ok(Math.abs(arrivals[0]! - 7 - busyUs) <= 1.001, `${arrivals[0]! - 7} is not ${busyUs}`);
         busyUs = Math.max(busyUs, arrivals[0]! - 7 - 1);
       }
@@ -116,7 +116,7 @@ Deno.test("Link never holds more than its queue, nor sends faster than its rate"
   );
 });
 
-Deno.test("Link lets datagrams above its MTU vanish", () => {
+Deno.test("Link drops datagrams larger than its MTU", () => {
   const link = makeLink({ mtuBytes: 1400 });
   assert.equal(send(link, 0, 1400).length, 1);
   assert.equal(send(link, 0, 1401).length, 0);
@@ -125,31 +125,31 @@ Deno.test("Link lets datagrams above its MTU vanish", () => {
   assert.equal(link.stats.tooBig, 2);
 });
 
-Deno.test("Link loses about as many as asked, in another pattern for another seed", () => {
-  const line = sendMany(makeLink({ loss: 0.2 }), 5000);
-  const lost = line.split("0").length - 1;
+Deno.test("Link loses the configured share, in a pattern that depends on the seed", () => {
+  const pattern = sendMany(makeLink({ loss: 0.2 }), 5000);
+  const lost = pattern.split("0").length - 1;
   // 1000 expected, standard deviation 28.
   assert.ok(Math.abs(lost - 1000) < 150, `${lost}`);
-  assert.equal(line, sendMany(makeLink({ loss: 0.2 }), 5000));
-  assert.notEqual(line, sendMany(makeLink({ loss: 0.2 }, 2), 5000));
+  assert.equal(pattern, sendMany(makeLink({ loss: 0.2 }), 5000));
+  assert.notEqual(pattern, sendMany(makeLink({ loss: 0.2 }, 2), 5000));
 });
 
-Deno.test("Link decides each kind of fault by itself", () => {
+Deno.test("Link draws each kind of impairment independently", () => {
   const corrupted = (options: LinkOptions): string => {
     const link = makeLink({ corrupt: 0.3, ...options });
-    let line = "";
+    let pattern = "";
     for (let n = 0; n < 200; n++) {
       const before = link.stats.corrupted;
       send(link, n, 100);
-      line += link.stats.corrupted - before;
+      pattern += link.stats.corrupted - before;
     }
-    return line;
+    return pattern;
   };
-  const others = { jitterUs: 500, scatterUs: 7, reorder: { probability: 0.5, extraDelayUs: 9 } };
+  const others = { randomWalkUs: 500, jitterUs: 7, reorder: { probability: 0.5, extraDelayUs: 9 } };
   assert.equal(corrupted({}), corrupted(others));
 });
 
-Deno.test("Link loses in bursts of the length and share asked for", () => {
+Deno.test("Link loses in bursts of the configured length and share", () => {
   const burst = { enterProbability: 0.02, leaveProbability: 0.2, lossInBurst: 1 };
   const link = makeLink({ burst });
   const bursts = sendMany(link, 20_000).split(/1+/).filter((run) => run !== "");
@@ -159,17 +159,17 @@ Deno.test("Link loses in bursts of the length and share asked for", () => {
   assert.ok(Math.abs(link.stats.lost / 20_000 - 1 / 11) < 0.02, `${link.stats.lost}`);
 });
 
-Deno.test("Link loses no more in a row than it may", () => {
+Deno.test("Link loses no more in a row than maxConsecutiveLosses", () => {
   const burst = { enterProbability: 0.1, leaveProbability: 0.1, lossInBurst: 1 };
-  for (const lossesInRow of [0, 1, 3]) {
-    const link = makeLink({ loss: 0.3, burst, lossesInRow });
+  for (const maxConsecutiveLosses of [0, 1, 3]) {
+    const link = makeLink({ loss: 0.3, burst, maxConsecutiveLosses });
     const runs = sendMany(link, 3000).split(/1+/).map((run) => run.length);
-    assert.equal(Math.max(...runs), lossesInRow);
+    assert.equal(Math.max(...runs), maxConsecutiveLosses);
     assert.equal(link.stats.lost, runs.reduce((sum, length) => sum + length, 0));
   }
 });
 
-Deno.test("Link keeps its queue in a pause, and drops what that has no room for", () => {
+Deno.test("Link keeps its queue in a pause, and drops what the queue has no room for", () => {
   // A byte a microsecond.
   const link = makeLink({
     rateBitsPerSecond: 8e6,
@@ -200,14 +200,14 @@ Deno.test("Link flips 1 to 8 bits of a corrupted datagram", () => {
   assert.equal(link.stats.corrupted, 200);
 });
 
-Deno.test("Link delivers a duplicate beside the original", () => {
+Deno.test("Link delivers a duplicate at the same time as the original", () => {
   const link = makeLink({ duplicate: 0.25, delayUs: 3 });
   for (let n = 0; n < 1000; n++) assert.ok(send(link, n, 10).every((arrivalUs) => arrivalUs === n + 3));
   assert.ok(Math.abs(link.stats.duplicated - 250) < 70, `${link.stats.duplicated}`);
   assert.equal(link.stats.delivered, 1000 + link.stats.duplicated);
 });
 
-Deno.test("Link makes the reordered late, and the others pass by", () => {
+Deno.test("Link delays reordered datagrams by extraDelayUs, and only those", () => {
   const link = makeLink({ delayUs: 100, reorder: { probability: 0.1, extraDelayUs: 5000 } });
   let late = 0;
   for (let n = 0; n < 1000; n++) {
@@ -219,8 +219,8 @@ Deno.test("Link makes the reordered late, and the others pass by", () => {
   assert.equal(link.stats.reordered, late);
 });
 
-Deno.test("Link's jitter varies the delay within its bounds and keeps the order", () => {
-  const link = makeLink({ delayUs: 1000, jitterUs: 400 });
+Deno.test("Link's random walk varies the delay within its bounds and keeps the order", () => {
+  const link = makeLink({ delayUs: 1000, randomWalkUs: 400 });
   const delays = new Set<number>();
   let previous = 0;
   for (let n = 0; n < 5000; n++) {
@@ -234,10 +234,10 @@ Deno.test("Link's jitter varies the delay within its bounds and keeps the order"
   assert.ok(delays.size > 200, `${delays.size} different delays`);
 });
 
-Deno.test("Link scatters arrivals evenly about the delay, each by itself, and none before it was sent", () => {
-  const link = makeLink({ delayUs: 1000, scatterUs: 400 });
+Deno.test("Link's jitter is uniform around the delay and reorders, but nothing arrives before it was sent", () => {
+  const link = makeLink({ delayUs: 1000, jitterUs: 400 });
   const counts = [0, 0, 0, 0];
-  let overtakings = 0;
+  let reordered = 0;
   let previousUs = 0;
   for (let n = 0; n < 4000; n++) {
     const nowUs = n * 10;
@@ -245,17 +245,17 @@ Deno.test("Link scatters arrivals evenly about the delay, each by itself, and no
     const movedUs = arrivalUs - nowUs - 600;
     assert.ok(movedUs >= 0 && movedUs <= 800, `${movedUs}`);
     counts[Math.min(3, Math.floor(movedUs / 200))]!++;
-    if (arrivalUs < previousUs) overtakings++;
+    if (arrivalUs < previousUs) reordered++;
     previousUs = arrivalUs;
   }
   // A quarter each, standard deviation 27.
   assert.ok(counts.every((count) => Math.abs(count - 1000) < 140), `${counts}`);
-  assert.ok(overtakings > 1500, `${overtakings}`);
-  const short = makeLink({ delayUs: 100, scatterUs: 400 });
+  assert.ok(reordered > 1500, `${reordered}`);
+  const short = makeLink({ delayUs: 100, jitterUs: 400 });
   for (let nowUs = 0; nowUs < 1000; nowUs++) assert.ok(send(short, nowUs, 10)[0]! >= nowUs);
 });
 
-Deno.test("Link lets nothing through in a blackout, and the queue runs empty meanwhile", () => {
+Deno.test("Link delivers nothing in a blackout, while its queue drains", () => {
   const link = makeLink({ rateBitsPerSecond: 8e6, delayUs: 50, blackouts: [{ fromUs: 1000, untilUs: 3000 }] });
   assert.deepEqual(send(link, 0, 999), [1049]);
   assert.deepEqual(send(link, 0, 1000), []);
@@ -264,7 +264,7 @@ Deno.test("Link lets nothing through in a blackout, and the queue runs empty mea
   assert.equal(link.stats.blackedOut, 2);
 });
 
-Deno.test("Link.change gives what waits and what follows the new rate", () => {
+Deno.test("Link.change applies a new rate to queued and new datagrams", () => {
   const link = makeLink({ rateBitsPerSecond: 8e6 });
   assert.deepEqual(send(link, 0, 10_000), [10_000]);
   link.change({ rateBitsPerSecond: 4e6 });
@@ -272,7 +272,7 @@ Deno.test("Link.change gives what waits and what follows the new rate", () => {
   assert.deepEqual(send(link, 2000, 1000), [20_000]);
   link.change({ rateBitsPerSecond: 80e6 });
   assert.equal(link.backlogBytes(2000), 9000);
-  // 1000 us would do, but nothing overtakes what has been settled.
+  // They would take 1000 us, but nothing overtakes a departure that was computed earlier.
   assert.deepEqual(send(link, 2000, 1000), [20_000]);
   link.change({ rateBitsPerSecond: Infinity });
   assert.equal(link.backlogBytes(2000), 0);
@@ -280,7 +280,7 @@ Deno.test("Link.change gives what waits and what follows the new rate", () => {
   assert.equal(link.options.rateBitsPerSecond, Infinity);
 });
 
-Deno.test("Link.change to a shorter delay lets nothing overtake", () => {
+Deno.test("Link.change to a shorter delay reorders nothing", () => {
   const link = makeLink({ delayUs: 1000 });
   assert.deepEqual(send(link, 0, 1), [1000]);
   link.change({ delayUs: 10 });
@@ -293,7 +293,7 @@ Deno.test("Link accounts for every datagram", () => {
   const options = fc.record({
     rateBitsPerSecond: fc.constantFrom(Infinity, 1e6, 50e6),
     delayUs: fc.nat(5000),
-    jitterUs: fc.nat(5000),
+    randomWalkUs: fc.nat(5000),
     loss: share,
     burst: fc.option(fc.record({ enterProbability: share, leaveProbability: share, lossInBurst: share }), {
       nil: undefined,
@@ -320,9 +320,9 @@ Deno.test("Link accounts for every datagram", () => {
         }
       }
       const { stats } = link;
-      const vanished = stats.lost + stats.queueDropped + stats.blackedOut + stats.tooBig;
+      const dropped = stats.lost + stats.queueDropped + stats.blackedOut + stats.tooBig;
       assert.equal(stats.sent, 200);
-      assert.equal(stats.delivered, 200 - vanished + stats.duplicated);
+      assert.equal(stats.delivered, 200 - dropped + stats.duplicated);
       assert.equal(stats.delivered, arrived);
       assert.equal(stats.deliveredBytes, arrivedBytes);
       assert.equal(link.pool.inUse, 0);
@@ -331,13 +331,14 @@ Deno.test("Link accounts for every datagram", () => {
   );
 });
 
-Deno.test("Link refuses options that make no sense", () => {
+Deno.test("Link rejects options outside their ranges", () => {
   const wrong: LinkOptions[] = [
     { rateBitsPerSecond: 0 },
     { rateBitsPerSecond: NaN },
     { delayUs: -1 },
     { delayUs: 0.5 },
     { jitterUs: -1 },
+    { randomWalkUs: -1 },
     { loss: 1.1 },
     { duplicate: -0.1 },
     { corrupt: NaN },

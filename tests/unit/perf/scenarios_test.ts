@@ -27,9 +27,9 @@ Deno.test("linkOptionsOf takes a queue of one bandwidth-delay product where no o
 Deno.test("linkOptionsOf varies the delay around its mean, with and without a change of order", () => {
   const wan = { rateBitsPerSecond: 100e6, delayUs: 25_000 };
   const jitter = linkOptionsOf({ ...wan, jitterUs: 10_000 }).up;
-  assert.deepEqual([jitter.delayUs, jitter.scatterUs, jitter.jitterUs], [25_000, 10_000, 0]);
-  const wander = linkOptionsOf({ ...wan, wanderUs: 10_000 }).up;
-  assert.deepEqual([wander.delayUs, wander.scatterUs, wander.jitterUs], [15_000, 0, 20_000]);
+  assert.deepEqual([jitter.delayUs, jitter.jitterUs, jitter.randomWalkUs], [25_000, 10_000, 0]);
+  const walk = linkOptionsOf({ ...wan, randomWalkUs: 10_000 }).up;
+  assert.deepEqual([walk.delayUs, walk.jitterUs, walk.randomWalkUs], [15_000, 0, 20_000]);
 });
 
 Deno.test("possibleBitsPerSecond takes the losses off", () => {

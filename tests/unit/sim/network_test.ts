@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { InvariantError } from "../../../base/invariant.ts";
 import { Random } from "../../../base/random.ts";
 import { Link, type LinkOptions } from "../../../netem/link.ts";
-import { Network, type SimNode, type TraceEvent, type Transmit } from "../../../sim/network.ts";
+import { Network, type Route } from "../../../sim/network.ts";
+import type { SimNode, TraceEvent, Transmit } from "../../../sim/node.ts";
 
 const A = "10.0.0.1:1000";
 const B = "10.0.0.2:2000";
@@ -76,7 +77,7 @@ Deno.test("Network carries datagrams, whole and with their addresses, in the tim
   assert.deepEqual(a.inbox.map(({ nowUs, bytes }) => [nowUs, ...bytes]), [[1000, 2], [1000, 5]]);
   assert.deepEqual(result, { reason: "idle", nowUs: 1000, events: 4 });
   assert.equal(network.delivered, 4);
-  assert.equal(network.underWay, 0);
+  assert.equal(network.inTransit, 0);
 });
 
 Deno.test("Network.run calls handleTimeout when it is due, rounded up, at once where it is past", () => {
@@ -156,7 +157,7 @@ Deno.test("Network.connect over a link that is there lets both share its line an
   assert.deepEqual(c.inbox.map(({ nowUs, from }) => [nowUs, from]), [[3, A], [5, B]]);
   assert.equal(ab.stats.queueDropped, 1);
   assert.equal(network.link(idB, idC), ab);
-  const other = new Link({}, { random: new Random(1) });
+  const other = new Link<Route>({}, { random: new Random(1) });
   const idD = network.addNode(new Mailbox("10.0.0.4:4000"));
   assert.throws(() => network.connect(idD, idC, { ab: other, ba: {} }), InvariantError);
 });
@@ -202,7 +203,7 @@ Deno.test("Network.rebind changes what the others see, not what the node sees; w
   assert.deepEqual(b.inbox.map(({ bytes, from }) => [...bytes, from]), [[1, A], [3, C]]);
   assert.deepEqual(a.inbox, [{ nowUs: 300, bytes: [4], from: B, to: A }]);
   assert.equal(network.unroutable, 2);
-  assert.equal(network.underWay, 0);
+  assert.equal(network.inTransit, 0);
   network.rebind(idA, C, A);
   b.post(A, 6);
   network.run({});
@@ -284,7 +285,7 @@ function randomRun(seed: number): { digest: string; log: string } {
   const defaultLink: LinkOptions = {
     rateBitsPerSecond: random.integer(1e6, 1e9),
     delayUs: random.integer(0, 20_000),
-    jitterUs: random.integer(0, 5000),
+    randomWalkUs: random.integer(0, 5000),
     loss: random.float() * 0.3,
     duplicate: 0.1,
     corrupt: 0.1,
