@@ -22,7 +22,7 @@ export interface ConnectionConfig {
    * Default 60 s: a link dead for 30 s must not end a transfer.
    */
   readonly idleTimeoutUs: number;
-  /** A client gives up reaching the server after so long. Default 10 s: sixteen lost Hellos in a row, and a patient person. */
+  /** A client gives up reaching the server after so long. Default 10 s, in which it sends many Hellos. */
   readonly handshakeTimeoutUs: number;
   /** A client with nothing to say sends a PING so often. Default 10 s: under the 30 s of most NATs. */
   readonly keepAliveUs: number;

@@ -12,7 +12,7 @@ import type { CloseReason, Connection } from "../protocol/mod.ts";
 import type { FileInfo } from "../transfer/file_store.ts";
 import { Machine, type MachineOptions } from "./machine.ts";
 
-/** One thing that a client wants. A file's content follows from the world's seed and its name. */
+/** A request of a client. A file's content follows from the world's seed and its name. */
 export type Goal =
   | { readonly kind: "put"; readonly name: string; readonly sizeBytes: number; readonly overwrite?: boolean }
   /** `isAbsent`: the server has no such file. */
@@ -28,16 +28,16 @@ export type GoalOutcome =
 export interface ClientHostOptions extends MachineOptions {
   readonly serverAddress: string;
   readonly goals: readonly Goal[];
-  /** Its private key. Default: another one for each connection. */
+  /** Its private key. Default: a new one for each connection. */
   readonly identity?: Uint8Array;
   /** Keeps the connection when all goals have an outcome. */
   readonly stays: boolean;
-  /** What a file that is to be sent holds, over and over. */
+  /** The content of a file that is sent, to be repeated. */
   readonly content: (goal: Goal) => Uint8Array;
   readonly onOutcome: (goal: Goal, outcome: GoalOutcome) => void;
 }
 
-/** Where the files are that it sends, and those that it got. */
+/** Where the files are that it sends, and those that it receives. */
 const OUT = "/out";
 const IN = "/in";
 
@@ -52,22 +52,22 @@ export class ClientHost extends Machine {
   constructor(options: ClientHostOptions) {
     super(options);
     this.#options = options;
-    // A folder is there when a file is in it.
+    // Creates the folder.
     this.disk.put(this.pathOf(".keep"), new Uint8Array(0));
   }
 
-  /** Its connection, also when that has ended; undefined before {@link start}. */
+  /** Its last connection, even if closed; undefined before {@link start}. */
   get connection(): Connection | undefined {
     return this.process?.watcher.lastConnection;
   }
 
-  /** Why its connection ended; undefined while it has not. */
-  get closedFor(): CloseReason | undefined {
+  /** Why its connection was closed; undefined if it is open. */
+  get closeReason(): CloseReason | undefined {
     return this.connection?.closeReason;
   }
 
   /** Goals that have an outcome. */
-  get outcomes(): number {
+  get outcomeCount(): number {
     return this.#ended.size;
   }
 
@@ -79,7 +79,7 @@ export class ClientHost extends Machine {
     return this.#ended.size === this.goalCount;
   }
 
-  /** Connects, and sets out at once for all of its goals that have no outcome. */
+  /** Connects, and pursues all goals that have no outcome, concurrently. */
   start(nowUs: () => number): void {
     this.#client = undefined;
     this.#abort = new AbortController();
@@ -91,24 +91,24 @@ export class ClientHost extends Machine {
       .catch((error) => program.crash(error));
   }
 
-  /** Where a file is, or will be, that it gets. */
+  /** The path of a file that it receives. */
   pathOf(name: string): string {
     return `${IN}/${name}`;
   }
 
-  /** What it got under a name, or undefined where it has nothing of that name. */
+  /** The bytes of a file that it received, or undefined if there is none of that name. */
   contents(name: string): Uint8Array | undefined {
     return this.disk.contents(this.pathOf(name));
   }
 
-  /** Gives every goal up, as a user does who presses Ctrl-C. */
+  /** Aborts every goal, as Ctrl-C does. */
   cancel(): void {
     if (this.isDown) return;
     this.#abort.abort();
     for (const goal of this.#options.goals) if (goal.kind === "list") void this.#client?.close();
   }
 
-  /** Changes the rate at which it sends, bits per second, now or as soon as it is connected. */
+  /** Changes its sending rate, bits per second, now or as soon as it is connected. */
   setRate(bitsPerSecond: number | undefined): void {
     this.#rate = bitsPerSecond;
     if (!this.isDown) this.#client?.setRate(bitsPerSecond);
@@ -145,7 +145,7 @@ export class ClientHost extends Machine {
     switch (goal.kind) {
       case "put": {
         const { name, sizeBytes, overwrite = false } = goal;
-        // Two goals may have one name.
+        // Two goals may have the same name.
         const path = `${OUT}/${this.#options.goals.indexOf(goal)}-${name}`;
         this.disk.put(path, this.#options.content(goal), { sizeBytes, modifiedMs: 1000 });
         return { kind: "done", report: await client.send(path, { as: name, overwrite, signal }) };
@@ -163,7 +163,7 @@ export class ClientHost extends Machine {
   }
 }
 
-/** The outcome of a goal that failed with `error`; throws what is no failure but a bug. */
+/** The outcome of a goal that failed with `error`; rethrows an error that is a bug. */
 function failure(error: unknown): GoalOutcome {
   if (!(error instanceof SluiceError)) throw error;
   return { kind: error.kind, message: error.message };

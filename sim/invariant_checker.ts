@@ -1,7 +1,7 @@
 /**
- * Holds the connections of one program to what must be true at any time.
+ * Checks the invariants of one program's connections while it runs.
  *
- * Hot: it looks at a connection whenever that was served.
+ * Hot: it checks a connection whenever the driver has served it.
  *
  * @module
  */
@@ -11,58 +11,58 @@ import { InvariantError } from "../base/invariant.ts";
 import type { ConnectionState } from "../protocol/connection_state.ts";
 import type { CloseReason, Connection, Endpoint } from "../protocol/mod.ts";
 
-/** What was seen of a connection. */
-class Watched {
+/** What was observed of a connection. */
+class Observed {
   state: ConnectionState | undefined;
   serves = 0;
   /** The largest congestion window, bytes. */
   maxWindowBytes = 0;
 }
 
-/** Every so many servings the costlier checks are made. */
+/** Every so many times that a connection was served, the more expensive checks run. */
 const CHECK_EVERY = 4;
 
 /**
- * Datagrams in flight beyond the congestion window: a window may fall after they were sent, and probes do not ask for
- * it: two for each of the timeouts of a blackout.
+ * Datagrams in flight beyond the largest congestion window: probes are not limited by it, and there are two for each
+ * timeout of a blackout.
  */
 const IN_FLIGHT_SLACK = 64;
 
 /** See the module's description. */
-export class Watch implements Watcher {
-  readonly #who: string;
+export class InvariantChecker implements Watcher {
+  readonly #machine: string;
   readonly #nowUs: () => number;
-  readonly #watched = new Map<Connection, Watched>();
-  /** Every state in which a connection was seen, once for each. */
+  readonly #observed = new Map<Connection, Observed>();
+  /** The states that connections entered, in order. */
   readonly states: ConnectionState[] = [];
-  /** Why connections ended. */
-  readonly ends: CloseReason["kind"][] = [];
+  /** Why connections were closed, in order. */
+  readonly closeReasons: CloseReason["kind"][] = [];
   #endpoint: Endpoint | undefined;
   #last: Connection | undefined;
 
-  /** `who` is the machine, in messages. */
-  constructor(who: string, nowUs: () => number) {
-    this.#who = who;
+  /** `machine` names the machine in messages. */
+  constructor(machine: string, nowUs: () => number) {
+    this.#machine = machine;
     this.#nowUs = nowUs;
   }
 
-  /** The program's; undefined until it has one. */
+  /** The program's endpoint; undefined until it has one. */
   get endpoint(): Endpoint | undefined {
     return this.#endpoint;
   }
 
-  /** Connections that have not ended. */
+  /** Connections that are not closed. */
   get connections(): Iterable<Connection> {
-    return this.#watched.keys();
+    return this.#observed.keys();
   }
 
-  /** The connection that was served last, though it may have ended since. */
+  /** The connection that was served last; it may be closed by now. */
   get lastConnection(): Connection | undefined {
     return this.#last;
   }
 
   get connectionCount(): number {
-    return Math.max(this.#watched.size, this.#endpoint?.connectionCount ?? 0);
+    return Math.max(this.#observed.size, this.#endpoint?.connectionCount ?? 0);
   }
 
   onEndpoint(endpoint: Endpoint): void {
@@ -71,48 +71,50 @@ export class Watch implements Watcher {
 
   onServed(connection: Connection): void {
     this.#last = connection;
-    let watched = this.#watched.get(connection);
-    if (watched === undefined) this.#watched.set(connection, watched = new Watched());
+    let observed = this.#observed.get(connection);
+    if (observed === undefined) this.#observed.set(connection, observed = new Observed());
     const { state } = connection;
-    if (state !== watched.state) {
-      watched.state = state;
+    if (state !== observed.state) {
+      observed.state = state;
       this.states.push(state);
     }
     const hasTimer = connection.pollTimeout() !== Infinity;
     if (connection.isClosed) {
       if (hasTimer) this.#fail("a closed connection has a timer");
-      this.#check(connection, watched);
-      this.#watched.delete(connection);
-      this.ends.push(connection.closeReason!.kind);
+      this.#check(connection, observed);
+      this.#observed.delete(connection);
+      this.closeReasons.push(connection.closeReason!.kind);
       return;
     }
     if (!hasTimer) this.#fail("a connection that is not closed has no timer");
-    if (++watched.serves % CHECK_EVERY === 0) this.#check(connection, watched);
+    if (++observed.serves % CHECK_EVERY === 0) this.#check(connection, observed);
   }
 
-  #check(connection: Connection, watched: Watched): void {
+  #check(connection: Connection, observed: Observed): void {
     const { config } = this.#endpoint!;
     const { bytesInFlight, congestionWindowBytes, datagramBytes } = connection.stats;
-    watched.maxWindowBytes = Math.max(watched.maxWindowBytes, congestionWindowBytes);
-    if (bytesInFlight > watched.maxWindowBytes + IN_FLIGHT_SLACK * datagramBytes) {
-      this.#fail(`${bytesInFlight} bytes in flight, the window never was above ${watched.maxWindowBytes}`);
+    observed.maxWindowBytes = Math.max(observed.maxWindowBytes, congestionWindowBytes);
+    if (bytesInFlight > observed.maxWindowBytes + IN_FLIGHT_SLACK * datagramBytes) {
+      this.#fail(`${bytesInFlight} bytes in flight, but the window never exceeded ${observed.maxWindowBytes}`);
     }
     const { bufferedBytes, openStreamCount, streamMemoryBytes } = connection;
-    // The connection's window is no bound here: while one stream takes a file, others may use what that widened.
+    // The connection's window is not a bound: while one stream receives a file, others may use the credit that it raised.
     if (bufferedBytes > openStreamCount * config.orderedWindowBytes) {
-      this.#fail(`${bufferedBytes} bytes are held for ${openStreamCount} streams`);
+      this.#fail(`${bufferedBytes} bytes are buffered for ${openStreamCount} streams`);
     }
     if (openStreamCount === 0 ? streamMemoryBytes !== 0 : streamMemoryBytes < bufferedBytes) {
-      this.#fail(`${streamMemoryBytes} bytes are counted for ${openStreamCount} streams that hold ${bufferedBytes}`);
+      this.#fail(
+        `${streamMemoryBytes} bytes are accounted for ${openStreamCount} streams that buffer ${bufferedBytes}`,
+      );
     }
-    // A client may have streams that its server is through with, and has let it open others for; and the server as many
-    // again whose answers are not acknowledged.
+    // A client may still have streams for which its server has already granted others, and a server as many again whose
+    // responses are not acknowledged.
     if (!connection.isClient && openStreamCount > 2 * config.maxStreams) {
       this.#fail(`${openStreamCount} streams are open`);
     }
   }
 
   #fail(what: string): never {
-    throw new InvariantError(`${this.#who} at ${this.#nowUs()} us: ${what}`);
+    throw new InvariantError(`${this.#machine} at ${this.#nowUs()} us: ${what}`);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A machine in the simulated world: an address, a disk, and the program that runs on it, which may be killed in the
- * middle of anything and started again.
+ * A machine of the simulated world: an address, a disk, and the program that runs on it, which can be killed at any
+ * point and started again.
  *
  * @module
  */
@@ -12,19 +12,19 @@ import type { DiskFaults } from "./disk/faults.ts";
 import { SimulatedDisk } from "./disk/disk.ts";
 import type { SendDatagram, SimNode } from "./node.ts";
 import { Process } from "./process.ts";
-import type { Turn } from "./quiescence.ts";
-import type { Watch } from "./invariant_checker.ts";
+import type { InvariantChecker } from "./invariant_checker.ts";
+import type { Quiescence } from "./quiescence.ts";
 
 /** What a machine is made with. */
 export interface MachineOptions {
-  /** Its connections are encrypted. Default: they are not, so that a trace can be read. */
+  /** Whether its connections are encrypted. Default: no, so that a trace can be read. */
   readonly isEncrypted?: boolean;
   readonly address: string;
   readonly random: Random;
-  /** Of all connections of its programs. */
+  /** For all connections of its programs. */
   readonly config: Partial<ConnectionConfig>;
-  readonly turn: Turn;
-  /** What its disk does wrong, and how slow it is. Default: nothing, and not at all. */
+  readonly quiescence: Quiescence;
+  /** Faults and delays of its disk. Default: none. */
   readonly diskFaults?: DiskFaults;
 }
 
@@ -35,24 +35,24 @@ export class Machine implements SimNode {
   readonly #options: MachineOptions;
   #send: SendDatagram | undefined;
   #process: Process | undefined;
-  readonly #watches: Watch[] = [];
+  readonly #checkers: InvariantChecker[] = [];
   #isDown = false;
-  /** Half files that a killed program could not remove. */
-  #leftovers = 0;
+  /** Partial files of programs that were killed. */
+  #stalePartialFiles = 0;
 
   constructor(options: MachineOptions) {
     this.addresses = [options.address];
     this.#options = options;
-    const { diskFaults = {}, random, turn } = options;
+    const { diskFaults = {}, random, quiescence } = options;
     this.disk = new SimulatedDisk({
       random: random.fork("disk"),
       faults: diskFaults,
       schedule: (run, delayUs) => this.#schedule(run, delayUs),
-      onSettled: () => turn.mark(),
+      onSettled: () => quiescence.disturb(),
     });
-    // Of whatever but reads and writes, a promise may be the caller, and end with it.
+    // After any operation but reads and writes, the promise of an asynchronous caller may settle.
     this.disk.meter.beforeOperation = (operation) => {
-      if (operation !== "read" && operation !== "write") turn.mark();
+      if (operation !== "read" && operation !== "write") quiescence.disturb();
     };
   }
 
@@ -60,27 +60,27 @@ export class Machine implements SimNode {
     return this.addresses[0]!;
   }
 
-  /** The program that runs, or ran last; undefined before the first. */
+  /** The present program, or the last one; undefined before the first start. */
   get process(): Process | undefined {
     return this.#process;
   }
 
-  /** Switched off: hears nothing and says nothing. */
+  /** Whether it is down: it neither receives nor sends. */
   get isDown(): boolean {
     return this.#isDown;
   }
 
-  /** Half files on its disk, but for those of programs that were killed: they go when they are a day old. */
-  get halfFiles(): number {
-    return this.disk.temporaryFiles - this.#leftovers;
+  /** Partial files on its disk, without those of programs that were killed: these are removed when they are a day old. */
+  get partialFiles(): number {
+    return this.disk.temporaryFiles - this.#stalePartialFiles;
   }
 
-  /** What was seen of each program that ran. */
-  get watches(): readonly Watch[] {
-    return this.#watches;
+  /** The checker of each program that ran. */
+  get checkers(): readonly InvariantChecker[] {
+    return this.#checkers;
   }
 
-  /** Its connections that have not ended. */
+  /** Its connections that are not closed. */
   get connections(): Iterable<Connection> {
     return this.#process?.watcher.connections ?? [];
   }
@@ -90,36 +90,36 @@ export class Machine implements SimNode {
     return program === undefined || program.isOver ? 0 : program.watcher.connectionCount;
   }
 
-  /** Starts a program; what ran before has been killed, or has come to its end. */
+  /** Starts a program; the previous one was killed or has ended. */
   boot(nowUs: () => number): Process {
-    invariant(this.#send !== undefined, "a machine is on a network before it runs anything");
-    const { address, random, config, turn } = this.#options;
+    invariant(this.#send !== undefined, "a machine is on a network before it runs a program");
+    const { address, random, config, quiescence } = this.#options;
     const { disk } = this;
     const send = this.#send;
-    turn.mark();
+    quiescence.disturb();
     this.#isDown = false;
-    const ownRandom = random.fork(`start ${this.#watches.length}`);
-    const program = new Process({ address, nowUs, random: ownRandom, turn, send, config, disk });
-    this.#watches.push(program.watcher);
+    const ownRandom = random.fork(`start ${this.#checkers.length}`);
+    const program = new Process({ address, nowUs, random: ownRandom, quiescence, send, config, disk });
+    this.#checkers.push(program.watcher);
     return this.#process = program;
   }
 
-  /** The program is killed; what it has written stays. */
+  /** Kills the program; what it has written stays. */
   kill(): void {
     this.#isDown = true;
     this.#process?.kill();
     this.disk.killProcess();
-    this.#leftovers = this.disk.temporaryFiles;
+    this.#stalePartialFiles = this.disk.temporaryFiles;
   }
 
-  /** The power fails: of what the disk was not told to keep, any part is lost. */
+  /** Cuts the power: any part of what was not synced is lost. */
   cutPower(): void {
     this.kill();
-    this.disk.crash(this.#options.random.fork(`power cut ${this.#watches.length}`));
-    this.#leftovers = this.disk.temporaryFiles;
+    this.disk.crash(this.#options.random.fork(`power cut ${this.#checkers.length}`));
+    this.#stalePartialFiles = this.disk.temporaryFiles;
   }
 
-  /** What the disk does for the program ends with it. */
+  /** Disk operations of a program end with it. */
   #schedule(action: () => void, delayUs: number): void {
     if (delayUs === 0) action();
     else this.#process!.timer(action).set(delayUs);
@@ -135,7 +135,7 @@ export class Machine implements SimNode {
     this.#process?.receive(datagram, from);
   }
 
-  /** All has been said already. */
+  /** Programs send at once, by {@link attach}. */
   pollTransmit(): undefined {}
 
   pollTimeout(): number {

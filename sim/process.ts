@@ -1,6 +1,6 @@
 /**
  * One run of a program on a machine of the simulated world: the platform that it sees, on virtual time. When it is
- * killed, nothing that it waits for ever comes.
+ * killed, nothing that it awaits ever settles.
  *
  * @module
  */
@@ -13,8 +13,8 @@ import type { ConnectionConfig } from "../protocol/mod.ts";
 import { EventHeap, ScheduledEvent } from "../netem/event_heap.ts";
 import type { Disk } from "../store/disk.ts";
 import type { SendDatagram } from "./node.ts";
-import type { Turn } from "./quiescence.ts";
-import { Watch } from "./invariant_checker.ts";
+import { InvariantChecker } from "./invariant_checker.ts";
+import type { Quiescence } from "./quiescence.ts";
 
 /** What a process is made with. */
 export interface ProcessOptions {
@@ -22,16 +22,16 @@ export interface ProcessOptions {
   readonly address: string;
   readonly nowUs: () => number;
   readonly random: Random;
-  readonly turn: Turn;
+  readonly quiescence: Quiescence;
   readonly send: SendDatagram;
-  /** Of all of its connections. */
+  /** For all of its connections. */
   readonly config: Partial<ConnectionConfig>;
   readonly disk: Disk;
 }
 
 /** See the module's description. */
 export class Process implements Platform {
-  readonly watcher: Watch;
+  readonly watcher: InvariantChecker;
   readonly disk: Disk;
   readonly nowUs: () => number;
   readonly #options: ProcessOptions;
@@ -44,10 +44,10 @@ export class Process implements Platform {
     this.#options = options;
     this.nowUs = options.nowUs;
     this.disk = options.disk;
-    this.watcher = new Watch(options.address, options.nowUs);
+    this.watcher = new InvariantChecker(options.address, options.nowUs);
   }
 
-  // --- what the program sees ---
+  // --- the platform, for the program ---
 
   randomBytes(count: number): Uint8Array {
     return this.#options.random.bytes(count);
@@ -58,7 +58,7 @@ export class Process implements Platform {
   }
 
   defer<Value>(): PromiseWithResolvers<Value> {
-    return this.#options.turn.defer();
+    return this.#options.quiescence.defer();
   }
 
   resolveHost(host: string): Promise<string> {
@@ -76,22 +76,22 @@ export class Process implements Platform {
 
   crash(error: unknown): void {
     this.#bug ??= error;
-    this.#options.turn.mark();
+    this.#options.quiescence.disturb();
   }
 
-  // --- what the machine does ---
+  // --- for the machine ---
 
-  /** Whether it was killed, or has closed its socket and so come to its end. */
+  /** Whether it was killed, or has closed its socket, with which a program ends. */
   get isOver(): boolean {
     return this.#isDead || this.#socket?.isClosed === true;
   }
 
-  /** When the first of its timers is due; Infinity where none is set. */
+  /** When its first timer is due; Infinity if none is set. */
   get dueUs(): number {
     return this.#isDead ? Infinity : this.#timers.nextUs;
   }
 
-  /** Why the program ended, where that was a bug of ours. */
+  /** The first error that the program did not handle: a bug of ours. */
   get bug(): unknown {
     return this.#bug;
   }
@@ -100,25 +100,25 @@ export class Process implements Platform {
     if (!this.#isDead) this.#socket?.receive(datagram, from);
   }
 
-  /** Runs what is due. */
+  /** Runs the timers that are due. */
   handleTimers(nowUs: number): void {
     for (let timer = this.#timers.popUntil(nowUs); timer !== undefined; timer = this.#timers.popUntil(nowUs)) {
       timer.action();
     }
   }
 
-  /** Nothing more is heard or said, and nothing that it waits for comes. */
+  /** It neither receives nor sends any more, and nothing that it awaits settles. */
   kill(): void {
     this.#isDead = true;
     this.#socket?.die();
   }
 
-  /** Has a timer wait for its time. */
+  /** Sets a timer. */
   schedule(timer: ProcessTimer, delayUs: number): void {
     this.#timers.schedule(timer, this.nowUs() + Math.max(0, Math.ceil(delayUs)));
   }
 
-  /** Takes it back. */
+  /** Clears a timer. */
   cancel(timer: ProcessTimer): void {
     this.#timers.cancel(timer);
   }
@@ -139,7 +139,7 @@ class ProcessTimer extends ScheduledEvent implements Timer {
   }
 }
 
-/** Sends at once, so nothing ever waits for it. */
+/** Sends at once, so it is always drained. */
 class ProcessSocket implements DatagramSocket {
   readonly hostname: string;
   readonly port: number;
@@ -182,7 +182,7 @@ class ProcessSocket implements DatagramSocket {
     this.#receiver?.(datagram, from);
   }
 
-  /** Nobody hears of it. */
+  /** Closes without notice: the promise of {@link receiveAll} never settles. */
   die(): void {
     this.#isClosed = true;
     this.#receiver = undefined;

@@ -1,46 +1,47 @@
 /**
- * What promises do in a world of virtual time: the programs wait for the disk, or for a transfer's end, and go on when
- * that is there. Time must stand still until they have, or a run would depend on how many steps their waiting takes.
+ * Quiescence: no program can continue before virtual time advances. Programs await the disk or the end of a transfer;
+ * time must stand still until all whose promise was settled have continued, or a run would depend on the number of
+ * microtasks that they take.
  *
  * @module
  */
 
 import { setImmediate } from "node:timers";
 
-/** Tells when programs have to go on, and lets them. */
-export class Turn {
-  #isDue = false;
+/** See the module's description. */
+export class Quiescence {
+  #isDisturbed = false;
 
-  /** Whether a promise was settled for which somebody may wait. */
-  get isDue(): boolean {
-    return this.#isDue;
+  /** Whether a program may have something to do: it was started, or a promise was settled. */
+  get isDisturbed(): boolean {
+    return this.#isDisturbed;
   }
 
-  /** A promise to be settled by hand; that makes a turn due. */
+  /** A promise to be settled by the caller, which disturbs. */
   defer<Value>(): PromiseWithResolvers<Value> {
     const { promise, resolve, reject } = Promise.withResolvers<Value>();
     return {
       promise,
       resolve: (value) => {
-        this.#isDue = true;
+        this.#isDisturbed = true;
         resolve(value);
       },
       reject: (reason) => {
-        this.#isDue = true;
+        this.#isDisturbed = true;
         reject(reason);
       },
     };
   }
 
-  /** A program was started, or a promise settled that was not made here. */
-  mark(): void {
-    this.#isDue = true;
+  /** A program was started, or a promise was settled that {@link defer} did not make. */
+  disturb(): void {
+    this.#isDisturbed = true;
   }
 
-  /** Resolves when nobody can go on any more before time does. */
-  async over(): Promise<void> {
-    // The platform runs all that promises have made ready, and what that makes ready, before the next macrotask.
+  /** Resolves when no program can continue before time advances. */
+  async reached(): Promise<void> {
+    // Before the next macrotask the event loop runs all microtasks, and those that they queue.
     await new Promise<void>((resolve) => void setImmediate(resolve));
-    this.#isDue = false;
+    this.#isDisturbed = false;
   }
 }

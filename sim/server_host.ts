@@ -1,6 +1,6 @@
 /**
- * The server's machine in the simulated world: the server program and its folder. It can be killed in the middle of
- * anything, and started again with an empty memory and the same disk.
+ * The server's machine in the simulated world: the server program and its folder. It can be killed at any point and
+ * started again, with the same disk.
  *
  * @module
  */
@@ -16,11 +16,11 @@ import { Machine, type MachineOptions } from "./machine.ts";
 
 /** What the server's machine is made with. */
 export interface ServerHostOptions extends MachineOptions {
-  /** Takes clients in the clear too, where connections are encrypted. */
-  readonly takesPlaintext?: boolean;
-  /** Of the program. */
+  /** Accepts unencrypted connections too. */
+  readonly acceptsPlaintext?: boolean;
+  /** Limits of the program. */
   readonly limits?: Partial<ServerLimits>;
-  /** Who may do what. Default: everybody everything. */
+  /** Access control. Default: none. */
   readonly access?: AccessSource;
 }
 
@@ -32,10 +32,10 @@ const IDENTITY = new Uint8Array(32).fill(7);
 
 /** See the module's description. */
 export class ServerHost extends Machine {
-  /** What the program reported, by kind. */
+  /** Number of events that the program reported, by kind. */
   readonly events = new Map<ServerEvent["kind"], number>();
   readonly #options: ServerHostOptions;
-  /** How often its disk did not let it start. */
+  /** Starts that failed because of the disk. */
   failedStarts = 0;
   #server: Server | undefined;
 
@@ -44,7 +44,7 @@ export class ServerHost extends Machine {
     this.#options = options;
   }
 
-  /** Where a file is on the disk. */
+  /** The path of a file on the disk. */
   pathOf(name: string): string {
     return `${ROOT}/${name}`;
   }
@@ -54,24 +54,24 @@ export class ServerHost extends Machine {
     return this.disk.fileAt(this.pathOf(name)) !== undefined;
   }
 
-  /** A file's bytes, or undefined where there is none of that name. */
+  /** A file's bytes, or undefined if there is none of that name. */
   contents(name: string): Uint8Array | undefined {
     return this.disk.contents(this.pathOf(name));
   }
 
-  /** Puts a file there as somebody else on that machine would. */
+  /** Puts a file there, as another program on that machine would. */
   put(name: string, bytes: Uint8Array, options: PutOptions = {}): void {
     this.disk.put(this.pathOf(name), bytes, options);
   }
 
-  /** Starts the program, for the first time or again. Where its disk does not let it, it is down again. */
+  /** Starts the program. If the disk makes that fail, the machine is down again, and `onFailed` is called. */
   start(nowUs: () => number, onFailed?: () => void): void {
     this.#server = undefined;
     const program = this.boot(nowUs);
     const { hostname: host, port } = parseAddress(this.address);
-    const { access = "open", isEncrypted = false, takesPlaintext = false, limits = {} } = this.#options;
+    const { access = "open", isEncrypted = false, acceptsPlaintext = false, limits = {} } = this.#options;
     const onEvent = ({ kind }: ServerEvent): void => void this.events.set(kind, (this.events.get(kind) ?? 0) + 1);
-    const security = isEncrypted ? { identity: IDENTITY, plaintext: takesPlaintext } : { plaintext: true };
+    const security = isEncrypted ? { identity: IDENTITY, plaintext: acceptsPlaintext } : { plaintext: true };
     startServer({ host, port, root: ROOT, onEvent, access, ...security, limits }, program)
       .then((server) => this.#server = server, (error) => {
         if (!(error instanceof SluiceError) || onFailed === undefined) return program.crash(error);
@@ -81,7 +81,7 @@ export class ServerHost extends Machine {
       });
   }
 
-  /** Ends the program as a user does: refuses new requests and connections, and lets go on what is under way. */
+  /** Stops the program as a user does: it refuses new requests and connections, and finishes its transfers. */
   stop(graceMs: number): void {
     const { process: program } = this;
     this.#server?.stop({ graceMs }).catch((error) => program!.crash(error));

@@ -1,6 +1,6 @@
 /**
- * Runs worlds drawn from a seed. First all may go wrong and nothing may be wrong; then the links heal, and everything
- * must end.
+ * Runs worlds drawn from a seed. First safety under faults: whatever fails, no file may be wrong. Then the links heal, and
+ * liveness: everything must end.
  *
  * @module
  */
@@ -17,23 +17,23 @@ import { timeBoundUs } from "./time_bound.ts";
 import type { GoalOutcome } from "./client_host.ts";
 import { type ClientPlan, type GoalResult, World } from "./world.ts";
 
-/** What became of a world. */
+/** The result of a world. */
 export interface SwarmResult {
   readonly seed: number;
   readonly transfers: number;
   readonly done: number;
-  /** Bytes of the files that came over. */
+  /** Bytes of the files that were transferred. */
   readonly fileBytes: number;
   /** When the last request had its outcome. */
   readonly endUs: number;
-  /** Virtual time gone by until all was over. */
+  /** Virtual time until everything had ended. */
   readonly simulatedUs: number;
   readonly links: LinkStats;
   readonly incidents: readonly Incident["kind"][];
   readonly digest: string;
 }
 
-/** A seed that did not go as it must. */
+/** The world of a seed failed. */
 export class SwarmError extends Error {
   override readonly name = "SwarmError";
   constructor(readonly seed: number, why: string, options?: ErrorOptions) {
@@ -41,13 +41,13 @@ export class SwarmError extends Error {
   }
 }
 
-/** From here on the links do no harm. */
+/** From this time on the links have no impairments. */
 const HEAL_US = 90_000_000;
 
-/** By then everything has ended: idle timeouts of what was killed late, and transfers that began to heal only now. */
+/** By this time everything has ended, including idle timeouts and transfers that could proceed only after healing. */
 const DEADLINE_US = 300_000_000;
 
-/** A server that is told to stop lets transfers go on for so long. */
+/** A server that is told to stop lets transfers continue for so long. */
 const STOP_GRACE_MS = 120_000;
 
 const HEALED: LinkOptions = {
@@ -61,7 +61,7 @@ const HEALED: LinkOptions = {
   pauses: [],
 };
 
-/** Draws a world and runs it to its end; `coverage` counts what it reaches. Rejects with SwarmError. */
+/** Draws a world and runs it to its end; `coverage` records what it reaches. Rejects with SwarmError. */
 export async function runSwarm(
   seed: number,
   { coverage, trace = coverage?.trace }: { coverage?: Coverage; trace?: (event: TraceEvent) => void } = {},
@@ -70,9 +70,9 @@ export async function runSwarm(
   const { incidents } = plan;
   try {
     const world = new World({ ...plan.world, ...(trace === undefined ? {} : { trace }) });
-    for (const incident of incidents) world.at(incident.atUs, () => happen(world, incident, plan));
+    for (const incident of incidents) world.at(incident.atUs, () => apply(world, incident, plan));
     world.at(HEAL_US, () => heal(world));
-    // Who comes back has not ended.
+    // A client that is started again has goals again.
     await world.runUntil(Math.max(0, ...incidents.map(({ kind, atUs }) => kind === "restart-client" ? atUs : 0)));
     if (!await world.run(DEADLINE_US)) throw new SwarmError(seed, describeUnfinished(world));
     await world.finish();
@@ -88,7 +88,7 @@ export async function runSwarm(
   }
 }
 
-function happen(world: World, incident: Incident, plan: SwarmPlan): void {
+function apply(world: World, incident: Incident, plan: SwarmPlan): void {
   switch (incident.kind) {
     case "kill-server":
       return world.server.kill();
@@ -106,17 +106,17 @@ function happen(world: World, incident: Incident, plan: SwarmPlan): void {
       return breakDisk(world, world.server, { faults: { errorRates }, untilUs });
     }
     default:
-      return happenToClient(world, incident, plan.world.clients[incident.client]!);
+      return applyToClient(world, incident, plan.world.clients[incident.client]!);
   }
 }
 
-/** What happens to one client, or to its link. */
-function happenToClient(world: World, incident: Extract<Incident, { client: number }>, plan: ClientPlan): void {
+/** An incident of one client, or of its links. */
+function applyToClient(world: World, incident: Extract<Incident, { client: number }>, plan: ClientPlan): void {
   const client = world.clients[incident.client]!;
   const { up, down } = world.linkOf(incident.client);
   switch (incident.kind) {
     case "rebind":
-      // A token is for one address: who moves in the middle of the handshake must begin it again.
+      // Address validation fails if the address changes during the handshake, which then begins again.
       if (client.connection?.state === "established") world.rebind(incident.client, incident.address);
       return;
     case "cancel":
@@ -138,9 +138,9 @@ function happenToClient(world: World, incident: Extract<Incident, { client: numb
       down.change({ mtuBytes: incident.mtuBytes });
       return;
     case "partition": {
-      const link = incident.way === "up" ? up : down;
+      const link = incident.direction === "up" ? up : down;
       const cut = { fromUs: incident.atUs, untilUs: incident.untilUs };
-      return link.change({ blackouts: unionOf([...plan[incident.way]?.blackouts ?? [], cut]) });
+      return link.change({ blackouts: unionOf([...plan[incident.direction]?.blackouts ?? [], cut]) });
     }
     case "delay-spike":
       for (const [link, { delayUs = 0 }] of [[up, plan.up!], [down, plan.down!]] as const) {
@@ -159,7 +159,7 @@ function happenToClient(world: World, incident: Extract<Incident, { client: numb
   }
 }
 
-/** A disk has further faults for a while. */
+/** Adds faults to a disk for a while. */
 function breakDisk(
   world: World,
   { disk }: Machine,
@@ -181,33 +181,37 @@ function heal(world: World): void {
   }
 }
 
-/** A request must be done, unless something happened that it had to fail of. */
+/** A request must be done, unless something happened that excuses its failure. */
 function requireAllowed(world: World, plan: SwarmPlan, { client, goal, outcome }: GoalResult): void {
   const isAbsent = goal.kind === "get" && goal.isAbsent === true;
   if (outcome.kind === "done") {
     if (!isAbsent) return;
-    throw new SwarmError(plan.world.seed, `client ${client} got a file that is not there`);
+    throw new SwarmError(plan.world.seed, `client ${client} received a file that does not exist`);
   }
   const happened = new Set(plan.incidents.map(({ kind }) => kind));
-  const happenedToIt = new Set(
+  const happenedToClient = new Set(
     plan.incidents.flatMap((incident) => "client" in incident && incident.client === client ? [incident.kind] : []),
   );
   const links = plan.world.clients[client]!;
   const allowed = new Set<GoalOutcome["kind"]>(isAbsent ? ["not-found"] : []);
-  if (isHard(links.up!) || isHard(links.down!) || happenedToIt.has("partition")) allowed.add("unreachable");
-  // What is asked, and not carried, is given up with the connection.
-  if (happenedToIt.has("cancel")) allowed.add(goal.kind === "list" ? "failed" : "interrupted").add("interrupted");
+  if (canFailHandshake(links.up!) || canFailHandshake(links.down!) || happenedToClient.has("partition")) {
+    allowed.add("unreachable");
+  }
+  // A listing cannot be aborted: it fails with the connection.
+  if (happenedToClient.has("cancel")) allowed.add(goal.kind === "list" ? "failed" : "interrupted").add("interrupted");
   if (happened.has("kill-server") || happened.has("cut-servers-power")) allowed.add("failed").add("unreachable");
   if (happened.has("fill-servers-disk")) allowed.add("refused");
   if (world.server.failedStarts > 0) allowed.add("unreachable");
   if (happened.has("break-servers-disk")) allowed.add("refused").add("failed").add("not-found");
-  if (happenedToIt.has("fill-clients-disk") || happenedToIt.has("break-clients-disk")) allowed.add("local-disk");
-  // Who was there is refused or told that the server goes; who comes later finds nobody.
+  if (happenedToClient.has("fill-clients-disk") || happenedToClient.has("break-clients-disk")) {
+    allowed.add("local-disk");
+  }
+  // A connected client is refused or sees the connection close; a later one gets no response.
   if (happened.has("stop-server")) allowed.add("refused").add("failed").add("unreachable");
-  // Its first life has stored the file, or the server has not noticed that it ended.
-  if (goal.kind === "put" && happenedToIt.has("restart-client")) allowed.add("refused");
+  // The client stored the file before it was killed, or the server has not noticed that it was.
+  if (goal.kind === "put" && happenedToClient.has("restart-client")) allowed.add("refused");
   if (goal.kind === "put" && isShared(plan, goal.name)) allowed.add("refused");
-  if (world.clients[client]!.closedFor?.kind === "idle-timeout" && maySilence(links)) allowed.add("failed");
+  if (world.clients[client]!.closeReason?.kind === "idle-timeout" && canSilence(links)) allowed.add("failed");
   if (allowed.has(outcome.kind)) return;
   throw new SwarmError(
     plan.world.seed,
@@ -215,12 +219,12 @@ function requireAllowed(world: World, plan: SwarmPlan, { client, goal, outcome }
   );
 }
 
-/** Nothing happened to it that would excuse its lateness. */
+/** Without incidents, a request must be done within its time bound. */
 function requireInTime({ world }: SwarmPlan, { client, startUs, endUs }: GoalResult): void {
   const { config = {} } = world;
   const boundUs = timeBoundUs(world.clients[client]!, { config, commitUs: 4 * MAX_DISK_US });
   if (boundUs === undefined || endUs - startUs <= boundUs) return;
-  throw new SwarmError(world.seed, `client ${client} took ${endUs - startUs} us, and ${boundUs} were enough`);
+  throw new SwarmError(world.seed, `client ${client} took ${endUs - startUs} us, more than the bound of ${boundUs}`);
 }
 
 /** Whether more than one client puts a file of that name. */
@@ -229,13 +233,13 @@ function isShared({ world }: SwarmPlan, name: string): boolean {
   return puts.length > 1;
 }
 
-/** A handshake may fail by chance: seven Hellos in ten seconds. */
-function isHard({ loss = 0, burst, corrupt = 0, blackouts = [] }: LinkOptions): boolean {
+/** Whether so much is lost that a handshake may fail by chance, though it repeats its packets for ten seconds. */
+function canFailHandshake({ loss = 0, burst, corrupt = 0, blackouts = [] }: LinkOptions): boolean {
   return loss + corrupt > 0.1 || burst !== undefined || blackouts.some((out) => out.untilUs - out.fromUs > 1_000_000);
 }
 
-/** A burst lasts for a number of datagrams: where few are sent, longer than the idle timeout. */
-function maySilence({ up, down }: ClientPlan): boolean {
+/** Whether a burst, which is a number of datagrams, can last longer than the idle timeout when few are sent. */
+function canSilence({ up, down }: ClientPlan): boolean {
   return [up, down].some((link) => link?.burst !== undefined && link.burst.leaveProbability < 0.2);
 }
 
@@ -245,7 +249,7 @@ function describeUnfinished(world: World): string {
     const { connection } = client;
     return [`client ${index} (${connection?.state}, ${JSON.stringify(connection?.stats)})`];
   });
-  return `not all had ended after ${DEADLINE_US / 1_000_000} s: ${waiting.join("; ")}`;
+  return `not everything had ended after ${DEADLINE_US / 1_000_000} s: ${waiting.join("; ")}`;
 }
 
 function count(coverage: Coverage, world: World, incidents: readonly Incident[]): void {
@@ -260,9 +264,9 @@ function count(coverage: Coverage, world: World, incidents: readonly Incident[])
     const { operations, faultCounts } = host.disk.meter;
     for (const [operation, times] of Object.entries(operations)) coverage.count("disk operations", operation, times);
     for (const [fault, times] of faultCounts) coverage.count("disk faults", fault, times);
-    for (const { states, ends } of host.watches) {
+    for (const { states, closeReasons } of host.checkers) {
       for (const state of states) coverage.count("connection states", state);
-      for (const end of ends) coverage.count("connection ends", end);
+      for (const reason of closeReasons) coverage.count("connection ends", reason);
     }
   }
 }

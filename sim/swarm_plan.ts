@@ -1,6 +1,6 @@
 /**
- * Worlds drawn from a seed: how many clients, what they want, how bad their links and disks are, and what happens to
- * them in the middle.
+ * Draws a world from a seed: the clients and their goals, the impairments of their links and disks, and the incidents
+ * during the run.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { type Interval, repeatIntervals } from "../netem/intervals.ts";
 import type { Goal } from "./client_host.ts";
 import type { ClientPlan, WorldOptions } from "./world.ts";
 
-/** What happens to a world beside its links' faults. What lasts does so until `untilUs`. */
+/** An event of a world besides the impairments of its links. One with a duration lasts until `untilUs`. */
 export type Incident =
   & { readonly atUs: number }
   & (
@@ -36,17 +36,17 @@ export type Incident =
       readonly untilUs: number;
     }
     | { readonly kind: "narrow-mtu"; readonly client: number; readonly mtuBytes: number }
-    | { readonly kind: "partition"; readonly client: number; readonly way: Way; readonly untilUs: number }
+    | { readonly kind: "partition"; readonly client: number; readonly direction: Direction; readonly untilUs: number }
     | { readonly kind: "delay-spike"; readonly client: number; readonly delayUs: number; readonly untilUs: number }
     | { readonly kind: "change-link"; readonly client: number; readonly factor: number; readonly untilUs: number }
     | { readonly kind: "set-rate"; readonly client: number; readonly bitsPerSecond: number | undefined }
   );
 
-/** How probable it is that an operation of a disk fails. */
+/** The probability that an operation of a disk fails. */
 export type ErrorRates = NonNullable<DiskFaults["errorRates"]>;
 
 /** From the client to the server, or back. */
-export type Way = "up" | "down";
+export type Direction = "up" | "down";
 
 /** Every kind of incident. */
 export const INCIDENT_KINDS: readonly Incident["kind"][] = [
@@ -70,16 +70,16 @@ export const INCIDENT_KINDS: readonly Incident["kind"][] = [
   "set-rate",
 ];
 
-/** A world as drawn. */
+/** A world as it was drawn. */
 export interface SwarmPlan {
   readonly world: WorldOptions;
   readonly incidents: readonly Incident[];
 }
 
-/** The slowest line carries all of its world's bytes in this time. */
+/** The slowest link carries all bytes of its world in this time. */
 const LONGEST_TRANSFER_S = 40;
 
-/** Draws a world. The same seed gives the same. */
+/** Draws a world; the same seed gives the same one. */
 export function planSwarm(seed: number): SwarmPlan {
   const random = new Random(seed).fork("swarm");
   const goals = drawAbsent(random.fork("absent"), drawGoals(random.fork("goals")));
@@ -98,10 +98,10 @@ export function planSwarm(seed: number): SwarmPlan {
   return { world: { seed, clients, serverDisk: drawDisk(disks), config, isEncrypted }, incidents };
 }
 
-/** The longest that a disk takes for one call. */
+/** The longest time that a disk takes for one call. */
 export const MAX_DISK_US = 70_000;
 
-/** What a disk always does: no fault that a program could not go on with. */
+/** Faults that a disk has all the time: those that a program survives. */
 function drawDisk(random: Random): DiskFaults {
   const maxUs = random.chance(0.4) ? 0 : random.integer(1, MAX_DISK_US);
   return {
@@ -114,7 +114,7 @@ function drawDisk(random: Random): DiskFaults {
 function drawGoals(random: Random): Goal[][] {
   let names = 0;
   const clientCount = random.pick([1, 1, 1, 1, 2, 2, 3, 5]);
-  // Sometimes all want the same few names.
+  // Sometimes all clients use the same few names.
   const isCrowded = clientCount > 1 && random.chance(0.2);
   return Array.from({ length: clientCount }, () => {
     const goalCount = random.pick([1, 1, 1, 2, 3, 10]);
@@ -128,7 +128,7 @@ function drawGoals(random: Random): Goal[][] {
   });
 }
 
-/** Now and then a file is asked for that is not there. */
+/** Some requests are for files that do not exist. */
 function drawAbsent(random: Random, goals: readonly Goal[][]): Goal[][] {
   return goals.map((wanted) => {
     return wanted.map((goal) => goal.kind === "get" && random.chance(0.02) ? { ...goal, isAbsent: true } : goal);
@@ -194,7 +194,7 @@ function drawIncidents(random: Random, clients: readonly ClientPlan[]): Incident
   return [...drawEnds(draws), ...drawDiskFaults(draws), ...drawLinkChanges(draws)];
 }
 
-/** What the incidents of one world are drawn with. */
+/** How the incidents of one world are drawn. */
 interface Draws {
   readonly random: Random;
   atUs(): number;
@@ -202,7 +202,7 @@ interface Draws {
   later(fromUs: number, maxUs: number): number;
 }
 
-/** A line that stands still now and then, as a Wi-Fi does, and at least half of the time does not. */
+/** Periodic pauses of the bottleneck, as on Wi-Fi, for at most half of the time. */
 function drawPauses(random: Random): Interval[] {
   const lengthUs = random.integer(1_000, 500_000);
   return repeatIntervals({
@@ -213,7 +213,7 @@ function drawPauses(random: Random): Interval[] {
   });
 }
 
-/** Programs that end, and come back. */
+/** Programs that are stopped or killed, and started again. */
 function drawEnds({ random, atUs, client, later }: Draws): Incident[] {
   const incidents: Incident[] = [];
   if (random.chance(0.07)) incidents.push({ kind: "cancel", atUs: atUs(), client: client() });
@@ -256,7 +256,7 @@ function drawDiskFaults({ random, atUs, client, later }: Draws): Incident[] {
   return incidents;
 }
 
-/** Some operations fail, now and then or always. */
+/** Some operations fail, sometimes or always. */
 function drawErrorRates(random: Random): ErrorRates {
   const failing = DISK_OPERATIONS.filter(() => random.chance(0.3));
   const rate = random.pick([0.01, 0.1, 0.5, 1]);
@@ -274,8 +274,14 @@ function drawLinkChanges({ random, atUs, client, later }: Draws): Incident[] {
   }
   if (random.chance(0.1)) {
     const fromUs = atUs();
-    const way = random.pick<Way>(["up", "down"]);
-    incidents.push({ kind: "partition", atUs: fromUs, client: client(), way, untilUs: later(fromUs, 30_000_000) });
+    const direction = random.pick<Direction>(["up", "down"]);
+    incidents.push({
+      kind: "partition",
+      atUs: fromUs,
+      client: client(),
+      direction,
+      untilUs: later(fromUs, 30_000_000),
+    });
   }
   if (random.chance(0.1)) {
     const fromUs = atUs();
@@ -294,7 +300,7 @@ function drawLinkChanges({ random, atUs, client, later }: Draws): Incident[] {
   return incidents;
 }
 
-/** A number whose logarithm is as likely anywhere between the two bounds. */
+/** A number whose logarithm is uniform between those of the bounds. */
 function logUniform(random: Random, min: number, max: number): number {
   return min * (max / min) ** random.float();
 }

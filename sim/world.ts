@@ -1,7 +1,7 @@
 /**
- * A whole world in one process: a server, any number of clients with goals, links that misbehave, one virtual clock,
- * one seed. The hosts check while it runs what must be true at any time; {@link World.finish} checks what must be true
- * when all is over: no file is half there or wrong, nothing is open, nobody waits for anything.
+ * A whole world in one process: a server, any number of clients with goals, impaired links, one virtual clock, one seed.
+ * {@link InvariantChecker} checks invariants while it runs; {@link World.finish} checks the final state: every file is
+ * complete and correct, nothing is open, no timer is set.
  *
  * @module
  */
@@ -19,7 +19,7 @@ import type { NodeId, TraceEvent } from "./node.ts";
 import { ServerHost } from "./server_host.ts";
 import type { AccessSource } from "../app/server/access.ts";
 import type { ServerLimits } from "../app/server/limits.ts";
-import { Turn } from "./quiescence.ts";
+import { Quiescence } from "./quiescence.ts";
 
 /** One client of a world. */
 export interface ClientPlan {
@@ -30,7 +30,7 @@ export interface ClientPlan {
   readonly down?: LinkOptions;
   /** When it connects. Default: 0. */
   readonly startUs?: number;
-  /** What its disk does wrong. Default: nothing. */
+  /** Faults of its disk. Default: none. */
   readonly disk?: DiskFaults;
   /** It keeps its connection when its goals have outcomes. Default: it closes it. */
   readonly stays?: boolean;
@@ -43,44 +43,44 @@ export interface WorldOptions {
   /** Default: a perfect link. */
   readonly up?: LinkOptions;
   readonly down?: LinkOptions;
-  /** Of both sides. */
+  /** For both endpoints. */
   readonly config?: Partial<ConnectionConfig>;
-  /** Of the server program. */
+  /** For the server program. */
   readonly limits?: Partial<ServerLimits>;
   /** How long the disks take to make a file durable. Default: 0. */
   readonly commitUs?: number;
-  /** What the server's disk does wrong. Default: nothing. */
+  /** Faults of the server's disk. Default: none. */
   readonly serverDisk?: DiskFaults;
   readonly trace?: (event: TraceEvent) => void;
-  /** Of all connections. Default: nothing is encrypted. */
+  /** For all connections. Default: they are not encrypted. */
   readonly isEncrypted?: boolean;
-  /** Who may do what on the server, clients by {@link clientKey}; for encrypted worlds. Default: everybody everything. */
+  /** The server's access control, clients by {@link clientKey}; for encrypted worlds. Default: none. */
   readonly access?: AccessSource;
-  /** The server takes others in the clear all the same. */
-  readonly takesPlaintext?: boolean;
+  /** The server of an encrypted world accepts unencrypted connections too. */
+  readonly acceptsPlaintext?: boolean;
 }
 
-/** What became of one goal. */
+/** The outcome of one goal. */
 export interface GoalResult {
   readonly client: number;
   readonly goal: Goal;
   readonly outcome: GoalOutcome;
-  /** When its client connected, and when it ended. */
+  /** When its client connected, and when the goal had its outcome. */
   readonly startUs: number;
   readonly endUs: number;
 }
 
 const SERVER_ADDRESS = "10.255.0.1:65432";
 
-/** After so long a server that could not start is started again. */
+/** A server that could not start is started again after so long. */
 const RETRY_US = 1_000_000;
 
-/** All connections end in this time by themselves, once their clients are gone: an idle timeout and three PTO. */
+/** In this time all connections are closed without their clients: an idle timeout and three PTO. */
 const SETTLE_US = 200_000_000;
 
 /**
- * A file's content repeats after so many bytes, as drawing all of a large one would take longer than its transfer. A
- * prime: what is put into a wrong place by any round number of bytes is seen.
+ * A file's content repeats after so many bytes, as drawing all of a large file would take longer than its transfer. It is
+ * a prime, so that data which is misplaced by a round number of bytes is detected.
  */
 const CONTENT_PERIOD_BYTES = 65_521;
 
@@ -89,7 +89,7 @@ function identityOf(index: number): Uint8Array {
   return new Uint8Array(KEY_BYTES).fill(index + 1);
 }
 
-/** By which a server knows a client of a world in which it asks for permission. */
+/** The public key of a client, in a world with access control. */
 export function clientKey(index: number): Uint8Array {
   return new KeyPair(identityOf(index)).publicKey;
 }
@@ -102,11 +102,11 @@ export class World {
   readonly #links: readonly Connected[];
   readonly #nodes: readonly NodeId[];
   readonly #options: WorldOptions;
-  readonly #turn = new Turn();
+  readonly #quiescence = new Quiescence();
   readonly #random: Random;
   readonly #results: GoalResult[] = [];
   readonly #stats: (ConnectionStats | undefined)[] = [];
-  /** What was drawn for files, by their names. */
+  /** The content drawn for files, by their names. */
   readonly #contents = new Map<string, Uint8Array>();
   readonly #goalCount: number;
   readonly #serverNode: NodeId;
@@ -123,9 +123,9 @@ export class World {
       address: SERVER_ADDRESS,
       random: this.#random.fork("server"),
       config: options.config ?? {},
-      turn: this.#turn,
+      quiescence: this.#quiescence,
       isEncrypted: options.isEncrypted ?? false,
-      takesPlaintext: options.takesPlaintext ?? false,
+      acceptsPlaintext: options.acceptsPlaintext ?? false,
       diskFaults: this.#diskFaults(options.serverDisk),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
       ...(options.access === undefined ? {} : { access: options.access }),
@@ -144,12 +144,12 @@ export class World {
     this.#startServer();
   }
 
-  /** Outcomes so far, in the order in which they came. */
+  /** Outcomes so far, in their order. */
   get results(): readonly GoalResult[] {
     return this.#results;
   }
 
-  /** Whether every goal has an outcome, but for those of clients that were killed. */
+  /** Whether every goal has an outcome, except those of clients that are down. */
   get isDone(): boolean {
     return this.#waiting === 0;
   }
@@ -159,18 +159,18 @@ export class World {
     return this.#results.at(-1)?.endUs ?? 0;
   }
 
-  /** Equal for equal runs. */
+  /** Equal runs have equal digests. */
   get digest(): string {
     return this.network.digest;
   }
 
-  /** Both directions between a client and the server. */
+  /** The links between a client and the server. */
   linkOf(client: number): { readonly up: Connected["ab"]; readonly down: Connected["ba"] } {
     const { ab, ba } = this.#links[client]!;
     return { up: ab, down: ba };
   }
 
-  /** All links' counters, added up; delays are the worst. */
+  /** The counters of all links: sums, and of delays the maximum. */
   get linkStats(): LinkStats {
     const sum: Record<keyof LinkStats, number> = {
       sent: 0,
@@ -197,14 +197,14 @@ export class World {
     return sum;
   }
 
-  /** Counters of a client's connection when its last goal had its outcome. */
+  /** Statistics of a client's connection when its last goal had its outcome. */
   statsOf(client: number): ConnectionStats {
     const stats = this.#stats[client] ?? this.clients[client]!.connection?.stats;
-    invariant(stats !== undefined, "a client that has connected has counters");
+    invariant(stats !== undefined, "a client that has connected has statistics");
     return stats;
   }
 
-  /** What the file of a client's goal holds, over and over. Two that put files of one name put different ones. */
+  /** The content of a goal's file, to be repeated. Two clients that put files of one name put different ones. */
   content(client: number, goal: Goal): Uint8Array {
     if (goal.kind === "list") return new Uint8Array(0);
     const name = goal.kind === "put" ? `file ${goal.name} of client ${client}` : `file ${goal.name}`;
@@ -217,50 +217,51 @@ export class World {
     return drawn.subarray(0, sizeBytes);
   }
 
-  /** Lets the world run until every goal has an outcome; resolves to false if some has none by `untilUs`. */
+  /** Runs the world until every goal has an outcome; resolves to false if one has none by `untilUs`. */
   async run(untilUs: number): Promise<boolean> {
     await this.#runUntil(untilUs, () => this.isDone);
     return this.isDone;
   }
 
-  /** Lets the world run until a time, whatever happens. */
+  /** Runs the world until a time. */
   async runUntil(untilUs: number): Promise<void> {
     await this.#runUntil(untilUs, () => false);
   }
 
-  /** Something happens at a time of the script. */
+  /** Schedules an action of the test's script. */
   at(timeUs: number, action: () => void): void {
     this.network.at(timeUs, action);
   }
 
-  /** Power on for the server, which was killed. */
+  /** Starts the server again, if it is down. */
   restartServer(): void {
     if (this.server.isDown) this.#startServer();
   }
 
-  /** Power on for a client, if it was killed: it sets out anew for what it has not heard the end of. */
+  /** Starts a client again, if it is down: it pursues the goals that have no outcome. */
   restartClient(client: number): void {
     if (this.clients[client]!.isDown) this.clients[client]!.start(this.#nowUs);
   }
 
-  /** Gives a client another address, as a NAT does that forgot. */
+  /** Gives a client another address, as a NAT does that lost its binding. */
   rebind(client: number, newAddress: string): void {
     this.network.rebind(this.#nodes[client]!, this.clients[client]!.addresses[0]!, newAddress);
   }
 
-  /** Ends the world, and checks what must be true then. Throws InvariantError. */
+  /** Lets everything end, and checks the final state. Throws InvariantError. */
   async finish(): Promise<void> {
     await this.runUntil(this.network.nowUs + SETTLE_US);
     for (const host of [this.server, ...this.clients]) {
       if (host.isDown) continue;
-      const who = host.addresses[0];
-      if (host.connectionCount > 0) throw new InvariantError(`${who} still has ${host.connectionCount} connections`);
-      if (host.pollTimeout() !== Infinity) throw new InvariantError(`${who} still has a timer`);
+      if (host.connectionCount > 0) {
+        throw new InvariantError(`${host.address} still has ${host.connectionCount} connections`);
+      }
+      if (host.pollTimeout() !== Infinity) throw new InvariantError(`${host.address} still has a timer`);
     }
     invariant(this.network.inTransit === 0, "datagrams are still in transit");
     this.#checkStores();
     this.#checkResults(({ disk }) => disk);
-    // What was said to be done outlives a power failure, whatever it takes.
+    // What was reported as done survives a power failure.
     const random = this.#random.fork("after all");
     const survivors = new Map([this.server, ...this.clients].map((host) => [host, host.disk.crashed(random)] as const));
     this.#checkResults((host) => survivors.get(host)!);
@@ -271,26 +272,26 @@ export class World {
     let count = this.#goalCount - this.#results.length;
     if (count === 0) return 0;
     for (const client of this.clients) {
-      if (client.isDown) count -= client.goalCount - client.outcomes;
+      if (client.isDown) count -= client.goalCount - client.outcomeCount;
     }
     return count;
   }
 
   readonly #nowUs = (): number => this.network.nowUs;
 
-  /** A disk that fails does not let it start: then somebody tries again. */
+  /** A failing disk can prevent the start: then the start is repeated later. */
   #startServer(): void {
     this.server.start(this.#nowUs, () => this.network.at(this.network.nowUs + RETRY_US, () => this.restartServer()));
   }
 
-  /** Time goes on only when the programs have done all that they can do without it. */
+  /** Time advances only at quiescence. */
   async #runUntil(untilUs: number, until: () => boolean): Promise<void> {
-    const options = { untilUs, until: () => this.#turn.isDue || until() };
+    const options = { untilUs, until: () => this.#quiescence.isDisturbed || until() };
     do {
-      await this.#turn.over();
+      await this.#quiescence.reached();
       this.#throwBugs();
       this.network.run(options);
-    } while (this.#turn.isDue);
+    } while (this.#quiescence.isDisturbed);
   }
 
   #throwBugs(): void {
@@ -299,7 +300,7 @@ export class World {
     }
   }
 
-  /** A commit takes three calls that wait: the file's sync, its link or rename, and the folder's sync. */
+  /** A commit consists of three slow calls: the file's fsync, its link or rename, and the folder's fsync. */
   #diskFaults(faults: DiskFaults = {}): DiskFaults {
     const { commitUs = 0 } = this.#options;
     const callUs = Math.ceil(commitUs / 3);
@@ -316,7 +317,7 @@ export class World {
       config: this.#options.config ?? {},
       stays: plan.stays ?? false,
       content: (goal) => this.content(index, goal),
-      turn: this.#turn,
+      quiescence: this.#quiescence,
       isEncrypted: this.#options.isEncrypted ?? false,
       diskFaults: this.#diskFaults(plan.disk),
       onOutcome: (goal, outcome) => this.#onOutcome(index, goal, outcome),
@@ -330,7 +331,7 @@ export class World {
       }
     }
     this.network.at(plan.startUs ?? 0, () => {
-      // It may have been killed before, and even have come back.
+      // It may have been killed before, and even started again.
       const client = this.clients[index]!;
       if (!client.isDown && client.process === undefined) client.start(this.#nowUs);
     });
@@ -343,35 +344,37 @@ export class World {
   }
 
   #checkStores(): void {
-    for (const { address, disk, halfFiles, isDown } of [this.server, ...this.clients]) {
+    for (const { address, disk, partialFiles, isDown } of [this.server, ...this.clients]) {
       if (isDown) continue;
       if (disk.openDescriptors !== 0) throw new InvariantError(`${address} has ${disk.openDescriptors} files open`);
-      if (halfFiles !== 0 && !disk.meter.faultCounts.has("EIO unlink")) {
-        throw new InvariantError(`${address} keeps ${halfFiles} half files`);
+      if (partialFiles !== 0 && !disk.meter.faultCounts.has("EIO unlink")) {
+        throw new InvariantError(`${address} keeps ${partialFiles} partial files`);
       }
     }
   }
 
-  /** Whoever was told that a file is there finds it, whole; and no file is anywhere but whole. */
+  /** A file that was reported as stored is there, and every file is complete and correct. */
   #checkResults(diskOf: (host: ServerHost | ClientHost) => SimulatedDisk): void {
     for (const { client, goal, outcome } of this.#results) {
       if (goal.kind === "list") continue;
       const host = goal.kind === "put" ? this.server : this.clients[client]!;
       const found = diskOf(host).fileAt(host.pathOf(goal.name));
-      if (outcome.kind === "done" && found === undefined) throw new InvariantError(`${goal.name} is not there`);
+      if (outcome.kind === "done" && found === undefined) throw new InvariantError(`${goal.name} is missing`);
       if (found === undefined) continue;
-      // Without hard links an empty file stands for a name until the whole one replaces it; what fails between the two
-      // can leave it there, where the power does, or where it cannot be removed either.
+      // Without hard links an empty file claims the name until the complete one replaces it. It can stay if the power
+      // fails between the two, or if it cannot be removed after another failure.
       const isClaim = found.sizeBytes === 0 && host.disk.meter.faults.hasNoLinks === true;
       if (isClaim && outcome.kind !== "done") continue;
-      const isWhole = goal.kind === "put" ? this.#isOneOfThose(goal, found) : this.#isWhole(client, goal, found);
-      if (!isWhole) throw new InvariantError(`${goal.name} differs`);
+      const isComplete = goal.kind === "put"
+        ? this.#isOneOfPutFiles(goal, found)
+        : this.#isComplete(client, goal, found);
+      if (!isComplete) throw new InvariantError(`${goal.name} differs`);
     }
   }
 
-  /** Whether a server's file is the whole one of one of those who put a file of that name, and may be. */
-  #isOneOfThose({ name }: { readonly name: string }, found: FileInode): boolean {
-    const putters = this.clients.flatMap((_, client) =>
+  /** Whether a server's file is that of a client that put a file of that name, and whose file may be there. */
+  #isOneOfPutFiles({ name }: { readonly name: string }, found: FileInode): boolean {
+    const puts = this.clients.flatMap((_, client) =>
       this.#options.clients[client]!.goals.flatMap((goal) =>
         goal.kind === "put" && goal.name === name ? [{ client, goal }] : []
       )
@@ -379,13 +382,15 @@ export class World {
     const winners = this.#results.filter(({ goal, outcome }) =>
       goal.kind === "put" && goal.name === name && outcome.kind === "done" && goal.overwrite !== true
     );
-    if (winners.length > 1) throw new InvariantError(`${winners.length} were told that their ${name} was stored`);
-    const canReplace = putters.some(({ goal }) => goal.overwrite === true);
-    const possible = winners.length === 1 && !canReplace ? [winners[0]!] : putters;
-    return possible.some(({ client, goal }) => this.#isWhole(client, goal as StoredGoal, found));
+    if (winners.length > 1) {
+      throw new InvariantError(`${winners.length} clients were told that their ${name} was stored`);
+    }
+    const canReplace = puts.some(({ goal }) => goal.overwrite === true);
+    const possible = winners.length === 1 && !canReplace ? [winners[0]!] : puts;
+    return possible.some(({ client, goal }) => this.#isComplete(client, goal as StoredGoal, found));
   }
 
-  #isWhole(client: number, goal: StoredGoal, found: FileInode): boolean {
+  #isComplete(client: number, goal: StoredGoal, found: FileInode): boolean {
     return found.sizeBytes === goal.sizeBytes && found.repeats(this.content(client, goal));
   }
 }

@@ -26,9 +26,9 @@ import { refusalMac } from "./reset_tokens.ts";
 import type { ClientSuite, ServerAnswer } from "./suite.ts";
 
 /**
- * A Hello that is not answered goes out again after this time, then whenever twice as long has passed. Where 30 % are lost
- * each way, half of the Hellos go unanswered: then seventeen in ten seconds are enough, and the seven of a time that
- * doubles further are not.
+ * A Hello without an answer is repeated after this time, then at intervals of twice as long: 18 Hellos in ten seconds.
+ * Where 30 % of the datagrams are lost each way, half of the Hellos get no answer: 18 are enough, and the 6 of a timeout
+ * that kept doubling would not be.
  */
 const FIRST_HELLO_TIMEOUT_US = 300_000;
 const MAX_HELLO_TIMEOUT_US = 600_000;

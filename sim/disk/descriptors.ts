@@ -1,6 +1,6 @@
 /**
- * The descriptors that a process has open on a simulated disk. None is ever given out twice, so that a use after the
- * close is an error and never another file's.
+ * The open descriptors of a process on a simulated disk. Numbers are never reused, so that a use after close is an error
+ * and never hits another file.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { OpenFlags } from "../../store/disk.ts";
 import { diskError } from "../../store/disk_error.ts";
 import { FileInode, type Inode } from "./inode.ts";
 
-/** Linux's numbers. */
+/** The values of Linux. */
 export const FLAGS: OpenFlags = {
   O_RDONLY: 0,
   O_WRONLY: 0o1,
@@ -27,20 +27,20 @@ interface Opened {
   readonly flags: number;
 }
 
-/** See the module's description. What a descriptor leads to counts it among its references. */
+/** See the module's description. A descriptor is counted as a reference of its inode. */
 export class Descriptors {
   readonly #opened = new Map<number, Opened>();
   #next = FIRST_DESCRIPTOR;
 
-  /** How many are open. */
+  /** The number of open descriptors. */
   get size(): number {
     return this.#opened.size;
   }
 
-  /** Opens an inode. Throws EISDIR for a folder that is to be written. */
+  /** Opens an inode. Throws EISDIR for a folder opened for writing. */
   open(inode: Inode, flags: number): number {
     if (inode instanceof FileInode) inode.references++;
-    else if ((flags & ACCESS_MASK) !== FLAGS.O_RDONLY) throw diskError("EISDIR", "EISDIR: a folder is only read");
+    else if ((flags & ACCESS_MASK) !== FLAGS.O_RDONLY) throw diskError("EISDIR", "EISDIR: a folder cannot be written");
     const descriptor = this.#next++;
     this.#opened.set(descriptor, { inode, flags });
     return descriptor;
@@ -53,12 +53,12 @@ export class Descriptors {
     if (inode instanceof FileInode) inode.references--;
   }
 
-  /** All that are open. */
+  /** All open descriptors. */
   all(): number[] {
     return [...this.#opened.keys()];
   }
 
-  /** What a descriptor leads to. Throws EBADF. */
+  /** The inode of a descriptor. Throws EBADF. */
   get(descriptor: number): Inode {
     return this.#require(descriptor).inode;
   }

@@ -1,13 +1,12 @@
 /**
- * A disk in memory, on which the programs' own store runs in simulations: it can lose its power, fill up, fail, fall
- * short and be slow, all of it from a seed. Participants: the store, by the calls of {@link Disk}; a test or
- * simulator, by the rest.
+ * A disk in memory, on which the programs' store runs in simulations: it can lose power, fill up, fail, be slow, and do
+ * short reads and writes, all from a seed. Participants: the store, through {@link Disk}; a test or the simulator,
+ * through the other methods.
  *
- * What is durable is what POSIX promises and no more: a file's bytes after its fsync, a folder's entries after the
- * folder's. Calls that wait for the device take effect when they end, and they end when `schedule` has them run.
+ * Only what POSIX guarantees is durable: a file's bytes after its fsync, a folder's entries after the folder's fsync.
+ * Calls that wait for the device take effect when they end, and `schedule` decides when that is.
  *
- * Non-goals: symbolic links; folders that are renamed or removed by the program; names that move from one folder to
- * another (EXDEV).
+ * Non-goals: symbolic links; renaming or removing folders; renaming from one folder to another (EXDEV).
  *
  * @module
  */
@@ -21,19 +20,19 @@ import { DiskTree, pathError, type Place, ROOT_NUMBER } from "./tree.ts";
 
 /** How a {@link SimulatedDisk} behaves. */
 export interface SimulatedDiskOptions {
-  /** For faults and temporary names. Default: seed 0. */
+  /** Draws faults and temporary names. Default: seed 0. */
   readonly random?: Random;
-  /** Default: nothing goes wrong. */
+  /** Default: none. */
   readonly faults?: DiskFaults;
   /** Milliseconds since 1970 of the simulated wall clock. Default: 0. */
   readonly nowMs?: () => number;
-  /** Given what ends a call that waits for the device, and how long that takes. Default: it ends at once. */
+  /** Schedules the end of a call that waits for the device. Default: at once. */
   readonly schedule?: (run: () => void, delayUs: number) => void;
-  /** Called whenever such a call has ended: whoever waits for it goes on in the next microtask. */
+  /** Called when such a call has ended: its caller continues in the next microtask. */
   readonly onSettled?: () => void;
   /**
-   * Two names that this makes equal are one entry, spelled as it was first: a disk that folds case, or Unicode. Default:
-   * every name is its own.
+   * Names for which this returns the same are one entry, spelled as it was created: a disk that folds case, or Unicode.
+   * Default: names are exact.
    */
   readonly foldName?: (name: string) => string;
 }
@@ -42,7 +41,7 @@ export interface SimulatedDiskOptions {
 export interface PutOptions {
   /** Default: now. */
   readonly modifiedMs?: number;
-  /** The file holds the bytes given over and over up to this size, at no cost. Default: they are all of it. */
+  /** The file consists of the given bytes, repeated up to this size, without cost. Default: their length. */
   readonly sizeBytes?: number;
 }
 
@@ -54,15 +53,15 @@ const TEMPORARY_NAME = /^\.sluice-.*\.part$/;
 /** See the module's description. */
 export class SimulatedDisk implements Disk {
   readonly flags = FLAGS;
-  /** Draws the faults, and counts. */
+  /** Draws faults, and counts them and the operations. */
   readonly meter: DiskMeter;
   readonly #options: SimulatedDiskOptions;
   readonly #names: Random;
   #tree: DiskTree;
   readonly #descriptors = new Descriptors();
-  /** Counts the processes that the disk has seen end. */
+  /** Number of processes that have ended. */
   #epoch = 0;
-  /** Of the last change. */
+  /** Number of the last change. */
   #sequence = 0;
   #lastInode = ROOT_NUMBER;
   #usedBytes = 0;
@@ -75,26 +74,26 @@ export class SimulatedDisk implements Disk {
     this.meter = new DiskMeter({ random: random.fork("faults"), faults });
   }
 
-  // --- for tests and simulators ---
+  // --- for tests and the simulator ---
 
   /** Descriptors open now. */
   get openDescriptors(): number {
     return this.#descriptors.size;
   }
 
-  /** Bytes taken, in whole pages; files without a name count as long as they are open. */
+  /** Used space, in whole pages; files without a name count while they are open. */
   get usedBytes(): number {
     return this.#usedBytes;
   }
 
-  /** Entries that are named as the store's unfinished files. */
+  /** Entries named like the store's partial files. */
   get temporaryFiles(): number {
     let count = 0;
     for (const { name } of this.#tree.walk()) if (TEMPORARY_NAME.test(name)) count++;
     return count;
   }
 
-  /** Puts a file there as somebody else on that machine would: at once, durable, and changing it under its readers. */
+  /** Puts a file there, as another program would: at once, durable, and visible to its present readers. */
   put(path: string, bytes: Uint8Array, options: PutOptions = {}): void {
     const { sizeBytes = bytes.length, modifiedMs = this.nowMs() } = options;
     this.#tree.makeFolders(`${path}/..`, ({ folder, name }) => folder.settle(name, this.#newFolder()));
@@ -107,13 +106,13 @@ export class SimulatedDisk implements Disk {
     });
   }
 
-  /** The file at a path, or undefined where there is none. */
+  /** The file at a path, or undefined if there is none. */
   fileAt(path: string): FileInode | undefined {
     const inode = this.#tree.inodeAt(path);
     return inode instanceof FileInode ? inode : undefined;
   }
 
-  /** A file's bytes now, or undefined where there is none. */
+  /** A file's bytes, or undefined if there is none. */
   contents(path: string): Uint8Array | undefined {
     const inode = this.fileAt(path);
     if (inode === undefined) return undefined;
@@ -122,26 +121,26 @@ export class SimulatedDisk implements Disk {
     return buffer;
   }
 
-  /** The names in a folder, sorted, without asking as a program would; none where it is missing. */
+  /** The names in a folder, sorted, not counted as an operation; none if it is missing. */
   names(path: string): string[] {
     const inode = this.#tree.inodeAt(path);
     return inode instanceof FolderInode ? [...inode.entries.keys()].sort() : [];
   }
 
-  /** Removes a file, or a folder with all that is in it, as somebody else on that machine would. */
+  /** Removes a file, or a folder with its content, as another program would. */
   remove(path: string): void {
     const { folder, name, inode } = this.#tree.find(path);
     for (const child of this.names(path)) this.remove(`${path}/${child}`);
     this.#account(inode, () => folder.settle(name, undefined));
   }
 
-  /** The process was killed: its descriptors are closed, and calls that had not ended never will. */
+  /** The process was killed: its descriptors are closed, and its pending calls never end. */
   killProcess(): void {
     this.meter.count("kill");
     this.#endProcess();
   }
 
-  /** The power failed, and is back: as {@link killProcess}, and of what was not synced an arbitrary part is gone. */
+  /** A power failure: like {@link killProcess}, and an arbitrary part of what was not synced is lost. */
   crash(random: Random): void {
     this.meter.count("crash");
     this.#endProcess();
@@ -149,7 +148,7 @@ export class SimulatedDisk implements Disk {
     this.#usedBytes = this.#sumUsed();
   }
 
-  /** A disk that holds what {@link crash} would leave of this one, and has no faults; this one goes on. */
+  /** A disk without faults, in the state that {@link crash} would leave; this one is not changed. */
   crashed(random: Random): SimulatedDisk {
     const { nowMs = () => 0, foldName } = this.#options;
     const folding = foldName === undefined ? {} : { foldName };
@@ -177,7 +176,7 @@ export class SimulatedDisk implements Disk {
 
   close(descriptor: number): void {
     this.#account(this.#descriptors.get(descriptor), () => this.#descriptors.close(descriptor));
-    // Last, for the descriptor is gone even where that fails.
+    // Last, as the descriptor is closed even if close fails.
     this.meter.begin("close");
   }
 
@@ -298,7 +297,7 @@ export class SimulatedDisk implements Disk {
     const { schedule = (run: () => void) => run(), onSettled } = this.#options;
     return new Promise((resolve, reject) => {
       schedule(() => {
-        // The process that asked is no more.
+        // The calling process has ended.
         if (epoch !== this.#epoch) return;
         try {
           this.meter.begin(operation);
@@ -317,7 +316,7 @@ export class SimulatedDisk implements Disk {
     const target = this.#tree.find(newPath);
     if (target.inode instanceof FolderInode) throw pathError("EISDIR", newPath);
     if (target.folder !== folder) throw pathError("EXDEV", newPath);
-    // As POSIX has it for two names of one file.
+    // POSIX: renaming to another name of the same file does nothing.
     if (target.inode === inode) return;
     inode.changedMs = this.nowMs();
     this.#account(target.inode, () => folder.change(++this.#sequence, [name, undefined], [target.name, inode]));
@@ -353,7 +352,7 @@ export class SimulatedDisk implements Disk {
     return Math.floor((capacityBytes - this.#usedBytes) / PAGE_BYTES);
   }
 
-  /** A write as far as the disk has room for it. Throws ENOSPC where that is nothing. */
+  /** The part of a write for which there is room. Throws ENOSPC if there is none. */
   #cutToRoom(file: FileInode, stretch: Stretch): Stretch {
     const freePages = this.#freePages();
     if (freePages === Infinity || stretch.length === 0) return stretch;
@@ -362,7 +361,7 @@ export class SimulatedDisk implements Disk {
     return { ...stretch, length };
   }
 
-  /** Runs what changes a file's size, or how many lead to it, and counts the space that it takes. */
+  /** Runs a change of a file's size or references, and accounts for its space. */
   #account(inode: Inode | undefined, change: () => void): void {
     const before = spaceOf(inode);
     change();
@@ -385,7 +384,7 @@ export class SimulatedDisk implements Disk {
   }
 }
 
-/** Bytes of the disk that an inode keeps from others. */
+/** The space that an inode uses. */
 function spaceOf(inode: Inode | undefined): number {
   return inode instanceof FileInode && inode.references > 0 ? inode.allocatedBytes : 0;
 }

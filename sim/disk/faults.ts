@@ -1,5 +1,5 @@
 /**
- * What goes wrong on a simulated disk, drawn from a seed, and counts of what was asked of it and of what went wrong.
+ * The faults of a simulated disk, drawn from a seed, and counters of operations and faults.
  *
  * @module
  */
@@ -28,30 +28,30 @@ export const DISK_OPERATIONS = [
   "realpath",
 ] as const;
 
-/** What can be asked of a disk, and can fail. The sync of a folder is an operation of its own. */
+/** An operation of a disk, which can fail. The fsync of a folder is a separate one. */
 export type DiskOperation = typeof DISK_OPERATIONS[number];
 
-/** What goes wrong. Default: nothing. */
+/** The faults of a disk. Default: none. */
 export interface DiskFaults {
-  /** Bytes that the disk holds, in whole pages; lower it in the middle of a run, and the disk is full (ENOSPC). */
+  /** Capacity, in whole pages; if it is lowered during a run, the disk can be full (ENOSPC). */
   readonly capacityBytes?: number;
-  /** How probable it is that an operation fails (EIO). */
+  /** The probability that an operation fails (EIO). */
   readonly errorRates?: Readonly<Partial<Record<DiskOperation, number>>>;
-  /** How probable it is that a read, or a write, does a part of what it was asked. */
+  /** The probability that a read or write is short. */
   readonly shortRate?: number;
-  /** How long a call takes that waits for the device; drawn evenly. */
+  /** How long a call that waits for the device takes; uniformly distributed. */
   readonly delayUs?: { readonly min: number; readonly max: number };
-  /** Whether the disk cannot give a file a second name (EPERM), as FAT. */
+  /** Whether the disk has no hard links (EPERM), as FAT. */
   readonly hasNoLinks?: boolean;
 }
 
-/** What a {@link DiskMeter} draws from, and what. */
+/** What a {@link DiskMeter} is made with. */
 export interface DiskMeterOptions {
   readonly random: Random;
   readonly faults: DiskFaults;
 }
 
-/** Draws the faults, and counts. */
+/** Draws the faults, and counts them and the operations. */
 export class DiskMeter {
   /** May be replaced at any time. */
   faults: DiskFaults;
@@ -59,9 +59,9 @@ export class DiskMeter {
    * Called before each operation takes effect. What it throws is what the operation throws; it counts as no fault.
    */
   beforeOperation: ((operation: DiskOperation) => void) | undefined;
-  /** How often each operation was begun. */
+  /** How often each operation was started. */
   readonly operations: Readonly<Record<DiskOperation, number>>;
-  /** How often something went wrong, by what it was: "EIO write", "ENOSPC write", "short read", "crash". */
+  /** How often each fault happened: "EIO write", "ENOSPC write", "short read", "crash". */
   readonly faultCounts: ReadonlyMap<string, number>;
   readonly #random: Random;
   readonly #operations: Record<DiskOperation, number>;
@@ -75,7 +75,7 @@ export class DiskMeter {
     this.faultCounts = this.#faultCounts;
   }
 
-  /** Counts an operation that is about to take effect; throws where it fails instead. */
+  /** Counts an operation that is about to take effect; throws if it fails instead. */
   begin(operation: DiskOperation): void {
     this.#operations[operation]++;
     this.beforeOperation?.(operation);
@@ -83,25 +83,25 @@ export class DiskMeter {
     if (rate !== undefined && this.#random.chance(rate)) throw this.fault("EIO", operation);
   }
 
-  /** Counts a fault, and returns the error that tells of it. */
+  /** Counts a fault, and returns its error. */
   fault(code: string, operation: DiskOperation): Error {
     this.count(`${code} ${operation}`);
     return diskError(code, `${code}: a fault was drawn, ${operation}`);
   }
 
-  /** Counts something that went wrong. */
+  /** Counts a fault. */
   count(fault: string): void {
     this.#faultCounts.set(fault, (this.#faultCounts.get(fault) ?? 0) + 1);
   }
 
-  /** How much of `length` bytes a read or write does: at least one, if there is one. */
+  /** How many of `length` bytes a read or write transfers: at least one, if there is one. */
   shorten(operation: "read" | "write", length: number): number {
     if (length < 2 || !this.#random.chance(this.faults.shortRate ?? 0)) return length;
     this.count(`short ${operation}`);
     return this.#random.integer(1, length - 1);
   }
 
-  /** How long the next call takes that waits for the device. */
+  /** Draws how long the next call that waits for the device takes. */
   drawDelayUs(): number {
     const { delayUs } = this.faults;
     return delayUs === undefined ? 0 : this.#random.integer(delayUs.min, delayUs.max);

@@ -1,12 +1,12 @@
 /**
- * What lies on a simulated disk: files in pages, folders as entries, each with what it holds now and what of that
- * would survive a power failure. Inodes know no paths, no descriptors and no faults; those are `disk.ts`'s.
+ * The inodes of a simulated disk: files as pages, folders as entries, each with its present content and the part of it
+ * that would survive a power failure. Paths, descriptors and faults are the matter of `disk.ts`.
  *
- * Every change is given a sequence number, which grows from change to change. What was changed up to the number that
- * a sync was called at is durable when that sync ends; what came later is not, as in POSIX.
+ * Every change has a sequence number, which grows from change to change. When an fsync ends, the changes up to the number
+ * at which it was called are durable; later ones are not, as in POSIX.
  *
- * Non-goal: a page that is written while its file is being synced counts as unsynced as a whole, and its file may
- * lose what the sync had of it. A real disk keeps that.
+ * Simplification: a page that is written during an fsync of its file counts as not synced as a whole, and its file may
+ * lose what that fsync covered. A real disk keeps that.
  *
  * @module
  */
@@ -16,10 +16,10 @@ import { invariant } from "../../base/invariant.ts";
 import type { Random } from "../../base/random.ts";
 import type { DiskStats } from "../../store/disk.ts";
 
-/** What a disk writes at once: of a page either all is there after a power failure or nothing. */
+/** The unit of atomic writes: after a power failure a page is there as a whole or not at all. */
 export const PAGE_BYTES = 4096;
 
-/** Where a stretch of bytes is, or goes: its part of a buffer, and its place in a file. */
+/** A range of bytes to be read or written: its part of a buffer, and its position in a file. */
 export interface Stretch {
   readonly buffer: Uint8Array;
   readonly offset: number;
@@ -27,7 +27,7 @@ export interface Stretch {
   readonly position: number;
 }
 
-/** What is known of a file beside its bytes. Times are milliseconds since 1970 UTC. */
+/** The attributes of a new inode. Times are milliseconds since 1970 UTC. */
 interface Metadata {
   readonly sizeBytes: number;
   readonly modifiedMs: number;
@@ -36,29 +36,29 @@ interface Metadata {
 
 /** A page that was written since it was last durable. */
 interface DirtyPage {
-  /** What it held then, undefined for what the file began with. */
+  /** Its durable content; undefined for the initial content of the file. */
   readonly old: Slab | undefined;
   sequence: number;
 }
 
-/** Where pages lie one after the other: fresh ones of one write, so that it and those who read take them at once. */
+/** Contiguous memory for the new pages of one write, so that it and later reads need a single copy. */
 class Slab {
   readonly #bytes: Uint8Array;
   readonly #position: number;
 
-  /** Of `pageCount` pages from the page `firstIndex` of the file on, all zeros. */
+  /** For `pageCount` pages of the file from page `firstIndex`, all zeros. */
   constructor(firstIndex: number, pageCount: number) {
     this.#bytes = new Uint8Array(pageCount * PAGE_BYTES);
     this.#position = firstIndex * PAGE_BYTES;
   }
 
-  /** What lies at so many bytes from `position` of the file on, to be read or written. */
+  /** A view of so many bytes of the file from `position`, to be read or written. */
   at(position: number, length: number): Uint8Array {
     const at = position - this.#position;
     return this.#bytes.subarray(at, at + length);
   }
 
-  /** A page by itself. */
+  /** A view of one page. */
   copyOf(index: number): Slab {
     const copy = new Slab(index, 1);
     copy.#bytes.set(this.at(index * PAGE_BYTES, PAGE_BYTES));
@@ -66,24 +66,24 @@ class Slab {
   }
 }
 
-/** A file's inode. A page that is not dirty is never written to again but replaced, so that copies may share it. */
+/** A file's inode. A page that is not dirty is never written again but replaced, so that copies can share it. */
 export class FileInode {
-  /** No other inode of the disk has it. */
+  /** Unique on its disk. */
   readonly number: number;
   readonly bornMs: number;
   mode: number;
   modifiedMs: number;
-  /** Of the last change of any kind. */
+  /** Time of the last change of any kind. */
   changedMs: number;
-  /** Entries and descriptors that lead here; at none, its space is free. */
+  /** Entries and descriptors that refer to it; its space is free when there are none. */
   references = 0;
-  /** Entries that lead here. */
+  /** Entries that refer to it. */
   links = 0;
   #sizeBytes = 0;
-  /** Where each page lies. */
+  /** The memory of each page. */
   #pages = new Map<number, Slab>();
   #dirty = new Map<number, DirtyPage>();
-  /** What the file began with: these bytes over and over, up to this size. */
+  /** The initial content of the file: these bytes, repeated up to this size. */
   #begin = { bytes: new Uint8Array(0), sizeBytes: 0 };
   #pagesBeyondBegin = 0;
   #durable: Metadata;
@@ -99,12 +99,12 @@ export class FileInode {
     return this.#sizeBytes;
   }
 
-  /** Bytes of the disk that it takes: whole pages, and none where nothing was ever written. */
+  /** Its space on the disk: whole pages, and none for those that were never written. */
   get allocatedBytes(): number {
     return (this.#beginPages + this.#pagesBeyondBegin) * PAGE_BYTES;
   }
 
-  /** Makes `bytes`, repeated up to `sizeBytes`, all that the file holds, durable at once and at no cost. */
+  /** Makes `bytes`, repeated up to `sizeBytes`, the content of the file: durable at once, without cost. */
   replace(bytes: Uint8Array, options: { readonly sizeBytes: number; readonly modifiedMs: number }): void {
     const { sizeBytes, modifiedMs } = options;
     invariant(bytes.length > 0 || sizeBytes === 0, "a file of some size holds some bytes");
@@ -117,7 +117,7 @@ export class FileInode {
     this.#durable = this.#metadata();
   }
 
-  /** Fills the buffer's part as far as the file goes; returns the bytes read. */
+  /** Fills the range up to the end of the file; returns the number of bytes read. */
   read({ buffer, offset, length, position }: Stretch): number {
     const count = Math.max(0, Math.min(length, this.#sizeBytes - position));
     for (let done = 0; done < count;) {
@@ -131,7 +131,7 @@ export class FileInode {
     return count;
   }
 
-  /** Whether the file holds `content` over and over, up to its size. */
+  /** Whether the file is `content`, repeated up to its size. */
   repeats(content: Uint8Array): boolean {
     invariant(content.length > 0 || this.#sizeBytes === 0, "a file of some size holds some bytes");
     const buffer = new Uint8Array(content.length);
@@ -142,7 +142,7 @@ export class FileInode {
     return true;
   }
 
-  /** Writes all of the buffer's part. */
+  /** Writes the whole range. */
   write({ buffer, offset, length, position }: Stretch, sequence: number): void {
     this.#makeWritable(position, length, sequence);
     for (let done = 0; done < length;) {
@@ -154,7 +154,7 @@ export class FileInode {
     this.#sizeBytes = Math.max(this.#sizeBytes, position + length);
   }
 
-  /** How much of a write finds room where this many further pages are free. */
+  /** How many bytes of a write have room if so many pages are free. */
   writableBytes({ length, position }: Stretch, freePages: number): number {
     const end = position + length;
     let neededPages = 0;
@@ -165,7 +165,7 @@ export class FileInode {
     return length;
   }
 
-  /** Begins a sync; the function that it returns ends it. */
+  /** Begins an fsync; the function that it returns ends it. */
   sync(sequence: number): () => void {
     const metadata = this.#metadata();
     return () => {
@@ -187,7 +187,7 @@ export class FileInode {
     copy.changedMs = this.changedMs;
     copy.#begin = this.#begin;
     copy.#pages = new Map(this.#pages);
-    // All, none, or some of them: the first two would hardly ever be drawn page by page.
+    // All, none, or some of them: if each page were drawn independently, the first two would hardly ever occur.
     const keep = random.pick([0, 0.5, 1]);
     const zeros = random.pick([0, 0.5]);
     for (const [index, { old }] of this.#dirty) {
@@ -213,14 +213,14 @@ export class FileInode {
     return { sizeBytes: this.#sizeBytes, modifiedMs: this.modifiedMs, mode: this.mode };
   }
 
-  /** How many of `length` bytes from `position` on lie in that slab, in which the first does, or in none either. */
+  /** How many of `length` bytes from `position` are in the slab of the first, or, like it, in none. */
   #lengthIn(slab: Slab | undefined, position: number, length: number): number {
     let index = Math.floor(position / PAGE_BYTES) + 1;
     while (index * PAGE_BYTES < position + length && this.#pages.get(index) === slab) index++;
     return Math.min(length, index * PAGE_BYTES - position);
   }
 
-  /** Sees to it that pages are dirty, and hold what of them will not be written. */
+  /** Makes pages dirty, with the content that will not be overwritten. */
   #makeWritable(position: number, length: number, sequence: number): void {
     const end = position + length;
     let fresh: Slab | undefined;
@@ -242,7 +242,7 @@ export class FileInode {
     }
   }
 
-  /** Fills `into` with what the file began with at `position`, and with zeros beyond that. */
+  /** Fills `into` with the initial content from `position`, and with zeros beyond it. */
   #copyBegin(position: number, into: Uint8Array): void {
     const { bytes, sizeBytes } = this.#begin;
     const count = Math.max(0, Math.min(into.length, sizeBytes - position));
@@ -255,7 +255,7 @@ export class FileInode {
     into.fill(0, count);
   }
 
-  /** Takes away what lies beyond the size, so that a file that grows again has zeros there. */
+  /** Clears what is beyond the size, so that a file that grows again has zeros there. */
   #cutAtSize(): void {
     const last = Math.floor(this.#sizeBytes / PAGE_BYTES);
     const { bytes, sizeBytes } = this.#begin;
@@ -273,10 +273,10 @@ export class FileInode {
   }
 }
 
-/** One change of a folder, which a power failure leaves done or not done as a whole. */
+/** One change of a folder, which is atomic under power failures. */
 interface FolderChange {
   readonly sequence: number;
-  /** What each name leads to afterwards, undefined for nothing. */
+  /** The inode of each name afterwards, undefined for none. */
   readonly entries: readonly (readonly [name: string, inode: Inode | undefined])[];
 }
 
@@ -285,7 +285,7 @@ export type Inode = FileInode | FolderInode;
 
 /** A folder's inode. */
 export class FolderInode {
-  /** No other inode of the disk has it. */
+  /** Unique on its disk. */
   readonly number: number;
   readonly bornMs: number;
   readonly mode: number;
@@ -299,7 +299,7 @@ export class FolderInode {
     this.bornMs = options.nowMs;
   }
 
-  /** Changes entries, all of them or after a power failure perhaps none. */
+  /** Changes entries; after a power failure, all or none of them are changed. */
   change(sequence: number, ...entries: FolderChange["entries"]): void {
     for (const [name] of entries) countReference(this.entries.get(name), -1);
     for (const [name, inode] of entries) {
@@ -321,7 +321,7 @@ export class FolderInode {
     }));
   }
 
-  /** Begins a sync; the function that it returns ends it. */
+  /** Begins an fsync; the function that it returns ends it. */
   sync(sequence: number): () => void {
     return () => {
       for (const change of this.#unsynced) {
@@ -333,7 +333,7 @@ export class FolderInode {
     };
   }
 
-  /** What is left after a power failure: of unsynced changes any. `known` holds the survivors by what they were. */
+  /** The state after a power failure, with any subset of the unsynced changes. `known` maps inodes to their survivors. */
   survivor(random: Random, known: Map<Inode, Inode> = new Map()): FolderInode {
     const copy = new FolderInode({ number: this.number, mode: this.mode, nowMs: this.bornMs });
     known.set(this, copy);
@@ -362,7 +362,7 @@ function countReference(inode: Inode | undefined, count: number): void {
   inode.links += count;
 }
 
-/** What an inode shows of itself now. */
+/** The attributes of an inode. */
 export function statsOf(inode: Inode): DiskStats {
   const isFile = inode instanceof FileInode;
   return {
@@ -380,7 +380,7 @@ export function statsOf(inode: Inode): DiskStats {
   };
 }
 
-/** As `<sys/stat.h>` has them. */
+/** From `<sys/stat.h>`. */
 const FILE_TYPE = 0o100000;
 const FOLDER_TYPE = 0o040000;
 /** There is one disk. */

@@ -1,6 +1,6 @@
 /**
- * The folders of a simulated disk, and the way from a path to what lies there. Paths are absolute; others begin at the
- * root as well. There are no symbolic links, so "." and ".." are a matter of spelling.
+ * The folders of a simulated disk, and the lookup of paths. All paths are relative to the root. There are no symbolic
+ * links, so "." and ".." are resolved by text.
  *
  * @module
  */
@@ -10,32 +10,32 @@ import type { Random } from "../../base/random.ts";
 import { diskError } from "../../store/disk_error.ts";
 import { FolderInode, type Inode } from "./inode.ts";
 
-/** An entry of a folder, whether or not something is there. */
+/** An entry of a folder, existing or not. */
 export interface Place {
   readonly folder: FolderInode;
   readonly name: string;
   readonly inode: Inode | undefined;
 }
 
-/** How a {@link DiskTree} tells names apart. */
+/** How a {@link DiskTree} compares names. */
 export interface DiskTreeOptions {
-  /** Two names that this makes equal are one entry, spelled as it was first. Default: every name is its own. */
+  /** Names for which this returns the same are one entry, spelled as it was created. Default: names are exact. */
   readonly foldName?: (name: string) => string;
 }
 
 const FOLDER_MODE = 0o755;
 /** As on most disks, in UTF-8. */
 const MAX_NAME_BYTES = 255;
-/** The name under which the root is kept, which no path can spell. */
+/** The name of the root's entry, which no path can contain. */
 const ROOT = "";
-/** As on most disks. All further inodes have higher numbers. */
+/** As on most disks. All other inodes have higher numbers. */
 export const ROOT_NUMBER = 2;
 
 const utf8 = new TextEncoder();
 
 /** See the module's description. */
 export class DiskTree {
-  /** A folder with one entry, the root, which so has a place like everything else. */
+  /** A folder with one entry, the root, so that the root has a place as well. */
   readonly #above: FolderInode;
 
   readonly #foldName: DiskTreeOptions["foldName"];
@@ -46,26 +46,26 @@ export class DiskTree {
     if (above === undefined) this.#above.settle(ROOT, newFolder(ROOT_NUMBER));
   }
 
-  /** The entry that a path names. Throws ENOENT where a folder on the way is missing, ENOTDIR where it is none. */
+  /** The entry that a path names. Throws ENOENT if a folder of the path is missing, ENOTDIR if one is a file. */
   find(path: string): Place {
     const place = this.#locate(segmentsOf(path), path);
     if (place === undefined) throw pathError("ENOENT", path);
     return place;
   }
 
-  /** What lies at a path, undefined for nothing. Throws ENOTDIR. */
+  /** The inode at a path, undefined for none. Throws ENOTDIR. */
   inodeAt(path: string): Inode | undefined {
     return this.#locate(segmentsOf(path), path)?.inode;
   }
 
-  /** What lies at a path. Throws ENOENT or ENOTDIR. */
+  /** The inode at a path. Throws ENOENT or ENOTDIR. */
   require(path: string): Inode {
     const inode = this.inodeAt(path);
     if (inode === undefined) throw pathError("ENOENT", path);
     return inode;
   }
 
-  /** Has `make` make each folder of the path that is missing. Throws EEXIST or ENOTDIR where one cannot be. */
+  /** Calls `make` for each missing folder of the path. Throws EEXIST or ENOTDIR if one cannot exist. */
   makeFolders(path: string, make: (place: Place) => void): void {
     const segments = segmentsOf(path);
     for (let count = 0; count <= segments.length; count++) {
@@ -77,13 +77,13 @@ export class DiskTree {
     }
   }
 
-  /** The absolute path of what lies there. Throws ENOENT or ENOTDIR. */
+  /** The canonical path of what exists there. Throws ENOENT or ENOTDIR. */
   realpath(path: string): string {
     this.require(path);
     return sep + segmentsOf(path).join(sep);
   }
 
-  /** Every entry, folders before what is in them. */
+  /** Every entry, folders before their content. */
   *walk(folder: FolderInode = this.#above): Generator<{ readonly name: string; readonly inode: Inode }> {
     for (const [name, inode] of folder.entries) {
       yield { name, inode };
@@ -91,7 +91,7 @@ export class DiskTree {
     }
   }
 
-  /** What is left after a power failure. */
+  /** The state after a power failure. */
   survivor(random: Random): DiskTree {
     const options = this.#foldName === undefined ? {} : { foldName: this.#foldName };
     return new DiskTree(options, this.#above.survivor(random));
@@ -110,7 +110,7 @@ export class DiskTree {
     return place;
   }
 
-  /** How a folder spells a name that it has; as it came where it has none. */
+  /** The spelling of an existing entry; the given one if there is none. */
   #nameIn(folder: FolderInode, spelled: string): string {
     const fold = this.#foldName;
     if (fold === undefined || folder.entries.has(spelled)) return spelled;

@@ -214,7 +214,7 @@ class HostileFixture {
       config: { ...FIXTURE_CONFIG, congestion: this.#random.pick(["bbr", "cubic"] as const) },
       limits: FIXTURE_LIMITS,
       isEncrypted: this.#isEncrypted,
-      takesPlaintext: true,
+      acceptsPlaintext: true,
       trace: (event) => this.#overhear(event),
     });
     world.server.put(BAIT.name, this.#random.bytes(1000), { sizeBytes: BAIT.sizeBytes, modifiedMs: 1 });

@@ -19,7 +19,7 @@ import { PacketHeader, PacketType, RESET_TOKEN_BYTES } from "../../protocol/wire
 import { ClientHost, type Goal } from "../../sim/client_host.ts";
 import type { Machine } from "../../sim/machine.ts";
 import { ServerHost } from "../../sim/server_host.ts";
-import { Turn } from "../../sim/quiescence.ts";
+import { Quiescence } from "../../sim/quiescence.ts";
 import { encodeFrames, encodePacket } from "../wire_values.ts";
 import { toHex } from "../../transfer/hex.ts";
 import { encodeParameters } from "../../protocol/wire/parameters.ts";
@@ -75,7 +75,7 @@ class Conversation {
   readonly #fileBytes: number;
   /** Of the file that is put. */
   readonly #content: Uint8Array;
-  readonly #turn = new Turn();
+  readonly #quiescence = new Quiescence();
   readonly #server: ServerHost;
   readonly #client: ClientHost;
   /** In the order of arrival: the delay is the same for all. */
@@ -94,7 +94,7 @@ class Conversation {
     this.#interceptor = new ManInTheMiddle(secret);
     this.#fileBytes = Math.floor(200_000 * random.float() ** 3);
     const config = { ...IMPATIENT, congestion: random.pick(["bbr", "cubic"] as const) };
-    const machine = { config, turn: this.#turn, isEncrypted: this.#power !== "checksums" };
+    const machine = { config, quiescence: this.#quiescence, isEncrypted: this.#power !== "checksums" };
     this.#server = new ServerHost({ ...machine, address: SERVER, random: random.fork("server") });
     this.#content = random.fork("content").bytes(this.#fileBytes);
     this.#server.put("there", random.bytes(random.integer(0, 50_000)), { modifiedMs: 1 });
@@ -116,7 +116,7 @@ class Conversation {
   async run(): Promise<void> {
     const nowUs = (): number => this.#nowUs;
     this.#server.start(nowUs);
-    await this.#turn.over();
+    await this.#quiescence.reached();
     this.#client.start(nowUs);
     await this.#talk(TALK_UNTIL_US);
     const [survivor, other] = this.#random.chance(0.5)
@@ -134,8 +134,8 @@ class Conversation {
 
   /** Whoever has no keys has nobody believe anything. */
   #checkUndeceived(): void {
-    for (const { watches } of [this.#server, this.#client]) {
-      const ends = watches.flatMap(({ ends }) => ends);
+    for (const { checkers } of [this.#server, this.#client]) {
+      const ends = checkers.flatMap(({ closeReasons }) => closeReasons);
       if (ends.includes("violation")) throw new InvariantError("an end takes for the other's what is none of it");
     }
     const there = this.#client.contents("there");
@@ -158,12 +158,12 @@ class Conversation {
   /** Lets time pass until `untilUs`, or until nothing will ever happen again. */
   async #talk(untilUs: number): Promise<void> {
     do {
-      await this.#turn.over();
+      await this.#quiescence.reached();
       for (const { process: program } of [this.#server, this.#client]) {
         if (program?.bug !== undefined) throw program.bug;
       }
-      while (!this.#turn.isDue && this.#nowUs < untilUs && this.#step());
-    } while (this.#turn.isDue);
+      while (!this.#quiescence.isDisturbed && this.#nowUs < untilUs && this.#step());
+    } while (this.#quiescence.isDisturbed);
   }
 
   /** Goes to the next thing that happens; false if nothing ever will. */

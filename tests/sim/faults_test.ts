@@ -23,7 +23,7 @@ for (const kind of BOTH) {
     });
     assert(await world.run(100 * SECOND_US));
     assert.equal(world.results[0]!.outcome.kind, "failed");
-    assert.deepEqual(world.clients[0]!.closedFor, { kind: "idle-timeout" });
+    assert.deepEqual(world.clients[0]!.closeReason, { kind: "idle-timeout" });
     assert(world.endUs >= 60 * SECOND_US && world.endUs <= 65 * SECOND_US, `it took until ${world.endUs} us`);
     await world.finish();
     assert.equal(world.server.events.get("failed"), 1);
@@ -38,7 +38,7 @@ for (const kind of BOTH) {
     world.at(SECOND_US, () => world.server.kill());
     assert(await world.run(100 * SECOND_US));
     assert.equal(world.results[0]!.outcome.kind, "failed");
-    assert.deepEqual(world.clients[0]!.closedFor, { kind: "idle-timeout" });
+    assert.deepEqual(world.clients[0]!.closeReason, { kind: "idle-timeout" });
     await world.finish();
   });
 
@@ -48,7 +48,7 @@ for (const kind of BOTH) {
     world.at(SECOND_US + 200_000, () => world.restartServer());
     assert(await world.run(100 * SECOND_US));
     assert.equal(world.results[0]!.outcome.kind, "failed");
-    assert.deepEqual(world.clients[0]!.closedFor, { kind: "reset" });
+    assert.deepEqual(world.clients[0]!.closeReason, { kind: "reset" });
     // A getter sends only probes until it hears of it: those of its keep-alive.
     const limitUs = kind === "put" ? 4 * SECOND_US : 9 * SECOND_US;
     assert(world.endUs <= limitUs, `it took until ${world.endUs} us`);

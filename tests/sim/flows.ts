@@ -13,7 +13,7 @@ import { type Connection, type ConnectionConfig, Endpoint } from "../../protocol
 import type { Link, LinkOptions } from "../../netem/link.ts";
 import { Machine } from "../../sim/machine.ts";
 import { Network, type Route } from "../../sim/network.ts";
-import { Turn } from "../../sim/quiescence.ts";
+import { Quiescence } from "../../sim/quiescence.ts";
 
 /** One flow. */
 export interface FlowPlan {
@@ -83,9 +83,9 @@ export class Flows {
 
   constructor({ seed, link, flows }: FlowsOptions) {
     const random = new Random(seed);
-    const turn = new Turn();
+    const quiescence = new Quiescence();
     const makeMachine = (address: string, config: Partial<ConnectionConfig>): Machine =>
-      new Machine({ address, random: random.fork(address), config, turn });
+      new Machine({ address, random: random.fork(address), config, quiescence });
     this.network = new Network({ seed });
     const server = makeMachine(SERVER_ADDRESS, {});
     const serverNode = this.network.addNode(server);

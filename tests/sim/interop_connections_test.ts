@@ -230,7 +230,7 @@ for (const direction of DIRECTIONS) {
         assert(await world.run(limitUs), `${words}: it had not heard after ${limitUs} us`);
         const { outcome } = world.results[0]!;
         assert.equal(outcome.kind, isFresh ? "done" : "failed", `${words}: ${JSON.stringify(outcome)}`);
-        if (!isFresh) assert.deepEqual(world.clients[0]!.closedFor, { kind: "reset" }, words);
+        if (!isFresh) assert.deepEqual(world.clients[0]!.closeReason, { kind: "reset" }, words);
         await world.finish();
       }
     }

@@ -3,21 +3,26 @@ import { Random } from "../../../base/random.ts";
 import { Machine } from "../../../sim/machine.ts";
 import { Network } from "../../../sim/network.ts";
 import type { Process } from "../../../sim/process.ts";
-import { Turn } from "../../../sim/quiescence.ts";
+import { Quiescence } from "../../../sim/quiescence.ts";
 
 /** Two machines on a link of 1 ms. */
-function twoMachines(): { network: Network; machines: Machine[]; boot: (machine: number) => Process; turn: Turn } {
+function twoMachines(): {
+  network: Network;
+  machines: Machine[];
+  boot: (machine: number) => Process;
+  quiescence: Quiescence;
+} {
   const network = new Network({ seed: 1 });
-  const turn = new Turn();
+  const quiescence = new Quiescence();
   const machines = ["10.0.0.1:1000", "10.0.0.2:2000"].map((address) =>
-    new Machine({ address, random: new Random(1).fork(address), config: {}, turn })
+    new Machine({ address, random: new Random(1).fork(address), config: {}, quiescence })
   );
   const [a, b] = machines.map((machine) => network.addNode(machine));
   network.connect(a!, b!, { ab: { delayUs: 1000 }, ba: { delayUs: 1000 } });
-  return { network, machines, turn, boot: (machine) => machines[machine]!.boot(() => network.nowUs) };
+  return { network, machines, quiescence, boot: (machine) => machines[machine]!.boot(() => network.nowUs) };
 }
 
-Deno.test("Machine carries datagrams between programs, whatever else they are doing", () => {
+Deno.test("Machine sends and receives its program's datagrams, even during a receive", () => {
   const { network, boot } = twoMachines();
   const sender = boot(0).openSocket({ hostname: "10.0.0.1", port: 0 });
   const receiver = boot(1).openSocket({ hostname: "10.0.0.2", port: 0 });
@@ -34,7 +39,7 @@ Deno.test("Machine carries datagrams between programs, whatever else they are do
   assert.deepEqual(received, [[[7], "10.0.0.1:1000", 1000]]);
 });
 
-Deno.test("Process runs its timers in the order of their times, once each, unless they are cleared", () => {
+Deno.test("Process.timer fires once, in the order of time, unless it is cleared", () => {
   const { network, boot } = twoMachines();
   const program = boot(0);
   const fired: [string, number][] = [];
@@ -50,28 +55,28 @@ Deno.test("Process runs its timers in the order of their times, once each, unles
   assert.deepEqual(fired, [["early", 100], ["late", 500], ["moved", 1000]]);
 });
 
-Deno.test("Machine that was killed hears nothing, and nothing that its program waited for comes", () => {
+Deno.test("Machine.kill ends all datagrams and timers of its program", () => {
   const { network, machines, boot } = twoMachines();
   const program = boot(0);
   const socket = program.openSocket({ hostname: "10.0.0.1", port: 0 });
-  let heard = 0;
-  void socket.receiveAll(() => heard++);
-  program.timer(() => heard++).set(5000);
+  let calls = 0;
+  void socket.receiveAll(() => calls++);
+  program.timer(() => calls++).set(5000);
   boot(1).openSocket({ hostname: "10.0.0.2", port: 0 }).send(Uint8Array.of(1), "10.0.0.1:1000");
   machines[0]!.kill();
   assert.equal(machines[0]!.isDown, true);
   network.run({});
-  assert.equal(heard, 0);
+  assert.equal(calls, 0);
   assert.equal(machines[0]!.pollTimeout(), Infinity);
 
   const next = boot(0);
   assert.equal(machines[0]!.isDown, false);
-  next.timer(() => heard++).set(1);
+  next.timer(() => calls++).set(1);
   network.run({});
-  assert.equal(heard, 1, "a program that is started again is a new one");
+  assert.equal(calls, 1, "a program that is started again has its own timers");
 });
 
-Deno.test("Process draws other bytes at each start, and the same ones in a world of the same seed", () => {
+Deno.test("Process.randomBytes depends on the seed and the start", () => {
   const draw = (): number[][] => {
     const { boot } = twoMachines();
     return [boot(0), boot(0), boot(1)].map((program) => [...program.randomBytes(8)]);
@@ -81,13 +86,13 @@ Deno.test("Process draws other bytes at each start, and the same ones in a world
   assert.equal(new Set(drawn.map(String)).size, 3);
 });
 
-Deno.test("Process keeps the bug that ended its program", async () => {
-  const { boot, turn } = twoMachines();
+Deno.test("Process.crash records the first error", async () => {
+  const { boot, quiescence } = twoMachines();
   const program = boot(0);
-  await turn.over();
+  await quiescence.reached();
   const bug = new Error("a bug");
   program.crash(bug);
   program.crash(new Error("what followed"));
   assert.equal(program.bug, bug);
-  assert.equal(turn.isDue, true);
+  assert.equal(quiescence.isDisturbed, true);
 });

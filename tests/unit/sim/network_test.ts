@@ -10,7 +10,7 @@ const A = "10.0.0.1:1000";
 const B = "10.0.0.2:2000";
 const C = "10.0.0.3:3000";
 
-/** Sends what is put into its outbox, keeps what it receives, and wakes when told to. */
+/** Sends the datagrams in its outbox, records those that it receives, and has scripted deadlines. */
 class Mailbox implements SimNode {
   readonly addresses: readonly string[];
   readonly outbox: { to: string; bytes: Uint8Array; from?: string }[] = [];
@@ -64,7 +64,7 @@ function makePair(options: LinkOptions = {}, seed = 1) {
   return { network, a, b, idA, idB, ...links };
 }
 
-Deno.test("Network carries datagrams, whole and with their addresses, in the time that the link takes", () => {
+Deno.test("Network delivers datagrams unchanged, with their addresses, after the link's delay", () => {
   const { network, a, b } = makePair({ delayUs: 500 });
   b.onReceive = (from, bytes) => b.post(from, bytes[0]! + 1);
   a.post(B, 1, 2, 3);
@@ -80,7 +80,7 @@ Deno.test("Network carries datagrams, whole and with their addresses, in the tim
   assert.equal(network.inTransit, 0);
 });
 
-Deno.test("Network.run calls handleTimeout when it is due, rounded up, at once where it is past", () => {
+Deno.test("Network.run calls handleTimeout when it is due, rounded up, or at once if it is overdue", () => {
   const { network, a } = makePair();
   const next = [40, 1e6];
   a.dueUs = 33.2;
@@ -92,7 +92,7 @@ Deno.test("Network.run calls handleTimeout when it is due, rounded up, at once w
   assert.deepEqual(a.timeouts, [34, 40, 100]);
 });
 
-Deno.test("Network.run takes back a deadline that a datagram made needless", () => {
+Deno.test("Network.run cancels a deadline that a node no longer has", () => {
   const { network, a, b } = makePair({ delayUs: 10 });
   b.dueUs = 20;
   b.onReceive = () => b.dueUs = Infinity;
@@ -101,7 +101,7 @@ Deno.test("Network.run takes back a deadline that a datagram made needless", () 
   assert.deepEqual(b.timeouts, []);
 });
 
-Deno.test("Network.run ends at its deadline, when done, or idle, and goes on from there", () => {
+Deno.test("Network.run ends at its deadline, when done, or when idle, and can be continued", () => {
   const { network, a, b } = makePair({ delayUs: 100 });
   a.post(B, 1);
   assert.deepEqual(network.run({ untilUs: 99 }), { reason: "deadline", nowUs: 99, events: 0 });
@@ -114,7 +114,7 @@ Deno.test("Network.run ends at its deadline, when done, or idle, and goes on fro
   assert.deepEqual(network.run({ untilUs: 5 }), { reason: "idle", nowUs: 1000, events: 0 });
 });
 
-Deno.test("Network.at runs a script's actions in time, and the nodes act on them", () => {
+Deno.test("Network.at runs an action at its time, and lets all nodes send afterwards", () => {
   const { network, a, b, ab } = makePair({ delayUs: 10 });
   network.at(300, () => a.post(B, 3));
   network.at(100, () => a.post(B, 1));
@@ -127,7 +127,7 @@ Deno.test("Network.at runs a script's actions in time, and the nodes act on them
   assert.equal(ran, 350);
 });
 
-Deno.test("Network.wake lets a node that was changed from outside send", () => {
+Deno.test("Network.wake lets a node send that was changed in until", () => {
   const { network, a, b, idA } = makePair({ delayUs: 10 });
   b.dueUs = 100;
   let isPosted = false;
@@ -143,11 +143,11 @@ Deno.test("Network.wake lets a node that was changed from outside send", () => {
   assert.deepEqual(b.inbox.map(({ nowUs }) => nowUs), [110]);
 });
 
-Deno.test("Network.connect over a link that is there lets both share its line and its queue", () => {
+Deno.test("Network.connect with an existing link shares its bottleneck and its queue", () => {
   const network = new Network({ seed: 1 });
   const [a, b, c] = [new Mailbox(A), new Mailbox(B), new Mailbox(C)];
   const [idA, idB, idC] = [network.addNode(a), network.addNode(b), network.addNode(c)];
-  // 8 Mbit/s: a byte a microsecond.
+  // 8 Mbit/s: one byte per microsecond.
   const { ab, ba } = network.connect(idA, idC, { ab: { rateBitsPerSecond: 8e6, queueBytes: 5 }, ba: {} });
   assert.deepEqual(network.connect(idB, idC, { ab, ba }), { ab, ba });
   a.post(C, 1, 1, 1);
@@ -162,7 +162,7 @@ Deno.test("Network.connect over a link that is there lets both share its line an
   assert.throws(() => network.connect(idD, idC, { ab: other, ba: {} }), InvariantError);
 });
 
-Deno.test("Network sends between unconnected nodes by the default link, and nowhere without one", () => {
+Deno.test("Network links unconnected nodes by defaultLink, and drops their datagrams without one", () => {
   for (const defaultLink of [undefined, { delayUs: 70 }]) {
     const network = new Network(defaultLink === undefined ? { seed: 1 } : { seed: 1, defaultLink });
     const [a, b] = [new Mailbox(A), new Mailbox(B)];
@@ -176,7 +176,7 @@ Deno.test("Network sends between unconnected nodes by the default link, and nowh
   }
 });
 
-Deno.test("Network knows a node by each of its addresses", () => {
+Deno.test("Network delivers to each address of a node", () => {
   const network = new Network({ seed: 1, defaultLink: {} });
   const a = new Mailbox(A);
   const b = new Mailbox(B, C);
@@ -189,7 +189,7 @@ Deno.test("Network knows a node by each of its addresses", () => {
   assert.equal(a.inbox[0]!.from, C);
 });
 
-Deno.test("Network.rebind changes what the others see, not what the node sees; what was under way is lost", () => {
+Deno.test("Network.rebind changes an address for the other nodes only, and loses what is in transit to it", () => {
   const { network, a, b, idA } = makePair({ delayUs: 100 });
   a.post(B, 1);
   b.post(A, 2);
@@ -210,7 +210,7 @@ Deno.test("Network.rebind changes what the others see, not what the node sees; w
   assert.equal(a.inbox.length, 2);
 });
 
-Deno.test("Network refuses what makes no sense", () => {
+Deno.test("Network rejects unknown nodes, duplicate addresses and links, and addresses of other nodes", () => {
   const { network, a, idA, idB } = makePair();
   const fails = (action: () => unknown) => assert.throws(action, InvariantError);
   fails(() => network.addNode(new Mailbox(A)));
@@ -226,7 +226,7 @@ Deno.test("Network refuses what makes no sense", () => {
   fails(() => network.run({}));
 });
 
-Deno.test("Network.run says which node hangs: a deadline again and again, datagrams without end or in a circle", () => {
+Deno.test("Network.run throws if a node hangs: repeated deadlines, endless datagrams, or a loop of datagrams", () => {
   const timer = makePair();
   timer.b.dueUs = 70;
   timer.b.onTimeout = () => {};
@@ -250,14 +250,14 @@ Deno.test("Network.run says which node hangs: a deadline again and again, datagr
   assert.throws(() => script.run({}), InvariantError);
 });
 
-Deno.test("Network.run takes no node for hanging whose deadlines come often but one after the other", () => {
+Deno.test("Network.run accepts any number of deadlines at different times", () => {
   const { network, a } = makePair();
   a.dueUs = 1;
   a.onTimeout = (nowUs) => a.dueUs = nowUs + 1;
   assert.equal(network.run({ untilUs: 100_002 }).events, 100_002);
 });
 
-Deno.test("Network tells its trace everything that happens", () => {
+Deno.test("Network calls its trace for each event", () => {
   const log: string[] = [];
   const trace = ({ kind, nowUs, node, from, to, bytes, copies }: TraceEvent) =>
     log.push(`${nowUs} ${kind} ${node} ${from}>${to} ${bytes.length} x${copies}`);
@@ -279,7 +279,7 @@ Deno.test("Network tells its trace everything that happens", () => {
   ]);
 });
 
-/** Three nodes that talk at random over links with every fault. Returns the digest and every delivery in words. */
+/** Three nodes that send at random over links with every impairment. Returns the digest and every delivery as text. */
 function randomRun(seed: number): { digest: string; log: string } {
   const random = new Random(seed).fork("scenario");
   const defaultLink: LinkOptions = {
@@ -316,7 +316,7 @@ function randomRun(seed: number): { digest: string; log: string } {
   return { digest: network.digest, log };
 }
 
-Deno.test("Network gives the same run, byte for byte, for the same seed, and its digest tells runs apart", () => {
+Deno.test("Network repeats a run exactly for the same seed, and its digest differs for another", () => {
   fc.assert(
     fc.property(fc.maxSafeNat(), (seed) => {
       const [first, again, other] = [randomRun(seed), randomRun(seed), randomRun(seed === 0 ? 1 : seed - 1)];
@@ -328,7 +328,7 @@ Deno.test("Network gives the same run, byte for byte, for the same seed, and its
   );
 });
 
-Deno.test("Network.digest differs when one bit, one address or one microsecond does", () => {
+Deno.test("Network.digest depends on every bit, address and microsecond", () => {
   const digest = (delayUs: number, from: string, bytes: number[]): string => {
     const network = new Network({ seed: 1, defaultLink: { delayUs } });
     const a = new Mailbox(A, C);

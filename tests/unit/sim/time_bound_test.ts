@@ -6,16 +6,16 @@ const LINK = { rateBitsPerSecond: 8_000_000, delayUs: 50_000 };
 const PLAN: ClientPlan = { goals: [{ kind: "put", name: "file", sizeBytes: 1_000_000 }], up: LINK, down: LINK };
 const OPTIONS = { config: {}, commitUs: 0 };
 
-Deno.test("timeBoundUs follows from the line's time, the round trips and the disk", () => {
+Deno.test("timeBoundUs adds up serialization, round trips and the disk", () => {
   const boundUs = timeBoundUs(PLAN, OPTIONS)!;
-  // 1 s of line twice, 2 s for the start, 14 round trips of 102.4 ms.
+  // Twice 1 s of serialization, 2 s for the start, 14 round trips of 102.4 ms.
   assert.equal(Math.round(boundUs / 1000), Math.round(2 * 1000.2 + 2000 + 14 * 102.4));
   assert.equal(timeBoundUs(PLAN, { ...OPTIONS, commitUs: 1000 }), boundUs + 2000);
   const windows = { config: { directWindowBytes: 100_000 }, commitUs: 0 };
   assert.equal(Math.round(timeBoundUs(PLAN, windows)! - boundUs), 20 * 102_400);
 });
 
-Deno.test("timeBoundUs says nothing where chance decides", () => {
+Deno.test("timeBoundUs is undefined if the time is a matter of chance", () => {
   for (
     const fault of [
       { loss: 0.05, corrupt: 0.02 },

@@ -5,24 +5,24 @@ import { World } from "../../../sim/world.ts";
 const SIZE_BYTES = 200_000;
 const FILE = { name: "file", sizeBytes: SIZE_BYTES } as const;
 
-async function finished(kind: "put" | "get", spoil: (world: World) => void): Promise<void> {
+async function finished(kind: "put" | "get", damage: (world: World) => void): Promise<void> {
   const world = new World({ seed: 3, up: { delayUs: 5000 }, clients: [{ goals: [{ kind, ...FILE }] }] });
   assert(await world.run(60_000_000));
-  spoil(world);
+  damage(world);
   await world.finish();
 }
 
-Deno.test("World.finish finds whole what it was told is there", async () => {
+Deno.test("World.finish accepts complete files", async () => {
   await finished("put", () => {});
   await finished("get", () => {});
 });
 
-Deno.test("World.finish rejects where a file is not there, too short, or differs in one bit", async () => {
+Deno.test("World.finish rejects a file that is missing, too short, or differs in one bit", async () => {
   for (const kind of ["put", "get"] as const) {
     const hostOf = ({ server, clients }: World) => kind === "put" ? server : clients[0]!;
     const put = (world: World, bytes: Uint8Array): void => hostOf(world).disk.put(hostOf(world).pathOf("file"), bytes);
     const gone = finished(kind, (world) => hostOf(world).disk.remove(hostOf(world).pathOf("file")));
-    await assert.rejects(gone, new InvariantError("file is not there"));
+    await assert.rejects(gone, new InvariantError("file is missing"));
     const short = finished(kind, (world) => put(world, hostOf(world).contents("file")!.subarray(1)));
     await assert.rejects(short, new InvariantError("file differs"));
     const damaged = finished(kind, (world) => {
@@ -34,7 +34,7 @@ Deno.test("World.finish rejects where a file is not there, too short, or differs
   }
 });
 
-Deno.test("World.content is the same for a file each time, and another for another client's", () => {
+Deno.test("World.content is fixed for each file, and differs between clients", () => {
   const goal = { kind: "put", ...FILE } as const;
   const world = new World({ seed: 3, clients: [{ goals: [goal] }, { goals: [goal] }] });
   const content = world.content(0, goal);
