@@ -1,8 +1,9 @@
-// The executables that `deno task compile` makes do the main job.
+// The executables that `deno task compile` makes do the main job: in the gate alone, for compiling takes long.
 
 import assert from "node:assert/strict";
 import path from "node:path";
 import { type Build, planBuilds } from "../../tools/compile.ts";
+import { isThorough } from "../../testing/effort.ts";
 import { assertSameFile, namesIn, writeRandomFile } from "../../testing/programs/files.ts";
 import { assertMay, makeOutside, OUTSIDE_TOO, writeProbe } from "../../testing/programs/probe.ts";
 import { inTime, type Launch, Stage } from "../../testing/programs/programs.ts";
@@ -77,38 +78,40 @@ async function withCompiled(
   }
 }
 
-Deno.test("compiled programs carry files up and down, verified", async () => {
-  await withCompiled(BUILDS, {
-    run: async ([server, client]) => {
-      await using stage = await Stage.open({ server: server!, client: client! });
-      await checkMainJob(stage);
-    },
-  });
-});
-
-Deno.test("compiled server may read and write its folder alone once it listens", async () => {
-  const outside = await makeOutside();
-  try {
-    const root = path.join(path.dirname(outside), "root");
-    const inside = path.join(root, "a");
-    await Deno.mkdir(root);
-    await Deno.writeTextFile(inside, "content");
-    await withCompiled(BUILDS.slice(0, 1), {
-      probe: await writeProbe({ outside, inside }),
-      run: async ([launch]) => {
-        await using stage = await Stage.open({ server: launch!, client: launch! });
-        const server = await stage.startServer({ root: path.relative(stage.folder, root) });
-        await server.program.complains(/probe done/);
-        // An executable for Windows is given all of the disk at once, which Deno cannot narrow.
-        const expected = Deno.build.os === "windows" ? OUTSIDE_TOO : {};
-        assertMay(server.program.stderr, { "read inside": "yes", "write inside": "yes", ...expected });
-        assert.equal((await server.stop()).code, 0);
+if (isThorough) {
+  Deno.test("compiled programs carry files up and down, verified", async () => {
+    await withCompiled(BUILDS, {
+      run: async ([server, client]) => {
+        await using stage = await Stage.open({ server: server!, client: client! });
+        await checkMainJob(stage);
       },
     });
-  } finally {
-    await Deno.remove(path.dirname(outside), { recursive: true });
-  }
-});
+  });
+
+  Deno.test("compiled server may read and write its folder alone once it listens", async () => {
+    const outside = await makeOutside();
+    try {
+      const root = path.join(path.dirname(outside), "root");
+      const inside = path.join(root, "a");
+      await Deno.mkdir(root);
+      await Deno.writeTextFile(inside, "content");
+      await withCompiled(BUILDS.slice(0, 1), {
+        probe: await writeProbe({ outside, inside }),
+        run: async ([launch]) => {
+          await using stage = await Stage.open({ server: launch!, client: launch! });
+          const server = await stage.startServer({ root: path.relative(stage.folder, root) });
+          await server.program.complains(/probe done/);
+          // An executable for Windows is given all of the disk at once, which Deno cannot narrow.
+          const expected = Deno.build.os === "windows" ? OUTSIDE_TOO : {};
+          assertMay(server.program.stderr, { "read inside": "yes", "write inside": "yes", ...expected });
+          assert.equal((await server.stop()).code, 0);
+        },
+      });
+    } finally {
+      await Deno.remove(path.dirname(outside), { recursive: true });
+    }
+  });
+}
 
 async function checkMainJob(stage: Stage): Promise<void> {
   const server = await stage.startServer();

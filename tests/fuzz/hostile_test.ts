@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import { Random } from "../../base/random.ts";
 import { TransportErrorCode } from "../../protocol/mod.ts";
+import { sample } from "../../testing/effort.ts";
 import { type Attack, runAttacks } from "../../testing/hostile/fixture.ts";
 import { ATTACKS } from "../../testing/hostile/attacks.ts";
 
@@ -16,7 +17,7 @@ const SEEDS = [1, 2];
 
 for (const attack of ATTACKS) {
   Deno.test(`an attack does no harm: ${attack.name}`, async () => {
-    for (const seed of SEEDS) await runAttacks([attack], new Random(seed));
+    for (const seed of sample(SEEDS, 1)) await runAttacks([attack], new Random(seed));
   });
 }
 

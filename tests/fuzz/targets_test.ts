@@ -6,6 +6,7 @@
 
 import assert from "node:assert/strict";
 import { Random } from "../../base/random.ts";
+import { isThorough } from "../../testing/effort.ts";
 import { keptInputs, regressions } from "../../testing/fuzz/corpus_folder.ts";
 import { Corpus, hexOf } from "../../testing/fuzz/corpus.ts";
 import { feedAll, runTry } from "../../testing/fuzz/runner.ts";
@@ -14,7 +15,7 @@ import { TARGETS } from "../../testing/fuzz/targets.ts";
 
 /** Fixed, so that a failure can be repeated: `deno task fuzz --seed 21325 --target NAME --try N`. */
 const SEED = 0x534d;
-const TRIES = 300;
+const TRIES = isThorough ? 300 : 100;
 const SCENES = new Map([["conversation", 15], ["hostile", 5]]);
 
 /** All that is kept, in bytes of text: small enough to be read in a review. */

@@ -9,6 +9,7 @@ import assert from "node:assert/strict";
 import type { ConnectionConfig, ConnectionStats } from "../../protocol/mod.ts";
 import type { Link, LinkOptions } from "../../netem/link.ts";
 import type { TraceEvent } from "../../sim/node.ts";
+import { sample } from "../../testing/effort.ts";
 import { World } from "../../sim/world.ts";
 import { HEADER_BYTES } from "./goals.ts";
 
@@ -116,7 +117,7 @@ export function testScenarios(scenarios: readonly Scenario[]): void {
     const { name, directions = ["put", "get"], seeds = [1, 2, 3], limitUs } = scenario;
     for (const direction of directions) {
       Deno.test(`World: ${name}: a ${direction} is done in ${seconds(limitUs)} s`, async () => {
-        for (const seed of seeds) await runScenario(scenario, direction, seed);
+        for (const seed of sample(seeds, 1)) await runScenario(scenario, direction, seed);
       });
     }
   }
