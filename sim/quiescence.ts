@@ -6,6 +6,8 @@
  * @module
  */
 
+// deno-lint-ignore-file sluice/pure -- the runtime alone knows when all promises that are ready have run
+
 import { setImmediate } from "node:timers";
 
 /** See the module's description. */

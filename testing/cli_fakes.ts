@@ -113,6 +113,7 @@ export class FakeKnownHosts {
   }
 }
 
+/** An engine that records its calls and connections. */
 export class FakeEngine {
   readonly calls: string[] = [];
   readonly connections: ClientOptions[] = [];

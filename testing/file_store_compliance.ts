@@ -111,6 +111,7 @@ export function describeFileStore(label: string, makeStore: MakeStore): void {
 
 type Check = (what: string, run: (under: StoreUnderTest) => void | Promise<void>) => void;
 
+// deno-lint-ignore sluice/function-length -- a list of checks, each of them short
 function checkWriting(check: Check): void {
   check("keeps files of every size", async ({ store: disk, contents }) => {
     for (const sizeBytes of [0, 1, 2, 1200, 65_535, 65_536, 65_537, 1_000_003]) {

@@ -20,8 +20,9 @@ import { ServerWork } from "../../transfer/server/work.ts";
 import { idBytes, ManInTheMiddle, type Towards } from "./man_in_the_middle.ts";
 import { bucket, withoutNumbers } from "../fuzz/target.ts";
 
-/** Their addresses. */
+/** The client's address. */
 export const CLIENT = "192.0.2.1:4000";
+/** The server's address. */
 export const SERVER = "192.0.2.2:5000";
 
 /** No end sends more than this at one moment: a window of the beginning, and what answers to it. */

@@ -10,8 +10,9 @@ import { encodeMessage } from "../../../transfer/messages.ts";
 import type { FrameValue } from "../../wire_values.ts";
 import { BAIT } from "../fixture.ts";
 
-/** Units of time, in microseconds. */
+/** A millisecond, in microseconds. */
 export const MS = 1_000;
+/** A second, in microseconds. */
 export const SECOND = 1_000_000;
 
 /** These numbers as varints, one after another. */
