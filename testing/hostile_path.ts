@@ -1,10 +1,11 @@
 /**
  * A sender's congestion control, with the real loss detection and rate measurement, on a path whose every property can
- * change at any time: a bottleneck with a queue, loss of packets and of acknowledgements, packets that are late by
- * whatever time, idleness, another size of datagrams.
+ * change at any time: a bottleneck with a queue, loss of packets and of acknowledgements, packets that are reordered by
+ * any time, idle periods, another size of datagrams.
  *
- * Simpler than the simulator: nothing is carried and nothing sent again, each packet is acknowledged at once, and time is
- * all there is. `link_model.ts` is simpler still, and keeps the order of packets.
+ * Simpler than the simulator: packets are only counted, none is retransmitted, and each is acknowledged at once.
+ * `link_model.ts` is simpler still, and keeps the order of packets. It is not a link of `netem/` on purpose: such a link
+ * keeps the order when its delay falls, and its reordered packets are all late by the same time.
  *
  * @module
  */
@@ -20,27 +21,27 @@ import { SentPackets } from "../protocol/recovery/sent_packets.ts";
 import type { SentPacket } from "../protocol/sent_packet.ts";
 import { EventHeap, ScheduledEvent } from "../netem/event_heap.ts";
 
-/** What the path is like for a while. Rates in bytes per second. */
+/** The properties of the path for a while. Rates in bytes per second. */
 export interface PathTimes {
   readonly rate: number;
-  /** Round trip without queues. */
+  /** Round trip without queueing. */
   readonly rttUs: number;
-  /** What the queue holds, in time at the rate; but a few datagrams always. */
+  /** Capacity of the queue, in time at the rate; at least a few datagrams. */
   readonly queueUs: number;
   /** Share of packets lost at random; 1 is an outage. */
   readonly loss: number;
   /** Share of acknowledgements lost at random. */
   readonly ackLoss: number;
-  /** Share of packets that are late, and by how much at most. */
+  /** Share of packets that are delayed in addition, and by how much at most. */
   readonly late: number;
   readonly lateUs: number;
-  /** Share of the time, in turns of 100 ms, in which there is something to send. */
+  /** Share of the time, in slots of 100 ms, in which there is something to send. */
   readonly load: number;
 }
 
 /** Ranges in an ACK frame. */
 const ACK_RANGES = 8;
-const LOAD_TURN_US = 100_000;
+const LOAD_SLOT_US = 100_000;
 const MIN_QUEUE_DATAGRAMS = 4;
 
 class PathEvent extends ScheduledEvent {
@@ -57,7 +58,7 @@ export class HostilePath {
   deliveredBytes = 0;
   spuriousLosses = 0;
   persistentCongestions = 0;
-  /** Sum and number of waits in the queue; to be set anew. */
+  /** Sum and number of the queueing delays; a test may reset them. */
   queue = { sumUs: 0, packets: 0 };
   readonly #onEvent: () => void;
   readonly #random: Random;
@@ -77,7 +78,7 @@ export class HostilePath {
   #lostBytes = 0;
   #largestLostSentUs = 0;
 
-  /** `onEvent` is called whenever the controller was told something. */
+  /** `onEvent` is called after everything that the controller was told. */
   constructor(
     options: { controller: CongestionController; times: PathTimes; seed: number; onEvent: () => void },
   ) {
@@ -88,12 +89,12 @@ export class HostilePath {
     this.#rtt.seed(options.times.rttUs);
   }
 
-  /** The path is like that from now on. */
+  /** Changes the properties from now on. */
   change(times: PathTimes): void {
     this.#times = times;
   }
 
-  /** Datagrams have another size from now on. */
+  /** Changes the size of datagrams from now on. */
   resize(datagramBytes: number): void {
     this.datagramBytes = datagramBytes;
     this.controller.onMtuChanged(datagramBytes);
@@ -116,21 +117,21 @@ export class HostilePath {
     this.nowUs = untilUs;
   }
 
-  /** Whether there is something to send: the turns follow one another evenly. */
+  /** Whether there is something to send: such slots are evenly distributed. */
   get #hasData(): boolean {
-    const turn = Math.floor(this.nowUs / LOAD_TURN_US);
+    const slot = Math.floor(this.nowUs / LOAD_SLOT_US);
     const { load } = this.#times;
-    return Math.floor((turn + 1) * load) > Math.floor(turn * load);
+    return Math.floor((slot + 1) * load) > Math.floor(slot * load);
   }
 
   #isWindowFull(): boolean {
     return this.#sent.bytesInFlight + this.datagramBytes > this.controller.windowBytes;
   }
 
-  /** When something could be sent next, if nothing else happens. */
+  /** When something can be sent next, if nothing arrives before. */
   #sendUs(): number {
     if (this.#isWindowFull()) return Infinity;
-    if (!this.#hasData) return (Math.floor(this.nowUs / LOAD_TURN_US) + 1) * LOAD_TURN_US;
+    if (!this.#hasData) return (Math.floor(this.nowUs / LOAD_SLOT_US) + 1) * LOAD_SLOT_US;
     return Math.ceil(this.#nextPacedUs);
   }
 
@@ -149,7 +150,7 @@ export class HostilePath {
     this.#rate.onPacketSent(packet, this.nowUs, bytesInFlight);
     this.controller.onPacketSent(packet, bytesInFlight);
     this.#onEvent();
-    // As `path.ts` has it: never slower than the smallest window in a round trip.
+    // As in `path.ts`: no slower than the smallest window per round trip.
     const rate = Math.max(this.controller.pacingRate, 2e6 * this.datagramBytes / this.#rtt.smoothedUs);
     const fromUs = Math.max(this.#nextPacedUs, this.nowUs);
     this.#nextPacedUs = fromUs + (rate === Infinity ? 0 : packet.sizeBytes * 1e6 / rate);

@@ -1,7 +1,11 @@
 /**
- * A small deterministic model of one bottleneck, on a virtual clock: flows, each paced and windowed by a congestion
- * controller, send into one drop-tail queue. Random loss comes before the queue or after it. Enough of RFC 9002's
- * loss detection to feed a controller as a connection would; nothing is retransmitted, only packets are counted.
+ * A small deterministic model of one bottleneck, on a virtual clock: flows, each paced and limited by a congestion
+ * controller, send into one drop-tail queue. Packets are lost at random before the queue or after it. There is enough of
+ * RFC 9002's loss detection to feed a controller as a connection would; packets are only counted, none is retransmitted.
+ *
+ * It is not a link of `netem/` on purpose: here packets keep their order whatever the jitter, and nothing is carried, so
+ * that a test judges the controller and not the loss detection beneath it. With links of `netem/` and the real loss
+ * detection, which `hostile_path.ts` and the simulator have, the tests of the controllers take four times as long.
  *
  * @module
  */
@@ -13,22 +17,22 @@ import { SentPacket, SentState } from "../protocol/sent_packet.ts";
 /** A link. Rates in bytes per second. */
 export interface LinkOptions {
   readonly rate: number;
-  /** Round trip without queues. */
+  /** Round trip without queueing. */
   readonly rttUs: number;
   readonly queueBytes: number;
   /** Share of packets lost at random, 0 to 1. */
   readonly loss?: number;
-  /** Where: "before" the bottleneck (default) or "after" it. */
+  /** Where they are lost: "before" the bottleneck (default) or "after" it. */
   readonly lossAt?: "before" | "after";
-  /** Share lost at random by time, instead of `loss`. */
+  /** The share lost at a time, instead of `loss`. */
   readonly lossAtTime?: (nowUs: number) => number;
-  /** Rate by time, instead of `rate`. */
+  /** The rate at a time, instead of `rate`. */
   readonly rateAtTime?: (nowUs: number) => number;
-  /** Nothing gets through in these times. */
+  /** When no packet arrives. */
   readonly blackouts?: readonly (readonly [fromUs: number, untilUs: number])[];
-  /** Random extra delay up to this; order is kept. */
+  /** Random additional delay up to this; packets keep their order. */
   readonly jitterUs?: number;
-  /** Acknowledgements are held back and come together this often. */
+  /** Acknowledgements are aggregated, and arrive together this often. */
   readonly ackEveryUs?: number;
   readonly seed?: number;
 }
@@ -38,14 +42,14 @@ export interface FlowOptions {
   readonly controller: CongestionController;
   readonly packetBytes?: number;
   readonly startUs?: number;
-  /** The application sends only while this says so; always by default. */
+  /** Whether the application has something to send. Default: always. */
   readonly hasData?: (nowUs: number) => boolean;
-  /** Called after every event that the controller saw. */
+  /** Called after everything that the controller was told. */
   readonly onEvent?: (nowUs: number, flow: Flow) => void;
 }
 
 /** mulberry32: numbers in [0, 1) from a seed. */
-export function mulberry32(seed: number): () => number {
+function mulberry32(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -59,7 +63,7 @@ const MIN_PTO_US = 1_000;
 const MAX_PTO_BACKOFF_US = 3_000_000;
 const INITIAL_RTT_US = 333_000;
 
-/** A sender and its ideal receiver; what became of its packets. */
+/** A sender and its ideal receiver, with the counters of its packets. */
 export class Flow {
   readonly controller: CongestionController;
   readonly packetBytes: number;
@@ -70,7 +74,7 @@ export class Flow {
   lostBytes = 0;
   /** Bytes delivered in each whole second of virtual time. */
   readonly deliveredPerSecond: number[] = [];
-  /** Sum of queueing delays of packets that went through the queue, and their number. */
+  /** Sum of the queueing delays, and the number of packets that were queued. */
   queueDelaySumUs = 0;
   queuedPackets = 0;
   maxQueueDelayUs = 0;
@@ -81,7 +85,7 @@ export class Flow {
   /** Packets from number `#base`, in sending order. */
   #sent: SentPacket[] = [];
   #head = 0;
-  /** Number of the first packet whose fate is not known. */
+  /** Number of the first packet that is neither acknowledged nor lost. */
   #firstOutstanding = 0;
   #base = 0;
   #next = 0;
@@ -137,7 +141,7 @@ export class Flow {
     return Math.min(ackUs, this.#lossTimeUs, this.#ptoUs(), this.#sendUs(nowUs));
   }
 
-  /** Does the one thing that is due at `nowUs`. */
+  /** Handles the event that is due at `nowUs`. */
   step(nowUs: number, link: Link): void {
     if (this.#ackHead < this.#ackTimes.length && this.#ackTimes[this.#ackHead]! <= nowUs) this.#receiveAck(nowUs);
     else if (this.#lossTimeUs <= nowUs) this.#detectLost(nowUs);
@@ -153,7 +157,7 @@ export class Flow {
     if (this.nextPacedUs > nowUs) return this.nextPacedUs;
     if (this.#hasData(nowUs)) return nowUs;
     this.rate.setAppLimited(this.bytesInFlight);
-    // Ask the application again a little later.
+    // The application is asked again a little later.
     return nowUs + 1_000;
   }
 
@@ -274,7 +278,7 @@ export class Flow {
       lostBytes += packet.sizeBytes;
       event.largestLostSentUs = packet.sentUs;
     }
-    this.#dropKnown(nowUs - 4 * thresholdUs);
+    this.#forgetKnown(nowUs - 4 * thresholdUs);
     if (lostBytes === 0) return;
     this.bytesInFlight -= lostBytes;
     this.lostBytes += lostBytes;
@@ -287,7 +291,7 @@ export class Flow {
     this.controller.onPacketsLost(event);
   }
 
-  #dropKnown(beforeUs: number): void {
+  #forgetKnown(beforeUs: number): void {
     while (this.#head < this.#sent.length) {
       const packet = this.#sent[this.#head]!;
       if (packet.state === SentState.outstanding || packet.sentUs >= beforeUs) break;
@@ -313,7 +317,7 @@ export class Link {
     this.#random = mulberry32(options.seed ?? 1);
   }
 
-  /** Sends one packet of the flow; when its acknowledgement arrives, or Infinity. */
+  /** Sends one packet of the flow; returns when its acknowledgement arrives, or Infinity if it is lost. */
   transmit(nowUs: number, flow: Flow): number {
     const { rttUs, queueBytes, lossAt = "before", blackouts = [], jitterUs = 0, ackEveryUs = 0 } = this.#options;
     const loss = this.#options.lossAtTime?.(nowUs) ?? this.#options.loss ?? 0;
