@@ -18,7 +18,7 @@ const LOOPBACK: Partial<ConnectionConfig> = {
 };
 
 /** UDP payload of an Ethernet frame over IPv4. */
-const ETHERNET_BYTES = 1472;
+const ETHERNET_IPV4_BYTES = 1472;
 
 /** IPv6's header is 20 bytes longer than IPv4's, and six fragments carry 8,680 bytes. */
 const IPV6: Partial<ConnectionConfig> = { maxDatagramBytes: 1452, maxJumboBytes: 8680 };
@@ -37,5 +37,5 @@ export function configFor(remote: string): Partial<ConnectionConfig> {
  * datagrams: no larger ones in, nor out.
  */
 export function linkOptions(isSimulated: boolean): LinkOptions {
-  return isSimulated ? { config: { maxReceivedBytes: ETHERNET_BYTES } } : { config: {}, configFor };
+  return isSimulated ? { config: { maxReceivedBytes: ETHERNET_IPV4_BYTES } } : { config: {}, configFor };
 }

@@ -1,7 +1,7 @@
 /**
- * What the figures were when somebody last looked at them and found them good: `baseline.json`. The simulated ones are
- * the same on every machine, so that a change is judged by them. Of those in wall time the speed as a share of TCP's in
- * the same run is kept, to be looked at, not to judge by.
+ * The figures of the last accepted state: `baseline.json`. The simulated figures are the same on every machine, so a change
+ * is judged by them. Of the figures in wall time only the goodput as a share of TCP's in the same run is kept, for
+ * information.
  *
  * @module
  */
@@ -39,28 +39,28 @@ export interface Baseline {
   readonly wall: readonly RatioRow[];
 }
 
-/** A figure then and now. */
+/** A figure before and after. */
 export interface Change {
   readonly scenario: string;
   readonly figure: FigureName;
   readonly before: number | undefined;
   readonly after: number | undefined;
-  /** By more than the figure's tolerance, or within it. */
+  /** "same" is within the figure's tolerance. */
   readonly verdict: "better" | "worse" | "same";
 }
 
-/** What a comparison says. */
+/** The result of a comparison. */
 export interface Comparison {
   readonly changes: readonly Change[];
-  /** What could not be compared, and why: a sentence each. */
+  /** A sentence for each row that could not be compared, and for each share of TCP's goodput. */
   readonly notes: readonly string[];
   readonly isWorse: boolean;
 }
 
-/** Digits of a figure in the file: fewer than any tolerance, more than anybody reads. */
+/** Significant digits of a figure in the file: the error is far below any tolerance. */
 const DIGITS = 6;
 
-/** Compares the simulated ones of `measurements` with the baseline. Failing where there were figures is worse. */
+/** Compares the simulated measurements with the baseline. A failure is worse than any figure. */
 export function compare(baseline: Baseline, measurements: readonly Measurement[]): Comparison {
   const changes: Change[] = [];
   const notes: string[] = [];
@@ -76,7 +76,7 @@ export function compare(baseline: Baseline, measurements: readonly Measurement[]
       isWorse = true;
       notes.push(`${scenario}: ${failure}`);
     } else if (row === undefined) {
-      notes.push(`${scenario}: not in the baseline; --update-baseline adds it`);
+      notes.push(`${scenario}: not in the baseline; add it with --update-baseline`);
     } else if (row.sizeBytes !== sizeBytes || row.runs !== runs) {
       notes.push(`${scenario}: not compared, the baseline has ${row.sizeBytes} bytes and ${row.runs} runs`);
     } else {
@@ -86,7 +86,7 @@ export function compare(baseline: Baseline, measurements: readonly Measurement[]
   return { changes, notes, isWorse: isWorse || changes.some(({ verdict }) => verdict === "worse") };
 }
 
-/** The baseline with these measurements in it; rows that were not measured stay. Failed ones are left out. */
+/** The baseline updated with successful measurements; other rows stay. */
 export function updated(baseline: Baseline, measurements: readonly Measurement[]): Baseline {
   const rows = new Map(baseline.simulated.map((row) => [row.scenario, row]));
   const keyOf = ({ scenario, place, contestant }: Pick<RatioRow, "scenario" | "place" | "contestant">): string =>
@@ -104,7 +104,7 @@ export function updated(baseline: Baseline, measurements: readonly Measurement[]
   return { simulated: [...rows.values()], wall: [...ratios.values()] };
 }
 
-/** What there is to say of a transfer in wall time; it decides nothing. */
+/** The share of TCP's goodput, before and after; for information. */
 function ratioNotes({ wall }: Baseline, { scenario, place, contestant, sizeBytes, figures }: Measurement): string[] {
   const row = wall.find((one) =>
     one.scenario === scenario && one.place === place && one.contestant === contestant && one.sizeBytes === sizeBytes
@@ -112,7 +112,9 @@ function ratioNotes({ wall }: Baseline, { scenario, place, contestant, sizeBytes
   if (row === undefined || figures.shareOfTcp === undefined) return [];
   const percent = (share: number): string => `${Math.round(100 * share)} %`;
   const [before, now] = [percent(row.shareOfTcp), percent(figures.shareOfTcp)];
-  return [`${scenario}, ${place}, ${contestant}: ${now} of TCP's speed; in the baseline ${before}, on its machine`];
+  return [
+    `${scenario}, ${place}, ${contestant}: ${now} of TCP's goodput; in the baseline ${before}, on another machine`,
+  ];
 }
 
 function changesOf(scenario: string, before: Figures, after: Figures): Change[] {
@@ -134,7 +136,7 @@ function verdictOf(figure: FigureName, before: number | undefined, after: number
   return (rise > 0) === (tolerance.worse === "higher") ? "worse" : "better";
 }
 
-/** The figures that every machine gives, rounded. */
+/** The figures that do not depend on the machine, rounded. */
 function kept(figures: Figures): Figures {
   const result: Partial<Record<FigureName, number>> = {};
   for (const name of FIGURE_NAMES) {

@@ -1,18 +1,18 @@
 /**
- * A certificate for QUIC, which has no unencrypted form: made for the occasion by OpenSSL, where that is installed.
+ * A certificate for QUIC, which is always encrypted: made by OpenSSL, if that is installed.
  *
  * @module
  */
 
 import path from "node:path";
 
-/** A certificate that signs itself, and its key, as PEM. */
+/** A self-signed certificate and its private key, as PEM. */
 export interface Certificate {
   readonly certificate: string;
   readonly privateKey: string;
 }
 
-/** Makes a certificate for a server of this address; its files stay in `folder`. Rejects where it cannot be made. */
+/** Makes a certificate for a server at this address; its files stay in `folder`. Rejects if OpenSSL fails or is missing. */
 export async function makeCertificate(address: string, folder: string): Promise<Certificate> {
   const keyFile = path.join(folder, "key.pem");
   const certificateFile = path.join(folder, "certificate.pem");
@@ -24,9 +24,11 @@ export async function makeCertificate(address: string, folder: string): Promise<
   try {
     const { success } = await new Deno.Command("openssl", { args, stdin: "null", stdout: "null", stderr: "null" })
       .output();
-    if (!success) throw new Error("openssl makes no certificate here; QUIC needs one");
+    if (!success) throw new Error("openssl failed to make the certificate that QUIC needs");
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) throw new Error("no openssl to make a certificate, which QUIC needs");
+    if (error instanceof Deno.errors.NotFound) {
+      throw new Error("openssl is not installed; it makes the certificate that QUIC needs");
+    }
     throw error;
   }
   return {

@@ -1,21 +1,21 @@
 /**
- * A process that a measurement starts, and the lines that it prints.
+ * A child process of a measurement, and the lines that it prints.
  *
  * @module
  */
 
 import { type Line, parseLine } from "./lines.ts";
 
-/** How long a process may take to end after its input has ended. */
+/** How long a process may take to end after its input was closed. */
 const GRACE_MS = 3000;
 
-/** What is kept of what it says on standard error. */
+/** Bound on what is kept of its standard error. */
 const MAX_ERROR_CHARACTERS = 2000;
 
-/** What the runtime lets a peer or a relay do. */
+/** Permissions of a peer or a relay. */
 const PERMISSIONS = ["--no-prompt", "--allow-net", "--allow-read", "--allow-write", "--allow-env", "--allow-sys"];
 
-/** The command that runs a program of ours under a prefix, which may be empty. */
+/** The command that runs one of our programs behind a prefix, which may be empty. */
 export function commandOf(prefix: readonly string[], program: string, args: readonly string[]): string[] {
   return [...prefix, Deno.execPath(), "run", "--quiet", "--unstable-net", ...PERMISSIONS, program, ...args];
 }
@@ -40,54 +40,50 @@ export class Child implements AsyncDisposable {
     });
   }
 
-  /** The next line of that kind; others are passed over. Rejects where the process ends before, or takes too long. */
+  /** The next line of that kind; others are skipped. Rejects if the process ends before, or takes too long. */
   async next<Kind extends Line["kind"]>(kind: Kind, limitMs: number): Promise<Extract<Line, { kind: Kind }>> {
     const deadlineMs = performance.now() + limitMs;
     while (true) {
       for (let line = this.#lines.shift(); line !== undefined; line = this.#lines.shift()) {
         if (line.kind === kind) return line as Extract<Line, { kind: Kind }>;
       }
-      if (this.#hasEnded) throw new Error(`a process ended before its time${this.#lastWords}`);
+      if (this.#hasEnded) throw new Error(`a process ended too early${this.#errorText}`);
       const leftMs = deadlineMs - performance.now();
-      if (leftMs <= 0) throw new Error(`gave up after ${Math.round(limitMs / 1000)} s`);
+      if (leftMs <= 0) throw new Error(`timed out after ${Math.round(limitMs / 1000)} s`);
       await this.#change(leftMs);
     }
   }
 
-  /** Ends its standard input: a peer ends then, and a relay says what it did first. */
+  /** Closes its standard input: then it ends, and a relay reports its counters before. */
   endInput(): void {
     this.#process.stdin.close().catch(() => {});
   }
 
-  /** Ends it, by force if it does not end by itself. */
+  /** Ends it, by SIGKILL if it does not end in time. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.endInput();
-    const timer = setTimeout(() => this.#kill(), GRACE_MS);
+    const timer = setTimeout(() => this.kill(), GRACE_MS);
     await this.#process.status;
     clearTimeout(timer);
     await this.#reading;
   }
 
-  /** Ends it now: what it does is of no more use. */
-  kill(): void {
-    this.#kill();
-  }
-
-  get #lastWords(): string {
+  get #errorText(): string {
     // deno-lint-ignore no-control-regex -- colours are control characters
     const line = this.#error.replaceAll(/\x1b\[[0-9;]*m/g, "").trim().split("\n")[0] ?? "";
     return line === "" ? "" : `: ${line}`;
   }
 
-  #kill(): void {
+  /** Kills it, if it runs. */
+  kill(): void {
     try {
       this.#process.kill("SIGKILL");
     } catch {
-      // It has ended meanwhile.
+      // It has ended in the meantime.
     }
   }
 
-  /** Resolves when there is a line or the end, or after so long. */
+  /** Resolves at the next line, at the end, or after the limit. */
   #change(limitMs: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, limitMs);

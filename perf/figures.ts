@@ -1,25 +1,25 @@
 /**
- * What is said of a transfer: every figure with its heading, how it is written, and how much worse it may become before
- * a comparison with the baseline fails.
+ * The figures of a transfer: each with its heading, its format, and how much worse it may become before a comparison with
+ * the baseline fails.
  *
  * @module
  */
 
 import type { Place } from "./scenarios.ts";
 
-/** Who carried the file. */
+/** What carried the file. */
 export type Contestant = "send" | "get" | "tcp" | "quic";
 
-/** One number about a transfer, and how it is written. */
+/** One figure of a transfer, and its format. */
 interface FigureSpec {
   readonly heading: string;
   readonly unit: string;
-  /** What one of the unit is. */
+  /** The value of one unit. */
   readonly one: number;
   readonly digits: number;
-  /** Which way is worse, and how much worse is still the same; absent where it is not compared. */
+  /** Which direction is worse, and how much worse is within tolerance; absent if the figure is not compared. */
   readonly tolerance?: { readonly worse: "lower" | "higher"; readonly by: number };
-  /** For programs alone: not in the table. */
+  /** Only in the JSON, not in the table. */
   readonly isDetail?: true;
 }
 
@@ -31,15 +31,15 @@ const MB = { unit: "MB", one: 1e6, digits: 0 };
 
 /** All figures, in the order of the columns. */
 export const FIGURES = {
-  /** File bits a second, from connecting to the verified end. */
+  /** File bits per second, from connecting to the verified end. */
   goodputBitsPerSecond: { heading: "goodput", ...MBIT },
   /** Goodput / (rate x (1 - loss)). */
   shareOfPossible: { heading: "of possible", ...PERCENT, tolerance: { worse: "lower", by: 0.01 } },
   /** Goodput / that of TCP in the same run. */
   shareOfTcp: { heading: "of TCP", ...PERCENT },
-  /** File bytes sent again, per file byte. */
-  retransmittedShare: { heading: "sent again", ...PERCENT, tolerance: { worse: "higher", by: 0.01 } },
-  /** Bytes of all datagrams that the sender sent, per file byte. */
+  /** File bytes retransmitted, per file byte. */
+  retransmittedShare: { heading: "retransmitted", ...PERCENT, tolerance: { worse: "higher", by: 0.01 } },
+  /** Bytes of all datagrams of the sender, per file byte. */
   sentBytesPerFileByte: {
     heading: "sent/file",
     unit: "x",
@@ -47,11 +47,11 @@ export const FIGURES = {
     digits: 3,
     tolerance: { worse: "higher", by: 0.015 },
   },
-  /** Packets declared lost that had arrived, per packet sent. */
+  /** Packets declared lost that arrived, per packet sent. */
   spuriousShare: { heading: "spurious", ...PERCENT, digits: 2, tolerance: { worse: "higher", by: 0.002 } },
-  /** Wait in the link's queue; where that cannot be seen, the smoothed round trip less the least one. */
+  /** Delay in the link's queue; if that cannot be measured, the smoothed round trip less the minimum one. */
   queueDelayMeanMs: { heading: "queue", ...MS, tolerance: { worse: "higher", by: 2 } },
-  /** The longest such wait. */
+  /** The longest such delay. */
   queueDelayMaxMs: { heading: "at most", ...MS },
   /** From connecting to the verified end. */
   seconds: { heading: "time", ...SECONDS },
@@ -61,37 +61,37 @@ export const FIGURES = {
   shareWithStart: { heading: "of possible", ...PERCENT },
   /** CPU time, user and system, of all threads, from connecting on. */
   clientCpuSecondsPerGib: { heading: "CPU client", ...SECONDS, unit: "s/GiB" },
-  /** The same, from the first that came of the transfer on. */
+  /** The same, from the start of the transfer. */
   serverCpuSecondsPerGib: { heading: "CPU server", ...SECONDS, unit: "s/GiB" },
-  /** Of both ends and the simulator together. */
+  /** CPU time of both endpoints and the simulator together. */
   simulatorCpuSecondsPerGib: { heading: "CPU, all", ...SECONDS, unit: "s/GiB" },
-  /** Largest resident set, the runtime's own included. */
+  /** Largest resident set, including the runtime. */
   clientPeakBytes: { heading: "RAM client", ...MB },
   serverPeakBytes: { heading: "RAM server", ...MB },
   /**
-   * How far the relay is to be trusted: datagrams that Sluice sent and the relay never saw, as it had not the time to
-   * empty its socket's buffer, per datagram sent; and how late it was with the others.
+   * The accuracy of the relay: datagrams that Sluice sent and the relay never received, as its socket's buffer was full,
+   * per datagram sent; and how much later than due the others left.
    */
   relayMissedShare: { heading: "relay missed", ...PERCENT, digits: 2 },
   relayLateMeanMs: { heading: "relay late", ...MS, digits: 2 },
   relayLateMaxMs: { heading: "relay late at most", ...MS, isDetail: true },
-  /** Datagrams that the relay's link lost for want of room in its queue. */
+  /** Datagrams that the full queue of the relay's link dropped. */
   queueDropped: { heading: "queue dropped", unit: "", one: 1, digits: 0, isDetail: true },
 } as const satisfies Record<string, FigureSpec>;
 
 /** The name of a figure. */
 export type FigureName = keyof typeof FIGURES;
 
-/** What is known of a transfer. */
+/** The known figures of a transfer. */
 export type Figures = Readonly<Partial<Record<FigureName, number>>>;
 
-/** One transfer of the table, or the medians of several. */
+/** One transfer, or the medians of several. */
 export interface Measurement {
   readonly scenario: string;
   readonly place: Place;
   readonly contestant: Contestant;
   readonly sizeBytes: number;
-  /** Transfers that it is made of. */
+  /** Number of transfers. */
   readonly runs: number;
   readonly figures: Figures;
   /** Why there are no figures. */
@@ -101,18 +101,18 @@ export interface Measurement {
 /** The figures' names, in the order of the columns. */
 export const FIGURE_NAMES = Object.keys(FIGURES) as readonly FigureName[];
 
-/** What is said of a figure. */
+/** The properties of a figure. */
 export function figureSpec(name: FigureName): FigureSpec {
   return FIGURES[name];
 }
 
-/** A figure as a person reads it, without its unit; a dash where there is none. */
+/** Formats a figure without its unit; a dash if it is undefined. */
 export function formatFigure(name: FigureName, value: number | undefined): string {
   const { one, digits } = figureSpec(name);
   return value === undefined ? "-" : (value / one).toFixed(digits);
 }
 
-/** Each figure's median by itself, over the runs that have it; the mean of both middle ones where they are even. */
+/** The median of each figure, over the runs that have it; the mean of the two middle ones if their number is even. */
 export function medians(runs: readonly Figures[]): Figures {
   const result: Partial<Record<FigureName, number>> = {};
   for (const name of FIGURE_NAMES) {
@@ -125,7 +125,7 @@ export function medians(runs: readonly Figures[]): Figures {
   return result;
 }
 
-/** Runs of one transfer as one measurement: their medians, or what went wrong first. */
+/** Combines the runs of one transfer: their medians, and the first failure. */
 export function summarise(runs: readonly Measurement[]): Measurement {
   const failed = runs.find(({ failure }) => failure !== undefined);
   return { ...(failed ?? runs[0]!), runs: runs.length, figures: medians(runs.map(({ figures }) => figures)) };

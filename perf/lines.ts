@@ -1,35 +1,35 @@
 /**
- * What the processes of a measurement say to the one that started them: a line of JSON on standard output for each
- * thing. They are told nothing but the end: their standard input is closed.
+ * How the processes of a measurement report to the one that started them: lines of JSON on standard output. They end
+ * when their standard input is closed.
  *
  * @module
  */
 
 import process from "node:process";
-import type { Cost } from "./meter.ts";
+import type { ResourceUsage } from "./resource_meter.ts";
 
-/** A server or a relay takes clients now. */
+/** A server or a relay is ready. */
 export interface ListeningLine {
   readonly kind: "listening";
   readonly port: number;
 }
 
-/** What only the sender of a file knows, and only where it is ours. */
+/** What only the sender of a file can measure; Sluice alone reports it. */
 export interface SenderStats {
   readonly retransmittedBytes: number;
   /** UDP payload, acknowledgements included. */
   readonly sentBytes: number;
   readonly datagramsSent: number;
   readonly spuriousLosses: number;
-  /** The smoothed round trip less the least one. */
+  /** The smoothed round trip less the minimum one. */
   readonly queueDelayMeanMs: number;
   readonly queueDelayMaxMs: number;
 }
 
-/** A transfer is over, and verified. */
-export interface EndLine extends Cost {
+/** A transfer is complete and verified. */
+export interface EndLine extends ResourceUsage {
   readonly kind: "end";
-  /** From connecting; of the client alone. */
+  /** From connecting; only from the client. */
   readonly seconds?: number;
   readonly sender?: SenderStats | undefined;
 }
@@ -37,7 +37,7 @@ export interface EndLine extends Cost {
 /** A relay's counters, of the direction to the server. */
 export interface RelayedLine {
   readonly kind: "relayed";
-  /** Datagrams that were given to the link, and their UDP payload. */
+  /** Datagrams given to the link, and their UDP payload. */
   readonly sent: number;
   readonly sentBytes: number;
   readonly lost: number;
@@ -49,7 +49,7 @@ export interface RelayedLine {
   readonly maxLateUs: number;
 }
 
-/** Anything that one of them prints. */
+/** A line of any kind. */
 export type Line = ListeningLine | EndLine | RelayedLine;
 
 /** Prints a line. */
@@ -57,7 +57,7 @@ export function printLine(line: Line): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }
 
-/** The line that `text` is; undefined for what another program printed, such as a command that a peer runs under. */
+/** Parses a line; undefined for the output of another program, such as the command prefix of a peer. */
 export function parseLine(text: string): Line | undefined {
   if (!text.startsWith("{")) return undefined;
   try {
@@ -67,7 +67,7 @@ export function parseLine(text: string): Line | undefined {
   }
 }
 
-/** Resolves when whoever started this process wants it to end, or has itself ended. */
+/** Resolves when standard input is closed, on purpose or because the parent process ended. */
 export async function untilInputEnds(): Promise<void> {
-  for await (const _ of Deno.stdin.readable) { /* nothing is said to it */ }
+  for await (const _ of Deno.stdin.readable) { /* there is no input */ }
 }

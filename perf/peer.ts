@@ -1,19 +1,19 @@
 /**
- * One end of a transfer in wall time, as a process of its own, so that each has its own CPU time and memory:
+ * One endpoint of a transfer in wall time, as a process of its own, so that each has its own CPU time and memory:
  *
- *     peer.ts server TASK     prints its port, then a line for the transfer; ends when its standard input does
+ *     peer.ts server TASK     prints its port, then a line for the transfer; ends when its standard input is closed
  *     peer.ts client TASK     makes one transfer and prints a line
  *
- * Tasks and lines are JSON. The server's cost begins with the transfer, the client's before it connects.
+ * Tasks and lines are JSON. The server's usage is measured from the start of the transfer, the client's from connecting.
  *
  * @module
  */
 
 import { printLine, untilInputEnds } from "./lines.ts";
-import { Meter } from "./meter.ts";
+import { ResourceMeter } from "./resource_meter.ts";
 import type { ClientTask, Peer, Protocol, ServerTask } from "./peer_types.ts";
 
-/** Loaded when wanted: a process that copies over TCP does not pay for starting Sluice. */
+/** Imported on demand, so that a process that copies over TCP does not load Sluice. */
 const PEERS: Readonly<Record<Protocol, () => Promise<Peer>>> = {
   sluice: async () => (await import("./sluice_peer.ts")).sluicePeer,
   tcp: async () => (await import("./tcp_peer.ts")).tcpPeer,
@@ -22,10 +22,10 @@ const PEERS: Readonly<Record<Protocol, () => Promise<Peer>>> = {
 
 async function serve(task: ServerTask): Promise<void> {
   const peer = await PEERS[task.protocol]();
-  let meter: Meter | undefined;
+  let meter: ResourceMeter | undefined;
   await peer.serve(task, {
     onListening: (port) => printLine({ kind: "listening", port }),
-    onBegin: () => meter ??= new Meter(),
+    onBegin: () => meter ??= new ResourceMeter(),
     onEnd: (sender) => {
       if (meter !== undefined) printLine({ kind: "end", sender, ...meter.stop() });
       meter = undefined;
@@ -36,7 +36,7 @@ async function serve(task: ServerTask): Promise<void> {
 async function transfer(task: ClientTask): Promise<void> {
   const peer = await PEERS[task.protocol]();
   const startMs = performance.now();
-  const meter = new Meter();
+  const meter = new ResourceMeter();
   await peer.transfer(task, (sender) => {
     const seconds = (performance.now() - startMs) / 1000;
     printLine({ kind: "end", seconds, sender, ...meter.stop() });

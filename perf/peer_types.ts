@@ -1,26 +1,26 @@
 /**
- * What both ends of a transfer are told, and what a way to carry files has to do.
+ * The tasks of a transfer's endpoints, and the interface of a protocol under measurement.
  *
  * @module
  */
 
 import type { SenderStats } from "./lines.ts";
 
-/** What carries the file. */
+/** The protocol that carries the file. */
 export type Protocol = "sluice" | "tcp" | "quic";
 
-/** What both ends are told. What is to be set for the engine, such as its congestion control, goes here. */
+/** The part that both endpoints have in common. */
 interface PeerTask {
   readonly protocol: Protocol;
-  /** The server's address, or whose it seems to be: an IP literal. */
+  /** The server's address, or the relay's: an IP literal. */
   readonly host: string;
-  /** There is a link between both ends, though they are on one machine: its datagrams are no larger than Ethernet's. */
+  /** A link is emulated on this machine: datagrams are no larger than Ethernet's, as they are not on loopback. */
   readonly isLink: boolean;
-  /** The server's certificate, as PEM; of QUIC alone. */
+  /** The server's certificate, as PEM; only for QUIC. */
   readonly certificate?: string;
 }
 
-/** What a server is told. */
+/** The task of a server. */
 export interface ServerTask extends PeerTask {
   /** The folder of its files. */
   readonly root: string;
@@ -28,15 +28,15 @@ export interface ServerTask extends PeerTask {
   readonly privateKey?: string;
 }
 
-/** What a client is told. */
+/** The task of a client. */
 export interface ClientTask extends PeerTask {
   readonly port: number;
   readonly direction: "up" | "down";
-  /** What it sends, or where it puts what it gets: a file of this name in the server's folder. */
+  /** The file to send, or the path for the one to get, which has this name in the server's folder. */
   readonly file: string;
 }
 
-/** What a server says while it serves. */
+/** What a server calls. */
 export interface ServerHooks {
   readonly onListening: (port: number) => void;
   readonly onBegin: () => void;
@@ -44,10 +44,10 @@ export interface ServerHooks {
   readonly onEnd: (sender?: SenderStats) => void;
 }
 
-/** A way to carry files. */
+/** The endpoints of a protocol. */
 export interface Peer {
-  /** Serves from now on. */
+  /** Runs a server; does not resolve while it serves. */
   serve(task: ServerTask, hooks: ServerHooks): Promise<void>;
-  /** Makes one transfer, from connecting to the verified end. Resolves with what the sender knows, if that is we. */
+  /** Makes one transfer; `onEnd` is called when it is verified, with the sender's statistics if it has them. */
   transfer(task: ClientTask, onEnd: (sender?: SenderStats) => void): Promise<void>;
 }

@@ -1,7 +1,7 @@
 /**
- * The least that carries a file over a reliable stream, and proves it: its length, its bytes, its SHA-256, and a byte
- * back. So that TCP and QUIC can be asked the same as Sluice. The receiver hashes what comes as it comes; it makes
- * nothing durable, and hides nothing that is half there.
+ * The simplest verified file transfer over a reliable stream: length, bytes, SHA-256, and one byte in response. It makes
+ * TCP and QUIC comparable to Sluice. The receiver hashes while it receives; it neither syncs the file nor hides a partial
+ * one.
  *
  * @module
  */
@@ -10,9 +10,9 @@ import { createHash } from "node:crypto";
 
 /** A connection that carries bytes both ways, in order. */
 export interface ByteChannel {
-  /** What came next, at least a byte, valid until the next read; undefined at the end. */
+  /** The next bytes, at least one, valid until the next read; undefined at the end. */
   read(): Promise<Uint8Array | undefined>;
-  /** Writes all of them; they may be changed when it has resolved. */
+  /** Writes all bytes; the buffer may be reused when it has resolved. */
   write(bytes: Uint8Array): Promise<void>;
 }
 
@@ -22,7 +22,7 @@ const CHUNK_BYTES = 256 * 1024;
 const RIGHT = 1;
 const WRONG = 0;
 
-/** Sends a file; resolves when the other end has verified it. */
+/** Sends a file; resolves when the peer has verified it. */
 export async function sendFile(channel: ByteChannel, filePath: string): Promise<void> {
   using file = await Deno.open(filePath);
   const hash = createHash("sha256");
@@ -37,10 +37,10 @@ export async function sendFile(channel: ByteChannel, filePath: string): Promise<
   }
   await channel.write(hash.digest());
   const answer = await channel.read();
-  if (answer?.[0] !== RIGHT) throw new Error(`${filePath}: the other end did not get it as it is`);
+  if (answer?.[0] !== RIGHT) throw new Error(`${filePath}: the receiver did not verify it`);
 }
 
-/** Receives a file; `onBegin` is called when its first byte is there. */
+/** Receives a file; `onBegin` is called when the first byte has arrived. */
 export async function receiveFile(channel: ByteChannel, filePath: string, onBegin: () => void): Promise<void> {
   const input = new Input(channel);
   const header = await input.exactly(HEADER_BYTES);
@@ -57,10 +57,10 @@ export async function receiveFile(channel: ByteChannel, filePath: string, onBegi
   const digest = hash.digest();
   const isRight = digest.equals(await input.exactly(DIGEST_BYTES));
   await channel.write(Uint8Array.of(isRight ? RIGHT : WRONG));
-  if (!isRight) throw new Error(`${filePath}: its SHA-256 is not the sender's`);
+  if (!isRight) throw new Error(`${filePath}: its SHA-256 differs from the sender's`);
 }
 
-/** Takes what a channel brings in pieces of the reader's choice. */
+/** Reads a channel in pieces of the caller's choice. */
 class Input {
   readonly #channel: ByteChannel;
   #rest = new Uint8Array(0) as Uint8Array;

@@ -1,5 +1,5 @@
 /**
- * What is to be measured: the command line, and the transfers that it asks for.
+ * The command line, and the transfers that it selects.
  *
  * @module
  */
@@ -8,27 +8,27 @@ import { parseArgs } from "node:util";
 import type { Contestant } from "./figures.ts";
 import { type Place, PLACES, type Scenario, SCENARIOS, SMOKE_BYTES } from "./scenarios.ts";
 
-/** A link that others make, and how to get to its ends. */
+/** A link outside of this program, and how to run programs at its ends. */
 export interface Lab {
-  /** Each end's command goes behind this one, such as `ip netns exec a`. */
+  /** Each endpoint's command is run by this one, such as `ip netns exec a`. */
   readonly clientPrefix: readonly string[];
   readonly serverPrefix: readonly string[];
   /** The address at which the server listens: an IP literal. */
   readonly serverHost: string;
-  /** Makes the link of a scenario, whose name goes in place of `{}`. */
+  /** Sets up the link of a scenario, whose name replaces `{}`. */
   readonly up: readonly string[] | undefined;
-  /** Takes it away. */
+  /** Tears it down. */
   readonly down: readonly string[] | undefined;
 }
 
-/** A command line that was understood. */
+/** A parsed command line. */
 export interface Options {
-  /** Scenarios whose name has this in it. */
+  /** Selects the scenarios whose name contains this. */
   readonly only: string;
   readonly places: readonly Place[];
-  /** What runs beside Sluice. */
+  /** What Sluice is compared with. */
   readonly rivals: readonly Contestant[];
-  /** Transfers for each measurement; by default as many as its place needs. */
+  /** Transfers for each measurement; undefined for the default of its place. */
   readonly runs: number | undefined;
   readonly sizeBytes: number | undefined;
   readonly json: boolean;
@@ -37,7 +37,7 @@ export interface Options {
   readonly lab: Lab | undefined;
 }
 
-/** One measurement to be made. */
+/** A measurement to be made. */
 export interface Transfer {
   readonly scenario: Scenario;
   readonly place: Place;
@@ -46,24 +46,24 @@ export interface Transfer {
   readonly runs: number;
 }
 
-/** What `--help` prints. */
+/** The text of `--help`. */
 export const USAGE = `deno task perf [OPTIONS]
-  --only TEXT           scenarios whose name has TEXT in it
-  --place LIST          of simulated, loopback, relay, lab; without it all but lab, and lab where it is described
-  --rivals LIST         of tcp, quic, or none: what carries the same file beside Sluice; without it both
-  --runs N              transfers for each row, which then has their medians; without it 3 simulated, else 1
+  --only TEXT           run the scenarios whose name contains TEXT
+  --place LIST          simulated, loopback, relay, lab (default: all; lab only with --server-host)
+  --rivals LIST         tcp, quic, or none: what to compare Sluice with (default: tcp,quic)
+  --runs N              transfers per row, which has their medians (default: 3 simulated, 1 elsewhere)
   --size MEGABYTES      size of every file
-  --smoke               tiny files, once: does it run at all
-  --json                figures for programs
-  --compare             compares the simulated figures with perf/baseline.json; exit code 1 where one is worse
-  --update-baseline     makes these figures the baseline
+  --smoke               run everything once, with tiny files
+  --json                print the figures as JSON
+  --compare             compare the simulated figures with perf/baseline.json; exit code 1 if one is worse
+  --update-baseline     save the simulated figures as the baseline
 
-A link that others emulate, or a real one (each also as an environment variable):
-  --server-host ADDRESS     where the server listens, an IP address            SLUICE_LAB_HOST
-  --server-prefix COMMAND   runs the server behind "ip netns exec b", say      SLUICE_LAB_SERVER
-  --client-prefix COMMAND   the same for the client                            SLUICE_LAB_CLIENT
-  --lab-up COMMAND          makes the link; {} stands for the scenario         SLUICE_LAB_UP
-  --lab-down COMMAND        takes it away                                      SLUICE_LAB_DOWN`;
+A link of your own, emulated or real:
+  --server-host ADDRESS     IP address at which the server listens
+  --server-prefix COMMAND   command that runs the server, such as "ip netns exec b"
+  --client-prefix COMMAND   the same for the client
+  --lab-up COMMAND          command that sets up the link; {} is the scenario's name
+  --lab-down COMMAND        command that tears it down`;
 
 const OPTIONS = {
   only: { type: "string", default: "" },
@@ -85,7 +85,7 @@ const OPTIONS = {
 
 const RIVALS: readonly Contestant[] = ["tcp", "quic"];
 
-/** Who carries files at a place, Sluice apart; TCP does not pass the relay, and nobody else is simulated. */
+/** What Sluice is compared with at a place: the relay carries datagrams only, and the simulator runs only Sluice. */
 const RIVALS_AT: Readonly<Record<Place, readonly Contestant[]>> = {
   simulated: [],
   loopback: RIVALS,
@@ -93,22 +93,19 @@ const RIVALS_AT: Readonly<Record<Place, readonly Contestant[]>> = {
   lab: RIVALS,
 };
 
-/** Simulated transfers differ by their seeds, and cost little. */
+/** Simulated transfers differ by their seeds, and are cheap. */
 const DEFAULT_RUNS: Readonly<Record<Place, number>> = { simulated: 3, loopback: 1, relay: 1, lab: 1 };
 
-/** Understands a command line; "help" where that is asked for. Throws Error, with what to do, where it makes no sense. */
-export function parseOptions(
-  args: readonly string[],
-  variable: (name: string) => string | undefined,
-): Options | "help" {
+/** Parses a command line; "help" for `--help`. Throws Error for a usage error. */
+export function parseOptions(args: readonly string[]): Options | "help" {
   const { values } = parseArgs({ args: [...args], options: OPTIONS });
   if (values.help) return "help";
   const lab = labOf({
-    host: values["server-host"] ?? variable("SLUICE_LAB_HOST"),
-    server: values["server-prefix"] ?? variable("SLUICE_LAB_SERVER"),
-    client: values["client-prefix"] ?? variable("SLUICE_LAB_CLIENT"),
-    up: values["lab-up"] ?? variable("SLUICE_LAB_UP"),
-    down: values["lab-down"] ?? variable("SLUICE_LAB_DOWN"),
+    host: values["server-host"],
+    server: values["server-prefix"],
+    client: values["client-prefix"],
+    up: values["lab-up"],
+    down: values["lab-down"],
   });
   const isLabWanted = values.place?.split(",").includes("lab") ?? false;
   if (isLabWanted && lab === undefined) throw new Error("--place lab needs --server-host, the server's IP address");
@@ -127,7 +124,7 @@ export function parseOptions(
   };
 }
 
-/** The measurements that are asked for, in the order in which to make them. Throws Error where there are none. */
+/** The selected measurements, in the order in which to make them. Throws Error if there are none. */
 export function plan({ only, places, rivals, runs, sizeBytes, lab }: Options): Transfer[] {
   const transfers: Transfer[] = [];
   for (const place of PLACES) {
@@ -147,10 +144,10 @@ export function plan({ only, places, rivals, runs, sizeBytes, lab }: Options): T
       }
     }
   }
-  if (transfers.length === 0) throw new Error(`no scenario at ${places.join(", ")} has "${only}" in its name`);
+  if (transfers.length === 0) throw new Error(`no scenario of ${places.join(", ")} has "${only}" in its name`);
   const atLab = new Set(transfers.filter(({ place }) => place === "lab").map(({ scenario }) => scenario.name));
   if (atLab.size > 1 && lab?.up === undefined) {
-    throw new Error("without --lab-up all scenarios would have the same link; choose the one that it is by --only");
+    throw new Error("without --lab-up all scenarios would have the same link; select its scenario with --only");
   }
   return transfers;
 }
@@ -170,7 +167,7 @@ function labOf(
   };
 }
 
-/** A command's words. No shell sees it: spaces part them, and double quotes keep them together. */
+/** The words of a command: separated by spaces, unless in double quotes. No shell is involved. */
 function wordsOf(command: string | undefined): string[] | undefined {
   const words = [...(command ?? "").matchAll(/"([^"]*)"|[^ ]+/g)].map(([word, quoted]) => quoted ?? word);
   return words.length === 0 ? undefined : words;
@@ -179,7 +176,7 @@ function wordsOf(command: string | undefined): string[] | undefined {
 function listOf<Name extends string>(option: string, text: string, known: readonly Name[]): Name[] {
   return text.split(",").map((word) => {
     const name = known.find((one) => one === word);
-    if (name === undefined) throw new Error(`${option}: "${word}" is none of ${known.join(", ")}`);
+    if (name === undefined) throw new Error(`${option}: "${word}" is not one of ${known.join(", ")}`);
     return name;
   });
 }

@@ -1,6 +1,6 @@
 /**
- * Both ends of a transfer over QUIC, by the runtime's own implementation, which is not stable yet (`--unstable-net`),
- * with the congestion control that it has for throughput.
+ * Both endpoints of a transfer over QUIC, with the runtime's implementation, which is not stable yet
+ * (`--unstable-net`), and its congestion control for throughput.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { type ByteChannel, receiveFile, sendFile } from "./plain_copy.ts";
 
 const TRANSPORT = { alpnProtocols: ["perf"], congestionControl: "throughput" } as const;
 
-/** QUIC; it sends and does not get. */
+/** QUIC, from client to server only. */
 export const quicPeer: Peer = {
   async serve(task: ServerTask, { onListening, onBegin, onEnd }: ServerHooks): Promise<void> {
     const { host, root, certificate: cert = "", privateKey: key = "" } = task;

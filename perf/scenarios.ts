@@ -1,8 +1,8 @@
 /**
- * What is measured: one table, for simulated and for wall time.
+ * The scenarios that are measured, in simulated and in wall time.
  *
- * A scenario is a link and a size of file for each place where it is run. The goals are for files of 100 MB; where the
- * figure settles earlier, or the place is slow, a smaller one does, and `--size` takes any other.
+ * A scenario is a link and a file size for each place where it is run. The goals are for files of 100 MB; where a figure
+ * converges earlier, or the place is slow, the file is smaller, and `--size` sets any other size.
  *
  * @module
  */
@@ -11,32 +11,32 @@ import type { LinkOptions } from "../netem/link.ts";
 
 /** Where a scenario is run. */
 export type Place =
-  /** In the simulator: tells how good the algorithms are, and is the same on every machine. */
+  /** In the simulator: judges the algorithms, and is the same on every machine. */
   | "simulated"
   /** Two processes on this machine, with nothing between them. */
   | "loopback"
-  /** Two processes on this machine, and `relay.ts` between them, which is the link. Datagrams alone pass it. */
+  /** Two processes on this machine with `relay.ts` between them as the link, which carries datagrams only. */
   | "relay"
-  /** Two processes, each behind a command that puts it at its end of an emulated link, or of a real one. */
+  /** Two processes, each behind a command that runs it at its end of an emulated or real link. */
   | "lab";
 
 /** The places, in the order in which they are run. */
 export const PLACES: readonly Place[] = ["simulated", "loopback", "relay", "lab"];
 
-/** A link, and what goes wrong on it in both directions. */
+/** A link with the same impairments in both directions. */
 export interface LinkShape {
-  /** Of whole IP packets. */
+  /** Counts whole IP packets. */
   readonly rateBitsPerSecond: number;
-  /** Of the way back. Default: the same. */
+  /** The rate of the return direction. Default: the same. */
   readonly returnRateBitsPerSecond?: number;
-  /** One way; the mean where it varies. */
+  /** One way; the mean if it varies. */
   readonly delayUs: number;
-  /** The delay of each packet is this much more or less, drawn for it alone, so that packets change their order. */
+  /** Each packet is up to this much earlier or later, independently, so that packets are reordered. */
   readonly jitterUs?: number;
-  /** The delay wanders by this much more or less, and the order stays. */
+  /** The delay walks at random between this much less and more; packets keep their order. */
   readonly randomWalkUs?: number;
   readonly loss?: number;
-  /** Room before the line, in bandwidth-delay products. Default: 1. */
+  /** Capacity of the queue, in bandwidth-delay products. Default: 1. */
   readonly queueRoundTrips?: number;
 }
 
@@ -44,7 +44,7 @@ export interface LinkShape {
 export interface Scenario {
   readonly name: string;
   readonly about: string;
-  /** Undefined where there is nothing between both ends. */
+  /** Undefined for loopback. */
   readonly link?: LinkShape;
   /** Size of the file at each place where the scenario is run. */
   readonly sizes: Readonly<Partial<Record<Place, number>>>;
@@ -59,8 +59,8 @@ const FAR: LinkShape = { rateBitsPerSecond: 100 * MBIT, delayUs: 50 * MS };
 const SIZES = { simulated: 100 * MB, relay: 25 * MB, lab: 100 * MB };
 
 /**
- * The table. A userspace relay carries no gigabit, so it is spared the fast links. The first seven and loopback are
- * those for which there are goals.
+ * The table. The relay is not run with the fast links, as it cannot carry a gigabit per second. There are goals for the
+ * first seven and for loopback.
  */
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -85,7 +85,7 @@ export const SCENARIOS: readonly Scenario[] = [
     link: { ...WAN, jitterUs: 10 * MS },
     sizes: SIZES,
   },
-  { name: "loopback", about: "this machine to itself", sizes: { loopback: 256 * 1024 * 1024 } },
+  { name: "loopback", about: "within this machine", sizes: { loopback: 256 * 1024 * 1024 } },
   {
     name: "short-queue",
     about: "100 Mbit/s, 50 ms, queue of a tenth of a round trip",
@@ -106,19 +106,19 @@ export const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-/** Size of every file under `--smoke`: enough to pass through each stage once. */
+/** File size of `--smoke`: enough to go through every stage once. */
 export const SMOKE_BYTES = 200_000;
 
-/** IPv4's and UDP's headers: a link's rate counts whole packets. */
+/** Headers of IPv4 and UDP: a link's rate counts whole packets. */
 const OVERHEAD_BYTES = 28;
 
-/** UDP payload of the largest packet that an Ethernet takes. */
+/** UDP payload of the largest IPv4 packet on Ethernet. */
 const MTU_BYTES = 1472;
 
-/** No queue is smaller: a few dozen packets, as in the cheapest box. */
-const LEAST_QUEUE_BYTES = 64 * 1024;
+/** The minimum capacity of a queue: a few dozen packets, as in the cheapest router. */
+const MIN_QUEUE_BYTES = 64 * 1024;
 
-/** Both directions of a link, as `netem/link.ts` takes them: `up` towards the server. */
+/** Both directions of a link as options of `netem/link.ts`: `up` is towards the server. */
 export function linkOptionsOf(shape: LinkShape): { up: LinkOptions; down: LinkOptions } {
   const { rateBitsPerSecond, returnRateBitsPerSecond = rateBitsPerSecond, delayUs, loss = 0 } = shape;
   const { jitterUs = 0, randomWalkUs = 0, queueRoundTrips = 1 } = shape;
@@ -128,19 +128,19 @@ export function linkOptionsOf(shape: LinkShape): { up: LinkOptions; down: LinkOp
     jitterUs,
     randomWalkUs: 2 * randomWalkUs,
     loss,
-    queueBytes: Math.round(Math.max(leastQueueBytes(shape), rate / 8 * 2 * delayUs / 1e6 * queueRoundTrips)),
+    queueBytes: Math.round(Math.max(minQueueBytes(shape), rate / 8 * 2 * delayUs / 1e6 * queueRoundTrips)),
     overheadBytes: OVERHEAD_BYTES,
     mtuBytes: MTU_BYTES,
   });
   return { up: direction(rateBitsPerSecond), down: direction(returnRateBitsPerSecond) };
 }
 
-/** What the link can carry of a file, bits per second: its losses are taken off, its headers are not. */
+/** The goodput that the link allows, bits per second: the rate without the losses; headers are neglected. */
 export function possibleBitsPerSecond({ rateBitsPerSecond, loss = 0 }: LinkShape): number {
   return rateBitsPerSecond * (1 - loss);
 }
 
-/** A short queue that is asked for is short. */
-function leastQueueBytes({ queueRoundTrips = 1 }: LinkShape): number {
-  return queueRoundTrips < 1 ? 0 : LEAST_QUEUE_BYTES;
+/** A scenario with a short queue gets a short one. */
+function minQueueBytes({ queueRoundTrips = 1 }: LinkShape): number {
+  return queueRoundTrips < 1 ? 0 : MIN_QUEUE_BYTES;
 }

@@ -1,5 +1,5 @@
 /**
- * Runs scenarios in the simulator: how much of the link a transfer used, and what it sent in vain.
+ * Runs scenarios in the simulator.
  *
  * @module
  */
@@ -10,18 +10,18 @@ import type { Measurement } from "./figures.ts";
 import type { Transfer } from "./plan.ts";
 import { linkOptionsOf, possibleBitsPerSecond } from "./scenarios.ts";
 
-/** A transfer that takes longer than this many times its least time has hung. */
-const PATIENCE = 100;
+/** A transfer is given up after so many times its minimum time. */
+const LIMIT_FACTOR = 100;
 
 const GIB = 2 ** 30;
 
 /**
- * Sends a file up over the scenario's link, in a world that `seed` determines. The same scenario and seed give the same
- * figures on every machine, but for the CPU time.
+ * Uploads a file over the scenario's link, in a world that `seed` determines. The same scenario and seed give the same
+ * figures on every machine, except the CPU time.
  */
 export async function runSimulated({ scenario, sizeBytes }: Transfer, seed: number): Promise<Measurement> {
   const { name, link } = scenario;
-  if (link === undefined) throw new Error(`${name}: a scenario that is simulated has a link`);
+  if (link === undefined) throw new Error(`${name}: a simulated scenario needs a link`);
   const measured = { scenario: name, place: "simulated", contestant: "send", sizeBytes, runs: 1 } as const;
   const startedCpu = process.cpuUsage();
   const world = new World({
@@ -29,11 +29,11 @@ export async function runSimulated({ scenario, sizeBytes }: Transfer, seed: numb
     ...linkOptionsOf(link),
     clients: [{ goals: [{ kind: "put", name: "file", sizeBytes }] }],
   });
-  const leastUs = sizeBytes * 8 / link.rateBitsPerSecond * 1e6 + 6 * link.delayUs;
-  const isOver = await world.run(Math.round(PATIENCE * leastUs));
+  const minimumUs = sizeBytes * 8 / link.rateBitsPerSecond * 1e6 + 6 * link.delayUs;
+  const isOver = await world.run(Math.round(LIMIT_FACTOR * minimumUs));
   const outcome = world.results[0]?.outcome;
   if (!isOver || outcome?.kind !== "done") {
-    const what = outcome === undefined ? `no end by ${world.network.nowUs} us` : outcome.kind;
+    const what = outcome === undefined ? `not done after ${world.network.nowUs} us` : outcome.kind;
     return { ...measured, figures: {}, failure: `${what} (seed ${seed})` };
   }
   const { user, system } = process.cpuUsage(startedCpu);

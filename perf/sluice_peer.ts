@@ -1,5 +1,5 @@
 /**
- * Both ends of a transfer by Sluice, through the API that the programs use.
+ * Both endpoints of a transfer with Sluice, through the API that the programs use.
  *
  * @module
  */
@@ -12,13 +12,13 @@ import type { ConnectionStats } from "../protocol/mod.ts";
 import type { SenderStats } from "./lines.ts";
 import type { ClientTask, Peer, ServerHooks, ServerTask } from "./peer_types.ts";
 
-/** How often the round trip is looked at. */
+/** Interval between samples of the round trip. */
 const SAMPLE_MS = 10;
 
-/** Faults, but none of them: with any asked for, loopback is taken for a link like others, with its datagrams. */
+/** No faults; but with fault injection, loopback is treated like a link, with datagrams of its size. */
 const LINK: FaultOptions = { drop: 0, corrupt: 0, duplicate: 0, reorder: 0, delayUs: 0, jitterUs: 0 };
 
-/** What the connection that sends counts from the making of this on. */
+/** Measures a sending connection from its construction. */
 class SenderMeter {
   readonly #read: StatsReader;
   readonly #before: ConnectionStats;

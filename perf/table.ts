@@ -1,5 +1,5 @@
 /**
- * Measurements as a person reads them.
+ * Formats measurements as tables.
  *
  * @module
  */
@@ -17,10 +17,10 @@ import {
 import type { Place } from "./scenarios.ts";
 
 const TITLES: Readonly<Record<Place, string>> = {
-  simulated: "Simulated: the same on every machine, but for the CPU time",
+  simulated: "Simulated (the same on every machine, except the CPU time)",
   loopback: "Loopback, in wall time",
   relay: "Through the relay, in wall time",
-  lab: "Through the link that was made for it, in wall time",
+  lab: "Over a link of your own, in wall time",
 };
 
 const CONTESTANTS: Readonly<Record<Contestant, string>> = {
@@ -32,12 +32,12 @@ const CONTESTANTS: Readonly<Record<Contestant, string>> = {
 
 const PLAIN = { head: [], border: [], compact: true };
 
-/** Who carried a file, in words. */
+/** The name of what carried a file. */
 export function nameOf(contestant: Contestant): string {
   return CONTESTANTS[contestant];
 }
 
-/** A table for each place, with the columns for which it has figures; what failed is said below. */
+/** A table for each place, with the columns that have figures; failures are listed below it. */
 export function tablesOf(measurements: readonly Measurement[]): string[] {
   const places = [...new Set(measurements.map(({ place }) => place))];
   return places.flatMap((place) => {
@@ -66,7 +66,7 @@ function tableOf(rows: readonly Measurement[]): string {
   return table.toString();
 }
 
-/** What became of each scenario since the baseline: a figure that is no longer what it was has both. */
+/** A row for each scenario: the figures, and for those that changed the previous value as well. */
 export function comparisonOf(changes: readonly Change[]): string {
   const columns = FIGURE_NAMES.filter((name) => changes.some(({ figure }) => figure === name));
   const table = new Table({

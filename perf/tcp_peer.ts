@@ -1,5 +1,5 @@
 /**
- * Both ends of a transfer over TCP, by the runtime's own sockets and the kernel's congestion control.
+ * Both endpoints of a transfer over TCP, with the runtime's sockets and the kernel's congestion control.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { type ByteChannel, receiveFile, sendFile } from "./plain_copy.ts";
 
 const BUFFER_BYTES = 256 * 1024;
 
-/** TCP; it sends and does not get. */
+/** TCP, from client to server only. */
 export const tcpPeer: Peer = {
   async serve({ host, root }: ServerTask, { onListening, onBegin, onEnd }: ServerHooks): Promise<void> {
     const listener = Deno.listen({ hostname: host, port: 0 });

@@ -1,6 +1,6 @@
 /**
  * Runs transfers in wall time: a server and a client, each a process of its own, on loopback, with a relay between them,
- * or at the ends of a link that somebody else made.
+ * or at the ends of another link.
  *
  * @module
  */
@@ -19,30 +19,31 @@ const PEER = path.join(import.meta.dirname!, "peer.ts");
 const RELAY = path.join(import.meta.dirname!, "relay.ts");
 const LOOPBACK = "127.0.0.1";
 const GIB = 2 ** 30;
-const CHUNK_BYTES = 65_536; // the most that getRandomValues gives at once
+/** The limit of getRandomValues. */
+const CHUNK_BYTES = 65_536;
 
 /** How long a process may take to start. */
 const START_LIMIT_MS = 20_000;
 
-/** A transfer is given up after so many times its least time, and this besides. */
-const PATIENCE = 12;
-const PATIENCE_MS = 30_000;
+/** A transfer is given up after so many times its minimum time, and so much more. */
+const LIMIT_FACTOR = 12;
+const LIMIT_EXTRA_MS = 30_000;
 
-/** What the least time is reckoned by where there is no link. */
+/** The rate from which the minimum time is computed if there is no link. */
 const LOOPBACK_BITS_PER_SECOND = 400_000_000;
 
 const PROTOCOLS: Readonly<Record<Contestant, Protocol>> = { send: "sluice", get: "sluice", tcp: "tcp", quic: "quic" };
 
-/** The processes of one transfer, and what they said. */
+/** The reports of the processes of one transfer. */
 interface Outcome {
   readonly client: EndLine;
   readonly server: EndLine;
-  /** From the start of the client's process to its line. */
+  /** From the start of the client's process to its report. */
   readonly secondsWithStart: number;
   readonly relayed: RelayedLine | undefined;
 }
 
-/** Runs transfers in wall time. Files are made in a folder of its own, which goes when it is disposed of. */
+/** Runs transfers in wall time. Its files are in a temporary folder, which is removed on disposal. */
 export class WallRunner implements AsyncDisposable {
   readonly #folder = Deno.makeTempDirSync({ prefix: "sluice-perf-" });
   readonly #lab: Lab | undefined;
@@ -53,7 +54,7 @@ export class WallRunner implements AsyncDisposable {
     this.#lab = lab;
   }
 
-  /** Makes the transfer once. What goes wrong is in the measurement. */
+  /** Makes the transfer once. A failure is reported in the measurement. */
   async run(transfer: Transfer, seed: number): Promise<Measurement> {
     const { scenario, place, contestant, sizeBytes } = transfer;
     const measured = { scenario: scenario.name, place, contestant, sizeBytes, runs: 1 };
@@ -113,7 +114,7 @@ export class WallRunner implements AsyncDisposable {
   }
 }
 
-/** Makes or takes away the link of a scenario, where there is a command for it. Rejects where that fails. */
+/** Sets up or tears down the link of a scenario, if there is a command for it. Rejects if that fails. */
 export async function changeLab(command: readonly string[] | undefined, scenario: Scenario): Promise<void> {
   if (command === undefined) return;
   const [file, ...args] = command.map((word) => word.replaceAll("{}", scenario.name));
@@ -126,14 +127,14 @@ function startPeer(role: "server" | "client", task: ServerTask | ClientTask, pre
 }
 
 function startRelay({ name, link }: Scenario, { port, seed }: { port: number; seed: number }): Child {
-  if (link === undefined) throw new Error(`${name}: a scenario that is relayed has a link`);
+  if (link === undefined) throw new Error(`${name}: a relayed scenario needs a link`);
   const task: RelayTask = { target: `${LOOPBACK}:${port}`, ...linkOptionsOf(link), seed };
   return new Child(commandOf([], RELAY, [JSON.stringify(task)]));
 }
 
 function limitMs({ scenario: { link }, sizeBytes }: Transfer): number {
   const possible = link === undefined ? LOOPBACK_BITS_PER_SECOND : possibleBitsPerSecond(link);
-  return PATIENCE_MS + PATIENCE * sizeBytes * 8 / possible * 1000;
+  return LIMIT_EXTRA_MS + LIMIT_FACTOR * sizeBytes * 8 / possible * 1000;
 }
 
 function figuresOf({ scenario: { link }, contestant, sizeBytes }: Transfer, outcome: Outcome): Figures {
@@ -157,7 +158,7 @@ function figuresOf({ scenario: { link }, contestant, sizeBytes }: Transfer, outc
       queueDelayMeanMs: sender.queueDelayMeanMs,
       queueDelayMaxMs: sender.queueDelayMaxMs,
     }),
-    // The relay sees the queue itself, and what was sent, whoever sent it.
+    // The relay measures the queue directly, and what was sent by any protocol.
     ...(relayed === undefined || sender === undefined ? {} : {
       relayMissedShare: Math.max(0, 1 - relayed.sent / sender.datagramsSent),
     }),

@@ -1,5 +1,5 @@
 /**
- * The measurements themselves, in tiny: so that they run when they are wanted. Nothing is compared with the clock.
+ * Every measurement with a tiny file, so that it works when it is needed. No figure depends on the clock of the test.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import type { FigureName, Measurement } from "../perf/figures.ts";
-import type { PerfReport } from "../perf/main.ts";
+import type { PerfReport } from "../tools/perf.ts";
 import { type Place, SCENARIOS, SMOKE_BYTES } from "../perf/scenarios.ts";
 
 const ROOT = path.join(import.meta.dirname!, "..");
@@ -25,7 +25,7 @@ function namesAt(place: Place): string[] {
   return SCENARIOS.filter(({ sizes }) => sizes[place] !== undefined).map(({ name }) => name);
 }
 
-/** Fails where a row has no such figure, or one that cannot be. */
+/** Fails if a row lacks one of the figures, or has an impossible value. */
 function assertFigures({ scenario, place, contestant, figures }: Measurement, names: readonly FigureName[]): void {
   for (const name of names) {
     const value = figures[name];
@@ -49,7 +49,7 @@ const WALL: readonly FigureName[] = [
   "serverPeakBytes",
 ];
 
-Deno.test("perf simulates every scenario, and compares it with the baseline where it can", async () => {
+Deno.test("perf simulates every scenario, and compares only equal sizes with the baseline", async () => {
   const { measurements, comparison } = await perf("--place", "simulated", "--compare");
   assert.deepEqual(measurements.map(({ scenario }) => scenario), namesAt("simulated"));
   for (const measurement of measurements) {
@@ -59,17 +59,17 @@ Deno.test("perf simulates every scenario, and compares it with the baseline wher
     assert.ok(figures.shareOfPossible! > 0 && figures.shareOfPossible! <= 1, scenario);
     assert.ok(figures.sentBytesPerFileByte! > 1, scenario);
   }
-  // The baseline has every scenario, but for larger files than these.
+  // The baseline has every scenario, with larger files than these.
   assert.equal(comparison!.notes.filter((note) => note.includes("not compared")).length, measurements.length);
   assert.equal(comparison!.isWorse, false);
 });
 
-Deno.test("perf sends through the relay, which says what it did to every scenario", async () => {
+Deno.test("perf sends every relayed scenario through the relay, which reports its counters", async () => {
   const { measurements } = await perf("--place", "relay", "--rivals", "none");
   assert.deepEqual(measurements.map(({ scenario }) => scenario), namesAt("relay"));
   for (const measurement of measurements) {
     assertFigures(measurement, [...SENDER, ...WALL, "shareOfPossible", "shareWithStart", "relayLateMeanMs"]);
-    assert.ok(measurement.figures.sentBytesPerFileByte! > 1, `${measurement.scenario}: the file went round the relay`);
+    assert.ok(measurement.figures.sentBytesPerFileByte! > 1, `${measurement.scenario}: the file bypassed the relay`);
   }
 });
 
@@ -79,7 +79,7 @@ Deno.test("perf runs TCP and QUIC beside Sluice on loopback", async () => {
   for (const measurement of measurements) {
     const { contestant, figures, failure } = measurement;
     if (contestant === "quic" && failure !== undefined) {
-      // Not every machine can make a certificate; what is the matter is said.
+      // Not every machine can make a certificate; the failure says so.
       assert.match(failure, /openssl/);
       continue;
     }
@@ -88,8 +88,8 @@ Deno.test("perf runs TCP and QUIC beside Sluice on loopback", async () => {
   }
 });
 
-Deno.test("perf puts both ends behind commands, where somebody has a link of their own", async () => {
-  // A command that every platform has here, and that runs another.
+Deno.test("perf runs client and server behind commands, for a link of the user's own", async () => {
+  // A prefix that works on every platform.
   const prefix = ["--client-prefix", `"${Deno.execPath()}" run -A ${path.join("testing", "programs", "prefix.ts")}`];
   const { measurements } = await perf("--place", "lab", "--only", "wan-20", "--server-host", "127.0.0.1", ...prefix);
   assert.deepEqual(measurements.map(({ contestant }) => contestant), ["send", "tcp", "quic"]);

@@ -40,8 +40,8 @@ export const BLACK_HOLE_EVENTS = 3;
  */
 const COMMON_BYTES: readonly number[] = [8972, 1472, 1452, 1444, 1400, 1280];
 
-/** UDP payload of an Ethernet frame over IPv4, less what IPv6's header is longer. */
-const ETHERNET_BYTES = 1452;
+/** UDP payload of an Ethernet frame over IPv6. */
+const ETHERNET_IPV6_BYTES = 1452;
 
 /** What an {@link MtuDiscovery} is made with. */
 export interface MtuDiscoveryOptions {
@@ -196,7 +196,7 @@ export class MtuDiscovery {
       if (size > current && size < failed) return size;
     }
     // Between Ethernet and jumbo frames there is nothing that links have.
-    if (current >= ETHERNET_BYTES) return 0;
+    if (current >= ETHERNET_IPV6_BYTES) return 0;
     return failed - current > GRANULARITY_BYTES ? Math.floor((current + failed) / 2) : 0;
   }
 

@@ -13,7 +13,7 @@ import { World, type WorldOptions } from "../../sim/world.ts";
 export const HEADER_BYTES = 28;
 
 /** UDP payload of an Ethernet frame over IPv4. */
-const ETHERNET_BYTES = 1472;
+export const ETHERNET_IPV4_BYTES = 1472;
 
 /** The link of a scenario. */
 export function linkOf(name: string): LinkShape {
@@ -108,10 +108,10 @@ export async function measureAll(
 
 /** Sockets forbid no fragmentation here: what is larger than a packet goes in several, and does not vanish. */
 function inFragments(link: LinkOptions): LinkOptions {
-  return { ...link, mtuBytes: Infinity, fragmentBytes: ETHERNET_BYTES };
+  return { ...link, mtuBytes: Infinity, fragmentBytes: ETHERNET_IPV4_BYTES };
 }
 
 /** What datagrams with so much payload take of the line. Most of those in fragments fill all of them. */
 function lineBytes(payloadBytes: number, datagrams: number): number {
-  return payloadBytes + HEADER_BYTES * Math.max(datagrams, payloadBytes / ETHERNET_BYTES);
+  return payloadBytes + HEADER_BYTES * Math.max(datagrams, payloadBytes / ETHERNET_IPV4_BYTES);
 }

@@ -11,17 +11,14 @@ import type { Link, LinkOptions } from "../../netem/link.ts";
 import type { TraceEvent } from "../../sim/node.ts";
 import { sample } from "../../testing/effort.ts";
 import { World } from "../../sim/world.ts";
-import { HEADER_BYTES } from "./goals.ts";
+import { ETHERNET_IPV4_BYTES, HEADER_BYTES } from "./goals.ts";
 
 export const SECOND_US = 1_000_000;
 export const MBIT = 1_000_000;
 export const MB = 1_000_000;
 
-/** Of a whole packet: the simulators that these scenarios come from count their queues in packets. */
-export const PACKET_BYTES = 1500;
-
-/** UDP payload of such a packet. */
-const ETHERNET_BYTES = PACKET_BYTES - HEADER_BYTES;
+/** A whole packet: the simulators that these scenarios come from count their queues in packets. */
+export const PACKET_BYTES = ETHERNET_IPV4_BYTES + HEADER_BYTES;
 
 /** Which way the file goes. */
 export type Direction = "put" | "get";
@@ -143,7 +140,7 @@ export function boundUs({ sizeBytes, rateBitsPerSecond, roundTripUs, share, roun
 
 /** A link in whole IP packets, as large as an Ethernet's at most. */
 function packets(link: LinkOptions): LinkOptions {
-  return { overheadBytes: HEADER_BYTES, mtuBytes: ETHERNET_BYTES, ...link };
+  return { overheadBytes: HEADER_BYTES, mtuBytes: ETHERNET_IPV4_BYTES, ...link };
 }
 
 function seconds(us: number): string {

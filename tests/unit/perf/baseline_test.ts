@@ -14,7 +14,7 @@ const FIGURES: Figures = {
 };
 const BASELINE: Baseline = updated({ simulated: [], wall: [] }, [simulated("wan", FIGURES)]);
 
-Deno.test("updated keeps what every machine gives, and the rows that were not measured", () => {
+Deno.test("updated replaces measured rows, without the figures that depend on the machine", () => {
   assert.deepEqual(BASELINE.simulated, [{
     scenario: "wan",
     sizeBytes: 1000,
@@ -37,7 +37,7 @@ Deno.test("updated keeps what every machine gives, and the rows that were not me
   assert.deepEqual(updated(more, [simulated("wan", { shareOfPossible: 0.5 })]).simulated.length, 2);
 });
 
-Deno.test("compare finds a figure worse or better by more than its tolerance, whichever way is worse", () => {
+Deno.test("compare judges a figure by its tolerance, in its direction", () => {
   const verdicts = (figures: Figures): string[] => {
     const { changes } = compare(BASELINE, [simulated("wan", { ...FIGURES, ...figures })]);
     return changes.filter(({ verdict }) => verdict !== "same").map(({ figure, verdict }) => `${figure} ${verdict}`);
@@ -52,7 +52,7 @@ Deno.test("compare finds a figure worse or better by more than its tolerance, wh
   ]);
 });
 
-Deno.test("compare is worse by a figure, by one that is missing and by a failure, and by nothing else", () => {
+Deno.test("compare is worse if a figure is worse or missing, or a scenario failed", () => {
   const isWorse = (...measurements: Measurement[]): boolean => compare(BASELINE, measurements).isWorse;
   assert.equal(isWorse(simulated("wan", FIGURES)), false);
   assert.equal(isWorse(simulated("wan", { ...FIGURES, shareOfPossible: 0.5 })), true);
@@ -63,14 +63,14 @@ Deno.test("compare is worse by a figure, by one that is missing and by a failure
   assert.equal(isWorse({ ...simulated("wan", { shareOfPossible: 0.1 }), place: "relay" }), false);
 });
 
-Deno.test("compare says what it could not compare", () => {
+Deno.test("compare notes the rows that it could not compare", () => {
   const { notes } = compare(BASELINE, [simulated("unknown", FIGURES), { ...simulated("wan", FIGURES), runs: 1 }]);
   assert.equal(notes.length, 2);
   assert.match(notes[0]!, /unknown: not in the baseline/);
   assert.match(notes[1]!, /wan: not compared/);
 });
 
-Deno.test("compare tells of the speed beside TCP, and does not judge by it", () => {
+Deno.test("compare notes the share of TCP's goodput, and does not judge it", () => {
   const row: Measurement = { ...simulated("loopback", { shareOfTcp: 1.5 }), place: "loopback" };
   const { notes, isWorse } = compare(updated(BASELINE, [row]), [{ ...row, figures: { shareOfTcp: 0.25 } }]);
   assert.equal(isWorse, false);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { formatFigure, type Measurement, medians, summarise } from "../../../perf/figures.ts";
 
-Deno.test("medians takes each figure by itself, from the runs that have it", () => {
+Deno.test("medians is computed for each figure, from the runs that have it", () => {
   assert.deepEqual(medians([]), {});
   assert.deepEqual(medians([{ seconds: 3, goodputBitsPerSecond: 10 }, { seconds: 1 }, { seconds: 2 }]), {
     goodputBitsPerSecond: 10,
@@ -10,7 +10,7 @@ Deno.test("medians takes each figure by itself, from the runs that have it", () 
   assert.deepEqual(medians([{ seconds: 10 }, { seconds: 2 }, { seconds: 9 }, { seconds: 1 }]), { seconds: 5.5 });
 });
 
-Deno.test("summarise makes one of several runs, and keeps what went wrong in any", () => {
+Deno.test("summarise combines runs, and keeps the first failure", () => {
   const run: Measurement = {
     scenario: "wan",
     place: "relay",
@@ -28,7 +28,7 @@ Deno.test("summarise makes one of several runs, and keeps what went wrong in any
   assert.equal(failed.failure, "gave up");
 });
 
-Deno.test("formatFigure writes a figure in its unit, and a dash for none", () => {
+Deno.test("formatFigure formats a figure in its unit, and undefined as a dash", () => {
   assert.equal(formatFigure("goodputBitsPerSecond", 91_449_000), "91.4");
   assert.equal(formatFigure("shareOfPossible", 0.9145), "91.5");
   assert.equal(formatFigure("sentBytesPerFileByte", 1.0182), "1.018");

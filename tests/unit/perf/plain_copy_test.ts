@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { type ByteChannel, receiveFile, sendFile } from "../../../perf/plain_copy.ts";
 
-/** A channel whose other end is the next one: what is written comes out there, in pieces of `pieceBytes`. */
-function channelPair(pieceBytes: number, spoil = (_bytes: Uint8Array) => {}): [ByteChannel, ByteChannel] {
+/** Two channels that are connected: what is written to one is read from the other, in pieces of `pieceBytes`. */
+function channelPair(pieceBytes: number, damage = (_bytes: Uint8Array) => {}): [ByteChannel, ByteChannel] {
   const [a, b] = [new TransformStream<Uint8Array>(), new TransformStream<Uint8Array>()];
   const channel = (readable: ReadableStream<Uint8Array>, writable: WritableStream<Uint8Array>): ByteChannel => {
     const reader = readable.getReader();
@@ -12,7 +12,7 @@ function channelPair(pieceBytes: number, spoil = (_bytes: Uint8Array) => {}): [B
       write: async (bytes) => {
         for (let at = 0; at < bytes.length; at += pieceBytes) {
           const piece = bytes.slice(at, at + pieceBytes);
-          spoil(piece);
+          damage(piece);
           await writer.write(piece);
         }
       },
@@ -21,7 +21,7 @@ function channelPair(pieceBytes: number, spoil = (_bytes: Uint8Array) => {}): [B
   return [channel(a.readable, b.writable), channel(b.readable, a.writable)];
 }
 
-Deno.test("sendFile and receiveFile carry a file of any size in pieces of any size", async () => {
+Deno.test("sendFile and receiveFile transfer a file of any size in pieces of any size", async () => {
   const folder = await Deno.makeTempDir();
   try {
     for (const [sizeBytes, pieceBytes] of [[0, 100], [1, 1], [1000, 7], [700_000, 65_536]] as const) {
@@ -38,7 +38,7 @@ Deno.test("sendFile and receiveFile carry a file of any size in pieces of any si
   }
 });
 
-Deno.test("sendFile and receiveFile both fail where a byte is another at the other end", async () => {
+Deno.test("sendFile and receiveFile both fail if a byte was changed", async () => {
   const folder = await Deno.makeTempDir();
   try {
     await Deno.writeFile(`${folder}/from`, new Uint8Array(1000).fill(5));

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { type Options, parseOptions, plan, type Transfer } from "../../../perf/plan.ts";
 import { SCENARIOS, SMOKE_BYTES } from "../../../perf/scenarios.ts";
 
-function parse(args: readonly string[], environment: Readonly<Record<string, string>> = {}): Options {
-  const options = parseOptions(args, (name) => environment[name]);
+function parse(args: readonly string[]): Options {
+  const options = parseOptions(args);
   assert.notEqual(options, "help");
   return options as Options;
 }
@@ -12,7 +12,7 @@ function words({ scenario, place, contestant }: Transfer): string {
   return `${place} ${scenario.name} ${contestant}`;
 }
 
-Deno.test("plan without options is the whole table at all places of this machine", () => {
+Deno.test("plan without options selects every scenario at every place but lab", () => {
   const transfers = plan(parse([]));
   for (const { name, sizes } of SCENARIOS) {
     const places = new Set(transfers.filter(({ scenario }) => scenario.name === name).map(({ place }) => place));
@@ -22,7 +22,7 @@ Deno.test("plan without options is the whole table at all places of this machine
   assert.ok(transfers.every(({ runs, place }) => runs === (place === "simulated" ? 3 : 1)));
 });
 
-Deno.test("plan has Sluice both ways and its rivals on loopback, and only datagrams through the relay", () => {
+Deno.test("plan adds the reverse direction and all rivals on loopback, and only QUIC through the relay", () => {
   const transfers = plan(parse(["--only", "wan-10", "--place", "relay,simulated"]));
   assert.deepEqual(transfers.map(words), ["simulated wan-10 send", "relay wan-10 send", "relay wan-10 quic"]);
   const loopback = plan(parse(["--only", "loop"])).map(({ contestant }) => contestant);
@@ -31,7 +31,7 @@ Deno.test("plan has Sluice both ways and its rivals on loopback, and only datagr
   assert.deepEqual(alone, ["send", "get"]);
 });
 
-Deno.test("plan takes other sizes and numbers of runs", () => {
+Deno.test("plan uses the given size and number of runs", () => {
   for (const { sizeBytes, runs } of plan(parse(["--size", "2.5", "--runs", "5"]))) {
     assert.deepEqual([sizeBytes, runs], [2_500_000, 5]);
   }
@@ -40,7 +40,7 @@ Deno.test("plan takes other sizes and numbers of runs", () => {
   }
 });
 
-Deno.test("parseOptions takes a lab from its options, or from the environment", () => {
+Deno.test("parseOptions reads a lab", () => {
   const lab = {
     clientPrefix: ["ip", "netns", "exec", "a"],
     serverPrefix: ["ip", "netns", "exec", "b"],
@@ -51,29 +51,21 @@ Deno.test("parseOptions takes a lab from its options, or from the environment", 
   const args = ["--server-host", "10.1.2.3", "--lab-up", "make-link {}"];
   const prefixes = ["--client-prefix", "ip netns exec a", "--server-prefix", " ip netns  exec b"];
   assert.deepEqual(parse([...args, ...prefixes]).lab, lab);
-  const environment = {
-    SLUICE_LAB_HOST: "10.1.2.3",
-    SLUICE_LAB_UP: "make-link {}",
-    SLUICE_LAB_CLIENT: "ip netns exec a",
-    SLUICE_LAB_SERVER: "ip netns exec b",
-  };
-  const fromEnvironment = parse(["--place", "lab", "--only", "wan-20"], environment);
-  assert.deepEqual(fromEnvironment.lab, lab);
   assert.deepEqual(
-    plan(fromEnvironment).map(words),
+    plan(parse([...args, "--place", "lab", "--only", "wan-20"])).map(words),
     ["lab wan-20 send", "lab wan-20 tcp", "lab wan-20 quic"],
   );
 });
 
-Deno.test("parseOptions keeps what is quoted of a command together", () => {
+Deno.test("parseOptions splits commands at spaces outside of quotes", () => {
   const { lab } = parse(["--server-host", "::1", "--client-prefix", `"/a b/run" --flag "" x`]);
   assert.deepEqual(lab!.clientPrefix, ["/a b/run", "--flag", "", "x"]);
 });
 
-Deno.test("parseOptions and plan refuse what makes no sense, and say what would", () => {
+Deno.test("parseOptions and plan reject usage errors", () => {
   const wrong: readonly [readonly string[], RegExp][] = [
-    [["--place", "moon"], /"moon" is none of simulated, loopback, relay, lab/],
-    [["--rivals", "sctp"], /"sctp" is none of tcp, quic/],
+    [["--place", "moon"], /"moon" is not one of simulated, loopback, relay, lab/],
+    [["--rivals", "sctp"], /"sctp" is not one of tcp, quic/],
     [["--size", "0"], /--size takes a number above 0/],
     [["--runs", "many"], /--runs takes a number above 0/],
     [["--place", "lab"], /--server-host/],
@@ -82,5 +74,5 @@ Deno.test("parseOptions and plan refuse what makes no sense, and say what would"
     [["--faster"], /--faster/],
   ];
   for (const [args, message] of wrong) assert.throws(() => plan(parse(args)), message, args.join(" "));
-  assert.equal(parseOptions(["--help"], () => undefined), "help");
+  assert.equal(parseOptions(["--help"]), "help");
 });

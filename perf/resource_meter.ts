@@ -1,24 +1,24 @@
 /**
- * What a transfer costs the process that makes it.
+ * The resources that a transfer uses in its process.
  *
  * @module
  */
 
 import process from "node:process";
 
-/** What a transfer cost a process. */
-export interface Cost {
+/** The resources that a transfer used. */
+export interface ResourceUsage {
   /** User and system, of all threads. */
   readonly cpuSeconds: number;
   /** Largest resident set, the runtime's own included. */
   readonly peakMemoryBytes: number;
 }
 
-/** How often memory is looked at. */
+/** Interval between samples of the memory. */
 const SAMPLE_MS = 10;
 
-/** CPU time and memory from its making on. */
-export class Meter {
+/** Measures CPU time and memory from its construction. */
+export class ResourceMeter {
   readonly #startCpu = process.cpuUsage();
   readonly #timer = setInterval(() => this.#sample(), SAMPLE_MS);
   #peakMemoryBytes = 0;
@@ -28,7 +28,7 @@ export class Meter {
   }
 
   /** Ends the measurement. */
-  stop(): Cost {
+  stop(): ResourceUsage {
     clearInterval(this.#timer);
     this.#sample();
     const { user, system } = process.cpuUsage(this.#startCpu);

@@ -1,19 +1,19 @@
 /**
- * Measures speed, in simulated and in wall time. `deno task perf --help` says what can be asked.
+ * Measures performance, in simulated and in wall time: see `deno task perf --help`.
  *
- * Simulated figures are the same on every machine, so that two commits can be compared by them, and the baseline is
- * kept with the sources. Those in wall time are for this machine, as it is now: compare what ran in the same run.
+ * Simulated figures are the same on every machine, so they can be compared between commits, and their baseline is kept
+ * with the sources. Figures in wall time are those of this machine at this time: compare only what ran in the same run.
  *
  * @module
  */
 
 import path from "node:path";
-import { type Baseline, compare, type Comparison, updated } from "./baseline.ts";
-import { type Figures, type Measurement, summarise } from "./figures.ts";
-import { type Options, parseOptions, plan, type Transfer, USAGE } from "./plan.ts";
-import { runSimulated } from "./simulated.ts";
-import { comparisonOf, nameOf, tablesOf } from "./table.ts";
-import { changeLab, WallRunner } from "./wall.ts";
+import { type Baseline, compare, type Comparison, updated } from "../perf/baseline.ts";
+import { type Figures, type Measurement, summarise } from "../perf/figures.ts";
+import { type Options, parseOptions, plan, type Transfer, USAGE } from "../perf/plan.ts";
+import { runSimulated } from "../perf/simulated.ts";
+import { comparisonOf, nameOf, tablesOf } from "../perf/table.ts";
+import { changeLab, WallRunner } from "../perf/wall.ts";
 
 /** What `--json` prints. */
 export interface PerfReport {
@@ -21,19 +21,19 @@ export interface PerfReport {
   readonly comparison?: Comparison;
 }
 
-const BASELINE = path.join(import.meta.dirname!, "baseline.json");
+const BASELINE = path.join(import.meta.dirname!, "../perf/baseline.json");
 
-/** Exit codes, as the programs have them. */
+/** Exit codes, as those of the programs. */
 const DONE = 0;
 const FAILED = 1;
 const USAGE_ERROR = 2;
 
-// deno-lint-ignore no-console -- this program talks to a person
+// deno-lint-ignore no-console -- the results are for a terminal
 const say = (text: string) => console.log(text);
-// deno-lint-ignore no-console -- and says meanwhile what it does
+// deno-lint-ignore no-console -- progress must not mix with JSON
 const logProgress = (text: string) => console.error(text);
 
-/** Makes the measurements, those of one link after another. */
+/** Makes the measurements, link by link. */
 async function measure(transfers: readonly Transfer[], { lab }: Options): Promise<Measurement[]> {
   await using wall = new WallRunner(lab);
   const measurements: Measurement[] = [];
@@ -59,11 +59,11 @@ async function measure(transfers: readonly Transfer[], { lab }: Options): Promis
   } finally {
     await changeLink(undefined);
   }
-  return measurements.map((measurement) => ({ ...measurement, figures: besideTcp(measurement, measurements) }));
+  return measurements.map((measurement) => ({ ...measurement, figures: withShareOfTcp(measurement, measurements) }));
 }
 
-/** A measurement's figures, and its speed as a share of TCP's in the same place. */
-function besideTcp({ figures, scenario, place }: Measurement, all: readonly Measurement[]): Figures {
+/** A measurement's figures, with its goodput as a share of TCP's in the same place. */
+function withShareOfTcp({ figures, scenario, place }: Measurement, all: readonly Measurement[]): Figures {
   const tcp = all.find((one) => one.contestant === "tcp" && one.scenario === scenario && one.place === place);
   const speed = figures.goodputBitsPerSecond;
   const tcpSpeed = tcp?.figures.goodputBitsPerSecond;
@@ -74,7 +74,7 @@ async function main(): Promise<number> {
   let options: Options | "help";
   let transfers: Transfer[];
   try {
-    options = parseOptions(Deno.args, (name) => Deno.env.get(name));
+    options = parseOptions(Deno.args);
     if (options === "help") {
       say(USAGE);
       return DONE;
@@ -97,7 +97,7 @@ async function main(): Promise<number> {
   if (options.updateBaseline) {
     await Deno.writeTextFile(BASELINE, `${JSON.stringify(updated(baseline, measurements), undefined, 2)}\n`);
   }
-  // A rival that fails, or is not there, is no fault of ours.
+  // A competitor that fails or is missing is not a failure of Sluice.
   const hasFailed = measurements.some(({ contestant, failure }) =>
     failure !== undefined && (contestant === "send" || contestant === "get")
   );
