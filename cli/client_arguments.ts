@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import type { FaultOptions, SendingOptions } from "../app/api.ts";
 import { parseKey } from "../app/keys.ts";
 import { type Address, DEFAULT_HOST, DEFAULT_PORT, parseAddress, parseHost, parsePort } from "./address.ts";
@@ -50,8 +50,6 @@ export interface ClientArguments {
   readonly timeoutMs: number | undefined;
   /** The key that the server must have; undefined for the one of the first time. */
   readonly serverKey: Uint8Array | undefined;
-  /** Nothing is encrypted. */
-  readonly plaintext: boolean;
   /** A file with a token to show to the server. */
   readonly tokenFile: string | undefined;
   /** Where this client's key and the keys of known servers are; where this user keeps such things when undefined. */
@@ -76,7 +74,6 @@ interface CommonOptions extends SendingOptions {
   readonly simulate?: FaultOptions;
   readonly quiet?: boolean;
   readonly serverKey?: Uint8Array;
-  readonly plaintext?: boolean;
   readonly state?: string;
   readonly tokenFile?: string;
 }
@@ -114,12 +111,6 @@ export function parseClientArguments(
       "--state <folder>",
       "where your key and those of known servers are (SLUICE_STATE, else your folder for such)",
     )
-    .addOption(
-      new Option("--plaintext", "encrypt nothing: for trusted networks, if the server agrees").conflicts([
-        "serverKey",
-        "tokenFile",
-      ]),
-    )
     .addHelpText("after", EXAMPLES);
   addSendingOptions(program);
   addSimulateOption(program);
@@ -146,7 +137,6 @@ export function parseClientArguments(
       server,
       timeoutMs: options.timeout === undefined ? undefined : options.timeout * 1000,
       serverKey: options.serverKey,
-      plaintext: options.plaintext ?? false,
       stateFolder: options.state,
       tokenFile: options.tokenFile,
       sending: sendingOptions(options),

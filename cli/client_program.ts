@@ -124,10 +124,9 @@ async function runOnce(task: Exclude<ClientTask, { kind: "interactive" | "key" }
 
 /** What shows a server who asks. Throws SluiceError. */
 function credentialsOf(
-  { plaintext, stateFolder, tokenFile }: ClientArguments,
+  { stateFolder, tokenFile }: ClientArguments,
   { findIdentity, readToken }: ClientParts,
 ): Pick<ClientOptions, "identity" | "token"> {
-  if (plaintext) return {};
   const identity = findIdentity(stateFolder)?.privateKey;
   return {
     ...(identity === undefined ? {} : { identity }),
@@ -150,7 +149,6 @@ async function connectAs(
   const onFault = (line: string) => view.print(() => parts.console.err(line));
   const client = await parts.connect({
     ...args.server,
-    plaintext: args.plaintext,
     ...credentials,
     ...(trust.expected === undefined ? {} : { server: trust.expected }),
     ...args.sending,

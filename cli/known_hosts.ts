@@ -27,15 +27,13 @@ export class HostKeyVerifier {
   readonly #address: string;
   readonly #memory: KnownHosts;
   readonly #pinned: Uint8Array | undefined;
-  readonly #isPlaintext: boolean;
   #expected: ExpectedServer | undefined;
 
   /** Looks the address up. Throws SluiceError. */
-  constructor({ plaintext, server, serverKey }: ClientArguments, memory: KnownHosts) {
+  constructor({ server, serverKey }: ClientArguments, memory: KnownHosts) {
     this.#address = formatAddress(server.host.toLowerCase(), server.port);
     this.#memory = memory;
     this.#pinned = serverKey;
-    this.#isPlaintext = plaintext;
     this.#expected = this.#lookUp();
   }
 
@@ -46,12 +44,12 @@ export class HostKeyVerifier {
 
   /** Folders that are written to when a new server has answered. */
   get foldersWritten(): readonly string[] {
-    return this.#isPlaintext || this.#expected !== undefined ? [] : [this.#memory.folder];
+    return this.#expected !== undefined ? [] : [this.#memory.folder];
   }
 
   /** It has answered: remembers a new one, and returns what the person is to be told of it, if anything. */
   onConnected({ serverKey }: Client): string | undefined {
-    if (serverKey === undefined || this.#expected !== undefined) return undefined;
+    if (this.#expected !== undefined) return undefined;
     const key = formatKey(serverKey);
     try {
       this.#memory.remember(this.#address, serverKey);
@@ -65,7 +63,6 @@ export class HostKeyVerifier {
   }
 
   #lookUp(): ExpectedServer | undefined {
-    if (this.#isPlaintext) return undefined;
     if (this.#pinned !== undefined) return { key: this.#pinned, source: "By --server-key its key is" };
     const key = this.#memory.keyOf(this.#address);
     return key && this.#known(key);

@@ -32,8 +32,6 @@ export interface ServerArguments {
   readonly task: "serve" | "key";
   /** Where the server's key is; where this user keeps such things when undefined. */
   readonly stateFolder: string | undefined;
-  /** Clients that ask for no encryption are taken too. */
-  readonly plaintext: boolean;
   /** Whoever reaches the server may do everything. */
   readonly open: boolean;
   /** Who may do what, by key; where this user keeps such things, if it is there, when undefined. */
@@ -65,7 +63,6 @@ interface RawOptions extends SendingOptions {
   readonly logLevel: LogLevel;
   readonly json?: boolean;
   readonly state?: string;
-  readonly plaintext?: boolean;
   readonly open?: boolean;
   readonly authorizedKeys?: string;
   readonly tokenFile?: string;
@@ -113,7 +110,6 @@ export function parseServerArguments(args: readonly string[], console: Console):
     .addOption(
       new Option("--open", "whoever reaches it may do everything").conflicts(["authorizedKeys", "tokenFile"]),
     )
-    .option("--plaintext", "also take clients that ask for no encryption: for trusted networks only")
     .allowExcessArguments(false)
     .addHelpText("after", EXAMPLES);
   addSendingOptions(command);
@@ -129,7 +125,6 @@ export function parseServerArguments(args: readonly string[], console: Console):
     return {
       task,
       stateFolder: options.state,
-      plaintext: options.plaintext ?? false,
       open: options.open ?? false,
       keysFile: options.authorizedKeys,
       tokenFile: options.tokenFile,

@@ -102,7 +102,7 @@ export function describeEvent(event: ServerEvent): string {
     case "listening":
       return `listening on ${formatAddress(event.host, event.port)}, files in ${sanitizeForDisplay(event.root)}, ` +
         (event.entries === undefined ? "open to whoever reaches it, " : `${whoComesIn(event.entries)}, `) +
-        (event.key === undefined ? "nothing is encrypted" : `key ${sanitizeForDisplay(event.key)}`);
+        `key ${sanitizeForDisplay(event.key)}`;
     case "exposed":
       return sanitizeForDisplay(event.reason);
     case "connected":

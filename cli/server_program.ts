@@ -4,7 +4,6 @@
  * @module
  */
 
-import { SluiceError } from "../app/api.ts";
 import type { ServerOptions, StartServer } from "../app/server/api.ts";
 import { formatKey } from "../app/keys.ts";
 import { type Console, describeError, type OnStopSignal } from "./console.ts";
@@ -75,11 +74,6 @@ function accessOf(
   if (args.open) return { access: "open", files: [] };
   const written = openAccess(args);
   if (written === undefined) return { files: [] };
-  if (args.plaintext) {
-    const files = written.files.join(" and ");
-    const why = `--plaintext takes clients that cannot show who they are, and ${files} would keep them out`;
-    throw new SluiceError("usage", `${why}; leave one of them out, or say --open as well`);
-  }
   return { access: written.source, files: written.files };
 }
 
@@ -94,9 +88,8 @@ function printKey({ stateFolder }: ServerArguments, { console, openIdentity }: S
 }
 
 function serverOptions(args: ServerArguments, log: ServerLog): ServerOptions {
-  const { host, port, root, readOnly, plaintext, sending, simulate, limits } = args;
+  const { host, port, root, readOnly, sending, simulate, limits } = args;
   return {
-    plaintext,
     host,
     port,
     root,

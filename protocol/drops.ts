@@ -1,31 +1,31 @@
 /**
- * Why datagrams are dropped, in a fixed small set of words, and how many were for each: nothing that comes from the
- * network can make a reason of its own, or a count take memory.
+ * Why datagrams are dropped, in a small fixed set of reasons, and how many were dropped for each: nothing that arrives from
+ * the network can add a reason, or make the counts take memory.
  *
- * What was changed on the way cannot be told from what somebody forged, who has no keys either: both fail the same check.
+ * A packet damaged on the way cannot be told from one forged by an attacker without keys: both fail the same check.
  *
  * @module
  */
 
 /** The reasons. */
 export const DROP_REASONS = [
-  /** No packet at all: cut short, too long, or of no known type. */
+  /** Not a packet: cut short, too long, or of no known type. */
   "malformed",
-  /** Its checksum, its tag or its message of the handshake is not right: changed on the way, or forged. */
+  /** Its tag or its handshake message is not authentic: damaged on the way, or forged. */
   "damaged",
-  /** Its packet number was there before, or it would begin a connection anew that has ended. */
+  /** Its packet number was received before, or it would begin a connection again that has ended. */
   "repeated",
-  /** For a connection that is not, or no more. It may be answered with a Reset. */
+  /** For a connection that does not exist, or not any more. It may be answered with a Reset. */
   "unknown connection",
-  /** Of a version that is not spoken here. It may be answered with those that are. */
+  /** Of a version that this side does not speak. It may be answered with a VersionNegotiation. */
   "unknown version",
-  /** The token that is to prove the client's address is not one of ours for it, or too old. */
+  /** The token does not validate the client's address: not issued here for it, or too old. */
   "bad token",
-  /** Beyond what may be done for strangers, or for one address. */
+  /** Beyond the limits of admission control, for unvalidated addresses or for one source. */
   "too many handshakes",
-  /** Genuine, perhaps, but not what is waited for. */
+  /** Perhaps genuine, but not expected in this state. */
   "out of place",
-  /** For a connection that is just ending: every one leaves some. */
+  /** For a connection that is closing: every one leaves some. */
   "late",
 ] as const;
 

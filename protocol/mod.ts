@@ -1,5 +1,5 @@
 /**
- * The only door to the transport: one connection between two endpoints over datagrams, reliable, congestion
+ * The transport's interface: one connection between two endpoints over datagrams, reliable, encrypted, congestion
  * controlled, without I/O, clock or randomness of its own.
  *
  * An owner of a socket makes one {@link Endpoint}, gives it every datagram that arrives, and for each
@@ -19,6 +19,7 @@ export {
   resolveConfig,
 } from "./config.ts";
 export { Connection } from "./connection/connection.ts";
+export type { ConnectionObserver } from "./connection/observer.ts";
 export type { ConnectionEvent, ConnectionStats } from "./connection/types.ts";
 export { type DatagramResult, Endpoint, type EndpointOptions } from "./endpoint/endpoint.ts";
 export { DROP_REASONS, DropCounter, type DropCounts, type DropReason } from "./drops.ts";
@@ -28,4 +29,4 @@ export { KEY_BYTES, KeyPair } from "./crypto/x25519.ts";
 export { CallerError, type CloseReason, PeerError, TransportErrorCode } from "./errors.ts";
 export type { ByteSink, ByteSource } from "./streams/byte_flow.ts";
 export type { Stream } from "./streams/stream.ts";
-export { Version } from "./wire/packet.ts";
+export { VERSION } from "./wire/packet.ts";

@@ -85,8 +85,8 @@ export class ClientHost extends Machine {
     this.#abort = new AbortController();
     const program = this.boot(nowUs);
     const { hostname: host, port } = parseAddress(this.#options.serverAddress);
-    const { identity, isEncrypted } = this.#options;
-    const options = { host, port, plaintext: isEncrypted !== true, signal: this.#abort.signal };
+    const { identity } = this.#options;
+    const options = { host, port, signal: this.#abort.signal };
     this.#run(connect({ ...options, ...(identity === undefined ? {} : { identity }) }, program))
       .catch((error) => program.crash(error));
   }

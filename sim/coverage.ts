@@ -1,6 +1,10 @@
 /**
- * What simulated worlds have reached: packets, frames, states, ends, faults. Everything that there is stands in the
- * table from the beginning, so that what is never reached shows as 0.
+ * What simulated worlds have reached: packets, frames, states, ends, faults. Each section lists everything that there is from
+ * the beginning, so that what is never reached shows as 0. Where a section follows from a union, the compiler holds its list
+ * to it.
+ *
+ * Packets are counted as they are delivered, damaged ones included. Frames are counted where a connection has decrypted them
+ * ({@link ConnectionObserver}).
  *
  * @module
  */
@@ -9,9 +13,8 @@ import type { ServerEvent } from "../app/server/api.ts";
 import type { FailureKind } from "../transfer/failure.ts";
 import { ConnectionState } from "../protocol/connection_state.ts";
 import { Reader } from "../base/bytes.ts";
-import { type CloseReason } from "../protocol/mod.ts";
+import { type CloseReason, type ConnectionObserver, DROP_REASONS } from "../protocol/mod.ts";
 import { AckFrame, type FrameHandler, readFrames } from "../protocol/wire/frame.ts";
-import { CRC32_BYTES } from "../protocol/wire/crc32.ts";
 import { PacketHeader, PacketType } from "../protocol/wire/packet.ts";
 import type { TraceEvent } from "./node.ts";
 
@@ -20,6 +23,7 @@ export type Tally = Record<string, Record<string, number>>;
 
 const PACKETS = new Map<number, string>(Object.entries(PacketType).map(([name, type]) => [type, name]));
 
+/** Frames, those of some types by what they state. */
 const FRAMES = [
   "ping",
   "ack",
@@ -39,54 +43,67 @@ const FRAMES = [
   "parameters",
 ] as const;
 
-const ENDS: readonly CloseReason["kind"][] = [
-  "local",
-  "peer",
-  "violation",
-  "idle-timeout",
-  "handshake-timeout",
-  "reset",
-  "version",
-];
+/** The members of a union: the compiler asks for each, and for no other. */
+function all<Name extends string>(members: Readonly<Record<Name, true>>): Name[] {
+  return Object.keys(members) as Name[];
+}
 
-const OUTCOMES: readonly (FailureKind | "done")[] = [
-  "done",
-  "failed",
-  "not-found",
-  "refused",
-  "unreachable",
-  "local-disk",
-  "interrupted",
-];
+const ENDS = all<CloseReason["kind"]>({
+  "local": true,
+  "peer": true,
+  "violation": true,
+  "idle-timeout": true,
+  "handshake-timeout": true,
+  "reset": true,
+  "server-key": true,
+  "version": true,
+});
 
-const SERVER_EVENTS: readonly ServerEvent["kind"][] = [
-  "listening",
-  "connected",
-  "address-changed",
-  "receiving",
-  "received",
-  "sending",
-  "sent",
-  "listed",
-  "refused",
-  "failed",
-  "disconnected",
-  "draining",
-  "stopped",
-];
+const OUTCOMES = all<Exclude<FailureKind, "usage"> | "done">({
+  "done": true,
+  "failed": true,
+  "not-found": true,
+  "refused": true,
+  "unreachable": true,
+  "local-disk": true,
+  "interrupted": true,
+});
+
+const SERVER_EVENTS = all<ServerEvent["kind"]>({
+  "listening": true,
+  "exposed": true,
+  "connected": true,
+  "receiving": true,
+  "received": true,
+  "sending": true,
+  "sent": true,
+  "listed": true,
+  "refused": true,
+  "failed": true,
+  "access-denied": true,
+  "access-changed": true,
+  "access-unreadable": true,
+  "address-changed": true,
+  "disconnected": true,
+  "dropped": true,
+  "fault": true,
+  "draining": true,
+  "stopped": true,
+});
 
 /** Sections whose names are known beforehand. */
 const KNOWN: Readonly<Record<string, readonly string[]>> = {
-  "packets": [...PACKETS.values()].filter((name) => name !== "unknownVersion"),
+  "packets": [...[...PACKETS.values()].filter((name) => name !== "unknownVersion"), "malformed"],
   "frames": FRAMES,
+  "drops": DROP_REASONS,
   "connection states": Object.values(ConnectionState),
   "connection ends": ENDS,
   "outcomes": OUTCOMES,
   "server events": SERVER_EVENTS,
 };
 
-/** See the module's description. Hot where it is given a network's trace: it reads every datagram delivered. */
-export class Coverage implements FrameHandler {
+/** See the module's description. Hot: it reads every datagram delivered, and every frame received. */
+export class Coverage implements ConnectionObserver, FrameHandler {
   readonly #sections = new Map<string, Map<string, number>>();
   readonly #frames: Map<string, number>;
   readonly #packets: Map<string, number>;
@@ -128,67 +145,71 @@ export class Coverage implements FrameHandler {
     return missing;
   }
 
-  /** For {@link NetworkOptions.trace}: looks into what is delivered. */
+  /** For {@link NetworkOptions.trace}: counts the packets that are delivered. */
   readonly trace = ({ kind, bytes }: TraceEvent): void => {
     if (kind !== "deliver") return;
-    const header = this.#header;
-    if (!header.decode(bytes)) return this.#bump(this.#packets, "malformed");
-    this.#bump(this.#packets, PACKETS.get(header.type)!);
-    if (header.type !== PacketType.data && header.type !== PacketType.clientFinish) return;
-    // Damaged ones among them count for what they seem to be; there are few.
-    const end = bytes.length - CRC32_BYTES;
-    if (header.headerEnd <= end) readFrames(this.#reader.reset(bytes, header.headerEnd, end), this, this.#ack);
+    const isPacket = this.#header.decode(bytes);
+    this.#bump(this.#packets, isPacket ? PACKETS.get(this.#header.type)! : "malformed");
   };
+
+  /** For {@link WorldOptions.observer}: counts the frames that are received. */
+  onPacketOpened({ headerEnd }: PacketHeader, datagram: Uint8Array, payloadEnd: number): void {
+    readFrames(this.#reader.reset(datagram, headerEnd, payloadEnd), this, this.#ack);
+  }
 
   // --- FrameHandler ---
 
   onPing(): void {
-    this.#bump(this.#frames, "ping");
+    this.#bumpFrame("ping");
   }
 
   onAck(ack: AckFrame): void {
-    this.#bump(this.#frames, ack.isPartial ? "partial ack" : "ack");
-    if (ack.rangeCount > 1) this.#bump(this.#frames, "ack with ranges");
+    this.#bumpFrame(ack.isPartial ? "partial ack" : "ack");
+    if (ack.rangeCount > 1) this.#bumpFrame("ack with ranges");
   }
 
   onResetStream(): void {
-    this.#bump(this.#frames, "reset stream");
+    this.#bumpFrame("reset stream");
   }
 
   onStopSending(): void {
-    this.#bump(this.#frames, "stop sending");
+    this.#bumpFrame("stop sending");
   }
 
   onStream(_id: number, _offset: number, _buffer: Uint8Array, _start: number, _end: number, fin: boolean): void {
-    this.#bump(this.#frames, fin ? "stream end" : "stream");
+    this.#bumpFrame(fin ? "stream end" : "stream");
   }
 
   onMaxData(): void {
-    this.#bump(this.#frames, "max data");
+    this.#bumpFrame("max data");
   }
 
   onMaxStreamData(): void {
-    this.#bump(this.#frames, "max stream data");
+    this.#bumpFrame("max stream data");
   }
 
   onMaxStreams(): void {
-    this.#bump(this.#frames, "max streams");
+    this.#bumpFrame("max streams");
   }
 
   onPathChallenge(): void {
-    this.#bump(this.#frames, "path challenge");
+    this.#bumpFrame("path challenge");
   }
 
   onPathResponse(): void {
-    this.#bump(this.#frames, "path response");
+    this.#bumpFrame("path response");
   }
 
   onConnectionClose(isApplication: boolean): void {
-    this.#bump(this.#frames, isApplication ? "application close" : "connection close");
+    this.#bumpFrame(isApplication ? "application close" : "connection close");
   }
 
   onParameters(): void {
-    this.#bump(this.#frames, "parameters");
+    this.#bumpFrame("parameters");
+  }
+
+  #bumpFrame(name: (typeof FRAMES)[number]): void {
+    this.#bump(this.#frames, name);
   }
 
   #bump(names: Map<string, number>, name: string): void {

@@ -9,7 +9,7 @@
 import type { Watcher } from "../app/platform.ts";
 import { InvariantError } from "../base/invariant.ts";
 import type { ConnectionState } from "../protocol/connection_state.ts";
-import type { CloseReason, Connection, Endpoint } from "../protocol/mod.ts";
+import type { CloseReason, Connection, ConnectionObserver, Endpoint } from "../protocol/mod.ts";
 
 /** What was observed of a connection. */
 class Observed {
@@ -32,6 +32,7 @@ const IN_FLIGHT_SLACK = 64;
 export class InvariantChecker implements Watcher {
   readonly #machine: string;
   readonly #nowUs: () => number;
+  readonly #observer: ConnectionObserver | undefined;
   readonly #observed = new Map<Connection, Observed>();
   /** The states that connections entered, in order. */
   readonly states: ConnectionState[] = [];
@@ -40,10 +41,11 @@ export class InvariantChecker implements Watcher {
   #endpoint: Endpoint | undefined;
   #last: Connection | undefined;
 
-  /** `machine` names the machine in messages. */
-  constructor(machine: string, nowUs: () => number) {
+  /** `machine` names the machine in messages; `observer` looks into its connections. */
+  constructor(machine: string, nowUs: () => number, observer?: ConnectionObserver) {
     this.#machine = machine;
     this.#nowUs = nowUs;
+    this.#observer = observer;
   }
 
   /** The program's endpoint; undefined until it has one. */
@@ -67,6 +69,7 @@ export class InvariantChecker implements Watcher {
 
   onEndpoint(endpoint: Endpoint): void {
     this.#endpoint = endpoint;
+    endpoint.observer = this.#observer;
   }
 
   onServed(connection: Connection): void {

@@ -7,7 +7,7 @@
 
 import { invariant } from "../base/invariant.ts";
 import type { Random } from "../base/random.ts";
-import type { Connection, ConnectionConfig } from "../protocol/mod.ts";
+import type { Connection, ConnectionConfig, ConnectionObserver } from "../protocol/mod.ts";
 import type { DiskFaults } from "./disk/faults.ts";
 import { SimulatedDisk } from "./disk/disk.ts";
 import type { SendDatagram, SimNode } from "./node.ts";
@@ -17,8 +17,6 @@ import type { Quiescence } from "./quiescence.ts";
 
 /** What a machine is made with. */
 export interface MachineOptions {
-  /** Whether its connections are encrypted. Default: no, so that a trace can be read. */
-  readonly isEncrypted?: boolean;
   readonly address: string;
   readonly random: Random;
   /** For all connections of its programs. */
@@ -26,6 +24,8 @@ export interface MachineOptions {
   readonly quiescence: Quiescence;
   /** Faults and delays of its disk. Default: none. */
   readonly diskFaults?: DiskFaults;
+  /** Looks into its connections. */
+  readonly observer?: ConnectionObserver | undefined;
 }
 
 /** See the module's description. */
@@ -93,13 +93,13 @@ export class Machine implements SimNode {
   /** Starts a program; the previous one was killed or has ended. */
   boot(nowUs: () => number): Process {
     invariant(this.#send !== undefined, "a machine is on a network before it runs a program");
-    const { address, random, config, quiescence } = this.#options;
+    const { address, random, config, quiescence, observer } = this.#options;
     const { disk } = this;
     const send = this.#send;
     quiescence.disturb();
     this.#isDown = false;
     const ownRandom = random.fork(`start ${this.#checkers.length}`);
-    const program = new Process({ address, nowUs, random: ownRandom, quiescence, send, config, disk });
+    const program = new Process({ address, nowUs, random: ownRandom, quiescence, send, config, disk, observer });
     this.#checkers.push(program.watcher);
     return this.#process = program;
   }

@@ -9,7 +9,7 @@ import { parseAddress } from "../app/address.ts";
 import type { DatagramReceiver, DatagramSocket, LinkOptions, Platform, SocketOptions, Timer } from "../app/platform.ts";
 import { invariant } from "../base/invariant.ts";
 import type { Random } from "../base/random.ts";
-import type { ConnectionConfig } from "../protocol/mod.ts";
+import type { ConnectionConfig, ConnectionObserver } from "../protocol/mod.ts";
 import { EventHeap, ScheduledEvent } from "../netem/event_heap.ts";
 import type { Disk } from "../store/disk.ts";
 import type { SendDatagram } from "./node.ts";
@@ -27,6 +27,8 @@ export interface ProcessOptions {
   /** For all of its connections. */
   readonly config: Partial<ConnectionConfig>;
   readonly disk: Disk;
+  /** Looks into its connections. */
+  readonly observer?: ConnectionObserver | undefined;
 }
 
 /** See the module's description. */
@@ -44,7 +46,7 @@ export class Process implements Platform {
     this.#options = options;
     this.nowUs = options.nowUs;
     this.disk = options.disk;
-    this.watcher = new InvariantChecker(options.address, options.nowUs);
+    this.watcher = new InvariantChecker(options.address, options.nowUs, options.observer);
   }
 
   // --- the platform, for the program ---

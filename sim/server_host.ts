@@ -16,8 +16,6 @@ import { Machine, type MachineOptions } from "./machine.ts";
 
 /** What the server's machine is made with. */
 export interface ServerHostOptions extends MachineOptions {
-  /** Accepts unencrypted connections too. */
-  readonly acceptsPlaintext?: boolean;
   /** Limits of the program. */
   readonly limits?: Partial<ServerLimits>;
   /** Access control. Default: none. */
@@ -27,7 +25,7 @@ export interface ServerHostOptions extends MachineOptions {
 /** The server's folder. */
 const ROOT = "/srv";
 
-/** Its private key, if connections are encrypted: the same after a restart. */
+/** Its private key, the same after a restart. */
 const IDENTITY = new Uint8Array(32).fill(7);
 
 /** See the module's description. */
@@ -69,10 +67,9 @@ export class ServerHost extends Machine {
     this.#server = undefined;
     const program = this.boot(nowUs);
     const { hostname: host, port } = parseAddress(this.address);
-    const { access = "open", isEncrypted = false, acceptsPlaintext = false, limits = {} } = this.#options;
+    const { access = "open", limits = {} } = this.#options;
     const onEvent = ({ kind }: ServerEvent): void => void this.events.set(kind, (this.events.get(kind) ?? 0) + 1);
-    const security = isEncrypted ? { identity: IDENTITY, plaintext: acceptsPlaintext } : { plaintext: true };
-    startServer({ host, port, root: ROOT, onEvent, access, ...security, limits }, program)
+    startServer({ host, port, root: ROOT, onEvent, access, identity: IDENTITY, limits }, program)
       .then((server) => this.#server = server, (error) => {
         if (!(error instanceof SluiceError) || onFailed === undefined) return program.crash(error);
         this.failedStarts++;

@@ -69,7 +69,11 @@ export async function runSwarm(
   const plan = planSwarm(seed);
   const { incidents } = plan;
   try {
-    const world = new World({ ...plan.world, ...(trace === undefined ? {} : { trace }) });
+    const world = new World({
+      ...plan.world,
+      ...(trace === undefined ? {} : { trace }),
+      ...(coverage === undefined ? {} : { observer: coverage }),
+    });
     for (const incident of incidents) world.at(incident.atUs, () => apply(world, incident, plan));
     world.at(HEAL_US, () => heal(world));
     // A client that is started again has goals again.
@@ -264,7 +268,8 @@ function count(coverage: Coverage, world: World, incidents: readonly Incident[])
     const { operations, faultCounts } = host.disk.meter;
     for (const [operation, times] of Object.entries(operations)) coverage.count("disk operations", operation, times);
     for (const [fault, times] of faultCounts) coverage.count("disk faults", fault, times);
-    for (const { states, closeReasons } of host.checkers) {
+    for (const { endpoint, states, closeReasons } of host.checkers) {
+      for (const [reason, times] of endpoint?.drops ?? []) coverage.count("drops", reason, times);
       for (const state of states) coverage.count("connection states", state);
       for (const reason of closeReasons) coverage.count("connection ends", reason);
     }

@@ -94,8 +94,7 @@ export function planSwarm(seed: number): SwarmPlan {
   }));
   const incidents = drawIncidents(random.fork("incidents"), clients);
   const config = drawConfig(random.fork("config"));
-  const isEncrypted = random.fork("encryption").chance(0.2);
-  return { world: { seed, clients, serverDisk: drawDisk(disks), config, isEncrypted }, incidents };
+  return { world: { seed, clients, serverDisk: drawDisk(disks), config }, incidents };
 }
 
 /** The longest time that a disk takes for one call. */

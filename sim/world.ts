@@ -8,7 +8,13 @@
 
 import { invariant, InvariantError } from "../base/invariant.ts";
 import { Random } from "../base/random.ts";
-import { type ConnectionConfig, type ConnectionStats, KEY_BYTES, KeyPair } from "../protocol/mod.ts";
+import {
+  type ConnectionConfig,
+  type ConnectionObserver,
+  type ConnectionStats,
+  KEY_BYTES,
+  KeyPair,
+} from "../protocol/mod.ts";
 import { ClientHost, type Goal, type GoalOutcome } from "./client_host.ts";
 import type { SimulatedDisk } from "./disk/disk.ts";
 import type { DiskFaults } from "./disk/faults.ts";
@@ -52,12 +58,10 @@ export interface WorldOptions {
   /** Faults of the server's disk. Default: none. */
   readonly serverDisk?: DiskFaults;
   readonly trace?: (event: TraceEvent) => void;
-  /** For all connections. Default: they are not encrypted. */
-  readonly isEncrypted?: boolean;
-  /** The server's access control, clients by {@link clientKey}; for encrypted worlds. Default: none. */
+  /** Looks into all connections. */
+  readonly observer?: ConnectionObserver;
+  /** The server's access control, clients by {@link clientKey}. Default: none. */
   readonly access?: AccessSource;
-  /** The server of an encrypted world accepts unencrypted connections too. */
-  readonly acceptsPlaintext?: boolean;
 }
 
 /** The outcome of one goal. */
@@ -124,8 +128,7 @@ export class World {
       random: this.#random.fork("server"),
       config: options.config ?? {},
       quiescence: this.#quiescence,
-      isEncrypted: options.isEncrypted ?? false,
-      acceptsPlaintext: options.acceptsPlaintext ?? false,
+      observer: options.observer,
       diskFaults: this.#diskFaults(options.serverDisk),
       ...(options.limits === undefined ? {} : { limits: options.limits }),
       ...(options.access === undefined ? {} : { access: options.access }),
@@ -318,7 +321,7 @@ export class World {
       stays: plan.stays ?? false,
       content: (goal) => this.content(index, goal),
       quiescence: this.#quiescence,
-      isEncrypted: this.#options.isEncrypted ?? false,
+      observer: this.#options.observer,
       diskFaults: this.#diskFaults(plan.disk),
       onOutcome: (goal, outcome) => this.#onOutcome(index, goal, outcome),
     });

@@ -128,7 +128,7 @@ export class FakeEngine {
   /** Of every file, as its progress tells. */
   sizeBytes = 2_000_000;
   /** What every server has proven to hold. */
-  serverKey: Uint8Array | undefined;
+  serverKey: Uint8Array = new Uint8Array(32);
   /** What every transfer of an engine fails with. */
   error: (name: string) => Error | undefined = () => undefined;
   openCount = 0;

@@ -20,7 +20,7 @@ import {
   type EndpointOptions,
   type Stream,
 } from "../protocol/mod.ts";
-import { Crc32Protection } from "../protocol/crypto/checksum.ts";
+import type { PacketProtection } from "../protocol/crypto/packet_protection.ts";
 import { writeDataHeader } from "../protocol/wire/packet.ts";
 
 /** A datagram on its way. */
@@ -73,6 +73,8 @@ export class Side {
   address: string;
   endpoint: Endpoint;
   readonly connections: Connection[] = [];
+  /** The keys of its connections, by their ID. */
+  readonly keys = new Map<number, PacketProtection>();
   /** All that its connections had to say. */
   readonly events: ConnectionEvent[] = [];
   /** What arrived on each stream. */
@@ -88,7 +90,13 @@ export class Side {
     this.name = name;
     this.address = options.address;
     this.endpoint = options.endpoint;
+    this.observe();
     this.wire = new Wire(options.delayUs);
+  }
+
+  /** Learns the keys of the endpoint's connections from now on. */
+  observe(): void {
+    this.endpoint.observer = { onKeys: (localId, protection) => void this.keys.set(localId, protection) };
   }
 
   /** The connection made last. */
@@ -136,6 +144,11 @@ interface Delivery {
   readonly to: string;
 }
 
+/** The client's private key. */
+export const CLIENT_KEY: Uint8Array = new Uint8Array(32).fill(22);
+/** The server's private key. */
+export const SERVER_KEY: Uint8Array = new Uint8Array(32).fill(11);
+
 const CLIENT_ADDRESS = "10.0.0.1:4000";
 const SERVER_ADDRESS = "10.0.0.2:5000";
 
@@ -159,6 +172,7 @@ export class Pair {
     const delayUs = options.delayUs ?? 20_000;
     const endpoint = new Endpoint({
       isServer: false,
+      staticKey: CLIENT_KEY,
       randomBytes: this.randomBytes,
       ...(options.client === undefined ? {} : { config: options.client }),
       ...options.clientEndpoint,
@@ -172,6 +186,7 @@ export class Pair {
   /** The server loses all that it knew, its secret included. */
   restartServer(): void {
     this.server.endpoint = this.#makeServer();
+    this.server.observe();
     this.server.connections.length = 0;
   }
 
@@ -236,7 +251,10 @@ export class Pair {
     this.#receive(to, { atUs: this.nowUs, sequence: 0, bytes: bytes.slice(), from: from ?? other.address, to: "" });
   }
 
-  /** A Data packet with frames of the test's own, as if `from` had sent it to the other side's connection. */
+  /**
+   * A Data packet with frames of the test's own, sealed with the keys of `from`, as if that had sent it to the other side's
+   * connection.
+   */
   forge(from: Side, writeFrames: (writer: Writer) => void, packetNumber = 100_000): void {
     const to = from === this.server ? this.client : this.server;
     const buffer = new Uint8Array(2000);
@@ -245,7 +263,7 @@ export class Pair {
     const writer = new Writer().reset(buffer);
     const headerEnd = writeDataHeader(writer, id, packetNumber);
     writeFrames(writer);
-    const length = new Crc32Protection().seal(buffer, headerEnd, writer.position, packetNumber);
+    const length = from.keys.get(from.connection.localId)!.seal(buffer, headerEnd, writer.position, packetNumber);
     this.inject(to, buffer.subarray(0, length));
   }
 
@@ -257,6 +275,7 @@ export class Pair {
   #makeServer(): Endpoint {
     return new Endpoint({
       isServer: true,
+      staticKey: SERVER_KEY,
       randomBytes: this.randomBytes,
       ...(this.#options.server === undefined ? {} : { config: this.#options.server }),
       ...this.#options.serverEndpoint,

@@ -5,11 +5,10 @@
  * @module
  */
 
-import { Crc32Protection } from "../protocol/crypto/checksum.ts";
 import { Reader, Writer } from "../base/bytes.ts";
 import * as frames from "../protocol/wire/frame.ts";
 import * as packets from "../protocol/wire/packet.ts";
-import { encodeParameters, type TransportParameters } from "../protocol/wire/parameters.ts";
+import type { TransportParameters } from "../protocol/wire/parameters.ts";
 import { toHex } from "../transfer/hex.ts";
 
 /** Bytes of hex digits; spaces and line ends do not count, and `(00 x 3)` stands for that byte so many times. */
@@ -160,24 +159,35 @@ export function encodeFrames(values: readonly FrameValue[]): Uint8Array {
   return writer.buffer.slice(0, writer.position);
 }
 
-/** A whole packet. Connection IDs of the packet's sender are numbers where only it reads them, else hex. */
+/**
+ * A whole packet. Connection IDs of the packet's sender are numbers where only it reads them, else hex. What packet
+ * protection has sealed, and what the handshake has encrypted, are bytes.
+ */
 export type PacketValue =
-  | { readonly packet: "data"; readonly to: string; readonly number: number; readonly frames: readonly FrameValue[] }
+  | { readonly packet: "data"; readonly to: string; readonly number: number; readonly sealed: string }
   | {
-    readonly packet: "client-finish";
+    readonly packet: "clientFinish";
     readonly to: string;
     readonly from: number;
     readonly token: string;
+    readonly handshake: string;
     readonly number: number;
-    readonly frames: readonly FrameValue[];
+    readonly sealed: string;
   }
-  | { readonly packet: "hello"; readonly from: number; readonly sizeBytes: number }
   | {
-    readonly packet: "server-hello";
+    readonly packet: "hello";
+    readonly from: number;
+    readonly handshake: string;
+    readonly cookie: string;
+    readonly sizeBytes: number;
+  }
+  | {
+    readonly packet: "serverHello";
     readonly to: string;
     readonly from: number;
     readonly token: string;
-    readonly parameters: TransportParameters;
+    readonly handshake: string;
+    readonly tag: string;
   }
   | {
     readonly packet: "versionNegotiation";
@@ -185,71 +195,52 @@ export type PacketValue =
     readonly from: string;
     readonly versions: readonly number[];
   }
-  | { readonly packet: "reset"; readonly to: string; readonly number: number }
-  | { readonly packet: "tokenReset"; readonly to: string; readonly token: string }
+  | { readonly packet: "reset"; readonly to: string; readonly token: string }
   | { readonly packet: "cookie"; readonly to: string; readonly cookie: string }
-  | { readonly packet: "refusal"; readonly to: string; readonly mac: string; readonly text: string };
+  | { readonly packet: "refusal"; readonly to: string; readonly mac: string; readonly reason: string };
 
-/** The packet's bytes, sealed. */
+/** The packet's bytes. */
 export function encodePacket(value: PacketValue): Uint8Array {
   const writer = new Writer().reset(new Uint8Array(65_536));
-  const length = writePacket(writer, value);
-  return writer.buffer.slice(0, length);
+  writePacket(writer, value);
+  return writer.buffer.slice(0, writer.position);
 }
 
-function writePacket(writer: Writer, value: PacketValue): number {
+function writePacket(writer: Writer, value: PacketValue): void {
+  const to = "to" in value ? { destinationId: fromHex(value.to) } : undefined;
   switch (value.packet) {
     case "data":
       packets.writeDataHeader(writer, fromHex(value.to), value.number);
-      return seal(writer, value);
-    case "client-finish":
-      packets.writeClientFinishHeader(writer, {
-        version: packets.Version.plaintext,
-        handshake: new Uint8Array(0),
-        destinationId: fromHex(value.to),
-        sourceId: value.from,
-        token: fromHex(value.token),
-        packetNumber: value.number,
-      });
-      return seal(writer, value);
-    case "hello":
-      return packets.writeHello(writer, {
-        version: packets.Version.plaintext,
-        sourceId: value.from,
-        handshake: new Uint8Array(0),
-        sizeBytes: value.sizeBytes,
-      });
-    case "server-hello":
-      return packets.writeServerHello(writer, {
-        version: packets.Version.plaintext,
-        destinationId: fromHex(value.to),
-        sourceId: value.from,
-        token: fromHex(value.token),
-        payload: encodeParameters(value.parameters),
-      });
+      return writer.bytes(fromHex(value.sealed));
+    case "clientFinish": {
+      const [token, handshake] = [fromHex(value.token), fromHex(value.handshake)];
+      const header = { ...to!, sourceId: value.from, token, handshake, packetNumber: value.number };
+      packets.writeClientFinishHeader(writer, header);
+      return writer.bytes(fromHex(value.sealed));
+    }
+    case "hello": {
+      const [cookie, handshake] = [fromHex(value.cookie), fromHex(value.handshake)];
+      packets.writeHello(writer, { sourceId: value.from, handshake, cookie, sizeBytes: value.sizeBytes });
+      return;
+    }
+    case "serverHello": {
+      const [token, handshake] = [fromHex(value.token), fromHex(value.handshake)];
+      packets.writeServerHello(writer, { ...to!, sourceId: value.from, token, handshake });
+      return writer.bytes(fromHex(value.tag));
+    }
     case "versionNegotiation":
-      return packets.writeVersionNegotiation(writer, {
-        destinationId: fromHex(value.to),
-        sourceId: fromHex(value.from),
-        versions: value.versions,
-      });
+      packets.writeVersionNegotiation(writer, { ...to!, sourceId: fromHex(value.from), versions: value.versions });
+      return;
     case "reset":
-      return packets.writeReset(writer, { destinationId: fromHex(value.to), packetNumber: value.number });
-    case "tokenReset":
-      return packets.writeTokenReset(writer, fromHex(value.to), fromHex(value.token));
+      packets.writeReset(writer, fromHex(value.to), fromHex(value.token));
+      return;
     case "cookie":
-      return packets.writeCookie(writer, fromHex(value.to), fromHex(value.cookie));
-    case "refusal":
-      return packets.writeRefusal(writer, {
-        destinationId: fromHex(value.to),
-        mac: fromHex(value.mac),
-        text: new TextEncoder().encode(value.text),
-      });
+      packets.writeCookie(writer, fromHex(value.to), fromHex(value.cookie));
+      return;
+    case "refusal": {
+      const reason = new TextEncoder().encode(value.reason);
+      packets.writeRefusal(writer, { ...to!, mac: fromHex(value.mac), reason });
+      return;
+    }
   }
-}
-
-function seal(writer: Writer, value: { readonly number: number; readonly frames: readonly FrameValue[] }): number {
-  const headerEnd = writer.position;
-  for (const frame of value.frames) writeFrame(writer, frame);
-  return new Crc32Protection().seal(writer.buffer, headerEnd, writer.position, value.number);
 }

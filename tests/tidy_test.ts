@@ -21,7 +21,7 @@ const TEXT_FILE = /(?:\.(?:ts|md|json|jsonc|yml|yaml|lock)|^\.ci\/run)$/;
 const TESTED_ELSEWHERE: ReadonlyMap<string, string> = new Map([
   ["protocol/mod.ts", "re-exports alone"],
   ["protocol/connection/connection.ts", "tests/connection: wires parts together, and shows itself only with a peer"],
-  ["protocol/endpoint/endpoint.ts", "tests/connection: handshakes, addresses, strangers"],
+  ["protocol/endpoint/endpoint.ts", "tests/connection: handshakes, addresses, admission"],
   ["protocol/connection/packet_builder.ts", "tests/connection: what it builds is what the peer reads"],
   ["protocol/connection/frame_dispatch.ts", "tests/connection and tests/fuzz"],
   ["protocol/connection/loss_recovery.ts", "tests/connection/recovery_test.ts"],
@@ -29,8 +29,7 @@ const TESTED_ELSEWHERE: ReadonlyMap<string, string> = new Map([
   ["protocol/errors.ts", "classes without behaviour"],
   ["protocol/limits.ts", "numbers alone; that they hold is tested where they are used"],
   ["protocol/sent_packet.ts", "tests/unit/protocol/recovery/sent_packets_test.ts"],
-  ["protocol/handshake/suite.ts", "types alone"],
-  ["protocol/crypto/packet_protection.ts", "types alone"],
+  ["protocol/connection/observer.ts", "types alone"],
   [
     "protocol/crypto/chacha20poly1305/wasm_code.ts",
     "the tests of the code that it assembles: aead_code_test.ts, aead_test.ts",

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type CloseReason, Version } from "../protocol/mod.ts";
+import type { CloseReason } from "../protocol/mod.ts";
 import type { StoreError } from "./file_store.ts";
 import { ApplicationErrorCode } from "./handler.ts";
 import { RefusalReason } from "./messages.ts";
@@ -65,15 +65,6 @@ export function closeFailure(reason: CloseReason): TransferFailure {
 const CONNECTION_REFUSED = 0x2;
 const REFUSALS: readonly number[] = [ApplicationErrorCode.busy, ApplicationErrorCode.forbidden];
 
-/** What a server speaks that does not speak what was asked for. */
-function describeVersions(supported: readonly number[]): string {
-  if (supported.includes(Version.encrypted)) return "the server asks for encryption; leave out --plaintext";
-  if (supported.includes(Version.plaintext)) {
-    return "the server does not encrypt; update it, or, on a trusted network, ask for --plaintext";
-  }
-  return "the server speaks another version of the protocol; update the older of the two programs";
-}
-
 /** Why a connection ended, in words. */
 export function describeClose(reason: CloseReason): string {
   switch (reason.kind) {
@@ -97,6 +88,6 @@ export function describeClose(reason: CloseReason): string {
     case "server-key":
       return "this is not the server that it must be: it has another key; what was sent stayed here";
     case "version":
-      return describeVersions(reason.supported);
+      return "the server speaks another version of the protocol; update the older of the two programs";
   }
 }

@@ -51,8 +51,6 @@ export interface ClientOptions extends SendingOptions {
   readonly port: number;
   /** How long to wait for the server to answer, milliseconds. */
   readonly timeoutMs?: number;
-  /** Sends and takes everything in the clear, if the server does that too. */
-  readonly plaintext?: boolean;
   /** The private key by which servers know this client, 32 bytes; without one it has a new one each time. */
   readonly identity?: Uint8Array;
   /** A token that the server knows, which is shown to it without being sent. */
@@ -96,8 +94,8 @@ export interface GetOptions {
  * {@link SluiceError}.
  */
 export interface Client {
-  /** The public key that the server has proven to hold; undefined where nothing is encrypted. */
-  readonly serverKey: Uint8Array | undefined;
+  /** The public key that the server has proven to hold. */
+  readonly serverKey: Uint8Array;
   send(path: string, options?: SendOptions): Promise<TransferReport>;
   get(name: string, options?: GetOptions): Promise<TransferReport>;
   list(): Promise<FileInfo[]>;

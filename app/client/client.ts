@@ -75,7 +75,7 @@ class ConnectedClient implements Client {
   readonly #ended: PromiseWithResolvers<void>;
 
   constructor(platform: Platform, socket: DatagramSocket, options: ClientOptions) {
-    const { congestion, identity, plaintext = false, timeoutMs, simulate, token } = options;
+    const { congestion, identity, timeoutMs, simulate, token } = options;
     this.#platform = platform;
     this.#folders = new LocalFolders(platform.disk);
     this.#ended = platform.defer();
@@ -87,7 +87,7 @@ class ConnectedClient implements Client {
     };
     this.#endpoint = new Endpoint({
       isServer: false,
-      ...(plaintext ? {} : { staticKey: identity ?? platform.randomBytes(KEY_BYTES) }),
+      staticKey: identity ?? platform.randomBytes(KEY_BYTES),
       ...(token === undefined ? {} : { token }),
       randomBytes: (count) => platform.randomBytes(count),
       ...linkOptions,
@@ -134,8 +134,8 @@ class ConnectedClient implements Client {
     }
   }
 
-  get serverKey(): Uint8Array | undefined {
-    return this.#connection.peer?.key;
+  get serverKey(): Uint8Array {
+    return this.#connection.peer!.key;
   }
 
   #connectError(remote: string, reason: CloseReason, server: ExpectedServer | undefined): SluiceError {

@@ -51,7 +51,7 @@ export class AccessTable {
     for (const entry of this.entries) {
       const isTheirs = entry.kind === "token"
         ? peer.provesToken(entry.secret)
-        : peer.key !== undefined && timingSafeEqual(peer.key, entry.secret);
+        : timingSafeEqual(peer.key, entry.secret);
       // Who has several has the first.
       if (isTheirs) found ??= entry;
     }

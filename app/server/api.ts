@@ -28,8 +28,6 @@ export interface ServerOptions extends SendingOptions {
    * is asked for: "open".
    */
   readonly access?: AccessSource | "open";
-  /** Takes clients that ask for no encryption, too; without an identity only those. */
-  readonly plaintext?: boolean;
   /** Faults to inject into this side's traffic, for trying things out. */
   readonly simulate?: FaultOptions;
   readonly onEvent: (event: ServerEvent) => void;
@@ -57,8 +55,8 @@ export type ServerEvent =
     readonly host: string;
     readonly port: number;
     readonly root: string;
-    /** The public key by which clients know it, see {@link formatKey}; undefined where nothing is encrypted. */
-    readonly key: string | undefined;
+    /** The public key by which clients know it, see {@link formatKey}. */
+    readonly key: string;
     /** How many keys and tokens let somebody in; undefined where everybody may come in. */
     readonly entries: number | undefined;
   }
@@ -66,11 +64,11 @@ export type ServerEvent =
   | { readonly kind: "exposed"; readonly reason: string }
   /** `user` is what his line calls him; undefined where everybody may come in. */
   | { readonly kind: "connected"; readonly user: string | undefined } & EventOrigin
-  /** A client is not let in. `key` is its public key, see {@link formatKey}, where it has one. */
+  /** A client is not let in. `key` is its public key, see {@link formatKey}. */
   | {
     readonly kind: "access-denied";
     readonly client: string;
-    readonly key: string | undefined;
+    readonly key: string;
     readonly reason: string;
   }
   /** The owner has changed who may do what; `ended` connections end for it. */

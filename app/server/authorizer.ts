@@ -27,7 +27,6 @@ const LOOK_INTERVAL_US = 1_000_000;
 /** What a client is told that may do nothing here. */
 const NO_PERMISSION = "permission is needed, and neither your key nor a token gives it: have the server's owner add " +
   'what "sluice key" prints, or give you a token for --token-file';
-const NOT_ENCRYPTED = "permission is needed, and who encrypts nothing cannot show any; leave out --plaintext";
 
 const NO_FOLDER = "your folder there cannot be opened now; tell whoever runs the server";
 
@@ -88,14 +87,14 @@ export class Authorizer {
     if (this.#table === undefined) return undefined;
     const grant = this.#table.grantOf(peer);
     if (grant !== undefined && this.#whyNoFolder(grant) === undefined) return undefined;
-    const key = peer.key && formatKey(peer.key);
+    const key = formatKey(peer.key);
     const turnAway = (reason: string) => this.#options.onEvent({ kind: "access-denied", client: remote, key, reason });
     if (grant !== undefined) {
       turnAway(`the folder of ${grant.name} cannot be opened`);
       return NO_FOLDER;
     }
-    turnAway(key === undefined ? "it encrypts nothing" : `no permission for its key ${key}, nor by a token`);
-    return key === undefined ? NOT_ENCRYPTED : NO_PERMISSION;
+    turnAway(`no permission for its key ${key}, nor by a token`);
+    return NO_PERMISSION;
   }
 
   /** A client for whom there was no refusal just now is in. */

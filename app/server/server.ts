@@ -112,7 +112,7 @@ class RunningServer implements Server {
       rate: number | undefined;
     },
   ) {
-    const { congestion, identity, limits: given = {}, plaintext = false, simulate } = options;
+    const { congestion, identity, limits: given = {}, simulate } = options;
     const limits = resolveLimits(given);
     const { authorizer, platform, root, socket } = parts;
     const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
@@ -131,10 +131,10 @@ class RunningServer implements Server {
     const { maxMemoryMiB, maxMemoryPerConnectionMiB } = limits;
     this.#memory = new MemoryBudget({ maxBytes: maxMemoryMiB * MIB, maxEachBytes: maxMemoryPerConnectionMiB * MIB });
     this.#rate = parts.rate;
-    const staticKey = identity ?? (plaintext ? undefined : platform.randomBytes(KEY_BYTES));
+    const staticKey = identity ?? platform.randomBytes(KEY_BYTES);
     this.#endpoint = new Endpoint({
       isServer: true,
-      ...(staticKey === undefined ? {} : { staticKey, allowsPlaintext: plaintext }),
+      staticKey,
       authorize: (peer, remote) => authorizer.refusalFor(peer, remote),
       randomBytes: (count) => platform.randomBytes(count),
       ...linkOptions,

@@ -24,10 +24,11 @@ import { EventQueue } from "./event_queue.ts";
 import { CallerError, type CloseReason, PeerError, TransportErrorCode } from "../errors.ts";
 import { FrameReceiver } from "./frame_dispatch.ts";
 import { ClientHandshake, FIRST_PING_DELAY_US, localParameters } from "../handshake/client_handshake.ts";
+import type { ConnectionObserver } from "./observer.ts";
 import { LossRecovery, SendMode } from "./loss_recovery.ts";
 import { PacketBuilder } from "./packet_builder.ts";
 import { Path } from "./path.ts";
-import type { Agreement } from "../handshake/suite.ts";
+import type { Agreement } from "../handshake/noise_handshake.ts";
 import type { Stream } from "../streams/stream.ts";
 import { StreamTable } from "../streams/stream_table.ts";
 import { Timer, TimerTable } from "./timer_table.ts";
@@ -50,6 +51,7 @@ export class Connection {
   readonly #frames: FrameReceiver;
   readonly #handshake: ClientHandshake | undefined;
   readonly #events = new EventQueue<ConnectionEvent>();
+  readonly #observer: ConnectionObserver | undefined;
   #state: ConnectionState;
   #closeReason: CloseReason | undefined;
   #closing: CloseState | undefined;
@@ -63,6 +65,7 @@ export class Connection {
     this.localId = options.localId;
     this.isClient = isClient;
     this.#config = config;
+    this.#observer = options.observer;
     this.#idleTimeoutUs = config.idleTimeoutUs;
     this.#path = new Path(options);
     this.#streams = new StreamTable({ isClient, config, emit: (event) => this.#emit(event) });
@@ -82,8 +85,7 @@ export class Connection {
       this.#timers.set(Timer.handshake, nowUs + config.handshakeTimeoutUs);
     } else {
       const { agreement, clientId, handshakeRttUs } = options.server!;
-      this.#agreement = agreement;
-      this.#builder.setPeer(clientId, agreement.protection);
+      this.#setAgreement(agreement, clientId);
       if (handshakeRttUs !== undefined) this.#path.seedRtt(Math.max(1, handshakeRttUs));
       this.#state = ConnectionState.established;
       this.#emit({ kind: "connected" });
@@ -96,7 +98,7 @@ export class Connection {
     return this.#path.remote;
   }
 
-  /** Who the peer has shown to be; undefined before the handshake. */
+  /** The peer's proven identity; undefined before the handshake. */
   get peer(): Agreement["peer"] | undefined {
     return this.#agreement?.peer;
   }
@@ -225,6 +227,7 @@ export class Connection {
   #onPacket(nowUs: number, datagram: Uint8Array, header: PacketHeader, remote: string): DropReason | undefined {
     const payloadEnd = this.#agreement!.protection.open(datagram, header.headerEnd, header.packetNumber);
     if (payloadEnd < 0) return "damaged";
+    this.#observer?.onPacketOpened?.(header, datagram, payloadEnd);
     this.#path.onDatagramReceived(remote, datagram.length);
     if (this.#closing !== undefined) return this.#closing.onPacketReceived();
     if (this.#acks.isDuplicate(header.packetNumber)) {
@@ -259,8 +262,7 @@ export class Connection {
     if ("kind" in serverHello) return this.#end(serverHello);
     this.#state = transition(this.#state, ConnectionState.finishSent);
     this.#timers.stop(Timer.hello);
-    this.#agreement = serverHello;
-    this.#builder.setPeer(serverHello.serverId, serverHello.protection);
+    this.#setAgreement(serverHello, serverHello.serverId);
     this.#builder.setClientFinish({
       ...serverHello,
       sourceId: this.localId,
@@ -276,10 +278,15 @@ export class Connection {
     return undefined;
   }
 
-  /** The server will not have this connection, or knows it no more. */
+  #setAgreement(agreement: Agreement, peerId: Uint8Array): void {
+    this.#agreement = agreement;
+    this.#builder.setPeer(peerId, agreement.protection);
+    this.#observer?.onKeys?.(this.localId, agreement.protection);
+  }
+
+  /** The server does not accept this connection, or does not know it any more. */
   #onVerdict(datagram: Uint8Array, header: PacketHeader): DropReason | undefined {
-    const isOutstanding = (packetNumber: number): boolean => this.#recovery.isOutstanding(packetNumber);
-    const verdict = this.#handshake?.onVerdict(datagram, header, { state: this.#state, isOutstanding });
+    const verdict = this.#handshake?.onVerdict(datagram, header, this.#state);
     return typeof verdict === "object" ? this.#end(verdict) : verdict ?? "out of place";
   }
 

@@ -127,11 +127,6 @@ export class LossRecovery {
     return this.#sent.bytesInFlight > 0;
   }
 
-  /** Whether this packet was sent and nothing was heard of it yet. */
-  isOutstanding(packetNumber: number): boolean {
-    return this.#sent.get(packetNumber)?.state === SentState.outstanding;
-  }
-
   /** What may be sent now. */
   sendMode(nowUs: number): SendMode {
     const path = this.#path;

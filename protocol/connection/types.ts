@@ -6,7 +6,8 @@
 
 import type { ConnectionConfig } from "../config.ts";
 import type { CloseReason } from "../errors.ts";
-import type { Agreement, ClientSuite } from "../handshake/suite.ts";
+import type { Agreement, NoiseClient } from "../handshake/noise_handshake.ts";
+import type { ConnectionObserver } from "./observer.ts";
 import type { RecoveryStats } from "./loss_recovery.ts";
 import type { PathStats } from "./path.ts";
 import type { AckStats } from "../recovery/ack_tracker.ts";
@@ -42,10 +43,12 @@ export interface ConnectionOptions {
   readonly randomBytes: (count: number) => Uint8Array;
   /** Seed for the congestion controller's own draws. */
   readonly seed: number;
+  /** Looks on. */
+  readonly observer?: ConnectionObserver | undefined;
   /** Clients only. */
   readonly client?: {
-    readonly suite: ClientSuite;
-    /** The only public key that the server may have; undefined for whatever it has. */
+    readonly noise: NoiseClient;
+    /** The public key that the server must have; undefined for any. */
     readonly expectedKey: Uint8Array | undefined;
   };
   /** Servers only: what was agreed on with the client. */

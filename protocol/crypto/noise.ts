@@ -215,6 +215,11 @@ export class Handshake {
     return this.#symmetric.hash;
   }
 
+  /** The chaining key: secret, and after message 2 the same for both sides alone (section 5.2). A copy. */
+  get chainingKey(): Uint8Array {
+    return this.#symmetric.chainingKey.slice();
+  }
+
   /** All three messages are through. */
   get isComplete(): boolean {
     return this.#next === XX.length;
@@ -246,15 +251,19 @@ export class Handshake {
   }
 
   /**
-   * Section 5.3, ReadMessage: the payload. Undefined for what is cut short or not authentic; then nothing has changed, and the
-   * genuine message may still come.
+   * Section 5.3, ReadMessage: the payload. Undefined for a message that is cut short, not authentic, or rejected by
+   * `isGenuine`, which is given the chaining key that the message leads to; then nothing has changed, and the genuine message
+   * may still arrive.
    */
-  readMessage(message: Uint8Array): Uint8Array | undefined {
+  readMessage(
+    message: Uint8Array,
+    isGenuine: (chainingKey: Uint8Array) => boolean = () => true,
+  ): Uint8Array | undefined {
     invariant(!this.#isMyTurn && !this.isComplete, "a message is read in turn");
     const symmetric = this.#symmetric.clone();
     const remote = { ephemeral: this.#remoteEphemeral, static: this.#remoteStatic };
     const payload = this.#read(message, symmetric, remote);
-    if (payload === undefined) {
+    if (payload === undefined || !isGenuine(symmetric.chainingKey)) {
       symmetric.wipe();
       return undefined;
     }

@@ -1,18 +1,17 @@
 /**
- * Who may begin a connection, and how much work a server does for those who have not: decided before that work.
+ * Admission control: which clients may begin a connection, and how much work a server does for the others. Decided before
+ * that work.
  *
- * A handshake costs the server something, and whoever asks for one may have forged his address. So strangers are
- * counted together, never by address, which would let one who forges an address lock out whoever lives there. Their
- * answer is "ok" while there is time for them, then "prove first": they are to show, at the price of one HMAC, that
- * they receive at their address. Who has shown that is counted by his source, an IPv4 address or an IPv6 network
- * (`source_address.ts`), and a flood of strangers takes nothing from him. Even the cheap answer is bounded: beyond that
- * bound a stranger is dropped unseen, and asks again; a single source gets no more than an eighth of the cheap answers,
- * so that one machine cannot take them all.
+ * A handshake costs the server time, and its source address may be forged. So requests from unvalidated addresses are
+ * limited together, never by address, which would let an attacker who forges an address lock out its owner. Their verdict is
+ * "ok" while there is time for them, then "validate": the client must first show, at the price of one HMAC, that it receives
+ * at its address (address validation, RFC 9000, section 8.1). A client that has shown that is limited by its source, an IPv4
+ * address or an IPv6 network (`source_address.ts`), and a flood from unvalidated addresses takes nothing from it. Even the
+ * cheap answer is limited: beyond that limit a Hello is dropped unread, and the client repeats it; a single source gets at
+ * most an eighth of the cheap answers, so that one machine cannot take them all.
  *
- * (In version 1 of the protocol a ServerHello is that cheap proof already: "ok" and "prove first" are answered alike.)
- *
- * Time is virtual, an argument. Memory does not grow: strangers share buckets of a fixed number, sources are remembered
- * as long as they have connections, or up to a bound.
+ * Time is an argument. Memory does not grow: unvalidated addresses share a fixed number of buckets, sources are remembered
+ * as long as they have connections, or up to a limit.
  *
  * @module
  */
@@ -22,17 +21,17 @@ import { FairSlots } from "../../base/fair_slots.ts";
 import { sourceOf } from "../../base/source_address.ts";
 import { TokenBucket, TokenBuckets } from "../../base/token_bucket.ts";
 
-/** What a server does at most, for others. */
+/** The most that a server does for its clients. */
 export interface AdmissionLimits {
   /** Connections at once. */
   readonly maxConnections: number;
   /** Connections at once with one source: an IPv4 address, an IPv6 /64. */
   readonly maxConnectionsPerAddress: number;
-  /** Handshakes a second: so many begun for strangers, as many for those who have proven where they are, as many ended. */
+  /** Handshakes a second: so many begun for unvalidated addresses, as many for validated ones, as many completed. */
   readonly maxHandshakes: number;
-  /** Handshakes a second for one source that is proven. */
+  /** Handshakes a second for one validated source. */
   readonly maxHandshakesPerAddress: number;
-  /** Cheap answers a second: so many to those who ask for a handshake, and as many to packets that are for nobody. */
+  /** Cheap answers a second: so many Cookies, and as many answers to packets of no connection. */
   readonly maxAnswers: number;
 }
 
@@ -51,39 +50,39 @@ export const DEFAULT_ADMISSION: AdmissionLimits = Object.freeze({
   maxAnswers: 4_000,
 });
 
-/** What to do for who asks for a handshake: all of it, have him prove his address cheaply, or nothing. */
-export type Verdict = "ok" | "prove first" | "drop";
+/** The answer to a Hello: a ServerHello, a Cookie that validates the client's address, or nothing. */
+export type Verdict = "ok" | "validate" | "drop";
 
 /**
- * Strangers get as much at once as they may have in so many seconds: while it is done nothing is received, and the 208 KiB
- * that a socket holds of what comes are 17 ms of a link of 100 Mbit/s.
+ * The burst for unvalidated addresses, in seconds of their rate: while the server works on it, it receives nothing, and the
+ * 208 KiB that a socket buffers are 17 ms of a link of 100 Mbit/s.
  */
-const STRANGERS_BURST_S = 0.1;
+const UNVALIDATED_BURST_S = 0.1;
 
-/** A source that is proven gets as many handshakes at once as it may have in so many seconds. */
+/** The burst of a validated source, in seconds of its rate. */
 const SOURCE_BURST_S = 2;
 
-/** Of the cheap answers, what a single source gets. */
+/** A single source gets this share of the cheap answers: one in eight. */
 const SHARE_OF_ANSWERS = 8;
 
-/** Buckets that strangers share, by a hash of their source that they cannot foresee. */
-const STRANGER_BUCKETS = 1024;
+/** Buckets that unvalidated sources share, by a hash of the source that an attacker cannot predict. */
+const UNVALIDATED_BUCKETS = 1024;
 
 /** See the module's description. */
 export class Admission {
   readonly #limits: AdmissionLimits;
   readonly #slots: FairSlots;
-  /** The source of each connection, by its ID: where it was when it began, wherever it has gone since. */
+  /** The source of each connection, by its ID: its address when it began, even if it has migrated since. */
   readonly #sources = new Map<number, string>();
   readonly #hashSeed: number;
-  readonly #strangers: TokenBucket;
-  readonly #proven: TokenBucket;
-  readonly #ending: TokenBucket;
+  readonly #unvalidated: TokenBucket;
+  readonly #validated: TokenBucket;
+  readonly #completing: TokenBucket;
   readonly #cheap: TokenBucket;
   readonly #cheapEach: TokenBuckets;
   readonly #unknown: TokenBucket;
-  /** By source, that which was used longest ago first. Only who has proven its address gets in here. */
-  readonly #provenEach = new Map<string, TokenBucket>();
+  /** By source, the least recently used first. Validated addresses only. */
+  readonly #validatedEach = new Map<string, TokenBucket>();
 
   /** `hashSeed` is a random number of 32 bits. Limits that are not given have their defaults. */
   constructor(options: { readonly limits?: Partial<AdmissionLimits>; readonly hashSeed: number }) {
@@ -91,45 +90,45 @@ export class Admission {
     this.#limits = limits;
     this.#hashSeed = options.hashSeed;
     this.#slots = new FairSlots({ max: limits.maxConnections, maxEach: limits.maxConnectionsPerAddress });
-    this.#strangers = forStrangers(limits.maxHandshakes);
-    this.#proven = forProven(limits.maxHandshakes);
-    this.#ending = forProven(limits.maxHandshakes);
-    this.#cheap = forStrangers(limits.maxAnswers);
-    this.#unknown = forStrangers(limits.maxAnswers);
+    this.#unvalidated = forUnvalidated(limits.maxHandshakes);
+    this.#validated = forValidated(limits.maxHandshakes);
+    this.#completing = forValidated(limits.maxHandshakes);
+    this.#cheap = forUnvalidated(limits.maxAnswers);
+    this.#unknown = forUnvalidated(limits.maxAnswers);
     const perSecond = Math.max(1, limits.maxAnswers / SHARE_OF_ANSWERS);
-    const burst = Math.max(1, STRANGERS_BURST_S * perSecond);
-    this.#cheapEach = new TokenBuckets({ perSecond, burst, count: STRANGER_BUCKETS });
+    const burst = Math.max(1, UNVALIDATED_BURST_S * perSecond);
+    this.#cheapEach = new TokenBuckets({ perSecond, burst, count: UNVALIDATED_BUCKETS });
   }
 
   /** Sources whose rate is remembered. */
   get rememberedSources(): number {
-    return this.#provenEach.size;
+    return this.#validatedEach.size;
   }
 
   /**
-   * Judges a request for a handshake, before anything is computed for it. `isProven` says that whoever asks has shown
-   * that he receives at `remote`; he is not told to prove it again.
+   * Judges a Hello, before anything is computed for it. `isValidated`: its cookie has shown that the client receives at
+   * `remote`; it is not asked for that again.
    */
-  judge(nowUs: number, remote: string, { isProven }: { readonly isProven: boolean }): Verdict {
-    if (!isProven) {
-      if (this.#strangers.take(nowUs)) return "ok";
+  judge(nowUs: number, remote: string, { isValidated }: { readonly isValidated: boolean }): Verdict {
+    if (!isValidated) {
+      if (this.#unvalidated.take(nowUs)) return "ok";
       const isFair = this.#cheapEach.take(nowUs, this.#bucketOf(sourceOf(remote)));
-      return isFair && this.#cheap.take(nowUs) ? "prove first" : "drop";
+      return isFair && this.#cheap.take(nowUs) ? "validate" : "drop";
     }
-    return this.#takeBoth(nowUs, remote, this.#proven) ? "ok" : "drop";
+    return this.#takeBoth(nowUs, remote, this.#validated) ? "ok" : "drop";
   }
 
-  /** Whether the last message of a handshake may be looked at, whose sender has proven where he is by a token. */
+  /** Whether a ClientFinish may be read; its token has validated the client's address. */
   mayEnd(nowUs: number, remote: string): boolean {
-    return this.#takeBoth(nowUs, remote, this.#ending);
+    return this.#takeBoth(nowUs, remote, this.#completing);
   }
 
-  /** Whether a packet that is for nobody may be answered: with a Reset, or with the versions spoken here. */
+  /** Whether a packet of no connection may be answered: with a Reset or a VersionNegotiation. */
   mayAnswerUnknown(nowUs: number): boolean {
     return this.#unknown.take(nowUs);
   }
 
-  /** Takes a place for a new connection; returns why there is none, for a person, or undefined. */
+  /** Takes a slot for a new connection; returns why there is none, for a person, or undefined. */
   admit(connectionId: number, remote: string): string | undefined {
     const source = sourceOf(remote);
     switch (this.#slots.take(source)) {
@@ -145,7 +144,7 @@ export class Admission {
     }
   }
 
-  /** The connection has ended. Does nothing where it was never admitted. */
+  /** The connection has ended. Does nothing if it was never admitted. */
   release(connectionId: number): void {
     const source = this.#sources.get(connectionId);
     if (source === undefined) return;
@@ -153,7 +152,7 @@ export class Admission {
     this.#slots.release(source);
   }
 
-  /** A token of the source's own, and one of all; of both, or of none. */
+  /** A token of the source's bucket and one of the shared bucket: both, or neither. */
   #takeBoth(nowUs: number, remote: string, ofAll: TokenBucket): boolean {
     const own = this.#rateOf(sourceOf(remote));
     if (!own.take(nowUs)) return false;
@@ -164,23 +163,23 @@ export class Admission {
 
   #rateOf(source: string): TokenBucket {
     const perSecond = this.#limits.maxHandshakesPerAddress;
-    const bucket = this.#provenEach.get(source) ?? new TokenBucket({ perSecond, burst: SOURCE_BURST_S * perSecond });
-    this.#provenEach.delete(source);
-    this.#provenEach.set(source, bucket);
-    if (this.#provenEach.size > MAX_REMEMBERED_SOURCES) {
-      for (const oldest of this.#provenEach.keys()) {
-        this.#provenEach.delete(oldest);
+    const bucket = this.#validatedEach.get(source) ?? new TokenBucket({ perSecond, burst: SOURCE_BURST_S * perSecond });
+    this.#validatedEach.delete(source);
+    this.#validatedEach.set(source, bucket);
+    if (this.#validatedEach.size > MAX_REMEMBERED_SOURCES) {
+      for (const oldest of this.#validatedEach.keys()) {
+        this.#validatedEach.delete(oldest);
         break;
       }
     }
     return bucket;
   }
 
-  /** FNV-1a from a secret start. */
+  /** FNV-1a from a secret offset. */
   #bucketOf(source: string): number {
     let hash = this.#hashSeed;
     for (let i = 0; i < source.length; i++) hash = Math.imul(hash ^ source.charCodeAt(i), 0x01000193);
-    return (hash >>> 8) % STRANGER_BUCKETS;
+    return (hash >>> 8) % UNVALIDATED_BUCKETS;
   }
 }
 
@@ -188,11 +187,11 @@ function connections(count: number): string {
   return `${count} ${count === 1 ? "connection" : "connections"}`;
 }
 
-/** So many at once as well: a crowd that is not forged, and whose members ask again if they have to wait. */
-function forProven(perSecond: number): TokenBucket {
+/** The burst is one second's worth: these clients are genuine, and repeat their packets if they have to wait. */
+function forValidated(perSecond: number): TokenBucket {
   return new TokenBucket({ perSecond, burst: perSecond });
 }
 
-function forStrangers(perSecond: number): TokenBucket {
-  return new TokenBucket({ perSecond, burst: Math.max(1, STRANGERS_BURST_S * perSecond) });
+function forUnvalidated(perSecond: number): TokenBucket {
+  return new TokenBucket({ perSecond, burst: Math.max(1, UNVALIDATED_BURST_S * perSecond) });
 }

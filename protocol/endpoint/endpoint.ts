@@ -1,8 +1,8 @@
 /**
- * One UDP socket's worth of connections: finds the connection that a datagram is for, answers strangers without
- * remembering them, and makes connections for those who have proven their address.
+ * The connections of one UDP socket: finds the connection that a datagram is for, answers unvalidated addresses without
+ * keeping state, and makes connections for clients that have completed the handshake.
  *
- * A datagram that is for nobody, damaged or out of place is a drop: counted, with its reason, never an exception.
+ * A datagram that is for no connection, damaged or out of place is a drop: counted, with its reason, never an exception.
  *
  * @module
  */
@@ -10,17 +10,15 @@
 import { Admission, type AdmissionLimits } from "./admission.ts";
 import { type ConnectionConfig, resolveConfig } from "../config.ts";
 import { Connection } from "../connection/connection.ts";
+import type { ConnectionObserver } from "../connection/observer.ts";
 import type { ConnectionOptions } from "../connection/types.ts";
 import { DropCounter, type DropCounts, type DropReason } from "../drops.ts";
 import { CallerError } from "../errors.ts";
 import { localParameters } from "../handshake/client_handshake.ts";
-import { NoiseClientSuite, NoiseServerSuite } from "../handshake/noise_suite.ts";
-import { PlaintextClientSuite, PlaintextServerSuite } from "../handshake/plaintext_suite.ts";
+import { NoiseClient, NoiseServer, writeRefusalFor } from "../handshake/noise_handshake.ts";
 import type { PeerIdentity } from "../handshake/peer_identity.ts";
-import type { ServerSuite } from "../handshake/suite.ts";
 import { ResetTokens } from "../handshake/reset_tokens.ts";
 import { MAX_REMEMBERED_CLOSED, TOKEN_LIFETIME_US } from "../limits.ts";
-import { checkCrc32 } from "../crypto/checksum.ts";
 import { KEY_BYTES } from "../crypto/x25519.ts";
 import { INITIAL_RTT_US } from "../recovery/rtt_estimator.ts";
 import { Reader, Writer } from "../../base/bytes.ts";
@@ -29,35 +27,29 @@ import {
   MIN_HELLO_BYTES,
   PacketHeader,
   PacketType,
-  Version,
+  RESET_TOKEN_BYTES,
+  VERSION,
   writeReset,
-  writeServerHello,
-  writeTokenReset,
   writeVersionNegotiation,
 } from "../wire/packet.ts";
 
 /** What an endpoint is made with. */
 export interface EndpointOptions {
-  /** Takes connections; a client's endpoint does not. */
+  /** Accepts connections; a client's endpoint does not. */
   readonly isServer: boolean;
-  /**
-   * The private key that this side proves to hold, 32 bytes (X25519). With one, connections are encrypted; a server
-   * without one takes none that are, and a client without one asks for none.
-   */
-  readonly staticKey?: Uint8Array;
-  /** A server with a key takes connections in the clear too. Without a key there are no others. */
-  readonly allowsPlaintext?: boolean;
-  /** Clients with a key only: what they prove to the server that they know; any bytes. */
+  /** This side's private key, 32 bytes (X25519); the handshake proves to the peer that this side holds it. */
+  readonly staticKey: Uint8Array;
+  /** Clients only: a token that the handshake proves to the server that the client knows; any bytes. */
   readonly token?: Uint8Array;
-  /** Servers only: why a client is not taken, in a sentence for a person; undefined for who is. Default: everybody is. */
+  /** Servers only: why a client is refused, in a sentence for a person, or undefined. Default: every client is accepted. */
   readonly authorize?: (peer: PeerIdentity, remote: string) => string | undefined;
-  /** For all of its connections. */
+  /** For all connections. */
   readonly config?: Partial<ConnectionConfig>;
   /** What differs for a connection with this peer: a path that the caller knows more of, such as loopback. */
   readonly configFor?: (remote: string) => Partial<ConnectionConfig>;
-  /** Unpredictable bytes, for connection IDs, tokens and challenges. */
+  /** Unpredictable bytes, for connection IDs, keys, tokens and challenges. */
   readonly randomBytes: (count: number) => Uint8Array;
-  /** How many connections it keeps, and what it does for strangers; servers only. See `admission.ts` for the defaults. */
+  /** Servers only: the limits of admission control. See `admission.ts` for the defaults. */
   readonly limits?: Partial<AdmissionLimits>;
 }
 
@@ -78,27 +70,22 @@ const SECRET_BYTES = 32;
 /** Largest stateless answer: a ServerHello. */
 const ANSWER_BYTES = 512;
 
-/** The least datagram that is answered by a Reset of version 2, which is one byte shorter. */
-const MIN_RESETTABLE_BYTES = 30;
-
-/** Who sends a packet of the handshake, and what is made of it. */
-interface Stranger {
-  readonly remote: string;
-  readonly suite: ServerSuite;
-}
+/** A Reset: type, version, connection ID, token. What it answers is longer. */
+const RESET_BYTES = 1 + 4 + CONNECTION_ID_BYTES + RESET_TOKEN_BYTES;
 
 /** Finds, makes and ends connections. */
 export class Endpoint {
   readonly config: ConnectionConfig;
+  /** Looks into connections that are made from now on. */
+  observer: ConnectionObserver | undefined;
   readonly #isServer: boolean;
   readonly #configFor: (remote: string) => Partial<ConnectionConfig>;
   readonly #randomBytes: (count: number) => Uint8Array;
   readonly #admission: Admission;
-  readonly #staticKey: Uint8Array | undefined;
+  readonly #staticKey: Uint8Array;
   readonly #token: Uint8Array | undefined;
   readonly #authorize: NonNullable<EndpointOptions["authorize"]>;
-  /** What a server speaks, newest first; none for a client. */
-  readonly #suites: readonly ServerSuite[];
+  readonly #noise: NoiseServer;
   readonly #resetTokens: ResetTokens;
   readonly #connections = new Map<number, Connection>();
   /** Server IDs of ended connections, with when they may be forgotten; oldest first. */
@@ -122,18 +109,15 @@ export class Endpoint {
     // Of the secret's 32 bytes four choose buckets as well: those alone could ever be learnt.
     const hashSeed = new Reader().reset(secret).u32();
     this.#admission = new Admission({ hashSeed, ...(options.limits === undefined ? {} : { limits: options.limits }) });
-    this.#resetTokens = new ResetTokens(options.staticKey ?? secret);
-    this.#suites = options.isServer ? this.#makeSuites(options, secret) : [];
-  }
-
-  #makeSuites(options: EndpointOptions, secret: Uint8Array): ServerSuite[] {
-    const { allowsPlaintext = false, randomBytes, staticKey } = options;
-    const common = { secret, tokenLifetimeUs: TOKEN_LIFETIME_US, parameters: localParameters(this.config) };
-    const resetTokenOf = (id: Uint8Array): Uint8Array => this.#resetTokens.of(id);
-    const suites: ServerSuite[] = [];
-    if (staticKey !== undefined) suites.push(new NoiseServerSuite({ ...common, staticKey, randomBytes, resetTokenOf }));
-    if (staticKey === undefined || allowsPlaintext) suites.push(new PlaintextServerSuite(common));
-    return suites;
+    this.#resetTokens = new ResetTokens(options.staticKey);
+    this.#noise = new NoiseServer({
+      staticKey: options.staticKey,
+      secret,
+      tokenLifetimeUs: TOKEN_LIFETIME_US,
+      parameters: localParameters(this.config),
+      randomBytes: options.randomBytes,
+      resetTokenOf: (id) => this.#resetTokens.of(id),
+    });
   }
 
   /** Connections under way. */
@@ -165,11 +149,9 @@ export class Endpoint {
   connect(nowUs: number, remote: string, serverKey?: Uint8Array): Connection {
     if (this.#isServer) throw new CallerError("a server's endpoint does not connect");
     const localId = this.#freshId();
-    const staticKey = this.#staticKey;
-    const suite = staticKey === undefined
-      ? new PlaintextClientSuite()
-      : new NoiseClientSuite({ localId, staticKey, ephemeralKey: this.#randomBytes(KEY_BYTES), token: this.#token });
-    return this.#create(nowUs, { localId, remote, client: { suite, expectedKey: serverKey } });
+    const ephemeralKey = this.#randomBytes(KEY_BYTES);
+    const noise = new NoiseClient({ localId, staticKey: this.#staticKey, ephemeralKey, token: this.#token });
+    return this.#create(nowUs, { localId, remote, client: { noise, expectedKey: serverKey } });
   }
 
   /**
@@ -182,7 +164,7 @@ export class Endpoint {
     const connection = header.type === PacketType.reset
       ? this.#connectionTo(datagram)
       : this.#connections.get(header.destinationId);
-    if (connection === undefined) return this.#handleStranger(nowUs, datagram, remote);
+    if (connection === undefined) return this.#handleUnconnected(nowUs, datagram, remote);
     return this.#conclude("connection", connection.handlePacket(nowUs, datagram, { header, remote }), connection);
   }
 
@@ -197,29 +179,27 @@ export class Endpoint {
     }
   }
 
-  #handleStranger(nowUs: number, datagram: Uint8Array, remote: string): DatagramResult {
-    const suite = this.#suites.find(({ version }) => version === this.#header.version);
-    switch (this.#header.type) {
-      case PacketType.hello:
-        if (suite === undefined) return this.#answerUnknownVersion(nowUs, datagram);
-        return this.#answerHello(nowUs, datagram, { remote, suite });
-      case PacketType.clientFinish:
-        if (suite === undefined) return this.#answerUnknownVersion(nowUs, datagram);
-        return this.#handleClientFinish(nowUs, datagram, { remote, suite });
-      case PacketType.unknownVersion:
-        return this.#answerUnknownVersion(nowUs, datagram);
-      case PacketType.data:
-        return this.#answerUnknownConnection(nowUs, datagram, "unknown connection");
-      default:
-        return this.#drop("unknown connection");
+  /** A datagram that is for no connection of this endpoint. */
+  #handleUnconnected(nowUs: number, datagram: Uint8Array, remote: string): DatagramResult {
+    const { type } = this.#header;
+    if (this.#isServer) {
+      switch (type) {
+        case PacketType.hello:
+          return this.#answerHello(nowUs, datagram, remote);
+        case PacketType.clientFinish:
+          return this.#handleClientFinish(nowUs, datagram, remote);
+        case PacketType.unknownVersion:
+          return this.#answerUnknownVersion(nowUs, datagram);
+        case PacketType.data:
+          return this.#answerUnknownConnection(nowUs, datagram);
+      }
     }
+    return this.#drop(type === PacketType.unknownVersion ? "unknown version" : "unknown connection");
   }
 
   /** The connection whose packets go to the ID that a Reset names: a client's few are looked through. */
   #connectionTo(datagram: Uint8Array): Connection | undefined {
-    const { version } = this.#header;
-    // That of version 2 has a token instead.
-    if (this.#isServer || (version === Version.plaintext && !checkCrc32(datagram))) return undefined;
+    if (this.#isServer) return undefined;
     const at = this.#header.destinationIdStart;
     const peerId = datagram.subarray(at, at + CONNECTION_ID_BYTES);
     for (const connection of this.#connections.values()) {
@@ -229,47 +209,38 @@ export class Endpoint {
   }
 
   /** Keeps nothing: all that the answer promises is in its token (RFC 9000, section 8.1.2). */
-  #answerHello(nowUs: number, datagram: Uint8Array, { remote, suite }: Stranger): DatagramResult {
+  #answerHello(nowUs: number, datagram: Uint8Array, remote: string): DatagramResult {
     const { handshakeEnd, handshakeStart, tokenEnd, tokenStart } = this.#header;
-    const clientId = this.#sourceId(datagram);
-    const client = { address: remote, clientId };
-    const isProven = suite.isCookie(nowUs, datagram.subarray(tokenStart, tokenEnd), client);
-    const verdict = this.#admission.judge(nowUs, remote, { isProven });
+    const client = { address: remote, clientId: this.#sourceId(datagram) };
+    const isValidated = this.#noise.isCookie(nowUs, datagram.subarray(tokenStart, tokenEnd), client);
+    const verdict = this.#admission.judge(nowUs, remote, { isValidated });
     if (verdict === "drop") return this.#drop("too many handshakes");
-    if (!checkCrc32(datagram)) return this.#drop("damaged");
     const writer = this.#writer.reset(this.#answer);
-    const cookieLength = verdict === "prove first" ? suite.writeCookie(nowUs, writer, client) : undefined;
-    if (cookieLength !== undefined) return this.#send(cookieLength);
-    const serverId = this.#freshId();
-    const binding = { ...client, serverId };
-    const answer = suite.answer(nowUs, datagram.subarray(handshakeStart, handshakeEnd), binding);
-    if (answer === undefined) return this.#drop("damaged");
-    const serverHello = { version: suite.version, destinationId: clientId, sourceId: serverId, ...answer };
-    return this.#send(writeServerHello(writer, serverHello));
+    if (verdict === "validate") return this.#send(this.#noise.writeCookie(nowUs, writer, client));
+    const hello = datagram.subarray(handshakeStart, handshakeEnd);
+    const binding = { ...client, serverId: this.#freshId() };
+    const length = this.#noise.writeServerHello(nowUs, writer, hello, binding);
+    return length === undefined ? this.#drop("damaged") : this.#send(length);
   }
 
-  #handleClientFinish(nowUs: number, datagram: Uint8Array, { remote, suite }: Stranger): DatagramResult {
+  #handleClientFinish(nowUs: number, datagram: Uint8Array, remote: string): DatagramResult {
     const header = this.#header;
     const serverId = header.destinationId;
-    // Those of version 2 are authenticated by what is in them.
-    if (suite.version === Version.plaintext && !checkCrc32(datagram)) return this.#drop("damaged");
     const clientId = this.#sourceId(datagram);
-    const binding = { address: remote, clientId, serverId };
     const token = datagram.subarray(header.tokenStart, header.tokenEnd);
-    const proven = serverId < 0 ? undefined : suite.verify(nowUs, token, binding);
-    if (proven === undefined) return this.#handleBadToken(nowUs, datagram, suite);
+    const proven = serverId < 0 ? undefined : this.#noise.verify(nowUs, token, { address: remote, clientId, serverId });
+    // Not answered with a Reset: the packet may be damaged, and the Reset would end an honest connection.
+    if (proven === undefined) return this.#drop("bad token");
     if ((this.#ended.get(serverId) ?? 0) > nowUs) return this.#drop("repeated");
-    // Silence, as if the packet had been lost: who asks too often asks again, and finds his turn.
+    // Silence, as if the packet had been lost: the client repeats it, and is accepted later.
     if (!this.#admission.mayEnd(nowUs, remote)) return this.#drop("too many handshakes");
-    const refuse = (reason: string) =>
-      this.#send(suite.writeRefusal(this.#writer.reset(this.#answer), binding, reason));
-    const refusal = this.#isClosing ? "the server is shutting down" : this.#admission.admit(serverId, remote);
-    if (refusal !== undefined) return refuse(refusal);
     const agreement = proven.agree(datagram.subarray(header.handshakeStart, header.handshakeEnd));
-    const missingPermission = agreement && this.#authorize(agreement.peer, remote);
-    if (agreement === undefined || missingPermission !== undefined) {
-      this.#admission.release(serverId);
-      return missingPermission === undefined ? this.#drop("damaged") : refuse(missingPermission);
+    if (agreement === undefined) return this.#drop("damaged");
+    const reason = this.#admit(serverId, agreement.peer, remote);
+    if (reason !== undefined) {
+      agreement.protection.wipe();
+      const refusal = { clientId, reason, refusalKey: agreement.refusalKey };
+      return this.#send(writeRefusalFor(this.#writer.reset(this.#answer), refusal));
     }
     // Where the token comes late, because a packet was lost, it says less than the usual assumption.
     const { tokenAgeUs } = proven;
@@ -279,45 +250,38 @@ export class Endpoint {
     return this.#conclude("new-connection", connection.handlePacket(nowUs, datagram, { header, remote }), connection);
   }
 
-  /**
-   * A client whose token expired, or who means the server before its restart, need not wait, if only damage can be told
-   * from that: a ClientFinish of version 2 may have come as it is by accident, and its Reset would end an honest connection.
-   */
-  #handleBadToken(nowUs: number, datagram: Uint8Array, { version }: ServerSuite): DatagramResult {
-    const reason = "bad token";
-    return version === Version.plaintext ? this.#answerUnknownConnection(nowUs, datagram, reason) : this.#drop(reason);
+  /** Takes a slot for a client that has completed the handshake; returns why there is none for it, or undefined. */
+  #admit(serverId: number, peer: PeerIdentity, remote: string): string | undefined {
+    if (this.#isClosing) return "the server is shutting down";
+    const noSlot = this.#admission.admit(serverId, remote);
+    if (noSlot !== undefined) return noSlot;
+    const denied = this.#authorize(peer, remote);
+    if (denied !== undefined) this.#admission.release(serverId);
+    return denied;
   }
 
-  /** RFC 9000, section 6.1. Only to datagrams of a Hello's size, so that nobody gets more than what he sent. */
+  /** RFC 9000, section 6.1. Only to datagrams of a Hello's size, so that no answer is larger than what it answers. */
   #answerUnknownVersion(nowUs: number, datagram: Uint8Array): DatagramResult {
-    const isAnswered = this.#isServer && datagram.length >= MIN_HELLO_BYTES && this.#admission.mayAnswerUnknown(nowUs);
+    const isAnswered = datagram.length >= MIN_HELLO_BYTES && this.#admission.mayAnswerUnknown(nowUs);
     if (!isAnswered) return this.#drop("unknown version");
     const { destinationIdStart: at } = this.#header;
     const destinationId = this.#sourceId(datagram);
     const sourceId = datagram.slice(at, at + CONNECTION_ID_BYTES);
-    const versions = this.#suites.map(({ version }) => version);
-    const length = writeVersionNegotiation(this.#writer.reset(this.#answer), { destinationId, sourceId, versions });
-    return this.#send(length, "unknown version");
+    const negotiation = { destinationId, sourceId, versions: [VERSION] };
+    return this.#send(writeVersionNegotiation(this.#writer.reset(this.#answer), negotiation), "unknown version");
   }
 
   /**
-   * A Reset is never answered, and never longer than what it answers, so that two endpoints cannot keep each other busy
-   * (RFC 9000, section 10.3).
+   * A Reset is never answered, and is shorter than what it answers, so that two endpoints cannot keep each other busy
+   * (RFC 9000, section 10.3.3).
    */
-  #answerUnknownConnection(nowUs: number, datagram: Uint8Array, reason: DropReason): DatagramResult {
-    if (!this.#isServer || !this.#admission.mayAnswerUnknown(nowUs)) return this.#drop(reason);
-    const { destinationIdStart: at, packetNumber } = this.#header;
+  #answerUnknownConnection(nowUs: number, datagram: Uint8Array): DatagramResult {
+    const reason = "unknown connection";
+    if (datagram.length <= RESET_BYTES || !this.#admission.mayAnswerUnknown(nowUs)) return this.#drop(reason);
+    const { destinationIdStart: at } = this.#header;
     const destinationId = datagram.slice(at, at + CONNECTION_ID_BYTES);
-    const writer = this.#writer.reset(this.#answer);
-    if (this.#speaks(Version.plaintext) && checkCrc32(datagram)) {
-      return this.#send(writeReset(writer, { destinationId, packetNumber }), reason);
-    }
-    if (!this.#speaks(Version.encrypted) || datagram.length < MIN_RESETTABLE_BYTES) return this.#drop(reason);
-    return this.#send(writeTokenReset(writer, destinationId, this.#resetTokens.of(destinationId)), reason);
-  }
-
-  #speaks(wanted: Version): boolean {
-    return this.#suites.some(({ version }) => version === wanted);
+    const resetToken = this.#resetTokens.of(destinationId);
+    return this.#send(writeReset(this.#writer.reset(this.#answer), destinationId, resetToken), reason);
   }
 
   #create(
@@ -331,6 +295,7 @@ export class Endpoint {
       nowUs,
       randomBytes: this.#randomBytes,
       seed: new Reader().reset(this.#randomBytes(4)).u32(),
+      observer: this.observer,
     });
     this.#connections.set(connection.localId, connection);
     return connection;

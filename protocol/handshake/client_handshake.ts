@@ -1,6 +1,6 @@
 /**
- * The client's half of the handshake: Hello out until ServerHello comes in; what they carry is the suite's. The server's half
- * keeps no state and is the endpoint's.
+ * The client's part of the handshake: sends Hellos until an authentic ServerHello arrives, and judges the packets by which a
+ * server ends a connection. The keys are `noise_handshake.ts`'s; the server's part keeps no state and is the endpoint's.
  *
  * @module
  */
@@ -10,20 +10,12 @@ import type { ConnectionConfig } from "../config.ts";
 import { ConnectionState, isOpen } from "../connection_state.ts";
 import type { DropReason } from "../drops.ts";
 import { type CloseReason, TransportErrorCode } from "../errors.ts";
-import { checkCrc32, CRC32_BYTES } from "../crypto/checksum.ts";
 import { Writer } from "../../base/bytes.ts";
 import { CONNECTION_ID_BYTES } from "../wire/connection_id.ts";
-import {
-  type PacketHeader,
-  PacketType,
-  readVersions,
-  RESET_TOKEN_BYTES,
-  type Version,
-  writeHello,
-} from "../wire/packet.ts";
+import { MAC_BYTES, type PacketHeader, PacketType, readVersions, VERSION, writeHello } from "../wire/packet.ts";
 import type { TransportParameters } from "../wire/parameters.ts";
-import { refusalMac } from "./reset_tokens.ts";
-import type { ClientSuite, ServerAnswer } from "./suite.ts";
+import type { NoiseClient, ServerAnswer } from "./noise_handshake.ts";
+import { isRefusalAuthentic } from "./packet_macs.ts";
 
 /**
  * A Hello without an answer is repeated after this time, then at intervals of twice as long: 18 Hellos in ten seconds.
@@ -39,7 +31,7 @@ const MAX_HELLO_TIMEOUT_US = 600_000;
  */
 export const FIRST_PING_DELAY_US = 20_000;
 
-/** What this side tells its peer, from its configuration. */
+/** The transport parameters that follow from a configuration. */
 export function localParameters(config: ConnectionConfig): TransportParameters {
   return {
     maxIdleTimeoutMs: Math.ceil(config.idleTimeoutUs / 1000),
@@ -51,32 +43,33 @@ export function localParameters(config: ConnectionConfig): TransportParameters {
   };
 }
 
-/** What the server's ServerHello gave. */
+/** What a ServerHello yields. */
 export interface ServerHelloResult extends ServerAnswer {
-  readonly version: Version;
+  readonly parameters: TransportParameters;
   readonly serverId: Uint8Array;
   readonly token: Uint8Array;
-  /** Round trip of the Hello, or 0 where it went out more than once and the sample would be ambiguous. */
+  /** Round trip of the Hello, or 0 where it was sent more than once and the sample would be ambiguous. */
   readonly rttUs: number;
-  /** Time since the last Hello: the round trip, where it was that one's, and less than it, where an earlier one's. */
+  /** Time since the last Hello: the round trip if that one was answered, and less if an earlier one was. */
   readonly leastRttUs: number;
 }
 
-/** What a client knows before it asks. */
+/** What a client's handshake starts from. */
 export interface ClientHandshakeOptions {
   readonly localId: number;
   readonly nowUs: number;
-  readonly suite: ClientSuite;
-  /** The only public key that the server may have; undefined for whatever it has. */
+  readonly noise: NoiseClient;
+  /** The public key that the server must have; undefined for any. */
   readonly expectedKey: Uint8Array | undefined;
 }
 
-/** Sends Hellos and takes the answer, and knows what else may come from a server that is not heard of yet, or no more. */
+/** See the module's description. */
 export class ClientHandshake {
   readonly #localId: number;
-  readonly #suite: ClientSuite;
+  readonly #noise: NoiseClient;
   readonly #expectedKey: Uint8Array | undefined;
-  #resetToken: Uint8Array | undefined;
+  /** The server's, once there is one. */
+  #answer: ServerAnswer | undefined;
   #helloDueUs: number;
   #timeoutUs = FIRST_HELLO_TIMEOUT_US;
   #sentUs = 0;
@@ -87,7 +80,7 @@ export class ClientHandshake {
 
   constructor(options: ClientHandshakeOptions) {
     this.#localId = options.localId;
-    this.#suite = options.suite;
+    this.#noise = options.noise;
     this.#expectedKey = options.expectedKey;
     this.#helloDueUs = options.nowUs;
   }
@@ -108,18 +101,16 @@ export class ClientHandshake {
     this.#isCookieNew = false;
     this.#sentUs = nowUs;
     this.#sentCount++;
-    const { hello: handshake, version } = this.#suite;
-    const hello = { version, sourceId: this.#localId, handshake, cookie: this.#cookie };
+    const hello = { sourceId: this.#localId, handshake: this.#noise.hello, cookie: this.#cookie };
     return writeHello(new Writer().reset(buffer), hello);
   }
 
   /**
-   * Takes a Cookie: the next Hello has it, and goes out at once. One alone between two Hellos of their own time, so that
-   * nobody can make a client send much more than he sent himself. Returns why it was dropped, or undefined.
+   * Takes a Cookie: the next Hello carries it, and is sent at once. One only between two scheduled Hellos, so that forged
+   * Cookies cannot make a client send much more than the attacker does. Returns why it was dropped, or undefined.
    */
   onCookie(datagram: Uint8Array, header: PacketHeader): DropReason | undefined {
-    if (!checkCrc32(datagram)) return "damaged";
-    if (header.version !== this.#suite.version || !this.#mayTakeCookie) return "out of place";
+    if (!this.#mayTakeCookie) return "out of place";
     this.#mayTakeCookie = false;
     this.#isCookieNew = true;
     this.#cookie = datagram.slice(header.tokenStart, header.tokenEnd);
@@ -127,26 +118,31 @@ export class ClientHandshake {
   }
 
   /**
-   * Takes a ServerHello whose header was decoded; undefined where it is damaged, malformed or not the server's, and why the connection
-   * ends where the server is another than it must be.
+   * Takes a ServerHello whose header was decoded; undefined where it is not authentic, and the reason to end the connection
+   * where it is, but the server has another key than it must, or its parameters are malformed.
    */
   onServerHello(
     nowUs: number,
     datagram: Uint8Array,
     header: PacketHeader,
   ): ServerHelloResult | CloseReason | undefined {
-    if (header.version !== this.#suite.version || !checkCrc32(datagram)) return undefined;
-    const answer = this.#suite.onServerHello(datagram.subarray(header.headerEnd, datagram.length - CRC32_BYTES));
+    const answer = this.#noise.onServerHello(datagram, header);
     if (answer === undefined) return undefined;
-    const [expected, actual] = [this.#expectedKey, answer.peer.key];
-    if (expected !== undefined && actual !== undefined && !isSame(expected, actual)) {
-      return { kind: "server-key", expected, actual };
+    const { parameters, peer, protection } = answer;
+    const expected = this.#expectedKey;
+    if (expected !== undefined && !isSame(expected, peer.key)) {
+      protection.wipe();
+      return { kind: "server-key", expected, actual: peer.key };
     }
-    this.#resetToken = answer.resetToken;
+    if ("malformed" in parameters) {
+      protection.wipe();
+      return { kind: "violation", code: TransportErrorCode.transportParameterError, reason: parameters.malformed };
+    }
+    this.#answer = answer;
     const leastRttUs = Math.max(1, nowUs - this.#sentUs);
     return {
       ...answer,
-      version: this.#suite.version,
+      parameters,
       serverId: datagram.slice(header.sourceIdStart, header.sourceIdStart + CONNECTION_ID_BYTES),
       token: datagram.slice(header.tokenStart, header.tokenEnd),
       rttUs: this.#sentCount === 1 ? leastRttUs : 0,
@@ -155,58 +151,34 @@ export class ClientHandshake {
   }
 
   /**
-   * Takes a packet by which the server ends a connection that it will not have, or knows no more: why the connection ends, or
-   * why the packet is dropped, which is not the server's or not for this state.
+   * Takes a packet by which a server ends a connection that it does not accept, or does not know any more: returns why the
+   * connection ends, or why the packet is dropped, which is not authentic or not expected in this state.
    */
-  onVerdict(
-    datagram: Uint8Array,
-    header: PacketHeader,
-    now: { readonly state: ConnectionState; readonly isOutstanding: (packetNumber: number) => boolean },
-  ): CloseReason | DropReason {
-    const { state } = now;
+  onVerdict(datagram: Uint8Array, header: PacketHeader, state: ConnectionState): CloseReason | DropReason {
     if (header.type === PacketType.versionNegotiation && state === ConnectionState.helloSent) {
       return this.#onVersionNegotiation(datagram, header);
     }
-    if (header.type === PacketType.refusal && state === ConnectionState.finishSent) {
-      return this.#onRefusal(datagram, header);
+    const { refusalKey, resetToken } = this.#answer ?? {};
+    if (header.type === PacketType.refusal && state === ConnectionState.finishSent && refusalKey !== undefined) {
+      return this.#onRefusal(datagram, header, refusalKey);
     }
-    if (header.type === PacketType.reset && isOpen(state)) {
-      return this.#isGenuineReset(datagram, header, now) ? { kind: "reset" } : "damaged";
+    if (header.type === PacketType.reset && isOpen(state) && resetToken !== undefined) {
+      return timingSafeEqual(datagram.subarray(header.headerEnd), resetToken) ? { kind: "reset" } : "damaged";
     }
     return "out of place";
   }
 
   #onVersionNegotiation(datagram: Uint8Array, header: PacketHeader): CloseReason | DropReason {
-    if (!checkCrc32(datagram)) return "damaged";
     const supported = readVersions(datagram, header);
     if (supported === undefined) return "malformed";
-    // RFC 9000, section 6.2: a list that holds our version answers somebody else.
-    return supported.includes(this.#suite.version) ? "out of place" : { kind: "version", supported };
+    // RFC 9000, section 6.2: a list that holds our version does not answer this Hello.
+    return supported.includes(VERSION) ? "out of place" : { kind: "version", supported };
   }
 
-  #onRefusal(datagram: Uint8Array, header: PacketHeader): CloseReason | DropReason {
-    if (this.#resetToken === undefined) return "out of place";
-    const textStart = header.headerEnd + RESET_TOKEN_BYTES;
-    const text = datagram.subarray(textStart);
-    if (!timingSafeEqual(datagram.subarray(header.headerEnd, textStart), refusalMac(this.#resetToken, text))) {
-      return "damaged";
-    }
-    const reason = new TextDecoder().decode(text);
+  #onRefusal(datagram: Uint8Array, header: PacketHeader, refusalKey: Uint8Array): CloseReason | DropReason {
+    if (!isRefusalAuthentic(datagram, header.headerEnd, refusalKey)) return "damaged";
+    const reason = new TextDecoder().decode(datagram.subarray(header.headerEnd + MAC_BYTES));
     return { kind: "peer", isApplication: false, code: TransportErrorCode.connectionRefused, reason };
-  }
-
-  /**
-   * A Reset must have the token that the server gave (RFC 9000, section 10.3), or in version 1 the number of a packet in
-   * flight, which who cannot see the packets cannot guess.
-   */
-  #isGenuineReset(
-    datagram: Uint8Array,
-    header: PacketHeader,
-    { isOutstanding }: { readonly isOutstanding: (packetNumber: number) => boolean },
-  ): boolean {
-    if (header.version !== this.#suite.version) return false;
-    if (this.#resetToken === undefined) return isOutstanding(header.packetNumber);
-    return timingSafeEqual(datagram.subarray(header.headerEnd), this.#resetToken);
   }
 }
 

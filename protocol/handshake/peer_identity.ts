@@ -1,9 +1,8 @@
 /**
- * Who the peer of a connection is, as far as the handshake has shown it: the static key that it has proven to hold, and
- * whether it knows a token that both sides were given.
+ * The peer's identity, as proven by the handshake: its static key, and whether it knows a token that both sides were given.
  *
- * A token never travels. Its proof is a MAC of the handshake's hash, so that it is good for this one handshake: a server
- * that is told it can pass it on to no other, which has another key and so another hash.
+ * A token never travels. Its proof is a MAC of the handshake's hash, so that it is valid for this one handshake: a server
+ * cannot pass it on to another server, which has another key and so another hash.
  *
  * @module
  */
@@ -13,7 +12,7 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 /** Type of the one credential there is. */
 const TOKEN_PROOF = 1;
 const PROOF_BYTES = 32;
-/** So that what is made of a token here is made of it nowhere else. */
+/** The key's use, so that no other use of the same token yields the same proof. */
 const PROOF_LABEL = "sluice token proof";
 
 /** What the client's last message of the handshake carries (docs/PROTOCOL.md, section 6.3); nothing without a token. */
@@ -27,14 +26,14 @@ function proofOf(token: Uint8Array, handshakeHash: Uint8Array): Uint8Array {
 
 /** See the module's description. */
 export class PeerIdentity {
-  /** The public key, 32 bytes; undefined where nothing is encrypted. */
-  readonly key: Uint8Array | undefined;
+  /** The public key, 32 bytes. */
+  readonly key: Uint8Array;
   readonly #handshakeHash: Uint8Array | undefined;
   readonly #proof: Uint8Array | undefined;
 
   /** `credentials` and `handshakeHash` are a client's: what {@link encodeCredentials} wrote, and what it was given. */
   constructor(
-    key: Uint8Array | undefined,
+    key: Uint8Array,
     client?: { readonly credentials: Uint8Array; readonly handshakeHash: Uint8Array },
   ) {
     this.key = key;

@@ -1,10 +1,10 @@
 /**
- * Packet headers, and the packets that need no connection: Hello, ServerHello, VersionNegotiation and Reset. One datagram is
- * one packet. `docs/PROTOCOL.md`, section 3, has the layouts.
+ * Packet headers, and the packets that need no connection: Hello, ServerHello, Cookie, VersionNegotiation, Reset and Refusal.
+ * One datagram is one packet. `docs/PROTOCOL.md`, section 3, has the layouts.
  *
- * {@link PacketHeader.decode} is the one gate: what it lets pass has every offset it states inside the datagram. It
- * does not check the bytes: for Data and ClientFinish packets the connection's protection does, for the others
- * `checkCrc32`.
+ * {@link PacketHeader.decode} is the one length gate: in what it accepts, every offset lies inside the datagram. It does
+ * not check authenticity: the connection's packet protection does that for ClientFinish and Data packets, the handshake
+ * (`protocol/handshake/`) for ServerHello, Reset and Refusal. Hello, Cookie and VersionNegotiation are unauthenticated.
  *
  * Hot: headers of Data packets.
  *
@@ -13,61 +13,61 @@
 
 import { invariant } from "../../base/invariant.ts";
 import { CONNECTION_ID_BYTES, readConnectionId, writeConnectionId } from "./connection_id.ts";
-import { appendCrc32, CRC32_BYTES } from "./crc32.ts";
 import { MAX_VARINT, Reader, type Writer } from "../../base/bytes.ts";
 
-/** The versions these files speak: "SL" and a number. */
-export const Version = {
-  /** In the clear: packets end with a CRC-32. */
-  plaintext: 0x534c_0001,
-  /** A Noise handshake, and packets sealed with ChaCha20-Poly1305. */
-  encrypted: 0x534c_0002,
-} as const;
-
-/** One of {@link Version}'s values. */
-export type Version = (typeof Version)[keyof typeof Version];
+/** The version of the protocol: "SL" and a number. */
+export const VERSION = 0x534c_0001;
 
 /**
- * The least size of a datagram that carries a Hello, and of one of an unknown version that is answered: nobody gets a
- * larger answer than what he sent (RFC 9000, sections 8.1 and 14.1).
+ * The least size of a datagram that carries a Hello, and of one of an unknown version that is answered: no answer is larger
+ * than three times what it answers (RFC 9000, sections 8.1 and 14.1).
  */
 export const MIN_HELLO_BYTES = 1200;
 
 /** The largest packet number: one below {@link MAX_VARINT}, so that the end of a half-open range is safe as well. */
 export const MAX_PACKET_NUMBER: number = MAX_VARINT - 1;
 
-/** The longest token; a longer one is malformed. A server's memory of a stranger is in here, so it stays small. */
+/** Packet numbers that share a key (`crypto/packet_protection.ts`); those of ClientFinish packets are of the first key. */
+export const PACKETS_PER_KEY: number = 2 ** 22;
+
+/** The longest token; a longer one is malformed. It carries the server's half of the handshake, so it stays small. */
 export const MAX_TOKEN_BYTES = 256;
 
-/** The longest message of the handshake in a Hello or a ClientFinish packet; a longer one is malformed. */
+/** The longest handshake message in a Hello or a ClientFinish packet; a longer one is malformed. */
 export const MAX_HANDSHAKE_BYTES = 512;
 
-/** Bytes of the token that makes a Reset of {@link Version.encrypted} believable (RFC 9000, section 10.3). */
+/** Bytes of the token that authenticates a Reset (RFC 9000, section 10.3). */
 export const RESET_TOKEN_BYTES = 16;
 
-/** The longest reason in a Refusal, in bytes of UTF-8. */
+/** Bytes of the tag that ends a ServerHello, and of the MAC in a Refusal: HMAC-SHA256, truncated. */
+export const MAC_BYTES = 16;
+
+/** The longest reason in a Refusal, bytes of UTF-8. */
 export const MAX_REFUSAL_BYTES = 256;
 
-/** The most versions a VersionNegotiation packet lists. */
+/** The most versions that a VersionNegotiation packet lists. */
 export const MAX_LISTED_VERSIONS = 64;
 
-/** First bytes of packets, and {@link PacketType.unknownVersion}, which is on no wire. */
+/** First bytes of packets, and {@link PacketType.unknownVersion}, which never appears on the wire. */
 export const PacketType = {
   /** Carries frames of an established connection. */
   data: 0x40,
-  /** Lists the versions the server speaks. */
+  /** Lists the versions that the server speaks (RFC 9000, section 6). */
   versionNegotiation: 0xc0,
   /** The client's first: padded, and answered without keeping state. */
   hello: 0xc1,
-  /** The server's answer to a Hello: an address token and its transport parameters. */
+  /** The server's answer to a Hello: its handshake message, and a token that holds its half of the handshake. */
   serverHello: 0xc2,
-  /** Carries the token, and frames from the client until the server's first Data packet. */
+  /** Carries the token, the client's second handshake message, and frames, until the server's first Data packet arrives. */
   clientFinish: 0xc3,
-  /** Tells that the connection a Data packet was for is not known. */
+  /** Tells the client that the server does not know the connection of a Data packet (RFC 9000, section 10.3). */
   reset: 0xc4,
-  /** Tells a client with a good token that it is not taken (version 2). */
+  /** Tells a client that has completed the handshake that the server does not accept it, and why. */
   refusal: 0xc5,
-  /** Asks a client to say Hello again, with what is in it, before more is done for it (version 2). */
+  /**
+   * Asks a client to send its Hello again with the cookie in it, before the server does any work for it. The same as DTLS's
+   * HelloVerifyRequest (RFC 6347, section 4.2.1), WireGuard's Cookie Reply and QUIC's Retry (RFC 9000, section 8.1.2).
+   */
   cookie: 0xc6,
   /** A packet with a long header of another version: its connection IDs are decoded and nothing else. */
   unknownVersion: -1,
@@ -90,24 +90,24 @@ export class PacketHeader {
   destinationId = -1;
   /** Offset of the 8 bytes of the destination connection ID. */
   destinationIdStart = 0;
-  /** Offset of the 8 bytes of the source connection ID; -1 where the packet has none (Data, Reset). */
+  /** Offset of the 8 bytes of the source connection ID; -1 where the packet has none (Data, Reset, Refusal, Cookie). */
   sourceIdStart = -1;
-  /** Where the token starts and ends (ClientFinish, ServerHello), or the cookie (Cookie; Hello of version 2); both 0 elsewhere. */
+  /** Where the token (ClientFinish, ServerHello) or the cookie (Cookie, Hello) starts and ends; both 0 elsewhere. */
   tokenStart = 0;
   tokenEnd = 0;
-  /** Where the message of the handshake starts and ends (Hello; ClientFinish of version 2); both 0 elsewhere. */
+  /** Where the handshake message starts and ends (Hello, ServerHello, ClientFinish); both 0 elsewhere. */
   handshakeStart = 0;
   handshakeEnd = 0;
-  /** The full packet number (Data, ClientFinish; in a Reset of version 1 that of the packet it answers); -1 elsewhere. */
+  /** The full packet number (Data, ClientFinish); -1 elsewhere. */
   packetNumber = -1;
   /**
-   * Where the header ends and the payload starts: frames; for ServerHello the server's answer, for VersionNegotiation a list, for
-   * a Reset of version 2 its token, for a Refusal its MAC and text.
+   * Where the header ends and the payload starts: frames; for ServerHello its tag, for VersionNegotiation the list, for a
+   * Reset its token, for a Refusal its MAC and reason.
    */
   headerEnd = 0;
   readonly #reader = new Reader();
 
-  /** Decodes the header of `datagram`. False where it is no packet: then no field means anything. Never throws. */
+  /** Decodes the header of `datagram`. False where it is not a packet: then no field means anything. Never throws. */
   decode(datagram: Uint8Array): boolean {
     const reader = this.#reader.reset(datagram);
     const first = reader.u8();
@@ -134,45 +134,45 @@ export class PacketHeader {
     this.version = reader.u32();
     this.destinationIdStart = LONG_DESTINATION_START;
     this.destinationId = readConnectionId(reader);
-    const isEncrypted = this.version === Version.encrypted;
-    const isKnown = isEncrypted || this.version === Version.plaintext;
-    if (isKnown && first === PacketType.reset) {
-      this.type = PacketType.reset;
-      if (isEncrypted) return reader.remaining === RESET_TOKEN_BYTES;
-      this.packetNumber = reader.varint();
-      return reader.remaining === CRC32_BYTES;
-    }
-    if (isEncrypted && first === PacketType.cookie) {
-      this.type = PacketType.cookie;
-      return this.#decodeToken(reader) && reader.remaining === CRC32_BYTES;
-    }
-    if (isEncrypted && first === PacketType.refusal) {
-      this.type = PacketType.refusal;
-      return reader.remaining >= RESET_TOKEN_BYTES && reader.remaining <= RESET_TOKEN_BYTES + MAX_REFUSAL_BYTES;
+    if (this.version === VERSION) {
+      switch (first) {
+        case PacketType.reset:
+          this.type = PacketType.reset;
+          return reader.remaining === RESET_TOKEN_BYTES;
+        case PacketType.cookie:
+          this.type = PacketType.cookie;
+          return this.#decodeToken(reader) && reader.remaining === 0;
+        case PacketType.refusal:
+          this.type = PacketType.refusal;
+          return reader.remaining >= MAC_BYTES && reader.remaining <= MAC_BYTES + MAX_REFUSAL_BYTES;
+      }
     }
     this.sourceIdStart = reader.position;
-    reader.skip(CONNECTION_ID_BYTES);
-    if (this.version === 0) {
-      this.type = PacketType.versionNegotiation;
-      return first === PacketType.versionNegotiation && reader.remaining >= CRC32_BYTES;
-    }
-    if (!isKnown) {
-      this.type = PacketType.unknownVersion;
-      return true;
-    }
+    const sourceId = readConnectionId(reader);
+    if (this.version === VERSION) return sourceId !== 0 && this.#decodeHandshakePacket(reader, first);
+    this.type = this.version === 0 ? PacketType.versionNegotiation : PacketType.unknownVersion;
+    return this.version !== 0 || first === PacketType.versionNegotiation;
+  }
+
+  /** What follows the connection IDs in the three packets of the handshake. */
+  #decodeHandshakePacket(reader: Reader, first: number): boolean {
     switch (first) {
       case PacketType.hello:
         this.type = PacketType.hello;
-        if (!this.#decodeHandshake(reader) || (isEncrypted && !this.#decodeToken(reader))) return false;
-        return this.destinationId === 0 && reader.end >= MIN_HELLO_BYTES && reader.remaining >= CRC32_BYTES;
+        if (!this.#decodeHandshake(reader) || !this.#decodeToken(reader)) return false;
+        return this.destinationId === 0 && reader.end >= MIN_HELLO_BYTES;
       case PacketType.serverHello:
         this.type = PacketType.serverHello;
-        return this.#decodeToken(reader) && reader.remaining >= CRC32_BYTES;
+        if (!this.#decodeToken(reader) || reader.remaining < MAC_BYTES) return false;
+        this.handshakeStart = reader.position;
+        reader.skip(reader.remaining - MAC_BYTES);
+        this.handshakeEnd = reader.position;
+        return true;
       case PacketType.clientFinish:
         this.type = PacketType.clientFinish;
-        if (!this.#decodeToken(reader) || (isEncrypted && !this.#decodeHandshake(reader))) return false;
+        if (!this.#decodeToken(reader) || !this.#decodeHandshake(reader)) return false;
         this.packetNumber = reader.varint();
-        return true;
+        return this.destinationId !== 0 && this.packetNumber < PACKETS_PER_KEY;
       default:
         return false;
     }
@@ -208,14 +208,13 @@ export function writeDataHeader(writer: Writer, destinationId: Uint8Array, packe
 
 /** What a ClientFinish packet's header states. */
 export interface ClientFinishHeader {
-  readonly version: Version;
   /** The server's connection ID, from its ServerHello. */
   readonly destinationId: Uint8Array;
   /** The client's own connection ID, as in its Hello. */
   readonly sourceId: number;
   /** The ServerHello's token. */
   readonly token: Uint8Array;
-  /** The client's second message of the handshake; version 1 has none. */
+  /** The client's second handshake message. */
   readonly handshake: Uint8Array;
   readonly packetNumber: number;
 }
@@ -223,23 +222,22 @@ export interface ClientFinishHeader {
 /** Writes a ClientFinish packet's header; returns the header's length. */
 export function writeClientFinishHeader(writer: Writer, header: ClientFinishHeader): number {
   const start = writer.position;
-  writeLongHeader(writer, PacketType.clientFinish, header.version);
+  writeLongHeader(writer, PacketType.clientFinish, VERSION);
   writePeerId(writer, header.destinationId);
   writeConnectionId(writer, header.sourceId);
   writeToken(writer, header.token);
-  if (header.version === Version.encrypted) writeHandshake(writer, header.handshake);
+  writeHandshake(writer, header.handshake);
   writer.varint(header.packetNumber);
   return writer.position - start;
 }
 
 /** What a Hello states. */
 export interface Hello {
-  readonly version: Version;
   /** The client's own connection ID. */
   readonly sourceId: number;
-  /** The client's first message of the handshake; empty in version 1. */
+  /** The client's first handshake message. */
   readonly handshake: Uint8Array;
-  /** That of the server's Cookie, if one has come; version 1 has none. */
+  /** That of the server's Cookie, if one has arrived. */
   readonly cookie?: Uint8Array;
   /** Of the datagram: 1200 unless told, never less. */
   readonly sizeBytes?: number;
@@ -247,42 +245,41 @@ export interface Hello {
 
 /** Writes a whole Hello; returns the datagram's length. */
 export function writeHello(writer: Writer, hello: Hello): number {
-  const { version, sourceId, handshake, cookie = new Uint8Array(0), sizeBytes = MIN_HELLO_BYTES } = hello;
+  const { sourceId, handshake, cookie = new Uint8Array(0), sizeBytes = MIN_HELLO_BYTES } = hello;
   invariant(sizeBytes >= MIN_HELLO_BYTES, "a Hello is at least 1200 bytes");
   const start = writer.position;
-  writeLongHeader(writer, PacketType.hello, version);
+  writeLongHeader(writer, PacketType.hello, VERSION);
   writeConnectionId(writer, 0);
   writeConnectionId(writer, sourceId);
   writeHandshake(writer, handshake);
-  if (version === Version.encrypted) writeToken(writer, cookie);
-  const paddingBytes = start + sizeBytes - CRC32_BYTES - writer.position;
-  invariant(paddingBytes + CRC32_BYTES <= writer.remaining, "a Hello fits its buffer");
-  writer.buffer.fill(0, writer.position, writer.position + paddingBytes);
-  writer.position += paddingBytes;
-  return finish(writer, start);
+  writeToken(writer, cookie);
+  const end = start + sizeBytes;
+  invariant(end - writer.position <= writer.remaining, "a Hello fits its buffer");
+  writer.buffer.fill(0, writer.position, end);
+  writer.position = end;
+  return sizeBytes;
 }
 
 /** What a ServerHello states. */
 export interface ServerHello {
-  readonly version: Version;
   /** The client's connection ID, from its Hello. */
   readonly destinationId: Uint8Array;
   /** The connection ID that the server chose for its own side. */
   readonly sourceId: number;
   readonly token: Uint8Array;
-  /** The server's parameters; in version 2 inside of its message of the handshake. */
-  readonly payload: Uint8Array;
+  /** The server's handshake message; its parameters are inside. */
+  readonly handshake: Uint8Array;
 }
 
-/** Writes a whole ServerHello; returns the datagram's length. */
+/** Writes a ServerHello up to its tag, of {@link MAC_BYTES}; returns the length so far. */
 export function writeServerHello(writer: Writer, serverHello: ServerHello): number {
   const start = writer.position;
-  writeLongHeader(writer, PacketType.serverHello, serverHello.version);
+  writeLongHeader(writer, PacketType.serverHello, VERSION);
   writePeerId(writer, serverHello.destinationId);
   writeConnectionId(writer, serverHello.sourceId);
   writeToken(writer, serverHello.token);
-  writer.bytes(serverHello.payload);
-  return finish(writer, start);
+  writer.bytes(serverHello.handshake);
+  return writer.position - start;
 }
 
 /** What a VersionNegotiation packet states. */
@@ -303,37 +300,22 @@ export function writeVersionNegotiation(writer: Writer, negotiation: VersionNego
   writePeerId(writer, negotiation.destinationId);
   writePeerId(writer, negotiation.sourceId);
   for (const version of versions) writer.u32(version);
-  return finish(writer, start);
+  return writer.position - start;
 }
 
 /** Reads the list of a VersionNegotiation packet that decoded; undefined where it is malformed. */
 export function readVersions(datagram: Uint8Array, header: PacketHeader): number[] | undefined {
-  const reader = new Reader().reset(datagram, header.headerEnd, datagram.length - CRC32_BYTES);
+  const reader = new Reader().reset(datagram, header.headerEnd);
   const count = reader.remaining / 4;
   if (!Number.isInteger(count) || count < 1 || count > MAX_LISTED_VERSIONS) return undefined;
   return Array.from({ length: count }, () => reader.u32());
 }
 
-/** What a Reset of version 1 states, both taken from the Data packet that it answers. */
-export interface Reset {
-  readonly destinationId: Uint8Array;
-  readonly packetNumber: number;
-}
-
-/** Writes a whole Reset of version 1; returns the datagram's length. */
-export function writeReset(writer: Writer, { destinationId, packetNumber }: Reset): number {
-  const start = writer.position;
-  writeLongHeader(writer, PacketType.reset, Version.plaintext);
-  writePeerId(writer, destinationId);
-  writer.varint(packetNumber);
-  return finish(writer, start);
-}
-
-/** Writes a whole Reset of version 2, whose token none but its server and its client know; returns the datagram's length. */
-export function writeTokenReset(writer: Writer, destinationId: Uint8Array, resetToken: Uint8Array): number {
+/** Writes a whole Reset, with the token that only the server and its client know; returns the datagram's length. */
+export function writeReset(writer: Writer, destinationId: Uint8Array, resetToken: Uint8Array): number {
   invariant(resetToken.length === RESET_TOKEN_BYTES, "a reset token is 16 bytes");
   const start = writer.position;
-  writeLongHeader(writer, PacketType.reset, Version.encrypted);
+  writeLongHeader(writer, PacketType.reset, VERSION);
   writePeerId(writer, destinationId);
   writer.bytes(resetToken);
   return writer.position - start;
@@ -342,10 +324,10 @@ export function writeTokenReset(writer: Writer, destinationId: Uint8Array, reset
 /** Writes a whole Cookie to a client; returns the datagram's length. */
 export function writeCookie(writer: Writer, destinationId: Uint8Array, cookie: Uint8Array): number {
   const start = writer.position;
-  writeLongHeader(writer, PacketType.cookie, Version.encrypted);
+  writeLongHeader(writer, PacketType.cookie, VERSION);
   writePeerId(writer, destinationId);
   writeToken(writer, cookie);
-  return finish(writer, start);
+  return writer.position - start;
 }
 
 /** What a Refusal states. */
@@ -354,17 +336,17 @@ export interface Refusal {
   readonly destinationId: Uint8Array;
   readonly mac: Uint8Array;
   /** The reason for people, UTF-8. */
-  readonly text: Uint8Array;
+  readonly reason: Uint8Array;
 }
 
 /** Writes a whole Refusal; returns the datagram's length. */
-export function writeRefusal(writer: Writer, { destinationId, mac, text }: Refusal): number {
-  invariant(mac.length === RESET_TOKEN_BYTES && text.length <= MAX_REFUSAL_BYTES, "a refusal has its size");
+export function writeRefusal(writer: Writer, { destinationId, mac, reason }: Refusal): number {
+  invariant(mac.length === MAC_BYTES && reason.length <= MAX_REFUSAL_BYTES, "a Refusal has its size");
   const start = writer.position;
-  writeLongHeader(writer, PacketType.refusal, Version.encrypted);
+  writeLongHeader(writer, PacketType.refusal, VERSION);
   writePeerId(writer, destinationId);
   writer.bytes(mac);
-  writer.bytes(text);
+  writer.bytes(reason);
   return writer.position - start;
 }
 
@@ -385,14 +367,7 @@ function writeToken(writer: Writer, token: Uint8Array): void {
 }
 
 function writeHandshake(writer: Writer, message: Uint8Array): void {
-  invariant(message.length <= MAX_HANDSHAKE_BYTES, "a message of the handshake is at most 512 bytes");
+  invariant(message.length <= MAX_HANDSHAKE_BYTES, "a handshake message is at most 512 bytes");
   writer.varint(message.length);
   writer.bytes(message);
-}
-
-/** Ends a packet that started at `start` with its CRC-32; returns its length. */
-function finish(writer: Writer, start: number): number {
-  invariant(writer.remaining >= CRC32_BYTES, "a packet's checksum fits its buffer");
-  writer.position = appendCrc32(writer.buffer, start, writer.position);
-  return writer.position - start;
 }

@@ -20,7 +20,7 @@ import {
   sanitizeForDisplay,
 } from "../../transfer/file_name.ts";
 import { decodeMessage, encodeMessage } from "../../transfer/messages.ts";
-import { anyFrames, anyMessage, anyPacket, anyParameters, anyText, anyVarint, resealed } from "./input.ts";
+import { anyFrames, anyMessage, anyPacket, anyParameters, anyText, anyVarint } from "./input.ts";
 import { bucket, type InputTarget, withoutNumbers, written } from "./target.ts";
 
 const utf8 = new TextEncoder();
@@ -43,7 +43,6 @@ export const DECODERS: readonly (readonly [string, InputTarget])[] = [
   ["packet", {
     kind: "input",
     make: (random) => encodePacket(anyPacket(random)),
-    finish: (random, input) => random.chance(0.8) ? resealed(input) : input,
     feed: feedPacket,
   }],
   ["frames", { kind: "input", make: (random) => encodeFrames(anyFrames(random)), feed: feedFrames }],
@@ -93,17 +92,11 @@ function feedPacket(datagram: Uint8Array): Set<string> {
   features.add(`${name} token ${bucket(tokenEnd - tokenStart)}`);
   if (packetNumber >= 0) features.add(`${name} number of ${varintSize(packetNumber)}`);
   if (packet === undefined) return features;
-  if ("frames" in packet) { for (const { frame } of packet.frames) features.add(`${name} ${frame}`); }
-  // An ID above 2^53-1 is read as none, and cannot be written; a packet of PADDING alone would be one of no frames.
+  // An ID above 2^53-1 is read as none, and cannot be written; a reason that is not UTF-8 is decoded as best it can be.
   if ("from" in packet && typeof packet.from === "number" && packet.from < 0) return features;
-  if ("frames" in packet && !isExact(packet.frames)) return features;
+  if (packet.packet === "refusal") return features;
   assert.deepEqual(decodePacket(encodePacket(packet)), packet);
   return features;
-}
-
-/** Whether frames come back as they were: a reason that is no UTF-8 is shown as best it can be. */
-function isExact(frames: readonly FrameValue[]): boolean {
-  return frames.length > 0 && frames.every(({ frame }) => frame !== "close");
 }
 
 function feedFrames(input: Uint8Array): Set<string> {

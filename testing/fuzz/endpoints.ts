@@ -1,68 +1,241 @@
 /**
- * One datagram for a live end that does not encrypt: an endpoint that hears a stranger, a client that waits for its
- * ServerHello, and both sides of an established connection with requests under way. Each input finds the end in the same
- * state (`meeting.ts`). Those that encrypt are in `sealed_ends.ts`.
+ * One input for a live endpoint: a server that hears an unvalidated address, whose sender may know a valid token and a
+ * cookie; a client that waits for its ServerHello, one that waits for the server's first Data packet, and one that is
+ * connected; the inside of the server's handshake message; and, under the keys of both sides, hostile frames for an
+ * established connection with requests under way. Each input finds the endpoint in the same state
+ * (`testing/hostile/session.ts`).
  *
  * @module
  */
 
 import assert from "node:assert/strict";
 import type { Random } from "../../base/random.ts";
-import type { Connection } from "../../protocol/mod.ts";
 import { AMPLIFICATION_FACTOR } from "../../protocol/limits.ts";
-import { encodeFrames, encodePacket, type FrameValue } from "../wire_values.ts";
-import { toHex } from "../../transfer/hex.ts";
+import {
+  MAC_BYTES,
+  MAX_TOKEN_BYTES,
+  PacketHeader,
+  PacketType,
+  RESET_TOKEN_BYTES,
+  writeClientFinishHeader,
+  writeCookie,
+  writeHello,
+  writeRefusal,
+  writeReset,
+} from "../../protocol/wire/packet.ts";
+import { encodeParameters } from "../../protocol/wire/parameters.ts";
+import type { Connection } from "../../protocol/mod.ts";
 import { encodeMessage } from "../../transfer/messages.ts";
-import { anyFrame, anyFrames, anyMessage, anyPacket, anyParameters, resealed } from "./input.ts";
-import { idBytes } from "../hostile/man_in_the_middle.ts";
+import { toHex } from "../../transfer/hex.ts";
+import { encodeFrames, encodePacket, type FrameValue, fromHex } from "../wire_values.ts";
+import { anyFrame, anyFrames, anyMessage, anyPacket, anyParameters, anyText, mutated } from "./input.ts";
+import { idBytes, type ManInTheMiddle, type Opened } from "../hostile/man_in_the_middle.ts";
 import { CLIENT, SERVER, Session } from "../hostile/session.ts";
-import { bucket, type InputTarget } from "./target.ts";
+import { bucket, type InputTarget, written } from "./target.ts";
 
-/** The live ends by name. */
-export const ENDS: readonly (readonly [string, InputTarget])[] = [
-  ["stranger", {
-    kind: "input",
-    make: (random) => encodePacket(anyPacket(random)),
-    finish: (random, input) => random.chance(0.8) ? resealed(input) : input,
-    feed: feedStranger,
-  }],
-  ["handshake", {
-    kind: "input",
-    make: makeAnswer,
-    finish: (random, input) => random.chance(0.9) ? resealed(input) : input,
-    feed: feedHandshake,
-  }],
+/** A server that does one handshake a second asks the next client to validate its address. */
+const CROWDED = { limits: { maxHandshakes: 1 } } as const;
+
+/** The live endpoints by name. */
+export const ENDPOINTS: readonly (readonly [string, InputTarget])[] = [
+  ["unvalidated-address", { kind: "input", make: makeFromUnvalidated, feed: feedFromUnvalidated }],
+  ["handshake", { kind: "input", make: makeAnswer, finish: finishAnswer, feed: feedHandshake }],
+  ["server-hello-message", { kind: "input", make: makeServerHelloMessage, feed: feedServerHelloMessage }],
   ["server", { kind: "input", make: makePayload, feed: (input) => Session.established().feed("server", input) }],
   ["client", { kind: "input", make: makePayload, feed: (input) => Session.established().feed("client", input) }],
 ];
 
-function feedStranger(input: Uint8Array): Set<string> {
-  const { server } = new Session();
-  const result = server.endpoint.handleDatagram(server.nowUs, input.slice(), CLIENT);
-  assert(result.kind === "answer" || result.kind === "drop", "a stranger has a connection");
-  if (result.kind === "drop") return new Set([result.reason!]);
-  assert(result.answer.length <= AMPLIFICATION_FACTOR * input.length, "an answer amplifies");
-  return new Set([`answer ${result.answer[0]} to ${input[0]} of ${bucket(input.length)}`]);
+/** What a sender knows that has asked this server before: always the same. */
+interface Known {
+  readonly interceptor: ManInTheMiddle;
+  /** In hex. */
+  readonly clientId: string;
+  readonly serverId: Uint8Array;
+  readonly token: Uint8Array;
+  readonly resetToken: Uint8Array;
+  /** The server's ServerHello, to be sealed with another answer. */
+  readonly serverHello: Opened;
+  /** The first ClientFinish packet, to be sealed with other frames. */
+  readonly clientFinish: Opened;
+  /** The message of the handshake in it. */
+  readonly message: Uint8Array;
+  /** Of a server that is crowded. */
+  readonly cookie: Uint8Array;
 }
 
-/** What a client that has said Hello may hear. */
-function makeAnswer(random: Random): Uint8Array {
-  const { client } = new Session();
-  const to = idOf(client.connection!);
-  const packet = anyPacket(random);
-  if (packet.packet === "hello") {
-    return encodePacket({ packet: "server-hello", to, from: 5, token: "", parameters: anyParameters(random) });
-  }
-  return encodePacket({ ...packet, to });
+let known: Known | undefined;
+
+function whatIsKnown(): Known {
+  return known ??= askAround();
 }
 
-function feedHandshake(input: Uint8Array): Set<string> {
+function askAround(): Known {
   const meeting = new Session();
-  return meeting.feedDatagram(meeting.client, input, SERVER);
+  const { client, interceptor } = meeting;
+  const answer = meeting.sayHello();
+  const serverHello = interceptor.open(answer, "client")!;
+  meeting.hearServerHello(answer);
+  const clientFinish = interceptor.open(meeting.sayRequests()[0]!, "server")!;
+  const { handshakeEnd, handshakeStart } = decoded(clientFinish.seal(clientFinish.body));
+  const { sourceIdStart, tokenEnd, tokenStart } = decoded(answer);
+  return {
+    interceptor,
+    clientId: idOf(client.connection!),
+    serverId: answer.slice(sourceIdStart, sourceIdStart + 8),
+    token: answer.slice(tokenStart, tokenEnd),
+    resetToken: serverHello.body.slice(0, RESET_TOKEN_BYTES),
+    serverHello,
+    clientFinish,
+    message: clientFinish.seal(clientFinish.body).slice(handshakeStart, handshakeEnd),
+    cookie: askedForProof(),
+  };
 }
+
+/** The cookie that a crowded server gives to the client of a session. */
+function askedForProof(): Uint8Array {
+  const answer = crowdedMeeting().sayHello();
+  const { tokenEnd, tokenStart, type } = decoded(answer);
+  assert.equal(type, PacketType.cookie);
+  return answer.slice(tokenStart, tokenEnd);
+}
+
+/** A session with a server that validates addresses. */
+function crowdedMeeting(): Session {
+  const meeting = new Session(CROWDED);
+  const handshake = new Uint8Array(32).fill(9);
+  const hello = written((writer) => writeHello(writer, { sourceId: 5, handshake }));
+  meeting.server.endpoint.handleDatagram(0, hello, "192.0.2.77:7000");
+  return meeting;
+}
+
+// --- unvalidated addresses ---
+
+/** What a sender may send that may have talked to the server before. */
+function makeFromUnvalidated(random: Random): Uint8Array {
+  const { clientId, cookie, clientFinish, message, serverId, token } = whatIsKnown();
+  switch (random.integer(0, 4)) {
+    case 0:
+    case 1: {
+      const sourceId = parseInt(clientId, 16);
+      const handshake = random.bytes(random.chance(0.8) ? 32 : random.integer(0, 100));
+      const bytes = random.chance(0.5) ? cookie : random.bytes(random.integer(0, 60));
+      return written((writer) => writeHello(writer, { sourceId, handshake, cookie: bytes }));
+    }
+    case 2:
+      return clientFinish.seal(makePayload(random), random.integer(0, 3));
+    case 3: {
+      const header = {
+        destinationId: serverId,
+        sourceId: parseInt(clientId, 16),
+        token: random.chance(0.7) ? token : random.bytes(random.integer(0, MAX_TOKEN_BYTES)),
+        handshake: random.chance(0.5) ? message : mutated(random, message).subarray(0, 200),
+        packetNumber: random.integer(0, 100),
+      };
+      return written((writer) => {
+        writeClientFinishHeader(writer, header);
+        writer.bytes(encodeFrames(anyFrames(random)));
+      });
+    }
+    default:
+      return encodePacket(anyPacket(random));
+  }
+}
+
+/** To a server with time, and to one without. */
+function feedFromUnvalidated(input: Uint8Array): Set<string> {
+  const features = new Set<string>();
+  for (const [name, meeting] of [["idle", new Session()], ["crowded", crowdedMeeting()]] as const) {
+    // So that the token that is known is one of this server's.
+    meeting.sayHello();
+    const { server } = meeting;
+    server.nowUs = 20_000;
+    const result = server.endpoint.handleDatagram(server.nowUs, input.slice(), CLIENT);
+    const { answer, kind, reason = "" } = result;
+    features.add(`${name} ${kind} ${reason}`);
+    if (kind === "answer") {
+      assert(answer.length <= AMPLIFICATION_FACTOR * input.length, "an answer amplifies");
+      features.add(`${name} answer ${answer[0]} to ${input[0]} of ${bucket(input.length)}`);
+    }
+    if (kind === "new-connection") {
+      const { handshakeEnd, handshakeStart } = decoded(input);
+      const said = input.subarray(handshakeStart, handshakeEnd);
+      assert.deepEqual(said, whatIsKnown().message, "a forger has a connection");
+      for (const feature of meeting.acceptAndEnd(result.connection!)) features.add(`${name} ${feature}`);
+    }
+  }
+  return features;
+}
+
+// --- answers ---
+
+/** What a client may hear from an attacker that knows what only the server can. */
+function makeAnswer(random: Random): Uint8Array {
+  const { clientId, resetToken, serverHello, serverId } = whatIsKnown();
+  const to = fromHex(clientId);
+  switch (random.integer(0, 4)) {
+    case 0:
+      return serverHello.seal(Uint8Array.of(...resetToken, ...encodeParameters(anyParameters(random))));
+    case 1:
+      return written((writer) => writeCookie(writer, to, random.bytes(random.integer(0, MAX_TOKEN_BYTES))));
+    case 2: {
+      const reason = new TextEncoder().encode(anyText(random)).subarray(0, 256);
+      const mac = new Uint8Array(MAC_BYTES);
+      return written((writer) => writeRefusal(writer, { destinationId: to, mac, reason }));
+    }
+    case 3:
+      return written((writer) => writeReset(writer, serverId, random.chance(0.7) ? resetToken : random.bytes(16)));
+    default:
+      return encodePacket({ ...anyPacket(random), to: clientId } as Parameters<typeof encodePacket>[0]);
+  }
+}
+
+/** A Refusal has the MAC that it must have, so that the code behind the check is reached. */
+function finishAnswer(random: Random, input: Uint8Array): Uint8Array {
+  if (input[0] !== PacketType.refusal || random.chance(0.1)) return input;
+  return whatIsKnown().interceptor.withRefusalMac(input);
+}
+
+/** To a client that has sent its Hello, to one that has sent its ClientFinish, and to one that is connected. */
+function feedHandshake(input: Uint8Array): Set<string> {
+  const features = new Set<string>();
+  const greeting = new Session();
+  greeting.sayHello();
+  const asking = new Session();
+  asking.hearServerHello(asking.sayHello());
+  asking.sayRequests();
+  for (
+    const [name, meeting] of [["greeting", greeting], ["asking", asking], ["served", Session.established()]] as const
+  ) {
+    for (const feature of meeting.feedDatagram(meeting.client, input, SERVER)) features.add(`${name}: ${feature}`);
+  }
+  return features;
+}
+
+// --- inside of the server's message ---
+
+/** A reset token and parameters. */
+function makeServerHelloMessage(random: Random): Uint8Array {
+  return Uint8Array.of(...random.bytes(RESET_TOKEN_BYTES), ...encodeParameters(anyParameters(random)));
+}
+
+function feedServerHelloMessage(input: Uint8Array): Set<string> {
+  const meeting = new Session();
+  const serverHello = meeting.interceptor.open(meeting.sayHello(), "client")!;
+  // They wait for the answer, and what goes out then is what it allows.
+  meeting.sayRequests();
+  return meeting.feedDatagram(meeting.client, serverHello.seal(input), SERVER);
+}
+
+function decoded(datagram: Uint8Array): PacketHeader {
+  const header = new PacketHeader();
+  assert(header.decode(datagram), "a packet of ours does not decode");
+  return header;
+}
+
+// --- frames ---
 
 /** Frames among which streams carry messages. */
-export function makePayload(random: Random): Uint8Array {
+function makePayload(random: Random): Uint8Array {
   const frames = anyFrames(random).map((frame): FrameValue => {
     if (!random.chance(0.5)) return frame;
     const message = toHex(encodeMessage(anyMessage(random)));
@@ -74,6 +247,6 @@ export function makePayload(random: Random): Uint8Array {
 }
 
 /** A connection's own ID, in hex. */
-export function idOf(connection: Connection): string {
+function idOf(connection: Connection): string {
   return toHex(idBytes(connection.localId));
 }

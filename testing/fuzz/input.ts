@@ -6,9 +6,14 @@
  */
 
 import type { Random } from "../../base/random.ts";
-import { appendCrc32, CRC32_BYTES } from "../../protocol/wire/crc32.ts";
 import { MAX_VARINT } from "../../base/bytes.ts";
-import { MAX_TOKEN_BYTES } from "../../protocol/wire/packet.ts";
+import {
+  MAC_BYTES,
+  MAX_HANDSHAKE_BYTES,
+  MAX_TOKEN_BYTES,
+  PACKETS_PER_KEY,
+  RESET_TOKEN_BYTES,
+} from "../../protocol/wire/packet.ts";
 import type { TransportParameters } from "../../protocol/wire/parameters.ts";
 import type { FrameValue, PacketValue } from "../wire_values.ts";
 import { toHex } from "../../transfer/hex.ts";
@@ -61,15 +66,6 @@ export function mutated(random: Random, bytes: Uint8Array): Uint8Array {
     }
   }
   return Uint8Array.from(out);
-}
-
-/** The datagram with a checksum that is right, so that what lies behind the check is reached. */
-export function resealed(datagram: Uint8Array): Uint8Array {
-  const payloadEnd = Math.max(0, datagram.length - CRC32_BYTES);
-  const out = new Uint8Array(payloadEnd + CRC32_BYTES);
-  out.set(datagram.subarray(0, payloadEnd));
-  appendCrc32(out, 0, payloadEnd);
-  return out;
 }
 
 /** Text of many scripts and of none: controls, marks, halves of characters, separators. */
@@ -169,27 +165,34 @@ export function anyParameters(random: Random): TransportParameters {
   };
 }
 
-/** A packet of any kind, well formed. */
+/** A packet of any kind, well formed. What would be encrypted is random. */
 export function anyPacket(random: Random): PacketValue {
-  const to = toHex(random.bytes(8));
-  const from = anyVarint(random);
-  const token = toHex(random.bytes(random.integer(0, MAX_TOKEN_BYTES)));
-  const number = Math.min(anyVarint(random), MAX_VARINT - 1);
-  switch (random.integer(0, 5)) {
+  const hex = (most: number, least = 0): string => toHex(random.bytes(random.integer(least, most)));
+  const to = hex(8, 8);
+  const from = Math.max(1, anyVarint(random));
+  const token = hex(MAX_TOKEN_BYTES);
+  const handshake = hex(random.chance(0.9) ? 200 : MAX_HANDSHAKE_BYTES);
+  switch (random.integer(0, 7)) {
     case 0:
-      return { packet: "data", to, number, frames: anyFrames(random) };
-    case 1:
-      return { packet: "client-finish", to, from, token, number, frames: anyFrames(random) };
+      return { packet: "data", to, number: Math.min(anyVarint(random), MAX_VARINT - 1), sealed: hex(200) };
+    case 1: {
+      const number = Math.min(anyVarint(random), PACKETS_PER_KEY - 1);
+      return { packet: "clientFinish", to, from, token, handshake, number, sealed: hex(200) };
+    }
     case 2:
-      return { packet: "hello", from, sizeBytes: random.integer(1200, 1500) };
+      return { packet: "hello", from, handshake, cookie: token, sizeBytes: random.integer(1200, 1500) };
     case 3:
-      return { packet: "server-hello", to, from, token, parameters: anyParameters(random) };
+      return { packet: "serverHello", to, from, token, handshake, tag: hex(MAC_BYTES, MAC_BYTES) };
     case 4: {
       const versions = Array.from({ length: random.integer(1, 64) }, () => random.nextUint32());
-      return { packet: "versionNegotiation", to, from: toHex(random.bytes(8)), versions };
+      return { packet: "versionNegotiation", to, from: hex(8, 8), versions };
     }
+    case 5:
+      return { packet: "cookie", to, cookie: token };
+    case 6:
+      return { packet: "refusal", to, mac: hex(MAC_BYTES, MAC_BYTES), reason: anyText(random).slice(0, 60) };
     default:
-      return { packet: "reset", to, number };
+      return { packet: "reset", to, token: hex(RESET_TOKEN_BYTES, RESET_TOKEN_BYTES) };
   }
 }
 

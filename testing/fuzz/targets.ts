@@ -9,8 +9,7 @@ import { runAttacks } from "../hostile/fixture.ts";
 import { ATTACKS } from "../hostile/attacks.ts";
 import { converse } from "../hostile/script.ts";
 import { DECODERS } from "./decoders.ts";
-import { ENDS } from "./endpoints.ts";
-import { SEALED_ENDS } from "./encrypted_endpoints.ts";
+import { ENDPOINTS } from "./endpoints.ts";
 import type { Target } from "./target.ts";
 
 /** Attacks at the same time. */
@@ -19,8 +18,7 @@ const MAX_ATTACKS = 4;
 /** The targets by name. */
 export const TARGETS: ReadonlyMap<string, Target> = new Map<string, Target>([
   ...DECODERS,
-  ...ENDS,
-  ...SEALED_ENDS,
+  ...ENDPOINTS,
   ["conversation", { kind: "scene", play: converse }],
   ["hostile", { kind: "scene", play: playHostile }],
 ]);
@@ -29,7 +27,7 @@ export const TARGETS: ReadonlyMap<string, Target> = new Map<string, Target>([
 async function playHostile(random: Random): Promise<void> {
   const attacks = Array.from({ length: random.integer(1, MAX_ATTACKS) }, () => random.pick(ATTACKS));
   try {
-    await runAttacks(attacks, random.fork("arena"));
+    await runAttacks(attacks, random.fork("fixture"));
   } catch (error) {
     throw new Error(`under ${attacks.map(({ name }) => name).join(", ")}`, { cause: error });
   }

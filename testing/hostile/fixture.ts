@@ -1,14 +1,10 @@
 /**
- * Where attackers meet the server: a world of `sim/` with one honest client that puts and gets a file, and machines
- * that follow the scripts of attacks. What fuzzing needs of the simulated hosts is used here and nowhere else.
- *
- * In every other arena connections are encrypted, those of attackers too; what they make without a connection is in the
- * clear, and the server takes both.
+ * The fixture of the attacks: a world of `sim/` with one honest client that puts and gets a file, and machines that follow
+ * the scripts of attacks.
  *
  * What must hold: nothing throws; the honest client has its files, whole, about as soon as if it were alone; what the
- * server keeps stays within bounds; no address that is not proven is sent more than three times what came from it; a
- * broken rule ends the connection with its code; and when the attackers have been silent for long enough, nothing of
- * theirs is left.
+ * server keeps stays within its limits; no unvalidated address is sent more than three times what came from it; a broken rule
+ * ends the connection with its code; and when the attackers have been silent for long enough, nothing of theirs is left.
  *
  * @module
  */
@@ -136,7 +132,6 @@ export async function runAttacks(attacks: readonly Attack[], random: Random): Pr
 class HostileFixture {
   readonly #attacks: readonly Attack[];
   readonly #random: Random;
-  readonly #isEncrypted: boolean;
   readonly #rateBitsPerSecond: number;
   readonly #delayUs: number;
   readonly #sizeBytes: number;
@@ -160,7 +155,6 @@ class HostileFixture {
   constructor(attacks: readonly Attack[], random: Random) {
     this.#attacks = attacks;
     this.#random = random;
-    this.#isEncrypted = random.fork("sealed").chance(0.5);
     this.#rateBitsPerSecond = random.pick([2e6, 5e6, 20e6]);
     this.#delayUs = random.integer(1_000, 40_000);
     // So much that it takes some seconds, in which the attackers have begun.
@@ -213,8 +207,6 @@ class HostileFixture {
       down: link,
       config: { ...FIXTURE_CONFIG, congestion: this.#random.pick(["bbr", "cubic"] as const) },
       limits: FIXTURE_LIMITS,
-      isEncrypted: this.#isEncrypted,
-      acceptsPlaintext: true,
       trace: (event) => this.#overhear(event),
     });
     world.server.put(BAIT.name, this.#random.bytes(1000), { sizeBytes: BAIT.sizeBytes, modifiedMs: 1 });
@@ -231,7 +223,7 @@ class HostileFixture {
       own: Array.from({ length: OWN_ADDRESSES }, (_, number) => address(0, number)),
       forged: Array.from({ length: FORGED_ADDRESSES }, (_, number) => address(1, number)),
       server: server.addresses[0]!,
-      ...(this.#isEncrypted ? { secrets: random.fork("secrets") } : {}),
+      secrets: random.fork("secrets"),
     });
     const id = network.addNode(node);
     const link = { rateBitsPerSecond: random.pick([5e6, 50e6, 500e6]), delayUs: random.integer(500, 60_000) };

@@ -1,7 +1,7 @@
 /**
- * A peer that says whatever it is told, in packets with good checksums or good keys, and the machine on the simulated
- * network from which such peers speak. A peer keeps no rule by itself: it knows only what it must to be heard, the
- * handshake, the connection IDs, the token and its packet numbers.
+ * A peer that sends whatever it is told, in authentic packets, and the machine on the simulated network from which such peers
+ * send. A peer follows no rule of its own: it knows only what it must to be heard, the handshake, the connection IDs, the
+ * token and its packet numbers.
  *
  * @module
  */
@@ -9,17 +9,13 @@
 import { type Random } from "../../base/random.ts";
 import { Reader, Writer } from "../../base/bytes.ts";
 import { TransportErrorCode } from "../../protocol/mod.ts";
-import { NoiseClientSuite } from "../../protocol/handshake/noise_suite.ts";
-import { PlaintextClientSuite } from "../../protocol/handshake/plaintext_suite.ts";
-import type { ClientSuite, ServerAnswer } from "../../protocol/handshake/suite.ts";
-import { PACKETS_PER_KEY } from "../../protocol/crypto/chacha_protection.ts";
-import { checkCrc32 } from "../../protocol/crypto/checksum.ts";
+import { NoiseClient, type ServerAnswer } from "../../protocol/handshake/noise_handshake.ts";
 import { RangeSet } from "../../base/range_set.ts";
 import * as wire from "../../protocol/wire/frame.ts";
 import { CONNECTION_ID_BYTES } from "../../protocol/wire/connection_id.ts";
-import { CRC32_BYTES } from "../../protocol/wire/crc32.ts";
 import {
   PacketHeader,
+  PACKETS_PER_KEY,
   PacketType,
   writeClientFinishHeader,
   writeDataHeader,
@@ -64,13 +60,13 @@ export class HostileNode implements SimNode {
   readonly #peers = new Map<number, HostilePeer>();
   /** The last of its addresses are somebody else's: it can forge them, and hears nothing of what is sent to them. */
   readonly #ownAddresses: number;
-  /** Its peers encrypt, with keys drawn from here; undefined where they do not. */
-  readonly secrets: Random | undefined;
+  /** Its peers' private keys are drawn from here. */
+  readonly secrets: Random;
   #isSilent = false;
   readonly #scripts: { readonly script: Script; dueUs: number }[] = [];
   readonly #outbox: { readonly from: string; readonly bytes: Uint8Array }[] = [];
 
-  constructor(options: { own: readonly string[]; forged: readonly string[]; server: string; secrets?: Random }) {
+  constructor(options: { own: readonly string[]; forged: readonly string[]; server: string; secrets: Random }) {
     this.secrets = options.secrets;
     this.addresses = [...options.own, ...options.forged];
     this.#ownAddresses = options.own.length;
@@ -119,8 +115,7 @@ export class HostileNode implements SimNode {
     add(this.receivedBytes, to, datagram.length);
     if (this.#isSilent || this.addresses.indexOf(to) >= this.#ownAddresses) return;
     const header = new PacketHeader();
-    const hasChecksum = (): boolean => this.secrets !== undefined || checkCrc32(datagram);
-    if (!header.decode(datagram) || !hasChecksum()) throw new Error("the server sent what is no packet");
+    if (!header.decode(datagram)) throw new Error("the server sent what is no packet");
     if (header.type === PacketType.reset) return;
     this.#peers.get(header.destinationId)?.receive(datagram, { header, to });
   }
@@ -170,7 +165,7 @@ export class HostilePeer implements wire.FrameHandler {
   /** How the server closed the connection: its transport error code. */
   closedWith: number | undefined;
   readonly #node: HostileNode;
-  readonly #suite: ClientSuite;
+  readonly #noise: NoiseClient;
   #answer: ServerAnswer | undefined;
   readonly #received = new RangeSet();
   readonly #reader = new Reader();
@@ -182,7 +177,7 @@ export class HostilePeer implements wire.FrameHandler {
     this.id = options.id;
     this.address = options.address;
     const { secrets } = node;
-    this.#suite = secrets === undefined ? new PlaintextClientSuite() : new NoiseClientSuite({
+    this.#noise = new NoiseClient({
       localId: options.id,
       staticKey: secrets.bytes(32),
       ephemeralKey: secrets.bytes(32),
@@ -208,24 +203,30 @@ export class HostilePeer implements wire.FrameHandler {
   }
 
   #hello(cookie: Uint8Array): void {
-    const { hello: handshake, version } = this.#suite;
-    this.raw(written((writer) => writeHello(writer, { version, sourceId: this.id, handshake, cookie })));
+    const hello = { sourceId: this.id, handshake: this.#noise.hello, cookie };
+    this.raw(written((writer) => writeHello(writer, hello)));
   }
 
   /** Sends a ClientFinish packet: its parameters, then `frames`. */
   clientFinish(frames: readonly FrameValue[]): void {
-    this.initialOf([{ frame: "parameters", parameters: this.parameters }, ...frames]);
+    this.clientFinishOf([{ frame: "parameters", parameters: this.parameters }, ...frames]);
   }
 
   /** Sends a ClientFinish packet of just these frames. */
-  initialOf(frames: readonly FrameValue[]): void {
-    if (this.#answer === undefined) return;
+  clientFinishOf(frames: readonly FrameValue[]): void {
+    const packet = this.sealedClientFinish(frames);
+    if (packet === undefined) return;
     this.#node.proven.add(this.address);
+    this.raw(packet);
+  }
+
+  /** A ClientFinish packet of just these frames, not sent; undefined before the ServerHello. */
+  sealedClientFinish(frames: readonly FrameValue[]): Uint8Array | undefined {
+    if (this.#answer === undefined) return undefined;
     const packetNumber = this.nextNumber++;
-    const { handshake } = this.#answer;
-    const common = { version: this.#suite.version, handshake, sourceId: this.id, packetNumber };
+    const common = { handshake: this.#answer.handshake, sourceId: this.id, packetNumber };
     const clientFinish = { ...common, destinationId: fromHex(this.serverId), token: fromHex(this.token) };
-    this.#sealed(encodeFrames(frames), packetNumber, (writer) => writeClientFinishHeader(writer, clientFinish));
+    return this.#sealed(encodeFrames(frames), packetNumber, (writer) => writeClientFinishHeader(writer, clientFinish));
   }
 
   /** Sends frames in a Data packet. */
@@ -236,17 +237,17 @@ export class HostilePeer implements wire.FrameHandler {
   /** Sends these bytes where frames should be. */
   payload(bytes: Uint8Array, number: number = this.nextNumber++): void {
     if (this.#answer === undefined) return;
-    this.#sealed(bytes, number, (writer) => writeDataHeader(writer, fromHex(this.serverId), number));
+    this.raw(this.#sealed(bytes, number, (writer) => writeDataHeader(writer, fromHex(this.serverId), number)));
   }
 
-  #sealed(bytes: Uint8Array, number: number, writeHeader: (writer: Writer) => void): void {
+  #sealed(bytes: Uint8Array, number: number, writeHeader: (writer: Writer) => void): Uint8Array {
     const writer = new Writer().reset(new Uint8Array(bytes.length + HEADER_AND_TAG_BYTES));
     writeHeader(writer);
     const headerEnd = writer.position;
     writer.bytes(bytes);
     // The key of such a number is thousands of millions of keys away, for the peer as well: it is left unsealed.
-    if (this.#node.secrets !== undefined && number >= PACKETS_PER_KEY) return this.raw(writer.buffer);
-    this.raw(writer.buffer.slice(0, this.#answer!.protection.seal(writer.buffer, headerEnd, writer.position, number)));
+    if (number >= PACKETS_PER_KEY) return writer.buffer;
+    return writer.buffer.slice(0, this.#answer!.protection.seal(writer.buffer, headerEnd, writer.position, number));
   }
 
   /** Sends a datagram as it is. */
@@ -295,8 +296,9 @@ export class HostilePeer implements wire.FrameHandler {
   }
 
   #onServerHello(datagram: Uint8Array, header: PacketHeader): void {
-    const answer = this.#suite.onServerHello(datagram.subarray(header.headerEnd, datagram.length - CRC32_BYTES));
-    if (answer === undefined) return;
+    if (this.#answer !== undefined) return;
+    const answer = this.#noise.onServerHello(datagram, header);
+    if (answer === undefined) throw new Error("the server sent a ServerHello that is not authentic");
     this.#answer = answer;
     const { sourceIdStart: at, tokenStart, tokenEnd } = header;
     this.serverId = toHex(datagram.subarray(at, at + CONNECTION_ID_BYTES));

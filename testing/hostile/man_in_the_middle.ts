@@ -1,24 +1,25 @@
 /**
- * Somebody between a client and a server who has taken the place of each for the other: the client does not know the
- * server's key, so he answers with his own, and begins a connection of his own to the server. He reads every packet, and
- * passes on what he likes, sealed as it must be: so what lies behind the encryption is reached with hostile bytes.
+ * A man in the middle between a client and a server: the client does not know the server's key, so the attacker answers with
+ * one of its own, and begins a connection of its own to the server. It reads every packet, and passes on what it likes, sealed
+ * as it must be: so hostile bytes reach the code behind packet protection.
  *
- * He speaks version 2 by `docs/PROTOCOL.md`, section 6.3, and uses neither suite of `protocol/handshake/`.
+ * It implements the handshake of `docs/PROTOCOL.md`, section 6.3, without `protocol/handshake/`.
  *
  * @module
  */
 
-import { type Random } from "../../base/random.ts";
+import { createHmac } from "node:crypto";
+import type { Random } from "../../base/random.ts";
 import { Reader, Writer } from "../../base/bytes.ts";
 import { KeyPair } from "../../protocol/mod.ts";
-import { ChaChaProtection } from "../../protocol/crypto/chacha_protection.ts";
+import { PacketProtection } from "../../protocol/crypto/packet_protection.ts";
 import { Handshake, type Role } from "../../protocol/crypto/noise.ts";
 import { CONNECTION_ID_BYTES, readConnectionId, writeConnectionId } from "../../protocol/wire/connection_id.ts";
-import { CRC32_BYTES } from "../../protocol/wire/crc32.ts";
 import {
+  MAC_BYTES,
   PacketHeader,
   PacketType,
-  Version,
+  VERSION,
   writeClientFinishHeader,
   writeDataHeader,
   writeHello,
@@ -26,10 +27,10 @@ import {
 } from "../../protocol/wire/packet.ts";
 import { toHex } from "../../transfer/hex.ts";
 
-/** Whither a datagram goes. */
+/** The side that a datagram goes to. */
 export type Towards = "server" | "client";
 
-/** A packet that he could read. */
+/** A packet that it could read. */
 export interface Opened {
   readonly type: PacketType;
   /** Its frames; of a ServerHello the reset token and the parameters; of a Hello nothing. */
@@ -38,20 +39,25 @@ export interface Opened {
   readonly seal: (body: Uint8Array, skipped?: number) => Uint8Array;
 }
 
-/** What came of one ServerHello of the server's, as it was answered to the client: perhaps in more ways than one. */
+/** The two handshakes that follow from one ServerHello, as it was passed on to the client: perhaps in several ways. */
 interface Session {
-  /** His handshake with the server, and the one with the client. */
+  /** Its handshake with the server, and the one with the client. */
   readonly asClient: Handshake;
   readonly asServer: Handshake;
-  /** The message of his own ClientFinish packets, and what protects packets on either side: once the client has answered. */
+  /** The message of its own ClientFinish packets, and the keys of either side: once the client has answered. */
   agreed?: {
     readonly message: Uint8Array;
-    readonly withServer: ChaChaProtection;
-    readonly withClient: ChaChaProtection;
+    readonly withServer: PacketProtection;
+    readonly withClient: PacketProtection;
+    /** Of a Refusal towards the client. */
+    readonly refusalKey: Uint8Array;
   };
 }
 
 const NOTHING = new Uint8Array(0);
+
+/** Type, version and connection ID of a Refusal go first. */
+const REFUSAL_MAC_START = 13;
 
 /** Room for any packet. */
 const BUFFER_BYTES = 65_536 + 64;
@@ -73,13 +79,13 @@ export class ManInTheMiddle {
     this.#ephemeralKey = random.bytes(32);
   }
 
-  /** What goes on in place of a datagram: itself, where he cannot read it. */
+  /** What is passed on in place of a datagram: the datagram itself, where it cannot read it. */
   pass(datagram: Uint8Array, towards: Towards): Uint8Array {
     const opened = this.open(datagram, towards);
     return opened?.seal(opened.body) ?? datagram;
   }
 
-  /** Reads a packet; undefined where it is none that he can read. */
+  /** Reads a packet; undefined where it cannot. */
   open(datagram: Uint8Array, towards: Towards): Opened | undefined {
     const header = new PacketHeader();
     if (!header.decode(datagram)) return undefined;
@@ -98,11 +104,9 @@ export class ManInTheMiddle {
   }
 
   #openHello(datagram: Uint8Array, header: PacketHeader): Opened | undefined {
-    if (header.version !== Version.encrypted) return undefined;
     this.#clientId = idAt(datagram, header.sourceIdStart);
     this.#clientMessage = datagram.slice(header.handshakeStart, header.handshakeEnd);
     const hello = {
-      version: Version.encrypted,
       sourceId: readConnectionId(new Reader().reset(this.#clientId)),
       handshake: this.#handshake("initiator").writeMessage(NOTHING)!,
       cookie: datagram.slice(header.tokenStart, header.tokenEnd),
@@ -114,19 +118,22 @@ export class ManInTheMiddle {
   #openServerHello(datagram: Uint8Array, header: PacketHeader): Opened | undefined {
     const asClient = this.#handshake("initiator");
     asClient.writeMessage(NOTHING);
-    const body = asClient.readMessage(datagram.subarray(header.headerEnd, datagram.length - CRC32_BYTES));
+    const body = asClient.readMessage(datagram.subarray(header.handshakeStart, header.handshakeEnd));
     if (body === undefined) return undefined;
     const serverId = idAt(datagram, header.sourceIdStart);
     const token = datagram.slice(header.tokenStart, header.tokenEnd);
     const seal = (answer: Uint8Array): Uint8Array => {
       const asServer = this.#handshake("responder");
-      const payload = asServer.readMessage(this.#clientMessage) && asServer.writeMessage(answer);
-      if (payload === undefined) return datagram;
+      const message = asServer.readMessage(this.#clientMessage) && asServer.writeMessage(answer);
+      if (message === undefined) return datagram;
       const id = toHex(serverId);
       this.#sessions.set(id, [...this.#sessions.get(id) ?? [], { asClient, asServer }]);
       const sourceId = readConnectionId(new Reader().reset(serverId));
-      const serverHello = { version: Version.encrypted, destinationId: this.#clientId, sourceId, token, payload };
-      return written((writer) => writeServerHello(writer, serverHello));
+      const serverHello = { destinationId: this.#clientId, sourceId, token, handshake: message };
+      return written((writer) => {
+        writeServerHello(writer, serverHello);
+        writer.bytes(tagOf(writer.buffer.subarray(0, writer.position), asServer.chainingKey));
+      });
     };
     return { type: header.type, body, seal };
   }
@@ -146,7 +153,7 @@ export class ManInTheMiddle {
     const sourceId = readConnectionId(new Reader().reset(this.#clientId));
     const seal = (frames: Uint8Array, skipped = 0): Uint8Array => {
       const number = packetNumber + skipped;
-      const common = { version: Version.encrypted, destinationId, sourceId, token, handshake: agreed.message };
+      const common = { destinationId, sourceId, token, handshake: agreed.message };
       return sealed(agreed.withServer, frames, {
         number,
         writeHeader: (writer) => writeClientFinishHeader(writer, { ...common, packetNumber: number }),
@@ -167,7 +174,7 @@ export class ManInTheMiddle {
     return { type: header.type, body, seal };
   }
 
-  /** A Data packet out of nothing, under his keys; undefined before he has any. */
+  /** A Data packet out of nothing, under its keys; undefined before it has any. */
   data(
     towards: Towards,
     frames: Uint8Array,
@@ -179,9 +186,21 @@ export class ManInTheMiddle {
     return sealed(protection, frames, { number, writeHeader: (writer) => writeDataHeader(writer, to, number) });
   }
 
+  /** The Refusal with the MAC that the client believes; as it is before it has keys, or where it is cut short. */
+  withRefusalMac(refusal: Uint8Array): Uint8Array {
+    const textStart = REFUSAL_MAC_START + MAC_BYTES;
+    const agreed = this.#current?.agreed;
+    if (agreed === undefined || refusal.length < textStart) return refusal;
+    const hmac = createHmac("sha256", agreed.refusalKey);
+    const mac = hmac.update(refusal.subarray(0, REFUSAL_MAC_START)).update(refusal.subarray(textStart)).digest();
+    const out = refusal.slice();
+    out.set(mac.subarray(0, MAC_BYTES), REFUSAL_MAC_START);
+    return out;
+  }
+
   #handshake(role: Role): Handshake {
     const prologue = written((writer) => {
-      writer.u32(Version.encrypted);
+      writer.u32(VERSION);
       writer.bytes(this.#clientId);
     });
     return new Handshake({ role, prologue, staticKey: this.#staticKey, ephemeralKey: this.#ephemeralKey });
@@ -191,23 +210,32 @@ export class ManInTheMiddle {
 /** The third message ends both handshakes; it is the same in each ClientFinish packet. */
 function agree(session: Session, message: Uint8Array): Session["agreed"] {
   if (session.agreed === undefined && session.asServer.readMessage(message) !== undefined) {
+    const keys = session.asServer.split();
+    const refusalKey = createHmac("sha256", keys.send).update("sluice refusal").digest();
     session.agreed = {
       message: session.asClient.writeMessage(NOTHING)!,
-      withServer: new ChaChaProtection(session.asClient.split()),
-      withClient: new ChaChaProtection(session.asServer.split()),
+      withServer: new PacketProtection(session.asClient.split()),
+      withClient: new PacketProtection(keys),
+      refusalKey,
     };
   }
   return session.agreed;
 }
 
-function opened(protection: ChaChaProtection, datagram: Uint8Array, header: PacketHeader): Uint8Array | undefined {
+/** What authenticates a ServerHello (`docs/PROTOCOL.md`, section 3). */
+function tagOf(bytes: Uint8Array, chainingKey: Uint8Array): Uint8Array {
+  const key = createHmac("sha256", chainingKey).update("sluice server hello").digest();
+  return createHmac("sha256", key).update(bytes).digest().subarray(0, MAC_BYTES);
+}
+
+function opened(protection: PacketProtection, datagram: Uint8Array, header: PacketHeader): Uint8Array | undefined {
   const copy = datagram.slice();
   const end = protection.open(copy, header.headerEnd, header.packetNumber);
   return end < 0 ? undefined : copy.subarray(header.headerEnd, end);
 }
 
 function sealed(
-  protection: ChaChaProtection,
+  protection: PacketProtection,
   frames: Uint8Array,
   { number, writeHeader }: { readonly number: number; readonly writeHeader: (writer: Writer) => void },
 ): Uint8Array {

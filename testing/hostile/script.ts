@@ -1,29 +1,25 @@
 /**
- * A whole conversation with somebody on the path: real sessions at both ends put, get and list, while their datagrams
+ * A whole script with an attacker on the path: real sessions at both endpoints put, get and list, while their datagrams
  * are changed, repeated, cut short, held back, or replaced by what the grammar makes for the same connection. The hosts of
- * `sim/` hold both ends to their limits, and nothing may throw, whatever comes. Then one end is switched off, and the
- * other must find its end: every request has an outcome, no file is half there, no timer runs.
+ * `sim/` hold both endpoints to their limits, and nothing may throw, whatever arrives. Then one endpoint is switched off, and
+ * the other must end by itself: every request has an outcome, no partial file stays, no timer runs.
  *
- * What he can do is drawn with the rest: the ends speak in the clear, and he writes good checksums; or they encrypt, and
- * he has no keys; or they encrypt, and he has taken each one's place for the other, and seals what he likes. Without keys
- * he can have neither end believe that the other broke a rule, nor that it said anything that it did not.
+ * What the attacker can do is drawn with the rest: it has no keys, or it is a man in the middle, and seals what it likes.
+ * Without keys it can make neither endpoint believe that the other broke a rule, nor that it sent anything that it did not.
  *
  * @module
  */
 
 import { InvariantError } from "../../base/invariant.ts";
 import { type Random } from "../../base/random.ts";
-import { CRC32_BYTES } from "../../protocol/wire/crc32.ts";
-import { CONNECTION_ID_BYTES } from "../../protocol/wire/connection_id.ts";
-import { PacketHeader, PacketType, RESET_TOKEN_BYTES } from "../../protocol/wire/packet.ts";
+import { PacketType, RESET_TOKEN_BYTES } from "../../protocol/wire/packet.ts";
 import { ClientHost, type Goal } from "../../sim/client_host.ts";
 import type { Machine } from "../../sim/machine.ts";
 import { ServerHost } from "../../sim/server_host.ts";
 import { Quiescence } from "../../sim/quiescence.ts";
-import { encodeFrames, encodePacket } from "../wire_values.ts";
-import { toHex } from "../../transfer/hex.ts";
+import { encodeFrames } from "../wire_values.ts";
 import { encodeParameters } from "../../protocol/wire/parameters.ts";
-import { anyFrames, anyParameters, garbage, mutated, resealed } from "../fuzz/input.ts";
+import { anyFrames, anyParameters, garbage, mutated } from "../fuzz/input.ts";
 import { ManInTheMiddle, type Opened } from "./man_in_the_middle.ts";
 
 /** One way; also the least time between two looks at the hosts. */
@@ -51,8 +47,8 @@ const CLIENT = "10.0.0.1:4000";
 const SERVER = "10.0.0.2:5000";
 const STRANGER = "10.0.0.3:6000";
 
-/** What the one on the path can do. */
-type Power = "checksums" | "nothing" | "keys";
+/** What the attacker on the path has. */
+type Power = "nothing" | "keys";
 
 interface Underway {
   readonly atUs: number;
@@ -90,11 +86,11 @@ class Conversation {
     this.#note = note;
     this.#hostility = random.float() ** 2;
     const secret = random.fork("power");
-    this.#power = secret.pick<Power>(["checksums", "nothing", "keys"]);
+    this.#power = secret.pick<Power>(["nothing", "keys"]);
     this.#interceptor = new ManInTheMiddle(secret);
     this.#fileBytes = Math.floor(200_000 * random.float() ** 3);
     const config = { ...IMPATIENT, congestion: random.pick(["bbr", "cubic"] as const) };
-    const machine = { config, quiescence: this.#quiescence, isEncrypted: this.#power !== "checksums" };
+    const machine = { config, quiescence: this.#quiescence };
     this.#server = new ServerHost({ ...machine, address: SERVER, random: random.fork("server") });
     this.#content = random.fork("content").bytes(this.#fileBytes);
     this.#server.put("there", random.bytes(random.integer(0, 50_000)), { modifiedMs: 1 });
@@ -132,7 +128,7 @@ class Conversation {
     if (this.#power === "nothing") this.#checkUndeceived();
   }
 
-  /** Whoever has no keys has nobody believe anything. */
+  /** Without keys the attacker has deceived neither endpoint. */
   #checkUndeceived(): void {
     for (const { checkers } of [this.#server, this.#client]) {
       const ends = checkers.flatMap(({ closeReasons }) => closeReasons);
@@ -199,7 +195,7 @@ class Conversation {
     return !isOver && this.#random.chance(this.#hostility);
   }
 
-  /** What the one on the path makes of a datagram. */
+  /** What the attacker makes of a datagram. */
   #attack(datagram: Underway, opened: Opened | undefined): void {
     const random = this.#random;
     this.#hostile++;
@@ -211,9 +207,8 @@ class Conversation {
     if (random.chance(0.2)) this.#underway.push({ ...random.pick(this.#seen), atUs: datagram.atUs });
   }
 
-  /** Changed or made anew without keys, which in the clear are not needed. */
+  /** Changed without keys. */
   #spoilt(bytes: Uint8Array): Uint8Array {
-    if (this.#power === "checksums" && this.#random.chance(0.5)) return this.#forged(bytes);
     return this.#power === "nothing" && this.#random.chance(0.3) ? this.#patched(bytes) : this.#changed(bytes);
   }
 
@@ -243,26 +238,7 @@ class Conversation {
   }
 
   #changed(bytes: Uint8Array): Uint8Array {
-    const random = this.#random;
-    if (random.chance(0.05)) return garbage(random);
-    const changed = mutated(random, bytes);
-    return random.chance(0.8) ? resealed(changed) : changed;
-  }
-
-  /** A packet of the same connection, with frames of the attacker's own. */
-  #forged(bytes: Uint8Array): Uint8Array {
-    const random = this.#random;
-    const header = new PacketHeader();
-    if (!header.decode(bytes)) return bytes;
-    const frames = anyFrames(random);
-    if (header.type === PacketType.data && random.chance(0.7)) {
-      const to = toHex(bytes.subarray(header.destinationIdStart, header.destinationIdStart + CONNECTION_ID_BYTES));
-      return encodePacket({ packet: "data", to, number: header.packetNumber + random.integer(0, 3), frames });
-    }
-    if (header.type !== PacketType.data && header.type !== PacketType.clientFinish) return this.#changed(bytes);
-    // Behind what it carries, so that a ClientFinish keeps the parameters without which no connection begins.
-    const payload = bytes.subarray(0, bytes.length - CRC32_BYTES);
-    return resealed(Uint8Array.from([...payload, ...encodeFrames(frames), ...new Uint8Array(CRC32_BYTES)]));
+    return this.#random.chance(0.05) ? garbage(this.#random) : mutated(this.#random, bytes);
   }
 }
 

@@ -2,17 +2,14 @@
  * A client and a server, always in the same state: live ends for one hostile datagram. Nothing may throw, and afterwards
  * the end must still find its own end.
  *
- * Where they encrypt, an {@link ManInTheMiddle} stands between them, so that the datagram can be sealed as it must be.
+ * A {@link ManInTheMiddle} stands between them, so that the datagram can be sealed as it must be.
  *
  * @module
  */
 
 import assert from "node:assert/strict";
 import { Random } from "../../base/random.ts";
-import { Writer } from "../../base/bytes.ts";
 import { type AdmissionLimits, type Connection, Endpoint } from "../../protocol/mod.ts";
-import { Crc32Protection } from "../../protocol/crypto/checksum.ts";
-import { writeDataHeader } from "../../protocol/wire/packet.ts";
 import { MemoryStore } from "../memory_store.ts";
 import { ClientSession } from "../../transfer/client/session.ts";
 import { ServerSession } from "../../transfer/server/session.ts";
@@ -34,7 +31,7 @@ const FILE_BYTES = 60_000;
 /** The number of the packet that is fed: above those that went before. */
 const FED_NUMBER = 100;
 
-/** Private keys of those who encrypt. */
+/** Their private keys. */
 const KEYS = { client: new Uint8Array(32).fill(1), server: new Uint8Array(32).fill(2) } as const;
 
 /** One side: an endpoint, its connection, and what the connection belongs to. */
@@ -48,7 +45,6 @@ export interface End {
 
 /** How they meet. */
 export interface SessionOptions {
-  readonly isEncrypted?: boolean;
   /** Of the server. */
   readonly limits?: Partial<AdmissionLimits>;
 }
@@ -58,22 +54,19 @@ export class Session {
   readonly client: End;
   readonly server: End;
   readonly interceptor: ManInTheMiddle;
-  readonly #isEncrypted: boolean;
   readonly #stores = { client: new MemoryStore(), server: new MemoryStore() };
   readonly #features = new Set<string>();
   readonly #buffer = new Uint8Array(65_536);
   #outcomes = 0;
 
   /** The client is about to say Hello. */
-  constructor({ isEncrypted = false, limits = {} }: SessionOptions = {}) {
+  constructor({ limits = {} }: SessionOptions = {}) {
     const random = new Random(1);
     const randomBytes = (count: number): Uint8Array => random.bytes(count);
-    this.#isEncrypted = isEncrypted;
     this.interceptor = new ManInTheMiddle(new Random(2));
-    const client = isEncrypted ? { staticKey: KEYS.client } : {};
-    const server = isEncrypted ? { staticKey: KEYS.server, allowsPlaintext: true } : {};
-    this.client = { endpoint: new Endpoint({ isServer: false, randomBytes, ...client }), remote: SERVER, nowUs: 0 };
-    const serverEndpoint = new Endpoint({ isServer: true, randomBytes, limits, ...server });
+    const clientEndpoint = new Endpoint({ isServer: false, randomBytes, staticKey: KEYS.client });
+    const serverEndpoint = new Endpoint({ isServer: true, randomBytes, limits, staticKey: KEYS.server });
+    this.client = { endpoint: clientEndpoint, remote: SERVER, nowUs: 0 };
     this.server = { endpoint: serverEndpoint, remote: CLIENT, nowUs: 0 };
     this.#stores.server.put("there", new Uint8Array(FILE_BYTES));
     this.#stores.client.put("new", new Uint8Array(FILE_BYTES));
@@ -85,11 +78,11 @@ export class Session {
     const meeting = new Session(options);
     const { client, server } = meeting;
     meeting.hearServerHello(meeting.sayHello());
-    const [clientFinish, next] = meeting.sayRequests().map((datagram) => meeting.#carried(datagram, "server"));
+    const [clientFinish, next] = meeting.sayRequests().map((datagram) => meeting.interceptor.pass(datagram, "server"));
     meeting.#accept(server.endpoint.handleDatagram(server.nowUs = 30_000, clientFinish!, CLIENT).connection!);
     server.endpoint.handleDatagram(server.nowUs, next!, CLIENT);
     const [first] = meeting.#take(server);
-    client.endpoint.handleDatagram(client.nowUs = 40_000, meeting.#carried(first!, "client"), SERVER);
+    client.endpoint.handleDatagram(client.nowUs = 40_000, meeting.interceptor.pass(first!, "client"), SERVER);
     meeting.#take(client);
     meeting.#features.clear();
     return meeting;
@@ -100,13 +93,13 @@ export class Session {
     const [hello] = this.#take(this.client);
     const { server } = this;
     server.nowUs = 10_000;
-    return server.endpoint.handleDatagram(server.nowUs, this.#carried(hello!, "server"), CLIENT).answer.slice();
+    return server.endpoint.handleDatagram(server.nowUs, this.interceptor.pass(hello!, "server"), CLIENT).answer.slice();
   }
 
   /** The client hears what the server has answered. */
   hearServerHello(serverHello: Uint8Array): void {
     const { client } = this;
-    client.endpoint.handleDatagram(client.nowUs = 20_000, this.#carried(serverHello, "client"), SERVER);
+    client.endpoint.handleDatagram(client.nowUs = 20_000, this.interceptor.pass(serverHello, "client"), SERVER);
   }
 
   /** The client's requests, as they leave the client: the first in a ClientFinish packet. */
@@ -119,15 +112,7 @@ export class Session {
   feed(side: Towards, payload: Uint8Array): Set<string> {
     const end = this[side];
     const to = idBytes(end.connection!.localId);
-    if (this.#isEncrypted) {
-      const datagram = this.interceptor.data(side, payload, { to, number: FED_NUMBER })!;
-      return this.feedDatagram(end, datagram, end.remote);
-    }
-    const writer = new Writer().reset(new Uint8Array(payload.length + 32));
-    const headerEnd = writeDataHeader(writer, to, FED_NUMBER);
-    writer.bytes(payload);
-    const length = new Crc32Protection().seal(writer.buffer, headerEnd, writer.position, FED_NUMBER);
-    return this.feedDatagram(end, writer.buffer.subarray(0, length), end.remote);
+    return this.feedDatagram(end, this.interceptor.data(side, payload, { to, number: FED_NUMBER })!, end.remote);
   }
 
   /** Feeds a datagram, has what follows from it happen, and waits until the connection is gone. */
@@ -153,11 +138,6 @@ export class Session {
     this.#end(end);
     features.add(`outcomes ${this.#outcomes}`);
     return features;
-  }
-
-  /** A datagram as it is when it has passed whoever is between. */
-  #carried(datagram: Uint8Array, towards: Towards): Uint8Array {
-    return this.#isEncrypted ? this.interceptor.pass(datagram, towards) : datagram;
   }
 
   #connect(): void {

@@ -91,7 +91,7 @@ Deno.test("Connection sends at most three times what came from a new address whe
     }
     const sent = sum(pair.server.wire.sent.slice(sentBefore));
     // Of a header, a packet number of two bytes, a frame and a tag.
-    const received = 1 + 8 + 2 + 1 + 4 + packets * (1 + 8 + 2 + 5 + 4);
+    const received = 1 + 8 + 2 + 1 + 16 + packets * (1 + 8 + 2 + 5 + 16);
     assert.equal(pair.server.heard("closed").length, 1);
     assert(sent <= 3 * received, `${sent} bytes for ${received}`);
   }

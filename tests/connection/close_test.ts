@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { Writer } from "../../base/bytes.ts";
 import { TransportErrorCode } from "../../protocol/mod.ts";
 import { PacketType, writeReset } from "../../protocol/wire/packet.ts";
-import { losing, LOST, Pair } from "../../testing/connection_pair.ts";
+import { ResetTokens } from "../../protocol/handshake/reset_tokens.ts";
+import { losing, LOST, Pair, SERVER_KEY } from "../../testing/connection_pair.ts";
 
 /** Three PTOs of a side that has not measured a round trip yet, and a little. */
 const CLOSING_US = 4_000_000;
@@ -185,24 +186,34 @@ Deno.test("Connection ends at once when a restarted server does not know it", ()
   assert.equal(pair.client.wire.sent.at(-1)!.bytes[0], PacketType.data);
 });
 
-Deno.test("Connection takes no Reset for a packet that it did not send or that was acknowledged", () => {
+Deno.test("Connection takes no Reset whose token is not the one that the server gave", () => {
   const pair = Pair.connected();
   pair.run(1_000_000);
   const id = new Uint8Array(8);
   new DataView(id.buffer).setBigUint64(0, BigInt(pair.server.connection.localId));
-  for (const packetNumber of [0, 1, 50, 1_000_000]) {
+  const genuine = new ResetTokens(SERVER_KEY).of(id);
+  const others = Array.from({ length: 8 * genuine.length }, (_, bit) => {
+    const other = genuine.slice();
+    other[bit >> 3]! ^= 1 << (bit & 7);
+    return other;
+  });
+  const reset = (token: Uint8Array): Uint8Array => {
     const buffer = new Uint8Array(40);
-    const length = writeReset(new Writer().reset(buffer), { destinationId: id, packetNumber });
-    pair.inject(pair.client, buffer.subarray(0, length));
-    assert.equal(pair.client.connection.state, "established", `packet ${packetNumber}`);
+    return buffer.subarray(0, writeReset(new Writer().reset(buffer), id, token));
+  };
+  for (const token of others) {
+    pair.inject(pair.client, reset(token));
+    assert.equal(pair.client.connection.state, "established");
   }
+  pair.inject(pair.client, reset(genuine));
+  assert.equal(pair.client.connection.isClosed, true);
 });
 
 Deno.test("Endpoint of a server answers no Reset, so that two of them cannot keep each other busy", () => {
   const pair = Pair.connected();
   const buffer = new Uint8Array(40);
   const destinationId = new Uint8Array(8).fill(1);
-  const length = writeReset(new Writer().reset(buffer), { destinationId, packetNumber: 5 });
+  const length = writeReset(new Writer().reset(buffer), destinationId, new Uint8Array(16));
   assert.equal(pair.server.endpoint.handleDatagram(0, buffer.slice(0, length), "10.0.0.1:4000").kind, "drop");
 });
 

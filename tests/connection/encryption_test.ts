@@ -2,22 +2,13 @@ import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
 import { Random } from "../../base/random.ts";
 import { Endpoint } from "../../protocol/mod.ts";
+import { PacketProtection } from "../../protocol/crypto/packet_protection.ts";
 import { KeyPair } from "../../protocol/crypto/x25519.ts";
 import { Writer } from "../../base/bytes.ts";
-import { PacketType, Version, writeCookie, writeHello, writeTokenReset } from "../../protocol/wire/packet.ts";
-import { LOST, Pair, type PairOptions } from "../../testing/connection_pair.ts";
+import { PacketType, writeCookie, writeHello, writeReset } from "../../protocol/wire/packet.ts";
+import { CLIENT_KEY, LOST, Pair, SERVER_KEY } from "../../testing/connection_pair.ts";
 
-const SERVER_KEY = new Uint8Array(32).fill(11);
-const CLIENT_KEY = new Uint8Array(32).fill(22);
 const SECRET = new TextEncoder().encode("what nobody else may read, ".repeat(400));
-
-function encrypted(options: PairOptions = {}): Pair {
-  return new Pair({
-    ...options,
-    serverEndpoint: { staticKey: SERVER_KEY, ...options.serverEndpoint },
-    clientEndpoint: { staticKey: CLIENT_KEY, ...options.clientEndpoint },
-  });
-}
 
 /** A pair whose client has sent {@link SECRET} on stream 0, all of which has arrived. */
 function delivered(pair: Pair): Pair {
@@ -34,7 +25,7 @@ function allSent(pair: Pair): Uint8Array[] {
 }
 
 Deno.test("encryption lets data flow after one round trip, and each side knows the other's key", () => {
-  const pair = encrypted();
+  const pair = new Pair();
   const startUs = pair.nowUs;
   pair.connect();
   assert(pair.runUntil(() => pair.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
@@ -47,19 +38,19 @@ Deno.test("encryption lets data flow after one round trip, and each side knows t
 });
 
 Deno.test("encryption leaves nothing readable on the wire, neither data nor the client's or the server's key", () => {
-  const wire = allSent(delivered(encrypted())).map((bytes) => Buffer.from(bytes));
+  const wire = allSent(delivered(new Pair())).map((bytes) => Buffer.from(bytes));
   const needles = [SECRET.subarray(0, 12), new KeyPair(SERVER_KEY).publicKey, new KeyPair(CLIENT_KEY).publicKey];
   for (const needle of needles) assert.equal(wire.some((bytes) => bytes.includes(Buffer.from(needle))), false);
-  const plain = allSent(delivered(new Pair())).map((bytes) => Buffer.from(bytes));
+  const helloKey = wire[0]!.subarray(22, 54);
   assert.equal(
-    plain.some((bytes) => bytes.includes(Buffer.from(SECRET.subarray(0, 12)))),
+    wire.some((bytes) => bytes.includes(helloKey)),
     true,
-    "the test would find it",
+    "the test would find it: the ephemeral key is there",
   );
 });
 
 Deno.test("encryption drops what was changed on the way, packet by packet, and all arrives", () => {
-  const pair = encrypted();
+  const pair = new Pair();
   pair.client.wire.rule = ({ index }) => index > 0 && index % 3 === 1 ? [{ corrupt: true }] : undefined;
   pair.server.wire.rule = ({ index }) => index > 0 && index % 4 === 1 ? [{ corrupt: true }] : undefined;
   delivered(pair);
@@ -68,7 +59,7 @@ Deno.test("encryption drops what was changed on the way, packet by packet, and a
 });
 
 Deno.test("encryption takes no packet twice", () => {
-  const pair = delivered(encrypted());
+  const pair = delivered(new Pair());
   const before = pair.server.connection.stats.duplicatesReceived;
   for (const { bytes } of [...pair.client.wire.sent]) pair.inject(pair.server, bytes);
   assert.ok(pair.server.connection.stats.duplicatesReceived > before);
@@ -76,18 +67,24 @@ Deno.test("encryption takes no packet twice", () => {
   assert.equal(pair.server.connections.length, 1);
 });
 
-Deno.test("encryption takes nothing from who does not have the keys", () => {
-  const pair = delivered(encrypted());
+Deno.test("encryption drops a packet that is sealed with other keys", () => {
+  const pair = delivered(new Pair());
   const damaged = (): number => pair.server.endpoint.drops.get("damaged") ?? 0;
   const before = damaged();
-  // Framed as a packet of version 1, with a good checksum.
-  pair.forge(pair.client, (writer) => writer.bytes(Uint8Array.of(0x1c, 0, 0)));
+  const { localId } = pair.client.connection;
+  const genuine = pair.client.keys.get(localId)!;
+  pair.client.keys.set(localId, new PacketProtection({ send: new Uint8Array(32), receive: new Uint8Array(32) }));
+  const close = (writer: Writer): void => writer.bytes(Uint8Array.of(0x1c, 0, 0));
+  pair.forge(pair.client, close);
   assert.equal(damaged(), before + 1);
   assert.equal(pair.server.connection.state, "established");
+  pair.client.keys.set(localId, genuine);
+  pair.forge(pair.client, close);
+  assert.equal(pair.server.connection.state, "draining", "the test's own packets are authentic with the right keys");
 });
 
 Deno.test("encryption ends the connection, and sends nothing, where the server has another key than it must", () => {
-  const pair = encrypted();
+  const pair = new Pair();
   const expected = new KeyPair(CLIENT_KEY).publicKey;
   pair.connect(expected);
   pair.run(1_000_000);
@@ -98,13 +95,13 @@ Deno.test("encryption ends the connection, and sends nothing, where the server h
 });
 
 Deno.test("encryption goes on where the server has the key that it must", () => {
-  const pair = encrypted();
+  const pair = new Pair();
   pair.connect(new KeyPair(SERVER_KEY).publicKey);
   assert(pair.runUntil(() => pair.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
 });
 
 Deno.test("encryption takes the genuine ServerHello after forged ones", () => {
-  const pair = encrypted();
+  const pair = new Pair();
   const held: Uint8Array[] = [];
   pair.server.wire.rule = ({ bytes, index }) => {
     if (index > 0) return undefined;
@@ -130,24 +127,8 @@ Deno.test("encryption takes the genuine ServerHello after forged ones", () => {
   assert.equal(pair.client.connection.state, "finish-sent");
 });
 
-Deno.test("encryption is not given up: neither side speaks the other's version unless it was told to", () => {
-  const plainClient = new Pair({ serverEndpoint: { staticKey: SERVER_KEY } });
-  plainClient.connect();
-  plainClient.run(1_000_000);
-  const reason = { kind: "version", supported: [Version.encrypted] };
-  assert.deepEqual(plainClient.client.heard("closed"), [{ kind: "closed", reason }]);
-  const plainServer = new Pair({ clientEndpoint: { staticKey: CLIENT_KEY } });
-  plainServer.connect();
-  plainServer.run(1_000_000);
-  const other = { kind: "version", supported: [Version.plaintext] };
-  assert.deepEqual(plainServer.client.heard("closed"), [{ kind: "closed", reason: other }]);
-  const both = { staticKey: SERVER_KEY, allowsPlaintext: true };
-  delivered(new Pair({ serverEndpoint: both }));
-  delivered(encrypted({ serverEndpoint: both }));
-});
-
 Deno.test("encryption tells a client in words that it is not taken, and takes no such word from others", () => {
-  const pair = encrypted({ serverEndpoint: { limits: { maxConnections: 0 } } });
+  const pair = new Pair({ serverEndpoint: { limits: { maxConnections: 0 } } });
   const refusals: Uint8Array[] = [];
   pair.server.wire.rule = ({ bytes }) => {
     if (bytes[0] !== PacketType.refusal) return undefined;
@@ -171,11 +152,11 @@ Deno.test("encryption tells a client in words that it is not taken, and takes no
 });
 
 Deno.test("encryption: a server that was started anew ends the connections of the one before, and nobody else can", () => {
-  const pair = delivered(encrypted());
+  const pair = delivered(new Pair());
   assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: 1_000_000 }));
   const buffer = new Uint8Array(100);
   const id = pair.client.wire.sent.find(({ bytes }) => bytes[0] === PacketType.clientFinish)!.bytes.slice(5, 13);
-  pair.inject(pair.client, buffer.subarray(0, writeTokenReset(new Writer().reset(buffer), id, new Uint8Array(16))));
+  pair.inject(pair.client, buffer.subarray(0, writeReset(new Writer().reset(buffer), id, new Uint8Array(16))));
   assert.equal(pair.client.connection.state, "established");
   pair.restartServer();
   pair.send(Uint8Array.of(1));
@@ -184,7 +165,7 @@ Deno.test("encryption: a server that was started anew ends the connections of th
 });
 
 Deno.test("encryption: an address token is good for its address and its connection alone", () => {
-  const pair = encrypted();
+  const pair = new Pair();
   pair.client.wire.rule = ({ index }) => index > 0 ? LOST : undefined;
   pair.connect();
   pair.run(100_000);
@@ -205,7 +186,7 @@ Deno.test("encryption: whatever stands in a Hello ends nothing but itself", () =
   const buffer = new Uint8Array(1200);
   const messages = [0, 1, 31, 32, 33, 200].flatMap((length) => [new Uint8Array(length), random.bytes(length)]);
   for (const handshake of messages) {
-    const length = writeHello(new Writer().reset(buffer), { version: Version.encrypted, sourceId: 5, handshake });
+    const length = writeHello(new Writer().reset(buffer), { sourceId: 5, handshake });
     const { kind } = endpoint.handleDatagram(1_000, buffer.slice(0, length), "192.0.2.1:5");
     // A key of zeros is of low order; random bytes are a key as good as any, and what follows it is not encrypted.
     const isKey = handshake.length >= 32 && handshake.subarray(0, 32).some((byte) => byte !== 0);
@@ -214,14 +195,14 @@ Deno.test("encryption: whatever stands in a Hello ends nothing but itself", () =
 });
 
 Deno.test("encryption: under a flood of Hellos a client proves its address first, and is served a round trip later", () => {
-  const pair = encrypted({ serverEndpoint: { limits: { maxHandshakes: 20 } } });
+  const pair = new Pair({ serverEndpoint: { limits: { maxHandshakes: 20 } } });
   const random = new Random(4);
   const buffer = new Uint8Array(1200);
   const flood = (): void => {
     for (let count = 0; count < 100; count++) {
       const handshake = random.bytes(32);
       const sourceId = random.integer(1, 1_000_000);
-      const length = writeHello(new Writer().reset(buffer), { version: Version.encrypted, sourceId, handshake });
+      const length = writeHello(new Writer().reset(buffer), { sourceId, handshake });
       pair.inject(pair.server, buffer.subarray(0, length), `10.1.${count}.${random.integer(0, 255)}:9`);
     }
   };
@@ -239,7 +220,7 @@ Deno.test("encryption: under a flood of Hellos a client proves its address first
 });
 
 Deno.test("encryption: a cookie is good for one client at one address, and makes it say Hello once more, not again and again", () => {
-  const pair = encrypted();
+  const pair = new Pair();
   pair.client.wire.rule = () => LOST;
   pair.connect();
   pair.run(1_000);
@@ -253,7 +234,7 @@ Deno.test("encryption: a cookie is good for one client at one address, and makes
 });
 
 Deno.test("encryption: a forged ClientFinish takes no place from a client", () => {
-  const pair = encrypted({ serverEndpoint: { limits: { maxConnections: 1 } } });
+  const pair = new Pair({ serverEndpoint: { limits: { maxConnections: 1 } } });
   pair.client.wire.rule = ({ bytes }) => bytes[0] === PacketType.clientFinish ? LOST : undefined;
   pair.connect();
   assert(pair.runUntil(() => pair.client.wire.sent.length > 1, { withinUs: 1_000_000 }));
@@ -270,7 +251,7 @@ Deno.test("encryption: a forged ClientFinish takes no place from a client", () =
 const TOKEN = new TextEncoder().encode("a token of both sides");
 
 Deno.test("an endpoint takes who proves a token, and tells its application who that is", () => {
-  const pair = encrypted({
+  const pair = new Pair({
     serverEndpoint: { authorize: (peer) => peer.provesToken(TOKEN) ? undefined : "no" },
     clientEndpoint: { token: TOKEN },
   });
@@ -280,8 +261,8 @@ Deno.test("an endpoint takes who proves a token, and tells its application who t
 });
 
 Deno.test("an endpoint refuses in words whom its application will not have, keeps nothing, and takes none of its data", () => {
-  const asked: (readonly [Uint8Array | undefined, string])[] = [];
-  const pair = encrypted({
+  const asked: (readonly [Uint8Array, string])[] = [];
+  const pair = new Pair({
     serverEndpoint: {
       limits: { maxConnections: 1 },
       authorize: (peer, remote) => {
@@ -299,13 +280,4 @@ Deno.test("an endpoint refuses in words whom its application will not have, keep
   assert.deepEqual(pair.client.heard("closed"), [{ kind: "closed", reason }, { kind: "closed", reason }]);
   assert.deepEqual([pair.server.connections.length, pair.server.endpoint.connectionCount], [0, 0]);
   assert.deepEqual(asked[0], [new KeyPair(CLIENT_KEY).publicKey, pair.client.address]);
-});
-
-Deno.test("an endpoint asks its application about who encrypts nothing, too", () => {
-  const pair = new Pair({ serverEndpoint: { authorize: (peer) => peer.key === undefined ? "encrypt" : undefined } });
-  pair.connect();
-  pair.run(1_000_000);
-  const reason = { kind: "peer", isApplication: false, code: 2, reason: "encrypt" };
-  assert.deepEqual(pair.client.heard("closed"), [{ kind: "closed", reason }]);
-  assert.equal(pair.server.endpoint.connectionCount, 0);
 });

@@ -3,9 +3,8 @@ import { TOKEN_LIFETIME_US } from "../../protocol/limits.ts";
 import { Random } from "../../base/random.ts";
 import { Writer } from "../../base/bytes.ts";
 import { type AdmissionLimits, Endpoint, TransportErrorCode } from "../../protocol/mod.ts";
-import { appendCrc32, checkCrc32 } from "../../protocol/crypto/checksum.ts";
-import { PacketHeader, PacketType, readVersions, Version, writeHello } from "../../protocol/wire/packet.ts";
-import { losing, LOST, Pair } from "../../testing/connection_pair.ts";
+import { PacketHeader, PacketType, readVersions, VERSION, writeHello } from "../../protocol/wire/packet.ts";
+import { losing, LOST, Pair, SERVER_KEY } from "../../testing/connection_pair.ts";
 
 const ROUND_TRIP_US = 40_000;
 
@@ -19,15 +18,13 @@ function typeOf(bytes: Uint8Array): number {
 
 function hello(sourceId: number): Uint8Array {
   const buffer = new Uint8Array(1200);
-  return buffer.subarray(
-    0,
-    writeHello(new Writer().reset(buffer), { version: Version.plaintext, sourceId, handshake: new Uint8Array(0) }),
-  );
+  const handshake = new Uint8Array(32).fill(9);
+  return buffer.subarray(0, writeHello(new Writer().reset(buffer), { sourceId, handshake }));
 }
 
 function server(limits: Partial<AdmissionLimits> = {}): Endpoint {
   const random = new Random(1);
-  return new Endpoint({ isServer: true, randomBytes: (count) => random.bytes(count), limits });
+  return new Endpoint({ isServer: true, staticKey: SERVER_KEY, randomBytes: (count) => random.bytes(count), limits });
 }
 
 /** The first ClientFinish packet of a client whose connection was never told anything by the server but ServerHello. */
@@ -86,8 +83,8 @@ Deno.test("handshake sends a first request in the first packet, and a PING 20 ms
   assert(busy.runUntil(() => busy.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
   assert.equal(clientFinishes(busy).length, 0);
   busy.run(10_000);
-  busy.send(new Uint8Array(1000));
-  assert(busy.runUntil(() => busy.server.bytesOn(0).length === 1000, { withinUs: 1_000_000 }));
+  busy.send(new Uint8Array(800));
+  assert(busy.runUntil(() => busy.server.bytesOn(0).length === 800, { withinUs: 1_000_000 }));
   assert.equal(clientFinishes(busy).length, 1);
   const idle = new Pair();
   idle.connect();
@@ -177,25 +174,25 @@ Deno.test("handshake gives up when the server proves nothing but its ServerHello
   assert.deepEqual(pair.client.heard("closed").map(({ reason }) => reason.kind), ["handshake-timeout"]);
 });
 
-Deno.test("Endpoint keeps nothing for 10,000 Hellos and answers less than three times their bytes", () => {
+Deno.test("Endpoint keeps nothing for 2,000 Hellos and answers less than three times their bytes", () => {
   // All of them are answered: how many a server answers is not what this is about.
   const endpoint = server({ maxHandshakes: 100_000 });
-  for (let i = 1; i <= 10_000; i++) {
+  for (let i = 1; i <= 2_000; i++) {
     const bytes = hello(i);
     const result = endpoint.handleDatagram(i, bytes, `10.0.${i >> 8}.${i & 0xff}:1000`);
     assert.equal(result.kind, "answer");
     assert(result.answer.length <= 3 * bytes.length);
-    assert(result.answer.length < 200, `a ServerHello of ${result.answer.length} bytes`);
+    assert(result.answer.length < 400, `a ServerHello of ${result.answer.length} bytes`);
   }
   assert.equal(endpoint.connectionCount, 0);
 });
 
-Deno.test("Endpoint drops Hellos that are short or damaged", () => {
+Deno.test("Endpoint drops Hellos that are short, or whose key is none", () => {
   const endpoint = server();
   const short = hello(5).subarray(0, 1199);
   assert.equal(endpoint.handleDatagram(0, short.slice(), "10.0.0.1:1").kind, "drop");
   const damaged = hello(5).slice();
-  damaged[600]! ^= 1;
+  damaged.fill(0, 22, 54);
   assert.equal(endpoint.handleDatagram(0, damaged, "10.0.0.1:1").kind, "drop");
   assert.equal(endpoint.drops.get("damaged"), 1);
 });
@@ -212,7 +209,7 @@ Deno.test("Endpoint answers nothing to empty datagrams, rubbish and single bytes
   assert.equal(endpoint.connectionCount, 0);
 });
 
-Deno.test("Endpoint makes no connection from a ClientFinish whose token has expired, and says so by a Reset", () => {
+Deno.test("Endpoint makes no connection from a ClientFinish whose token has expired", () => {
   const pair = new Pair();
   pair.client.wire.rule = ({ bytes }) => typeOf(bytes) === PacketType.clientFinish ? LOST : undefined;
   pair.connect();
@@ -221,9 +218,7 @@ Deno.test("Endpoint makes no connection from a ClientFinish whose token has expi
   const { endpoint } = pair.server;
   const tooLateUs = pair.nowUs + TOKEN_LIFETIME_US + 1;
   const result = endpoint.handleDatagram(tooLateUs, clientFinish.slice(), pair.client.address);
-  assert.equal(result.kind, "answer");
-  assert.equal(typeOf(result.answer), PacketType.reset);
-  assert(result.answer.length < clientFinish.length);
+  assert.deepEqual([result.kind, result.reason], ["drop", "bad token"]);
   assert.equal(endpoint.connectionCount, 0);
   assert.equal(endpoint.handleDatagram(pair.nowUs, clientFinish.slice(), pair.client.address).kind, "new-connection");
 });
@@ -245,7 +240,7 @@ Deno.test("Endpoint makes no connection from a token that was issued to another 
   pair.run(100_000);
   const { endpoint } = pair.server;
   for (const other of ["10.0.0.1:4001", "10.0.0.9:4000"]) {
-    assert.equal(endpoint.handleDatagram(pair.nowUs, firstClientFinish(pair).slice(), other).kind, "answer");
+    assert.equal(endpoint.handleDatagram(pair.nowUs, firstClientFinish(pair).slice(), other).reason, "bad token");
   }
   assert.equal(endpoint.connectionCount, 0);
 });
@@ -263,8 +258,7 @@ Deno.test("Endpoint drops a ClientFinish that is replayed after its connection h
   assert.equal(result.reason, "repeated");
   // And when its ID is forgotten, so is its token.
   const later = endpoint.handleDatagram(pair.nowUs + TOKEN_LIFETIME_US + 1, clientFinish.slice(), pair.client.address);
-  assert.equal(later.kind, "answer");
-  assert.equal(typeOf(later.answer), PacketType.reset);
+  assert.equal(later.reason, "bad token");
   assert.equal(endpoint.connectionCount, 0);
 });
 
@@ -272,32 +266,29 @@ Deno.test("Endpoint answers an unknown version of a Hello's size with the versio
   const endpoint = server();
   const bytes = hello(0x1234).slice();
   new DataView(bytes.buffer).setUint32(1, 0x534c_0099);
-  appendCrc32(bytes, 0, 1196);
   const result = endpoint.handleDatagram(0, bytes.slice(), "10.0.0.1:1");
   assert.equal(result.kind, "answer");
-  assert(checkCrc32(result.answer));
   const header = new PacketHeader();
   assert(header.decode(result.answer));
   assert.equal(header.type, PacketType.versionNegotiation);
   assert.equal(header.destinationId, 0x1234);
-  assert.deepEqual(readVersions(result.answer, header), [Version.plaintext]);
+  assert.deepEqual(readVersions(result.answer, header), [VERSION]);
   assert.equal(endpoint.handleDatagram(0, bytes.subarray(0, 1199), "10.0.0.1:1").kind, "drop");
 });
 
 Deno.test("handshake ends when the server speaks other versions only, and not for a list that holds ours", () => {
   for (
-    const [versions, ends] of [[[0x534c_0008, 0x534c_0009], true], [[0x534c_0008, Version.plaintext], false]] as const
+    const [versions, ends] of [[[0x534c_0008, 0x534c_0009], true], [[0x534c_0008, VERSION], false]] as const
   ) {
     const pair = new Pair();
     pair.client.wire.rule = () => LOST;
     const { localId } = pair.connect();
     pair.run(1000);
-    const list = new Uint8Array(33);
+    const list = new Uint8Array(29);
     const view = new DataView(list.buffer);
     list[0] = PacketType.versionNegotiation;
     view.setBigUint64(5, BigInt(localId));
     versions.forEach((version, i) => view.setUint32(21 + 4 * i, version));
-    appendCrc32(list, 0, 29);
     pair.inject(pair.client, list);
     assert.equal(pair.client.connection.isClosed, ends);
     assert.deepEqual(

@@ -144,16 +144,3 @@ Deno.test("server goes by what it read before when it cannot read what is writte
   assert.equal(code, 6);
   assert.match(stderr, /^error: line 1 of .*keys: "nonsense" is no key; a key is the 43 characters/);
 });
-
-Deno.test("server in which permission is needed takes nobody in the clear", async () => {
-  await using stage = await Stage.open();
-  const alice = await clientOf(stage, "alice");
-  const server = await startServer(stage, `${alice.key} alice\n`);
-  const clear = await stage.client(["list", "--server", server.address, "--plaintext", ...alice.args]);
-  assert.equal(clear.code, 5);
-  assert.match(clear.stderr, /the server asks for encryption/);
-  const args = ["--port", "0", "--authorized-keys", stage.path("keys"), "--plaintext"];
-  const { code, stderr } = await stage.runServer(args).finished();
-  assert.equal(code, 2);
-  assert.match(stderr, /--plaintext takes clients that cannot show who they are/);
-});

@@ -9,7 +9,7 @@ import { connect } from "../../mod.ts";
 import { startServer } from "../../mod.ts";
 import { Random } from "../../base/random.ts";
 import { Writer } from "../../base/bytes.ts";
-import { Version, writeHello } from "../../protocol/wire/packet.ts";
+import { VERSION, writeHello } from "../../protocol/wire/packet.ts";
 import { encodeMessage, RefusalReason } from "../../transfer/messages.ts";
 import { assertSameFile, namesIn, writeRandomFile } from "../../testing/programs/files.ts";
 import { inTime } from "../../testing/programs/programs.ts";
@@ -51,7 +51,6 @@ class Target implements AsyncDisposable {
           root: this.root,
           onEvent,
           identity: IDENTITY,
-          plaintext: true,
         });
         return;
       } catch (error) {
@@ -109,7 +108,7 @@ function garbage(random: Random, sizeBytes: number): Uint8Array {
   const datagram = Uint8Array.from({ length: sizeBytes }, () => random.integer(0, 255));
   if (sizeBytes === 0 || random.chance(0.5)) return datagram;
   datagram[0] = FIRST_BYTES[random.integer(0, FIRST_BYTES.length - 1)]!;
-  if (sizeBytes >= 5 && random.chance(0.8)) new DataView(datagram.buffer).setUint32(1, Version.plaintext);
+  if (sizeBytes >= 5 && random.chance(0.8)) new DataView(datagram.buffer).setUint32(1, VERSION);
   return datagram;
 }
 
@@ -252,11 +251,8 @@ Deno.test("server answers a flood of Hellos from many ports with little, and ser
     const flood = async () => {
       for (let round = 0; round < 20; round++) {
         for (const stranger of strangers) {
-          const length = writeHello(new Writer().reset(hello), {
-            version: Version.plaintext,
-            sourceId: sourceId++,
-            handshake: new Uint8Array(0),
-          });
+          const handshake = new Uint8Array(32).fill(9);
+          const length = writeHello(new Writer().reset(hello), { sourceId: sourceId++, handshake });
           await stranger.send(hello.slice(0, length), target.port);
           sentBytes.set(stranger, sentBytes.get(stranger)! + length);
           if (sourceId % 25 === 0) await breathe();

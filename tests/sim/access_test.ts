@@ -42,7 +42,7 @@ function line(client: number, quotaBytes?: number): AccessEntry {
 }
 
 function world(seed: number, access: AccessSource, clients: readonly ClientPlan[]): World {
-  return new World({ seed, access, clients, up: LINK, down: LINK, isEncrypted: true, commitUs: 5_000 });
+  return new World({ seed, access, clients, up: LINK, down: LINK, commitUs: 5_000 });
 }
 
 /** The server looks at its owner's file for as long as it runs. */

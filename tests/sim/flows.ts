@@ -110,7 +110,7 @@ export class Flows {
     const randomBytes = (count: number): Uint8Array => platform.randomBytes(count);
     const driver = new Driver({
       platform,
-      endpoint: new Endpoint({ isServer, randomBytes, config }),
+      endpoint: new Endpoint({ isServer, staticKey: randomBytes(32), randomBytes, config }),
       socket: platform.openSocket(parseAddress(machine.address)),
       onFatal: (error) => assert.fail(error as Error),
       ...options,

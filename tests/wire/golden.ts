@@ -1,11 +1,12 @@
 /**
- * Golden bytes of every packet, frame and transfer message: written by hand from `docs/PROTOCOL.md`, their CRCs
- * computed by another program, so that the codec is held to the specification and not to itself. The specification's
- * worked examples are these.
+ * Golden bytes of every packet, frame and transfer message: written by hand from `docs/PROTOCOL.md`, their keys, seals and
+ * MACs checked by another program, so that the codec is held to the specification and not to itself. The specification's
+ * worked examples are these. The packets of the handshake follow from the keys in `handshake_vectors_test.ts`.
  *
  * @module
  */
 
+import { toHex } from "../../transfer/hex.ts";
 import type { Message } from "../../transfer/messages.ts";
 import { type FrameValue, fromHex, type PacketValue } from "../../testing/wire_values.ts";
 
@@ -23,7 +24,8 @@ const CLIENT_ID = 0x0012_3456_789a_bcde;
 const CLIENT_ID_HEX = "00123456789abcde";
 const SERVER_ID = 0x000f_edcb_a987_6543;
 const SERVER_ID_HEX = "000fedcba9876543";
-const PARAMETERS = {
+/** The server's parameters, and the client's. */
+export const PARAMETERS = {
   maxIdleTimeoutMs: 60_000,
   maxDatagramBytes: 65_507,
   initialMaxData: 1_048_576,
@@ -37,60 +39,85 @@ export const GOLDEN_PACKETS: readonly Golden<PacketValue>[] = [
   {
     name: "hello",
     hex: `c1 53 4c 00 01 00 00 00 00 00 00 00 00 00 12 34 56 78 9a bc de
-          00 (00 x 1174) 7f 3d c6 27`,
-    value: { packet: "hello", from: CLIENT_ID, sizeBytes: 1200 },
+          20 0f aa 68 4e d2 88 67 b9 7f 4a 6a 2d ee 5d f8 ce 97 4e 76 b7 01 8e 3f 22 a1 c4 cf 26 78 57 0f
+          20
+          00 (00 x 1145)`,
+    value: {
+      packet: "hello",
+      from: CLIENT_ID,
+      handshake: "0faa684ed28867b97f4a6a2dee5df8ce974e76b7018e3f22a1c4cf2678570f20",
+      cookie: "",
+      sizeBytes: 1200,
+    },
   },
   {
-    name: "server-hello",
+    name: "serverHello",
     hex: `c2 53 4c 00 01 00 12 34 56 78 9a bc de 00 0f ed cb a9 87 65 43
           04 de ad be ef
-          06 01 80 00 ea 60 02 80 00 ff e3 03 80 10 00 00 04 80 04 00 00 05 40 40 06 80 00 61 a8
-          4b 32 90 3b`,
-    value: { packet: "server-hello", to: CLIENT_ID_HEX, from: SERVER_ID, token: "deadbeef", parameters: PARAMETERS },
+          ff 2e e4 56 01 ec 1b 67 31 0c 77 90 40 45 85 ae 69 73 31 ee e1 c1 f8 cf 24 19 73 1c 1f ff 3e 6b
+          5c da 1c 2d 80 29 87 7d 73 fa d6 28 23 94 6c cd 0c 5d a3 5c 12 91 00 f4 3d 33 a5 9c f1 9e a8 fc
+          38 38 7c 80 73 0a 98 2a 2f aa 69 f3 5b eb cb 2e fd 90 33 12 db 90 17 d2 d3 e9 36 d8 b7 11 d0 ee
+          7a 61 cf 4a 96 d8 97 8f f1 35 f6 9b b0 07 b9 88 34 fa 6c 3e 31 da 3f 6c 27 a1 ca 00 7d ef a2 f8
+          2f 8d f6 32 86 f9 79 3f 7b ad 14 47 a1
+          0e dc 67 ab 38 2e d0 30 e9 47 c3 b6 bd ed 77 da`,
+    value: {
+      packet: "serverHello",
+      to: CLIENT_ID_HEX,
+      from: SERVER_ID,
+      token: "deadbeef",
+      handshake: toHex(fromHex(`
+          ff 2e e4 56 01 ec 1b 67 31 0c 77 90 40 45 85 ae 69 73 31 ee e1 c1 f8 cf 24 19 73 1c 1f ff 3e 6b
+          5c da 1c 2d 80 29 87 7d 73 fa d6 28 23 94 6c cd 0c 5d a3 5c 12 91 00 f4 3d 33 a5 9c f1 9e a8 fc
+          38 38 7c 80 73 0a 98 2a 2f aa 69 f3 5b eb cb 2e fd 90 33 12 db 90 17 d2 d3 e9 36 d8 b7 11 d0 ee
+          7a 61 cf 4a 96 d8 97 8f f1 35 f6 9b b0 07 b9 88 34 fa 6c 3e 31 da 3f 6c 27 a1 ca 00 7d ef a2 f8
+          2f 8d f6 32 86 f9 79 3f 7b ad 14 47 a1`)),
+      tag: "0edc67ab382ed030e947c3b6bded77da",
+    },
   },
   {
-    name: "client-finish: parameters, and LIST on stream 0",
+    name: "clientFinish: parameters, and LIST on stream 0",
     hex: `c3 53 4c 00 01 00 0f ed cb a9 87 65 43 00 12 34 56 78 9a bc de
-          04 de ad be ef 00
-          20 06 01 80 00 ea 60 02 80 00 ff e3 03 80 10 00 00 04 80 04 00 00 05 40 40 06 80 00 61 a8
-          0b 00 02 03 00
-          2e 65 3e 0e`,
+          04 de ad be ef
+          40 40 f4 e4 98 8e 97 bd cb f0 f7 99 d0 2d d2 24 26 24 bd a7 2d 20 0e 97 e3 22 c4 f7 23 21 38 96
+          a3 1e 95 8d d4 b6 13 f9 56 3e 1d f0 ec d9 d7 c3 3b e0 9f 5b e0 7a 1e b8 1d e0 fc ef 03 82 01 58
+          d3 70
+          00
+          07 40 b9 20 81 91 b1 95 c4 e3 20 54 df a2 1e 02 96 ad 3b 98 54 2a bd 2b 42 dc d3 7d fc 52 bf 90
+          dd 31 e2 93 d5 3c ab bc c2 fd 95 e3 70 99 7f 6f 65 06 25`,
     value: {
-      packet: "client-finish",
+      packet: "clientFinish",
       to: SERVER_ID_HEX,
       from: CLIENT_ID,
       token: "deadbeef",
+      handshake: toHex(fromHex(`
+          f4 e4 98 8e 97 bd cb f0 f7 99 d0 2d d2 24 26 24 bd a7 2d 20 0e 97 e3 22 c4 f7 23 21 38 96 a3 1e
+          95 8d d4 b6 13 f9 56 3e 1d f0 ec d9 d7 c3 3b e0 9f 5b e0 7a 1e b8 1d e0 fc ef 03 82 01 58 d3 70`)),
       number: 0,
-      frames: [
-        { frame: "parameters", parameters: PARAMETERS },
-        { frame: "stream", streamId: 0, offset: 0, data: "0300", fin: true },
-      ],
+      sealed: toHex(fromHex(`
+          07 40 b9 20 81 91 b1 95 c4 e3 20 54 df a2 1e 02 96 ad 3b 98 54 2a bd 2b 42 dc d3 7d fc 52 bf 90
+          dd 31 e2 93 d5 3c ab bc c2 fd 95 e3 70 99 7f 6f 65 06 25`)),
     },
   },
   {
     name: "data: acknowledgement, and END on stream 0",
     hex: `40 00 12 34 56 78 9a bc de 00
-          02 00 40 c8 00 00
-          0b 00 03 14 01 00
-          61 b0 a3 fa`,
+          7a 9e 4c 80 aa e6 27 9a b3 45 48 97 30 cd a7 ec ef 53 a1 63 46 b2 64 40 c3 10 eb 0a`,
     value: {
       packet: "data",
       to: CLIENT_ID_HEX,
       number: 0,
-      frames: [
-        { frame: "ack", delayUs: 200, ranges: [[0, 1]] },
-        { frame: "stream", streamId: 0, offset: 0, data: "140100", fin: true },
-      ],
+      sealed: "7a9e4c80aae6279ab345489730cda7ecef53a16346b26440c310eb0a",
     },
   },
   {
-    name: "data: a packet number past 2^32",
-    hex: "40 00 0f ed cb a9 87 65 43 c0 00 00 01 00 00 00 07 01 b1 34 2e bd",
-    value: { packet: "data", to: SERVER_ID_HEX, number: 2 ** 32 + 7, frames: [{ frame: "ping" }] },
+    name: "data: PING, with the first packet number of the second key",
+    hex: "40 00 0f ed cb a9 87 65 43 80 40 00 00 69 ba 05 df ee 69 b4 92 8a ac 09 03 96 72 bc 42 c9 " +
+      "",
+    value: { packet: "data", to: SERVER_ID_HEX, number: 2 ** 22, sealed: "69ba05dfee69b4928aac09039672bc42c9" },
   },
   {
     name: "version negotiation",
-    hex: "c0 00 00 00 00 00 12 34 56 78 9a bc de 00 00 00 00 00 00 00 00 53 4c 00 01 4a a6 1f f6",
+    hex: "c0 00 00 00 00 00 12 34 56 78 9a bc de 00 00 00 00 00 00 00 00 53 4c 00 01",
     value: {
       packet: "versionNegotiation",
       to: CLIENT_ID_HEX,
@@ -100,26 +127,21 @@ export const GOLDEN_PACKETS: readonly Golden<PacketValue>[] = [
   },
   {
     name: "reset",
-    hex: "c4 53 4c 00 01 00 0f ed cb a9 87 65 43 40 7b 19 29 3f 39",
-    value: { packet: "reset", to: SERVER_ID_HEX, number: 123 },
-  },
-  {
-    name: "reset of version 2",
-    hex: `c4 53 4c 00 02 00 0f ed cb a9 87 65 43
+    hex: `c4 53 4c 00 01 00 0f ed cb a9 87 65 43
           00 01 02 03 04 05 06 07 08 09 0a 0b 0c 0d 0e 0f`,
-    value: { packet: "tokenReset", to: SERVER_ID_HEX, token: "000102030405060708090a0b0c0d0e0f" },
+    value: { packet: "reset", to: SERVER_ID_HEX, token: "000102030405060708090a0b0c0d0e0f" },
   },
   {
     name: "cookie",
-    hex: "c6 53 4c 00 02 00 12 34 56 78 9a bc de 04 c0 0c 1e 00 a4 e8 01 4b",
+    hex: "c6 53 4c 00 01 00 12 34 56 78 9a bc de 04 c0 0c 1e 00",
     value: { packet: "cookie", to: CLIENT_ID_HEX, cookie: "c00c1e00" },
   },
   {
     name: "refusal",
-    hex: `c5 53 4c 00 02 00 12 34 56 78 9a bc de
-          10 11 12 13 14 15 16 17 18 19 1a 1b 1c 1d 1e 1f
+    hex: `c5 53 4c 00 01 00 12 34 56 78 9a bc de
+          a3 79 8e 13 5a ba d6 54 64 17 79 fa fb 2c 18 b5
           66 75 6c 6c`,
-    value: { packet: "refusal", to: CLIENT_ID_HEX, mac: "101112131415161718191a1b1c1d1e1f", text: "full" },
+    value: { packet: "refusal", to: CLIENT_ID_HEX, mac: "a3798e135abad654641779fafb2c18b5", reason: "full" },
   },
 ];
 

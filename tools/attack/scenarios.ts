@@ -7,7 +7,7 @@
 import { createHash } from "node:crypto";
 import { DEFAULT_CONFIG, KEY_BYTES } from "../../protocol/mod.ts";
 import { encodeMessage } from "../../transfer/messages.ts";
-import { Version, writeHello } from "../../protocol/wire/packet.ts";
+import { writeHello } from "../../protocol/wire/packet.ts";
 import { written } from "../../testing/fuzz/target.ts";
 import type { HostilePeer, Scene, Script } from "../../testing/hostile/hostile_peer.ts";
 
@@ -102,7 +102,7 @@ export const ATTACK_SCENARIOS: readonly AttackScenario[] = [
     isDeaf: true,
     *script(scene, address) {
       const handshake = scene.random.bytes(KEY_BYTES);
-      const fields = { version: Version.encrypted, sourceId: address + 1, handshake, cookie: new Uint8Array(0) };
+      const fields = { sourceId: address + 1, handshake, cookie: new Uint8Array(0) };
       const hello = written((writer) => writeHello(writer, fields));
       while (true) {
         scene.raw(hello, scene.own(address));

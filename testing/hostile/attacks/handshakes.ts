@@ -6,11 +6,11 @@
  */
 
 import { TransportErrorCode } from "../../../protocol/mod.ts";
-import { MAX_TOKEN_BYTES, Version } from "../../../protocol/wire/packet.ts";
+import { MAX_TOKEN_BYTES, VERSION } from "../../../protocol/wire/packet.ts";
 import { encodePacket } from "../../wire_values.ts";
 import { toHex } from "../../../transfer/hex.ts";
 import { type Attack, FIXTURE_CONNECTIONS } from "../fixture.ts";
-import { anyPacket, mutated, resealed } from "../../fuzz/input.ts";
+import { anyPacket, mutated } from "../../fuzz/input.ts";
 import { GET_BAIT, MS, SECOND, streamFrame, varints } from "./bytes.ts";
 
 /** See the module's description. */
@@ -21,7 +21,9 @@ export const HANDSHAKES: readonly Attack[] = [
       for (let count = scene.random.integer(500, 3_000); count > 0; count--) {
         const from = scene.random.integer(1, 2 ** 53 - 1);
         const address = scene.random.chance(0.5) ? scene.own(count) : scene.forged(count);
-        scene.raw(encodePacket({ packet: "hello", from, sizeBytes: scene.random.integer(1200, 1500) }), address);
+        const handshake = toHex(scene.random.bytes(scene.random.chance(0.9) ? 32 : scene.random.integer(0, 64)));
+        const sizeBytes = scene.random.integer(1200, 1500);
+        scene.raw(encodePacket({ packet: "hello", from, handshake, cookie: "", sizeBytes }), address);
         if (count % 20 === 0) yield MS;
       }
     },
@@ -53,7 +55,7 @@ export const HANDSHAKES: readonly Attack[] = [
     *script(scene) {
       const peer = scene.peer();
       yield* peer.greet();
-      peer.initialOf([{ frame: "ping" }, streamFrame(0, GET_BAIT)]);
+      peer.clientFinishOf([{ frame: "ping" }, streamFrame(0, GET_BAIT)]);
       yield SECOND;
     },
   },
@@ -94,11 +96,9 @@ export const HANDSHAKES: readonly Attack[] = [
       for (let count = 300; count > 0; count--) {
         const to = toHex(scene.random.bytes(8));
         const token = toHex(scene.random.bytes(scene.random.pick([0, 24, 25, 26, MAX_TOKEN_BYTES])));
-        const frames = [streamFrame(0, GET_BAIT)];
-        scene.raw(
-          encodePacket({ packet: "client-finish", to, from: count, token, number: 0, frames }),
-          scene.forged(count),
-        );
+        const [handshake, sealed] = [toHex(scene.random.bytes(64)), toHex(scene.random.bytes(40))];
+        const packet = { packet: "clientFinish", to, from: count, token, handshake, number: 0, sealed } as const;
+        scene.raw(encodePacket(packet), scene.forged(count));
         if (count % 10 === 0) yield MS;
       }
     },
@@ -109,12 +109,9 @@ export const HANDSHAKES: readonly Attack[] = [
       const peer = scene.peer();
       yield* peer.greet();
       for (let index = 0; index < 10; index++) {
-        const { serverId: to, id: from, token } = peer;
-        const frames = [streamFrame(0, GET_BAIT)];
-        scene.raw(
-          encodePacket({ packet: "client-finish", to, from, token, number: index, frames }),
-          scene.forged(index),
-        );
+        const { parameters } = peer;
+        const packet = peer.sealedClientFinish([{ frame: "parameters", parameters }, streamFrame(0, GET_BAIT)]);
+        if (packet !== undefined) scene.raw(packet, scene.forged(index));
         yield 10 * MS;
       }
     },
@@ -133,11 +130,10 @@ export const HANDSHAKES: readonly Attack[] = [
     name: "own-handshake-replayed",
     *script(scene) {
       const peer = yield* scene.connected();
-      const { serverId: to, id: from, token, parameters } = peer;
+      const { parameters } = peer;
+      const replay = peer.sealedClientFinish([{ frame: "parameters", parameters }, streamFrame(0, GET_BAIT)]);
       // It may have been one too many.
-      if (to === "") return;
-      const frames = [{ frame: "parameters", parameters } as const, streamFrame(0, GET_BAIT)];
-      const replay = encodePacket({ packet: "client-finish", to, from, token, number: 0, frames });
+      if (replay === undefined) return;
       peer.send({ frame: "close", isApplication: true, code: 0, reason: "" });
       for (let count = 0; count < 100; count++) {
         scene.raw(replay, scene.random.chance(0.5) ? peer.address : scene.forged(count));
@@ -173,13 +169,17 @@ export const HANDSHAKES: readonly Attack[] = [
     name: "packets-of-a-server",
     *script(scene) {
       const peer = yield* scene.connected();
-      const { serverId: to, id: from, token, parameters } = peer;
-      for (let number = 0; number < 50; number++) {
-        const versions = [Version.plaintext, 1];
+      const { serverId: to, id: from, token } = peer;
+      if (to === "") return;
+      const handshake = toHex(scene.random.bytes(128));
+      for (let count = 0; count < 50; count++) {
+        const tag = toHex(scene.random.bytes(16));
         scene.raw(scene.random.pick([
-          encodePacket({ packet: "server-hello", to, from, token, parameters }),
-          encodePacket({ packet: "reset", to, number }),
-          encodePacket({ packet: "versionNegotiation", to, from: to, versions }),
+          encodePacket({ packet: "serverHello", to, from, token, handshake, tag }),
+          encodePacket({ packet: "reset", to, token: tag }),
+          encodePacket({ packet: "refusal", to, mac: tag, reason: "no" }),
+          encodePacket({ packet: "cookie", to, cookie: tag }),
+          encodePacket({ packet: "versionNegotiation", to, from: to, versions: [VERSION, 1] }),
           encodePacket(anyPacket(scene.random)),
         ]));
         yield 10 * MS;
@@ -195,7 +195,7 @@ export const HANDSHAKES: readonly Attack[] = [
         const bytes = new Uint8Array(scene.random.pick([21, 100, 1199, 1200, 1500]));
         bytes.set(scene.random.bytes(21));
         bytes[0] = scene.random.integer(0x80, 0xff);
-        scene.raw(scene.random.chance(0.5) ? resealed(bytes) : bytes, scene.forged(count));
+        scene.raw(bytes, scene.forged(count));
         if (count % 10 === 0) yield MS;
       }
     },

@@ -9,7 +9,7 @@ import { MAX_DATAGRAM_BYTES, TransportErrorCode } from "../../../protocol/mod.ts
 import { encodeFrames, encodePacket } from "../../wire_values.ts";
 import { toHex } from "../../../transfer/hex.ts";
 import type { Attack } from "../fixture.ts";
-import { anyFrames, garbage, mutated, resealed } from "../../fuzz/input.ts";
+import { anyFrames, garbage, mutated } from "../../fuzz/input.ts";
 import { GET_BAIT, MS, SECOND, streamFrame, varints } from "./bytes.ts";
 
 /** See the module's description. */
@@ -99,8 +99,8 @@ export const PATHS: readonly Attack[] = [
           ? toHex(scene.random.bytes(8))
           : `${serverId.slice(0, 12)}${toHex(scene.random.bytes(2))}`;
         const number = scene.random.integer(0, 1_000);
-        const frames = scene.random.chance(0.5) ? [{ frame: "ping" } as const] : [];
-        scene.raw(encodePacket({ packet: "data", to, number, frames }), scene.forged(count));
+        const sealed = toHex(scene.random.bytes(scene.random.integer(0, 40)));
+        scene.raw(encodePacket({ packet: "data", to, number, sealed }), scene.forged(count));
         if (count % 20 === 0) yield MS;
       }
     },
@@ -111,15 +111,15 @@ export const PATHS: readonly Attack[] = [
       const peer = yield* scene.connected();
       for (let size = 0; size <= 40; size++) {
         scene.raw(scene.random.bytes(size));
-        scene.raw(resealed(new Uint8Array(size).fill(0x40)));
-        scene.raw(resealed(new Uint8Array(size).fill(0xc3)));
+        scene.raw(new Uint8Array(size).fill(0x40));
+        scene.raw(new Uint8Array(size).fill(0xc3));
       }
       yield 10 * MS;
       const room = MAX_DATAGRAM_BYTES - 32;
       peer.payload(new Uint8Array(room));
       peer.payload(new Uint8Array(room).fill(0x01));
       peer.payload(encodeFrames([streamFrame(0, GET_BAIT), { frame: "padding", count: 60_000 }]));
-      scene.raw(resealed(scene.random.bytes(MAX_DATAGRAM_BYTES)));
+      scene.raw(scene.random.bytes(MAX_DATAGRAM_BYTES));
       yield SECOND;
     },
   },
@@ -128,8 +128,8 @@ export const PATHS: readonly Attack[] = [
     *script(scene) {
       const peer = yield* scene.connected();
       for (let count = 500; count > 0; count--) {
-        scene.raw(resealed(garbage(scene.random)), scene.forged(count));
-        peer.raw(resealed(mutated(scene.random, garbage(scene.random))));
+        scene.raw(garbage(scene.random), scene.forged(count));
+        peer.raw(mutated(scene.random, garbage(scene.random)));
         if (count % 10 === 0) yield MS;
       }
     },

@@ -22,7 +22,8 @@ function drive(send: DatagramSocket["send"], onServed = (): void => {}): { drive
     timer: () => ({ set() {}, clear() {} }),
     watcher: { onEndpoint() {}, onServed },
   } as unknown as Platform;
-  const endpoint = new Endpoint({ isServer: false, randomBytes: (count) => random.bytes(count) });
+  const randomBytes = (count: number): Uint8Array => random.bytes(count);
+  const endpoint = new Endpoint({ isServer: false, staticKey: randomBytes(32), randomBytes });
   const errors: unknown[] = [];
   return { driver: new Driver({ platform, endpoint, socket, onFatal: (error) => errors.push(error) }), errors };
 }

@@ -19,6 +19,13 @@ class Setting {
   readonly memory = new FakeKnownHosts();
   identity: Identity | undefined;
   lines = new FakeLines([]);
+
+  /** The key of the server at this address is known. */
+  knows(address: string): this {
+    this.memory.keys.set(address, this.engine.serverKey);
+    return this;
+  }
+
   run(...args: string[]): Promise<number> {
     return runClient(args, {
       connect: this.engine.connect,
@@ -51,7 +58,7 @@ class Setting {
 }
 
 Deno.test("runClient sends several files over one connection and reports each", async () => {
-  const setting = new Setting();
+  const setting = new Setting().knows("h:7");
   assert.equal(await setting.run("send", "a", "b", "--server", "h:7"), 0);
   assert.deepEqual(setting.engine.connections.map(({ host, port }) => [host, port]), [["h", 7]]);
   assert.deepEqual(setting.engine.calls, ["send a", "send b"]);
@@ -68,7 +75,6 @@ Deno.test("runClient gives up what its commands do not need", async () => {
     [["get", "a", "-o", "dir"], { read: ["dir"], write: ["dir"] }],
     [["get", "a", "-o", "/x/copy"], { read: ["/x"], write: ["/x"] }],
     [["list"], { read: [], write: [] }],
-    [["list", "--plaintext", "--server", "new:1"], { read: [], write: [] }],
     [["list", "--server-key", formatKey(KEY), "--server", "new:1"], { read: [], write: [] }],
     [["send", "a", "--server", "new:1"], { read: ["a"], write: ["/state"] }],
     [["127.0.0.1", "7"], WHOLE_DISK_NEEDS],
@@ -128,7 +134,7 @@ Deno.test("runClient tells a mistake before it touches the network", async () =>
 });
 
 Deno.test("runClient passes on timeout and faults, and shows each fault", async () => {
-  const setting = new Setting();
+  const setting = new Setting().knows("127.0.0.1:65432");
   assert.equal(await setting.run("list", "--timeout", "2", "--simulate", "drop=10%"), 0);
   const [options] = setting.engine.connections;
   assert.equal(options!.timeoutMs, 2000);
@@ -138,7 +144,7 @@ Deno.test("runClient passes on timeout and faults, and shows each fault", async 
 });
 
 Deno.test("runClient stops in good order at the first Ctrl-C and at once at the second", async () => {
-  const setting = new Setting();
+  const setting = new Setting().knows("127.0.0.1:65432");
   setting.engine.onStuck = () => {
     setting.signals.raise("keyboard");
     assert.deepEqual(setting.exits, []);
@@ -165,18 +171,15 @@ Deno.test("runClient prints its public key, made the first time, and asks no ser
   assert.deepEqual(setting.engine.connections, []);
 });
 
-Deno.test("runClient shows its key, if it has one, and a token, if it is given one, and neither in the clear", async () => {
+Deno.test("runClient shows its key, if it has one, and a token, if it is given one", async () => {
   const setting = new Setting();
   await setting.run("list");
   setting.identity = { ...IDENTITY, file: "" };
   await setting.run("list", "--token-file", "t");
-  await setting.run("list", "--plaintext");
   assert.deepEqual(setting.engine.connections.map(({ identity, token }) => [identity, token]), [
     [undefined, undefined],
     [IDENTITY.privateKey, new TextEncoder().encode("token of t")],
-    [undefined, undefined],
   ]);
   assert.equal(await setting.run("list", "--token-file", "none"), 6);
-  assert.equal(await setting.run("list", "--token-file", "t", "--plaintext"), 2);
-  assert.equal(setting.engine.connections.length, 3);
+  assert.equal(setting.engine.connections.length, 2);
 });

@@ -18,7 +18,7 @@ function makeTrust(memory: FakeKnownHosts, ...args: string[]): HostKeyVerifier {
   return new HostKeyVerifier(parsed.value, memory);
 }
 
-function client(serverKey: Uint8Array | undefined): Client {
+function client(serverKey: Uint8Array): Client {
   return { serverKey } as Client;
 }
 
@@ -43,15 +43,6 @@ Deno.test("HostKeyVerifier takes the key that it was given for the only one, wha
   assert.match(trust.expected!.source, /--server-key/);
   assert.equal(trust.onConnected(client(KEY)), undefined);
   assert.deepEqual(memory.keys.get("host:7"), OTHER);
-});
-
-Deno.test("HostKeyVerifier expects and remembers nothing where nothing is encrypted", () => {
-  const memory = new FakeKnownHosts();
-  memory.keys.set("host:7", OTHER);
-  const trust = makeTrust(memory, "--plaintext");
-  assert.equal(trust.expected, undefined);
-  assert.deepEqual(trust.foldersWritten, []);
-  assert.equal(trust.onConnected(client(undefined)), undefined);
 });
 
 Deno.test("HostKeyVerifier goes on where it cannot remember, and says so", () => {

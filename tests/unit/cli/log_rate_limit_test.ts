@@ -54,7 +54,7 @@ Deno.test("LineLimit keeps lines about files apart from those about connections"
 Deno.test("LineLimit never leaves out what the server says of itself", () => {
   const scene = new Scene();
   const own: readonly ServerEvent[] = [
-    { kind: "listening", host: "::1", port: 7, root: "/srv", key: undefined, entries: undefined },
+    { kind: "listening", host: "::1", port: 7, root: "/srv", key: "K", entries: undefined },
     { kind: "exposed", reason: "others may write" },
     { kind: "dropped", count: 1, reasons: { damaged: 1 } },
     { kind: "fault", line: "dropped one" },

@@ -7,7 +7,6 @@ Deno.test("parseServerArguments has a default for everything", () => {
     value: {
       task: "serve",
       stateFolder: undefined,
-      plaintext: false,
       open: false,
       keysFile: undefined,
       tokenFile: undefined,
@@ -35,7 +34,6 @@ Deno.test("parseServerArguments reads every option", () => {
   assert.deepEqual(rest, {
     task: "serve",
     stateFolder: undefined,
-    plaintext: false,
     open: false,
     keysFile: "keys",
     tokenFile: "tokens",
@@ -55,12 +53,12 @@ Deno.test("parseServerArguments reads what concerns keys", () => {
   const parse = (...args: string[]) => {
     const parsed = parseServerArguments(args, new FakeConsole());
     assert.ok("value" in parsed);
-    const { plaintext, stateFolder, task } = parsed.value;
-    return { plaintext, stateFolder, task };
+    const { stateFolder, task } = parsed.value;
+    return { stateFolder, task };
   };
-  assert.deepEqual(parse("key"), { plaintext: false, stateFolder: undefined, task: "key" });
-  assert.deepEqual(parse("key", "--state", "/s"), { plaintext: false, stateFolder: "/s", task: "key" });
-  assert.deepEqual(parse("--state", "/s", "--plaintext"), { plaintext: true, stateFolder: "/s", task: "serve" });
+  assert.deepEqual(parse("key"), { stateFolder: undefined, task: "key" });
+  assert.deepEqual(parse("key", "--state", "/s"), { stateFolder: "/s", task: "key" });
+  assert.deepEqual(parse("--state", "/s"), { stateFolder: "/s", task: "serve" });
 });
 
 Deno.test("parseServerArguments answers a mistake with one line and the way to the help", () => {

@@ -16,8 +16,8 @@ const EXPECTED: readonly (readonly [ServerEvent, string])[] = [
     "listening on [::1]:7, files in /srv, open to whoever reaches it, key abc",
   ],
   [
-    { kind: "listening", host: "::1", port: 7, root: "/srv", key: undefined, entries: 1 },
-    "listening on [::1]:7, files in /srv, 1 key or token may come in, nothing is encrypted",
+    { kind: "listening", host: "::1", port: 7, root: "/srv", key: "K", entries: 1 },
+    "listening on [::1]:7, files in /srv, 1 key or token may come in, key K",
   ],
   [{ kind: "exposed", reason: "others may write in /srv" }, "others may write in /srv"],
   [{ kind: "connected", ...WHO, user: undefined }, "[3] 192.0.2.7:50000 new connection"],

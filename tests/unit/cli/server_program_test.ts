@@ -136,7 +136,6 @@ Deno.test("runServer goes by what its owner wrote about who may do what, and may
     [undefined, ["--open"], "open", ["/srv"]],
     [{ source, files: ["/keys"] }, ["--authorized-keys", "/keys"], source, ["/srv", "/keys"]],
     [{ source, files: ["/keys"] }, ["--open"], "open", ["/srv"]],
-    [{ source, files: ["/keys"] }, ["--open", "--plaintext"], "open", ["/srv"]],
   ] as const;
   for (const [written, args, access, read] of cases) {
     const setting = new Setting();
@@ -147,12 +146,4 @@ Deno.test("runServer goes by what its owner wrote about who may do what, and may
     assert.equal(setting.started[0]!.access, access);
     assert.deepEqual(setting.confined[0]!.read, read);
   }
-});
-
-Deno.test("runServer takes no clients in the clear where permission is needed", async () => {
-  const setting = new Setting();
-  setting.access = { source: { read: () => new AccessTable([]), poll: () => undefined }, files: ["/keys"] };
-  assert.equal(await setting.run("--plaintext"), 2);
-  assert.match(setting.console.errLines.join(), /cannot show who they are, and \/keys would keep them out/);
-  assert.deepEqual(setting.started, []);
 });

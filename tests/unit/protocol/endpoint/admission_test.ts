@@ -9,101 +9,104 @@ function admission(limits: Partial<AdmissionLimits> = {}): Admission {
   return new Admission({ limits, hashSeed: 12345 });
 }
 
-/** How often each verdict is given to `count` strangers, all at once. */
+/** How often each verdict is given to `count` unvalidated addresses, all at once. */
 function verdicts(count: number, judge: (index: number) => Verdict): Record<Verdict, number> {
-  const counts = { "ok": 0, "prove first": 0, "drop": 0 };
+  const counts = { "ok": 0, "validate": 0, "drop": 0 };
   for (let index = 0; index < count; index++) counts[judge(index)]++;
   return counts;
 }
 
-function stranger(index: number): string {
+function unvalidated(index: number): string {
   return `198.51.${index >> 8 & 255}.${index & 255}:${1024 + (index >> 16)}`;
 }
 
-Deno.test("Admission.judge does the work for strangers while there is time, then has them prove their address", () => {
-  const door = admission({ maxHandshakes: 100, maxAnswers: 1000 });
-  const counts = verdicts(5000, (index) => door.judge(0, stranger(index), { isProven: false }));
+Deno.test("Admission.judge does the work for unvalidated addresses while there is time, then has them prove their address", () => {
+  const control = admission({ maxHandshakes: 100, maxAnswers: 1000 });
+  const counts = verdicts(5000, (index) => control.judge(0, unvalidated(index), { isValidated: false }));
   // Of a second's worth a tenth at once.
-  assert.deepEqual(counts, { "ok": 10, "prove first": 100, "drop": 4890 });
-  assert.equal(door.judge(SECOND_US / 100, HERE, { isProven: false }), "ok");
+  assert.deepEqual(counts, { "ok": 10, "validate": 100, "drop": 4890 });
+  assert.equal(control.judge(SECOND_US / 100, HERE, { isValidated: false }), "ok");
 });
 
-Deno.test("Admission.judge keeps a flood of strangers out of the way of who has proven where it is", () => {
-  const door = admission({ maxHandshakes: 100, maxAnswers: 1000 });
-  for (let index = 0; index < 10_000; index++) door.judge(0, stranger(index), { isProven: false });
-  assert.equal(door.judge(0, HERE, { isProven: true }), "ok");
+Deno.test("Admission.judge keeps a flood of unvalidated addresses out of the way of validated addresses", () => {
+  const control = admission({ maxHandshakes: 100, maxAnswers: 1000 });
+  for (let index = 0; index < 10_000; index++) control.judge(0, unvalidated(index), { isValidated: false });
+  assert.equal(control.judge(0, HERE, { isValidated: true }), "ok");
 });
 
-Deno.test("Admission.judge gives one source of strangers no more than its share of the cheap answers", () => {
-  const door = admission({ maxHandshakes: 1, maxAnswers: 800 });
-  const flood = verdicts(5000, (index) => door.judge(0, `203.0.113.1:${index}`, { isProven: false }));
-  assert.deepEqual(flood, { "ok": 1, "prove first": 10, "drop": 4989 });
-  const network = verdicts(5000, (index) => door.judge(0, `[2001:db8::${index.toString(16)}]:1`, { isProven: false }));
-  assert.deepEqual(network, { "ok": 0, "prove first": 10, "drop": 4990 });
-  assert.equal(door.judge(0, HERE, { isProven: false }), "prove first");
+Deno.test("Admission.judge gives one source of unvalidated addresses no more than its share of the cheap answers", () => {
+  const control = admission({ maxHandshakes: 1, maxAnswers: 800 });
+  const flood = verdicts(5000, (index) => control.judge(0, `203.0.113.1:${index}`, { isValidated: false }));
+  assert.deepEqual(flood, { "ok": 1, "validate": 10, "drop": 4989 });
+  const network = verdicts(
+    5000,
+    (index) => control.judge(0, `[2001:db8::${index.toString(16)}]:1`, { isValidated: false }),
+  );
+  assert.deepEqual(network, { "ok": 0, "validate": 10, "drop": 4990 });
+  assert.equal(control.judge(0, HERE, { isValidated: false }), "validate");
 });
 
 Deno.test("Admission.judge forges nobody out: who is flooded under his own address can still prove it", () => {
-  const door = admission();
-  for (let index = 0; index < 100_000; index++) door.judge(0, HERE, { isProven: false });
-  assert.equal(door.judge(0, HERE, { isProven: true }), "ok");
+  const control = admission();
+  for (let index = 0; index < 100_000; index++) control.judge(0, HERE, { isValidated: false });
+  assert.equal(control.judge(0, HERE, { isValidated: true }), "ok");
 });
 
-Deno.test("Admission.judge holds a proven source to its rate, and leaves the others theirs", () => {
-  const door = admission({ maxHandshakes: 1000, maxHandshakesPerAddress: 5 });
-  const flood = verdicts(100, (index) => door.judge(0, `203.0.113.1:${index}`, { isProven: true }));
-  assert.deepEqual(flood, { "ok": 10, "prove first": 0, "drop": 90 });
-  assert.equal(door.judge(0, HERE, { isProven: true }), "ok");
-  assert.equal(door.judge(SECOND_US / 5, "203.0.113.1:1", { isProven: true }), "ok");
+Deno.test("Admission.judge holds a validated source to its rate, and leaves the others theirs", () => {
+  const control = admission({ maxHandshakes: 1000, maxHandshakesPerAddress: 5 });
+  const flood = verdicts(100, (index) => control.judge(0, `203.0.113.1:${index}`, { isValidated: true }));
+  assert.deepEqual(flood, { "ok": 10, "validate": 0, "drop": 90 });
+  assert.equal(control.judge(0, HERE, { isValidated: true }), "ok");
+  assert.equal(control.judge(SECOND_US / 5, "203.0.113.1:1", { isValidated: true }), "ok");
 });
 
-Deno.test("Admission.judge holds all proven sources together to the rate of all, and counts a drop against none", () => {
-  const door = admission({ maxHandshakes: 50, maxHandshakesPerAddress: 1 });
-  const counts = verdicts(200, (index) => door.judge(0, stranger(index), { isProven: true }));
-  assert.deepEqual(counts, { "ok": 50, "prove first": 0, "drop": 150 });
-  verdicts(20, () => door.judge(0, HERE, { isProven: true }));
-  const later = verdicts(20, () => door.judge(SECOND_US / 10, HERE, { isProven: true }));
+Deno.test("Admission.judge holds all validated sources together to the rate of all, and counts a drop against none", () => {
+  const control = admission({ maxHandshakes: 50, maxHandshakesPerAddress: 1 });
+  const counts = verdicts(200, (index) => control.judge(0, unvalidated(index), { isValidated: true }));
+  assert.deepEqual(counts, { "ok": 50, "validate": 0, "drop": 150 });
+  verdicts(20, () => control.judge(0, HERE, { isValidated: true }));
+  const later = verdicts(20, () => control.judge(SECOND_US / 10, HERE, { isValidated: true }));
   assert.equal(later.ok, 2);
 });
 
 Deno.test("Admission remembers a bounded number of sources", () => {
-  const door = admission();
+  const control = admission();
   for (let index = 0; index < 3 * MAX_REMEMBERED_SOURCES; index++) {
-    door.judge(index * 1000, stranger(index), { isProven: true });
-    door.judge(index * 1000, stranger(index), { isProven: false });
+    control.judge(index * 1000, unvalidated(index), { isValidated: true });
+    control.judge(index * 1000, unvalidated(index), { isValidated: false });
   }
-  assert.equal(door.rememberedSources, MAX_REMEMBERED_SOURCES);
+  assert.equal(control.rememberedSources, MAX_REMEMBERED_SOURCES);
 });
 
 Deno.test("Admission.admit bounds connections, of one source and in all, and says so in words", () => {
-  const door = admission({ maxConnections: 4, maxConnectionsPerAddress: 2 });
-  assert.equal(door.admit(1, "192.0.2.1:1"), undefined);
-  assert.equal(door.admit(2, "192.0.2.1:2"), undefined);
+  const control = admission({ maxConnections: 4, maxConnectionsPerAddress: 2 });
+  assert.equal(control.admit(1, "192.0.2.1:1"), undefined);
+  assert.equal(control.admit(2, "192.0.2.1:2"), undefined);
   assert.match(
-    door.admit(3, "192.0.2.1:3")!,
+    control.admit(3, "192.0.2.1:3")!,
     /the server has enough of your address, with 2 connections; try again later/,
   );
-  assert.equal(door.admit(4, "192.0.2.2:1"), undefined);
-  assert.equal(door.admit(5, "192.0.2.3:1"), undefined);
-  assert.match(door.admit(6, "192.0.2.4:1")!, /the server is full, with 4 connections; try again later/);
-  door.release(1);
-  door.release(1);
-  door.release(6);
-  assert.equal(door.admit(7, "192.0.2.1:3"), undefined);
+  assert.equal(control.admit(4, "192.0.2.2:1"), undefined);
+  assert.equal(control.admit(5, "192.0.2.3:1"), undefined);
+  assert.match(control.admit(6, "192.0.2.4:1")!, /the server is full, with 4 connections; try again later/);
+  control.release(1);
+  control.release(1);
+  control.release(6);
+  assert.equal(control.admit(7, "192.0.2.1:3"), undefined);
 });
 
 Deno.test("Admission.mayAnswerUnknown is bounded, and takes nothing from handshakes", () => {
-  const door = admission({ maxAnswers: 100 });
-  const answered = Array.from({ length: 1000 }, () => door.mayAnswerUnknown(0)).filter((isAnswered) => isAnswered);
+  const control = admission({ maxAnswers: 100 });
+  const answered = Array.from({ length: 1000 }, () => control.mayAnswerUnknown(0)).filter((isAnswered) => isAnswered);
   assert.equal(answered.length, 10);
-  assert.equal(door.judge(0, HERE, { isProven: false }), "ok");
+  assert.equal(control.judge(0, HERE, { isValidated: false }), "ok");
 });
 
 Deno.test("Admission.mayEnd is bounded for each source and for all, apart from what is begun", () => {
-  const door = admission({ maxHandshakes: 50, maxHandshakesPerAddress: 5 });
+  const control = admission({ maxHandshakes: 50, maxHandshakesPerAddress: 5 });
   const ended = (count: number, remote: (index: number) => string): number =>
-    Array.from({ length: count }, (_, index) => door.mayEnd(0, remote(index))).filter((may) => may).length;
+    Array.from({ length: count }, (_, index) => control.mayEnd(0, remote(index))).filter((may) => may).length;
   assert.equal(ended(100, () => HERE), 10);
-  assert.equal(ended(100, stranger), 40);
-  assert.equal(door.judge(0, stranger(200), { isProven: true }), "ok");
+  assert.equal(ended(100, unvalidated), 40);
+  assert.equal(control.judge(0, unvalidated(200), { isValidated: true }), "ok");
 });

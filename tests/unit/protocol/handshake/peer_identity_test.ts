@@ -25,7 +25,7 @@ Deno.test("PeerIdentity.provesToken is false without a proof, or with one that i
   for (const bytes of changed) {
     assert.equal(new PeerIdentity(KEY, { credentials: bytes, handshakeHash: HASH }).provesToken(TOKEN), false);
   }
-  assert.equal(new PeerIdentity(undefined).provesToken(TOKEN), false);
+  assert.equal(new PeerIdentity(KEY).provesToken(TOKEN), false);
 });
 
 Deno.test("encodeCredentials writes what docs/PROTOCOL.md says, and nothing without a token", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { refusalMac, ResetTokens } from "../../../../protocol/handshake/reset_tokens.ts";
+import { ResetTokens } from "../../../../protocol/handshake/reset_tokens.ts";
 
 const KEY = new Uint8Array(32).fill(1);
 const ID = Uint8Array.of(0, 1, 2, 3, 4, 5, 6, 7);
@@ -10,14 +10,4 @@ Deno.test("ResetTokens gives each connection ID its own token, and the same one 
   assert.deepEqual(new ResetTokens(KEY.slice()).of(ID), tokens.of(ID));
   assert.notDeepEqual(tokens.of(ID.toReversed()), tokens.of(ID));
   assert.notDeepEqual(new ResetTokens(new Uint8Array(32)).of(ID), tokens.of(ID));
-});
-
-Deno.test("refusalMac follows from the token and from every byte of the text", () => {
-  const token = new ResetTokens(KEY).of(ID);
-  const mac = refusalMac(token, Uint8Array.of(1, 2));
-  assert.equal(mac.length, 16);
-  assert.notDeepEqual(mac, token);
-  assert.notDeepEqual(refusalMac(token, Uint8Array.of(1, 3)), mac);
-  assert.notDeepEqual(refusalMac(token, Uint8Array.of(1, 2, 0)), mac);
-  assert.notDeepEqual(refusalMac(token.toReversed(), Uint8Array.of(1, 2)), mac);
 });

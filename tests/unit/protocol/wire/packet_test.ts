@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { InvariantError } from "../../../../base/invariant.ts";
-import { checkCrc32 } from "../../../../protocol/wire/crc32.ts";
 import { Writer } from "../../../../base/bytes.ts";
 import {
+  MAC_BYTES,
   MAX_PACKET_NUMBER,
   MAX_TOKEN_BYTES,
   PacketHeader,
+  PACKETS_PER_KEY,
   PacketType,
   readVersions,
-  RESET_TOKEN_BYTES,
-  Version,
+  VERSION,
   writeClientFinishHeader,
   writeDataHeader,
   writeHello,
@@ -19,7 +19,7 @@ import { GOLDEN_PACKETS } from "../../../wire/golden.ts";
 import { fromHex } from "../../../../testing/wire_values.ts";
 
 const PEER_ID = fromHex("fedcba9876543210");
-const PLAIN = { version: Version.plaintext, handshake: new Uint8Array(0) };
+const MESSAGE = { handshake: fromHex("5e5e") };
 
 function newWriter(): Writer {
   return new Writer().reset(new Uint8Array(2000));
@@ -38,7 +38,7 @@ Deno.test("PacketHeader.decode finds where each part of a ClientFinish header li
   const writer = newWriter();
   const token = fromHex("aabbcc");
   const length = writeClientFinishHeader(writer, {
-    ...PLAIN,
+    ...MESSAGE,
     destinationId: PEER_ID,
     sourceId: 7,
     token,
@@ -47,15 +47,16 @@ Deno.test("PacketHeader.decode finds where each part of a ClientFinish header li
   const header = decode(writer.buffer.subarray(0, length + 9))!;
   assert.deepEqual(
     [header.type, header.version, header.destinationIdStart, header.sourceIdStart],
-    [PacketType.clientFinish, Version.plaintext, 5, 13],
+    [PacketType.clientFinish, VERSION, 5, 13],
   );
   assert.deepEqual([header.tokenStart, header.tokenEnd, header.packetNumber, header.headerEnd], [22, 25, 64, length]);
+  assert.deepEqual([header.handshakeStart, header.handshakeEnd], [26, 28]);
 });
 
 Deno.test("PacketHeader.decode keeps nothing of the packet before", () => {
   const writer = newWriter();
   writeClientFinishHeader(writer, {
-    ...PLAIN,
+    ...MESSAGE,
     destinationId: PEER_ID,
     sourceId: 7,
     token: fromHex("aa"),
@@ -64,7 +65,7 @@ Deno.test("PacketHeader.decode keeps nothing of the packet before", () => {
   const header = new PacketHeader();
   assert.equal(header.decode(writer.buffer), true);
   assert.equal(header.decode(goldenHello()), true);
-  assert.deepEqual([header.type, header.packetNumber, header.tokenEnd], [PacketType.hello, -1, 0]);
+  assert.deepEqual([header.type, header.packetNumber, header.tokenEnd], [PacketType.hello, -1, 55]);
   writer.reset(writer.buffer);
   writeDataHeader(writer, fromHex("0000000000000005"), 9);
   assert.equal(header.decode(writer.buffer), true);
@@ -77,10 +78,12 @@ Deno.test("PacketHeader.decode refuses every packet cut short", () => {
     const header = new PacketHeader();
     header.decode(datagram);
     const isProtected = header.type === PacketType.data || header.type === PacketType.clientFinish;
-    const isOpenEnded = header.type === PacketType.versionNegotiation || header.type === PacketType.serverHello;
-    // A Refusal's reason has no length: that it is cut shows in its MAC.
+    const isOpenEnded = header.type === PacketType.versionNegotiation;
+    // A Refusal's reason and a ServerHello's message have no length: a cut is found by their MAC.
     const least = header.type === PacketType.refusal
-      ? header.headerEnd + RESET_TOKEN_BYTES
+      ? header.headerEnd + MAC_BYTES
+      : header.type === PacketType.serverHello
+      ? header.tokenEnd + MAC_BYTES
       : isProtected || isOpenEnded
       ? header.headerEnd
       : datagram.length;
@@ -106,7 +109,7 @@ Deno.test("PacketHeader.decode shows a packet of another version, so that it can
   const header = decode(datagram)!;
   assert.deepEqual(
     [header.type, header.version, header.sourceIdStart],
-    [PacketType.unknownVersion, Version.encrypted + 1, 13],
+    [PacketType.unknownVersion, VERSION + 2, 13],
   );
   assert.equal(decode(datagram.subarray(0, 20)), undefined);
 });
@@ -138,37 +141,51 @@ Deno.test("PacketHeader.decode refuses a Hello that could be used to amplify, or
   assert.equal(decode(addressed), undefined);
 });
 
-Deno.test("PacketHeader.decode passes over parameters in a Hello, if they are all there", () => {
-  const datagram = goldenHello();
-  datagram[21] = 30;
-  assert.equal(decode(datagram)!.headerEnd, 52);
-  datagram.set([0x50, 0x00], 21);
-  assert.equal(decode(datagram), undefined);
+Deno.test("PacketHeader.decode refuses a connection ID of 0 where a side states its own, or the other's", () => {
+  const [hello, serverHello, clientFinish] = GOLDEN_PACKETS.map(({ hex }) => fromHex(hex));
+  for (const [datagram, at] of [[hello, 13], [serverHello, 13], [clientFinish, 13], [clientFinish, 5]] as const) {
+    const changed = datagram!.slice();
+    assert.notEqual(decode(changed), undefined);
+    changed.fill(0, at, at + 8);
+    assert.equal(decode(changed), undefined, `type ${changed[0]}, ID at ${at}`);
+  }
+});
+
+Deno.test("PacketHeader.decode refuses a ClientFinish whose number is beyond the first key", () => {
+  const header = { ...MESSAGE, destinationId: PEER_ID, sourceId: 7, token: new Uint8Array(0) };
+  const writer = newWriter();
+  writeClientFinishHeader(writer, { ...header, packetNumber: PACKETS_PER_KEY - 1 });
+  assert.equal(decode(writer.buffer)!.packetNumber, PACKETS_PER_KEY - 1);
+  writeClientFinishHeader(writer.reset(writer.buffer), { ...header, packetNumber: PACKETS_PER_KEY });
+  assert.equal(decode(writer.buffer), undefined);
 });
 
 Deno.test("PacketHeader.decode refuses a token longer than any server needs", () => {
   const header = { destinationId: PEER_ID, sourceId: 7, packetNumber: 1 };
   const writer = newWriter();
-  writeClientFinishHeader(writer, { ...PLAIN, ...header, token: new Uint8Array(MAX_TOKEN_BYTES) });
+  writeClientFinishHeader(writer, { ...MESSAGE, ...header, token: new Uint8Array(MAX_TOKEN_BYTES) });
   assert.equal(decode(writer.buffer)!.packetNumber, 1);
   // The token's length, 0x4100, grows by one.
   writer.buffer[22] = 1;
   assert.equal(decode(writer.buffer), undefined);
   assert.throws(
-    () => writeClientFinishHeader(newWriter(), { ...PLAIN, ...header, token: new Uint8Array(257) }),
+    () => writeClientFinishHeader(newWriter(), { ...MESSAGE, ...header, token: new Uint8Array(257) }),
     InvariantError,
   );
 });
 
 Deno.test("writeHello writes any size from 1200 on, anywhere in a buffer, over what was there", () => {
   const buffer = new Uint8Array(1600).fill(0xee);
-  const length = writeHello(new Writer().reset(buffer, 100), { ...PLAIN, sourceId: 5, sizeBytes: 1300 });
+  const length = writeHello(new Writer().reset(buffer, 100), { ...MESSAGE, sourceId: 5, sizeBytes: 1300 });
   const datagram = buffer.subarray(100, 1400);
-  assert.deepEqual([length, checkCrc32(datagram), decode(datagram)?.type], [1300, true, PacketType.hello]);
-  assert.equal(datagram.subarray(22, 1296).every((byte) => byte === 0), true);
+  assert.deepEqual([length, decode(datagram)?.type], [1300, PacketType.hello]);
+  assert.equal(datagram.subarray(25).every((byte) => byte === 0), true);
   assert.deepEqual([buffer[99], buffer[1400]], [0xee, 0xee]);
-  assert.throws(() => writeHello(newWriter(), { ...PLAIN, sourceId: 5, sizeBytes: 1199 }), InvariantError);
-  assert.throws(() => writeHello(new Writer().reset(new Uint8Array(1199)), { ...PLAIN, sourceId: 5 }), InvariantError);
+  assert.throws(() => writeHello(newWriter(), { ...MESSAGE, sourceId: 5, sizeBytes: 1199 }), InvariantError);
+  assert.throws(
+    () => writeHello(new Writer().reset(new Uint8Array(1199)), { ...MESSAGE, sourceId: 5 }),
+    InvariantError,
+  );
 });
 
 Deno.test("readVersions reads 1 to 64 versions, whole ones", () => {
@@ -178,7 +195,7 @@ Deno.test("readVersions reads 1 to 64 versions, whole ones", () => {
     const datagram = writer.buffer.subarray(0, length + extra);
     return readVersions(datagram, decode(datagram)!);
   };
-  assert.deepEqual(read([Version.plaintext, 0xffff_ffff]), [Version.plaintext, 0xffff_ffff]);
+  assert.deepEqual(read([VERSION, 0xffff_ffff]), [VERSION, 0xffff_ffff]);
   assert.equal(read([1], 1), undefined);
   assert.equal(read([1], -4), undefined);
   assert.equal(read(Array<number>(64).fill(1))!.length, 64);

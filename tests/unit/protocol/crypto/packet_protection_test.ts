@@ -1,20 +1,21 @@
 import assert from "node:assert/strict";
 import { toHex } from "../../../../transfer/hex.ts";
 import { InvariantError } from "../../../../base/invariant.ts";
-import { ChaChaProtection, nextKey, PACKETS_PER_KEY } from "../../../../protocol/crypto/chacha_protection.ts";
+import { nextKey, PacketProtection } from "../../../../protocol/crypto/packet_protection.ts";
+import { PACKETS_PER_KEY } from "../../../../protocol/wire/packet.ts";
 
 const HEADER_BYTES = 12;
 const TEXT = Uint8Array.from({ length: 50 }, (_, i) => i);
 
-function makeSides(): { one: ChaChaProtection; other: ChaChaProtection } {
+function makeSides(): { one: PacketProtection; other: PacketProtection } {
   const [a, b] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
   return {
-    one: new ChaChaProtection({ send: a.slice(), receive: b.slice() }),
-    other: new ChaChaProtection({ send: b.slice(), receive: a.slice() }),
+    one: new PacketProtection({ send: a.slice(), receive: b.slice() }),
+    other: new PacketProtection({ send: b.slice(), receive: a.slice() }),
   };
 }
 
-function seal(protection: ChaChaProtection, packetNumber: number): Uint8Array {
+function seal(protection: PacketProtection, packetNumber: number): Uint8Array {
   const buffer = new Uint8Array(HEADER_BYTES + TEXT.length + protection.overheadBytes);
   buffer.fill(0xaa, 0, HEADER_BYTES);
   buffer.set(TEXT, HEADER_BYTES);
@@ -22,7 +23,7 @@ function seal(protection: ChaChaProtection, packetNumber: number): Uint8Array {
   return buffer;
 }
 
-function opens(protection: ChaChaProtection, datagram: Uint8Array, packetNumber: number): boolean {
+function opens(protection: PacketProtection, datagram: Uint8Array, packetNumber: number): boolean {
   const end = protection.open(datagram, HEADER_BYTES, packetNumber);
   if (end < 0) return false;
   assert.equal(end, HEADER_BYTES + TEXT.length);
@@ -30,7 +31,7 @@ function opens(protection: ChaChaProtection, datagram: Uint8Array, packetNumber:
   return true;
 }
 
-Deno.test("ChaChaProtection opens what the other side sealed, and hides it on the way", () => {
+Deno.test("PacketProtection opens what the other side sealed, and hides it on the way", () => {
   const { one, other } = makeSides();
   const datagram = seal(one, 7);
   assert.notDeepEqual(datagram.subarray(HEADER_BYTES, HEADER_BYTES + TEXT.length), TEXT);
@@ -38,7 +39,7 @@ Deno.test("ChaChaProtection opens what the other side sealed, and hides it on th
   assert.equal(opens(other, datagram, 7), true);
 });
 
-Deno.test("ChaChaProtection refuses a flipped bit anywhere, another number, a cut, and its own packets", () => {
+Deno.test("PacketProtection refuses a flipped bit anywhere, another number, a cut, and its own packets", () => {
   const { one, other } = makeSides();
   const datagram = seal(one, 7);
   for (let bit = 0; bit < 8 * datagram.length; bit++) {
@@ -54,7 +55,7 @@ Deno.test("ChaChaProtection refuses a flipped bit anywhere, another number, a cu
   assert.equal(opens(other, datagram, 7), true);
 });
 
-Deno.test("ChaChaProtection changes its keys with the packet number, and opens what comes late", () => {
+Deno.test("PacketProtection changes its keys with the packet number, and opens what comes late", () => {
   const { one, other } = makeSides();
   const numbers = [PACKETS_PER_KEY - 2, PACKETS_PER_KEY - 1, PACKETS_PER_KEY, PACKETS_PER_KEY + 1];
   const [late, ...rest] = numbers.map((number) => ({ number, datagram: seal(one, number) }));
@@ -66,7 +67,7 @@ Deno.test("ChaChaProtection changes its keys with the packet number, and opens w
   assert.equal(opens(other, ofFirst, 5), false, "the key before the one before is gone");
 });
 
-Deno.test("ChaChaProtection does not go on to the next key for a forged packet, nor further than that", () => {
+Deno.test("PacketProtection does not go on to the next key for a forged packet, nor further than that", () => {
   const { one, other } = makeSides();
   const forged = seal(one, 3);
   assert.equal(opens(other, forged.slice(), PACKETS_PER_KEY + 3), false);
@@ -84,7 +85,7 @@ Deno.test("nextKey is one way and gives another key each time", () => {
   assert.ok(keys.every((key) => key.length === 32));
 });
 
-Deno.test("ChaChaProtection.wipe leaves keys that open nothing", () => {
+Deno.test("PacketProtection.wipe leaves keys that open nothing", () => {
   const { one, other } = makeSides();
   const datagram = seal(one, 1);
   other.wipe();
