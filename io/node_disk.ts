@@ -18,6 +18,7 @@ const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants;
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
 
 const fsync = promisify(fs.fsync);
+const open = promisify(fs.open);
 
 /** A number of seconds is a little more or less than the time meant; with this it is never a millisecond less. */
 const HALF_MICROSECOND_MS = 0.0005;
@@ -26,7 +27,8 @@ const HALF_MICROSECOND_MS = 0.0005;
 export const nodeDisk: Disk = {
   flags: { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK },
 
-  open: (path, flags, mode) => coded(() => fs.openSync(path, flags, mode)),
+  open: (path, flags, mode) => open(path, flags, mode).catch(rethrow),
+  openSync: (path, flags, mode) => coded(() => fs.openSync(path, flags, mode)),
   close: (descriptor) => coded(() => fs.closeSync(descriptor)),
   read(descriptor, buffer, offset, length, position) {
     try {
@@ -50,16 +52,16 @@ export const nodeDisk: Disk = {
   },
   fsync: (descriptor) => fsync(descriptor).catch(rethrow),
 
-  stat: (path) => coded(() => fs.statSync(path)),
-  lstat: (path) => coded(() => fs.lstatSync(path, { throwIfNoEntry: false })),
+  stat: (path) => fs.promises.stat(path).catch(rethrow),
+  lstat: (path) => fs.promises.lstat(path).catch(undefinedWhereMissing),
   rename: (oldPath, newPath) => fs.promises.rename(oldPath, newPath).catch(rethrow),
   renameSync: (oldPath, newPath) => coded(() => fs.renameSync(oldPath, newPath)),
   link: (existingPath, newPath) => fs.promises.link(existingPath, newPath).catch(rethrow),
   unlink: (path) => coded(() => fs.unlinkSync(path)),
 
-  readdir: (folder) => coded(() => fs.readdirSync(folder)),
-  mkdir: (folder, mode) => coded(() => void fs.mkdirSync(folder, { recursive: true, mode })),
-  realpath: (path) => coded(() => fs.realpathSync(path)),
+  readdir: (folder) => fs.promises.readdir(folder).catch(rethrow),
+  mkdir: (folder, mode) => fs.promises.mkdir(folder, { recursive: true, mode }).then(() => {}, rethrow),
+  realpath: (path) => fs.promises.realpath(path).catch(rethrow),
   freeBytes,
 
   randomBytes,
@@ -67,11 +69,11 @@ export const nodeDisk: Disk = {
 };
 
 /** What the operating system says of free space; undefined without permission (--allow-sys=statfs) or answer. */
-function freeBytes(folder: string): number | undefined {
+async function freeBytes(folder: string): Promise<number | undefined> {
   // Asked first: on a terminal, Deno would stop and ask the user.
   if (Deno.permissions.querySync({ name: "sys", kind: "statfs" }).state !== "granted") return undefined;
   try {
-    const { bavail, bsize } = fs.statfsSync(folder);
+    const { bavail, bsize } = await fs.promises.statfs(folder);
     return bavail * bsize;
   } catch (error) {
     if (diskErrorCode(withCode(error)) === undefined) throw error;
@@ -89,6 +91,11 @@ function coded<Result>(call: () => Result): Result {
 
 function rethrow(error: unknown): never {
   throw withCode(error);
+}
+
+function undefinedWhereMissing(error: unknown): undefined {
+  if (diskErrorCode(withCode(error)) !== "ENOENT") rethrow(error);
+  return undefined;
 }
 
 /**

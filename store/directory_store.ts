@@ -12,14 +12,16 @@
 import { dirname, join } from "node:path";
 import {
   type CreateOptions,
+  type Done,
   type FileInfo,
   type FileStore,
   type ReadableFile,
   StoreError,
   type WritableFile,
 } from "../transfer/file_store.ts";
-import { checkFileName, requireFileName, sanitizeForDisplay } from "../transfer/file_name.ts";
-import type { Disk, DiskStats } from "./disk.ts";
+import { checkFileName, fileNameError, sanitizeForDisplay } from "../transfer/file_name.ts";
+import type { Disk } from "./disk.ts";
+import { settle } from "./completion.ts";
 import { diskErrorCode, toStoreError } from "./disk_error.ts";
 import type { FileIdentity } from "./file_identity.ts";
 import { SharedFolderSync, type SyncFolder, syncFolder } from "./folder_sync.ts";
@@ -36,6 +38,9 @@ export interface DirectoryStoreOptions {
   /** Make the folder, and those above it, if it is not there. Default: true. */
   readonly create?: boolean;
 }
+
+/** Entries that are looked up at the same time for a list: enough to keep the disk busy, and no more than its share. */
+const LOOKUPS_AT_ONCE = 16;
 
 /** See the module's description. */
 export class DirectoryStore implements FileStore {
@@ -58,11 +63,11 @@ export class DirectoryStore implements FileStore {
     this.#sync = new SharedFolderSync((folder) => syncFolder(disk, folder)).sync;
   }
 
-  /** Opens the folder, and clears it of what killed runs left there. Throws StoreError. */
-  static open(rootPath: string, options: DirectoryStoreOptions): DirectoryStore {
+  /** Opens the folder, and removes stale partial files from it. Rejects with StoreError. */
+  static async open(rootPath: string, options: DirectoryStoreOptions): Promise<DirectoryStore> {
     const { disk, create = true } = options;
-    const root = RootFolder.open(rootPath, { disk, create });
-    if (!options.readOnly) removeStalePartialFiles(disk, root.path);
+    const root = await RootFolder.open(rootPath, { disk, create });
+    if (!options.readOnly) await removeStalePartialFiles(disk, root.path);
     return new DirectoryStore(root, options);
   }
 
@@ -71,8 +76,8 @@ export class DirectoryStore implements FileStore {
     return this.#root.path;
   }
 
-  /** Who but its owner can change the folder: a sentence for each way. Throws StoreError. */
-  exposures(): string[] {
+  /** The ways in which others than its owner can change the folder, a sentence for each. Rejects with StoreError. */
+  exposures(): Promise<string[]> {
     return this.#onDisk("the folder", () => this.#root.exposures());
   }
 
@@ -88,65 +93,104 @@ export class DirectoryStore implements FileStore {
     }
   }
 
-  list(): FileInfo[] {
-    return this.#inRoot("the folder", () => this.#list());
+  list(done: Done<readonly FileInfo[]>): void {
+    settle(this.#inRoot("the folder", () => this.#list()), done);
   }
 
-  stat(name: string): FileInfo {
-    requireFileName(name);
-    const subject = quote(name);
-    return this.#inRoot(
-      subject,
-      () => describeRegularFile(this.#disk.lstat(this.#path(name)), this.#howToDescribe(name)),
-    );
+  stat(name: string, done: Done<FileInfo>): void {
+    const refusal = fileNameError(name);
+    if (refusal === undefined) settle(this.#stat(name), done);
+    else done(refusal);
   }
 
-  open(name: string): ReadableFile {
-    requireFileName(name);
-    const subject = quote(name);
-    return this.#inRoot(subject, () => {
-      const options = { disk: this.#disk, followLinks: false, ...this.#howToDescribe(name) };
-      return OpenedFile.open(this.#path(name), options);
-    }, (file) => file.close());
+  open(name: string, done: Done<ReadableFile>): void {
+    const refusal = fileNameError(name);
+    if (refusal === undefined) settle(this.#open(name), done);
+    else done(refusal);
   }
 
-  create(name: string, options: CreateOptions): WritableFile {
-    requireFileName(name);
+  create(name: string, options: CreateOptions, done: Done<WritableFile>): void {
+    const refusal = fileNameError(name) ?? this.#readOnlyError(name);
+    // Copied: the caller's object may change before the call is over.
+    const { sizeBytes, modifiedMs, overwrite } = options;
+    if (refusal === undefined) settle(this.#create(name, { sizeBytes, modifiedMs, overwrite }), done);
+    else done(refusal);
+  }
+
+  #readOnlyError(name: string): StoreError | undefined {
+    if (!this.#readOnly) return undefined;
+    return new StoreError("read-only", `${quote(name)} cannot be stored: this server only gives files`);
+  }
+
+  #stat(name: string): Promise<FileInfo> {
+    return this.#inRoot(quote(name), () =>
+      this.#unlessBeingPlaced(async () => {
+        const howTo = this.#howToDescribe(name);
+        return describeRegularFile(await this.#disk.lstat(this.#path(name)), howTo);
+      }));
+  }
+
+  #open(name: string): Promise<ReadableFile> {
+    return this.#inRoot(quote(name), () =>
+      this.#unlessBeingPlaced(() => {
+        const options = { disk: this.#disk, followLinks: false, ...this.#howToDescribe(name) };
+        return OpenedFile.open(this.#path(name), options);
+      }), (file) => file.close());
+  }
+
+  #create(name: string, options: CreateOptions): Promise<WritableFile> {
     const subject = quote(name);
-    if (this.#readOnly) {
-      throw new StoreError("read-only", `${subject} cannot be stored: this server only gives files`);
-    }
     const { sizeBytes, modifiedMs, overwrite } = options;
     const disk = this.#disk;
-    return this.#inRoot(subject, () => {
+    return this.#inRoot(subject, async () => {
       const finalPath = this.#path(name);
-      requireReplaceable(finalPath, { disk, overwrite, subject });
+      await requireReplaceable(finalPath, { disk, overwrite, subject });
       const place = (temporaryPath: string, identity: FileIdentity) =>
         this.#place({ temporaryPath, identity, name, overwrite });
       const replaces = overwrite ? { replaces: finalPath } : {};
-      return new TemporaryFile(this.rootPath, { disk, sizeBytes, modifiedMs, subject, place, ...replaces });
+      return TemporaryFile.create(this.rootPath, { disk, sizeBytes, modifiedMs, subject, place, ...replaces });
     }, (file) => file.abort());
   }
 
-  #list(): FileInfo[] {
-    const names = this.#disk.readdir(this.rootPath);
-    const files: FileInfo[] = [];
-    // Unlike localeCompare, the default order is the one by code units.
-    for (const name of names.sort()) {
-      // What no peer may ask for is not shown either: partial files, and names that only this platform takes.
-      if (checkFileName(name) !== undefined) continue;
-      const stats = this.#onDisk(quote(name), () => this.#disk.lstat(this.#path(name)));
-      if (stats?.isFile()) this.#addTo(files, { name, stats });
-    }
-    return files;
+  async #list(): Promise<FileInfo[]> {
+    const names = await this.#disk.readdir(this.rootPath);
+    // What no peer may ask for is not shown either: partial files, and names that only this platform takes. Unlike
+    // localeCompare, the default order is the one by code units.
+    const shown = names.filter((name) => checkFileName(name) === undefined).sort();
+    const found = new Array<FileInfo | undefined>(shown.length);
+    let next = 0;
+    const lookUp = async (): Promise<void> => {
+      while (next < shown.length) {
+        const index = next++;
+        found[index] = await this.#lookUpForList(shown[index]!);
+      }
+    };
+    await Promise.all(Array.from({ length: LOOKUPS_AT_ONCE }, lookUp));
+    return found.filter((info) => info !== undefined);
   }
 
-  /** What cannot be given out is not shown either. */
-  #addTo(files: FileInfo[], { name, stats }: { name: string; stats: DiskStats }): void {
+  /** Undefined for what cannot be given out: it is not shown either. */
+  async #lookUpForList(name: string): Promise<FileInfo | undefined> {
+    const stats = await this.#onDisk(quote(name), () => this.#disk.lstat(this.#path(name)));
+    if (stats?.isFile() !== true) return undefined;
     try {
-      files.push(describeRegularFile(stats, this.#howToDescribe(name)));
+      return describeRegularFile(stats, this.#howToDescribe(name));
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
+      return undefined;
+    }
+  }
+
+  /**
+   * Looks a second time where the first is denied: a file that is being given its name has two for a moment, which
+   * may have begun and ended while the disk answered.
+   */
+  async #unlessBeingPlaced<Result>(look: () => Promise<Result>): Promise<Result> {
+    try {
+      return await look();
+    } catch (error) {
+      if (!(error instanceof StoreError && error.kind === "denied" && this.#root.isShared)) throw error;
+      return await look();
     }
   }
 
@@ -155,12 +199,14 @@ export class DirectoryStore implements FileStore {
     const subject = quote(name);
     const finalPath = this.#path(name);
     const placement = { disk: this.#disk, sync: this.#sync, temporaryPath, identity, finalPath, subject };
-    this.#root.require();
-    await this.#syncAbove();
-    // Again, as that waited for the disk.
-    this.#root.require();
+    await this.#root.require();
+    if (this.#unsynced.length > 0) {
+      await this.#syncAbove();
+      // Again, as that waited for the disk.
+      await this.#root.require();
+    }
     if (overwrite) {
-      requireReplaceable(finalPath, { disk: this.#disk, overwrite, subject });
+      await requireReplaceable(finalPath, { disk: this.#disk, overwrite, subject });
       await placeReplacing(placement);
       return name;
     }
@@ -194,15 +240,19 @@ export class DirectoryStore implements FileStore {
   }
 
   /**
-   * Runs a call in the folder, and looks before and after that it is the one: whoever exchanges it would have to do so
-   * twice in between. `undo` takes back a result that came from elsewhere.
+   * Runs a call in the folder, and looks before and after that it is the one: another user who exchanges it would have to
+   * do so twice in between. `undo` takes back a result that came from elsewhere.
    */
-  #inRoot<Result>(subject: string, call: () => Result, undo: (result: Result) => void = () => {}): Result {
-    return this.#onDisk(subject, () => {
-      this.#root.require();
-      const result = call();
+  #inRoot<Result>(
+    subject: string,
+    call: () => Promise<Result>,
+    undo: (result: Result) => void = () => {},
+  ): Promise<Result> {
+    return this.#onDisk(subject, async () => {
+      await this.#root.require();
+      const result = await call();
       try {
-        this.#root.require();
+        await this.#root.require();
       } catch (error) {
         undo(result);
         throw error;
@@ -217,20 +267,20 @@ export class DirectoryStore implements FileStore {
   }
 
   /** A missing file may be a missing folder, or the disk may fail over that question as well. */
-  #whyMissing(error: unknown): unknown {
+  async #whyMissing(error: unknown): Promise<unknown> {
     try {
-      this.#root.require();
+      await this.#root.require();
       return error;
     } catch (rootError) {
       return rootError;
     }
   }
 
-  #onDisk<Result>(subject: string, call: () => Result): Result {
+  async #onDisk<Result>(subject: string, call: () => Promise<Result>): Promise<Result> {
     try {
-      return call();
+      return await call();
     } catch (error) {
-      throw toStoreError(this.#isMissing(error) ? this.#whyMissing(error) : error, subject);
+      throw toStoreError(this.#isMissing(error) ? await this.#whyMissing(error) : error, subject);
     }
   }
 }

@@ -6,7 +6,9 @@
  * What fails throws, or rejects with, an Error whose `code` is the operating system's ("ENOENT", "ENOSPC", "EIO").
  * Where Deno itself denies the call, the error's name is "NotCapable".
  *
- * Calls that return a promise wait for the device. All others return at once, from the page cache.
+ * Calls by a path return a promise: the disk may be slow, or at the other end of a network, and holds up nothing else.
+ * Calls on an open descriptor return at once, from the page cache, but for fsync. `unlink`, and the two calls that must
+ * have nothing in between, {@link Disk.openSync} and {@link Disk.renameSync}, are synchronous as well.
  *
  * @module
  */
@@ -47,7 +49,9 @@ export interface Disk {
   readonly flags: OpenFlags;
 
   /** Opens a file, or to read a folder (for {@link fsync}), and returns its descriptor. `mode` is for a new file. */
-  open(path: string, flags: number, mode?: number): number;
+  open(path: string, flags: number, mode?: number): Promise<number>;
+  /** As {@link open}, in the same turn. */
+  openSync(path: string, flags: number, mode?: number): number;
   /** The descriptor is gone, also when this throws. */
   close(descriptor: number): void;
   /** Reads at most `length` bytes at `position` into `buffer` at `offset`; fewer is no error, 0 is the file's end. */
@@ -62,9 +66,9 @@ export interface Disk {
   fsync(descriptor: number): Promise<void>;
 
   /** Follows symbolic links. */
-  stat(path: string): DiskStats;
+  stat(path: string): Promise<DiskStats>;
   /** Of the entry itself; undefined where there is none. */
-  lstat(path: string): DiskStats | undefined;
+  lstat(path: string): Promise<DiskStats | undefined>;
   /** Replaces whatever file bears the new name. */
   rename(oldPath: string, newPath: string): Promise<void>;
   /** As {@link rename}, in the same turn. */
@@ -74,13 +78,13 @@ export interface Disk {
   unlink(path: string): void;
 
   /** The names in a folder, in any order. */
-  readdir(folder: string): string[];
+  readdir(folder: string): Promise<string[]>;
   /** Makes a folder, and those above it, where they are not there; `mode` is for each that it makes. */
-  mkdir(folder: string, mode: number): void;
+  mkdir(folder: string, mode: number): Promise<void>;
   /** The absolute path, without symbolic links. */
-  realpath(path: string): string;
+  realpath(path: string): Promise<string>;
   /** Bytes available to this user on the disk that holds `folder`, or undefined where that is not known. */
-  freeBytes(folder: string): number | undefined;
+  freeBytes(folder: string): Promise<number | undefined>;
 
   /** Bytes that nobody can guess. */
   randomBytes(count: number): Uint8Array;

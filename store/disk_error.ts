@@ -82,10 +82,10 @@ export function toStoreError(error: unknown, subject: string): StoreError {
   );
 }
 
-/** Runs a call to the disk; what it throws becomes a StoreError about `subject`. */
-export function onDisk<Result>(subject: string, call: () => Result): Result {
+/** Runs calls to the disk; what they throw becomes a StoreError about `subject`. */
+export async function onDisk<Result>(subject: string, call: () => Promise<Result>): Promise<Result> {
   try {
-    return call();
+    return await call();
   } catch (error) {
     throw toStoreError(error, subject);
   }
@@ -95,6 +95,15 @@ export function onDisk<Result>(subject: string, call: () => Result): Result {
 export function attempt(call: () => void): void {
   try {
     call();
+  } catch (error) {
+    toStoreError(error, "");
+  }
+}
+
+/** As {@link attempt}, for a call that waits for the disk. */
+export async function attemptAsync(call: () => Promise<void>): Promise<void> {
+  try {
+    await call();
   } catch (error) {
     toStoreError(error, "");
   }

@@ -22,7 +22,7 @@ export async function syncFolder(disk: Disk, folder: string): Promise<void> {
   let descriptor = -1;
   try {
     // Non-blocking: a FIFO that was put in the folder's place must not hold up the program.
-    descriptor = disk.open(folder, disk.flags.O_RDONLY | disk.flags.O_NONBLOCK);
+    descriptor = await disk.open(folder, disk.flags.O_RDONLY | disk.flags.O_NONBLOCK);
     await disk.fsync(descriptor);
   } catch (error) {
     const code = diskErrorCode(error);

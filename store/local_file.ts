@@ -35,39 +35,39 @@ export class LocalFolders {
   }
 
   /** Removes what killed runs left in the folder, the first time that it is asked: a large folder takes a while. */
-  clearOnce(folder: string): void {
+  async clearOnce(folder: string): Promise<void> {
     if (this.#cleared.has(folder)) return;
     this.#cleared.add(folder);
-    removeStalePartialFiles(this.disk, folder);
+    await removeStalePartialFiles(this.disk, folder);
   }
 }
 
 /** Where so many files named NAME_received_2, _3, ... stand already, something has gone wrong. */
 const MAX_RECEIVED_NAMES = 10_000;
 
-/** Opens a file for sending. Throws StoreError for a folder, a device, or what cannot be read. */
-export function openLocalFile(filePath: string, options: { readonly disk: Disk }): ReadableFile {
+/** Opens a file for sending. Rejects with StoreError for a folder, a device, or what cannot be read. */
+export function openLocalFile(filePath: string, options: { readonly disk: Disk }): Promise<ReadableFile> {
   const { disk } = options;
   return OpenedFile.open(filePath, { disk, name: basename(filePath), subject: quote(filePath), followLinks: true });
 }
 
 /**
  * Creates the file at `filePath`, in a folder that exists. Where the name is taken when the file is complete and
- * `overwrite` is false, it becomes NAME_received, NAME_received_2, ...; `commit` reports the path it got. Throws
- * StoreError.
+ * `overwrite` is false, it becomes NAME_received, NAME_received_2, ...; `commit` reports the path it got. Rejects
+ * with StoreError.
  */
-export function createLocalFile(filePath: string, options: LocalCreateOptions): WritableFile {
+export async function createLocalFile(filePath: string, options: LocalCreateOptions): Promise<WritableFile> {
   const subject = quote(filePath);
   const { sizeBytes, modifiedMs, overwrite, folders } = options;
   const { disk } = folders;
-  const folder = realFolder(disk, filePath);
+  const folder = await realFolder(disk, filePath);
   const name = basename(filePath);
   const target = join(folder, name);
-  onDisk(subject, () => {
-    const isFolder = disk.lstat(target)?.isDirectory() ?? false;
-    if (overwrite || isFolder) requireReplaceable(target, { disk, overwrite: true, subject });
+  await onDisk(subject, async () => {
+    const isFolder = (await disk.lstat(target))?.isDirectory() ?? false;
+    if (overwrite || isFolder) await requireReplaceable(target, { disk, overwrite: true, subject });
   });
-  folders.clearOnce(folder);
+  await folders.clearOnce(folder);
   const shownFolder = dirname(filePath);
   const place = async (temporaryPath: string, identity: FileIdentity): Promise<string> => {
     const goal = { identity, folder, name, subject, folders };
@@ -75,17 +75,17 @@ export function createLocalFile(filePath: string, options: LocalCreateOptions): 
     return placedName === name ? filePath : join(shownFolder, placedName);
   };
   const replaces = overwrite ? { replaces: target } : {};
-  return new TemporaryFile(folder, { disk, sizeBytes, modifiedMs, subject, place, ...replaces });
+  return await TemporaryFile.create(folder, { disk, sizeBytes, modifiedMs, subject, place, ...replaces });
 }
 
 /** The folder that a new file at `filePath` goes to, without symbolic links. */
-function realFolder(disk: Disk, filePath: string): string {
+async function realFolder(disk: Disk, filePath: string): Promise<string> {
   if (filePath === "" || filePath.endsWith("/") || filePath.endsWith(sep)) {
     throw new StoreError("not-a-file", `${quote(filePath)} names no file; add the file's name`);
   }
   const folder = dirname(filePath);
   try {
-    return disk.realpath(folder);
+    return await disk.realpath(folder);
   } catch (error) {
     if (diskErrorCode(error) !== "ENOENT") throw toStoreError(error, `the folder ${quote(folder)}`);
     throw new StoreError("not-found", `the folder ${quote(folder)} does not exist; make it first`);
@@ -103,7 +103,7 @@ interface Target {
 async function replace(temporaryPath: string, target: Target): Promise<string> {
   const { identity, subject, folders: { disk, sync } } = target;
   const finalPath = join(target.folder, target.name);
-  requireReplaceable(finalPath, { disk, overwrite: true, subject });
+  await requireReplaceable(finalPath, { disk, overwrite: true, subject });
   await placeReplacing({ disk, sync, temporaryPath, identity, finalPath, subject });
   return target.name;
 }

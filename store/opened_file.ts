@@ -78,15 +78,15 @@ export class OpenedFile implements ReadableFile {
     this.#subject = opened.subject;
   }
 
-  /** Opens the file at `path`. Throws StoreError; never blocks on a FIFO or device. */
-  static open(path: string, options: OpenOptions): OpenedFile {
+  /** Opens the file at `path`. Rejects with StoreError; never blocks on a FIFO or device. */
+  static open(path: string, options: OpenOptions): Promise<OpenedFile> {
     const { disk, followLinks, subject } = options;
-    return onDisk(subject, () => {
+    return onDisk(subject, async () => {
       // First a look, because opening a device can have effects; then again through the descriptor, for what stands
       // at `path` may have been exchanged in between.
-      const look = followLinks ? disk.stat(path) : disk.lstat(path);
+      const look = await (followLinks ? disk.stat(path) : disk.lstat(path));
       describeRegularFile(look, options);
-      const descriptor = openForReading(path, options);
+      const descriptor = await openForReading(path, options);
       try {
         const stats = disk.fstat(descriptor);
         const info = describeRegularFile(stats, options);
@@ -107,8 +107,12 @@ export class OpenedFile implements ReadableFile {
 
   hasChanged(): boolean {
     this.#requireOpen();
-    const stats = onDisk(this.#subject, () => this.#disk.fstat(this.#descriptor));
-    return stats.size !== this.info.sizeBytes || modifiedMsOf(stats) !== this.info.modifiedMs;
+    try {
+      const stats = this.#disk.fstat(this.#descriptor);
+      return stats.size !== this.info.sizeBytes || modifiedMsOf(stats) !== this.info.modifiedMs;
+    } catch (error) {
+      throw toStoreError(error, this.#subject);
+    }
   }
 
   close(): void {
@@ -130,11 +134,11 @@ function requireEmpty(descriptor: number, { disk, subject }: OpenOptions): void 
   throw new StoreError("not-a-file", `${subject} does not say how large it is; copy it to a file first`);
 }
 
-function openForReading(path: string, options: OpenOptions): number {
+async function openForReading(path: string, options: OpenOptions): Promise<number> {
   const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = options.disk.flags;
   try {
     // Non-blocking: a FIFO put there in the last microsecond must not hold up the program.
-    return options.disk.open(path, O_RDONLY | O_NONBLOCK | (options.followLinks ? 0 : O_NOFOLLOW));
+    return await options.disk.open(path, O_RDONLY | O_NONBLOCK | (options.followLinks ? 0 : O_NOFOLLOW));
   } catch (error) {
     if (options.followLinks || diskErrorCode(error) !== "ELOOP") throw error;
     throw new StoreError("not-a-file", `${options.subject} is a symbolic link, which is not followed here`);

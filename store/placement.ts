@@ -8,7 +8,7 @@
 import { dirname } from "node:path";
 import { StoreError } from "../transfer/file_store.ts";
 import type { Disk } from "./disk.ts";
-import { attempt, diskError, diskErrorCode, toStoreError } from "./disk_error.ts";
+import { attemptAsync, diskError, diskErrorCode, toStoreError } from "./disk_error.ts";
 import { type FileIdentity, isSameFile } from "./file_identity.ts";
 import type { SyncFolder } from "./folder_sync.ts";
 import { describeRegularFile } from "./opened_file.ts";
@@ -39,7 +39,7 @@ export interface Placement {
  */
 export async function placeExclusively(placement: Placement): Promise<boolean> {
   const { disk, sync, temporaryPath, identity, finalPath } = placement;
-  requireOwn(placement);
+  await requireOwn(placement);
   try {
     // link(2) fails where the name is taken; rename(2) would replace it.
     await disk.link(temporaryPath, finalPath);
@@ -48,14 +48,14 @@ export async function placeExclusively(placement: Placement): Promise<boolean> {
     const code = diskErrorCode(error);
     if (code === "EEXIST") return false;
     if (code === undefined || !NO_HARD_LINKS.has(code)) throw error;
-    if (!claimAndRename(placement)) return false;
+    if (!await claimAndRename(placement)) return false;
   }
   try {
     await sync(dirname(finalPath));
   } catch (error) {
     // Somebody may have taken over the name meanwhile, and have been told so.
-    attempt(() => {
-      if (isSameFile(identity, disk.lstat(finalPath))) disk.unlink(finalPath);
+    await attemptAsync(async () => {
+      if (isSameFile(identity, await disk.lstat(finalPath))) disk.unlink(finalPath);
     });
     throw error;
   }
@@ -68,7 +68,7 @@ export async function placeExclusively(placement: Placement): Promise<boolean> {
  */
 export async function placeReplacing(placement: Placement): Promise<void> {
   const { disk, sync, temporaryPath, finalPath } = placement;
-  requireOwn(placement);
+  await requireOwn(placement);
   await disk.rename(temporaryPath, finalPath);
   await sync(dirname(finalPath));
 }
@@ -78,8 +78,8 @@ export async function placeReplacing(placement: Placement): Promise<void> {
  * put a link or a file of his in its place. node:fs cannot give a name to a descriptor, so a moment is left between
  * this and the call that follows; what he has placed then, he could as well have put there himself afterwards.
  */
-function requireOwn({ disk, identity, temporaryPath, subject }: Placement): void {
-  const stats = disk.lstat(temporaryPath);
+async function requireOwn({ disk, identity, temporaryPath, subject }: Placement): Promise<void> {
+  const stats = await disk.lstat(temporaryPath);
   if (stats === undefined) {
     throw new StoreError("io", `${subject} has gone before it was complete, or its folder has; try again`);
   }
@@ -91,14 +91,15 @@ function requireOwn({ disk, identity, temporaryPath, subject }: Placement): void
 }
 
 /**
- * Throws StoreError unless a file may take the name `finalPath`: nothing has it, or, to `overwrite`, a regular file.
+ * Rejects with StoreError unless a file may take the name `finalPath`: nothing has it, or, to `overwrite`, a regular
+ * file.
  */
-export function requireReplaceable(
+export async function requireReplaceable(
   finalPath: string,
   options: { readonly disk: Disk; readonly overwrite: boolean; readonly subject: string },
-): void {
+): Promise<void> {
   const { disk, overwrite, subject } = options;
-  const existing = disk.lstat(finalPath);
+  const existing = await disk.lstat(finalPath);
   if (existing === undefined) return;
   if (overwrite) describeRegularFile(existing, { name: "", subject });
   else throw alreadyExists(subject);
@@ -122,11 +123,11 @@ export function removeQuietly(disk: Disk, filePath: string): void {
  * Without hard links: an empty file claims the name, exclusively, and is replaced in the same turn. Only a crash
  * between the two calls leaves the empty file behind.
  */
-function claimAndRename({ disk, temporaryPath, finalPath }: Placement): boolean {
+async function claimAndRename({ disk, temporaryPath, finalPath }: Placement): Promise<boolean> {
   const { O_CREAT, O_EXCL, O_WRONLY } = disk.flags;
   let descriptor: number;
   try {
-    descriptor = disk.open(finalPath, O_WRONLY | O_CREAT | O_EXCL, CLAIM_MODE);
+    descriptor = disk.openSync(finalPath, O_WRONLY | O_CREAT | O_EXCL, CLAIM_MODE);
   } catch (error) {
     if (diskErrorCode(error) === "EEXIST") return false;
     throw error;
@@ -140,8 +141,8 @@ function claimAndRename({ disk, temporaryPath, finalPath }: Placement): boolean 
     }
     disk.renameSync(temporaryPath, finalPath);
   } catch (error) {
-    attempt(() => {
-      const found = disk.lstat(finalPath);
+    await attemptAsync(async () => {
+      const found = await disk.lstat(finalPath);
       // A file that somebody put there meanwhile may even have got the number of the one that it replaced.
       if (found?.size === 0 && (claim === undefined || isSameFile(claim, found))) disk.unlink(finalPath);
     });

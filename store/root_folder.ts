@@ -15,7 +15,7 @@ import { dirname } from "node:path";
 import { StoreError } from "../transfer/file_store.ts";
 import { sanitizeForDisplay } from "../transfer/file_name.ts";
 import type { Disk, DiskStats } from "./disk.ts";
-import { attempt, onDisk } from "./disk_error.ts";
+import { attemptAsync, onDisk } from "./disk_error.ts";
 import { type FileIdentity, isSameFile } from "./file_identity.ts";
 
 /** Of a folder that is made here: what strangers send is nobody's business but its owner's, until he opens it. */
@@ -42,14 +42,14 @@ export class RootFolder {
     this.#isShared = this.#isWritableByOthers(stats);
   }
 
-  /** Opens the folder; with `create`, makes it and those above it where they are not there. Throws StoreError. */
-  static open(path: string, options: { readonly disk: Disk; readonly create: boolean }): RootFolder {
+  /** Opens the folder; with `create`, makes it and those above it where they are missing. Rejects with StoreError. */
+  static open(path: string, options: { readonly disk: Disk; readonly create: boolean }): Promise<RootFolder> {
     const { disk, create } = options;
     const shown = sanitizeForDisplay(path);
-    return onDisk(`the folder "${shown}"`, () => {
-      if (create) disk.mkdir(path, ROOT_MODE);
-      const realPath = disk.realpath(path);
-      const stats = disk.stat(realPath);
+    return onDisk(`the folder "${shown}"`, async () => {
+      if (create) await disk.mkdir(path, ROOT_MODE);
+      const realPath = await disk.realpath(path);
+      const stats = await disk.stat(realPath);
       if (!stats.isDirectory()) throw new StoreError("not-a-file", `"${shown}" is not a folder`);
       return new RootFolder(realPath, { disk, stats });
     });
@@ -60,9 +60,9 @@ export class RootFolder {
     return this.#isShared;
   }
 
-  /** Throws StoreError unless what is at the path is the folder that was opened. */
-  require(): void {
-    const stats = this.#disk.lstat(this.path);
+  /** Rejects with StoreError unless what is at the path is the folder that was opened. */
+  async require(): Promise<void> {
+    const stats = await this.#disk.lstat(this.path);
     if (!stats?.isDirectory()) {
       throw new StoreError("io", "the server's folder has gone; put it back, or start the server again");
     }
@@ -74,9 +74,9 @@ export class RootFolder {
   }
 
   /** Who but the owner can change what is in the folder, or put another in its place: a sentence for each way. */
-  exposures(): string[] {
+  async exposures(): Promise<string[]> {
     const found: string[] = [];
-    this.require();
+    await this.require();
     const shown = sanitizeForDisplay(this.path);
     if (this.#isShared) {
       found.push(
@@ -86,8 +86,8 @@ export class RootFolder {
     }
     for (let folder = dirname(this.path), last = this.path; folder !== last; folder = dirname(folder)) {
       last = folder;
-      attempt(() => {
-        if (!this.#isOpenToAll(this.#disk.lstat(folder))) return;
+      await attemptAsync(async () => {
+        if (!this.#isOpenToAll(await this.#disk.lstat(folder))) return;
         found.push(
           `everybody on this machine may write in ${sanitizeForDisplay(folder)}, and so put another folder in the ` +
             `place of ${shown}; if they should not: chmod o-w`,

@@ -15,7 +15,7 @@ import { join } from "node:path";
 import { StoreError, type WritableFile } from "../transfer/file_store.ts";
 import { TEMPORARY_PREFIX } from "../transfer/file_name.ts";
 import type { Disk } from "./disk.ts";
-import { attempt, onDisk, toStoreError } from "./disk_error.ts";
+import { attempt, attemptAsync, onDisk, toStoreError } from "./disk_error.ts";
 import type { FileIdentity } from "./file_identity.ts";
 import { MAX_TIME_MS, readAt } from "./opened_file.ts";
 import { removeQuietly } from "./placement.ts";
@@ -45,6 +45,13 @@ const SPACE_SLACK_BYTES = 1024 * 1024;
 /** A partial file that nothing has touched for so long was left by a run that was killed. */
 export const STALE_AFTER_MS = 24 * 60 * 60 * 1000;
 
+/** A file that has just been created. */
+interface CreatedFile {
+  readonly path: string;
+  readonly descriptor: number;
+  readonly finalMode: number;
+}
+
 const RANDOM_BYTES = 16;
 const TEMPORARY_NAME = /^\.sluice-[0-9a-f]{32}\.part$/;
 
@@ -58,16 +65,20 @@ export class TemporaryFile implements WritableFile {
   #descriptor: number;
   #state: "open" | "committing" | "closed" = "open";
 
-  /** Creates the temporary file in `folder`. Throws StoreError, before a byte is written, where space is short. */
-  constructor(folder: string, options: TemporaryFileOptions) {
-    const { disk, subject } = options;
-    this.#disk = disk;
+  private constructor(created: CreatedFile, options: TemporaryFileOptions) {
+    this.#disk = options.disk;
     this.#options = options;
-    requireSpace(folder, options);
-    this.#path = join(folder, temporaryName(disk.randomBytes(RANDOM_BYTES)));
-    const { descriptor, finalMode } = onDisk(subject, () => createPrivate(disk, this.#path));
-    this.#descriptor = descriptor;
-    this.#finalMode = finalMode;
+    this.#path = created.path;
+    this.#descriptor = created.descriptor;
+    this.#finalMode = created.finalMode;
+  }
+
+  /** Creates the temporary file in `folder`. Rejects with StoreError, also where space is short. */
+  static async create(folder: string, options: TemporaryFileOptions): Promise<TemporaryFile> {
+    const { disk, subject } = options;
+    await requireSpace(folder, options);
+    const path = join(folder, temporaryName(disk.randomBytes(RANDOM_BYTES)));
+    return new TemporaryFile(await onDisk(subject, () => createPrivate(disk, path)), options);
   }
 
   write(offset: number, bytes: Uint8Array): void {
@@ -111,7 +122,7 @@ export class TemporaryFile implements WritableFile {
     if (writtenBytes < sizeBytes) {
       throw new StoreError("io", `${subject} is not complete: ${writtenBytes} of ${sizeBytes} bytes`);
     }
-    this.#applyMetadata();
+    await this.#applyMetadata();
     await this.#disk.fsync(this.#descriptor);
     this.#closeDescriptor();
     const finalPlace = await place(this.#path, { dev, ino });
@@ -123,17 +134,20 @@ export class TemporaryFile implements WritableFile {
    * Mode and modification time, by the descriptor: by its path it may have become a link to somebody else's file. A disk
    * that keeps no such thing is no reason to lose the file.
    */
-  #applyMetadata(): void {
+  async #applyMetadata(): Promise<void> {
     const { modifiedMs } = this.#options;
-    attempt(() => this.#disk.fchmod(this.#descriptor, this.#finalMode & this.#replacedMode()));
+    await attemptAsync(async () => {
+      const replacedMode = await this.#replacedMode();
+      this.#disk.fchmod(this.#descriptor, this.#finalMode & replacedMode);
+    });
     if (modifiedMs === 0 || modifiedMs > MAX_TIME_MS) return;
     attempt(() => this.#disk.futimes(this.#descriptor, modifiedMs));
   }
 
   /** What was kept from others under a name is kept from them when it is replaced. */
-  #replacedMode(): number {
+  async #replacedMode(): Promise<number> {
     const { replaces } = this.#options;
-    const replaced = replaces === undefined ? undefined : this.#disk.lstat(replaces);
+    const replaced = replaces === undefined ? undefined : await this.#disk.lstat(replaces);
     return replaced?.isFile() ? replaced.mode & 0o777 : 0o777;
   }
 
@@ -164,25 +178,25 @@ export class TemporaryFile implements WritableFile {
  * Removes the partial files that killed runs left in `folder`: those with our names that nothing has touched for
  * {@link STALE_AFTER_MS}. Silent where the folder cannot be read or changed.
  */
-export function removeStalePartialFiles(disk: Disk, folder: string): void {
-  attempt(() => {
-    for (const name of disk.readdir(folder)) {
-      if (TEMPORARY_NAME.test(name)) attempt(() => removeIfStale(disk, join(folder, name)));
+export async function removeStalePartialFiles(disk: Disk, folder: string): Promise<void> {
+  await attemptAsync(async () => {
+    for (const name of await disk.readdir(folder)) {
+      if (TEMPORARY_NAME.test(name)) await attemptAsync(() => removeIfStale(disk, join(folder, name)));
     }
   });
 }
 
-function removeIfStale(disk: Disk, filePath: string): void {
-  const stats = disk.lstat(filePath);
+async function removeIfStale(disk: Disk, filePath: string): Promise<void> {
+  const stats = await disk.lstat(filePath);
   if (stats === undefined) return;
   // The change time too: shortly before it is placed, a file already bears the modification time of its original.
   const touchedMs = Math.max(stats.mtimeMs, stats.ctimeMs, stats.birthtimeMs);
   if (stats.isFile() && disk.nowMs() - touchedMs > STALE_AFTER_MS) disk.unlink(filePath);
 }
 
-function requireSpace(folder: string, options: TemporaryFileOptions): void {
+async function requireSpace(folder: string, options: TemporaryFileOptions): Promise<void> {
   const { disk, sizeBytes, subject } = options;
-  const availableBytes = disk.freeBytes(folder);
+  const availableBytes = await onDisk(subject, () => disk.freeBytes(folder));
   if (availableBytes === undefined || availableBytes >= sizeBytes + SPACE_SLACK_BYTES) return;
   throw new StoreError(
     "no-space",
@@ -198,16 +212,16 @@ function temporaryName(random: Uint8Array): string {
  * Creates a file and then narrows its mode. The operating system says what mode a normal file gets here: reading the
  * umask would need another permission, and does not know default ACLs.
  */
-function createPrivate(disk: Disk, filePath: string): { descriptor: number; finalMode: number } {
+async function createPrivate(disk: Disk, path: string): Promise<CreatedFile> {
   const { O_CREAT, O_EXCL, O_RDWR } = disk.flags;
-  const descriptor = disk.open(filePath, O_RDWR | O_CREAT | O_EXCL, FILE_MODE);
+  const descriptor = await disk.open(path, O_RDWR | O_CREAT | O_EXCL, FILE_MODE);
   try {
     const finalMode = disk.fstat(descriptor).mode & 0o777;
     attempt(() => disk.fchmod(descriptor, PARTIAL_MODE));
-    return { descriptor, finalMode };
+    return { path, descriptor, finalMode };
   } catch (error) {
     attempt(() => disk.close(descriptor));
-    removeQuietly(disk, filePath);
+    removeQuietly(disk, path);
     throw error;
   }
 }

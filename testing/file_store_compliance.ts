@@ -14,6 +14,7 @@ import {
   type StoreErrorKind,
   type WritableFile,
 } from "../transfer/file_store.ts";
+import { promised, type PromisedStore } from "./promised_store.ts";
 
 /** A store to be tested, with what only somebody on its machine can do. */
 export interface StoreUnderTest {
@@ -29,12 +30,14 @@ export interface StoreUnderTest {
 }
 
 /** Makes a store, empty and to be filled, or one with files that takes no more. */
-export type MakeStore = (options: { readOnly: boolean; files: Readonly<Record<string, Uint8Array>> }) => StoreUnderTest;
+export type MakeStore = (
+  options: { readOnly: boolean; files: Readonly<Record<string, Uint8Array>> },
+) => StoreUnderTest | Promise<StoreUnderTest>;
 
-/** Asserts that the call throws a StoreError of this kind, and returns it. */
-export function assertRefused(kind: StoreErrorKind, call: () => unknown): StoreError {
+/** Asserts that the call throws, or rejects with, a StoreError of this kind, and resolves to it. */
+export async function assertRefused(kind: StoreErrorKind, call: () => unknown): Promise<StoreError> {
   try {
-    call();
+    await call();
   } catch (error) {
     assert(error instanceof StoreError, `a StoreError is expected, not ${error}`);
     assert.equal(error.kind, kind, error.message);
@@ -57,9 +60,13 @@ export function commit(file: WritableFile): Promise<string | StoreError> {
 }
 
 /** Writes a whole file and commits it, which must succeed. */
-export async function store(into: FileStore, name: string, options: Partial<CreateOptions> & { bytes: Uint8Array }) {
+export async function store(
+  into: PromisedStore,
+  name: string,
+  options: Partial<CreateOptions> & { bytes: Uint8Array },
+) {
   const { bytes, modifiedMs = 0, overwrite = false } = options;
-  const file = into.create(name, { sizeBytes: bytes.length, modifiedMs, overwrite });
+  const file = await into.create(name, { sizeBytes: bytes.length, modifiedMs, overwrite });
   if (bytes.length > 0) file.write(0, bytes);
   assert.equal(await commit(file), name);
 }
@@ -75,17 +82,13 @@ const MODIFIED_MS = 1_700_000_000_123;
 const BAD_NAMES = ["", ".", "..", "../a", "a/b", "/etc/passwd", "a\\b", "C:a", "a\0b", "CON", "nul.txt", "a.", "a "]
   .concat([" a", "a\nb", "a\u202eb", "\ud800", "x".repeat(256), ".sluice-0.part", ".SLUICE-x", "a?"]);
 
-function fresh(makeStore: MakeStore): StoreUnderTest {
-  return makeStore({ readOnly: false, files: {} });
-}
-
 /** Registers the suite's tests for one kind of store. */
 export function describeFileStore(label: string, makeStore: MakeStore): void {
-  const check = (what: string, run: (under: StoreUnderTest) => void | Promise<void>): void => {
+  const check: Check = (what, run) => {
     Deno.test(`${label} ${what}`, async () => {
-      const under = fresh(makeStore);
+      const under = await makeStore({ readOnly: false, files: {} });
       try {
-        await run(under);
+        await run({ ...under, store: promised(under.store) });
         assert.equal(under.partialFiles(), 0, "no partial file may stay");
       } finally {
         under.dispose();
@@ -96,11 +99,12 @@ export function describeFileStore(label: string, makeStore: MakeStore): void {
   checkNames(check);
   checkReading(check);
 
-  Deno.test(`${label} refuses files when read-only, and still gives out its own`, () => {
-    const under = makeStore({ readOnly: true, files: { "a.bin": pattern(10) } });
-    assertRefused("read-only", () => under.store.create("b", { sizeBytes: 1, modifiedMs: 0, overwrite: true }));
-    assert.deepEqual(under.store.list().map((info) => info.name), ["a.bin"]);
-    const file = under.store.open("a.bin");
+  Deno.test(`${label} refuses files when read-only, and still gives out its own`, async () => {
+    const under = await makeStore({ readOnly: true, files: { "a.bin": pattern(10) } });
+    const disk = promised(under.store);
+    await assertRefused("read-only", () => disk.create("b", { sizeBytes: 1, modifiedMs: 0, overwrite: true }));
+    assert.deepEqual((await disk.list()).map((info) => info.name), ["a.bin"]);
+    const file = await disk.open("a.bin");
     const into = new Uint8Array(10);
     assert.equal(file.read(0, into), 10);
     assert.deepEqual(into, pattern(10));
@@ -109,7 +113,12 @@ export function describeFileStore(label: string, makeStore: MakeStore): void {
   });
 }
 
-type Check = (what: string, run: (under: StoreUnderTest) => void | Promise<void>) => void;
+/** A store under test, with promises. */
+interface Subject extends Omit<StoreUnderTest, "store"> {
+  readonly store: PromisedStore;
+}
+
+type Check = (what: string, run: (under: Subject) => void | Promise<void>) => void;
 
 // deno-lint-ignore sluice/function-length -- a list of checks, each of them short
 function checkWriting(check: Check): void {
@@ -118,7 +127,7 @@ function checkWriting(check: Check): void {
       const name = `size-${sizeBytes}`;
       await store(disk, name, { bytes: pattern(sizeBytes), modifiedMs: MODIFIED_MS });
       assert.deepEqual(contents(name), pattern(sizeBytes));
-      assert.deepEqual(disk.stat(name), { name, sizeBytes, modifiedMs: MODIFIED_MS });
+      assert.deepEqual(await disk.stat(name), { name, sizeBytes, modifiedMs: MODIFIED_MS });
     }
   });
 
@@ -135,7 +144,7 @@ function checkWriting(check: Check): void {
           sizeBytes += length;
         }
         const bytes = pattern(sizeBytes, runs);
-        const file = under.store.create(name, { sizeBytes, modifiedMs: 0, overwrite: false });
+        const file = await under.store.create(name, { sizeBytes, modifiedMs: 0, overwrite: false });
         for (const { start, end } of ranges.sort((a, b) => a.rank - b.rank)) {
           file.write(start, bytes.subarray(start, end));
           const back = new Uint8Array(end - start);
@@ -151,33 +160,33 @@ function checkWriting(check: Check): void {
   });
 
   check("shows nothing of a file before its commit", async ({ store: disk, contents, partialFiles }) => {
-    const file = disk.create("a", { sizeBytes: 3, modifiedMs: 0, overwrite: false });
+    const file = await disk.create("a", { sizeBytes: 3, modifiedMs: 0, overwrite: false });
     file.write(0, pattern(3));
-    assert.deepEqual(disk.list(), []);
+    assert.deepEqual(await disk.list(), []);
     assert.equal(contents("a"), undefined);
-    assertRefused("not-found", () => disk.stat("a"));
-    assertRefused("not-found", () => disk.open("a"));
+    await assertRefused("not-found", () => disk.stat("a"));
+    await assertRefused("not-found", () => disk.open("a"));
     assert.equal(partialFiles(), 1);
     await commit(file);
-    assert.deepEqual(disk.list().map((info) => info.name), ["a"]);
+    assert.deepEqual((await disk.list()).map((info) => info.name), ["a"]);
   });
 
-  check("leaves nothing of an aborted file", ({ store: disk, partialFiles }) => {
-    const file = disk.create("a", { sizeBytes: 3, modifiedMs: 0, overwrite: false });
+  check("leaves nothing of an aborted file", async ({ store: disk, partialFiles }) => {
+    const file = await disk.create("a", { sizeBytes: 3, modifiedMs: 0, overwrite: false });
     file.write(1, pattern(2));
     file.abort();
     file.abort();
     assert.equal(partialFiles(), 0);
-    assert.deepEqual(disk.list(), []);
-    assertRefused("io", () => file.write(0, pattern(1)));
-    assertRefused("io", () => file.read(0, new Uint8Array(1)));
+    assert.deepEqual(await disk.list(), []);
+    await assertRefused("io", () => file.write(0, pattern(1)));
+    await assertRefused("io", () => file.read(0, new Uint8Array(1)));
   });
 
   check("ends a file with its commit", async ({ store: disk, contents }) => {
-    const file = disk.create("a", { sizeBytes: 2, modifiedMs: 0, overwrite: false });
+    const file = await disk.create("a", { sizeBytes: 2, modifiedMs: 0, overwrite: false });
     file.write(0, pattern(2));
     const result = commit(file);
-    assertRefused("io", () => file.write(0, pattern(1)));
+    await assertRefused("io", () => file.write(0, pattern(1)));
     file.abort();
     assert.equal(await result, "a");
     file.abort();
@@ -187,7 +196,7 @@ function checkWriting(check: Check): void {
   });
 
   check("refuses to commit a file that is not complete", async ({ store: disk, contents }) => {
-    const file = disk.create("a", { sizeBytes: 10, modifiedMs: 0, overwrite: false });
+    const file = await disk.create("a", { sizeBytes: 10, modifiedMs: 0, overwrite: false });
     file.write(0, pattern(9));
     const result = await commit(file);
     assert(result instanceof StoreError);
@@ -196,26 +205,26 @@ function checkWriting(check: Check): void {
     assert.equal(contents("a"), undefined);
   });
 
-  check("refuses more bytes than were announced", ({ store: disk }) => {
-    const file = disk.create("a", { sizeBytes: 10, modifiedMs: 0, overwrite: false });
-    assertRefused("io", () => file.write(8, pattern(3)));
-    assertRefused("io", () => file.write(2 ** 40, pattern(1)));
+  check("refuses more bytes than were announced", async ({ store: disk }) => {
+    const file = await disk.create("a", { sizeBytes: 10, modifiedMs: 0, overwrite: false });
+    await assertRefused("io", () => file.write(8, pattern(3)));
+    await assertRefused("io", () => file.write(2 ** 40, pattern(1)));
     file.abort();
   });
 
   check("takes a modification time that no calendar holds", async ({ store: disk, contents }) => {
     await store(disk, "a", { bytes: pattern(4), modifiedMs: Number.MAX_SAFE_INTEGER });
     assert.deepEqual(contents("a"), pattern(4));
-    assert(Number.isSafeInteger(disk.stat("a").modifiedMs));
+    assert(Number.isSafeInteger((await disk.stat("a")).modifiedMs));
   });
 }
 
 function checkNames(check: Check): void {
-  check("refuses a bad name in every method", ({ store: disk }) => {
+  check("refuses a bad name in every method", async ({ store: disk }) => {
     for (const name of BAD_NAMES) {
-      assertRefused("bad-name", () => disk.stat(name));
-      assertRefused("bad-name", () => disk.open(name));
-      assertRefused("bad-name", () => disk.create(name, { sizeBytes: 0, modifiedMs: 0, overwrite: true }));
+      await assertRefused("bad-name", () => disk.stat(name));
+      await assertRefused("bad-name", () => disk.open(name));
+      await assertRefused("bad-name", () => disk.create(name, { sizeBytes: 0, modifiedMs: 0, overwrite: true }));
     }
   });
 
@@ -223,39 +232,39 @@ function checkNames(check: Check): void {
     // Composed and decomposed, right to left, beyond the basic plane, joined.
     const names = ["\u00e9", "e\u0301", "\u05d0\u05d1.txt", "\u{1f469}\u200d\u{1f680}.png", "\u{10ffff}", "\uffee"];
     for (const name of names) await store(disk, name, { bytes: pattern(1) });
-    assert.deepEqual(disk.list().map((info) => info.name), names.toSorted());
+    assert.deepEqual((await disk.list()).map((info) => info.name), names.toSorted());
   });
 
   check("lists its files sorted by code unit", async ({ store: disk }) => {
     for (const name of ["b", "a10", "a9", "B", "\uffee", "\u{1f600}"]) await store(disk, name, { bytes: pattern(2) });
     // A surrogate pair sorts before U+FFEE: by code units, not by code points, not by language.
-    assert.deepEqual(disk.list().map((info) => info.name), ["B", "a10", "a9", "b", "\u{1f600}", "\uffee"]);
-    for (const info of disk.list()) assert.deepEqual(info, disk.stat(info.name));
+    assert.deepEqual((await disk.list()).map((info) => info.name), ["B", "a10", "a9", "b", "\u{1f600}", "\uffee"]);
+    for (const info of await disk.list()) assert.deepEqual(info, await disk.stat(info.name));
   });
 
-  check("does not find what is not there", ({ store: disk }) => {
-    assert.match(assertRefused("not-found", () => disk.stat("a.bin")).message, /"a\.bin"/);
-    assertRefused("not-found", () => disk.open("a.bin"));
+  check("does not find what is not there", async ({ store: disk }) => {
+    assert.match((await assertRefused("not-found", () => disk.stat("a.bin"))).message, /"a\.bin"/);
+    await assertRefused("not-found", () => disk.open("a.bin"));
   });
 
   check("refuses a name that is taken", async ({ store: disk, contents }) => {
     await store(disk, "a", { bytes: pattern(5, 1) });
-    assertRefused("exists", () => disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false }));
+    await assertRefused("exists", () => disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false }));
     assert.deepEqual(contents("a"), pattern(5, 1));
   });
 
   check("replaces a file when asked to", async ({ store: disk, contents }) => {
     await store(disk, "a", { bytes: pattern(5, 1) });
-    const file = disk.create("a", { sizeBytes: 3, modifiedMs: MODIFIED_MS, overwrite: true });
+    const file = await disk.create("a", { sizeBytes: 3, modifiedMs: MODIFIED_MS, overwrite: true });
     file.write(0, pattern(3, 2));
     assert.deepEqual(contents("a"), pattern(5, 1), "the old file stays until the commit");
     assert.equal(await commit(file), "a");
     assert.deepEqual(contents("a"), pattern(3, 2));
-    assert.equal(disk.stat("a").modifiedMs, MODIFIED_MS);
+    assert.equal((await disk.stat("a")).modifiedMs, MODIFIED_MS);
   });
 
   check("refuses a name that is taken before the commit", async ({ store: disk, put, contents }) => {
-    const file = disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false });
+    const file = await disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false });
     file.write(0, pattern(1));
     put("a", pattern(7), MODIFIED_MS);
     const result = await commit(file);
@@ -265,11 +274,11 @@ function checkNames(check: Check): void {
   });
 
   check("gives a name to the first of two writers", async ({ store: disk, contents }) => {
-    const files = [1, 2].map((seed) => {
-      const file = disk.create("a", { sizeBytes: 4, modifiedMs: 0, overwrite: false });
+    const files = await Promise.all([1, 2].map(async (seed) => {
+      const file = await disk.create("a", { sizeBytes: 4, modifiedMs: 0, overwrite: false });
       file.write(0, pattern(4, seed));
       return file;
-    });
+    }));
     const results = await Promise.all(files.map(commit));
     const winner = results.findIndex((result) => result === "a");
     const loser = results[1 - winner];
@@ -280,9 +289,9 @@ function checkNames(check: Check): void {
 }
 
 function checkReading(check: Check): void {
-  check("reads from any offset as far as the file goes", ({ store: disk, put }) => {
+  check("reads from any offset as far as the file goes", async ({ store: disk, put }) => {
     put("a", pattern(1000), MODIFIED_MS);
-    const file = disk.open("a");
+    const file = await disk.open("a");
     assert.deepEqual(file.info, { name: "a", sizeBytes: 1000, modifiedMs: MODIFIED_MS });
     for (const [offset, length, expected] of [[0, 1000, 1000], [990, 100, 10], [1000, 10, 0], [2 ** 40, 10, 0]]) {
       const into = new Uint8Array(length!);
@@ -295,18 +304,18 @@ function checkReading(check: Check): void {
     assert.deepEqual([outer[9], outer[20]], [0, 0], "a view is filled, and nothing beside it");
     file.close();
     file.close();
-    assertRefused("io", () => file.read(0, outer));
-    assertRefused("io", () => file.hasChanged());
+    await assertRefused("io", () => file.read(0, outer));
+    await assertRefused("io", () => file.hasChanged());
   });
 
-  check("notices that a file changed under its reader", ({ store: disk, put }) => {
+  check("notices that a file changed under its reader", async ({ store: disk, put }) => {
     put("a", pattern(100, 1), MODIFIED_MS);
-    const file = disk.open("a");
+    const file = await disk.open("a");
     assert.equal(file.hasChanged(), false);
     put("a", pattern(100, 2), MODIFIED_MS + 1);
     assert.equal(file.hasChanged(), true, "another modification time");
     file.close();
-    const again = disk.open("a");
+    const again = await disk.open("a");
     assert.equal(again.hasChanged(), false);
     put("a", pattern(99, 2), MODIFIED_MS + 1);
     assert.equal(again.hasChanged(), true, "another size");
@@ -315,7 +324,7 @@ function checkReading(check: Check): void {
 
   check("lets a reader finish a file that is replaced meanwhile", async ({ store: disk }) => {
     await store(disk, "a", { bytes: pattern(50, 1), modifiedMs: MODIFIED_MS });
-    const file = disk.open("a");
+    const file = await disk.open("a");
     await store(disk, "a", { bytes: pattern(60, 2), overwrite: true });
     const into = new Uint8Array(60);
     assert.equal(file.read(0, into), 50);

@@ -8,13 +8,14 @@
 import { invariant } from "../base/invariant.ts";
 import {
   type CreateOptions,
+  type Done,
   type FileInfo,
   type FileStore,
   type ReadableFile,
   StoreError,
   type WritableFile,
 } from "../transfer/file_store.ts";
-import { requireFileName } from "../transfer/file_name.ts";
+import { fileNameError } from "../transfer/file_name.ts";
 
 /** How a {@link MemoryStore} behaves. */
 export interface MemoryStoreOptions {
@@ -24,6 +25,8 @@ export interface MemoryStoreOptions {
   readonly readOnly?: boolean;
   /** Given what completes a commit, runs it when the simulated disk is done. Default: at once. */
   readonly schedule?: (run: () => void) => void;
+  /** The same for what answers `list`, `stat`, `open` and `create`. Default: at once. */
+  readonly lookUp?: (run: () => void) => void;
   /** Milliseconds since 1970 of the simulated wall clock, for files without a modification time. Default: 0. */
   readonly nowMs?: () => number;
 }
@@ -66,6 +69,7 @@ export class MemoryStore implements FileStore {
   readOnly: boolean;
   readonly #files = new Map<string, StoredFile>();
   readonly #nowMs: () => number;
+  readonly #lookUp: (run: () => void) => void;
   readonly #disk: Disk;
   #openHandles = 0;
   #partialFiles = 0;
@@ -75,6 +79,7 @@ export class MemoryStore implements FileStore {
     this.capacityBytes = options.capacityBytes ?? Infinity;
     this.readOnly = options.readOnly ?? false;
     this.#nowMs = options.nowMs ?? (() => 0);
+    this.#lookUp = options.lookUp ?? ((run) => run());
     const schedule = options.schedule ?? ((run) => run());
     this.#disk = {
       store: this,
@@ -109,7 +114,7 @@ export class MemoryStore implements FileStore {
 
   /** Puts a file there as somebody else on that machine would: at once, and changing it under its readers. */
   put(name: string, bytes: Uint8Array, options: PutOptions = {}): void {
-    requireFileName(name);
+    requireGoodName(name);
     const { modifiedMs = this.#nowMs(), sizeBytes = bytes.length } = options;
     invariant(bytes.length > 0 || sizeBytes === 0, "a file of some size holds some bytes");
     const stored = { bytes: bytes.slice(), sizeBytes, modifiedMs };
@@ -127,23 +132,31 @@ export class MemoryStore implements FileStore {
     return bytes;
   }
 
-  list(): FileInfo[] {
+  list(done: Done<readonly FileInfo[]>): void {
     // Unlike localeCompare, the default order is the one by code units.
-    return [...this.#files.keys()].sort().map((name) => describe(name, this.#require(name)));
+    this.#answer(done, () => [...this.#files.keys()].sort().map((name) => describe(name, this.#require(name))));
   }
 
-  stat(name: string): FileInfo {
-    requireFileName(name);
-    return describe(name, this.#require(name));
+  stat(name: string, done: Done<FileInfo>): void {
+    this.#answer(done, () => {
+      requireGoodName(name);
+      return describe(name, this.#require(name));
+    });
   }
 
-  open(name: string): ReadableFile {
-    requireFileName(name);
-    return new MemoryReadableFile(this.#disk, { name, file: this.#require(name) });
+  open(name: string, done: Done<ReadableFile>): void {
+    this.#answer(done, () => {
+      requireGoodName(name);
+      return new MemoryReadableFile(this.#disk, { name, file: this.#require(name) });
+    });
   }
 
-  create(name: string, options: CreateOptions): WritableFile {
-    requireFileName(name);
+  create(name: string, options: CreateOptions, done: Done<WritableFile>): void {
+    this.#answer(done, () => this.#create(name, options));
+  }
+
+  #create(name: string, options: CreateOptions): WritableFile {
+    requireGoodName(name);
     if (this.readOnly) {
       throw new StoreError("read-only", `"${name}" cannot be stored: this server only gives files`);
     }
@@ -152,6 +165,19 @@ export class MemoryStore implements FileStore {
       throw new StoreError("no-space", `no space left for "${name}" (${options.sizeBytes} bytes)`);
     }
     return new MemoryWritableFile(this.#disk, { name, options });
+  }
+
+  #answer<Result>(done: Done<Result>, call: () => Result): void {
+    this.#lookUp(() => {
+      let result: Result | StoreError;
+      try {
+        result = call();
+      } catch (error) {
+        if (!(error instanceof StoreError)) throw error;
+        result = error;
+      }
+      done(result);
+    });
   }
 
   #require(name: string): StoredFile {
@@ -169,6 +195,11 @@ export class MemoryStore implements FileStore {
     const modifiedMs = file.modifiedMs === 0 ? this.#nowMs() : file.modifiedMs;
     this.#files.set(name, { bytes: file.bytes, sizeBytes: file.bytes.length, modifiedMs });
   }
+}
+
+function requireGoodName(name: string): void {
+  const error = fileNameError(name);
+  if (error !== undefined) throw error;
 }
 
 function describe(name: string, file: StoredFile): FileInfo {
@@ -259,7 +290,7 @@ class MemoryWritableFile implements WritableFile {
     return copyFrom({ bytes: this.#bytes, sizeBytes: this.#writtenEnd }, offset, into);
   }
 
-  commit(done: (result: string | StoreError) => void): void {
+  commit(done: Done<string>): void {
     if (!this.#open) return done(new StoreError("io", `"${this.#name}" is no longer open`));
     this.#open = false;
     this.#disk.complete(() => {

@@ -101,10 +101,11 @@ export function checkFileName(name: string): string | undefined {
   return undefined;
 }
 
-/** {@link checkFileName} as every store applies it: throws StoreError (bad-name) where it gives a reason. */
-export function requireFileName(name: string): void {
+/** {@link checkFileName} as every store applies it: a StoreError (bad-name) where there is a reason. */
+export function fileNameError(name: string): StoreError | undefined {
   const reason = checkFileName(name);
-  if (reason !== undefined) throw new StoreError("bad-name", `"${sanitizeForDisplay(name)}" is refused: ${reason}`);
+  if (reason === undefined) return undefined;
+  return new StoreError("bad-name", `"${sanitizeForDisplay(name)}" is refused: ${reason}`);
 }
 
 /**

@@ -2,8 +2,8 @@
  * The door to the disk, as file transfer sees it. `store/` implements it, and tests have one in memory; both
  * pass the same compliance suite (`testing/file_store_compliance.ts`).
  *
- * Reads and writes are synchronous (the page cache answers in well under a packet's time); what waits for the
- * platter, {@link WritableFile.commit}, is not.
+ * Reads and writes of open files are synchronous: the page cache answers in well under a packet's time. What looks up
+ * names, or waits for the device, is not: a slow disk, a huge folder or a store on the network holds up nobody.
  *
  * @module
  */
@@ -63,10 +63,9 @@ export interface WritableFile {
   read(offset: number, into: Uint8Array): number;
   /**
    * Makes the file durable and then visible under its name: syncs it, renames it into place, syncs the folder.
-   * `done` is called exactly once, on a later turn or before this returns, with the file's final place (as a
-   * person would name it) or with what failed; after a failure nothing stays behind.
+   * `done` is given the file's final place, as a person would name it; after a failure nothing stays behind.
    */
-  commit(done: (result: string | StoreError) => void): void;
+  commit(done: Done<string>): void;
   /** Removes what was written. Idempotent; no effect after commit. */
   abort(): void;
 }
@@ -80,11 +79,17 @@ export interface CreateOptions {
   readonly overwrite: boolean;
 }
 
-/** A folder of files, one level deep, that names chosen by a peer cannot leave. Every method throws StoreError. */
+/** Called exactly once, on a later turn or before the call returns, with the result or with what failed. */
+export type Done<Result> = (result: Result | StoreError) => void;
+
+/**
+ * A folder of files, one level deep, that names chosen by a peer cannot leave. No call can be taken back: a caller that
+ * no longer wants the file closes or aborts it when it comes.
+ */
 export interface FileStore {
   /** Every file, sorted by name in code-unit order. */
-  list(): FileInfo[];
-  stat(name: string): FileInfo;
-  open(name: string): ReadableFile;
-  create(name: string, options: CreateOptions): WritableFile;
+  list(done: Done<readonly FileInfo[]>): void;
+  stat(name: string, done: Done<FileInfo>): void;
+  open(name: string, done: Done<ReadableFile>): void;
+  create(name: string, options: CreateOptions, done: Done<WritableFile>): void;
 }

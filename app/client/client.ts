@@ -13,6 +13,7 @@ import { closeFailure, type TransferFailure } from "../../transfer/failure.ts";
 import { checkFileName } from "../../transfer/file_name.ts";
 import { type FileInfo, StoreError } from "../../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../../transfer/handler.ts";
+import { settle } from "../../store/completion.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
 import { formatAddress, isLoopback } from "../address.ts";
 import { SluiceError } from "../api.ts";
@@ -40,6 +41,11 @@ const INTERRUPTED: TransferFailure = { kind: "interrupted", message: "interrupte
 interface Measurable {
   readonly sizeBytes: number;
   readonly transferredBytes: number;
+}
+
+/** One that can be given up. */
+interface Cancellable extends Measurable {
+  cancel(failure: TransferFailure): void;
 }
 
 /** Connects to a server; rejects with SluiceError. */
@@ -158,8 +164,8 @@ class ConnectedClient implements Client {
       throw new SluiceError("usage", `"${name}" cannot be a file's name on a server: ${badName}`);
     }
     const overwrite = options.overwrite ?? false;
-    return await this.#transfer(filePath, options, (onDone) => {
-      const file = onDisk(() => openLocalFile(filePath, { disk: this.#platform.disk }));
+    return await this.#transfer(filePath, options, async (onDone) => {
+      const file = await onDisk(() => openLocalFile(filePath, { disk: this.#platform.disk }));
       return this.#session.put({ file, name, overwrite, onDone });
     });
   }
@@ -174,9 +180,9 @@ class ConnectedClient implements Client {
     return await this.#transfer(name, options, (onDone, onSize) =>
       this.#session.get({
         name,
-        create: (info) => {
+        create: (info, done) => {
           onSize();
-          return createLocalFile(output, { ...info, overwrite, folders: this.#folders });
+          settle(createLocalFile(output, { ...info, overwrite, folders: this.#folders }), done);
         },
         onDone,
       }));
@@ -223,24 +229,24 @@ class ConnectedClient implements Client {
     start: (
       onDone: (outcome: TransferOutcome | TransferFailure) => void,
       onSize: () => void,
-    ) => Measurable & { cancel(failure: TransferFailure): void },
+    ) => Cancellable | Promise<Cancellable>,
   ): Promise<TransferReport> {
     const { onProgress, signal } = options;
     const startedUs = this.#platform.nowUs();
     const before = this.#connection.stats;
-    let transfer: (Measurable & { cancel(failure: TransferFailure): void }) | undefined;
+    let transfer: Cancellable | undefined;
     const onAbort = () => transfer?.cancel(INTERRUPTED);
     signal?.addEventListener("abort", onAbort);
     const report = () => {
       if (transfer !== undefined) onProgress?.(progressOf(name, transfer));
     };
-    const attempt = (): Promise<TransferOutcome | TransferFailure> => {
+    const attempt = async (): Promise<TransferOutcome | TransferFailure> => {
       const done = this.#platform.defer<TransferOutcome | TransferFailure>();
       this.#ended.promise.catch((error) => done.reject(error));
-      transfer = start(done.resolve, report);
+      transfer = await start(done.resolve, report);
       if (signal?.aborted) onAbort();
       report();
-      return done.promise;
+      return await done.promise;
     };
     const timer: Timer = this.#platform.timer(() => {
       report();
@@ -275,10 +281,10 @@ function progressOf(name: string, transfer: Measurable): Progress {
   return { name, transferredBytes, totalBytes, phase };
 }
 
-/** Runs what may throw StoreError, and throws SluiceError instead. */
-function onDisk<Result>(action: () => Result): Result {
+/** Runs what may reject with StoreError, and rejects with SluiceError instead. */
+async function onDisk<Result>(action: () => Promise<Result>): Promise<Result> {
   try {
-    return action();
+    return await action();
   } catch (error) {
     if (error instanceof StoreError) {
       throw new SluiceError("local-disk", error.message);

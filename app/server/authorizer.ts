@@ -1,8 +1,9 @@
 /**
- * Who comes in to a server, and to which of its folders: asked before anything is kept of a connection, and again
- * whenever what the owner wrote has changed. Whose permission is gone, or is another one, loses his connection.
+ * Access control: which clients a server accepts, and to which of its folders. It is asked before anything is kept of a
+ * connection, and again whenever the access list has changed. A client whose permission is gone, or is another one,
+ * loses its connection.
  *
- * A server that is open takes everybody, to all of its root.
+ * An open server accepts every client, to all of its root.
  *
  * @module
  */
@@ -21,24 +22,24 @@ import type { ServerEvent } from "./api.ts";
 import { formatKey } from "../keys.ts";
 import type { Platform, Timer } from "../platform.ts";
 
-/** How often it is looked whether the owner has written something else; a change counts when it is seen twice. */
+/** How often the access list is looked at; a change counts when it is seen twice. */
 const LOOK_INTERVAL_US = 1_000_000;
 
-/** What a client is told that may do nothing here. */
+/** What a client is told that has no permission. */
 const NO_PERMISSION = "permission is needed, and neither your key nor a token gives it: have the server's owner add " +
   'what "sluice key" prints, or give you a token for --token-file';
 
 const NO_FOLDER = "your folder there cannot be opened now; tell whoever runs the server";
 
-/** What a client goes in with. */
+/** What a client may use. */
 export interface Admitted {
-  /** By which the log calls him; undefined where everybody may come in. */
+  /** The client's name in the log; undefined on an open server. */
   readonly user: string | undefined;
   readonly store: FileStore;
   readonly rights: ReadonlySet<Right>;
 }
 
-/** What a authorizer is made with. */
+/** What an authorizer is made with. */
 export interface AuthorizerOptions {
   readonly platform: Platform;
   /** The server's folder. */
@@ -54,62 +55,74 @@ export class Authorizer {
   readonly #options: AuthorizerOptions;
   readonly #timer: Timer;
   #table: AccessTable | undefined;
-  /** By folder, and that of the root by "": one for all who use it, so that all is counted. */
+  /** By folder, and that of the root by "": one for all clients that use it, so that all is counted. */
   readonly #folders = new Map<string, QuotaStore>();
-  /** By folder and quota: one for all who have the same, as lists are kept by store. */
+  /** By folder and quota: one for all clients that have the same, as lists are kept by store. */
   readonly #stores = new Map<string, FileStore>();
-  /** Who is in, and by what. */
-  readonly #inside = new Map<Connection, Grant>();
+  /** Folders that are being opened; each resolves to why that failed, or to undefined. */
+  readonly #opening = new Map<string, Promise<string | undefined>>();
+  /** Clients that were accepted, and by what. */
+  readonly #authorized = new Map<Connection, Grant>();
   #revoke: (connection: Connection) => void = () => {};
 
-  /** Throws SluiceError where what the owner wrote cannot be read, or a folder cannot be had. */
-  constructor(options: AuthorizerOptions) {
+  private constructor(options: AuthorizerOptions) {
     this.#options = options;
     this.#timer = options.platform.timer(() => this.#look());
-    if (options.access === undefined) return;
-    this.#table = options.access.read();
-    for (const grant of this.#table.entries) this.#storeFor(grant);
   }
 
-  /** From now on it is looked whether what the owner wrote has changed; `revoke` ends a connection whose permission is gone. */
+  /** Rejects with SluiceError where the access list cannot be read, or a folder cannot be opened. */
+  static async open(options: AuthorizerOptions): Promise<Authorizer> {
+    const authorizer = new Authorizer(options);
+    if (options.access === undefined) return authorizer;
+    authorizer.#table = options.access.read();
+    for (const { folder = "" } of authorizer.#table.entries) {
+      const reason = await authorizer.#openFolder(folder);
+      if (reason !== undefined) throw new SluiceError("local-disk", reason);
+    }
+    return authorizer;
+  }
+
+  /** From now on changes of the access list take effect; `revoke` ends a connection whose permission is gone. */
   watch(revoke: (connection: Connection) => void): void {
     this.#revoke = revoke;
     if (this.#options.access !== undefined) this.#timer.set(LOOK_INTERVAL_US);
   }
 
-  /** How many keys and tokens let somebody in; undefined where everybody may come in. */
+  /** How many keys and tokens are authorized; undefined on an open server. */
   get entryCount(): number | undefined {
     return this.#table?.entries.length;
   }
 
-  /** Why a client is not let in, for him; undefined where he is. */
+  /** Why a client is not accepted, in words for its user; undefined where it is. */
   refusalFor(peer: PeerIdentity, remote: string): string | undefined {
     if (this.#table === undefined) return undefined;
     const grant = this.#table.grantOf(peer);
-    if (grant !== undefined && this.#whyNoFolder(grant) === undefined) return undefined;
+    if (grant !== undefined && this.#folders.has(grant.folder ?? "")) return undefined;
     const key = formatKey(peer.key);
-    const turnAway = (reason: string) => this.#options.onEvent({ kind: "access-denied", client: remote, key, reason });
+    const deny = (reason: string) => this.#options.onEvent({ kind: "access-denied", client: remote, key, reason });
     if (grant !== undefined) {
-      turnAway(`the folder of ${grant.name} cannot be opened`);
+      // Perhaps it can be by now: then the client is accepted when it tries again.
+      void this.#openFolder(grant.folder ?? "");
+      deny(`the folder of ${grant.name} cannot be opened`);
       return NO_FOLDER;
     }
-    turnAway(`no permission for its key ${key}, nor by a token`);
+    deny(`no permission for its key ${key}, nor by a token`);
     return NO_PERMISSION;
   }
 
-  /** A client for whom there was no refusal just now is in. */
+  /** Accepts a client for which {@link refusalFor} had no reason just now. */
   authorize(connection: Connection): Admitted {
     if (this.#table === undefined) return { user: undefined, store: this.#options.root, rights: ALL_RIGHTS };
     const grant = this.#table.grantOf(connection.peer!);
-    invariant(grant !== undefined, "who comes in was let in");
+    invariant(grant !== undefined, "a client that is accepted has a grant");
     const store = this.#storeFor(grant);
-    this.#inside.set(connection, grant);
+    this.#authorized.set(connection, grant);
     return { user: grant.name, store, rights: new Set(grant.rights) };
   }
 
   /** A client has gone. */
   release(connection: Connection): void {
-    this.#inside.delete(connection);
+    this.#authorized.delete(connection);
   }
 
   /** Looks no more. */
@@ -124,58 +137,63 @@ export class Authorizer {
       const table = access!.poll();
       if (table === undefined) return;
       this.#table = table;
-      const gone = [...this.#inside].filter(([{ peer }, grant]) => !isSameGrant(peer && table.grantOf(peer), grant));
+      const gone = [...this.#authorized].filter(([{ peer }, grant]) =>
+        !isSameGrant(peer && table.grantOf(peer), grant)
+      );
       onEvent({ kind: "access-changed", entries: table.entries.length, ended: gone.length });
       for (const [connection] of gone) this.#revoke(connection);
-      for (const grant of table.entries) {
-        const reason = this.#whyNoFolder(grant);
-        if (reason !== undefined) onEvent({ kind: "access-unreadable", reason });
-      }
+      this.#openFoldersOf(table);
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
       onEvent({ kind: "access-unreadable", reason: error.message });
     }
   }
 
-  /** What keeps somebody's folder from being opened; undefined where nothing does. */
-  #whyNoFolder(grant: Grant): string | undefined {
-    try {
-      this.#storeFor(grant);
-      return undefined;
-    } catch (error) {
-      if (error instanceof SluiceError) return error.message;
-      throw error;
+  #openFoldersOf(table: AccessTable): void {
+    const { onEvent, platform } = this.#options;
+    for (const folder of new Set(table.entries.map(({ folder = "" }) => folder))) {
+      this.#openFolder(folder).then((reason) => {
+        if (reason !== undefined) onEvent({ kind: "access-unreadable", reason });
+      }).catch((error) => platform.crash(error));
     }
   }
 
+  /** The store of a folder that has been opened. */
   #storeFor({ folder = "", quotaBytes }: Grant): FileStore {
-    const measured = this.#folderFor(folder);
+    const whole = this.#folders.get(folder);
+    invariant(whole !== undefined, "the folder of a client that is accepted is open");
     const name = `${folder}/${quotaBytes}`;
-    const store = this.#stores.get(name) ?? (quotaBytes === undefined ? measured : measured.limitedTo(quotaBytes));
+    const store = this.#stores.get(name) ?? (quotaBytes === undefined ? whole : whole.limitedTo(quotaBytes));
     this.#stores.set(name, store);
     return store;
   }
 
-  #folderFor(folder: string): QuotaStore {
-    const known = this.#folders.get(folder);
-    if (known !== undefined) return known;
-    const { platform, root } = this.#options;
-    const store = folder === "" ? root : this.#openFolder(folder);
-    const measured = new QuotaStore(store, () => platform.nowUs());
-    this.#folders.set(folder, measured);
-    return measured;
+  /** Opens a folder once; resolves to why that failed, or to undefined. */
+  #openFolder(folder: string): Promise<string | undefined> {
+    if (this.#folders.has(folder)) return Promise.resolve(undefined);
+    let opening = this.#opening.get(folder);
+    if (opening === undefined) {
+      opening = this.#openStore(folder).finally(() => this.#opening.delete(folder));
+      this.#opening.set(folder, opening);
+    }
+    return opening;
   }
 
-  #openFolder(folder: string): DirectoryStore {
+  async #openStore(folder: string): Promise<string | undefined> {
     const { platform, readOnly, root } = this.#options;
     const path = join(root.rootPath, folder);
     try {
-      const store = DirectoryStore.open(path, { disk: platform.disk, readOnly, create: !readOnly });
-      if (store.rootPath === path) return store;
+      const store = folder === ""
+        ? root
+        : await DirectoryStore.open(path, { disk: platform.disk, readOnly, create: !readOnly });
+      if (store !== root && store.rootPath !== path) {
+        return `folder=${folder}: it is a link to elsewhere; make it a folder of its own`;
+      }
+      this.#folders.set(folder, new QuotaStore(store, () => platform.nowUs()));
+      return undefined;
     } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      throw new SluiceError("local-disk", `folder=${folder}: ${error.message}`);
+      if (error instanceof StoreError) return `folder=${folder}: ${error.message}`;
+      throw error;
     }
-    throw new SluiceError("local-disk", `folder=${folder}: it is a link to elsewhere; make it a folder of its own`);
   }
 }

@@ -8,10 +8,10 @@
  */
 
 import { type AdmissionLimits, DEFAULT_ADMISSION, DEFAULT_CONFIG } from "../../protocol/mod.ts";
-import { DEFAULT_WORK, type WorkLimits } from "../../transfer/server/work.ts";
+import { DEFAULT_REQUEST_BOUNDS, type RequestBounds } from "../../transfer/server/request_limits.ts";
 
 /** Bounds of a server that its owner may set. Whole numbers; of times, seconds. */
-export interface ServerLimits extends AdmissionLimits, Omit<WorkLimits, "stallTimeoutUs"> {
+export interface ServerLimits extends AdmissionLimits, Omit<RequestBounds, "stallTimeoutUs"> {
   /** Requests of one connection at once. */
   readonly maxStreams: number;
   /** What all connections together take in memory, MiB. */
@@ -110,7 +110,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     name: "maxTransfers",
     option: "--max-transfers <count>",
     what: "files on their way at once, so files open",
-    default: DEFAULT_WORK.maxTransfers,
+    default: DEFAULT_REQUEST_BOUNDS.maxTransfers,
     min: 1,
     max: MANY,
     stops: "using up the open files, and 128 KiB of buffers for each",
@@ -120,7 +120,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     name: "maxTransfersPerAddress",
     option: "--max-transfers-per-address <count>",
     what: "the same for an IPv4 address or an IPv6 /64",
-    default: DEFAULT_WORK.maxTransfersPerAddress,
+    default: DEFAULT_REQUEST_BOUNDS.maxTransfersPerAddress,
     min: 1,
     max: MANY,
     stops: "filling all transfers from a few addresses",
@@ -130,7 +130,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     name: "maxLists",
     option: "--max-lists <count>",
     what: "lists of all files on their way at once",
-    default: DEFAULT_WORK.maxLists,
+    default: DEFAULT_REQUEST_BOUNDS.maxLists,
     min: 1,
     max: MANY,
     stops: "asking for long lists and not taking them",
@@ -140,7 +140,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     name: "maxListsPerAddress",
     option: "--max-lists-per-address <count>",
     what: "the same for an IPv4 address or an IPv6 /64",
-    default: DEFAULT_WORK.maxListsPerAddress,
+    default: DEFAULT_REQUEST_BOUNDS.maxListsPerAddress,
     min: 1,
     max: MANY,
     stops: "the same from a few addresses",
@@ -171,7 +171,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     name: "stallTimeoutS",
     option: "--stall-timeout <seconds>",
     what: "patience with who is there, but does not go on",
-    default: DEFAULT_WORK.stallTimeoutUs / 1e6,
+    default: DEFAULT_REQUEST_BOUNDS.stallTimeoutUs / 1e6,
     min: 1,
     max: DAY_S,
     stops: "beginning transfers, and keeping their places with a PING at times",

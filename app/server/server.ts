@@ -8,8 +8,10 @@ import { type Connection, type ConnectionConfig, type DropCounts, Endpoint, KEY_
 import { describeClose } from "../../transfer/failure.ts";
 import { StoreError } from "../../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../../transfer/handler.ts";
-import { ServerSession } from "../../transfer/server/session.ts";
-import { ServerWork } from "../../transfer/server/work.ts";
+import { ServerSession, type SharedByClients } from "../../transfer/server/session.ts";
+import { CallQueue } from "../../transfer/server/call_queue.ts";
+import { ListingCache } from "../../transfer/server/listing_cache.ts";
+import { RequestLimits } from "../../transfer/server/request_limits.ts";
 import { DirectoryStore } from "../../store/directory_store.ts";
 import { SluiceError } from "../api.ts";
 import type { Server, ServerEvent, ServerOptions } from "./api.ts";
@@ -49,15 +51,15 @@ export async function startServer(options: ServerOptions, platform: Platform): P
   const { access, onEvent, readOnly = false } = options;
   let store: DirectoryStore;
   try {
-    store = DirectoryStore.open(options.root, { disk: platform.disk, readOnly });
+    store = await DirectoryStore.open(options.root, { disk: platform.disk, readOnly });
     // Not with the first file: by then the program may have given up the right to look at the folders above.
     if (!readOnly) await store.makeDurable();
-    for (const reason of store.exposures()) onEvent({ kind: "exposed", reason });
+    for (const reason of await store.exposures()) onEvent({ kind: "exposed", reason });
   } catch (error) {
     if (error instanceof StoreError) throw new SluiceError("local-disk", error.message);
     throw error;
   }
-  const authorizer = new Authorizer({
+  const authorizer = await Authorizer.open({
     platform,
     root: store,
     readOnly,
@@ -87,9 +89,8 @@ class RunningServer implements Server {
   readonly #onStats: ServerOptions["onStats"];
   readonly #platform: Platform;
   readonly #authorizer: Authorizer;
-  readonly #work: ServerWork;
-  /** Lets {@link #work} go on. */
-  readonly #turns: Timer;
+  readonly #shared: SharedByClients;
+  readonly #listingTimer: Timer;
   readonly #memory: MemoryBudget;
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
@@ -123,11 +124,15 @@ class RunningServer implements Server {
     this.#onStats = options.onStats;
     this.#platform = platform;
     this.#authorizer = authorizer;
-    this.#turns = platform.timer(() => this.#work.nextTurn());
-    this.#work = new ServerWork({ ...limits, stallTimeoutUs: limits.stallTimeoutS * 1e6 }, {
-      nowUs: () => platform.nowUs(),
-      wakeIn: (delayUs) => this.#turns.set(delayUs),
-    });
+    this.#listingTimer = platform.timer(() => this.#shared.listings.wake());
+    this.#shared = {
+      limits: new RequestLimits({ ...limits, stallTimeoutUs: limits.stallTimeoutS * 1e6 }),
+      listings: new ListingCache({
+        nowUs: () => platform.nowUs(),
+        wakeIn: (delayUs) => this.#listingTimer.set(delayUs),
+      }),
+      calls: new CallQueue(),
+    };
     const { maxMemoryMiB, maxMemoryPerConnectionMiB } = limits;
     this.#memory = new MemoryBudget({ maxBytes: maxMemoryMiB * MIB, maxEachBytes: maxMemoryPerConnectionMiB * MIB });
     this.#rate = parts.rate;
@@ -185,7 +190,7 @@ class RunningServer implements Server {
       store,
       rights,
       nowUs: () => this.#platform.nowUs(),
-      work: this.#work,
+      shared: this.#shared,
       wake,
       onEvent: (event) => this.#onEvent({ ...event, client: client.address, id }),
       onAddressChanged: (address) => this.#onAddressChanged(client, address),
@@ -237,7 +242,7 @@ class RunningServer implements Server {
       });
     }
     this.#authorizer.stop();
-    this.#turns.clear();
+    this.#listingTimer.clear();
     await this.#driver.flushed();
     if (this.#clients.size > 0) await sleep(this.#platform, LINGER_MS);
     await this.#driver.stop();

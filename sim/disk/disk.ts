@@ -161,8 +161,16 @@ export class SimulatedDisk implements Disk {
 
   // --- Disk: descriptors ---
 
-  open(path: string, flags: number, mode = DEFAULT_MODE): number {
+  open(path: string, flags: number, mode = DEFAULT_MODE): Promise<number> {
+    return this.#lookUp("open", () => this.#open(path, { flags, mode }));
+  }
+
+  openSync(path: string, flags: number, mode = DEFAULT_MODE): number {
     this.meter.begin("open");
+    return this.#open(path, { flags, mode });
+  }
+
+  #open(path: string, { flags, mode }: { flags: number; mode: number }): number {
     const place = this.#tree.find(path);
     let { inode } = place;
     if (inode === undefined) {
@@ -225,15 +233,15 @@ export class SimulatedDisk implements Disk {
 
   // --- Disk: names ---
 
-  stat(path: string): DiskStats {
-    this.meter.begin("stat");
-    return statsOf(this.#tree.require(path));
+  stat(path: string): Promise<DiskStats> {
+    return this.#lookUp("stat", () => statsOf(this.#tree.require(path)));
   }
 
-  lstat(path: string): DiskStats | undefined {
-    this.meter.begin("lstat");
-    const inode = this.#tree.inodeAt(path);
-    return inode === undefined ? undefined : statsOf(inode);
+  lstat(path: string): Promise<DiskStats | undefined> {
+    return this.#lookUp("lstat", () => {
+      const inode = this.#tree.inodeAt(path);
+      return inode === undefined ? undefined : statsOf(inode);
+    });
   }
 
   rename(oldPath: string, newPath: string): Promise<void> {
@@ -257,28 +265,31 @@ export class SimulatedDisk implements Disk {
 
   // --- Disk: folders, and the machine ---
 
-  readdir(folder: string): string[] {
-    this.meter.begin("readdir");
-    const inode = this.#tree.require(folder);
-    if (!(inode instanceof FolderInode)) throw pathError("ENOTDIR", folder);
-    return [...inode.entries.keys()];
-  }
-
-  mkdir(folder: string, mode: number): void {
-    this.meter.begin("mkdir");
-    this.#tree.makeFolders(folder, (place) => {
-      place.folder.change(++this.#sequence, [place.name, this.#newFolder(mode)]);
+  readdir(folder: string): Promise<string[]> {
+    return this.#lookUp("readdir", () => {
+      const inode = this.#tree.require(folder);
+      if (!(inode instanceof FolderInode)) throw pathError("ENOTDIR", folder);
+      return [...inode.entries.keys()];
     });
   }
 
-  realpath(path: string): string {
-    this.meter.begin("realpath");
-    return this.#tree.realpath(path);
+  mkdir(folder: string, mode: number): Promise<void> {
+    return this.#lookUp("mkdir", () => {
+      this.#tree.makeFolders(folder, (place) => {
+        place.folder.change(++this.#sequence, [place.name, this.#newFolder(mode)]);
+      });
+    });
   }
 
-  freeBytes(_folder: string): number | undefined {
-    const { capacityBytes } = this.meter.faults;
-    return capacityBytes === undefined ? undefined : Math.max(0, capacityBytes - this.#usedBytes);
+  realpath(path: string): Promise<string> {
+    return this.#lookUp("realpath", () => this.#tree.realpath(path));
+  }
+
+  freeBytes(_folder: string): Promise<number | undefined> {
+    return this.#lookUp("statfs", () => {
+      const { capacityBytes } = this.meter.faults;
+      return capacityBytes === undefined ? undefined : Math.max(0, capacityBytes - this.#usedBytes);
+    });
   }
 
   randomBytes(count: number): Uint8Array {
@@ -292,7 +303,16 @@ export class SimulatedDisk implements Disk {
   // --- parts ---
 
   /** A call that waits for the device, and takes effect at its end. */
-  #later(operation: DiskOperation, effect: () => void): Promise<void> {
+  #later<Result>(operation: DiskOperation, effect: () => Result): Promise<Result> {
+    return this.#endIn(this.meter.drawDelayUs(), operation, effect);
+  }
+
+  /** The same for a call that is mostly answered from memory. */
+  #lookUp<Result>(operation: DiskOperation, effect: () => Result): Promise<Result> {
+    return this.#endIn(this.meter.drawLookupDelayUs(), operation, effect);
+  }
+
+  #endIn<Result>(delayUs: number, operation: DiskOperation, effect: () => Result): Promise<Result> {
     const epoch = this.#epoch;
     const { schedule = (run: () => void) => run(), onSettled } = this.#options;
     return new Promise((resolve, reject) => {
@@ -301,13 +321,12 @@ export class SimulatedDisk implements Disk {
         if (epoch !== this.#epoch) return;
         try {
           this.meter.begin(operation);
-          effect();
-          resolve();
+          resolve(effect());
         } catch (error) {
           reject(error);
         }
         onSettled?.();
-      }, this.meter.drawDelayUs());
+      }, delayUs);
     });
   }
 

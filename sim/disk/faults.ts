@@ -26,6 +26,7 @@ export const DISK_OPERATIONS = [
   "readdir",
   "mkdir",
   "realpath",
+  "statfs",
 ] as const;
 
 /** An operation of a disk, which can fail. The fsync of a folder is a separate one. */
@@ -39,8 +40,10 @@ export interface DiskFaults {
   readonly errorRates?: Readonly<Partial<Record<DiskOperation, number>>>;
   /** The probability that a read or write is short. */
   readonly shortRate?: number;
-  /** How long a call that waits for the device takes; uniformly distributed. */
+  /** How long fsync, rename and link take, which wait for the device; uniformly distributed. */
   readonly delayUs?: { readonly min: number; readonly max: number };
+  /** How long the other calls by a path take; uniformly distributed. */
+  readonly lookupDelayUs?: { readonly min: number; readonly max: number };
   /** Whether the disk has no hard links (EPERM), as FAT. */
   readonly hasNoLinks?: boolean;
 }
@@ -105,5 +108,11 @@ export class DiskMeter {
   drawDelayUs(): number {
     const { delayUs } = this.faults;
     return delayUs === undefined ? 0 : this.#random.integer(delayUs.min, delayUs.max);
+  }
+
+  /** How long the next other call by a path takes. */
+  drawLookupDelayUs(): number {
+    const { lookupDelayUs } = this.faults;
+    return lookupDelayUs === undefined ? 0 : this.#random.integer(lookupDelayUs.min, lookupDelayUs.max);
   }
 }

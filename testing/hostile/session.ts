@@ -8,12 +8,17 @@
  */
 
 import assert from "node:assert/strict";
+import { invariant } from "../../base/invariant.ts";
 import { Random } from "../../base/random.ts";
 import { type AdmissionLimits, type Connection, Endpoint } from "../../protocol/mod.ts";
 import { MemoryStore } from "../memory_store.ts";
+import type { GetRequest } from "../../transfer/client/get.ts";
 import { ClientSession } from "../../transfer/client/session.ts";
+import { StoreError } from "../../transfer/file_store.ts";
 import { ServerSession } from "../../transfer/server/session.ts";
-import { ServerWork } from "../../transfer/server/work.ts";
+import { CallQueue } from "../../transfer/server/call_queue.ts";
+import { ListingCache } from "../../transfer/server/listing_cache.ts";
+import { RequestLimits } from "../../transfer/server/request_limits.ts";
 import { idBytes, ManInTheMiddle, type Towards } from "./man_in_the_middle.ts";
 import { bucket, withoutNumbers } from "../fuzz/target.ts";
 
@@ -164,17 +169,21 @@ export class Session {
       this.#outcomes++;
       this.#features.add(kind);
     };
-    session.get({ name: "there", create: (info) => client.create(info.name, { ...info, overwrite: false }), onDone });
+    const create: GetRequest["create"] = (info, done) => client.create(info.name, { ...info, overwrite: false }, done);
+    session.get({ name: "there", create, onDone });
     session.query({ onDone });
-    session.put({ name: "new", file: client.open("new"), overwrite: false, onDone });
+    client.open("new", (file) => {
+      invariant(!(file instanceof StoreError), "the client has the file that it sends");
+      session.put({ name: "new", file, overwrite: false, onDone });
+    });
   }
 
   #accept(connection: Connection): void {
-    const work = new ServerWork({}, { nowUs: () => this.server.nowUs, wakeIn: () => {} });
+    const listings = new ListingCache({ nowUs: () => this.server.nowUs, wakeIn: () => {} });
     const session = new ServerSession({
       connection,
       store: this.#stores.server,
-      work,
+      shared: { limits: new RequestLimits(), listings, calls: new CallQueue() },
       nowUs: () => this.server.nowUs,
       wake: () => {},
       onEvent: (event) => this.#features.add(event.kind),
@@ -188,7 +197,7 @@ export class Session {
         return session.activeCount;
       },
       process: () => {
-        work.nextTurn();
+        listings.wake();
         session.process();
       },
     };

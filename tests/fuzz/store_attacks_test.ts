@@ -9,7 +9,8 @@ import type { Disk } from "../../store/disk.ts";
 import { syncFolder } from "../../store/folder_sync.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
 import { placeExclusively } from "../../store/placement.ts";
-import { type FileStore, StoreError, type StoreErrorKind } from "../../transfer/file_store.ts";
+import { promised, type PromisedStore } from "../../testing/promised_store.ts";
+import { StoreError, type StoreErrorKind } from "../../transfer/file_store.ts";
 import { assertRefused, commit, pattern, store as storeFile } from "../../testing/file_store_compliance.ts";
 
 const SECRET_TIME = new Date(1_500_000_000_000);
@@ -21,7 +22,7 @@ interface Scene {
   readonly root: string;
   /** A file that nobody may read or touch; in `foreign` there is one of the same kind, named "a". */
   readonly secret: string;
-  readonly store: DirectoryStore;
+  readonly store: PromisedStore;
   /** What the disk does before its own work; set it when the time has come. */
   readonly before: { -readonly [Call in "open" | "link" | "readdir" | "rename"]?: (path: string) => void };
 }
@@ -60,7 +61,7 @@ function attack(what: string, run: (scene: Scene) => void | Promise<void>): void
         Deno.writeTextFileSync(path, "secret", { mode: 0o640 });
         Deno.utimeSync(path, SECRET_TIME, SECRET_TIME);
       }
-      const store = DirectoryStore.open(root, { disk: disk(before) });
+      const store = promised(await DirectoryStore.open(root, { disk: disk(before) }));
       await run({ folder, root, secret, store, before });
       for (const path of [secret, `${folder}/foreign/a`]) {
         assert.equal(Deno.readTextFileSync(path), "secret");
@@ -88,8 +89,8 @@ function makeFifo(path: string): void {
   assert(new Deno.Command("mkfifo", { args: [path] }).outputSync().success);
 }
 
-function begin(store: FileStore, name: string, options: { overwrite?: boolean } = {}) {
-  const file = store.create(name, {
+async function begin(store: PromisedStore, name: string, options: { overwrite?: boolean } = {}) {
+  const file = await store.create(name, {
     sizeBytes: 3,
     modifiedMs: 1_600_000_000_000,
     overwrite: options.overwrite ?? false,
@@ -127,8 +128,8 @@ for (const { what, exchange } of EXCHANGES) {
   attack(`does nothing in ${what} that takes its folder's place, and goes on when it is back`, async (scene) => {
     const { store } = scene;
     await storeFile(store, "a", { bytes: pattern(10) });
-    const file = begin(store, "b");
-    const replacing = begin(store, "a", { overwrite: true });
+    const file = await begin(store, "b");
+    const replacing = await begin(store, "a", { overwrite: true });
     const undo = exchangeRoot(scene, exchange);
     for (
       const call of [
@@ -139,13 +140,13 @@ for (const { what, exchange } of EXCHANGES) {
         () => store.create("c", { sizeBytes: 0, modifiedMs: 0, overwrite: false }),
         () => store.create("a", { sizeBytes: 0, modifiedMs: 0, overwrite: true }),
       ]
-    ) assert.match(assertRefused("io", call).message, /the server's folder has gone.*start the server again$/);
+    ) assert.match((await assertRefused("io", call)).message, /the server's folder has gone.*start the server again$/);
     assertFailed(await commit(file), "io");
     undo();
-    assert.equal(await commit(begin(store, "c")), "c");
+    assert.equal(await commit(await begin(store, "c")), "c");
     assert.equal(await commit(replacing), "a");
     // Of "b" only what could not be removed any more: a later start does that.
-    assert.deepEqual(store.list().map((info) => info.name), ["a", "c"]);
+    assert.deepEqual((await store.list()).map((info) => info.name), ["a", "c"]);
   });
 
   attack(`does nothing in ${what} that takes its folder's place in the middle of a call`, async (scene) => {
@@ -163,10 +164,10 @@ for (const { what, exchange } of EXCHANGES) {
         delete before[moment];
         undo = exchangeRoot(scene, exchange);
       };
-      assert.throws(call, StoreError);
+      await assert.rejects(call, StoreError);
       undo();
     }
-    store.open("a").close();
+    (await store.open("a")).close();
     assert.deepEqual(names(scene.root), ["a"]);
   });
 }
@@ -177,15 +178,15 @@ attack("does not hang on a FIFO that takes its folder's place when that is synce
   await syncFolder(nodeDisk, `${folder}/fifo`);
 });
 
-attack("notices that a folder above its own has become a link", (scene) => {
+attack("notices that a folder above its own has become a link", async (scene) => {
   const { folder } = scene;
-  const store = DirectoryStore.open(`${folder}/above/root`, { disk: nodeDisk });
+  const store = promised(await DirectoryStore.open(`${folder}/above/root`, { disk: nodeDisk }));
   Deno.mkdirSync(`${folder}/fake/root`, { recursive: true });
   Deno.writeTextFileSync(`${folder}/fake/root/a`, "not to be given out");
   Deno.renameSync(`${folder}/above`, `${folder}/first`);
   Deno.symlinkSync("fake", `${folder}/above`);
-  assertRefused("io", () => store.open("a"));
-  assertRefused("io", () => store.list());
+  await assertRefused("io", () => store.open("a"));
+  await assertRefused("io", () => store.list());
 });
 
 /** What can be put where the store has just seen a file, each with what is said of it. */
@@ -206,7 +207,7 @@ for (const { what, kind, put } of SURPRISES) {
       Deno.renameSync(path, `${root}/away`);
       put(path, scene);
     };
-    assertRefused(kind, () => store.open("a"));
+    await assertRefused(kind, () => store.open("a"));
   });
 }
 
@@ -224,7 +225,7 @@ for (const { what, put } of LODGERS) {
     const { root, store } = scene;
     await storeFile(store, "old", { bytes: pattern(10) });
     for (const [name, overwrite] of [["new", false], ["old", true]] as const) {
-      const file = begin(store, name, { overwrite });
+      const file = await begin(store, name, { overwrite });
       const partial = partialFile(root);
       Deno.removeSync(partial);
       put(partial, scene);
@@ -243,7 +244,7 @@ for (const { what, put } of LODGERS) {
 attack("keeps what appears under a name between its last look and the call that places the file", async (scene) => {
   const { before, root, store } = scene;
   for (const put of [(path: string) => Deno.writeTextFileSync(path, "precious"), makeFifo]) {
-    const file = begin(store, "a");
+    const file = await begin(store, "a");
     before.link = () => put(`${root}/a`);
     assertFailed(await commit(file), "exists");
     assert.deepEqual(names(root), ["a"]);
@@ -254,7 +255,7 @@ attack("keeps what appears under a name between its last look and the call that 
 attack("replaces a link itself, and not what it leads to", async (scene) => {
   const { before, root, secret, store } = scene;
   await storeFile(store, "a", { bytes: pattern(10) });
-  const file = begin(store, "a", { overwrite: true });
+  const file = await begin(store, "a", { overwrite: true });
   before.rename = () => {
     Deno.removeSync(`${root}/a`);
     Deno.symlinkSync(secret, `${root}/a`);
@@ -278,7 +279,7 @@ attack("removes nobody's file when its own claim of a name comes to nothing", as
       throw Object.assign(new Error("EIO"), { code: "EIO" });
     },
   };
-  const identity = nodeDisk.lstat(temporaryPath)!;
+  const identity = (await nodeDisk.lstat(temporaryPath))!;
   const placement = { disk: withoutLinks, sync: () => Promise.resolve(), temporaryPath, identity, subject: '"a"' };
   await assert.rejects(placeExclusively({ ...placement, finalPath: `${root}/a` }), { code: "EIO" });
   assert.equal(Deno.readTextFileSync(`${root}/a`), "precious");
@@ -288,33 +289,38 @@ attack("gives out no second name of a file where others may write in the folder"
   const { root, secret, store } = scene;
   Deno.linkSync(secret, `${root}/a`);
   // Nobody but the owner can have put it there: it is his to give out.
-  store.open("a").close();
-  assert.deepEqual(store.list().map((info) => info.name), ["a"]);
+  (await store.open("a")).close();
+  assert.deepEqual((await store.list()).map((info) => info.name), ["a"]);
   for (const mode of [0o770, 0o702, 0o1777]) {
     Deno.chmodSync(root, mode);
-    assert.match(assertRefused("denied", () => store.open("a")).message, /"a" has a second name \(a hard link\)/);
-    assertRefused("denied", () => store.stat("a"));
-    assert.deepEqual(store.list(), []);
+    assert.match(
+      (await assertRefused("denied", () => store.open("a"))).message,
+      /"a" has a second name \(a hard link\)/,
+    );
+    await assertRefused("denied", () => store.stat("a"));
+    assert.deepEqual(await store.list(), []);
   }
   await storeFile(store, "a", { bytes: pattern(3), overwrite: true });
-  assert.deepEqual(store.list().map((info) => info.name), ["a"]);
-  store.open("a").close();
+  assert.deepEqual((await store.list()).map((info) => info.name), ["a"]);
+  (await store.open("a")).close();
 });
 
 attack("gives out its own file while that has two names for a moment, also where others may write", async (scene) => {
   const { root } = scene;
   Deno.chmodSync(root, 0o777);
   let looks = 0;
-  const store: DirectoryStore = DirectoryStore.open(root, {
-    disk: {
-      ...nodeDisk,
-      async link(oldPath, newPath) {
-        await nodeDisk.link(oldPath, newPath);
-        store.open("a").close();
-        looks = store.list().length;
+  const store: PromisedStore = promised(
+    await DirectoryStore.open(root, {
+      disk: {
+        ...nodeDisk,
+        async link(oldPath, newPath) {
+          await nodeDisk.link(oldPath, newPath);
+          (await store.open("a")).close();
+          looks = (await store.list()).length;
+        },
       },
-    },
-  });
+    }),
+  );
   await storeFile(store, "a", { bytes: pattern(3) });
   assert.equal(looks, 1);
 });
@@ -331,14 +337,14 @@ attack("keeps from others what was kept from them when a file is replaced", asyn
     assert.equal(modeOf(`${root}/a`), expected);
     Deno.writeTextFileSync(`${folder}/local`, "old");
     Deno.chmodSync(`${folder}/local`, mode);
-    const file = createLocalFile(`${folder}/local`, { sizeBytes: 0, modifiedMs: 0, overwrite: true, folders });
+    const file = await createLocalFile(`${folder}/local`, { sizeBytes: 0, modifiedMs: 0, overwrite: true, folders });
     assert.equal(await commit(file), `${folder}/local`);
     assert.equal(modeOf(`${folder}/local`), expected);
     Deno.removeSync(`${folder}/local`);
   }
 });
 
-attack("is not ended by a size or a time that no message can hold", (scene) => {
+attack("is not ended by a size or a time that no message can hold", async (scene) => {
   const { root } = scene;
   Deno.writeTextFileSync(`${root}/large`, "x");
   Deno.writeTextFileSync(`${root}/late`, "x");
@@ -350,31 +356,40 @@ attack("is not ended by a size or a time that no message can hold", (scene) => {
   };
   let name = "";
   const lie = <Stats>(stats: Stats): Stats => stats && Object.assign(stats, lies[name]);
-  const store = DirectoryStore.open(root, {
-    disk: {
-      ...nodeDisk,
-      lstat(path) {
-        if (path !== root) name = path.slice(root.length + 1);
-        return lie(nodeDisk.lstat(path));
+  const store = promised(
+    await DirectoryStore.open(root, {
+      disk: {
+        ...nodeDisk,
+        async lstat(path) {
+          const stats = await nodeDisk.lstat(path);
+          if (path !== root) name = path.slice(root.length + 1);
+          return lie(stats);
+        },
+        fstat: (descriptor) => lie(nodeDisk.fstat(descriptor)),
       },
-      fstat: (descriptor) => lie(nodeDisk.fstat(descriptor)),
-    },
-  });
-  assert.deepEqual(store.list().map((info) => [info.name, info.modifiedMs]), [["early", -8.64e15], ["late", 8.64e15]]);
-  assert.match(assertRefused("not-a-file", () => store.stat("large")).message, /larger than any file that can be sent/);
-  assertRefused("not-a-file", () => store.open("large"));
+    }),
+  );
+  assert.deepEqual((await store.list()).map((info) => [info.name, info.modifiedMs]), [["early", -8.64e15], [
+    "late",
+    8.64e15,
+  ]]);
+  assert.match(
+    (await assertRefused("not-a-file", () => store.stat("large"))).message,
+    /larger than any file that can be sent/,
+  );
+  await assertRefused("not-a-file", () => store.open("large"));
   for (const name of ["late", "early"]) {
-    const file = store.open(name);
+    const file = await store.open(name);
     assert.equal(file.hasChanged(), false);
     file.close();
   }
-  assertRefused("not-a-file", () =>
+  await assertRefused("not-a-file", () =>
     openLocalFile(`${root}/large`, {
       disk: {
         ...nodeDisk,
-        stat: () => {
+        stat: async () => {
           name = "large";
-          return lie(nodeDisk.stat(`${root}/large`));
+          return lie(await nodeDisk.stat(`${root}/large`));
         },
       },
     }));

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { Random } from "../../base/random.ts";
 import { DISK_OPERATIONS, type DiskOperation } from "../../sim/disk/faults.ts";
 import { PAGE_BYTES } from "../../sim/disk/inode.ts";
+import type { SimulatedDisk } from "../../sim/disk/disk.ts";
 import { diskError } from "../../store/disk_error.ts";
 import { type Plan, StoreRun } from "./store_run.ts";
 
@@ -56,14 +57,16 @@ for (const { what, plan } of cases()) {
     for (let seed = 0; seed < seedCount(plan); seed++) {
       const run = new StoreRun(plan, seed);
       let failure: unknown;
+      const crashed: { readonly left: SimulatedDisk; readonly where: string }[] = [];
       const crash = (index: number): void => {
         for (let draw = 0; draw < DRAWS && failure === undefined; draw++) {
           const left = run.disk.crashed(new Random(seed).fork(`crash ${index} ${draw}`));
+          const where = `seed ${seed}, operation ${index}, draw ${draw}`;
           try {
             run.assertWhole(left, { isAfterCrash: true });
-            run.assertRestarts(left);
+            crashed.push({ left, where });
           } catch (error) {
-            failure = new Error(`seed ${seed}, operation ${index}, draw ${draw}: ${error}`, { cause: error });
+            failure = new Error(`${where}: ${error}`, { cause: error });
           }
         }
       };
@@ -74,6 +77,7 @@ for (const { what, plan } of cases()) {
       });
       crash(count);
       if (failure !== undefined) throw failure;
+      for (const { left, where } of crashed) await replayable(where, () => run.assertRestarts(left));
       run.assertWhole(run.disk, { isAfterCrash: false });
     }
   });
@@ -115,7 +119,7 @@ Deno.test("a disk that fails, fills up and falls short leaves whole files", asyn
       if (isTidy) assert.equal(run.disk.temporaryFiles, 0);
       const left = run.disk.crashed(random);
       run.assertWhole(left, { isAfterCrash: true });
-      run.assertRestarts(left);
+      await run.assertRestarts(left);
     });
   }
   for (const kind of ["EIO write", "EIO fsync-folder", "EIO unlink", "short write"]) assert(kinds.has(kind), kind);
@@ -134,6 +138,6 @@ async function failAt(plan: Plan, options: { seed: number; failing: number; code
   run.assertWhole(run.disk, { isAfterCrash: false });
   assert.equal(run.disk.openDescriptors, 0, `descriptors are left open (${failed})`);
   if (failed !== "unlink") assert.equal(run.disk.temporaryFiles, 0, `unfinished files stay (${failed})`);
-  run.assertRestarts(run.disk);
+  await run.assertRestarts(run.disk);
   return failed !== undefined;
 }

@@ -14,8 +14,9 @@ import { DirectoryStore } from "../../store/directory_store.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
 import { STALE_AFTER_MS } from "../../store/temporary_file.ts";
 import type { DiskFaults, DiskOperation } from "../../sim/disk/faults.ts";
-import { type CreateOptions, type ReadableFile, StoreError, type WritableFile } from "../../transfer/file_store.ts";
+import { type ReadableFile, StoreError, type WritableFile } from "../../transfer/file_store.ts";
 import { pattern } from "../../testing/file_store_compliance.ts";
+import { promised, type PromisedStore } from "../../testing/promised_store.ts";
 
 /** A file that a run writes. */
 export interface PlannedFile {
@@ -57,6 +58,15 @@ const MICROTASKS = 60;
 /** Names that files may get where theirs is taken, and the client's side has another. */
 const RECEIVED = /^(.*)_received(?:_\d+)?$/;
 
+/** Somebody who uses the store. Yields what is to be waited for, or nothing to let others go first. */
+type Actor = Generator<Promise<unknown> | undefined, void, unknown>;
+
+/** An actor that can go on, and how. */
+interface Ready {
+  readonly actor: Actor;
+  readonly resume?: () => ReturnType<Actor["next"]>;
+}
+
 /** See the module's description. */
 export class StoreRun {
   readonly disk: SimulatedDisk;
@@ -65,6 +75,9 @@ export class StoreRun {
   readonly #random: Random;
   /** Calls to the disk that have not ended. */
   readonly #pending: (() => void)[] = [];
+  /** Actors that can go on. */
+  readonly #ready: Ready[] = [];
+  #isOver = false;
   #nowMs = START_MS;
   #clock = 0;
 
@@ -87,14 +100,15 @@ export class StoreRun {
   async run(onOperation: (operation: DiskOperation, index: number) => void): Promise<void> {
     let count = 0;
     this.disk.meter.beforeOperation = (operation) => onOperation(operation, count++);
-    const actors = this.#actors();
-    while (actors.length + this.#pending.length > 0) {
-      const index = this.#random.integer(0, actors.length + this.#pending.length - 1);
-      if (index < actors.length) {
-        if (actors[index]!.next().done) actors.splice(index, 1);
-      } else this.#pending.splice(index - actors.length, 1)[0]!();
+    const ready = this.#ready;
+    ready.push({ actor: this.#begin() });
+    while (ready.length + this.#pending.length > 0) {
+      const index = this.#random.integer(0, ready.length + this.#pending.length - 1);
+      if (index < ready.length) this.#step(ready.splice(index, 1)[0]!);
+      else this.#pending.splice(index - ready.length, 1)[0]!();
       for (let tick = 0; tick < MICROTASKS; tick++) await undefined;
     }
+    this.#isOver = true;
     this.disk.meter.beforeOperation = undefined;
     for (const { name, result } of this.#writes) assert(result !== undefined, `nobody heard of ${name}`);
   }
@@ -119,21 +133,21 @@ export class StoreRun {
       assert(names.includes(String(result)), `"${name}" was done, and is gone: ${result}`);
       // Losing the time is no reason to lose the file, where the disk refuses it.
       const keepsTimes = options.isAfterCrash && this.plan.faults?.errorRates === undefined;
-      if (keepsTimes) assert.equal(disk.stat(`${FOLDER}/${result}`).mtimeMs, MODIFIED_MS);
+      if (keepsTimes) assert.equal(disk.fileAt(`${FOLDER}/${result}`)!.modifiedMs, MODIFIED_MS);
     }
     for (const name of this.plan.existing) assert(names.includes(name), `"${name}" was there, and is gone`);
   }
 
-  /** Asserts that a program that starts after the crash finds whole files alone, and removes leftovers in time. */
-  assertRestarts(disk: SimulatedDisk): void {
+  /** Asserts that a program that starts after the crash finds whole files alone, and removes stale partial files. */
+  async assertRestarts(disk: SimulatedDisk): Promise<void> {
     disk.meter.faults = {};
     const visible = () => disk.names(FOLDER).filter((name) => !TEMPORARY_NAME.test(name));
     const before = visible();
-    this.#restart(disk);
+    await this.#restart(disk);
     this.#nowMs += STALE_AFTER_MS + 1;
-    this.#restart(disk);
+    await this.#restart(disk);
     this.#nowMs = START_MS;
-    assert.equal(disk.temporaryFiles, 0, "leftovers of a day ago are removed");
+    assert.equal(disk.temporaryFiles, 0, "stale partial files are removed");
     assert.deepEqual(visible(), before);
   }
 
@@ -142,16 +156,16 @@ export class StoreRun {
       random: this.#random.fork("disk"),
       faults,
       nowMs: () => this.#nowMs,
-      schedule: (run) => this.#pending.push(run),
+      schedule: (run) => this.#isOver ? run() : this.#pending.push(run),
     });
   }
 
-  #restart(disk: SimulatedDisk): void {
+  async #restart(disk: SimulatedDisk): Promise<void> {
     if (this.plan.side === "client") {
-      new LocalFolders(disk).clearOnce(FOLDER);
+      await new LocalFolders(disk).clearOnce(FOLDER);
       return;
     }
-    const listed = DirectoryStore.open(FOLDER, { disk }).list();
+    const listed = await promised(await DirectoryStore.open(FOLDER, { disk })).list();
     const shown = disk.names(FOLDER).filter((name) => !TEMPORARY_NAME.test(name));
     assert.deepEqual(listed.map(({ name }) => name), shown, "unfinished files are not listed");
     for (const { name, sizeBytes } of listed) assert.equal(disk.contents(`${FOLDER}/${name}`)!.length, sizeBytes);
@@ -174,42 +188,54 @@ export class StoreRun {
     });
   }
 
-  #actors(): Generator<undefined, void>[] {
-    let create: (name: string, options: CreateOptions) => WritableFile;
-    let open: (name: string) => ReadableFile;
+  /** Lets an actor go on, to where it gives way to others, or waits for the disk. */
+  #step({ actor, resume = () => actor.next() }: Ready): void {
+    const { done, value } = resume();
+    if (done === true) return;
+    if (value === undefined) this.#ready.push({ actor });
+    else {
+      value.then(
+        (result) => this.#ready.push({ actor, resume: () => actor.next(result) }),
+        (error) => this.#ready.push({ actor, resume: () => actor.throw(error) }),
+      );
+    }
+  }
+
+  /** Opens what the files go to, and then begins with all of them. */
+  *#begin(): Actor {
+    let create: PromisedStore["create"];
+    let open: PromisedStore["open"];
     const { disk } = this;
     if (this.plan.side === "client") {
       const folders = new LocalFolders(disk);
       create = (name, options) => createLocalFile(`${FOLDER}/${name}`, { ...options, folders });
       open = (name) => openLocalFile(`${FOLDER}/${name}`, { disk });
     } else {
-      const store = this.#openStore();
-      if (store === undefined) return [];
+      let store: PromisedStore;
+      try {
+        store = promised((yield DirectoryStore.open(FOLDER, { disk })) as DirectoryStore);
+      } catch (error) {
+        assert(error instanceof StoreError, String(error));
+        for (const write of this.#writes) write.result = error;
+        return;
+      }
       create = (name, options) => store.create(name, options);
-      open = (name) => (store.list(), store.stat(name), store.open(name));
+      open = async (name) => {
+        await store.list();
+        await store.stat(name);
+        return await store.open(name);
+      };
     }
-    return [
-      ...this.#writes.map((write) => this.#write(write, create)),
-      ...this.plan.existing.map((name) => this.#read(name, open)),
-    ];
+    for (const write of this.#writes) this.#ready.push({ actor: this.#write(write, create) });
+    for (const name of this.plan.existing) this.#ready.push({ actor: this.#read(name, open) });
   }
 
-  /** Opens the server's store; where that fails, it fails every write. */
-  #openStore(): DirectoryStore | undefined {
-    try {
-      return DirectoryStore.open(FOLDER, { disk: this.disk });
-    } catch (error) {
-      assert(error instanceof StoreError, String(error));
-      for (const write of this.#writes) write.result = error;
-      return undefined;
-    }
-  }
-
-  *#write(write: Write, create: (name: string, options: CreateOptions) => WritableFile): Generator<undefined, void> {
+  *#write(write: Write, create: PromisedStore["create"]): Actor {
     const { name, bytes, overwrite } = write;
     let file: WritableFile | undefined;
     try {
-      file = create(name, { sizeBytes: bytes.length, modifiedMs: MODIFIED_MS, overwrite });
+      const options = { sizeBytes: bytes.length, modifiedMs: MODIFIED_MS, overwrite };
+      file = (yield create(name, options)) as WritableFile;
       for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
         yield;
         file.write(start, bytes.subarray(start, start + PIECE_BYTES));
@@ -230,10 +256,10 @@ export class StoreRun {
   }
 
   /** Reads a file that was there from the start: all that it may show is one of those that may stand there. */
-  *#read(name: string, open: (name: string) => ReadableFile): Generator<undefined, void> {
+  *#read(name: string, open: PromisedStore["open"]): Actor {
     let file: ReadableFile | undefined;
     try {
-      file = open(name);
+      file = (yield open(name)) as ReadableFile;
       yield;
       const bytes = new Uint8Array(file.info.sizeBytes + 1);
       assert.equal(file.read(0, bytes), file.info.sizeBytes);

@@ -2,9 +2,9 @@
  * The client's side of a download: GET out, FILE, the file's bytes and DIGEST in, RESULT out.
  *
  * ```
- *   asking --FILE--> receiving --DIGEST--> committing --durable--> ended
- *      |                 |                     |
- *      +--- refusal, reset, disk fault, mismatch, cancel, connection lost ---> ended with a failure, no file left
+ *   asking --FILE--> creating --file is there--> receiving --DIGEST--> committing --durable--> ended
+ *      |                |                            |                     |
+ *      +------ refusal, reset, disk fault, mismatch, cancel, connection lost ---> ended with a failure, no file left
  * ```
  *
  * Once the file is durable the transfer has succeeded, whatever becomes of the report to the server: nobody waits for it
@@ -18,7 +18,7 @@ import type { CloseReason, Stream } from "../../protocol/mod.ts";
 import type { ClientContext, ClientRequest, TransferOutcome } from "./request.ts";
 import { closeFailure, refusalFailure, storeFailure, type TransferFailure } from "../failure.ts";
 import { FileReceiver } from "../file_receiver.ts";
-import { type FileInfo, StoreError, type WritableFile } from "../file_store.ts";
+import { type Done, type FileInfo, StoreError, type WritableFile } from "../file_store.ts";
 import { ApplicationErrorCode, describeApplicationError } from "../handler.ts";
 import { toHex } from "../hex.ts";
 import { readMessage } from "../message_reader.ts";
@@ -27,12 +27,12 @@ import { encodeMessage, type Message, ResultStatus } from "../messages.ts";
 /** What to get, and where it goes. */
 export interface GetRequest {
   readonly name: string;
-  /** Makes the file here, once its size is known. May throw StoreError. */
-  readonly create: (info: FileInfo) => WritableFile;
+  /** Makes the file here, once its size is known. */
+  readonly create: (info: FileInfo, done: Done<WritableFile>) => void;
   readonly onDone: (outcome: TransferOutcome | TransferFailure) => void;
 }
 
-type GetState = "asking" | "receiving" | "committing" | "ended";
+type GetState = "asking" | "creating" | "receiving" | "committing" | "ended";
 
 /** Gets one file. */
 export class ClientGet implements ClientRequest {
@@ -104,19 +104,31 @@ export class ClientGet implements ClientRequest {
     if (message.type !== "file") return this.#failAnswer();
     this.#sizeBytes = message.sizeBytes;
     const { sizeBytes, modifiedMs } = message;
-    try {
-      const file = this.#request.create({ name: this.#request.name, sizeBytes, modifiedMs });
-      this.#receiver = new FileReceiver(file, {
-        sizeBytes,
-        contiguousBytes: () => this.#stream!.directContiguousBytes,
-        onFailed: (error) => this.#fail(storeFailure(error), ApplicationErrorCode.storeFailed),
-      });
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      return this.#fail(storeFailure(error), ApplicationErrorCode.storeFailed);
-    }
+    this.#state = "creating";
+    let isLater = false;
+    this.#request.create({ name: this.#request.name, sizeBytes, modifiedMs }, (file) => {
+      if (this.#state !== "creating") {
+        // The request has ended meanwhile.
+        if (!(file instanceof StoreError)) file.abort();
+      } else if (file instanceof StoreError) {
+        this.#fail(storeFailure(file), ApplicationErrorCode.storeFailed);
+      } else {
+        this.#receive(file);
+        if (isLater) this.#readDigest();
+      }
+      if (isLater) this.#context.wake();
+    });
+    isLater = true;
+  }
+
+  #receive(file: WritableFile): void {
+    this.#receiver = new FileReceiver(file, {
+      sizeBytes: this.#sizeBytes,
+      contiguousBytes: () => this.#stream!.directContiguousBytes,
+      onFailed: (error) => this.#fail(storeFailure(error), ApplicationErrorCode.storeFailed),
+    });
     this.#state = "receiving";
-    this.#stream!.receiveInto(this.#receiver, sizeBytes);
+    this.#stream!.receiveInto(this.#receiver, this.#sizeBytes);
   }
 
   #readDigest(): void {

@@ -6,7 +6,6 @@
 
 import type { Stream } from "../../protocol/mod.ts";
 import type { Operation, TransferEvent } from "../events.ts";
-import type { FileStore } from "../file_store.ts";
 import type { RefusalReason } from "../messages.ts";
 
 /** How a connection stood when a transfer began. */
@@ -17,7 +16,6 @@ export interface TransferStart {
 
 /** What handlers may use of their session. */
 export interface ServerContext {
-  readonly store: FileStore;
   /** How the connection stands now. */
   now(): TransferStart;
   readonly wake: () => void;

@@ -12,14 +12,14 @@
 
 import type { CloseReason, Stream } from "../../protocol/mod.ts";
 import { FileSender } from "../file_sender.ts";
-import { StoreError } from "../file_store.ts";
+import { type ReadableFile, StoreError } from "../file_store.ts";
 import { ApplicationErrorCode, describeApplicationError, type ServerHandler } from "../handler.ts";
 import { toHex } from "../hex.ts";
 import { readMessage } from "../message_reader.ts";
-import { encodeMessage, type GetMessage, ResultStatus } from "../messages.ts";
+import { encodeMessage, ResultStatus } from "../messages.ts";
 import type { ServerContext, TransferStart } from "./context.ts";
 
-/** Sends one file. The constructor throws StoreError where the store refuses. */
+/** Sends one file. */
 export class ServerGet implements ServerHandler {
   readonly #stream: Stream;
   readonly #context: ServerContext;
@@ -30,11 +30,11 @@ export class ServerGet implements ServerHandler {
   #ended = false;
   #delivered = false;
 
-  constructor(stream: Stream, options: { context: ServerContext; request: GetMessage }) {
+  /** Owns the file from now on, and closes it. */
+  constructor(stream: Stream, { context, file }: { context: ServerContext; file: ReadableFile }) {
     this.#stream = stream;
-    this.#context = options.context;
-    this.#name = options.request.name;
-    const file = options.context.store.open(this.#name);
+    this.#context = context;
+    this.#name = file.info.name;
     this.#modifiedMs = file.info.modifiedMs;
     this.#sender = new FileSender(file);
   }

@@ -7,16 +7,16 @@
 import type { Stream } from "../../protocol/mod.ts";
 import { ApplicationErrorCode, type ServerHandler } from "../handler.ts";
 import type { ServerContext } from "./context.ts";
-import type { StoreList } from "./work.ts";
+import type { Listing } from "./listing_cache.ts";
 
 /** Sends one list. */
 export class ServerList implements ServerHandler {
   readonly #stream: Stream;
   readonly #context: ServerContext;
-  readonly #list: StoreList;
+  readonly #list: Listing;
   #ended = false;
 
-  constructor(stream: Stream, options: { context: ServerContext; list: StoreList }) {
+  constructor(stream: Stream, options: { context: ServerContext; list: Listing }) {
     this.#stream = stream;
     this.#context = options.context;
     this.#list = options.list;

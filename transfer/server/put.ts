@@ -13,7 +13,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { CloseReason, Stream } from "../../protocol/mod.ts";
 import { FileReceiver } from "../file_receiver.ts";
-import { StoreError } from "../file_store.ts";
+import { StoreError, type WritableFile } from "../file_store.ts";
 import { ApplicationErrorCode, describeApplicationError, type ServerHandler } from "../handler.ts";
 import { toHex } from "../hex.ts";
 import { readMessage } from "../message_reader.ts";
@@ -22,7 +22,7 @@ import type { ServerContext } from "./context.ts";
 
 type PutState = "receiving" | "committing" | "ended";
 
-/** Receives one file. The constructor throws StoreError where the store refuses. */
+/** Receives one file. */
 export class ServerPut implements ServerHandler {
   readonly #stream: Stream;
   readonly #context: ServerContext;
@@ -31,12 +31,12 @@ export class ServerPut implements ServerHandler {
   #startUs = 0;
   #state: PutState = "receiving";
 
-  constructor(stream: Stream, options: { context: ServerContext; request: PutMessage }) {
-    const { context, request } = options;
+  /** Owns the file from now on: commits or aborts it. */
+  constructor(stream: Stream, options: { context: ServerContext; request: PutMessage; file: WritableFile }) {
+    const { context, request, file } = options;
     this.#stream = stream;
     this.#context = context;
     this.#request = request;
-    const file = context.store.create(request.name, request);
     this.#receiver = new FileReceiver(file, {
       sizeBytes: request.sizeBytes,
       contiguousBytes: () => stream.directContiguousBytes,

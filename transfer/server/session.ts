@@ -1,10 +1,10 @@
 /**
  * The server's side of one connection: takes each stream that the client opens for one request, and answers it.
  *
- * Participants: the connection (events in, streams), the store, one handler for each request that takes time
- * (`server_put.ts`, `server_get.ts`). Goals: any number of requests at once, none in another's way; when the
- * connection ends, every file handle is closed and no half file stays. Not its job: who may connect, and when bytes
- * are sent.
+ * Participants: the connection (events in, streams), the store, one handler for each request (`put.ts`, `get.ts`,
+ * `list.ts`, and `queued_request.ts` before them). Goals: any number of requests at once, none in another's way; when a
+ * request or the connection ends, every file is closed and no partial file stays, even if the store has not opened or
+ * created it by then. Not its job: which clients may connect, and when bytes are sent.
  *
  * @module
  */
@@ -12,7 +12,14 @@
 import { sourceOf } from "../../base/source_address.ts";
 import { type CloseReason, type Connection, type ConnectionEvent, type Stream } from "../../protocol/mod.ts";
 import type { TransferEvent } from "../events.ts";
-import { type FileStore, StoreError } from "../file_store.ts";
+import {
+  type Done,
+  type FileInfo,
+  type FileStore,
+  type ReadableFile,
+  StoreError,
+  type WritableFile,
+} from "../file_store.ts";
 import { ApplicationErrorCode, type ServerHandler } from "../handler.ts";
 import { readMessage } from "../message_reader.ts";
 import {
@@ -27,15 +34,24 @@ import {
 } from "../messages.ts";
 import { ALL_RIGHTS, refusalForRights, type Right } from "../rights.ts";
 import type { Refusal, ServerContext, TransferStart } from "./context.ts";
+import type { CallQueue, StoreCall } from "./call_queue.ts";
 import { ServerGet } from "./get.ts";
 import { ServerList } from "./list.ts";
+import type { Listing, ListingCache } from "./listing_cache.ts";
 import { ServerPut } from "./put.ts";
-import { ServerWait } from "./wait.ts";
-import { ServerWork, type Work } from "./work.ts";
+import { QueuedRequest } from "./queued_request.ts";
+import type { BoundedRequest, RequestLimits } from "./request_limits.ts";
 import { MIN_MOVED_BYTES, StallWatch } from "../stall_watch.ts";
 
 /** What a client may ask for. */
 type Request = PutMessage | GetMessage | StatMessage | ListMessage;
+
+/** What all sessions of a server share. */
+export interface SharedByClients {
+  readonly limits: RequestLimits;
+  readonly listings: ListingCache;
+  readonly calls: CallQueue;
+}
 
 /** What a session is made with. */
 export interface ServerSessionOptions {
@@ -45,8 +61,8 @@ export interface ServerSessionOptions {
   readonly rights?: ReadonlySet<Right>;
   /** Microseconds of the clock that the connection goes by. */
   readonly nowUs: () => number;
-  /** What the sessions of a server do together. */
-  readonly work: ServerWork;
+  /** What all sessions of a server share. */
+  readonly shared: SharedByClients;
   readonly onEvent: (event: TransferEvent) => void;
   /** Called when something outside of a packet's arrival gave the connection something to send. */
   readonly wake: () => void;
@@ -54,15 +70,26 @@ export interface ServerSessionOptions {
   readonly onClosed?: (reason: CloseReason) => void;
 }
 
+/** A call of the store, and what follows it. */
+interface StoreSteps<Result> {
+  readonly call: (done: Done<Result>) => void;
+  /** Carries the request out. */
+  readonly begin: (result: Result) => void;
+  /** Takes the result back where the request has ended meanwhile. */
+  readonly undo?: (result: Result) => void;
+}
+
 /** Serves one client. */
 export class ServerSession implements ServerContext {
   readonly #options: ServerSessionOptions;
   /** Streams with a request under way; undefined while the request itself has not fully arrived. */
   readonly #handlers = new Map<Stream, ServerHandler | undefined>();
-  readonly #work: ServerWork;
-  /** What is counted against the bounds of {@link ServerWork}. */
-  readonly #counted = new Map<Stream, Work>();
-  /** Whom it is counted for: where the client was when it came. */
+  readonly #shared: SharedByClients;
+  /** What is counted against the {@link RequestLimits}. */
+  readonly #counted = new Map<Stream, BoundedRequest>();
+  /** Calls of the store that wait or run, of requests that may have ended meanwhile. */
+  readonly #calls = new Map<Stream, StoreCall | "running">();
+  /** Where the client was when it came: requests and calls count for that. */
   readonly #source: string;
   readonly #stalls: StallWatch;
   /** Bytes of transfers that have ended. */
@@ -71,13 +98,9 @@ export class ServerSession implements ServerContext {
 
   constructor(options: ServerSessionOptions) {
     this.#options = options;
-    this.#work = options.work;
+    this.#shared = options.shared;
     this.#source = sourceOf(options.connection.remote);
-    this.#stalls = new StallWatch(this.#work.limits.stallTimeoutUs);
-  }
-
-  get store(): FileStore {
-    return this.#options.store;
+    this.#stalls = new StallWatch(this.#shared.limits.bounds.stallTimeoutUs);
   }
 
   get wake(): () => void {
@@ -109,7 +132,7 @@ export class ServerSession implements ServerContext {
   }
 
   report(event: TransferEvent): void {
-    if (event.kind === "received") this.#work.forgetList();
+    if (event.kind === "received") this.#shared.listings.invalidate();
     // However small, a file that is through is progress.
     if (event.kind === "received" || event.kind === "sent") this.#movedBytes += MIN_MOVED_BYTES;
     this.#options.onEvent(event);
@@ -125,10 +148,15 @@ export class ServerSession implements ServerContext {
   }
 
   released(stream: Stream): void {
-    const work = this.#counted.get(stream);
-    if (work === undefined) return;
+    const call = this.#calls.get(stream);
+    if (call !== undefined && call !== "running" && this.#shared.calls.remove(this.#source, call)) {
+      this.#calls.delete(stream);
+    }
+    const kind = this.#counted.get(stream);
+    // As long as the store is at work for a request, the request counts.
+    if (kind === undefined || this.#calls.has(stream)) return;
     this.#counted.delete(stream);
-    this.#work.end(work, this.#source);
+    this.#shared.limits.end(kind, this.#source);
   }
 
   ended(stream: Stream): void {
@@ -196,40 +224,74 @@ export class ServerSession implements ServerContext {
       return this.refuse(stream, { operation, name, reason: RefusalReason.denied, message: forbidden });
     }
     if (operation !== "stat") {
-      const work = operation === "list" ? "list" : "transfer";
-      const refusal = this.#work.begin(work, this.#source);
-      if (refusal !== undefined) return this.refuse(stream, { operation, name, ...refusal });
-      this.#counted.set(stream, work);
+      const kind = operation === "list" ? "list" : "transfer";
+      const busy = this.#shared.limits.begin(kind, this.#source);
+      if (busy !== undefined) return this.refuse(stream, { operation, name, ...busy });
+      this.#counted.set(stream, kind);
     }
-    this.#await(stream, request);
+    this.#handlers.set(stream, new QueuedRequest(stream, { context: this }));
+    this.#callStore(stream, request);
   }
 
-  /** Carries a request out when it is its turn, if it is still wanted then. */
-  #await(stream: Stream, request: Request): void {
-    const waiting = new ServerWait(stream, { context: this });
-    this.#handlers.set(stream, waiting);
-    let isLater = false;
-    const carryOut = (begin: () => void): void => {
-      if (this.#handlers.get(stream) !== waiting) return;
-      try {
-        begin();
-      } catch (error) {
-        this.#refuseForStore(stream, error, request);
-      }
-      if (isLater) this.wake();
-    };
-    if (request.type === "list") {
-      this.#work.inTurnWithList(this.#source, this.store, (list) => {
-        carryOut(() => this.#adopt(stream, new ServerList(stream, { context: this, list: list() })));
-      });
-    } else {
-      this.#work.inTurn(this.#source, () => carryOut(() => this.#begin(stream, request)));
+  #callStore(stream: Stream, request: Request): void {
+    const { store } = this.#options;
+    switch (request.type) {
+      case "put":
+        return this.#enqueue<WritableFile>(stream, request, {
+          call: (done) => store.create(request.name, request, done),
+          begin: (file) => this.#adopt(stream, new ServerPut(stream, { context: this, request, file })),
+          undo: (file) => file.abort(),
+        });
+      case "get":
+        return this.#enqueue<ReadableFile>(stream, request, {
+          call: (done) => store.open(request.name, done),
+          begin: (file) => this.#adopt(stream, new ServerGet(stream, { context: this, file })),
+          undo: (file) => file.close(),
+        });
+      case "stat":
+        return this.#enqueue<FileInfo>(stream, request, {
+          call: (done) => store.stat(request.name, done),
+          begin: (info) => this.#answerStat(stream, info),
+        });
+      case "list":
+        // Not in the queue: there is one call for all that ask.
+        this.#calls.set(stream, "running");
+        return this.#run<Listing>(stream, request, {
+          call: (done) => this.#shared.listings.get(store, done),
+          begin: (list) => this.#adopt(stream, new ServerList(stream, { context: this, list })),
+        }, () => {});
     }
+  }
+
+  /** Makes a call of the store when this client has a turn. */
+  #enqueue<Result>(stream: Stream, request: Request, steps: StoreSteps<Result>): void {
+    const call: StoreCall = (ended) => {
+      this.#calls.set(stream, "running");
+      this.#run(stream, request, steps, ended);
+    };
+    this.#calls.set(stream, call);
+    this.#shared.calls.add(this.#source, call);
+  }
+
+  /** Makes a call of the store, and goes on with its result if that is still wanted then. */
+  #run<Result>(stream: Stream, request: Request, steps: StoreSteps<Result>, ended: () => void): void {
+    const queued = this.#handlers.get(stream);
+    let isLater = false;
+    steps.call((result) => {
+      ended();
+      this.#calls.delete(stream);
+      if (this.#handlers.get(stream) !== queued) {
+        if (!(result instanceof StoreError)) steps.undo?.(result);
+        return this.released(stream);
+      }
+      if (result instanceof StoreError) this.#refuseForStore(stream, result, request);
+      else steps.begin(result);
+      if (isLater) this.wake();
+    });
     isLater = true;
   }
 
-  #refuseForStore(stream: Stream, error: unknown, request: Request): void {
-    if (!(error instanceof StoreError)) throw error;
+  #refuseForStore(stream: Stream, error: StoreError, request: Request): void {
     const name = "name" in request ? request.name : "";
     this.refuse(stream, {
       operation: request.type,
@@ -239,26 +301,13 @@ export class ServerSession implements ServerContext {
     });
   }
 
-  /** Throws StoreError. */
-  #begin(stream: Stream, request: Exclude<Request, ListMessage>): void {
-    switch (request.type) {
-      case "put":
-        return this.#adopt(stream, new ServerPut(stream, { context: this, request }));
-      case "get":
-        return this.#adopt(stream, new ServerGet(stream, { context: this, request }));
-      case "stat":
-        return this.#answerStat(stream, request.name);
-    }
-  }
-
   #adopt(stream: Stream, handler: ServerPut | ServerGet | ServerList): void {
     this.#handlers.set(stream, handler);
     handler.start();
   }
 
-  /** Throws StoreError. */
-  #answerStat(stream: Stream, name: string): void {
-    stream.write(encodeMessage({ type: "entry", ...this.store.stat(name) }));
+  #answerStat(stream: Stream, info: FileInfo): void {
+    stream.write(encodeMessage({ type: "entry", ...info }));
     stream.finish();
     stream.stopReading(ApplicationErrorCode.noError);
     this.report({ kind: "listed", count: 1 });

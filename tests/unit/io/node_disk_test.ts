@@ -17,8 +17,8 @@ function check(what: string, run: (folder: string) => void | Promise<void>): voi
 
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = nodeDisk.flags;
 
-check("reads and writes at positions", (folder) => {
-  const descriptor = nodeDisk.open(`${folder}/a`, O_RDWR | O_CREAT | O_EXCL, 0o600);
+check("reads and writes at positions", async (folder) => {
+  const descriptor = await nodeDisk.open(`${folder}/a`, O_RDWR | O_CREAT | O_EXCL, 0o600);
   assert.equal(nodeDisk.write(descriptor, pattern(10), 2, 5, 100), 5);
   assert.equal(nodeDisk.fstat(descriptor).size, 105);
   const into = new Uint8Array(10);
@@ -34,17 +34,17 @@ check("names files anew, and makes that durable", async (folder) => {
   await assert.rejects(nodeDisk.link(`${folder}/a`, `${folder}/b`), { code: "EEXIST" });
   await nodeDisk.rename(`${folder}/a`, `${folder}/c`);
   nodeDisk.renameSync(`${folder}/c`, `${folder}/d`);
-  const descriptor = nodeDisk.open(folder, O_RDONLY);
+  const descriptor = await nodeDisk.open(folder, O_RDONLY);
   await nodeDisk.fsync(descriptor);
   nodeDisk.close(descriptor);
-  assert.deepEqual(nodeDisk.readdir(folder).toSorted(), ["b", "d"]);
+  assert.deepEqual((await nodeDisk.readdir(folder)).toSorted(), ["b", "d"]);
   nodeDisk.unlink(`${folder}/b`);
-  assert.equal(nodeDisk.lstat(`${folder}/b`), undefined);
-  assert.throws(() => nodeDisk.stat(`${folder}/b`), { code: "ENOENT" });
+  assert.equal(await nodeDisk.lstat(`${folder}/b`), undefined);
+  await assert.rejects(() => nodeDisk.stat(`${folder}/b`), { code: "ENOENT" });
 });
 
-check("keeps times to the millisecond", (folder) => {
-  const descriptor = nodeDisk.open(`${folder}/a`, O_RDWR | O_CREAT | O_EXCL, 0o600);
+check("keeps times to the millisecond", async (folder) => {
+  const descriptor = await nodeDisk.open(`${folder}/a`, O_RDWR | O_CREAT | O_EXCL, 0o600);
   for (
     const modifiedMs of [
       1,
@@ -54,27 +54,29 @@ check("keeps times to the millisecond", (folder) => {
     ]
   ) {
     nodeDisk.futimes(descriptor, modifiedMs);
-    assert.equal(Math.floor(nodeDisk.stat(`${folder}/a`).mtimeMs), modifiedMs);
+    assert.equal(Math.floor((await nodeDisk.stat(`${folder}/a`)).mtimeMs), modifiedMs);
   }
   nodeDisk.close(descriptor);
 });
 
-check("knows folders and links", (folder) => {
-  nodeDisk.mkdir(`${folder}/x/y`, 0o700);
-  nodeDisk.mkdir(`${folder}/x/y`, 0o755);
+check("knows folders and links", async (folder) => {
+  await nodeDisk.mkdir(`${folder}/x/y`, 0o700);
+  await nodeDisk.mkdir(`${folder}/x/y`, 0o755);
   if (Deno.build.os !== "windows") {
-    for (const made of ["x", "x/y"]) assert.equal(nodeDisk.stat(`${folder}/${made}`).mode & 0o777, 0o700);
+    for (const made of ["x", "x/y"]) assert.equal((await nodeDisk.stat(`${folder}/${made}`)).mode & 0o777, 0o700);
   }
   Deno.symlinkSync("x/y", `${folder}/link`);
-  assert(nodeDisk.lstat(`${folder}/link`)!.isSymbolicLink());
-  assert(nodeDisk.stat(`${folder}/link`).isDirectory());
-  assert.equal(nodeDisk.realpath(`${folder}/link`), nodeDisk.realpath(`${folder}/x/y`));
-  if (O_NOFOLLOW !== 0) assert.throws(() => nodeDisk.open(`${folder}/link`, O_RDONLY | O_NOFOLLOW), { code: "ELOOP" });
+  assert((await nodeDisk.lstat(`${folder}/link`))!.isSymbolicLink());
+  assert((await nodeDisk.stat(`${folder}/link`)).isDirectory());
+  assert.equal(await nodeDisk.realpath(`${folder}/link`), await nodeDisk.realpath(`${folder}/x/y`));
+  if (O_NOFOLLOW !== 0) {
+    await assert.rejects(() => nodeDisk.open(`${folder}/link`, O_RDONLY | O_NOFOLLOW), { code: "ELOOP" });
+  }
 });
 
-check("knows a real disk's free space, and no missing one's", (folder) => {
-  assert((nodeDisk.freeBytes(folder) ?? 0) > 0);
-  assert.equal(nodeDisk.freeBytes(`${folder}/missing`), undefined);
+check("knows a real disk's free space, and no missing one's", async (folder) => {
+  assert((await nodeDisk.freeBytes(folder) ?? 0) > 0);
+  assert.equal(await nodeDisk.freeBytes(`${folder}/missing`), undefined);
 });
 
 Deno.test("withCode understands an error that Deno gives no code", () => {

@@ -4,6 +4,8 @@ import { Random } from "../../../base/random.ts";
 import { SimulatedDisk } from "../../../sim/disk/disk.ts";
 import { DirectoryStore } from "../../../store/directory_store.ts";
 import type { Disk } from "../../../store/disk.ts";
+import { diskError } from "../../../store/disk_error.ts";
+import { promised, type PromisedStore } from "../../../testing/promised_store.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
 import { assertRefused, commit, describeFileStore, pattern, store } from "../../../testing/file_store_compliance.ts";
 
@@ -41,11 +43,11 @@ function openedPath(descriptor: string): string {
   }
 }
 
-describeFileStore("DirectoryStore", ({ readOnly, files }) => {
+describeFileStore("DirectoryStore", async ({ readOnly, files }) => {
   const root = Deno.makeTempDirSync({ prefix: "sluice-test-" });
   for (const [name, bytes] of Object.entries(files)) Deno.writeFileSync(`${root}/${name}`, bytes);
   return {
-    store: DirectoryStore.open(root, { disk: nodeDisk, readOnly }),
+    store: await DirectoryStore.open(root, { disk: nodeDisk, readOnly }),
     put: (name, bytes, modifiedMs) => {
       Deno.writeFileSync(`${root}/${name}`, bytes);
       Deno.utimeSync(`${root}/${name}`, new Date(modifiedMs), new Date(modifiedMs));
@@ -60,7 +62,7 @@ describeFileStore("DirectoryStore", ({ readOnly, files }) => {
   };
 });
 
-type Run = (root: string, disk: DirectoryStore) => void | Promise<void>;
+type Run = (root: string, disk: PromisedStore) => void | Promise<void>;
 
 /** A test on a folder of its own. */
 function check(what: string, run: Run, machine: Partial<Disk> = {}): void {
@@ -70,7 +72,8 @@ function check(what: string, run: Run, machine: Partial<Disk> = {}): void {
     Deno.writeTextFileSync(`${parent}/secret`, "outside");
     Deno.mkdirSync(`${parent}/root`);
     try {
-      await run(`${parent}/root`, DirectoryStore.open(`${parent}/root`, { disk: { ...nodeDisk, ...machine } }));
+      const store = await DirectoryStore.open(`${parent}/root`, { disk: { ...nodeDisk, ...machine } });
+      await run(`${parent}/root`, promised(store));
       assert.equal(Deno.readTextFileSync(`${parent}/secret`), "outside");
     } finally {
       Deno.removeSync(parent, { recursive: true });
@@ -79,48 +82,48 @@ function check(what: string, run: Run, machine: Partial<Disk> = {}): void {
 }
 
 /** Every way in refuses `name` as not a file, and it is not listed. */
-function assertNeverOpened(disk: DirectoryStore, name: string): void {
-  assertRefused("not-a-file", () => disk.stat(name));
-  assertRefused("not-a-file", () => disk.open(name));
-  assertRefused("not-a-file", () => disk.create(name, { sizeBytes: 1, modifiedMs: 0, overwrite: true }));
-  assertRefused("exists", () => disk.create(name, { sizeBytes: 1, modifiedMs: 0, overwrite: false }));
-  assert.deepEqual(disk.list().filter((info) => info.name === name), []);
+async function assertNeverOpened(disk: PromisedStore, name: string): Promise<void> {
+  await assertRefused("not-a-file", () => disk.stat(name));
+  await assertRefused("not-a-file", () => disk.open(name));
+  await assertRefused("not-a-file", () => disk.create(name, { sizeBytes: 1, modifiedMs: 0, overwrite: true }));
+  await assertRefused("exists", () => disk.create(name, { sizeBytes: 1, modifiedMs: 0, overwrite: false }));
+  assert.deepEqual((await disk.list()).filter((info) => info.name === name), []);
 }
 
-check("does not follow a symbolic link", (root, disk) => {
+check("does not follow a symbolic link", async (root, disk) => {
   Deno.symlinkSync("/etc/passwd", `${root}/passwd`);
   Deno.symlinkSync("../secret", `${root}/relative`);
   Deno.symlinkSync("nowhere", `${root}/dangling`);
   Deno.symlinkSync("itself", `${root}/itself`);
-  for (const name of ["passwd", "relative", "dangling", "itself"]) assertNeverOpened(disk, name);
+  for (const name of ["passwd", "relative", "dangling", "itself"]) await assertNeverOpened(disk, name);
 });
 
-check("does not enter a linked folder", (root, disk) => {
+check("does not enter a linked folder", async (root, disk) => {
   Deno.symlinkSync("..", `${root}/up`);
-  assertNeverOpened(disk, "up");
-  assertRefused("bad-name", () => disk.open("up/secret"));
+  await assertNeverOpened(disk, "up");
+  await assertRefused("bad-name", () => disk.open("up/secret"));
 });
 
-check("does not block on a FIFO", (root, disk) => {
+check("does not block on a FIFO", async (root, disk) => {
   assert(new Deno.Command("mkfifo", { args: [`${root}/fifo`] }).outputSync().success);
-  assertNeverOpened(disk, "fifo");
+  await assertNeverOpened(disk, "fifo");
 });
 
-check("does not open a socket", (root, disk) => {
+check("does not open a socket", async (root, disk) => {
   const listener = Deno.listen({ transport: "unix", path: `${root}/socket` });
-  assertNeverOpened(disk, "socket");
+  await assertNeverOpened(disk, "socket");
   listener.close();
 });
 
-check("does not open a folder", (root, disk) => {
+check("does not open a folder", async (root, disk) => {
   Deno.mkdirSync(`${root}/folder`);
   Deno.writeTextFileSync(`${root}/folder/inside`, "x");
-  assertNeverOpened(disk, "folder");
+  await assertNeverOpened(disk, "folder");
   assert.equal(Deno.readTextFileSync(`${root}/folder/inside`), "x");
 });
 
 check("does not replace a folder that appears before the commit", async (root, disk) => {
-  const file = disk.create("a", { sizeBytes: 0, modifiedMs: 0, overwrite: true });
+  const file = await disk.create("a", { sizeBytes: 0, modifiedMs: 0, overwrite: true });
   Deno.mkdirSync(`${root}/a`);
   const result = await commit(file);
   assert(result instanceof StoreError);
@@ -131,7 +134,7 @@ check("does not replace a folder that appears before the commit", async (root, d
 
 check("does not write through a link that appears before the commit", async (root, disk) => {
   for (const overwrite of [true, false]) {
-    const file = disk.create("a", { sizeBytes: 3, modifiedMs: 0, overwrite });
+    const file = await disk.create("a", { sizeBytes: 3, modifiedMs: 0, overwrite });
     file.write(0, pattern(3));
     Deno.symlinkSync("../secret", `${root}/a`);
     const result = await commit(file);
@@ -142,7 +145,7 @@ check("does not write through a link that appears before the commit", async (roo
 });
 
 check("says that its folder has gone", async (root, disk) => {
-  const file = disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false });
+  const file = await disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false });
   file.write(0, pattern(1));
   Deno.removeSync(root, { recursive: true });
   const result = await commit(file);
@@ -150,10 +153,10 @@ check("says that its folder has gone", async (root, disk) => {
   for (
     const error of [
       result,
-      assertRefused("io", () => disk.list()),
-      assertRefused("io", () => disk.stat("a")),
-      assertRefused("io", () => disk.open("a")),
-      assertRefused("io", () => disk.create("b", { sizeBytes: 1, modifiedMs: 0, overwrite: false })),
+      await assertRefused("io", () => disk.list()),
+      await assertRefused("io", () => disk.stat("a")),
+      await assertRefused("io", () => disk.open("a")),
+      await assertRefused("io", () => disk.create("b", { sizeBytes: 1, modifiedMs: 0, overwrite: false })),
     ]
   ) {
     assert.equal(error.kind, "io");
@@ -162,17 +165,17 @@ check("says that its folder has gone", async (root, disk) => {
   }
 });
 
-check("opens a file without permission for no one but root", (root, disk) => {
+check("opens a file without permission for no one but root", async (root, disk) => {
   Deno.writeTextFileSync(`${root}/locked`, "x");
   Deno.chmodSync(`${root}/locked`, 0);
-  assert.equal(disk.stat("locked").sizeBytes, 1);
-  if (Deno.uid() === 0) disk.open("locked").close();
-  else assert.match(assertRefused("denied", () => disk.open("locked")).message, /"locked"/);
+  assert.equal((await disk.stat("locked")).sizeBytes, 1);
+  if (Deno.uid() === 0) (await disk.open("locked")).close();
+  else assert.match((await assertRefused("denied", () => disk.open("locked"))).message, /"locked"/);
 });
 
-check("takes bytes beyond 4 GiB", (_root, disk) => {
+check("takes bytes beyond 4 GiB", async (_root, disk) => {
   const offset = 5 * 2 ** 30 + 7;
-  const file = disk.create("big", { sizeBytes: offset + 1000, modifiedMs: 0, overwrite: false });
+  const file = await disk.create("big", { sizeBytes: offset + 1000, modifiedMs: 0, overwrite: false });
   file.write(offset, pattern(1000));
   file.write(offset - 2 ** 32, pattern(1000, 2));
   const into = new Uint8Array(2000);
@@ -181,26 +184,29 @@ check("takes bytes beyond 4 GiB", (_root, disk) => {
   assert.equal(file.read(offset - 2 ** 32 - 500, into), 2000);
   assert.deepEqual(into.slice(500, 1500), pattern(1000, 2));
   file.abort();
-}, { freeBytes: () => 2 ** 40 });
+}, { freeBytes: () => Promise.resolve(2 ** 40) });
 
-check("refuses a file that is larger than the space left", (root, disk) => {
-  const error = assertRefused("no-space", () => disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false }));
+check("refuses a file that is larger than the space left", async (root, disk) => {
+  const error = await assertRefused(
+    "no-space",
+    () => disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false }),
+  );
   assert.match(error.message, /"a".*free some space/);
   assert.deepEqual(listPartial(root), []);
-}, { freeBytes: () => 1024 * 1024 });
+}, { freeBytes: () => Promise.resolve(1024 * 1024) });
 
 check("takes files where the space left is not known", async (_root, disk) => {
   await store(disk, "a", { bytes: pattern(10) });
-}, { freeBytes: () => undefined });
+}, { freeBytes: () => Promise.resolve(undefined) });
 
-check("asks the disk for the space left", (_root, disk) => {
-  assertRefused("no-space", () => disk.create("a", { sizeBytes: 2 ** 52, modifiedMs: 0, overwrite: false }));
+check("asks the disk for the space left", async (_root, disk) => {
+  await assertRefused("no-space", () => disk.create("a", { sizeBytes: 2 ** 52, modifiedMs: 0, overwrite: false }));
 });
 
 check("keeps a file private until it is complete", async (root, disk) => {
   const usual = `${root}/usual`;
   Deno.writeFileSync(usual, pattern(1), { mode: 0o644 });
-  const file = disk.create("a", { sizeBytes: 0, modifiedMs: 0, overwrite: false });
+  const file = await disk.create("a", { sizeBytes: 0, modifiedMs: 0, overwrite: false });
   const [partial] = listPartial(root);
   assert.match(partial!, /^\.sluice-[0-9a-f]{32}\.part$/);
   assert.equal(Deno.statSync(`${root}/${partial}`).mode! & 0o777, 0o600);
@@ -209,49 +215,52 @@ check("keeps a file private until it is complete", async (root, disk) => {
   assert.equal(Deno.statSync(`${root}/a`).nlink, 1);
 });
 
-check("lists no names that a peer may not ask for", (root, disk) => {
+check("lists no names that a peer may not ask for", async (root, disk) => {
   for (const name of ["a:b", "con", ".sluice-x", "ok", " space"]) Deno.writeTextFileSync(`${root}/${name}`, "x");
-  assert.deepEqual(disk.list().map((info) => info.name), ["ok"]);
+  assert.deepEqual((await disk.list()).map((info) => info.name), ["ok"]);
 });
 
-check("removes what killed runs left, and only that", (root) => {
+check("removes what killed runs left, and only that", async (root) => {
   const hex = "0123456789abcdef0123456789abcdef";
   const names = [`.sluice-${hex}.part`, `.sluice-${hex}.txt`, ".sluice-0.part", "a.part"];
   for (const name of names) Deno.writeTextFileSync(`${root}/${name}`, "x");
   const remaining = () => [...Deno.readDirSync(root)].map((entry) => entry.name).toSorted();
   const dayMs = 24 * 60 * 60 * 1000;
   const later = (ms: number): Disk => ({ ...nodeDisk, nowMs: () => Date.now() + ms });
-  DirectoryStore.open(root, { disk: later(dayMs - 60_000) });
+  await DirectoryStore.open(root, { disk: later(dayMs - 60_000) });
   assert.deepEqual(remaining(), names.toSorted(), "a running transfer's file is younger than a day");
-  DirectoryStore.open(root, { disk: later(dayMs + 60_000), readOnly: true });
+  await DirectoryStore.open(root, { disk: later(dayMs + 60_000), readOnly: true });
   assert.deepEqual(remaining(), names.toSorted(), "a read-only store changes nothing");
-  DirectoryStore.open(root, { disk: later(dayMs + 60_000) });
+  await DirectoryStore.open(root, { disk: later(dayMs + 60_000) });
   assert.deepEqual(remaining(), names.slice(1).toSorted());
 });
 
 check("does not take an old modification time for a leftover", async (root, disk) => {
-  const file = disk.create("a", { sizeBytes: 0, modifiedMs: 0, overwrite: false });
+  const file = await disk.create("a", { sizeBytes: 0, modifiedMs: 0, overwrite: false });
   Deno.utimeSync(`${root}/${listPartial(root)[0]}`, new Date(1000), new Date(1000));
-  DirectoryStore.open(root, { disk: nodeDisk });
+  await DirectoryStore.open(root, { disk: nodeDisk });
   assert.equal(await commit(file), "a");
 });
 
-check("makes its folder, or says what is wrong with it", (root) => {
-  assert.equal(DirectoryStore.open(`${root}/x/y`, { disk: nodeDisk }).rootPath, Deno.realPathSync(`${root}/x/y`));
-  assertRefused("not-found", () => DirectoryStore.open(`${root}/missing`, { disk: nodeDisk, create: false }));
+check("makes its folder, or says what is wrong with it", async (root) => {
+  assert.equal(
+    (await DirectoryStore.open(`${root}/x/y`, { disk: nodeDisk })).rootPath,
+    Deno.realPathSync(`${root}/x/y`),
+  );
+  await assertRefused("not-found", () => DirectoryStore.open(`${root}/missing`, { disk: nodeDisk, create: false }));
   Deno.writeTextFileSync(`${root}/file`, "x");
-  const error = assertRefused(
+  const error = await assertRefused(
     "not-a-file",
     () => DirectoryStore.open(`${root}/file`, { disk: nodeDisk, create: false }),
   );
   assert.match(error.message, /is not a folder/);
-  assert.throws(() => DirectoryStore.open(`${root}/file`, { disk: nodeDisk }), StoreError);
-  assert.throws(() => DirectoryStore.open(`${root}/file/below`, { disk: nodeDisk }), StoreError);
+  await assert.rejects(() => DirectoryStore.open(`${root}/file`, { disk: nodeDisk }), StoreError);
+  await assert.rejects(() => DirectoryStore.open(`${root}/file/below`, { disk: nodeDisk }), StoreError);
 });
 
 check("serves a folder that is reached by a link", async (root) => {
   Deno.symlinkSync(root, `${root}-link`);
-  const disk = DirectoryStore.open(`${root}-link`, { disk: nodeDisk });
+  const disk = promised(await DirectoryStore.open(`${root}-link`, { disk: nodeDisk }));
   Deno.removeSync(`${root}-link`);
   await store(disk, "a", { bytes: pattern(3) });
   assert.deepEqual(Deno.readFileSync(`${root}/a`), pattern(3));
@@ -260,7 +269,7 @@ check("serves a folder that is reached by a link", async (root) => {
 Deno.test("DirectoryStore makes durable that its folder is there, once and before a file is", async () => {
   const disk = new SimulatedDisk();
   disk.put("/srv/other", pattern(1));
-  const disks = DirectoryStore.open("/srv/a/b", { disk });
+  const disks = promised(await DirectoryStore.open("/srv/a/b", { disk }));
   await store(disks, "x", { bytes: pattern(3) });
   const syncs = disk.meter.operations["fsync-folder"];
   assert.equal(syncs, 4, "/, /srv, /srv/a and the folder itself");
@@ -273,9 +282,9 @@ Deno.test("DirectoryStore makes durable that its folder is there, once and befor
 
 Deno.test("DirectoryStore makes a folder durable that a killed run had made", async () => {
   const disk = new SimulatedDisk();
-  DirectoryStore.open("/srv/a", { disk });
+  await DirectoryStore.open("/srv/a", { disk });
   disk.killProcess();
-  await store(DirectoryStore.open("/srv/a", { disk }), "x", { bytes: pattern(3) });
+  await store(promised(await DirectoryStore.open("/srv/a", { disk })), "x", { bytes: pattern(3) });
   for (let seed = 0; seed < 20; seed++) {
     assert.deepEqual(disk.crashed(new Random(seed)).contents("/srv/a/x"), pattern(3));
   }
@@ -285,16 +294,16 @@ Deno.test("DirectoryStore takes files where it may not open the folder above its
   const disk = new SimulatedDisk();
   const open = disk.open.bind(disk);
   disk.open = (path, flags, mode) => {
-    if (path === "/srv") throw Object.assign(new Error("Requires read access"), { name: "NotCapable" });
+    if (path === "/srv") return Promise.reject(Object.assign(new Error("Requires"), { name: "NotCapable" }));
     return open(path, flags, mode);
   };
-  await store(DirectoryStore.open("/srv/a", { disk }), "x", { bytes: pattern(3) });
+  await store(promised(await DirectoryStore.open("/srv/a", { disk })), "x", { bytes: pattern(3) });
 });
 
 Deno.test("DirectoryStore says that its folder could not be made durable, and tries again", async () => {
   const disk = new SimulatedDisk({ faults: { errorRates: { "fsync-folder": 1 } } });
-  const made = DirectoryStore.open("/srv/a", { disk });
-  const file = made.create("x", { sizeBytes: 0, modifiedMs: 0, overwrite: false });
+  const made = promised(await DirectoryStore.open("/srv/a", { disk }));
+  const file = await made.create("x", { sizeBytes: 0, modifiedMs: 0, overwrite: false });
   const result = await commit(file);
   assert(result instanceof StoreError && result.kind === "io");
   assert.deepEqual(disk.names("/srv/a"), []);
@@ -313,17 +322,17 @@ Deno.test("DirectoryStore takes a name for taken that the disk takes for another
       faults: { hasNoLinks },
       foldName: (name) => name.normalize("NFD").toUpperCase(),
     });
-    const folding = DirectoryStore.open("/srv", { disk });
+    const folding = promised(await DirectoryStore.open("/srv", { disk }));
     await store(folding, first, { bytes: pattern(3) });
     for (const other of others) {
-      assertRefused("exists", () => folding.create(other, { sizeBytes: 1, modifiedMs: 0, overwrite: false }));
+      await assertRefused("exists", () => folding.create(other, { sizeBytes: 1, modifiedMs: 0, overwrite: false }));
     }
     assert.deepEqual(disk.contents(`/srv/${first}`), pattern(3));
     for (const [seed, other] of others.entries()) {
       await store(folding, other, { bytes: pattern(5, seed), overwrite: true });
-      assert.deepEqual(folding.list().map((info) => [info.name, info.sizeBytes]), [[first, 5]]);
+      assert.deepEqual((await folding.list()).map((info) => [info.name, info.sizeBytes]), [[first, 5]]);
       assert.deepEqual(disk.contents(`/srv/${first}`), pattern(5, seed));
-      const file = folding.open(other);
+      const file = await folding.open(other);
       assert.equal(file.info.sizeBytes, 5);
       file.close();
     }
@@ -333,8 +342,10 @@ Deno.test("DirectoryStore takes a name for taken that the disk takes for another
 Deno.test("DirectoryStore gives a name to one of two that the disk takes for one, when both come at once", async () => {
   for (const hasNoLinks of [false, true]) {
     const disk = new SimulatedDisk({ faults: { hasNoLinks }, foldName: (name) => name.toLowerCase() });
-    const folding = DirectoryStore.open("/srv", { disk });
-    const files = ["A", "a"].map((name) => folding.create(name, { sizeBytes: 0, modifiedMs: 0, overwrite: false }));
+    const folding = promised(await DirectoryStore.open("/srv", { disk }));
+    const files = await Promise.all(
+      ["A", "a"].map((name) => folding.create(name, { sizeBytes: 0, modifiedMs: 0, overwrite: false })),
+    );
     const results = await Promise.all(files.map(commit));
     assert.deepEqual([results[0], results[1] instanceof StoreError && results[1].kind], ["A", "exists"]);
     assert.deepEqual(disk.names("/srv"), ["A"]);
@@ -342,20 +353,20 @@ Deno.test("DirectoryStore gives a name to one of two that the disk takes for one
 });
 
 Deno.test("DirectoryStore keeps names apart that the disk keeps apart", async () => {
-  const plain = DirectoryStore.open("/srv", { disk: new SimulatedDisk() });
+  const plain = promised(await DirectoryStore.open("/srv", { disk: new SimulatedDisk() }));
   for (const name of SPELLINGS) await store(plain, name, { bytes: pattern(3) });
-  assert.deepEqual(plain.list().map((info) => info.name), SPELLINGS.toSorted());
+  assert.deepEqual((await plain.list()).map((info) => info.name), SPELLINGS.toSorted());
 });
 
-Deno.test("DirectoryStore names the disk's failure where that befalls it over the folder of a missing file", () => {
+Deno.test("DirectoryStore names the disk's failure where that befalls it over the folder of a missing file", async () => {
   const disk = new SimulatedDisk();
-  const opened = DirectoryStore.open("/srv/a", { disk });
+  const opened = promised(await DirectoryStore.open("/srv/a", { disk }));
   const lstat = disk.lstat.bind(disk);
   let isMissed = false;
   disk.lstat = (path) => {
-    if (isMissed && path === "/srv/a") throw Object.assign(new Error("EIO: i/o error, lstat"), { code: "EIO" });
+    if (isMissed && path === "/srv/a") return Promise.reject(diskError("EIO"));
     isMissed ||= path === "/srv/a/x";
     return lstat(path);
   };
-  assertRefused("io", () => opened.stat("x"));
+  await assertRefused("io", () => opened.stat("x"));
 });

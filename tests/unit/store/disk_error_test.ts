@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
-import { attempt, diskError, diskErrorCode, onDisk, toStoreError } from "../../../store/disk_error.ts";
+import { attempt, attemptAsync, diskError, diskErrorCode, onDisk, toStoreError } from "../../../store/disk_error.ts";
 import { StoreError, type StoreErrorKind } from "../../../transfer/file_store.ts";
 
 function systemError(code: string): Error {
@@ -34,22 +34,25 @@ Deno.test("toStoreError says whose fault it is, and what to do", () => {
   }
 });
 
-Deno.test("toStoreError understands both of Deno's file interfaces", () => {
-  const calls: readonly (() => unknown)[] = [
-    () => fs.openSync("/no/such/file", "r"),
-    () => Deno.openSync("/no/such/file"),
+Deno.test("toStoreError understands both of Deno's file interfaces", async () => {
+  const calls: readonly (() => Promise<unknown>)[] = [
+    () => fs.promises.open("/no/such/file", "r"),
+    () => Deno.open("/no/such/file"),
   ];
   for (const call of calls) {
-    assert.throws(() => onDisk("it", call), (error) => error instanceof StoreError && error.kind === "not-found");
+    await assert.rejects(
+      () => onDisk("it", call),
+      (error) => error instanceof StoreError && error.kind === "not-found",
+    );
   }
 });
 
 // The device that is always full is Linux's; what it reports is in the table above for every platform.
 if (Deno.build.os === "linux") {
-  Deno.test("toStoreError takes a device's own word that it is full", () => {
+  Deno.test("toStoreError takes a device's own word that it is full", async () => {
     const descriptor = fs.openSync("/dev/full", "w");
-    assert.throws(
-      () => onDisk('"a"', () => fs.writeSync(descriptor, new Uint8Array(10), 0, 10, 0)),
+    await assert.rejects(
+      () => onDisk('"a"', () => Promise.try(() => fs.writeSync(descriptor, new Uint8Array(10), 0, 10, 0))),
       (error) => error instanceof StoreError && error.kind === "no-space",
     );
     fs.closeSync(descriptor);
@@ -78,8 +81,14 @@ Deno.test("toStoreError throws a bug again", () => {
   assert.throws(() => toStoreError(wrongArgument, "it"), TypeError);
 });
 
-Deno.test("onDisk returns what the call returns", () => {
-  assert.equal(onDisk("it", () => 7), 7);
+Deno.test("onDisk resolves to what the call resolves to", async () => {
+  assert.equal(await onDisk("it", () => Promise.resolve(7)), 7);
+});
+
+Deno.test("attemptAsync minds no fault of the disk, and lets a bug through", async () => {
+  await attemptAsync(() => Promise.reject(diskError("EIO")));
+  const bug = new TypeError("x is not a function");
+  await assert.rejects(() => attemptAsync(() => Promise.reject(bug)), (thrown) => thrown === bug);
 });
 
 Deno.test("attempt minds no fault of the disk, and lets a bug through", () => {

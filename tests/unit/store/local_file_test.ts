@@ -24,18 +24,23 @@ function names(folder: string): string[] {
 }
 
 /** Creates a file of `bytes` at `path` and commits it. */
-function save(path: string, options: { bytes: Uint8Array; overwrite?: boolean }): Promise<string | StoreError> {
+async function save(path: string, options: { bytes: Uint8Array; overwrite?: boolean }): Promise<string | StoreError> {
   const { bytes, overwrite = false } = options;
-  const file = createLocalFile(path, { sizeBytes: bytes.length, modifiedMs: 1_700_000_000_123, overwrite, folders });
+  const file = await createLocalFile(path, {
+    sizeBytes: bytes.length,
+    modifiedMs: 1_700_000_000_123,
+    overwrite,
+    folders,
+  });
   file.write(0, bytes);
-  return commit(file);
+  return await commit(file);
 }
 
-check("openLocalFile reads what the user names, through links", (folder) => {
+check("openLocalFile reads what the user names, through links", async (folder) => {
   Deno.writeFileSync(`${folder}/a b:c`, pattern(100));
   Deno.symlinkSync("a b:c", `${folder}/link`);
   for (const name of ["a b:c", "link"]) {
-    const file = open(`${folder}/${name}`);
+    const file = await open(`${folder}/${name}`);
     assert.deepEqual([file.info.name, file.info.sizeBytes], [name, 100]);
     const into = new Uint8Array(100);
     assert.equal(file.read(0, into), 100);
@@ -44,16 +49,16 @@ check("openLocalFile reads what the user names, through links", (folder) => {
   }
 });
 
-check("openLocalFile says what is wrong", (folder) => {
-  assert.match(assertRefused("not-a-file", () => open(folder)).message, /is a folder/);
-  assertRefused("not-found", () => open(`${folder}/missing`));
+check("openLocalFile says what is wrong", async (folder) => {
+  assert.match((await assertRefused("not-a-file", () => open(folder))).message, /is a folder/);
+  await assertRefused("not-found", () => open(`${folder}/missing`));
   Deno.writeTextFileSync(`${folder}/a`, "");
-  assertRefused("not-a-file", () => open(`${folder}/a/b`));
+  await assertRefused("not-a-file", () => open(`${folder}/a/b`));
   assert(new Deno.Command("mkfifo", { args: [`${folder}/fifo`] }).outputSync().success);
-  assert.match(assertRefused("not-a-file", () => open(`${folder}/fifo`)).message, /FIFO/);
-  assertRefused("not-a-file", () => open("/dev/null"));
+  assert.match((await assertRefused("not-a-file", () => open(`${folder}/fifo`))).message, /FIFO/);
+  await assertRefused("not-a-file", () => open("/dev/null"));
   Deno.symlinkSync("itself", `${folder}/itself`);
-  assertRefused("not-a-file", () => open(`${folder}/itself`));
+  await assertRefused("not-a-file", () => open(`${folder}/itself`));
 });
 
 check("createLocalFile saves under the name asked for", async (folder) => {
@@ -73,11 +78,11 @@ check("createLocalFile never overwrites unasked", async (folder) => {
 });
 
 check("createLocalFile decides about the name at the commit", async (folder) => {
-  const files = [1, 2, 3].map((seed) => {
-    const file = createLocalFile(`${folder}/a`, { sizeBytes: 4, modifiedMs: 0, overwrite: false, folders });
+  const files = await Promise.all([1, 2, 3].map(async (seed) => {
+    const file = await createLocalFile(`${folder}/a`, { sizeBytes: 4, modifiedMs: 0, overwrite: false, folders });
     file.write(0, pattern(4, seed));
     return file;
-  });
+  }));
   Deno.symlinkSync("dangling", `${folder}/a`);
   const results = await Promise.all(files.map(commit));
   const places = [`${folder}/a_received`, `${folder}/a_received_2`, `${folder}/a_received_3`];
@@ -95,36 +100,39 @@ check("createLocalFile overwrites when told to", async (folder) => {
   assert.deepEqual(names(folder), ["a"]);
 });
 
-check("createLocalFile refuses what is no place for a file", (folder) => {
+check("createLocalFile refuses what is no place for a file", async (folder) => {
   const create = (path: string, overwrite: boolean) => () =>
     createLocalFile(path, { sizeBytes: 1, modifiedMs: 0, overwrite, folders });
   for (const overwrite of [true, false]) {
-    assertRefused("not-a-file", create(folder, overwrite));
-    assertRefused("not-a-file", create(`${folder}/`, overwrite));
-    assertRefused("not-a-file", create("", overwrite));
-    assertRefused("not-a-file", create(`${folder}/new/`, overwrite));
+    await assertRefused("not-a-file", create(folder, overwrite));
+    await assertRefused("not-a-file", create(`${folder}/`, overwrite));
+    await assertRefused("not-a-file", create("", overwrite));
+    await assertRefused("not-a-file", create(`${folder}/new/`, overwrite));
     assert.match(
-      assertRefused("not-found", create(`${folder}/missing/a`, overwrite)).message,
+      (await assertRefused("not-found", create(`${folder}/missing/a`, overwrite))).message,
       /missing" does not exist; make it first/,
     );
-    assertRefused("bad-name", create(`${folder}/${"x".repeat(256)}`, overwrite));
+    await assertRefused("bad-name", create(`${folder}/${"x".repeat(256)}`, overwrite));
   }
   Deno.symlinkSync("elsewhere", `${folder}/link`);
-  assertRefused("not-a-file", create(`${folder}/link`, true));
+  await assertRefused("not-a-file", create(`${folder}/link`, true));
   Deno.writeTextFileSync(`${folder}/file`, "");
-  assertRefused("not-a-file", create(`${folder}/file/a`, false));
+  await assertRefused("not-a-file", create(`${folder}/file/a`, false));
   assert.deepEqual(names(folder), ["file", "link"]);
 });
 
-check("createLocalFile says that the disk is full", (folder) => {
-  const small = new LocalFolders({ ...nodeDisk, freeBytes: () => 2 ** 30 });
+check("createLocalFile says that the disk is full", async (folder) => {
+  const small = new LocalFolders({ ...nodeDisk, freeBytes: () => Promise.resolve(2 ** 30) });
   const options = { sizeBytes: 2 ** 40, modifiedMs: 0, overwrite: false, folders: small };
-  assert.match(assertRefused("no-space", () => createLocalFile(`${folder}/a`, options)).message, /1073741824 left/);
+  assert.match(
+    (await assertRefused("no-space", () => createLocalFile(`${folder}/a`, options))).message,
+    /1073741824 left/,
+  );
   assert.deepEqual(names(folder), []);
 });
 
-check("createLocalFile leaves nothing of an aborted file", (folder) => {
-  const file = createLocalFile(`${folder}/a`, { sizeBytes: 2, modifiedMs: 0, overwrite: false, folders });
+check("createLocalFile leaves nothing of an aborted file", async (folder) => {
+  const file = await createLocalFile(`${folder}/a`, { sizeBytes: 2, modifiedMs: 0, overwrite: false, folders });
   file.write(0, pattern(2));
   assert.equal(names(folder).length, 1);
   file.abort();
@@ -135,6 +143,6 @@ Deno.test("createLocalFile puts a file beside one whose name the disk takes for 
   const disk = new SimulatedDisk({ foldName: (name) => name.toLowerCase() });
   disk.put("/copies/Report", pattern(3));
   const options = { sizeBytes: 0, modifiedMs: 0, overwrite: false, folders: new LocalFolders(disk) };
-  assert.equal(await commit(createLocalFile("/copies/report", options)), "/copies/report_received");
+  assert.equal(await commit(await createLocalFile("/copies/report", options)), "/copies/report_received");
   assert.deepEqual(disk.contents("/copies/Report"), pattern(3));
 });

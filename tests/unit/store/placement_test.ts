@@ -29,12 +29,15 @@ function failingLink(code: string): Disk["link"] {
 }
 
 /** The placement of a file of the folder's, on a disk that is like this machine's but for what is said. */
-function placement(folder: string, options: { from?: string; machine?: Partial<Disk> } = {}): Placement {
+async function placement(
+  folder: string,
+  options: { from?: string; machine?: Partial<Disk> } = {},
+): Promise<Placement> {
   const { from = "temporary", machine = {} } = options;
   const disk = machine instanceof SimulatedDisk ? machine : { ...nodeDisk, ...machine };
   const sync = (path: string) => syncFolder(disk, path);
   const temporaryPath = `${folder}/${from}`;
-  const identity = disk.lstat(temporaryPath) ?? { dev: 0, ino: 0 };
+  const identity = await disk.lstat(temporaryPath) ?? { dev: 0, ino: 0 };
   return { disk, sync, temporaryPath, identity, finalPath: `${folder}/a`, subject: '"a"' };
 }
 
@@ -51,7 +54,7 @@ for (
 ) {
   check(`placeExclusively gives a free name${label}`, async (folder) => {
     Deno.writeTextFileSync(`${folder}/temporary`, "new");
-    assert.equal(await placeExclusively(placement(folder, { machine })), true);
+    assert.equal(await placeExclusively(await placement(folder, { machine })), true);
     assert.deepEqual(names(folder), ["a"]);
     assert.equal(Deno.readTextFileSync(`${folder}/a`), "new");
   });
@@ -59,7 +62,7 @@ for (
   check(`placeExclusively leaves a taken name alone${label}`, async (folder) => {
     Deno.writeTextFileSync(`${folder}/temporary`, "new");
     Deno.writeTextFileSync(`${folder}/a`, "old");
-    assert.equal(await placeExclusively(placement(folder, { machine })), false);
+    assert.equal(await placeExclusively(await placement(folder, { machine })), false);
     assert.deepEqual(names(folder), ["a", "temporary"]);
     assert.equal(Deno.readTextFileSync(`${folder}/a`), "old");
   });
@@ -68,21 +71,21 @@ for (
     const contenders = Array.from({ length: 8 }, (_, index) => `temporary-${index}`);
     for (const from of contenders) Deno.writeTextFileSync(`${folder}/${from}`, from);
     const won = await Promise.all(
-      contenders.map((from) => placeExclusively(placement(folder, { from, machine }))),
+      contenders.map(async (from) => placeExclusively(await placement(folder, { from, machine }))),
     );
     assert.equal(won.filter(Boolean).length, 1);
     assert.equal(Deno.readTextFileSync(`${folder}/a`), contenders[won.indexOf(true)]);
   });
 
   check(`placeExclusively leaves no empty file when its own is gone${label}`, async (folder) => {
-    await assert.rejects(placeExclusively(placement(folder, { from: "gone", machine })));
+    await assert.rejects(placeExclusively(await placement(folder, { from: "gone", machine })));
     assert.deepEqual(names(folder), []);
   });
 }
 
 check("placeExclusively passes on what is wrong with the disk", async (folder) => {
   Deno.writeTextFileSync(`${folder}/temporary`, "new");
-  const placing = placeExclusively(placement(folder, { machine: { link: failingLink("EIO") } }));
+  const placing = placeExclusively(await placement(folder, { machine: { link: failingLink("EIO") } }));
   await assert.rejects(placing, { code: "EIO" });
   assert.deepEqual(names(folder), ["temporary"]);
 });
@@ -90,7 +93,7 @@ check("placeExclusively passes on what is wrong with the disk", async (folder) =
 Deno.test("placeExclusively leaves no empty file when its claim cannot be closed", async () => {
   const disk = new SimulatedDisk({ faults: { hasNoLinks: true, errorRates: { close: 1 } } });
   disk.put("/temporary", pattern(3));
-  await assert.rejects(placeExclusively(placement("", { machine: disk })), { code: "EIO" });
+  await assert.rejects(placeExclusively(await placement("", { machine: disk })), { code: "EIO" });
   assert.deepEqual(disk.names("/"), ["temporary"]);
 });
 
@@ -101,31 +104,31 @@ Deno.test("placeExclusively takes back its own name alone when the folder cannot
     return placement("", { machine: disk });
   };
   const failing = () => Promise.reject(diskError("EIO"));
-  await assert.rejects(placeExclusively({ ...place("own"), sync: failing }), { code: "EIO" });
+  await assert.rejects(placeExclusively({ ...await place("own"), sync: failing }), { code: "EIO" });
   assert.deepEqual(disk.names("/"), []);
   const sync = async () => {
-    await placeReplacing(place("another's"));
+    await placeReplacing(await place("another's"));
     return await failing();
   };
-  await assert.rejects(placeExclusively({ ...place("own"), sync }), { code: "EIO" });
+  await assert.rejects(placeExclusively({ ...await place("own"), sync }), { code: "EIO" });
   assert.equal(new TextDecoder().decode(disk.contents("/a")), "another's");
 });
 
 check("placeReplacing takes the name from a file", async (folder) => {
   Deno.writeTextFileSync(`${folder}/temporary`, "new");
   Deno.writeTextFileSync(`${folder}/a`, "old");
-  await placeReplacing(placement(folder));
+  await placeReplacing(await placement(folder));
   assert.deepEqual([names(folder), Deno.readTextFileSync(`${folder}/a`)], [["a"], "new"]);
 });
 
-check("requireReplaceable refuses a taken name, and what is no file", (folder) => {
+check("requireReplaceable refuses a taken name, and what is no file", async (folder) => {
   Deno.writeTextFileSync(`${folder}/file`, "");
   Deno.mkdirSync(`${folder}/folder`);
   const [disk, subject] = [nodeDisk, '"x"'];
-  requireReplaceable(`${folder}/free`, { disk, overwrite: false, subject });
-  requireReplaceable(`${folder}/file`, { disk, overwrite: true, subject });
-  assertRefused("exists", () => requireReplaceable(`${folder}/file`, { disk, overwrite: false, subject }));
-  assertRefused("not-a-file", () => requireReplaceable(`${folder}/folder`, { disk, overwrite: true, subject }));
+  await requireReplaceable(`${folder}/free`, { disk, overwrite: false, subject });
+  await requireReplaceable(`${folder}/file`, { disk, overwrite: true, subject });
+  await assertRefused("exists", () => requireReplaceable(`${folder}/file`, { disk, overwrite: false, subject }));
+  await assertRefused("not-a-file", () => requireReplaceable(`${folder}/folder`, { disk, overwrite: true, subject }));
 });
 
 check("removeQuietly removes, and minds nothing", (folder) => {

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { BLOCK_BYTES, QuotaStore, usedBytes } from "../../../store/quota_store.ts";
 import type { FileStore, WritableFile } from "../../../transfer/file_store.ts";
 import { assertRefused, describeFileStore, pattern, store } from "../../../testing/file_store_compliance.ts";
+import { promised } from "../../../testing/promised_store.ts";
 import { MemoryStore } from "../../../testing/memory_store.ts";
 
 const FIVE = 5 * BLOCK_BYTES;
@@ -31,25 +32,25 @@ class Setting {
   #timed(): FileStore {
     const { disk } = this;
     return {
-      list: () => {
+      list: (done) => {
         this.lists++;
         this.nowUs += this.listUs;
-        return disk.list();
+        disk.list(done);
       },
-      stat: (name) => disk.stat(name),
-      open: (name) => disk.open(name),
-      create: (name, options) => disk.create(name, options),
+      stat: (name, done) => disk.stat(name, done),
+      open: (name, done) => disk.open(name, done),
+      create: (name, options, done) => disk.create(name, options, done),
     };
   }
 
-  create(name: string, blocks: number, { quota = FIVE, overwrite = false } = {}): WritableFile {
+  create(name: string, blocks: number, { quota = FIVE, overwrite = false } = {}): Promise<WritableFile> {
     const options = { sizeBytes: blocks * BLOCK_BYTES, modifiedMs: 0, overwrite };
-    return this.measured.limitedTo(quota).create(name, options);
+    return promised(this.measured.limitedTo(quota)).create(name, options);
   }
 
   /** Creates a file, and has it stored. */
-  add(name: string, blocks: number, options: { quota?: number; overwrite?: boolean } = {}): void {
-    const file = this.create(name, blocks, options);
+  async add(name: string, blocks: number, options: { quota?: number; overwrite?: boolean } = {}): Promise<void> {
+    const file = await this.create(name, blocks, options);
     file.write(0, pattern(blocks * BLOCK_BYTES));
     file.commit((result) => assert.equal(typeof result, "string", String(result)));
     this.commits.splice(0).forEach((run) => run());
@@ -60,67 +61,67 @@ Deno.test("usedBytes is whole blocks, one at least", () => {
   assert.deepEqual([0, 1, BLOCK_BYTES, BLOCK_BYTES + 1].map(usedBytes), [1, 1, 1, 2].map((n) => n * BLOCK_BYTES));
 });
 
-Deno.test("QuotaStore lets a folder be filled to the quota, and says what is left", () => {
+Deno.test("QuotaStore lets a folder be filled to the quota, and says what is left", async () => {
   const setting = new Setting();
-  setting.add("a", 3);
-  const { message } = assertRefused("no-space", () => setting.create("b", 3));
+  await setting.add("a", 3);
+  const { message } = await assertRefused("no-space", () => setting.create("b", 3));
   assert.match(message, /^"b" takes 12288 bytes, and of your quota of 20480 bytes 8192 are left; ask/);
-  setting.add("b", 2);
-  assertRefused("no-space", () => setting.create("empty", 0));
+  await setting.add("b", 2);
+  await assertRefused("no-space", () => setting.create("empty", 0));
 });
 
-Deno.test("QuotaStore counts what was there before, and what others without a quota put there", () => {
+Deno.test("QuotaStore counts what was there before, and what others without a quota put there", async () => {
   const setting = new Setting();
   setting.disk.put("old", pattern(2 * BLOCK_BYTES));
-  setting.add("a", 1);
-  setting.measured.create("free", { sizeBytes: 9, modifiedMs: 0, overwrite: false });
-  assertRefused("no-space", () => setting.create("b", 2));
-  setting.add("b", 1);
+  await setting.add("a", 1);
+  await promised(setting.measured).create("free", { sizeBytes: 9, modifiedMs: 0, overwrite: false });
+  await assertRefused("no-space", () => setting.create("b", 2));
+  await setting.add("b", 1);
 });
 
-Deno.test("QuotaStore counts a file on its way with its whole size, until it is given up", () => {
+Deno.test("QuotaStore counts a file on its way with its whole size, until it is given up", async () => {
   const setting = new Setting();
-  const first = setting.create("a", 3);
-  assertRefused("no-space", () => setting.create("b", 3));
+  const first = await setting.create("a", 3);
+  await assertRefused("no-space", () => setting.create("b", 3));
   first.abort();
   first.abort();
-  const second = setting.create("b", 3);
+  const second = await setting.create("b", 3);
   second.write(0, pattern(3 * BLOCK_BYTES));
   second.commit(() => {});
   second.abort();
-  assertRefused("no-space", () => setting.create("c", 3));
+  await assertRefused("no-space", () => setting.create("c", 3));
   setting.commits.splice(0).forEach((run) => run());
-  assertRefused("no-space", () => setting.create("c", 3));
+  await assertRefused("no-space", () => setting.create("c", 3));
 });
 
-Deno.test("QuotaStore counts the room that a replaced file makes free, once", () => {
+Deno.test("QuotaStore counts the room that a replaced file makes free, once", async () => {
   const setting = new Setting();
-  setting.add("a", 4);
-  setting.add("a", 5, { overwrite: true });
-  assertRefused("no-space", () => setting.create("a", 6, { overwrite: true }));
-  const shrinking = setting.create("a", 1, { overwrite: true });
-  assertRefused("no-space", () => setting.create("a", 2, { overwrite: true }));
-  assertRefused("no-space", () => setting.create("b", 4));
+  await setting.add("a", 4);
+  await setting.add("a", 5, { overwrite: true });
+  await assertRefused("no-space", () => setting.create("a", 6, { overwrite: true }));
+  const shrinking = await setting.create("a", 1, { overwrite: true });
+  await assertRefused("no-space", () => setting.create("a", 2, { overwrite: true }));
+  await assertRefused("no-space", () => setting.create("b", 4));
   shrinking.abort();
-  setting.add("a", 1, { overwrite: true });
-  setting.add("b", 4);
+  await setting.add("a", 1, { overwrite: true });
+  await setting.add("b", 4);
 });
 
-Deno.test("QuotaStore looks again before it refuses, and not the whole time", () => {
+Deno.test("QuotaStore looks again before it refuses, and not the whole time", async () => {
   const setting = new Setting();
   setting.listUs = 100;
-  setting.add("a", 5);
+  await setting.add("a", 5);
   assert.equal(setting.lists, 1);
   setting.disk.put("a", new Uint8Array(0));
-  assertRefused("no-space", () => setting.create("b", 1));
+  await assertRefused("no-space", () => setting.create("b", 1));
   assert.equal(setting.lists, 1, "it was counted a moment ago");
   setting.nowUs += 1_000;
-  setting.add("b", 1);
-  for (let i = 0; i < 50; i++) assertRefused("no-space", () => setting.create("c", 5));
+  await setting.add("b", 1);
+  for (let i = 0; i < 50; i++) await assertRefused("no-space", () => setting.create("c", 5));
   assert.equal(setting.lists, 2);
 });
 
-Deno.test("QuotaStore never lets more be stored than the quota, whatever is begun, given up and finished when", () => {
+Deno.test("QuotaStore never lets more be stored than the quota, whatever is begun, given up and finished when", async () => {
   const step = fc.record({
     name: fc.constantFrom("a", "b", "c"),
     blocks: fc.nat({ max: 4 }),
@@ -129,16 +130,18 @@ Deno.test("QuotaStore never lets more be stored than the quota, whatever is begu
     then: fc.constantFrom("abort", "commit", "wait"),
     waited: fc.nat({ max: 5 }),
   });
-  fc.assert(fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+  await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
     const setting = new Setting();
     const waiting: WritableFile[] = [];
     let mostOfAll = 0;
     for (const { blocks, name, overwrite, quota, then, waited } of steps) {
-      const used = (): number => setting.disk.list().reduce((sum, file) => sum + usedBytes(file.sizeBytes), 0);
+      const files = await promised(setting.disk).list();
+      const used = files.reduce((sum, file) => sum + usedBytes(file.sizeBytes), 0);
+      assert.ok(used <= mostOfAll, `${used} of ${mostOfAll}`);
       try {
         const options = { sizeBytes: blocks * BLOCK_BYTES, modifiedMs: 0, overwrite };
         const view = quota === Infinity ? setting.measured : setting.measured.limitedTo(quota);
-        const file = view.create(name, options);
+        const file = await promised(view).create(name, options);
         mostOfAll = Math.max(mostOfAll, quota);
         file.write(0, pattern(blocks * BLOCK_BYTES));
         if (then === "abort") file.abort();
@@ -149,7 +152,6 @@ Deno.test("QuotaStore never lets more be stored than the quota, whatever is begu
       }
       waiting.splice(waited, 1).forEach((file) => file.commit(() => {}));
       if (waited % 2 === 0) setting.commits.splice(0).forEach((run) => run());
-      assert.ok(used() <= mostOfAll, `${used()} of ${mostOfAll}`);
     }
     for (const file of waiting) file.abort();
     setting.commits.splice(0).forEach((run) => run());
@@ -157,10 +159,10 @@ Deno.test("QuotaStore never lets more be stored than the quota, whatever is begu
   }));
 });
 
-Deno.test("QuotaStore shows what is in the folder to whoever may fill it", async () => {
+Deno.test("QuotaStore shows what is in the folder to all that may fill it", async () => {
   const disk = new MemoryStore();
-  const limited = new QuotaStore(disk, () => 0).limitedTo(FIVE);
+  const limited = promised(new QuotaStore(disk, () => 0).limitedTo(FIVE));
   await store(limited, "a", { bytes: pattern(10) });
-  assert.deepEqual(limited.list(), disk.list());
-  assert.equal(limited.stat("a").sizeBytes, 10);
+  assert.deepEqual(await limited.list(), await promised(disk).list());
+  assert.equal((await limited.stat("a")).sizeBytes, 10);
 });

@@ -5,91 +5,94 @@ import { assertRefused } from "../../../testing/file_store_compliance.ts";
 
 const HAS_MODES = Deno.build.os !== "windows";
 
-function check(what: string, run: (folder: string) => void): void {
-  Deno.test(`RootFolder ${what}`, () => {
+function check(what: string, run: (folder: string) => Promise<void>): void {
+  Deno.test(`RootFolder ${what}`, async () => {
     // The path that the system calls it by: on macOS, temporary folders are below a link.
     const folder = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "sluice-test-" }));
     try {
-      run(folder);
+      await run(folder);
     } finally {
       Deno.removeSync(folder, { recursive: true });
     }
   });
 }
 
-function open(path: string): RootFolder {
+function open(path: string): Promise<RootFolder> {
   return RootFolder.open(path, { disk: nodeDisk, create: true });
 }
 
-check("makes a folder that is its owner's alone, and leaves one that is there as it is", (folder) => {
-  const root = open(`${folder}/a/b`);
+check("makes a folder that is its owner's alone, and leaves one that is there as it is", async (folder) => {
+  const root = await open(`${folder}/a/b`);
   assert.equal(root.path, `${folder}/a/b`);
   Deno.mkdirSync(`${folder}/there`);
   if (!HAS_MODES) return;
   for (const made of ["a", "a/b"]) assert.equal(Deno.statSync(`${folder}/${made}`).mode! & 0o777, 0o700);
   Deno.chmodSync(`${folder}/there`, 0o750);
-  open(`${folder}/there`);
+  await open(`${folder}/there`);
   assert.equal(Deno.statSync(`${folder}/there`).mode! & 0o777, 0o750);
 });
 
-check("is the folder that was opened, and no other in its place", (folder) => {
-  const root = open(`${folder}/root`);
-  root.require();
+check("is the folder that was opened, and no other in its place", async (folder) => {
+  const root = await open(`${folder}/root`);
+  await root.require();
   Deno.renameSync(`${folder}/root`, `${folder}/first`);
-  const lost = () => assertRefused("io", () => root.require()).message;
-  assert.match(lost(), /folder has gone/);
+  const lost = async () => (await assertRefused("io", () => root.require())).message;
+  assert.match(await lost(), /folder has gone/);
   Deno.writeTextFileSync(`${folder}/root`, "a file");
-  assert.match(lost(), /folder has gone/);
+  assert.match(await lost(), /folder has gone/);
   Deno.removeSync(`${folder}/root`);
   Deno.symlinkSync("first", `${folder}/root`);
-  assert.match(lost(), /folder has gone/);
+  assert.match(await lost(), /folder has gone/);
   Deno.removeSync(`${folder}/root`);
   if (HAS_MODES) {
     Deno.mkdirSync(`${folder}/root`);
-    assert.match(lost(), /another one is in its place; put the first one back, or start the server again$/);
+    assert.match(await lost(), /another one is in its place; put the first one back, or start the server again$/);
     Deno.removeSync(`${folder}/root`);
   }
   Deno.renameSync(`${folder}/first`, `${folder}/root`);
-  root.require();
+  await root.require();
 });
 
-check("notices that a folder above it has become a link", (folder) => {
+check("notices that a folder above it has become a link", async (folder) => {
   if (!HAS_MODES) return;
-  const root = open(`${folder}/above/root`);
+  const root = await open(`${folder}/above/root`);
   Deno.mkdirSync(`${folder}/foreign/root`, { recursive: true });
   Deno.renameSync(`${folder}/above`, `${folder}/first`);
   Deno.symlinkSync("foreign", `${folder}/above`);
-  assertRefused("io", () => root.require());
+  await assertRefused("io", () => root.require());
 });
 
-check("says who else may write there, or above it", (folder) => {
-  if (!HAS_MODES) return assert.deepEqual(open(`${folder}/above/root`).exposures(), []);
-  const root = open(`${folder}/above/root`);
-  assert.deepEqual([root.exposures(), root.isShared], [[], false]);
-  const exposed = (path: string, mode: number) => {
+check("says who else may write there, or above it", async (folder) => {
+  if (!HAS_MODES) return assert.deepEqual(await (await open(`${folder}/above/root`)).exposures(), []);
+  const root = await open(`${folder}/above/root`);
+  assert.deepEqual([await root.exposures(), root.isShared], [[], false]);
+  const exposed = async (path: string, mode: number) => {
     Deno.chmodSync(path, mode);
-    const found = root.exposures();
+    const found = await root.exposures();
     Deno.chmodSync(path, 0o700);
     return found.join("\n");
   };
-  assert.match(exposed(root.path, 0o770), /^others on this machine may write in .*root, .*chmod go-w$/);
+  assert.match(await exposed(root.path, 0o770), /^others on this machine may write in .*root, .*chmod go-w$/);
   assert.equal(root.isShared, true);
-  assert.match(exposed(root.path, 0o703), /^others on this machine may write/);
-  assert.equal(exposed(root.path, 0o755), "");
-  assert.match(exposed(`${folder}/above`, 0o707), /^everybody on this machine may write in .*above, .*place of .*root/);
-  assert.equal(exposed(`${folder}/above`, 0o1777), "", "whoever writes in a sticky folder moves but his own");
-  assert.equal(exposed(`${folder}/above`, 0o770), "");
-  root.require();
+  assert.match(await exposed(root.path, 0o703), /^others on this machine may write/);
+  assert.equal(await exposed(root.path, 0o755), "");
+  assert.match(
+    await exposed(`${folder}/above`, 0o707),
+    /^everybody on this machine may write in .*above, .*place of .*root/,
+  );
+  assert.equal(await exposed(`${folder}/above`, 0o1777), "", "whoever writes in a sticky folder moves but his own");
+  assert.equal(await exposed(`${folder}/above`, 0o770), "");
+  await root.require();
   assert.equal(root.isShared, false);
 });
 
-check("says nothing of folders that it may not look at", (folder) => {
+check("says nothing of folders that it may not look at", async (folder) => {
   const above = `${folder}/above`;
   const lstat = (path: string) => {
-    if (path === above) throw Object.assign(new Error("Requires read access"), { name: "NotCapable" });
+    if (path === above) return Promise.reject(Object.assign(new Error("Requires"), { name: "NotCapable" }));
     return nodeDisk.lstat(path);
   };
-  const root = RootFolder.open(`${above}/root`, { disk: { ...nodeDisk, lstat }, create: true });
+  const root = await RootFolder.open(`${above}/root`, { disk: { ...nodeDisk, lstat }, create: true });
   if (HAS_MODES) Deno.chmodSync(above, 0o777);
-  assert.deepEqual(root.exposures(), []);
+  assert.deepEqual(await root.exposures(), []);
 });

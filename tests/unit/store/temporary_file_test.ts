@@ -32,7 +32,7 @@ check("TemporaryFile hands a complete, closed file to its placement", async (fol
     Deno.removeSync(temporaryPath);
     return Promise.resolve("the place");
   };
-  const file = new TemporaryFile(folder, { ...plain, modifiedMs, place });
+  const file = await TemporaryFile.create(folder, { ...plain, modifiedMs, place });
   file.write(0, pattern(3));
   assert.equal(await commit(file), "the place");
 });
@@ -40,7 +40,7 @@ check("TemporaryFile hands a complete, closed file to its placement", async (fol
 check("TemporaryFile leaves nothing when its placement fails", async (folder) => {
   const failures = [new StoreError("exists", "x"), Object.assign(new Error("x"), { code: "ENOSPC" })];
   for (const failure of failures) {
-    const file = new TemporaryFile(folder, { ...plain, place: () => Promise.reject(failure) });
+    const file = await TemporaryFile.create(folder, { ...plain, place: () => Promise.reject(failure) });
     file.write(0, pattern(3));
     const result = await commit(file);
     assert(result instanceof StoreError);
@@ -51,29 +51,29 @@ check("TemporaryFile leaves nothing when its placement fails", async (folder) =>
 
 check("TemporaryFile survives that somebody removes it", async (folder) => {
   const place = () => Promise.reject(Object.assign(new Error("x"), { code: "ENOENT" }));
-  const file = new TemporaryFile(folder, { ...plain, modifiedMs: 5, place });
+  const file = await TemporaryFile.create(folder, { ...plain, modifiedMs: 5, place });
   file.write(0, pattern(3));
   for (const entry of [...Deno.readDirSync(folder)]) Deno.removeSync(`${folder}/${entry.name}`);
   const result = await commit(file);
   assert(result instanceof StoreError);
-  const aborted = new TemporaryFile(folder, { ...plain, place });
+  const aborted = await TemporaryFile.create(folder, { ...plain, place });
   for (const entry of [...Deno.readDirSync(folder)]) Deno.removeSync(`${folder}/${entry.name}`);
   aborted.abort();
 });
 
-check("TemporaryFile needs the file's size and a little more", (folder) => {
+check("TemporaryFile needs the file's size and a little more", async (folder) => {
   const place = () => Promise.resolve("");
   const needed = 3 + 1024 * 1024;
   const create = (bytes: number) =>
-    new TemporaryFile(folder, { ...plain, place, disk: { ...nodeDisk, freeBytes: () => bytes } });
-  assertRefused("no-space", () => create(needed - 1));
+    TemporaryFile.create(folder, { ...plain, place, disk: { ...nodeDisk, freeBytes: () => Promise.resolve(bytes) } });
+  await assertRefused("no-space", () => create(needed - 1));
   assert(isEmpty(folder));
-  create(needed).abort();
+  (await create(needed)).abort();
 });
 
-check("TemporaryFile says that its folder is missing", (folder) => {
+check("TemporaryFile says that its folder is missing", async (folder) => {
   const place = () => Promise.resolve("");
-  assertRefused("not-found", () => new TemporaryFile(`${folder}/missing`, { ...plain, place }));
+  await assertRefused("not-found", () => TemporaryFile.create(`${folder}/missing`, { ...plain, place }));
 });
 
 /** This machine's disk, so many milliseconds from now. */
@@ -81,19 +81,19 @@ function later(ms: number): Disk {
   return { ...nodeDisk, nowMs: () => Date.now() + ms };
 }
 
-check("removeStalePartialFiles waits for a day", (folder) => {
+check("removeStalePartialFiles waits for a day", async (folder) => {
   Deno.writeTextFileSync(`${folder}/${NAME}`, "x");
-  removeStalePartialFiles(nodeDisk, folder);
-  removeStalePartialFiles(later(STALE_AFTER_MS - 60_000), folder);
+  await removeStalePartialFiles(nodeDisk, folder);
+  await removeStalePartialFiles(later(STALE_AFTER_MS - 60_000), folder);
   assert(!isEmpty(folder));
-  removeStalePartialFiles(later(STALE_AFTER_MS + 60_000), folder);
+  await removeStalePartialFiles(later(STALE_AFTER_MS + 60_000), folder);
   assert(isEmpty(folder));
 });
 
-check("removeStalePartialFiles touches nothing but files, and minds no missing folder", (folder) => {
+check("removeStalePartialFiles touches nothing but files, and minds no missing folder", async (folder) => {
   Deno.mkdirSync(`${folder}/${NAME}`);
   Deno.symlinkSync("elsewhere", `${folder}/${NAME.replace("0", "1")}`);
-  removeStalePartialFiles(later(10 * STALE_AFTER_MS), folder);
+  await removeStalePartialFiles(later(10 * STALE_AFTER_MS), folder);
   assert.equal([...Deno.readDirSync(folder)].length, 2);
-  removeStalePartialFiles(nodeDisk, `${folder}/missing`);
+  await removeStalePartialFiles(nodeDisk, `${folder}/missing`);
 });

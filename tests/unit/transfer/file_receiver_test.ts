@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { Random } from "../../../base/random.ts";
 import { MemoryStore } from "../../../testing/memory_store.ts";
+import { atOnce } from "../../../testing/promised_store.ts";
 import { FileReceiver } from "../../../transfer/file_receiver.ts";
 import { StoreError, type WritableFile } from "../../../transfer/file_store.ts";
 
@@ -13,7 +14,9 @@ function sha256(bytes: Uint8Array): Uint8Array {
 /** A receiver of a file in memory that keeps account of the contiguous prefix as a stream does. */
 function receiving(sizeBytes: number, onFailed: (error: StoreError) => void = () => {}) {
   const store = new MemoryStore();
-  const file = store.create("file", { sizeBytes, modifiedMs: 1, overwrite: false });
+  const file = atOnce<WritableFile>((done) =>
+    store.create("file", { sizeBytes, modifiedMs: 1, overwrite: false }, done)
+  );
   const arrived = new Uint8Array(sizeBytes);
   let contiguous = 0;
   const receiver = new FileReceiver(file, { sizeBytes, contiguousBytes: () => contiguous, onFailed });
@@ -154,7 +157,7 @@ Deno.test("FileReceiver catches up with hashing bit by bit when a gap is filled,
   const pieceBytes = 1_000;
   const bytes = new Random(1).bytes(sizeBytes);
   const { file, readBytes } = countingReads(
-    new MemoryStore().create("file", { sizeBytes, modifiedMs: 1, overwrite: false }),
+    atOnce((done) => new MemoryStore().create("file", { sizeBytes, modifiedMs: 1, overwrite: false }, done)),
   );
   let contiguous = 0;
   const receiver = new FileReceiver(file, { sizeBytes, contiguousBytes: () => contiguous, onFailed: assert.fail });

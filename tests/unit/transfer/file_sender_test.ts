@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { Random } from "../../../base/random.ts";
 import { MemoryStore } from "../../../testing/memory_store.ts";
+import { atOnce } from "../../../testing/promised_store.ts";
 import { FileSender } from "../../../transfer/file_sender.ts";
 import { type ReadableFile, StoreError } from "../../../transfer/file_store.ts";
 import { toHex } from "../../../transfer/hex.ts";
@@ -10,7 +11,7 @@ import { decodeMessage } from "../../../transfer/messages.ts";
 function stored(bytes: Uint8Array): { store: MemoryStore; file: ReadableFile } {
   const store = new MemoryStore();
   store.put("file", bytes, { modifiedMs: 1 });
-  return { store, file: store.open("file") };
+  return { store, file: atOnce((done) => store.open("file", done)) };
 }
 
 function readAll(sender: FileSender, pieceBytes: number): Uint8Array {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { InvariantError } from "../../../base/invariant.ts";
 import { MemoryStore, type MemoryStoreOptions } from "../../../testing/memory_store.ts";
+import { promised } from "../../../testing/promised_store.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
 import {
   assertRefused,
@@ -27,63 +28,70 @@ function makeStoreWith(options: MemoryStoreOptions): MakeStore {
 
 describeFileStore("MemoryStore", makeStoreWith({}));
 describeFileStore("MemoryStore with slow commits", makeStoreWith({ schedule: (run) => queueMicrotask(run) }));
+describeFileStore("MemoryStore with slow look-ups", makeStoreWith({ lookUp: (run) => queueMicrotask(run) }));
 
 Deno.test("MemoryStore is full at its capacity, unfinished files included", async () => {
-  const disk = new MemoryStore({ capacityBytes: 100 });
+  const memory = new MemoryStore({ capacityBytes: 100 });
+  const disk = promised(memory);
   await store(disk, "a", { bytes: pattern(60) });
-  const half = disk.create("b", { sizeBytes: 30, modifiedMs: 0, overwrite: false });
-  assert.equal(disk.usedBytes, 90);
-  assertRefused("no-space", () => disk.create("c", { sizeBytes: 11, modifiedMs: 0, overwrite: false }));
+  const half = await disk.create("b", { sizeBytes: 30, modifiedMs: 0, overwrite: false });
+  assert.equal(memory.usedBytes, 90);
+  await assertRefused("no-space", () => disk.create("c", { sizeBytes: 11, modifiedMs: 0, overwrite: false }));
   half.abort();
   await store(disk, "c", { bytes: pattern(40) });
-  assert.equal(disk.usedBytes, 100);
+  assert.equal(memory.usedBytes, 100);
 });
 
-Deno.test("MemoryStore can become full in the middle of a file", () => {
-  const disk = new MemoryStore();
-  const file = disk.create("a", { sizeBytes: 10, modifiedMs: 0, overwrite: false });
+Deno.test("MemoryStore can become full in the middle of a file", async () => {
+  const memory = new MemoryStore();
+  const disk = promised(memory);
+  const file = await disk.create("a", { sizeBytes: 10, modifiedMs: 0, overwrite: false });
   file.write(0, pattern(5));
-  disk.capacityBytes = 8;
-  assertRefused("no-space", () => file.write(5, pattern(5)));
+  memory.capacityBytes = 8;
+  await assertRefused("no-space", () => file.write(5, pattern(5)));
   file.abort();
-  assert.equal(disk.openHandles, 0);
+  assert.equal(memory.openHandles, 0);
 });
 
-Deno.test("MemoryStore commits when its scheduler says so", () => {
+Deno.test("MemoryStore commits when its scheduler says so", async () => {
   const pending: (() => void)[] = [];
-  const disk = new MemoryStore({ schedule: (run) => pending.push(run), nowMs: () => 42 });
-  const file = disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false });
+  const memory = new MemoryStore({ schedule: (run) => pending.push(run), nowMs: () => 42 });
+  const disk = promised(memory);
+  const file = await disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false });
   file.write(0, pattern(1));
   const results: (string | StoreError)[] = [];
   file.commit((result) => results.push(result));
-  assert.deepEqual([results.length, disk.partialFiles, disk.contents("a")], [0, 1, undefined]);
+  assert.deepEqual([results.length, memory.partialFiles, memory.contents("a")], [0, 1, undefined]);
   pending.forEach((run) => run());
-  assert.deepEqual([results, disk.partialFiles, disk.openHandles], [["a"], 0, 0]);
-  assert.equal(disk.stat("a").modifiedMs, 42);
+  assert.deepEqual([results, memory.partialFiles, memory.openHandles], [["a"], 0, 0]);
+  assert.equal((await disk.stat("a")).modifiedMs, 42);
 });
 
-Deno.test("MemoryStore commits at once without a scheduler", () => {
-  const disk = new MemoryStore();
-  const file = disk.create("a", { sizeBytes: 0, modifiedMs: 5, overwrite: false });
+Deno.test("MemoryStore commits at once without a scheduler", async () => {
+  const memory = new MemoryStore();
+  const disk = promised(memory);
+  const file = await disk.create("a", { sizeBytes: 0, modifiedMs: 5, overwrite: false });
   let result: string | StoreError | undefined;
   file.commit((value) => result = value);
   assert.equal(result, "a");
 });
 
 Deno.test("MemoryStore allocates for what is written, not for what is announced", async () => {
-  const disk = new MemoryStore();
-  const file = disk.create("a", { sizeBytes: Number.MAX_SAFE_INTEGER, modifiedMs: 0, overwrite: false });
+  const memory = new MemoryStore();
+  const disk = promised(memory);
+  const file = await disk.create("a", { sizeBytes: Number.MAX_SAFE_INTEGER, modifiedMs: 0, overwrite: false });
   file.write(1_000_000, pattern(10));
   const result = await commit(file);
   assert(result instanceof StoreError && result.kind === "io");
 });
 
-Deno.test("MemoryStore.put makes a file of its bytes over and over, up to the size given", () => {
-  const disk = new MemoryStore();
-  disk.put("a", Uint8Array.of(1, 2, 3), { sizeBytes: 8 });
-  assert.deepEqual(disk.contents("a"), Uint8Array.of(1, 2, 3, 1, 2, 3, 1, 2));
-  assert.equal(disk.usedBytes, 8);
-  const file = disk.open("a");
+Deno.test("MemoryStore.put makes a file of its bytes over and over, up to the size given", async () => {
+  const memory = new MemoryStore();
+  const disk = promised(memory);
+  memory.put("a", Uint8Array.of(1, 2, 3), { sizeBytes: 8 });
+  assert.deepEqual(memory.contents("a"), Uint8Array.of(1, 2, 3, 1, 2, 3, 1, 2));
+  assert.equal(memory.usedBytes, 8);
+  const file = await disk.open("a");
   assert.equal(file.info.sizeBytes, 8);
   const into = new Uint8Array(5);
   assert.equal(file.read(2, into), 5);
@@ -91,8 +99,8 @@ Deno.test("MemoryStore.put makes a file of its bytes over and over, up to the si
   assert.equal(file.read(6, into), 2);
   assert.deepEqual(into.subarray(0, 2), Uint8Array.of(1, 2));
   assert.equal(file.read(8, into), 0);
-  disk.put("a", Uint8Array.of(1, 2, 3), { sizeBytes: 9 });
+  memory.put("a", Uint8Array.of(1, 2, 3), { sizeBytes: 9 });
   assert(file.hasChanged());
   file.close();
-  assert.throws(() => disk.put("b", new Uint8Array(0), { sizeBytes: 1 }), InvariantError);
+  assert.throws(() => memory.put("b", new Uint8Array(0), { sizeBytes: 1 }), InvariantError);
 });

@@ -9,6 +9,7 @@ import { nodeDisk } from "../../../../io/node_disk.ts";
 import { type Connection, PeerIdentity } from "../../../../protocol/mod.ts";
 import { DirectoryStore } from "../../../../store/directory_store.ts";
 import { assertRefused } from "../../../../testing/file_store_compliance.ts";
+import { promised } from "../../../../testing/promised_store.ts";
 
 const KEYS = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte));
 const [ALICE, BOB] = KEYS.map((key) => new PeerIdentity(key));
@@ -36,26 +37,40 @@ class Written implements AccessSource {
   }
 }
 
+interface Options {
+  readonly isOpen?: boolean;
+  readonly readOnly?: boolean;
+}
+
 class Setting {
   readonly events: ServerEvent[] = [];
   readonly revoked: Connection[] = [];
   readonly written: Written;
-  readonly root: DirectoryStore;
-  readonly authorizer: Authorizer;
+  root!: DirectoryStore;
+  authorizer!: Authorizer;
   /** Lets the authorizer look. */
   look: () => void = () => {};
   isWatching = false;
 
-  constructor(folder: string, entries: AccessEntry[], { isOpen = false, readOnly = false } = {}) {
+  private constructor(entries: AccessEntry[]) {
     this.written = new Written(entries);
-    this.root = DirectoryStore.open(folder, { disk: nodeDisk, readOnly });
+  }
+
+  static async open(folder: string, entries: AccessEntry[], options: Options = {}): Promise<Setting> {
+    const setting = new Setting(entries);
+    await setting.#open(folder, options);
+    return setting;
+  }
+
+  async #open(folder: string, { isOpen = false, readOnly = false }: Options): Promise<void> {
+    this.root = await DirectoryStore.open(folder, { disk: nodeDisk, readOnly });
     const timer = (look: () => void) => {
       this.look = look;
       return { set: () => void (this.isWatching = true), clear: () => void (this.isWatching = false) };
     };
     const platform = { timer, nowUs: () => 0, disk: nodeDisk } as unknown as Platform;
     const access = isOpen ? undefined : this.written;
-    this.authorizer = new Authorizer({
+    this.authorizer = await Authorizer.open({
       platform,
       root: this.root,
       readOnly,
@@ -78,18 +93,23 @@ class Setting {
   }
 }
 
-async function inFolder(use: (folder: string) => void): Promise<void> {
+/** Waits for what the authorizer does with the disk. */
+async function until(isDone: () => boolean): Promise<void> {
+  while (!isDone()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
   const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "sluice-authorizer-" }));
   try {
-    use(folder);
+    await use(folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
 Deno.test("Authorizer of an open server lets everybody in to everything, and looks at nothing", async () => {
-  await inFolder((folder) => {
-    const setting = new Setting(folder, [], { isOpen: true });
+  await inFolder(async (folder) => {
+    const setting = await Setting.open(folder, [], { isOpen: true });
     const { rights, store, user } = setting.authorize(NOBODY);
     assert.deepEqual([user, [...rights], store === setting.root], [undefined, [
       "read",
@@ -102,8 +122,8 @@ Deno.test("Authorizer of an open server lets everybody in to everything, and loo
 });
 
 Deno.test("Authorizer lets in who has a line, with his rights, and turns all others away in words", async () => {
-  await inFolder((folder) => {
-    const setting = new Setting(folder, [line(0, "alice", { rights: ["list"] })]);
+  await inFolder(async (folder) => {
+    const setting = await Setting.open(folder, [line(0, "alice", { rights: ["list"] })]);
     const { rights, user } = setting.authorize(ALICE!);
     assert.deepEqual([user, [...rights]], ["alice", ["list"]]);
     assert.match(
@@ -118,28 +138,31 @@ Deno.test("Authorizer lets in who has a line, with his rights, and turns all oth
 });
 
 Deno.test("Authorizer keeps each to his folder and his quota, and who shares a folder shares what is left", async () => {
-  await inFolder((folder) => {
+  await inFolder(async (folder) => {
     const own = { folder: "own", quotaBytes: 3 * 4096 };
-    const setting = new Setting(folder, [line(0, "alice", own), line(1, "bob", { ...own, quotaBytes: 2 * 4096 })]);
+    const setting = await Setting.open(folder, [
+      line(0, "alice", own),
+      line(1, "bob", { ...own, quotaBytes: 2 * 4096 }),
+    ]);
     const [alice, bob] = [setting.authorize(ALICE!), setting.authorize(BOB!)];
     const create = (store: typeof alice.store, name: string) =>
-      store.create(name, { sizeBytes: 5000, modifiedMs: 0, overwrite: false });
-    const file = create(alice.store, "a");
-    assertRefused("no-space", () => create(alice.store, "b"));
-    assertRefused("no-space", () => create(bob.store, "b"));
+      promised(store).create(name, { sizeBytes: 5000, modifiedMs: 0, overwrite: false });
+    const file = await create(alice.store, "a");
+    await assertRefused("no-space", () => create(alice.store, "b"));
+    await assertRefused("no-space", () => create(bob.store, "b"));
     file.abort();
-    create(bob.store, "b").abort();
+    (await create(bob.store, "b")).abort();
     assert.equal(alice.store, setting.authorize(ALICE!).store, "lists are kept by store");
     Deno.writeTextFileSync(`${folder}/in-root`, "");
-    assert.deepEqual(alice.store.list(), []);
+    assert.deepEqual(await promised(alice.store).list(), []);
     Deno.writeTextFileSync(`${folder}/own/there`, "");
-    assert.deepEqual(bob.store.list().map(({ name }) => name), ["there"]);
+    assert.deepEqual((await promised(bob.store).list()).map(({ name }) => name), ["there"]);
   });
 });
 
 Deno.test("Authorizer ends the connections of those whose line is gone or says something else, and of no others", async () => {
-  await inFolder((folder) => {
-    const setting = new Setting(folder, [line(0, "alice"), line(1, "bob")]);
+  await inFolder(async (folder) => {
+    const setting = await Setting.open(folder, [line(0, "alice"), line(1, "bob")]);
     const [alice, bob] = [setting.authorize(ALICE!), setting.authorize(BOB!)];
     setting.look();
     assert.equal(setting.events.length, 0);
@@ -160,8 +183,8 @@ Deno.test("Authorizer ends the connections of those whose line is gone or says s
 });
 
 Deno.test("Authorizer goes by what was written before while what is written now cannot be read", async () => {
-  await inFolder((folder) => {
-    const setting = new Setting(folder, [line(0, "alice")]);
+  await inFolder(async (folder) => {
+    const setting = await Setting.open(folder, [line(0, "alice")]);
     setting.authorize(ALICE!);
     setting.write(new SluiceError("local-disk", "line 1"));
     assert.deepEqual([setting.events, setting.revoked], [[{ kind: "access-unreadable", reason: "line 1" }], []]);
@@ -172,29 +195,30 @@ Deno.test("Authorizer goes by what was written before while what is written now 
 });
 
 Deno.test("Authorizer does not start with a folder that it cannot have, and later keeps but its client out", async () => {
-  await inFolder((folder) => {
+  await inFolder(async (folder) => {
     Deno.writeTextFileSync(`${folder}/file`, "");
     Deno.mkdirSync(`${folder}/real`);
     const isBad = (error: unknown) => error instanceof SluiceError && /folder=(file|link): /.test(error.message);
-    assert.throws(() => new Setting(folder, [line(0, "alice", { folder: "file" })]), isBad);
+    await assert.rejects(() => Setting.open(folder, [line(0, "alice", { folder: "file" })]), isBad);
     if (Deno.build.os !== "windows") {
       Deno.symlinkSync(`${folder}/real`, `${folder}/link`);
-      assert.throws(() => new Setting(folder, [line(0, "alice", { folder: "link" })]), isBad);
+      await assert.rejects(() => Setting.open(folder, [line(0, "alice", { folder: "link" })]), isBad);
     }
-    const setting = new Setting(folder, []);
+    const setting = await Setting.open(folder, []);
     setting.write([line(0, "alice", { folder: "file" }), line(1, "bob")]);
+    await until(() => setting.events.length === 2);
     assert.match(setting.authorizer.refusalFor(ALICE!, "a")!, /your folder there cannot be opened now/);
     assert.deepEqual(setting.events.map(({ kind }) => kind), ["access-changed", "access-unreadable", "access-denied"]);
-    setting.authorize(BOB!);
-    const readOnly = (name: string) => new Setting(folder, [line(0, "alice", { folder: name })], { readOnly: true });
-    assert.throws(() => readOnly("missing"), SluiceError);
-    readOnly("real");
+    await until(() => setting.authorizer.refusalFor(BOB!, "b") === undefined);
+    const readOnly = (name: string) => Setting.open(folder, [line(0, "alice", { folder: name })], { readOnly: true });
+    await assert.rejects(() => readOnly("missing"), SluiceError);
+    await readOnly("real");
   });
 });
 
 Deno.test("Authorizer looks no more once it is stopped", async () => {
-  await inFolder((folder) => {
-    const setting = new Setting(folder, [line(0, "alice")]);
+  await inFolder(async (folder) => {
+    const setting = await Setting.open(folder, [line(0, "alice")]);
     assert.equal(setting.isWatching, true);
     setting.authorizer.stop();
     assert.equal(setting.isWatching, false);

@@ -10,13 +10,14 @@ import {
   type MakeStore,
   pattern,
 } from "../../../../testing/file_store_compliance.ts";
+import { promised } from "../../../../testing/promised_store.ts";
 
 function makeStoreOn(options: SimulatedDiskOptions): MakeStore {
-  return ({ readOnly, files }) => {
+  return async ({ readOnly, files }) => {
     const disk = new SimulatedDisk(options);
     for (const [name, bytes] of Object.entries(files)) disk.put(`/store/${name}`, bytes);
     return {
-      store: DirectoryStore.open("/store", { disk, readOnly }),
+      store: await DirectoryStore.open("/store", { disk, readOnly }),
       put: (name, bytes, modifiedMs) => disk.put(`/store/${name}`, bytes, { modifiedMs }),
       contents: (name) => disk.contents(`/store/${name}`),
       partialFiles: () => disk.temporaryFiles,
@@ -44,13 +45,13 @@ const CREATE = O_RDWR | O_CREAT | O_EXCL;
 
 /** Makes a file of these bytes, open. */
 function create(disk: SimulatedDisk, path: string, bytes = pattern(10)): number {
-  const descriptor = disk.open(path, CREATE);
+  const descriptor = disk.openSync(path, CREATE);
   if (bytes.length > 0) assert.equal(disk.write(descriptor, bytes, 0, bytes.length, 0), bytes.length);
   return descriptor;
 }
 
 async function syncFolder(disk: SimulatedDisk, path: string): Promise<void> {
-  const descriptor = disk.open(path, O_RDONLY);
+  const descriptor = await disk.open(path, O_RDONLY);
   await disk.fsync(descriptor);
   disk.close(descriptor);
 }
@@ -118,19 +119,19 @@ Deno.test("SimulatedDisk.crashed never leaves a renamed name without a file", as
 
 Deno.test("SimulatedDisk.crashed keeps two names of a file one file, and made folders with what is in them", async () => {
   const disk = new SimulatedDisk();
-  disk.mkdir("/x/y", 0o777);
+  await disk.mkdir("/x/y", 0o777);
   const descriptor = create(disk, "/x/y/a", text("a"));
   await disk.fsync(descriptor);
   await disk.link("/x/y/a", "/x/y/b");
-  assert.equal(disk.stat("/x/y/a").ino, disk.stat("/x/y/b").ino);
-  assert.notEqual(disk.stat("/x/y/a").ino, disk.stat("/x/y").ino);
+  assert.equal((await disk.stat("/x/y/a")).ino, (await disk.stat("/x/y/b")).ino);
+  assert.notEqual((await disk.stat("/x/y/a")).ino, (await disk.stat("/x/y")).ino);
   await syncFolder(disk, "/x/y");
   assert.deepEqual(afterCrashes(disk, (left) => left.names("/x/y").join()), ["", "a,b"], "y's entry was not synced");
   await syncFolder(disk, "/x");
   await syncFolder(disk, "/");
   const left = disk.crashed(new Random(1));
   assert.deepEqual(left.names("/x/y"), ["a", "b"]);
-  const writer = left.open("/x/y/a", O_WRONLY);
+  const writer = await left.open("/x/y/a", O_WRONLY);
   left.write(writer, text("B"), 0, 1, 0);
   assert.equal(describe(left.contents("/x/y/b")), "B");
   assert.equal(describe(disk.contents("/x/y/b")), "a", "the other disk has its own");
@@ -141,7 +142,7 @@ Deno.test("SimulatedDisk.fsync makes durable what was there when it was called",
   const runs: (() => void)[] = [];
   const disk = new SimulatedDisk({ schedule: (run) => runs.push(run) });
   const file = create(disk, "/a", text("a"));
-  const syncs = [disk.fsync(file), disk.fsync(disk.open("/", O_RDONLY))];
+  const syncs = [disk.fsync(file), disk.fsync(disk.openSync("/", O_RDONLY))];
   disk.write(file, text("b"), 0, 1, PAGE_BYTES);
   create(disk, "/b", text("b"));
   runs.forEach((run) => run());
@@ -163,27 +164,27 @@ Deno.test("SimulatedDisk.crashed shares nothing with the disk that goes on", () 
   }
 });
 
-Deno.test("SimulatedDisk keeps a file's times and mode", () => {
+Deno.test("SimulatedDisk keeps a file's times and mode", async () => {
   let nowMs = 5;
   const disk = new SimulatedDisk({ nowMs: () => nowMs });
-  const file = disk.open("/a", CREATE, 0o666);
+  const file = await disk.open("/a", CREATE, 0o666);
   nowMs = 7;
   disk.write(file, text("a"), 0, 1, 0);
-  const times = () => [disk.stat("/a").mtimeMs, disk.fstat(file).ctimeMs, disk.lstat("/a")!.birthtimeMs];
+  const times = () => [disk.fstat(file).mtimeMs, disk.fstat(file).ctimeMs, disk.fstat(file).birthtimeMs];
   assert.deepEqual(times(), [7, 7, 5]);
   nowMs = 9;
   disk.futimes(file, 3);
   assert.deepEqual(times(), [3, 9, 5]);
-  assert.equal(disk.stat("/a").mode & 0o777, 0o644);
+  assert.equal((await disk.stat("/a")).mode & 0o777, 0o644);
   disk.fchmod(file, 0o600);
-  assert.equal(disk.stat("/a").mode & 0o777, 0o600);
+  assert.equal((await disk.stat("/a")).mode & 0o777, 0o600);
 });
 
 Deno.test("SimulatedDisk.crash takes the process with it, and killProcess spares the disk", async () => {
   const runs: (() => void)[] = [];
   const disk = new SimulatedDisk({ schedule: (run) => runs.push(run) });
   disk.put("/gone", pattern(10));
-  const gone = disk.open("/gone", O_RDONLY);
+  const gone = disk.openSync("/gone", O_RDONLY);
   disk.unlink("/gone");
   assert.equal(disk.usedBytes, PAGE_BYTES);
   create(disk, "/a", text("a"));
@@ -196,7 +197,7 @@ Deno.test("SimulatedDisk.crash takes the process with it, and killProcess spares
   assert.deepEqual([disk.names("/"), describe(disk.contents("/a"))], [["a"], "a"]);
   assert.deepEqual([disk.openDescriptors, disk.usedBytes], [0, PAGE_BYTES]);
   assert.throws(() => disk.read(gone, new Uint8Array(1), 0, 1, 0), { code: "EBADF" });
-  disk.open("/a", O_RDONLY);
+  disk.openSync("/a", O_RDONLY);
   disk.crash(new Random(2));
   assert.equal(disk.openDescriptors, 0);
   assert.deepEqual([...disk.meter.faultCounts], [["kill", 1], ["crash", 1]]);
@@ -224,7 +225,7 @@ Deno.test("SimulatedDisk ends what waits for the device when its scheduler says 
 
 Deno.test("SimulatedDisk refuses what an operating system refuses", async () => {
   const disk = new SimulatedDisk();
-  disk.mkdir("/folder", 0o777);
+  await disk.mkdir("/folder", 0o777);
   disk.put("/file", pattern(1));
   const codes: readonly (readonly [string, () => unknown])[] = [
     ["ENOENT", () => disk.open("/none", O_RDONLY)],
@@ -241,42 +242,42 @@ Deno.test("SimulatedDisk refuses what an operating system refuses", async () => 
     ["EISDIR", () => disk.unlink("/folder")],
     ["EISDIR", () => disk.renameSync("/file", "/folder")],
     ["EXDEV", () => disk.renameSync("/file", "/folder/file")],
-    ["EISDIR", () => disk.read(disk.open("/folder", O_RDONLY), new Uint8Array(1), 0, 1, 0)],
-    ["EBADF", () => disk.write(disk.open("/file", O_RDONLY), new Uint8Array(1), 0, 1, 0)],
-    ["EBADF", () => disk.read(disk.open("/file", O_WRONLY), new Uint8Array(1), 0, 1, 0)],
+    ["EISDIR", async () => disk.read(await disk.open("/folder", O_RDONLY), new Uint8Array(1), 0, 1, 0)],
+    ["EBADF", async () => disk.write(await disk.open("/file", O_RDONLY), new Uint8Array(1), 0, 1, 0)],
+    ["EBADF", async () => disk.read(await disk.open("/file", O_WRONLY), new Uint8Array(1), 0, 1, 0)],
     ["EBADF", () => disk.close(99)],
     ["ENAMETOOLONG", () => disk.lstat(`/${"x".repeat(256)}`)],
   ];
-  for (const [code, call] of codes) assert.throws(call, { code }, `${code}: ${call}`);
-  assert.equal(disk.lstat("/none"), undefined);
-  assert.equal(disk.lstat("/none/a"), undefined);
+  for (const [code, call] of codes) await assert.rejects(async () => await call(), { code }, `${code}: ${call}`);
+  assert.equal(await disk.lstat("/none"), undefined);
+  assert.equal(await disk.lstat("/none/a"), undefined);
   await assert.rejects(disk.link("/none", "/a"), { code: "ENOENT" });
   await assert.rejects(disk.rename("/none", "/a"), { code: "ENOENT" });
-  assert(disk.stat("/folder").isDirectory());
-  assert.deepEqual([disk.stat("/file").isFile(), disk.stat("/file").isSymbolicLink()], [true, false]);
+  assert((await disk.stat("/folder")).isDirectory());
+  assert.deepEqual([(await disk.stat("/file")).isFile(), (await disk.stat("/file")).isSymbolicLink()], [true, false]);
 });
 
-Deno.test("SimulatedDisk is full at its capacity, and has room again for what is freed", () => {
+Deno.test("SimulatedDisk is full at its capacity, and has room again for what is freed", async () => {
   const disk = new SimulatedDisk({ faults: { capacityBytes: 3 * PAGE_BYTES } });
   const file = create(disk, "/a", pattern(2 * PAGE_BYTES));
-  assert.equal(disk.freeBytes("/"), PAGE_BYTES);
+  assert.equal(await disk.freeBytes("/"), PAGE_BYTES);
   assert.equal(disk.write(file, pattern(2 * PAGE_BYTES), 0, 2 * PAGE_BYTES, 2 * PAGE_BYTES), PAGE_BYTES);
   assert.throws(() => disk.write(file, pattern(1), 0, 1, 3 * PAGE_BYTES), { code: "ENOSPC" });
   assert.equal(disk.write(file, pattern(9), 0, 9, 0), 9, "what is there may be written over");
-  assert.throws(() => disk.open("/b", CREATE), { code: "ENOSPC" });
+  await assert.rejects(() => disk.open("/b", CREATE), { code: "ENOSPC" });
   disk.unlink("/a");
-  assert.throws(() => disk.open("/b", CREATE), { code: "ENOSPC" }, "an open file keeps its space");
+  await assert.rejects(() => disk.open("/b", CREATE), { code: "ENOSPC" }, "an open file keeps its space");
   disk.close(file);
   assert.equal(disk.usedBytes, 0);
   disk.meter.faults = { capacityBytes: 2 ** 20 };
-  const store = DirectoryStore.open("/", { disk });
-  assertRefused("no-space", () => store.create("c", { sizeBytes: 1, modifiedMs: 0, overwrite: false }));
+  const store = promised(await DirectoryStore.open("/", { disk }));
+  await assertRefused("no-space", () => store.create("c", { sizeBytes: 1, modifiedMs: 0, overwrite: false }));
   assert.deepEqual([...disk.meter.faultCounts], [["ENOSPC write", 1], ["ENOSPC open", 2]]);
 });
 
 Deno.test("SimulatedDisk fails as often as it is told, and counts it", async () => {
   const disk = new SimulatedDisk({ random: new Random(5), faults: { errorRates: { write: 0.5, fsync: 1 } } });
-  const file = disk.open("/a", CREATE);
+  const file = await disk.open("/a", CREATE);
   let failures = 0;
   for (let at = 0; at < 100; at++) {
     try {
@@ -293,14 +294,14 @@ Deno.test("SimulatedDisk fails as often as it is told, and counts it", async () 
   assert.deepEqual([write, fsync, disk.meter.operations["fsync-folder"], open], [100, 1, 1, 2]);
 });
 
-Deno.test("SimulatedDisk.put makes a file of its bytes over and over, at no cost", () => {
+Deno.test("SimulatedDisk.put makes a file of its bytes over and over, at no cost", async () => {
   const disk = new SimulatedDisk();
   disk.put("/big", Uint8Array.of(1, 2, 3), { sizeBytes: 2 ** 45, modifiedMs: 5 });
-  const file = disk.open("/big", O_RDWR);
+  const file = await disk.open("/big", O_RDWR);
   const into = new Uint8Array(5);
   assert.equal(disk.read(file, into, 0, 5, 2 ** 44), 5);
   assert.deepEqual([...into], [0, 1, 2, 3, 4].map((at) => (2 ** 44 + at) % 3 + 1));
-  assert.deepEqual([disk.stat("/big").size, disk.stat("/big").mtimeMs], [2 ** 45, 5]);
+  assert.deepEqual([(await disk.stat("/big")).size, (await disk.stat("/big")).mtimeMs], [2 ** 45, 5]);
   disk.write(file, Uint8Array.of(9), 0, 1, 2 ** 44 + 1);
   assert.equal(disk.read(file, into, 0, 3, 2 ** 44), 3);
   assert.deepEqual([...into.subarray(0, 3)], [2 ** 44 % 3 + 1, 9, (2 ** 44 + 2) % 3 + 1]);
@@ -316,18 +317,18 @@ Deno.test("SimulatedDisk.put makes a file of its bytes over and over, at no cost
 
 Deno.test("SimulatedDisk.remove takes a folder away under a store", async () => {
   const disk = new SimulatedDisk();
-  const store = DirectoryStore.open("/a/b", { disk });
-  const file = store.create("x", { sizeBytes: 1, modifiedMs: 0, overwrite: false });
+  const store = promised(await DirectoryStore.open("/a/b", { disk }));
+  const file = await store.create("x", { sizeBytes: 1, modifiedMs: 0, overwrite: false });
   file.write(0, pattern(1));
   disk.remove("/a");
   assert.match(String(await commit(file)), /folder has gone/);
-  assertRefused("io", () => store.list());
+  await assertRefused("io", () => store.list());
   assert.deepEqual([disk.openDescriptors, disk.usedBytes], [0, 0]);
 });
 
-Deno.test("SimulatedDisk takes a file in any order at a cost that grows with its size alone", () => {
+Deno.test("SimulatedDisk takes a file in any order at a cost that grows with its size alone", async () => {
   const disk = new SimulatedDisk();
-  const file = disk.open("/a", CREATE);
+  const file = await disk.open("/a", CREATE);
   const piece = pattern(64 * 1024);
   const count = 512;
   for (let index = count - 1; index >= 0; index--) disk.write(file, piece, 0, piece.length, index * piece.length);

@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 import { Random } from "../../../../base/random.ts";
 import { type Stream } from "../../../../protocol/mod.ts";
 import { MemoryStore } from "../../../../testing/memory_store.ts";
+import { atOnce } from "../../../../testing/promised_store.ts";
+import type { ClientGet } from "../../../../transfer/client/get.ts";
 import type { TransferOutcome } from "../../../../transfer/client/request.ts";
 import type { QueryOutcome } from "../../../../transfer/client/query.ts";
 import { ClientSession } from "../../../../transfer/client/session.ts";
@@ -15,13 +17,18 @@ type Outcome = TransferOutcome | QueryOutcome | TransferFailure;
 
 /** A client with files, and a server that answers each stream's first bytes with what a test wants. */
 class Scene {
-  readonly files = new MemoryStore();
+  readonly files: MemoryStore;
   readonly outcomes: Outcome[] = [];
   readonly pair: Pair;
   readonly session: ClientSession;
   readonly #answered = new Set<number>();
 
-  constructor(answer: (stream: Stream) => void, options: { maxStreams?: number } = {}) {
+  constructor(
+    answer: (stream: Stream) => void,
+    options: { maxStreams?: number; lookUp?: (run: () => void) => void } = {},
+  ) {
+    const { lookUp } = options;
+    this.files = new MemoryStore(lookUp === undefined ? {} : { lookUp });
     this.pair = new Pair({ server: { maxStreams: options.maxStreams ?? 128 } });
     this.pair.server.onEvent = (event) => {
       if (event.kind !== "stream-readable" || this.#answered.has(event.stream.id)) return;
@@ -37,13 +44,18 @@ class Scene {
 
   put(name: string, bytes: Uint8Array): void {
     this.files.put(name, bytes, { modifiedMs: 1 });
-    this.session.put({ name, file: this.files.open(name), overwrite: false, onDone: this.onDone });
+    this.session.put({
+      name,
+      file: atOnce((done) => this.files.open(name, done)),
+      overwrite: false,
+      onDone: this.onDone,
+    });
   }
 
-  get(name: string): void {
-    this.session.get({
+  get(name: string): ClientGet {
+    return this.session.get({
       name,
-      create: (info) => this.files.create(`${info.name}.got`, { ...info, overwrite: false }),
+      create: (info, done) => this.files.create(`${info.name}.got`, { ...info, overwrite: false }, done),
       onDone: this.onDone,
     });
   }
@@ -196,13 +208,34 @@ Deno.test("ClientSession.get fails where the file cannot be made here, and the s
   const scene = new Scene((stream) => sendFile(stream, { sizeBytes: 2 ** 40, finish: false }));
   scene.session.get({
     name: "file",
-    create: () => {
-      throw new StoreError("no-space", "no space left");
-    },
+    create: (_info, done) => done(new StoreError("no-space", "no space left")),
     onDone: scene.onDone,
   });
   assert.deepEqual(scene.outcome(), { kind: "local-disk", message: "no space left" });
   assert.equal(scene.pair.server.heard("stream-stopped").length, 1);
+});
+
+Deno.test("ClientSession.get takes a file whose place is made late, and leaves nothing of one given up by then", () => {
+  for (const givenUp of [undefined, "cancel", "reset", "close"] as const) {
+    const lookUps: (() => void)[] = [];
+    let answered: Stream | undefined;
+    const answer = (stream: Stream) => {
+      sendFile(stream, { finish: givenUp !== "reset" });
+      answered = stream;
+    };
+    const scene = new Scene(answer, { lookUp: (run) => lookUps.push(run) });
+    const request = scene.get("file");
+    scene.pair.run(500_000);
+    assert.deepEqual([lookUps.length, scene.files.openHandles, scene.outcomes.length], [1, 0, 0]);
+    if (givenUp === "cancel") request.cancel({ kind: "interrupted", message: "" });
+    if (givenUp === "reset") answered!.reset(1);
+    if (givenUp === "close") scene.pair.server.connection.close(scene.pair.nowUs, 0, "");
+    scene.pair.serve(scene.pair.server);
+    scene.pair.run(500_000);
+    lookUps.forEach((run) => run());
+    assert.equal(scene.outcome().kind, { cancel: "interrupted", reset: "failed", close: "failed" }[givenUp!] ?? "done");
+    assert.deepEqual(scene.files.contents("file.got"), givenUp === undefined ? CONTENT : undefined);
+  }
 });
 
 Deno.test("ClientSession.query takes a list only with the number of its entries, and one entry for one name", () => {

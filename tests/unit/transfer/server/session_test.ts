@@ -4,6 +4,8 @@ import { createHash } from "node:crypto";
 import { Random } from "../../../../base/random.ts";
 import { type Stream } from "../../../../protocol/mod.ts";
 import { MemoryStore } from "../../../../testing/memory_store.ts";
+import { atOnce } from "../../../../testing/promised_store.ts";
+import type { FileInfo } from "../../../../transfer/file_store.ts";
 import type { TransferEvent } from "../../../../transfer/events.ts";
 import {
   decodeMessage,
@@ -14,33 +16,45 @@ import {
 } from "../../../../transfer/messages.ts";
 import { ALL_RIGHTS, type Right } from "../../../../transfer/rights.ts";
 import { ServerSession } from "../../../../transfer/server/session.ts";
-import { ServerWork, type WorkLimits } from "../../../../transfer/server/work.ts";
+import { CallQueue } from "../../../../transfer/server/call_queue.ts";
+import { ListingCache } from "../../../../transfer/server/listing_cache.ts";
+import { type RequestBounds, RequestLimits } from "../../../../transfer/server/request_limits.ts";
 import { LOST, Pair } from "../../../../testing/connection_pair.ts";
+
+interface SceneOptions {
+  readonly rights?: ReadonlySet<Right>;
+  /** Given what answers each look-up of the store. Default: at once. */
+  readonly lookUp?: (run: () => void) => void;
+}
 
 /** A server with a store, and a client that says what a test wants on raw streams. */
 class Scene {
-  readonly store = new MemoryStore();
+  readonly store: MemoryStore;
   readonly events: TransferEvent[] = [];
   readonly pair = new Pair();
-  readonly work: ServerWork;
+  readonly limits: RequestLimits;
   session: ServerSession | undefined;
 
-  constructor(limits: Partial<WorkLimits> = {}, rights: ReadonlySet<Right> = ALL_RIGHTS) {
-    this.work = new ServerWork(limits, { nowUs: () => this.pair.nowUs, wakeIn: () => {} });
+  constructor(bounds: Partial<RequestBounds> = {}, options: SceneOptions = {}) {
+    const { rights = ALL_RIGHTS, lookUp } = options;
+    this.store = new MemoryStore(lookUp === undefined ? {} : { lookUp });
+    this.limits = new RequestLimits(bounds);
+    const listings = new ListingCache({ nowUs: () => this.pair.nowUs, wakeIn: () => {} });
+    const calls = new CallQueue();
     this.pair.server.makeSession = (connection) => {
       this.session = new ServerSession({
         connection,
         store: this.store,
         rights,
         nowUs: () => this.pair.nowUs,
-        work: this.work,
+        shared: { limits: this.limits, listings, calls },
         wake: () => {},
         onEvent: (event) => this.events.push(event),
       });
       const { session } = this;
       return {
         process: () => {
-          this.work.nextTurn();
+          listings.wake();
           session.process();
         },
       };
@@ -72,7 +86,7 @@ class Scene {
   /** Holds the server to keeping nothing of a transfer. */
   assertClean(): void {
     assert.equal(this.session!.activeCount, 0);
-    assert.deepEqual([this.work.countOf("transfer"), this.work.countOf("list")], [0, 0]);
+    assert.deepEqual([this.limits.countOf("transfer"), this.limits.countOf("list")], [0, 0]);
     assert.equal(this.store.openHandles, 0);
     assert.equal(this.store.partialFiles, 0);
   }
@@ -286,7 +300,7 @@ Deno.test("ServerSession keeps no file open for a client that has all of it and 
   const scene = new Scene({ maxTransfers: 1 });
   scene.store.put("there", CONTENT);
   scene.ask(encodeMessage({ type: "get", name: "there" }), { finish: false });
-  assert.deepEqual([scene.session!.activeCount, scene.store.openHandles, scene.work.countOf("transfer")], [1, 0, 0]);
+  assert.deepEqual([scene.session!.activeCount, scene.store.openHandles, scene.limits.countOf("transfer")], [1, 0, 0]);
   const { stream } = scene.ask(encodeMessage({ type: "get", name: "there" }), { finish: false });
   stream.write(encodeMessage({ type: "result", status: 0, sha256: sha256(CONTENT), savedName: "" }));
   stream.finish();
@@ -338,14 +352,60 @@ Deno.test("ServerSession sends no more lists at a time than it may, and each of 
 });
 
 Deno.test("ServerSession refuses what its client may not do, opens nothing for it, and does the rest", () => {
-  const scene = new Scene({ maxTransfers: 1 }, new Set(["list"]));
+  const scene = new Scene({ maxTransfers: 1 }, { rights: new Set(["list"]) });
   scene.store.put("there", CONTENT);
   for (const request of [encodeMessage({ type: "get", name: "there" }), put("new", CONTENT)]) {
     const { answers } = scene.ask(request);
     assert.deepEqual(answers.map((answer) => answer.type === "refused" && answer.reason), [RefusalReason.denied]);
   }
   assert.deepEqual(scene.ask(encodeMessage({ type: "list" })).answers.map(({ type }) => type), ["entry", "end"]);
-  assert.deepEqual(scene.store.list().map(({ name }) => name), ["there"]);
+  assert.deepEqual(atOnce<readonly FileInfo[]>((done) => scene.store.list(done)).map(({ name }) => name), ["there"]);
   assert.deepEqual(scene.events.map(({ kind }) => kind), ["refused", "refused", "listed"]);
+  scene.assertClean();
+});
+
+/** Requests of each kind, and the kind that counts against the bounds. */
+const REQUESTS = [
+  { request: put("new", CONTENT, { sizeBytes: 100_000 }), counts: "transfer" },
+  { request: encodeMessage({ type: "get", name: "there" }), counts: "transfer" },
+  { request: encodeMessage({ type: "list" }), counts: "list" },
+  { request: encodeMessage({ type: "stat", name: "there" }), counts: undefined },
+] as const;
+
+for (const how of ["reset", "connection lost"] as const) {
+  Deno.test(`ServerSession keeps nothing of a request that ends while the store is at work for it: ${how}`, () => {
+    for (const { request, counts } of REQUESTS) {
+      const lookUps: (() => void)[] = [];
+      const scene = new Scene({}, { lookUp: (run) => lookUps.push(run) });
+      scene.store.put("there", CONTENT);
+      const { stream } = scene.ask(request, { finish: false });
+      assert.deepEqual([scene.session!.activeCount, lookUps.length], [1, 1]);
+      if (how === "reset") stream.reset(1);
+      else scene.pair.client.connection.close(scene.pair.nowUs, 0, "");
+      scene.pair.serve(scene.pair.client);
+      scene.pair.run(500_000);
+      assert.equal(scene.session!.activeCount, 0);
+      // As long as the store is at work, the place is taken: else requests could pile up there without bound.
+      if (counts !== undefined) assert.equal(scene.limits.countOf(counts), 1);
+      lookUps.forEach((run) => run());
+      assert.deepEqual(scene.events, []);
+      scene.assertClean();
+    }
+  });
+}
+
+Deno.test("ServerSession carries out what the store answers late, with what has arrived by then", () => {
+  const lookUps: (() => void)[] = [];
+  const scene = new Scene({}, { lookUp: (run) => lookUps.push(run) });
+  scene.store.put("there", CONTENT);
+  const requests = [join(put("new", CONTENT), digest(CONTENT)), ...REQUESTS.slice(2).map(({ request }) => request)];
+  const asked = requests.map((request) => scene.ask(request));
+  assert.deepEqual(asked.map(({ answers }) => answers.length), [0, 0, 0]);
+  lookUps.splice(0).forEach((run) => run());
+  scene.pair.serve(scene.pair.server);
+  scene.pair.run(500_000);
+  const answers = asked.map(({ stream }) => scene.answersOn(stream.id).answers.map(({ type }) => type));
+  assert.deepEqual(answers, [["result"], ["entry", "entry", "end"], ["entry"]]);
+  assert.deepEqual(scene.store.contents("new"), CONTENT);
   scene.assertClean();
 });

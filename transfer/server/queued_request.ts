@@ -1,5 +1,5 @@
 /**
- * A request that has come, and waits for its turn.
+ * A request that has arrived, and waits for the store.
  *
  * @module
  */
@@ -8,8 +8,8 @@ import type { Stream } from "../../protocol/mod.ts";
 import { ApplicationErrorCode, type ServerHandler } from "../handler.ts";
 import type { ServerContext } from "./context.ts";
 
-/** Waits. What comes on the stream meanwhile stays there. */
-export class ServerWait implements ServerHandler {
+/** Waits. What arrives on the stream meanwhile stays there. */
+export class QueuedRequest implements ServerHandler {
   readonly #stream: Stream;
   readonly #context: ServerContext;
 

@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { type FileStore, StoreError } from "../../../../transfer/file_store.ts";
+import { decodeMessage, type Message } from "../../../../transfer/messages.ts";
+import { type Listing, ListingCache } from "../../../../transfer/server/listing_cache.ts";
+import { MemoryStore } from "../../../../testing/memory_store.ts";
+
+/** A store whose list takes 5 ms, and what its clients got. */
+class Lists {
+  readonly store = new MemoryStore();
+  readonly cache = new ListingCache({ nowUs: () => this.nowUs, wakeIn: (us) => this.wakeAtUs = this.nowUs + us });
+  readonly got: Listing[] = [];
+  nowUs = 0;
+  wakeAtUs = Infinity;
+  /** Calls of the store that have not been answered. */
+  readonly calls: (() => void)[] = [];
+  isSlow = false;
+  /** How many times the store was asked. */
+  reads = 0;
+  readonly #slow = this.slowed(this.store);
+
+  slowed(store: FileStore): FileStore {
+    const list: FileStore["list"] = (done) => {
+      this.reads++;
+      const answer = (): void => {
+        this.nowUs += 5_000;
+        store.list(done);
+      };
+      if (this.isSlow) this.calls.push(answer);
+      else answer();
+    };
+    return { list } as unknown as FileStore;
+  }
+
+  ask(store: FileStore = this.#slow): void {
+    this.cache.get(store, (result) => {
+      assert(!(result instanceof StoreError));
+      this.got.push(result);
+    });
+  }
+
+  /** Lets time pass, and wakes the cache if it asked for that. */
+  pass(us: number): void {
+    this.nowUs += us;
+    if (this.nowUs < this.wakeAtUs) return;
+    this.wakeAtUs = Infinity;
+    this.cache.wake();
+  }
+}
+
+Deno.test("ListingCache makes the whole answer to LIST, and gives it again for ten times as long as that took", () => {
+  const lists = new Lists();
+  lists.store.put("one", new Uint8Array(3));
+  lists.store.put("two", new Uint8Array(4));
+  lists.ask();
+  const [list] = lists.got;
+  const messages: Message[] = [];
+  for (let rest = list!.bytes; rest.length > 0;) {
+    const decoded = decodeMessage(rest);
+    assert(typeof decoded === "object" && "message" in decoded);
+    messages.push(decoded.message);
+    rest = rest.subarray(decoded.consumed);
+  }
+  assert.deepEqual(messages.map(({ type }) => type), ["entry", "entry", "end"]);
+  assert.equal(list!.count, 2);
+  lists.pass(49_999);
+  lists.ask();
+  assert.equal(lists.got[1], list);
+  lists.pass(1);
+  lists.ask();
+  assert.notEqual(lists.got[2], list);
+  assert.equal(lists.reads, 2);
+});
+
+Deno.test("ListingCache gives no client a list from before a file that was stored when it asked", () => {
+  const lists = new Lists();
+  lists.ask();
+  lists.store.put("new", new Uint8Array(3));
+  lists.cache.invalidate();
+  lists.ask();
+  lists.ask();
+  // That would be too soon after the last one.
+  lists.pass(49_999);
+  assert.equal(lists.got.length, 1);
+  lists.pass(1);
+  assert.deepEqual(lists.got.map(({ count }) => count), [0, 1, 1]);
+  assert.equal(lists.got[1], lists.got[2]);
+  assert.equal(lists.reads, 2);
+});
+
+Deno.test("ListingCache answers all that waited for a list by one, however much changes meanwhile", () => {
+  const lists = new Lists();
+  lists.ask();
+  lists.cache.invalidate();
+  for (let i = 0; i < 20; i++) lists.ask();
+  for (let i = 0; i < 20; i++) {
+    lists.pass(10_000);
+    lists.cache.invalidate();
+  }
+  assert.equal(lists.got.length, 21);
+  assert.equal(lists.reads, 2);
+});
+
+Deno.test("ListingCache keeps the list of each store apart", () => {
+  const lists = new Lists();
+  lists.store.put("mine", new Uint8Array(3));
+  const other = lists.slowed(new MemoryStore());
+  lists.ask();
+  lists.ask(other);
+  lists.ask();
+  lists.pass(0);
+  assert.deepEqual(lists.got.map(({ count }) => count), [1, 0, 1]);
+  assert.equal(lists.reads, 2);
+});
+
+Deno.test("ListingCache makes one list for all that ask while the store is at work, and another for later files", () => {
+  const lists = new Lists();
+  lists.isSlow = true;
+  lists.ask();
+  lists.ask();
+  lists.store.put("new", new Uint8Array(3));
+  lists.cache.invalidate();
+  lists.ask();
+  assert.deepEqual([lists.reads, lists.got.length], [1, 0]);
+  lists.calls.splice(0).forEach((answer) => answer());
+  assert.equal(lists.got.length, 2);
+  assert.equal(lists.got[0], lists.got[1]);
+  lists.pass(50_000);
+  assert.equal(lists.reads, 2);
+  lists.calls.splice(0).forEach((answer) => answer());
+  assert.equal(lists.got.length, 3);
+});
+
+Deno.test("ListingCache passes on what is wrong with the disk, and asks it again later", () => {
+  const results: (StoreError | number)[] = [];
+  let nowUs = 0;
+  const cache = new ListingCache({ nowUs: () => nowUs, wakeIn: () => {} });
+  let failure: StoreError | undefined = new StoreError("io", "broken") as StoreError | undefined;
+  const list: FileStore["list"] = (done) => {
+    nowUs += 10;
+    done(failure ?? []);
+  };
+  const store = { list } as unknown as FileStore;
+  cache.get(store, (result) => results.push(result instanceof StoreError ? result : result.count));
+  assert.equal(results[0], failure);
+  failure = undefined;
+  cache.get(store, (result) => results.push(result instanceof StoreError ? result : result.count));
+  assert.equal(results.length, 1, "not at once");
+  nowUs += 100;
+  cache.wake();
+  assert.equal(results[1], 0);
+});
