@@ -1,17 +1,17 @@
 /**
- * Attacks the real server on this machine, and measures what that costs it, and an honest client beside.
+ * Attacks the real server on this machine, and measures what that costs the server and an honest client.
  *
  *     deno task attack [--only NAME] [--rounds N]
  *
- * For each attack: a server, an attacker in a process of its own, and some seconds later a client that sends a file at a
- * steady rate and asks for a list. It keeps its speed, or the attack has won. What it keeps of that without an attack is
- * shown, with the server's memory and processor time while it sent. On two cores all three share them, so that the
- * client's rate is modest. Memory and time are read from `/proc`, which only Linux has, and which Deno shows to who may
- * do all; and only there a machine has many addresses for itself.
+ * For each attack it starts a server, an attacker in a process of its own, and some seconds later an honest client, which
+ * sends a file at a fixed rate and asks for a list. The attack has succeeded if the client loses its speed. The table shows
+ * the client's speed as a share of its speed without an attack, and the server's memory and processor time meanwhile. The
+ * three processes may share two cores, so the client's rate is modest. Linux only: memory and time are read from `/proc`,
+ * and the attacker needs many loopback addresses.
  *
- * The attacker takes processor time as well, which a real one would not. So an attack that goes on without answers is
- * aimed at nobody, too, at a socket that nothing reads ("control"): what the client keeps of its speed beside that is
- * what the attacker's work costs, and the rest is the server's. Of several rounds, medians are shown.
+ * The attacker uses processor time of this machine, which a real one would not. So an attack that needs no answers is also
+ * directed at a socket that nobody reads ("control"): what the client loses then is the cost of the attacker's own work.
+ * Of several rounds the medians are shown.
  *
  * @module
  */
@@ -21,32 +21,35 @@ import { parseArgs } from "node:util";
 import type { Client } from "../app/client/api.ts";
 import { connect } from "../mod.ts";
 import { ATTACK_SCENARIOS, type AttackScenario, BAIT_NAME } from "./attack/scenarios.ts";
+import { print, runTool, UsageError, wholeNumber } from "./tool.ts";
+
+const USAGE = `usage: deno task attack [OPTIONS]
+  --only NAME  only this attack
+  --rounds N   repeat each attack, and show medians (default: 1)
+attacks: ${ATTACK_SCENARIOS.map(({ name }) => name).join(", ")}`;
 
 const PERMISSIONS = ["--allow-net", "--allow-read", "--allow-write", "--allow-sys=statfs", "--allow-env"];
 
-/** What the honest client sends, and how fast: 80 Mbit/s. It takes two seconds. */
+/** What the honest client sends: two seconds at its rate. */
 const FILE_BYTES = 20_000_000;
 const RATE_BITS_PER_SECOND = 80_000_000;
 
-/** How long an attack goes on before the honest client comes. */
+/** Duration of an attack before the honest client connects. */
 const RAMP_MS = 4_000;
 
-/** Files in the server's folder, to be listed. */
+/** Number of files that the server lists. */
 const LISTED_FILES = 2_000;
 
 /** Ticks of `/proc/PID/stat` in a second. */
 const TICKS = 100;
 
-// deno-lint-ignore no-console -- this program talks to a person
-const say = (line: string) => console.log(line);
-
 interface Outcome {
-  /** The honest client's transfer, once it is connected, seconds; undefined where it failed. */
+  /** Duration of the honest client's transfer, without connecting; undefined if it failed. */
   readonly seconds: number | undefined;
   readonly connectMs: number | undefined;
   readonly listMs: number | undefined;
   readonly serverMiB: number;
-  /** Processor time of the server while the client was served, of one core. */
+  /** Processor time of the server while it served the client, as a share of one core. */
   readonly serverShare: number;
   readonly logLines: number;
   readonly attack: string;
@@ -85,7 +88,7 @@ class Target {
     return new Target(new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "inherit" }).spawn());
   }
 
-  /** Its processor time so far, seconds, and its memory, MiB; 0 where it cannot be read. */
+  /** Its processor time so far and its peak memory; 0 where they cannot be read. */
   async cost(): Promise<{ cpuSeconds: number; memoryMiB: number }> {
     try {
       const stat = await Deno.readTextFile(`/proc/${this.child.pid}/stat`);
@@ -113,17 +116,17 @@ async function readLines(stream: ReadableStream<Uint8Array>, onLine: (line: stri
   }
 }
 
-/** An attack, or the same aimed at nobody; or none. */
+/** An attack, its control, or no attack. */
 interface Trial {
   readonly name: string;
-  readonly assault?: AttackScenario;
+  readonly scenario?: AttackScenario;
   readonly isControl?: true;
 }
 
-/** Follows one trial, and measures. */
-async function measure(folder: string, { assault, isControl }: Trial): Promise<Outcome> {
+/** Runs one trial. */
+async function measure(folder: string, { scenario, isControl }: Trial): Promise<Outcome> {
   using sink = new Sink();
-  const root = path.join(folder, assault?.name ?? "none");
+  const root = path.join(folder, scenario?.name ?? "none");
   await Deno.mkdir(root);
   await Deno.writeFile(path.join(root, BAIT_NAME), new Uint8Array(10_000_000));
   for (let i = 0; i < LISTED_FILES; i++) await Deno.writeFile(path.join(root, `listed-${i}`), new Uint8Array(0));
@@ -132,8 +135,8 @@ async function measure(folder: string, { assault, isControl }: Trial): Promise<O
   let attacker: Deno.ChildProcess | undefined;
   let attack = "";
   try {
-    if (assault !== undefined) {
-      attacker = startAttacker(assault, isControl ? sink.port : port, (line) => attack = line);
+    if (scenario !== undefined) {
+      attacker = startAttacker(scenario, isControl ? sink.port : port, (line) => attack = line);
       await new Promise((resolve) => setTimeout(resolve, RAMP_MS));
     }
     const before = await target.cost();
@@ -151,7 +154,7 @@ async function measure(folder: string, { assault, isControl }: Trial): Promise<O
   }
 }
 
-/** A port at which nobody listens to what comes, and nobody says so either. */
+/** A socket that nobody reads. */
 class Sink implements Disposable {
   readonly #socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
 
@@ -164,10 +167,10 @@ class Sink implements Disposable {
   }
 }
 
-function startAttacker(assault: AttackScenario, port: number, onLine: (line: string) => void): Deno.ChildProcess {
+function startAttacker(scenario: AttackScenario, port: number, onLine: (line: string) => void): Deno.ChildProcess {
   const program = path.join(import.meta.dirname!, "attack", "attacker.ts");
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", "--allow-all", program, assault.name, `${port}`],
+    args: ["run", "--quiet", "--no-prompt", "--allow-all", program, scenario.name, `${port}`],
     stdout: "piped",
     stderr: "inherit",
   }).spawn();
@@ -190,12 +193,16 @@ async function serveHonest(file: string, port: number): Promise<Pick<Outcome, "s
       listMs: performance.now() - sentMs,
     };
   } catch (error) {
-    say(`  the honest client failed: ${error instanceof Error ? error.message : error}`);
+    print(`  honest client failed: ${error instanceof Error ? error.message : error}`);
     return { seconds: undefined, connectMs: undefined, listMs: undefined };
   } finally {
     await client?.close();
   }
 }
+
+/** The columns: the honest client's, the server's, and the attacker's own report. */
+const TITLES = ["speed", "send s", "conn ms", "list ms", "MiB", "core", "log"];
+const HEADER = ["".padEnd(28), ...TITLES.map((title) => title.padStart(7)), "attacker"].join(" ");
 
 function row(name: string, outcome: Outcome, alone: Outcome): string {
   const { seconds, connectMs, listMs, serverMiB, serverShare, logLines, attack } = outcome;
@@ -218,16 +225,16 @@ function percent(share: number): string {
   return `${Math.round(100 * share)} %`;
 }
 
-/** The outcome whose transfer took neither long nor short; one that failed counts as the longest. */
+/** The outcome with the median duration; a failure counts as the longest. */
 function medianOf(outcomes: readonly Outcome[]): Outcome {
   const sorted = outcomes.toSorted((one, other) => (one.seconds ?? Infinity) - (other.seconds ?? Infinity));
   return sorted[sorted.length >> 1]!;
 }
 
-function trialsOf(assaults: readonly AttackScenario[]): Trial[] {
-  const attacks = assaults.flatMap((assault): Trial[] => [
-    { name: assault.name, assault },
-    ...(assault.isDeaf ? [{ name: `${assault.name}, control`, assault, isControl: true } as const] : []),
+function trialsOf(scenarios: readonly AttackScenario[]): Trial[] {
+  const attacks = scenarios.flatMap((scenario): Trial[] => [
+    { name: scenario.name, scenario },
+    ...(scenario.isDeaf ? [{ name: `${scenario.name}, control`, scenario, isControl: true } as const] : []),
   ]);
   return [{ name: "no attack" }, ...attacks];
 }
@@ -238,15 +245,8 @@ async function main(): Promise<number> {
     options: { only: { type: "string" }, rounds: { type: "string", default: "1" } },
   });
   const chosen = ATTACK_SCENARIOS.filter(({ name }) => values.only === undefined || values.only === name);
-  if (chosen.length === 0) {
-    say(`there is no such attack; there are ${ATTACK_SCENARIOS.map(({ name }) => name).join(", ")}`);
-    return 2;
-  }
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1) {
-    say(`--rounds ${values.rounds}: a whole number from 1 is needed`);
-    return 2;
-  }
+  if (chosen.length === 0) throw new UsageError(`--only: no such attack: "${values.only}"`);
+  const rounds = wholeNumber("rounds", values.rounds, { min: 1 });
   const folder = await Deno.makeTempDir({ prefix: "sluice-attack-" });
   try {
     await Deno.writeFile(path.join(folder, "honest"), new Uint8Array(FILE_BYTES));
@@ -255,15 +255,13 @@ async function main(): Promise<number> {
     for (let round = 0; round < rounds; round++) {
       for (const [index, trial] of trials.entries()) outcomes[index]!.push(await measure(folder, trial));
     }
-    say(
-      "The honest client's speed, its transfer (s), how long it took to connect and to list (ms); the server's memory (MiB), core and log lines; the attack",
-    );
+    print(HEADER);
     const medians = outcomes.map(medianOf);
-    for (const [index, { name }] of trials.entries()) say(row(name, medians[index]!, medians[0]!));
+    for (const [index, { name }] of trials.entries()) print(row(name, medians[index]!, medians[0]!));
     return 0;
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
 }
 
-if (import.meta.main) Deno.exit(await main());
+if (import.meta.main) await runTool(USAGE, main);

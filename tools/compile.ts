@@ -4,14 +4,18 @@
  *     deno task compile          for this platform: dist/sluice-server, dist/sluice
  *     deno task compile --all    for every platform, its name in the file's name
  *
- * and `dist/SHA256SUMS` beside them. Where Deno's own server cannot be reached, DENORT_BIN names the runtime (`denort`)
- * to put in front of the program; it must be of the same version and for this platform.
+ * and `dist/SHA256SUMS`. Deno downloads the runtime (`denort`) that it puts in front of the program. Where that fails, set
+ * DENORT_BIN to a denort of the same version, for this platform.
  *
  * @module
  */
 
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
+import { print, printError, runTool } from "./tool.ts";
+
+const USAGE = `usage: deno task compile [OPTIONS]
+  --all  build for every platform`;
 
 const TARGETS = [
   "x86_64-unknown-linux-gnu",
@@ -21,10 +25,10 @@ const TARGETS = [
   "x86_64-pc-windows-msvc",
 ] as const;
 
-/** Where the user keeps what programs remember, and whether colours are wanted. */
+/** The variables that say where the state folder is, and whether to print colours. */
 const COMMON_VARIABLES = "SLUICE_STATE,XDG_STATE_HOME,HOME,LOCALAPPDATA,NO_COLOR,FORCE_COLOR,CLICOLOR_FORCE";
 
-/** What each program may do once compiled; the tasks in deno.json say the same. */
+/** The programs; their permissions are those of the tasks in deno.json. */
 const PROGRAMS = [
   { source: "server.ts", name: "sluice-server", env: COMMON_VARIABLES },
   { source: "client.ts", name: "sluice", env: `SLUICE_SERVER,${COMMON_VARIABLES}` },
@@ -48,7 +52,7 @@ export function planBuilds(target: string | undefined, options: { isWindowsHost:
     const fileName = `${name}${target === undefined ? "" : `-${target}`}${isWindows ? ".exe" : ""}`;
     const args = [
       "compile",
-      // The gate (`deno task ok`) has checked the types; the libraries' differ from one Deno to the next.
+      // The gate (`deno task ok`) has checked the types; those of the libraries differ between versions of Deno.
       "--no-check",
       "--no-prompt",
       "--allow-net",
@@ -66,14 +70,14 @@ export function planBuilds(target: string | undefined, options: { isWindowsHost:
 }
 
 /**
- * All of the disk, as a list: once started, the programs give up what they do not need of it (`io/permissions.ts`). On
- * Windows "/" would be one drive, and is not all.
+ * The whole disk; once started, the programs give up what they do not need (`io/permissions.ts`). On Windows "/" is one
+ * drive only.
  */
 function diskPermissions(isWindows: boolean): string[] {
   return isWindows ? ["--allow-read", "--allow-write"] : ["--allow-read=/", "--allow-write=/"];
 }
 
-/** Runs deno; whatever it says is shown. Returns whether it succeeded. */
+/** Runs deno, which prints its errors. Resolves to whether it succeeded. */
 async function compile(build: Build): Promise<boolean> {
   const process = new Deno.Command(Deno.execPath(), { args: [...build.args], stdin: "null" }).spawn();
   return (await process.status).success;
@@ -94,27 +98,23 @@ async function main(): Promise<number> {
   const builds = (values.all ? TARGETS : [undefined]).flatMap((target) => planBuilds(target, { isWindowsHost }));
   let checksums = "";
   for (const build of builds) {
-    say(`building ${OUTPUT_FOLDER}/${build.fileName}`);
+    print(`building ${OUTPUT_FOLDER}/${build.fileName}`);
     if (!await compile(build)) {
       return fail(
-        `${build.source} was not compiled; deno's reason stands above. If its runtime could not be downloaded, ` +
-          `let DENORT_BIN name a denort of version ${Deno.version.deno}`,
+        `cannot compile ${build.source}: see deno's error above. If its runtime cannot be downloaded, ` +
+          `set DENORT_BIN to a denort of version ${Deno.version.deno}`,
       );
     }
     checksums += checksumLine(await Deno.readFile(`${OUTPUT_FOLDER}/${build.fileName}`), build.fileName);
   }
   await Deno.writeTextFile(`${OUTPUT_FOLDER}/SHA256SUMS`, checksums);
-  say(`wrote ${builds.length} executables and ${OUTPUT_FOLDER}/SHA256SUMS`);
+  print(`wrote ${builds.length} executables and ${OUTPUT_FOLDER}/SHA256SUMS`);
   return 0;
 }
 
-function say(line: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
-}
-
 function fail(reason: string): number {
-  Deno.stderr.writeSync(new TextEncoder().encode(`error: ${reason}\n`));
+  printError(`error: ${reason}`);
   return 1;
 }
 
-if (import.meta.main) Deno.exit(await main());
+if (import.meta.main) await runTool(USAGE, main);

@@ -1,6 +1,6 @@
 /**
- * All of it at once: a server on a free port, 100 MB of random bytes sent to it over a link that loses 10 % of the
- * datagrams and damages 1 %, fetched back over the same link, and compared.
+ * A demonstration: starts a server on a free port, sends it 100 MB of random bytes over a link that drops 10 % of the
+ * datagrams and corrupts 1 %, gets the file back over the same link, and compares the two.
  *
  *     deno task demo [--size MEGABYTES] [--simulate FAULTS]
  *
@@ -13,6 +13,7 @@ import { parseArgs } from "node:util";
 import type { Progress, TransferReport } from "../app/client/api.ts";
 import { connect } from "../mod.ts";
 import { formatFaults, parseFaults } from "../cli/faults.ts";
+import { print, runTool, UsageError } from "./tool.ts";
 
 const DEFAULT_MEGABYTES = 100;
 const DEFAULT_FAULTS = "drop=10%,corrupt=1%";
@@ -28,8 +29,9 @@ const PERMISSIONS = [
 const MEGABYTE = 1_000_000;
 const CHUNK_BYTES = 65_536; // the most that getRandomValues gives at once
 
-// deno-lint-ignore no-console -- this program talks to a person
-const say = (line: string) => console.log(line);
+const USAGE = `usage: deno task demo [OPTIONS]
+  --size MEGABYTES   size of the file (default: ${DEFAULT_MEGABYTES})
+  --simulate FAULTS  faults to inject, each way (default: ${DEFAULT_FAULTS})`;
 
 /** Writes random bytes to a file; returns their SHA-256. */
 async function writeRandomFile(filePath: string, sizeBytes: number): Promise<string> {
@@ -53,7 +55,7 @@ async function sha256Of(filePath: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** Starts the real server program; resolves with its port once it listens. Its log goes to the screen. */
+/** Starts the real server program; resolves to its port once it listens, and prints its log. */
 async function startServer(
   { root, state }: { root: string; state: string },
 ): Promise<{ process: Deno.ChildProcess; port: number }> {
@@ -83,12 +85,12 @@ async function startServer(
       const lines = (rest + text).split("\n");
       rest = lines.pop()!;
       for (const line of lines) {
-        say(`  server | ${line}`);
+        print(`  server | ${line}`);
         const match = /127\.0\.0\.1:(\d+)/.exec(line);
         if (match !== null) port.resolve(Number(match[1]));
       }
     }
-    port.reject(new Error("the server ended before it listened"));
+    port.reject(new Error("the server exited before it listened"));
   };
   showLines(process.stdout).catch(port.reject);
   showLines(process.stderr).catch(port.reject);
@@ -100,23 +102,25 @@ function makeProgress(): (progress: Progress) => void {
   return ({ transferredBytes, totalBytes, phase }) => {
     if (performance.now() - lastShownMs < 1000 || totalBytes === 0) return;
     lastShownMs = performance.now();
-    say(`  client | ${phase}: ${(100 * transferredBytes / totalBytes).toFixed(0)} %`);
+    print(`  client | ${phase}: ${(100 * transferredBytes / totalBytes).toFixed(0)} %`);
   };
 }
 
 function describe(what: string, report: TransferReport): void {
   const megabytesPerSecond = report.sizeBytes / MEGABYTE / (report.elapsedMs / 1000);
-  say(
+  print(
     `  client | ${what} ${report.sizeBytes} bytes in ${(report.elapsedMs / 1000).toFixed(1)} s: ` +
       `${megabytesPerSecond.toFixed(1)} MB/s`,
   );
-  say(`  client | datagram bytes sent ${report.sentBytes}, received ${report.receivedBytes}`);
+  print(`  client | datagram bytes sent ${report.sentBytes}, received ${report.receivedBytes}`);
   if (report.retransmittedBytes > 0) {
     const share = (100 * report.retransmittedBytes / report.sizeBytes).toFixed(1);
-    say(`  client | ${report.packetsLost} packets lost, ${report.retransmittedBytes} bytes sent again (${share} %)`);
+    print(
+      `  client | ${report.packetsLost} packets lost, ${report.retransmittedBytes} bytes retransmitted (${share} %)`,
+    );
   }
-  say(`  client | checksum on the server ${report.serverSha256}`);
-  say(`  client | checksum here          ${report.localSha256}`);
+  print(`  client | checksum on the server ${report.serverSha256}`);
+  print(`  client | checksum here          ${report.localSha256}`);
 }
 
 async function main(): Promise<number> {
@@ -129,15 +133,13 @@ async function main(): Promise<number> {
   });
   const faults = parseFaults(values.simulate);
   const megabytes = Number(values.size);
-  if ("error" in faults || !(megabytes >= 0)) {
-    say("error" in faults ? faults.error : `--size ${values.size} is no number of megabytes`);
-    return 2;
-  }
+  if ("error" in faults) throw new UsageError(faults.error);
+  if (!(megabytes >= 0)) throw new UsageError(`--size: expected a number of megabytes, not "${values.size}"`);
   const startedMs = performance.now();
   const folder = await Deno.makeTempDir({ prefix: "sluice-demo-" });
   let server: Deno.ChildProcess | undefined;
   try {
-    say(`1. ${megabytes} MB of random bytes, and a server on a free port`);
+    print(`1. Writing ${megabytes} MB of random bytes, and starting a server on a free port`);
     const original = path.join(folder, "original.bin");
     const expected = await writeRandomFile(original, Math.round(megabytes * MEGABYTE));
     const { process, port } = await startServer({
@@ -145,24 +147,26 @@ async function main(): Promise<number> {
       state: path.join(folder, "state"),
     });
     server = process;
-    say(`2. Sending it over a link with ${formatFaults(faults)}, each way`);
+    print(`2. Sending it over a link with ${formatFaults(faults)}, each way`);
     let faultCount = 0;
     const onFault = () => {
       faultCount++;
     };
     const client = await connect({ host: "127.0.0.1", port, simulate: faults, onFault });
     describe("sent", await client.send(original, { onProgress: makeProgress() }));
-    say("3. Getting it back over the same link");
+    print("3. Getting it back over the same link");
     const copy = path.join(folder, "copy.bin");
     describe("got", await client.get("original.bin", { output: copy, onProgress: makeProgress() }));
     await client.close();
-    say(`4. Comparing the two files: ${faultCount} datagrams were dropped or damaged on the way`);
+    print(`4. Comparing the two files: ${faultCount} datagrams were dropped or corrupted`);
     const actual = await sha256Of(copy);
-    say(`  original ${expected}`);
-    say(`  copy     ${actual}`);
+    print(`  original ${expected}`);
+    print(`  copy     ${actual}`);
     const isSame = actual === expected;
     const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
-    say(isSame ? `The same, to the last bit. ${seconds} s in all.` : "DIFFERENT: this is a bug, please report it.");
+    print(
+      isSame ? `The files are identical. ${seconds} s in total.` : "THE FILES DIFFER: this is a bug, please report it.",
+    );
     return isSame ? 0 : 1;
   } finally {
     server?.kill("SIGTERM");
@@ -171,4 +175,4 @@ async function main(): Promise<number> {
   }
 }
 
-if (import.meta.main) Deno.exit(await main());
+if (import.meta.main) await runTool(USAGE, main);

@@ -1,12 +1,12 @@
 /**
- * Feeds the decoders and live ends hostile input, and plays scenes with hostile peers, until the time is over.
+ * Fuzzing: feeds hostile input to the decoders and to live endpoints, and runs scenes with hostile peers, for some minutes.
  *
  *     deno task fuzz [--minutes N] [--jobs N] [--seed N] [--target NAME] [--keep]
  *     deno task fuzz --target NAME --input HEX
  *     deno task fuzz --target NAME --seed N --try N
  *
- * The second line feeds one input again, the third plays a scene again; what is to be typed is printed with a failure.
- * New inputs go from the run to the corpus in `tests/fuzz/corpus/` with `--keep` alone; what fails is always kept there.
+ * The second command repeats an input, the third a scene; a failure prints the command that repeats it. Inputs that fail
+ * are written to the corpus in `tests/fuzz/corpus/`, other new ones only with `--keep`.
  *
  * @module
  */
@@ -17,27 +17,34 @@ import { allKeptInputs, CORPUS_FOLDER, keep, keepFailure } from "../testing/fuzz
 import { type Failure, run, type RunPlan, type RunReport, runTry, type TargetReport } from "../testing/fuzz/runner.ts";
 import { TARGETS } from "../testing/fuzz/targets.ts";
 import { fromHex } from "../testing/wire_values.ts";
+import { print, runTool, UsageError, wholeNumber } from "./tool.ts";
 
-/** What a person asked for. */
 interface Plan {
   readonly minutes: number;
   readonly jobs: number;
   readonly seed: number;
   readonly targets: readonly string[];
   readonly keeps: boolean;
-  /** This input alone, in hex, or this try alone. */
+  /** The only input, in hex, or the number of the only try. */
   readonly input: string | undefined;
   readonly onlyTry: number | undefined;
 }
 
-/** Each job has a seed of its own: the first the one that was asked for, the next the next. */
+/** Job 0 has the given seed, job 1 the next number, and so on. */
 const MAX_JOBS = 256;
 
-// deno-lint-ignore no-console -- this program talks to a person
-const say = (line: string) => console.log(line);
+const USAGE = `usage: deno task fuzz [OPTIONS]
+  --minutes N    duration (default: 1)
+  --jobs N       number of threads (default: 1)
+  --seed N       seed of the first thread (default: random)
+  --target NAME  only this target
+  --keep         write new inputs to the corpus
+  --input HEX    feed this input to --target and exit
+  --try N        run this try of --seed for --target and exit
+targets: ${[...TARGETS.keys()].join(", ")}`;
 
-/** The plan, or what is wrong with the arguments. */
-function parsePlan(args: readonly string[]): Plan | string {
+/** Reads the command line. Throws UsageError. */
+function parsePlan(args: readonly string[]): Plan {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -51,25 +58,21 @@ function parsePlan(args: readonly string[]): Plan | string {
     },
   });
   const minutes = Number(values.minutes);
-  const jobs = Number(values.jobs);
-  const seed = Number(values.seed);
-  const onlyTry = values.try === undefined ? undefined : Number(values.try);
+  const jobs = wholeNumber("jobs", values.jobs, { min: 1, max: MAX_JOBS });
+  const seed = wholeNumber("seed", values.seed);
+  const onlyTry = values.try === undefined ? undefined : wholeNumber("try", values.try);
   const targets = [...TARGETS.keys()].filter((name) => values.target === undefined || name === values.target);
-  if (!(minutes > 0)) return `--minutes ${values.minutes}: a number above 0, please`;
-  if (!Number.isInteger(jobs) || jobs < 1 || jobs > MAX_JOBS) return `--jobs ${values.jobs}: 1 to ${MAX_JOBS}, please`;
-  if (!Number.isSafeInteger(seed) || seed < 0) return `--seed ${values.seed}: a whole number, please`;
-  if (targets.length === 0) return `--target ${values.target}: there are ${[...TARGETS.keys()].join(", ")}`;
-  if (onlyTry !== undefined && !Number.isSafeInteger(onlyTry)) return `--try ${values.try}: a whole number, please`;
-  if (onlyTry !== undefined && TARGETS.get(values.target ?? "")?.kind !== "scene") {
-    return "--try: of which --target, and that one that is played? Inputs are fed again with --input";
-  }
-  if (values.input !== undefined && TARGETS.get(values.target ?? "")?.kind !== "input") {
-    return "--input: for which --target, and that one that is fed inputs?";
+  if (!(minutes > 0)) throw new UsageError(`--minutes: expected a number above 0, not "${values.minutes}"`);
+  if (targets.length === 0) throw new UsageError(`--target: no such target: "${values.target}"`);
+  const kind = values.target === undefined ? undefined : TARGETS.get(values.target)!.kind;
+  if (onlyTry !== undefined && kind !== "scene") throw new UsageError("--try: needs a --target that is a scene");
+  if (values.input !== undefined && kind !== "input") {
+    throw new UsageError("--input: needs a --target that takes inputs");
   }
   return { minutes, jobs, seed, targets, keeps: values.keep, input: values.input, onlyTry };
 }
 
-/** Runs a plan in workers, one for each job; the first failure ends all of them. */
+/** Runs a plan, with several jobs in workers; the first failure ends all of them. */
 async function runJobs({ minutes, jobs, seed, targets }: Plan): Promise<RunReport[]> {
   const inputs = allKeptInputs(targets);
   const plans = Array.from({ length: jobs }, (_, job): RunPlan => ({ minutes, seed: seed + job, targets, inputs }));
@@ -93,20 +96,20 @@ async function runJobs({ minutes, jobs, seed, targets }: Plan): Promise<RunRepor
 }
 
 /** One row for each target, over all jobs. */
-function sayTable(plan: Plan, reports: readonly RunReport[]): void {
-  const columns = ["target", "tries", "a second", "inputs", "new", "heap MB, first and last"];
+function printTable(plan: Plan, reports: readonly RunReport[]): void {
+  const columns = ["target", "tries", "per second", "inputs", "new", "heap MB, start and end"];
   const rows = plan.targets.map((name) => {
     const parts = reports.map(({ targets }) => targets.find((target) => target.name === name)!);
     return rowOf(name, parts, plan.keeps);
   });
   const widths = columns.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]!.length)));
   for (const row of [columns, ...rows]) {
-    say(row.map((cell, at) => at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!)).join("  "));
+    print(row.map((cell, at) => at === 0 ? cell.padEnd(widths[at]!) : cell.padStart(widths[at]!)).join("  "));
   }
   const added = rows.reduce((sum, row) => sum + (Number(row[4]) || 0), 0);
-  if (added === 0) say("no new inputs");
-  else if (plan.keeps) say(`${added} new inputs are kept in ${CORPUS_FOLDER}`);
-  else say(`${added} new inputs, which --keep would write to ${CORPUS_FOLDER}`);
+  if (added === 0) print("no new inputs");
+  else if (plan.keeps) print(`${added} new inputs written to ${CORPUS_FOLDER}`);
+  else print(`${added} new inputs; --keep writes them to ${CORPUS_FOLDER}`);
 }
 
 function rowOf(name: string, parts: readonly TargetReport[], write: boolean): string[] {
@@ -128,46 +131,44 @@ function rowOf(name: string, parts: readonly TargetReport[], write: boolean): st
 
 function report(failure: Failure): void {
   const { target, tryNumber, seed, input, what } = failure;
-  say(`FAILED: ${target}, try ${tryNumber}, seed ${seed}`);
-  say(what);
-  say(`last input: ${input}`);
-  say(`kept in ${keepFailure(failure)}, and run with the tests from now on`);
-  const again = TARGETS.get(target)!.kind === "scene" ? `--seed ${seed} --try ${tryNumber}` : `--input "${input}"`;
-  say(`again: deno task fuzz --target ${target} ${again}`);
+  print(`FAILED: ${target}, try ${tryNumber}, seed ${seed}`);
+  print(what);
+  print(`last input: ${input}`);
+  print(`written to ${keepFailure(failure)}; the tests run it from now on`);
+  const options = TARGETS.get(target)!.kind === "scene" ? `--seed ${seed} --try ${tryNumber}` : `--input "${input}"`;
+  print(`to repeat: deno task fuzz --target ${target} ${options}`);
 }
 
-/** One input or one try; true where nothing is wrong. */
+/** Repeats one input or one try; resolves to whether it passed. */
 async function repeat({ targets, seed, input, onlyTry }: Plan): Promise<boolean> {
   const name = targets[0]!;
   const target = TARGETS.get(name)!;
   if (input !== undefined && target.kind === "input") {
-    say([...target.feed(fromHex(input))].join("; "));
+    print([...target.feed(fromHex(input))].join("; "));
     return true;
   }
   const failure = await runTry(name, { seed, tryNumber: onlyTry! });
-  if (failure !== undefined) say(failure.what);
+  if (failure !== undefined) print(failure.what);
   return failure === undefined;
 }
 
 async function main(): Promise<number> {
   const plan = parsePlan(Deno.args);
-  if (typeof plan === "string") {
-    say(plan);
-    return 2;
-  }
   let failure: Failure | undefined;
   if (plan.input !== undefined || plan.onlyTry !== undefined) {
     if (!await repeat(plan)) return 1;
   } else {
-    say(`seed ${plan.seed}, ${plan.minutes} min, ${plan.jobs} at a time: ${plan.targets.join(", ")}`);
+    print(`seed ${plan.seed}, ${plan.minutes} min, ${plan.jobs} threads: ${plan.targets.join(", ")}`);
     const rssBytes = Deno.memoryUsage().rss;
     const reports = await runJobs(plan);
-    sayTable(plan, reports);
-    say(`resident: ${megabytes(rssBytes)} MB at first, ${megabytes(Deno.memoryUsage().rss)} MB at last`);
+    printTable(plan, reports);
+    print(
+      `resident memory: ${megabytes(rssBytes)} MB at the start, ${megabytes(Deno.memoryUsage().rss)} MB at the end`,
+    );
     failure = reports.find((one) => one.failure !== undefined)?.failure;
   }
   if (failure !== undefined) report(failure);
-  else say("nothing found");
+  else print("no failures");
   return failure === undefined ? 0 : 1;
 }
 
@@ -175,4 +176,4 @@ function megabytes(bytes: number): string {
   return (bytes / 1e6).toFixed(0);
 }
 
-if (import.meta.main) Deno.exit(await main());
+if (import.meta.main) await runTool(USAGE, main);

@@ -14,12 +14,13 @@ import { FILE_MUTANTS } from "./mutants/files.ts";
 import { type Mutant, testOf } from "./mutants/mutant.ts";
 import { PEER_MUTANTS } from "./mutants/peers.ts";
 import { TRANSPORT_MUTANTS } from "./mutants/transport.ts";
+import { print, runTool, UsageError, wholeNumber } from "./tool.ts";
 import { copyCheckout, runTests, tryMutant } from "./mutants/trial.ts";
 
 /** All mutants, in the order in which they are tried. */
 export const MUTANTS: readonly Mutant[] = [...TRANSPORT_MUTANTS, ...PEER_MUTANTS, ...FILE_MUTANTS];
 
-const USAGE = `deno task mutants [OPTIONS]
+const USAGE = `usage: deno task mutants [OPTIONS]
   --only ID,...  only these mutants
   --jobs N       number of mutants to try at the same time (default: the number of cores, at most 4)
   --list         print the mutants and exit`;
@@ -30,7 +31,7 @@ interface Options {
   readonly list: boolean;
 }
 
-/** Reads the command line. Throws TypeError that says what is wrong with it. */
+/** Reads the command line. Throws UsageError. */
 function parseOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],
@@ -40,13 +41,16 @@ function parseOptions(args: readonly string[]): Options {
       list: { type: "boolean", default: false },
     },
   });
-  if (!/^[1-9]\d?$/.test(values.jobs)) throw new TypeError(`--jobs: expected 1 to 99, not "${values.jobs}"`);
   const mutants = values.only?.split(",").map((id) => {
     const mutant = MUTANTS.find((one) => one.id === id);
-    if (mutant === undefined) throw new TypeError(`--only: no such mutant: "${id}"; --list prints them`);
+    if (mutant === undefined) throw new UsageError(`--only: no such mutant: "${id}"; --list prints them`);
     return mutant;
   });
-  return { mutants: mutants ?? MUTANTS, jobs: Number(values.jobs), list: values.list };
+  return {
+    mutants: mutants ?? MUTANTS,
+    jobs: wholeNumber("jobs", values.jobs, { min: 1, max: 99 }),
+    list: values.list,
+  };
 }
 
 /** Tries the mutants in copies of the checkout below `folder`, and prints each result. Resolves to the exit code. */
@@ -77,19 +81,8 @@ async function tryAll({ mutants, jobs }: Options, folder: string): Promise<numbe
   return caught === mutants.length ? 0 : 1;
 }
 
-function print(line: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
-}
-
 async function main(): Promise<number> {
-  let options: Options;
-  try {
-    options = parseOptions(Deno.args);
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    print(`${error.message}\n${USAGE}`);
-    return 2;
-  }
+  const options = parseOptions(Deno.args);
   if (options.list) {
     for (const { id, broken } of options.mutants) print(`${id.padEnd(24)} ${broken}`);
     return 0;
@@ -107,4 +100,4 @@ async function main(): Promise<number> {
   }
 }
 
-if (import.meta.main) Deno.exit(await main());
+if (import.meta.main) await runTool(USAGE, main);

@@ -1,88 +1,66 @@
 /**
- * Runs simulated transfers under random faults, each world from its own seed, and stops at the first that goes wrong.
+ * Runs simulated transfers under random faults, each world from its own seed, and stops at the first failure.
  *
- * ```
- * deno task sim [--seeds N] [--first-seed N] [--jobs N] [--keep-going] [--seed N] [--verbose]
- * ```
+ *     deno task sim [--seeds N] [--first-seed N] [--jobs N] [--keep-going] [--seed N] [--verbose]
  *
- * `--seed N` replays one world. Without `--first-seed` another one is drawn each time, and printed. `--jobs` threads
- * share the seeds. At the end a table says what was reached, and what never was.
+ * At the end a table shows what the worlds covered, and what they never did.
  *
  * @module
  */
 
-import process from "node:process";
 import { parseArgs } from "node:util";
 import { runSwarm, SwarmError, type SwarmResult } from "../sim/swarm.ts";
 import { planSwarm } from "../sim/swarm_plan.ts";
 import { runSeeds, type Share } from "./sim/seeds.ts";
 import { Summary } from "./sim/summary.ts";
 import type { Report } from "./sim/worker.ts";
+import { print, printError, runTool, wholeNumber } from "./tool.ts";
 
-const USAGE = "usage: deno task sim [--seeds N] [--first-seed N] [--jobs N] [--keep-going] [--seed N] [--verbose]";
-
-/** Seeds run unless told otherwise: several thousand transfers, well within two minutes. */
+/** Several thousand transfers, well within two minutes. */
 const DEFAULT_SEEDS = 1000;
+
+const USAGE = `usage: deno task sim [OPTIONS]
+  --seeds N       number of worlds (default: ${DEFAULT_SEEDS})
+  --first-seed N  seed of the first world (default: random, and printed)
+  --jobs N        number of threads (default: 1)
+  --keep-going    go on after a failure
+  --seed N        replay one world
+  --verbose       print each world; with --seed also its plan`;
 
 /** Seeds drawn at random stay below this, so that they are short to type. */
 const MAX_RANDOM_SEED = 1_000_000_000;
 
-/** How often a long run says how far it is. */
+/** How often a long run prints its progress. */
 const PROGRESS_EVERY_S = 10;
 
-/** What a person asked for. */
 interface Plan {
   readonly firstSeed: number;
   readonly count: number;
   readonly jobs: number;
   readonly keepGoing: boolean;
   readonly verbose: boolean;
-  /** One world alone. */
+  /** Whether to replay a single world. */
   readonly isReplay: boolean;
 }
 
-/** What was typed makes no sense. */
-class UsageError extends Error {}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
-function parse() {
-  try {
-    return parseArgs({
-      options: {
-        "seeds": { type: "string" },
-        "seed": { type: "string" },
-        "first-seed": { type: "string" },
-        "jobs": { type: "string" },
-        "keep-going": { type: "boolean", default: false },
-        "verbose": { type: "boolean", default: false },
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}
-
-/** Throws UsageError where the arguments make no sense. */
-function readPlan(): Plan {
-  const values = parse();
-  const integer = (name: "seeds" | "seed" | "first-seed" | "jobs"): number | undefined => {
-    const text = values[name];
-    if (text === undefined) return undefined;
-    if (!/^\d+$/.test(text) || !Number.isSafeInteger(Number(text))) {
-      throw new UsageError(`--${name} wants a whole number, not "${text}"`);
-    }
-    return Number(text);
-  };
-  const seed = integer("seed");
-  const jobs = integer("jobs") ?? 1;
-  if (jobs < 1) throw new UsageError("--jobs wants 1 or more");
+/** Reads the command line. Throws UsageError. */
+function parsePlan(args: readonly string[]): Plan {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      "seeds": { type: "string", default: String(DEFAULT_SEEDS) },
+      "seed": { type: "string" },
+      "first-seed": { type: "string", default: String(Math.floor(Math.random() * MAX_RANDOM_SEED)) },
+      "jobs": { type: "string", default: "1" },
+      "keep-going": { type: "boolean", default: false },
+      "verbose": { type: "boolean", default: false },
+    },
+  });
+  const { seed } = values;
   return {
-    firstSeed: seed ?? integer("first-seed") ?? Math.floor(Math.random() * MAX_RANDOM_SEED),
-    count: seed === undefined ? integer("seeds") ?? DEFAULT_SEEDS : 1,
-    jobs,
+    firstSeed: seed === undefined ? wholeNumber("first-seed", values["first-seed"]) : wholeNumber("seed", seed),
+    count: seed === undefined ? wholeNumber("seeds", values.seeds) : 1,
+    jobs: wholeNumber("jobs", values.jobs, { min: 1 }),
     keepGoing: values["keep-going"],
     verbose: values.verbose,
     isReplay: seed !== undefined,
@@ -97,47 +75,47 @@ function describe(result: SwarmResult): string {
     `${(endUs / 1e6).toFixed(2)} s simulated${happened}, digest ${digest}`;
 }
 
-/** Runs one world and says all that there is to say of it; returns whether it went well. */
+/** Runs one world and prints its result; resolves to whether it passed. */
 async function replay(seed: number, verbose: boolean): Promise<boolean> {
-  if (verbose) say(JSON.stringify(planSwarm(seed), describeInfinity, 2));
+  if (verbose) print(JSON.stringify(planSwarm(seed), describeInfinity, 2));
   try {
-    say(describe(await runSwarm(seed)));
+    print(describe(await runSwarm(seed)));
     return true;
   } catch (error) {
     if (!(error instanceof SwarmError)) throw error;
-    say(`FAILED ${error.message}`);
-    if (verbose) say(String((error.cause as Error | undefined)?.stack ?? error.stack));
+    print(`FAILED ${error.message}`);
+    if (verbose) print(String((error.cause as Error | undefined)?.stack ?? error.stack));
     return false;
   }
 }
 
-/** Runs all seeds, on threads where more than one is asked for; returns whether they went well. */
+/** Runs all seeds, with several jobs on threads; resolves to whether all passed. */
 async function runAll(plan: Plan): Promise<boolean> {
   const { firstSeed, count, jobs, keepGoing, verbose } = plan;
-  say(`seeds ${firstSeed} to ${firstSeed + count - 1}`);
+  print(`seeds ${firstSeed} to ${firstSeed + count - 1}`);
   const startMs = performance.now();
   const elapsedS = (): number => (performance.now() - startMs) / 1000;
   const failures: string[] = [];
   let worlds = 0;
-  let saidS = 0;
+  let printedS = 0;
   const listener = {
     onWorlds: (more: number) => {
       worlds += more;
-      if (elapsedS() - saidS < PROGRESS_EVERY_S) return;
-      saidS = elapsedS();
-      process.stderr.write(`${worlds} of ${count} worlds in ${saidS.toFixed(0)} s, ${failures.length} failed\n`);
+      if (elapsedS() - printedS < PROGRESS_EVERY_S) return;
+      printedS = elapsedS();
+      printError(`${worlds} of ${count} worlds in ${printedS.toFixed(0)} s, ${failures.length} failed`);
     },
     onFailed: (message: string) => {
       failures.push(message);
-      say(`FAILED ${message}`);
+      print(`FAILED ${message}`);
     },
-    ...(verbose ? { onResult: (result: SwarmResult) => say(describe(result)) } : {}),
+    ...(verbose ? { onResult: (result: SwarmResult) => print(describe(result)) } : {}),
   };
   const summary = jobs === 1
     ? await runSeeds({ firstSeed, count, stride: 1, keepGoing }, listener)
     : await runOnThreads({ firstSeed, count, stride: jobs, keepGoing }, listener);
-  say(summary.describe(elapsedS()));
-  if (failures.length > 0) say(`${failures.length} FAILED`);
+  print(summary.describe(elapsedS()));
+  if (failures.length > 0) print(`${failures.length} FAILED`);
   return failures.length === 0;
 }
 
@@ -179,12 +157,10 @@ function describeInfinity(_key: string, value: unknown): unknown {
   return value instanceof Set ? [...value] : value;
 }
 
-try {
-  const plan = readPlan();
-  const isWell = plan.isReplay ? await replay(plan.firstSeed, plan.verbose) : await runAll(plan);
-  process.exitCode = isWell ? 0 : 1;
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  process.stderr.write(`${error.message}\n${USAGE}\n`);
-  process.exitCode = 2;
+async function main(): Promise<number> {
+  const plan = parsePlan(Deno.args);
+  const hasPassed = plan.isReplay ? await replay(plan.firstSeed, plan.verbose) : await runAll(plan);
+  return hasPassed ? 0 : 1;
 }
+
+if (import.meta.main) await runTool(USAGE, main);

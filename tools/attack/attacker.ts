@@ -1,6 +1,6 @@
 /**
- * The attacker of `tools/attack.ts`, a process of its own: follows one script against a server on this machine until
- * it is killed, and writes a line each second that says how much it did.
+ * The attacker of `tools/attack.ts`, a process of its own: runs one scenario against a server on this machine until it is
+ * killed, and prints its progress every second.
  *
  *     attacker.ts NAME PORT
  *
@@ -14,7 +14,7 @@ import { Random } from "../../base/random.ts";
 import { HostileNode, Scene } from "../../testing/hostile/hostile_peer.ts";
 import { ATTACK_SCENARIOS } from "./scenarios.ts";
 
-/** Datagrams that go out before what has come is looked at. */
+/** Datagrams to send before receiving. */
 const BATCH = 64;
 
 /** Larger than any datagram. */
@@ -54,7 +54,7 @@ class SocketNode {
         if (next === undefined) break;
         isIdle = false;
         this.sentCount++;
-        // A buffer that is full costs the attacker a datagram.
+        // If the socket buffer is full, the datagram is lost.
         await this.#sockets.get(next.from!)!.send(this.#buffer.subarray(0, next.length), to).catch(() => {});
       }
       await new Promise((resolve) => isIdle ? setTimeout(resolve, 1) : setImmediate(resolve));
@@ -71,12 +71,12 @@ class SocketNode {
 }
 
 async function main([name = "", port = ""]: readonly string[]): Promise<void> {
-  const assault = ATTACK_SCENARIOS.find((candidate) => candidate.name === name);
-  if (assault === undefined) throw new Error(`${name}: there is no such attack`);
-  const hosts = Array.from({ length: assault.addresses }, (_, i) => `127.0.${1 + (i >> 7)}.${2 + (i & 127)}`);
+  const scenario = ATTACK_SCENARIOS.find((candidate) => candidate.name === name);
+  if (scenario === undefined) throw new Error(`no such attack: "${name}"`);
+  const hosts = Array.from({ length: scenario.addresses }, (_, i) => `127.0.${1 + (i >> 7)}.${2 + (i & 127)}`);
   const sockets = new SocketNode(hosts, Number(port));
   const scene = new Scene(sockets.node, { random: new Random(1), overheard: [] });
-  for (let index = 0; index < assault.addresses; index++) sockets.node.follow(assault.script(scene, index), 0);
+  for (let index = 0; index < scenario.addresses; index++) sockets.node.follow(scenario.script(scene, index), 0);
   setInterval(() => {
     const peers = sockets.node.peers.filter(({ largestReceived, closedWith }) =>
       largestReceived >= 0 && closedWith === undefined

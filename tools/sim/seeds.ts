@@ -16,19 +16,19 @@ export interface Share {
   readonly keepGoing: boolean;
 }
 
-/** Who hears how it goes. */
+/** Receives progress and results. */
 export interface Listener {
-  /** So many worlds have ended since the last call. */
+  /** The number of worlds that have ended since the last call. */
   onWorlds(worlds: number): void;
-  /** A world went wrong; the message says which seed, what happened, and what replays it. */
+  /** A world failed; the message has its seed, what happened, and the command that replays it. */
   onFailed(message: string): void;
   readonly onResult?: (result: SwarmResult) => void;
 }
 
-/** {@link Listener.onWorlds} is called after so many. */
+/** {@link Listener.onWorlds} is called after this many worlds. */
 const REPORT_EVERY = 50;
 
-/** Runs them; without `keepGoing` up to the first that fails. */
+/** Runs the worlds; without `keepGoing` up to the first that fails. */
 export async function runSeeds(share: Share, listener: Listener): Promise<Summary> {
   const { firstSeed, count, stride, keepGoing } = share;
   const summary = new Summary();

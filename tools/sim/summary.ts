@@ -1,5 +1,5 @@
 /**
- * What many simulated worlds came to, added up as they end; two sums add up as well, so that workers each have one.
+ * Sums up the results of many simulated worlds. Summaries can be added, so that each worker has its own.
  *
  * @module
  */
@@ -32,7 +32,7 @@ const LINK_FAULTS: readonly (readonly [name: string, key: keyof LinkStats])[] = 
   ["reordered", "reordered"],
 ];
 
-/** Names that stand beside each other in one row of the table. */
+/** Names in a row of the table. */
 const COLUMNS = 3;
 
 /** See the module's description. */
@@ -46,7 +46,7 @@ export class Summary {
   #datagrams = 0;
   #slowest = { seed: -1, endUs: -1 };
 
-  /** Takes in one world. Its coverage is counted where the world was given {@link coverage}. */
+  /** Adds a world. Its coverage is counted if the world was given {@link coverage}. */
   addWorld(result: SwarmResult): void {
     const { seed, endUs, transfers, done, fileBytes, simulatedUs, links } = result;
     const coverage: Tally = { "datagrams": Object.fromEntries(LINK_FAULTS.map(([name, key]) => [name, links[key]])) };
@@ -62,7 +62,7 @@ export class Summary {
     });
   }
 
-  /** Takes in what another summary has. */
+  /** Adds another summary. */
   add(sums: Sums): void {
     this.#worlds += sums.worlds;
     this.#transfers += sums.transfers;
@@ -74,7 +74,7 @@ export class Summary {
     this.coverage.add(sums.coverage);
   }
 
-  /** All of it. */
+  /** The sums, to be sent to another thread. */
   get sums(): Sums {
     return {
       worlds: this.#worlds,
@@ -88,19 +88,19 @@ export class Summary {
     };
   }
 
-  /** For a person, after so many seconds. */
+  /** The summary in words; `elapsedS` is the wall time of the run. */
   describe(elapsedS: number): string {
     const { seed, endUs } = this.#slowest;
     const missing = this.coverage.missing;
     return [
       coverageTable(this.coverage.tally),
-      missing.length === 0 ? "everything in the table was reached" : `never reached: ${missing.join(", ")}`,
+      missing.length === 0 ? "the table is covered completely" : `never covered: ${missing.join(", ")}`,
       `${this.#worlds} worlds, ${this.#transfers} transfers, ${this.#done} of them done ` +
-      `(the rest as they had to end: cancelled, refused, or killed)`,
+      `(the others were cancelled, refused or killed, as planned)`,
       `${(this.#fileBytes / 1e6).toFixed(0)} MB of files, ${
         (this.#simulatedUs / 3.6e9).toFixed(1)
       } hours simulated in ` +
-      `${elapsedS.toFixed(1)} s: ${this.#datagrams} datagrams, ${Math.round(this.#datagrams / elapsedS)} a second`,
+      `${elapsedS.toFixed(1)} s: ${this.#datagrams} datagrams, ${Math.round(this.#datagrams / elapsedS)} per second`,
       `slowest: seed ${seed}, ${(endUs / 1e6).toFixed(1)} s simulated`,
     ].join("\n");
   }

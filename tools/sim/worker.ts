@@ -7,12 +7,12 @@
 import type { Sums } from "./summary.ts";
 import { runSeeds, type Share } from "./seeds.ts";
 
-/** What a worker tells. */
+/** A message from a worker. */
 export type Report =
-  /** So many worlds more have ended since the last report. */
+  /** The number of worlds that have ended since the last report. */
   | { readonly kind: "progress"; readonly worlds: number }
   | { readonly kind: "failed"; readonly message: string }
-  /** All of its share is done. */
+  /** The whole share is done. */
   | { readonly kind: "done"; readonly sums: Sums };
 
 /** A worker's own global. */
