@@ -1,5 +1,5 @@
 /**
- * What client and server say to each other on a stream, as bytes: type, length, body (`docs/PROTOCOL.md`, section 12).
+ * What client and server say to each other on a stream, as bytes: type, length, body (`docs/PROTOCOL.md`, section 14).
  * A pure codec: it knows no stream and no order of messages, and a name that passes here has only passed for its
  * length; `file_name.ts` is the gate for names.
  *

@@ -1,6 +1,6 @@
 /**
  * Authentication of the two handshake packets that carry no frames: the tag of a ServerHello and the MAC of a Refusal, both
- * HMAC-SHA256, truncated to 16 bytes, under keys of the handshake itself (`docs/PROTOCOL.md`, section 3).
+ * HMAC-SHA256, truncated to 16 bytes, under keys of the handshake itself (`docs/PROTOCOL.md`, section 4.5).
  *
  * Message 2 of the handshake authenticates itself, but not the header around it: with the tag, neither the server's
  * connection ID nor the token can be changed on the way. A Refusal is sealed under none of the connection's packet keys,

@@ -15,7 +15,7 @@ const PROOF_BYTES = 32;
 /** The key's use, so that no other use of the same token yields the same proof. */
 const PROOF_LABEL = "sluice token proof";
 
-/** What the client's last message of the handshake carries (docs/PROTOCOL.md, section 6.3); nothing without a token. */
+/** What the client's last message of the handshake carries (`docs/PROTOCOL.md`, section 4.3); nothing without a token. */
 export function encodeCredentials(token: Uint8Array | undefined, handshakeHash: Uint8Array): Uint8Array {
   return token === undefined ? new Uint8Array(0) : Uint8Array.of(TOKEN_PROOF, ...proofOf(token, handshakeHash));
 }

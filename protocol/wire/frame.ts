@@ -1,6 +1,6 @@
 /**
  * Reads frames, and is the door to all that concerns them: what a packet's payload is made of (RFC 9000, section 19;
- * `docs/PROTOCOL.md`, section 4).
+ * `docs/PROTOCOL.md`, section 7).
  *
  * {@link readFrames} acts frame by frame: each frame is checked whole before its handler is called, and the frames
  * before a malformed one have been acted on when that is found. A look at all frames beforehand would cost every good

@@ -1,5 +1,5 @@
 /**
- * Frame types, and the sizes that bound frames (RFC 9000, section 19; `docs/PROTOCOL.md`, section 4).
+ * Frame types, and the sizes that bound frames (RFC 9000, section 19; `docs/PROTOCOL.md`, section 7).
  *
  * @module
  */

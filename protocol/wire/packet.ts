@@ -1,6 +1,6 @@
 /**
  * Packet headers, and the packets that need no connection: Hello, ServerHello, Cookie, VersionNegotiation, Reset and Refusal.
- * One datagram is one packet. `docs/PROTOCOL.md`, section 3, has the layouts.
+ * One datagram is one packet. `docs/PROTOCOL.md`, section 5, has the layouts.
  *
  * {@link PacketHeader.decode} is the one length gate: in what it accepts, every offset lies inside the datagram. It does
  * not check authenticity: the connection's packet protection does that for ClientFinish and Data packets, the handshake

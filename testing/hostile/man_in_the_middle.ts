@@ -3,7 +3,7 @@
  * one of its own, and begins a connection of its own to the server. It reads every packet, and passes on what it likes, sealed
  * as it must be: so hostile bytes reach the code behind packet protection.
  *
- * It implements the handshake of `docs/PROTOCOL.md`, section 6.3, without `protocol/handshake/`.
+ * It implements the handshake of `docs/PROTOCOL.md`, section 4, without `protocol/handshake/`.
  *
  * @module
  */
@@ -222,7 +222,7 @@ function agree(session: Session, message: Uint8Array): Session["agreed"] {
   return session.agreed;
 }
 
-/** What authenticates a ServerHello (`docs/PROTOCOL.md`, section 3). */
+/** What authenticates a ServerHello (`docs/PROTOCOL.md`, section 4.5). */
 function tagOf(bytes: Uint8Array, chainingKey: Uint8Array): Uint8Array {
   const key = createHmac("sha256", chainingKey).update("sluice server hello").digest();
   return createHmac("sha256", key).update(bytes).digest().subarray(0, MAC_BYTES);

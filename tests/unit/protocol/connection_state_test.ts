@@ -3,7 +3,7 @@ import { ConnectionState, isOpen, transition } from "../../../protocol/connectio
 
 const { helloSent, finishSent, established, closing, draining, closed } = ConnectionState;
 
-/** As docs/PROTOCOL.md, section 6, has them. */
+/** As docs/PROTOCOL.md, sections 6.4 and 6.5, have them. */
 const ALLOWED: readonly (readonly [ConnectionState, ConnectionState])[] = [
   [helloSent, finishSent],
   [helloSent, closed],

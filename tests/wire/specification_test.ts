@@ -1,0 +1,115 @@
+/**
+ * Holds the tables of `docs/PROTOCOL.md` to the code: numbers of packets, frames, messages, parameters and errors, and limits.
+ * Its vectors are `vectors_test.ts`'s.
+ *
+ * @module
+ */
+
+import assert from "node:assert/strict";
+import { TransportErrorCode } from "../../protocol/mod.ts";
+import * as limits from "../../protocol/limits.ts";
+import { FrameType, MAX_REASON_BYTES } from "../../protocol/wire/frame.ts";
+import * as packet from "../../protocol/wire/packet.ts";
+import { MAX_PARAMETERS, ParameterId } from "../../protocol/wire/parameters.ts";
+import { ApplicationErrorCode } from "../../transfer/handler.ts";
+import * as messages from "../../transfer/messages.ts";
+
+const TEXT = await Deno.readTextFile(new URL("../../docs/PROTOCOL.md", import.meta.url));
+
+/** The rows of the first table below a heading, without its head; each a list of cells. */
+function rowsBelow(heading: string): string[][] {
+  const at = TEXT.indexOf(`\n${heading}\n`);
+  assert(at >= 0, `PROTOCOL.md has the heading ${heading}`);
+  const table = /\n\|.*\n\| -.*\n((?:\|.*\n)+)/.exec(TEXT.slice(at));
+  assert(table !== null, `${heading} has a table`);
+  return table[1]!.trimEnd().split("\n").map((row) => row.slice(1, -1).split("|").map((cell) => cell.trim()));
+}
+
+/** "streamLimitError" as the text has it. */
+function upperSnake(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+}
+
+/** A table's numbers by name; `name` makes the code's name of a row's cell. */
+function numbersOf(
+  rows: readonly string[][],
+  cells: { readonly number: number; readonly name: number },
+): Map<string, number> {
+  return new Map(rows.map((row) => [row[cells.name]!, Number(row[cells.number]!.split(" ")[0])]));
+}
+
+Deno.test("PROTOCOL.md numbers the packets as the code does", () => {
+  const { unknownVersion: _, ...types } = packet.PacketType;
+  const expected = Object.entries(types).map(([name, type]) => [name[0]!.toUpperCase() + name.slice(1), type]);
+  assert.deepEqual(
+    numbersOf(rowsBelow("## 5. Packets"), { number: 0, name: 1 }),
+    new Map(expected as [string, number][]),
+  );
+});
+
+Deno.test("PROTOCOL.md numbers the frames as the code does", () => {
+  const names: Readonly<Record<string, string>> = {
+    connectionClose: "CONNECTION_CLOSE (transport)",
+    applicationClose: "CONNECTION_CLOSE (application)",
+  };
+  const expected = Object.entries(FrameType).map(([name, type]) => [names[name] ?? upperSnake(name), type] as const);
+  assert.deepEqual(numbersOf(rowsBelow("### 7.1 Table of frames"), { number: 0, name: 1 }), new Map(expected));
+});
+
+Deno.test("PROTOCOL.md numbers the parameters as the code does", () => {
+  const expected = Object.entries(ParameterId).map(([name, id]) => [upperSnake(name).toLowerCase(), id] as const);
+  assert.deepEqual(numbersOf(rowsBelow("## 8. Transport parameters"), { number: 0, name: 1 }), new Map(expected));
+});
+
+Deno.test("PROTOCOL.md numbers the messages as the code does", () => {
+  const expected = Object.entries(messages.MessageType).map(([name, type]) => [name.toUpperCase(), type] as const);
+  assert.deepEqual(numbersOf(rowsBelow("### 14.1 Messages"), { number: 0, name: 1 }), new Map(expected));
+});
+
+Deno.test("PROTOCOL.md numbers the errors and the reasons of REFUSED as the code does", () => {
+  const transport = numbersOf(rowsBelow("### 13.2 Transport error codes"), { number: 0, name: 1 });
+  for (const [name, code] of Object.entries(TransportErrorCode)) {
+    assert.equal(transport.get(upperSnake(name)), code, name);
+  }
+  const application = Object.entries(ApplicationErrorCode).map(([name, code]) =>
+    [upperSnake(name).toLowerCase().replaceAll("_", " "), code] as const
+  );
+  assert.deepEqual(
+    numbersOf(rowsBelow("### 13.3 Application error codes"), { number: 0, name: 1 }),
+    new Map(application),
+  );
+  const cells = rowsBelow("### 14.2 Fields").flatMap((row) => [row.slice(0, 2), row.slice(2, 4), row.slice(4, 6)]);
+  const reasons = Object.entries(messages.RefusalReason).map(([name, reason]) =>
+    [upperSnake(name).toLowerCase().replaceAll("_", "-"), reason] as const
+  );
+  assert.deepEqual(new Map([...numbersOf(cells, { number: 0, name: 1 })].sort()), new Map([...reasons].sort()));
+});
+
+Deno.test("PROTOCOL.md's table of limits has the code's values", () => {
+  const rows = new Map(rowsBelow("## 15. Limits").map(([what, limit]) => [what!, limit!]));
+  const expected: Readonly<Record<string, number | string>> = {
+    "Hello": packet.MIN_HELLO_BYTES,
+    "message 1, message 3": packet.MAX_HANDSHAKE_BYTES,
+    "credentials": packet.MAX_HANDSHAKE_BYTES - 64,
+    "token, cookie": packet.MAX_TOKEN_BYTES,
+    "versions in VersionNegotiation": packet.MAX_LISTED_VERSIONS,
+    "reason of a Refusal": packet.MAX_REFUSAL_BYTES,
+    "packet number": `2^53-${2 ** 53 - packet.MAX_PACKET_NUMBER}`,
+    "packets under one key": `2^${Math.log2(packet.PACKETS_PER_KEY)}`,
+    "bytes to an address that is not validated": limits.AMPLIFICATION_FACTOR,
+    "lifetime of tokens and cookies, memory of ended IDs": limits.TOKEN_LIFETIME_US / 1_000_000,
+    "transport parameters": MAX_PARAMETERS,
+    "reason of CONNECTION_CLOSE": MAX_REASON_BYTES,
+    "gaps in a half of a stream": limits.MAX_STREAM_GAPS,
+    "ranges of packet numbers remembered": limits.MAX_ACK_RANGES,
+    "packets with challenges or responses beyond the window": limits.MAX_PATH_PACKETS_BEYOND_WINDOW,
+    "PTO, where a connection is kept for some of them": limits.MAX_KEPT_PTO_US / 1_000_000,
+    "body of a message": messages.MAX_BODY_BYTES,
+    "name, saved name, text": messages.MAX_NAME_BYTES,
+    "file": `2^${Math.log2(messages.MAX_FILE_BYTES)}`,
+  };
+  for (const [what, limit] of Object.entries(expected)) {
+    const shown = rows.get(what)?.replaceAll(/(\d),(\d)/g, "$1$2").split(/[\s;:]+/) ?? [];
+    assert(shown.includes(`${limit}`), `${what}: ${limit}, not ${rows.get(what)}`);
+  }
+});
