@@ -25,6 +25,12 @@ export const TOKEN_LIFETIME_US = 30_000_000;
 export const MAX_PATH_PACKETS_BEYOND_WINDOW = 16;
 
 /**
+ * PATH_CHALLENGE frames that wait for their PATH_RESPONSE; further ones go unanswered. All responses that wait go out in one
+ * packet. Stops: a packet full of challenges, each of which makes the peer remember and send nine bytes.
+ */
+export const MAX_PENDING_PATH_RESPONSES = 16;
+
+/**
  * A probe timeout counts for no more than this, in microseconds, where a connection is kept for some of them. Stops:
  * making a path seem slow by acknowledging ever later, so that the connection is kept for hours after the last word.
  */

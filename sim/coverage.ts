@@ -109,7 +109,7 @@ export class Coverage implements ConnectionObserver, FrameHandler {
   readonly #packets: Map<string, number>;
   readonly #header = new PacketHeader();
   readonly #reader = new Reader();
-  readonly #ack = new AckFrame();
+  readonly #reading = { ack: new AckFrame() };
 
   constructor() {
     for (const [section, names] of Object.entries(KNOWN)) for (const name of names) this.count(section, name, 0);
@@ -154,7 +154,7 @@ export class Coverage implements ConnectionObserver, FrameHandler {
 
   /** For {@link WorldOptions.observer}: counts the frames that are received. */
   onPacketOpened({ headerEnd }: PacketHeader, datagram: Uint8Array, payloadEnd: number): void {
-    readFrames(this.#reader.reset(datagram, headerEnd, payloadEnd), this, this.#ack);
+    readFrames(this.#reader.reset(datagram, headerEnd, payloadEnd), this, this.#reading);
   }
 
   // --- FrameHandler ---

@@ -33,7 +33,7 @@ import type { Stream } from "../streams/stream.ts";
 import { StreamTable } from "../streams/stream_table.ts";
 import { Timer, TimerTable } from "./timer_table.ts";
 import { type PacketHeader, PacketType } from "../wire/packet.ts";
-import type { TransportParameters } from "../wire/parameters.ts";
+import { isSameParameters, type TransportParameters } from "../wire/parameters.ts";
 
 /** A connection. Times are microseconds of any steady clock, the same for every call. */
 export class Connection {
@@ -56,7 +56,7 @@ export class Connection {
   #closeReason: CloseReason | undefined;
   #closing: CloseState | undefined;
   #isPingDue = false;
-  #hasPeerParameters = false;
+  #peerParameters: TransportParameters | undefined;
   #duplicatesReceived = 0;
   #idleTimeoutUs: number;
 
@@ -75,6 +75,7 @@ export class Connection {
     this.#builder = new PacketBuilder(parts);
     this.#frames = new FrameReceiver({
       ...parts,
+      isClient,
       onClose: (reason) => void (this.#closeReason = reason),
       onParameters: (parameters) => this.#onPeerParameters(parameters),
     });
@@ -241,8 +242,10 @@ export class Connection {
     }
     const isNewest = header.packetNumber > this.#acks.largestReceived;
     try {
-      const ackEliciting = this.#frames.receive(nowUs, datagram, { start: header.headerEnd, end: payloadEnd });
-      if (!this.#hasPeerParameters) throw new PeerError(TransportErrorCode.transportParameterError, "no parameters");
+      const ackEliciting = this.#frames.receive(nowUs, datagram, header, payloadEnd);
+      if (this.#peerParameters === undefined) {
+        throw new PeerError(TransportErrorCode.transportParameterError, "no parameters");
+      }
       this.#acks.onPacketReceived(header.packetNumber, nowUs, ackEliciting, datagram.length);
     } catch (error) {
       if (!(error instanceof PeerError)) throw error;
@@ -290,8 +293,13 @@ export class Connection {
     return typeof verdict === "object" ? this.#end(verdict) : verdict ?? "out of place";
   }
 
+  /** Every ClientFinish repeats the client's parameters: they may be lost, but not change. Throws PeerError. */
   #onPeerParameters(parameters: TransportParameters): void {
-    this.#hasPeerParameters = true;
+    if (this.#peerParameters !== undefined) {
+      if (isSameParameters(this.#peerParameters, parameters)) return;
+      throw new PeerError(TransportErrorCode.transportParameterError, "parameters that differ from the first");
+    }
+    this.#peerParameters = parameters;
     this.#streams.setPeerLimits({
       maxData: parameters.initialMaxData,
       maxStreamData: parameters.initialMaxStreamData,

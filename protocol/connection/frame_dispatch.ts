@@ -4,12 +4,14 @@
  * @module
  */
 
-import { type CloseReason, PeerError } from "../errors.ts";
+import { type CloseReason, PeerError, TransportErrorCode } from "../errors.ts";
 import type { LossRecovery } from "./loss_recovery.ts";
 import type { Path } from "./path.ts";
 import type { StreamTable } from "../streams/stream_table.ts";
 import { Reader } from "../../base/bytes.ts";
-import { AckFrame, type FrameHandler, readFrames } from "../wire/frame.ts";
+import { AckFrame, type FrameHandler, FrameType, readFrames, type ReadFramesOptions } from "../wire/frame.ts";
+import { FRAME_RULES } from "../wire/frame_rules.ts";
+import { type PacketHeader, PacketType } from "../wire/packet.ts";
 import type { TransportParameters } from "../wire/parameters.ts";
 
 /** What a receiver is made with. */
@@ -17,6 +19,7 @@ export interface FrameReceiverOptions {
   readonly streams: StreamTable;
   readonly recovery: LossRecovery;
   readonly path: Path;
+  readonly isClient: boolean;
   readonly onClose: (reason: CloseReason) => void;
   readonly onParameters: (parameters: TransportParameters) => void;
 }
@@ -26,20 +29,33 @@ export class FrameReceiver implements FrameHandler {
   readonly #options: FrameReceiverOptions;
   readonly #streams: StreamTable;
   readonly #reader = new Reader();
-  readonly #ack = new AckFrame();
+  /** How ClientFinish and Data packets are read. */
+  readonly #clientFinish: ReadFramesOptions;
+  readonly #data: ReadFramesOptions;
   #nowUs = 0;
   #isAckEliciting = false;
 
   constructor(options: FrameReceiverOptions) {
     this.#options = options;
     this.#streams = options.streams;
+    const ack = new AckFrame();
+    this.#clientFinish = { ack, rule: FRAME_RULES.clientFinish };
+    this.#data = { ack, rule: options.isClient ? FRAME_RULES.serverData : FRAME_RULES.clientData };
   }
 
-  /** Acts on the frames in `payload`; returns whether any of them asks for an acknowledgement. Throws PeerError. */
-  receive(nowUs: number, datagram: Uint8Array, payload: { start: number; end: number }): boolean {
+  /**
+   * Acts on the frames of a ClientFinish or Data packet, which end before `payloadEnd`; returns whether any of them asks for
+   * an acknowledgement. Throws PeerError.
+   */
+  receive(nowUs: number, datagram: Uint8Array, { type, headerEnd }: PacketHeader, payloadEnd: number): boolean {
     this.#nowUs = nowUs;
     this.#isAckEliciting = false;
-    const error = readFrames(this.#reader.reset(datagram, payload.start, payload.end), this, this.#ack);
+    const isFinish = type === PacketType.clientFinish;
+    if (isFinish && headerEnd < payloadEnd && datagram[headerEnd] !== FrameType.parameters) {
+      throw new PeerError(TransportErrorCode.transportParameterError, "a ClientFinish without PARAMETERS first");
+    }
+    const reader = this.#reader.reset(datagram, headerEnd, payloadEnd);
+    const error = readFrames(reader, this, isFinish ? this.#clientFinish : this.#data);
     if (error !== undefined) throw new PeerError(error.code, error.message);
     return this.#isAckEliciting;
   }

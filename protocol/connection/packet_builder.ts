@@ -106,8 +106,10 @@ export class PacketBuilder implements ReceiptTaker {
     const afterAck = writer.position;
     const challenge = this.#path.validation.takeChallenge();
     if (challenge !== undefined) writePathChallenge(writer, challenge);
-    const response = this.#path.validation.takeResponse();
-    if (response !== undefined) writePathResponse(writer, response);
+    const { validation } = this.#path;
+    for (let data = validation.takeResponse(); data !== undefined; data = validation.takeResponse()) {
+      writePathResponse(writer, data);
+    }
     this.#streams.fill(writer, this);
     if (writer.position === afterAck) {
       writePing(writer);

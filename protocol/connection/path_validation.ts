@@ -5,7 +5,7 @@
  * @module
  */
 
-import { AMPLIFICATION_FACTOR, MAX_PATH_PACKETS_BEYOND_WINDOW } from "../limits.ts";
+import { AMPLIFICATION_FACTOR, MAX_PATH_PACKETS_BEYOND_WINDOW, MAX_PENDING_PATH_RESPONSES } from "../limits.ts";
 
 /** A challenge is sent again after so many probe timeouts (RFC 9000, section 8.2.4). */
 const TIMEOUT_PTOS = 3;
@@ -19,7 +19,8 @@ export class PathValidation {
   #challenge: Uint8Array | undefined;
   #isChallengeDue = false;
   #deadlineUs = Infinity;
-  #response: Uint8Array | undefined;
+  /** Responses that are due, oldest first. */
+  readonly #responses: Uint8Array[] = [];
   /** Challenges and responses taken since the congestion window last had room. */
   #beyondWindow = 0;
 
@@ -75,9 +76,9 @@ export class PathValidation {
     this.#deadlineUs = nowUs + TIMEOUT_PTOS * ptoUs;
   }
 
-  /** The peer asks for our proof. */
+  /** The peer asks for our proof. Each challenge is answered (RFC 9000, section 8.2.2), up to a limit. */
   onChallenge(data: Uint8Array): void {
-    this.#response = data;
+    if (this.#responses.length < MAX_PENDING_PATH_RESPONSES) this.#responses.push(data);
   }
 
   /** The peer answers a challenge; it counts if it is ours. */
@@ -88,7 +89,7 @@ export class PathValidation {
 
   /** A challenge or a response is due. */
   get hasPending(): boolean {
-    return this.#isChallengeDue || this.#response !== undefined;
+    return this.#isChallengeDue || this.#responses.length > 0;
   }
 
   /**
@@ -110,9 +111,8 @@ export class PathValidation {
 
   /** The response to send now, or undefined. */
   takeResponse(): Uint8Array | undefined {
-    const response = this.#response;
+    const response = this.#responses.shift();
     if (response !== undefined) this.#beyondWindow++;
-    this.#response = undefined;
     return response;
   }
 }

@@ -74,18 +74,30 @@ export interface FrameError {
   readonly message: string;
 }
 
+/** How {@link readFrames} reads. */
+export interface ReadFramesOptions {
+  /** What {@link FrameHandler.onAck} is given. Default: a new one for each ACK frame. */
+  readonly ack?: AckFrame;
+  /** Which frames are allowed, one of `FRAME_RULES`. Default: all. */
+  readonly rule?: Uint8Array;
+}
+
 /**
- * Reads every frame up to the reader's end and tells `handler`; stops at the first malformed one and returns what is
- * wrong with it. `ack` is what {@link FrameHandler.onAck} is given: pass the same one each time, or each ACK frame
- * makes its own.
+ * Reads every frame up to the reader's end and tells `handler`; stops at the first malformed or forbidden one and returns
+ * what is wrong with it. Hot: pass the same `options` each time.
  */
-export function readFrames(reader: Reader, handler: FrameHandler, ack?: AckFrame): FrameError | undefined {
+export function readFrames(
+  reader: Reader,
+  handler: FrameHandler,
+  { ack, rule }: ReadFramesOptions = ALL_FRAMES,
+): FrameError | undefined {
   // RFC 9000, section 12.4: a packet without frames is a PROTOCOL_VIOLATION.
   if (reader.remaining === 0) return NO_FRAMES;
   while (reader.remaining > 0) {
     const type = reader.u8();
     // RFC 9000, section 12.4: a type is in its shortest form. None of ours passes one byte.
     if (type > LAST_ONE_BYTE_TYPE) return UNKNOWN_TYPE;
+    if (rule?.[type] === 0) return FORBIDDEN;
     let error: FrameError | undefined;
     if (type >= FrameType.stream && type <= LAST_STREAM_TYPE) error = readStream(reader, handler, type);
     else if (type === FrameType.padding) skipPadding(reader);
@@ -97,7 +109,12 @@ export function readFrames(reader: Reader, handler: FrameHandler, ack?: AckFrame
   return undefined;
 }
 
+const ALL_FRAMES: ReadFramesOptions = {};
 const NO_FRAMES: FrameError = { code: TransportErrorCode.protocolViolation, message: "a packet without frames" };
+const FORBIDDEN: FrameError = {
+  code: TransportErrorCode.protocolViolation,
+  message: "a frame that this side may not send, or not in this packet",
+};
 const UNKNOWN_TYPE = encodingError("unknown frame type");
 const CUT_SHORT = encodingError("frame cut short, or a number in it past 2^53-1");
 const BAD_ACK = encodingError("ACK of a packet number that cannot be");

@@ -87,6 +87,11 @@ export function readParameters(reader: Reader): TransportParameters | MalformedP
   return checkBounds(parameters) ?? parameters;
 }
 
+/** Whether all parameters of this version are equal. */
+export function isSameParameters(one: TransportParameters, other: TransportParameters): boolean {
+  return KEYS.every((key) => one[key] === other[key]);
+}
+
 /** Parameters as bytes of their own, where no frame carries them. */
 export function encodeParameters(parameters: TransportParameters): Uint8Array {
   const bytes = new Uint8Array(parametersSize(parameters));

@@ -209,24 +209,24 @@ export class HostilePeer implements wire.FrameHandler {
 
   /** Sends a ClientFinish packet: its parameters, then `frames`. */
   clientFinish(frames: readonly FrameValue[]): void {
-    this.clientFinishOf([{ frame: "parameters", parameters: this.parameters }, ...frames]);
+    this.clientFinishOf(encodeFrames([{ frame: "parameters", parameters: this.parameters }, ...frames]));
   }
 
-  /** Sends a ClientFinish packet of just these frames. */
-  clientFinishOf(frames: readonly FrameValue[]): void {
-    const packet = this.sealedClientFinish(frames);
+  /** Sends a ClientFinish packet with these bytes for frames. */
+  clientFinishOf(bytes: Uint8Array): void {
+    const packet = this.sealedClientFinish(bytes);
     if (packet === undefined) return;
     this.#node.proven.add(this.address);
     this.raw(packet);
   }
 
-  /** A ClientFinish packet of just these frames, not sent; undefined before the ServerHello. */
-  sealedClientFinish(frames: readonly FrameValue[]): Uint8Array | undefined {
+  /** A ClientFinish packet with these bytes for frames, not sent; undefined before the ServerHello. */
+  sealedClientFinish(bytes: Uint8Array): Uint8Array | undefined {
     if (this.#answer === undefined) return undefined;
     const packetNumber = this.nextNumber++;
     const common = { handshake: this.#answer.handshake, sourceId: this.id, packetNumber };
     const clientFinish = { ...common, destinationId: fromHex(this.serverId), token: fromHex(this.token) };
-    return this.#sealed(encodeFrames(frames), packetNumber, (writer) => writeClientFinishHeader(writer, clientFinish));
+    return this.#sealed(bytes, packetNumber, (writer) => writeClientFinishHeader(writer, clientFinish));
   }
 
   /** Sends frames in a Data packet. */

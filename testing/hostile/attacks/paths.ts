@@ -16,6 +16,7 @@ import { GET_BAIT, MS, SECOND, streamFrame, varints } from "./bytes.ts";
 export const PATHS: readonly Attack[] = [
   {
     name: "challenge-flood",
+    closesWith: TransportErrorCode.protocolViolation,
     *script(scene) {
       const peer = yield* scene.connected();
       peer.isAcking = scene.random.chance(0.5);

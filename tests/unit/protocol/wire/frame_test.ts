@@ -82,7 +82,7 @@ Deno.test("readFrames reserves nothing for ranges that the packet cannot hold", 
   const ack = new AckFrame();
   const capacity = ack.starts.length;
   // It states 2^30 ranges, and holds one.
-  const error = readFrames(new Reader().reset(fromHex("02 05 00 bf ff ff ff 00 00 00")), new Recorder(), ack);
+  const error = readFrames(new Reader().reset(fromHex("02 05 00 bf ff ff ff 00 00 00")), new Recorder(), { ack });
   assert.equal(error?.code, TransportErrorCode.frameEncodingError);
   assert.equal(ack.starts.length, capacity);
 });
@@ -92,11 +92,11 @@ Deno.test("readFrames reads into the AckFrame it is given, which grows once", ()
   const bytes = encodeFrames([{ frame: "ack", delayUs: 5, ranges }]);
   const ack = new AckFrame();
   const recorder = new Recorder();
-  assert.equal(readFrames(new Reader().reset(bytes), recorder, ack), undefined);
+  assert.equal(readFrames(new Reader().reset(bytes), recorder, { ack }), undefined);
   const grown = ack.starts;
   assert.deepEqual([ack.largestAcked, ack.ackDelayUs, ack.rangeCount, grown.length], [3001, 5, 1000, 1024]);
   assert.deepEqual(recorder.values, [{ frame: "ack", delayUs: 5, ranges }]);
-  readFrames(new Reader().reset(bytes), recorder, ack);
+  readFrames(new Reader().reset(bytes), recorder, { ack });
   assert.equal(ack.starts, grown);
 });
 
