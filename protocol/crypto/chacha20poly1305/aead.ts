@@ -1,20 +1,27 @@
 /**
- * ChaCha20-Poly1305 (RFC 8439, section 2.8) for packets, sealed and opened in place by a WebAssembly module of our own.
+ * ChaCha20-Poly1305 (RFC 8439, section 2.8), the AEAD of packets and of the handshake, as a WebAssembly module of our
+ * own. This file is the folder's interface: nothing outside the folder imports the others, but for their tests.
  *
- * Why our own: Deno 2.6 has no such cipher in node:crypto, and Deno 2.9 takes several microseconds for a call whatever
- * the packet's size, as it makes new objects for each nonce. What npm has takes three to twenty times as long. Time to
- * seal, Deno 2.9.6 on a shared AMD EPYC (Zen 4), as a
- * multiple of the first column; to open is much the same:
+ * What it guarantees:
+ * - **The same bytes as RFC 8439**, for every key, nonce, AAD and text that the interface takes.
+ * - **Constant time by construction**: no branch and no memory address depends on a key, a text or a tag, and every
+ *   instruction is an addition, a multiplication, a shift by a constant or a bitwise operation. The module works on
+ *   integers only and has no table. What WebAssembly does not define is how an engine compiles these instructions; on
+ *   the processors that Deno runs on they take the same time for all operands.
+ * - **The whole tag is compared**, and all of it at once, before {@link ChaCha20Poly1305.open} says anything.
+ * - **No allocation per packet** for buffers of {@link allocateAeadBuffer}. Other buffers are copied in and out.
  *
- * | bytes  | this, in place | copied | node:crypto | libsodium | AssemblyScript | JavaScript |
- * | ------ | -------------- | ------ | ----------- | --------- | -------------- | ---------- |
- * | 1,400  | 1.5 to 2.1 us  | 1.2    | 5           | 3.6       | 9              | 11 to 15   |
- * | 8,192  | 7.3 to 10 us   | 1.05   | 1.3         | 2.9       | 8              | 8          |
- * | 65,400 | 56 to 76 us    | 1.05   | 0.67        | 3.0       | 8              | 7 to 8     |
+ * What it does not do:
+ * - It does not notice that a nonce is used twice with one key, which reveals texts and lets an attacker forge tags:
+ *   the caller counts.
+ * - Its nonces have 53 of 96 bits: 4 zero bytes and a safe integer.
+ * - AAD, text and tag together have at most {@link MAX_AEAD_BYTES}, so the block counter never wraps.
+ * - {@link ChaCha20Poly1305.wipe} overwrites the copies of a key that are known here. JavaScript's engine may have made
+ *   others.
  *
- * A buffer that lies in the module's own memory, see {@link allocateAeadBuffer}, is worked on where it is, without
- * an allocation; any other is copied there and back, which makes views. Sockets send from that memory and receive into
- * it as from any other.
+ * Tested in `tests/unit/protocol/crypto/chacha20poly1305/` (against node:crypto, RFC 8439 and a plain definition) and
+ * `tests/crypto/` (Project Wycheproof; constant time, instruction by instruction). Why this is not the platform's
+ * cipher, and when to decide that anew, is in `docs/CRYPTOGRAPHY.md`.
  *
  * Hot: once per packet each way.
  *
@@ -22,95 +29,34 @@
  */
 
 import { invariant } from "../../../base/invariant.ts";
-import { type AeadExports, assembleAead, PAGE_BYTES, PLACES } from "./aead_code.ts";
+import { AEAD_KEY_BYTES, AEAD_TAG_BYTES, KEY_WORDS, PLACES } from "./aead_code.ts";
+import { Engine, MAX_AEAD_BYTES } from "./engine.ts";
 
-/** Bytes of a key. */
-export const AEAD_KEY_BYTES = 32;
-
-/** Bytes of the tag after the text. */
-export const AEAD_TAG_BYTES = 16;
-
-/** AAD, text and tag together are at most so long: twice the largest datagram. */
-export const MAX_AEAD_BYTES = 131_072;
-
-/** ChaCha20-Poly1305 under one key. */
-export interface Aead {
-  /**
-   * Encrypts buffer[start, end) in place with `aad` = buffer[aadStart, start) and writes 16 bytes of tag at `end`.
-   * `nonce` is a safe integer, never used before with this key: 4 zero bytes, then its 8 bytes, little-endian (Noise
-   * specification, section 12.3).
-   */
-  seal(buffer: Uint8Array, aadStart: number, start: number, end: number, nonce: number): void;
-  /**
-   * The reverse for buffer[start, end), whose tag follows at `end`; false, and nothing promised of the buffer's text,
-   * where the tag is wrong.
-   */
-  open(buffer: Uint8Array, aadStart: number, start: number, end: number, nonce: number): boolean;
-  /** Overwrites the key. Nothing may be sealed or opened after that. */
-  wipe(): void;
-}
-
-/** What {@link allocateAeadBuffer} has to give: a socket's two buffers of the largest datagram, four times. */
-const BUFFER_BYTES = 8 * 65_536;
-
-/** Where those begin: behind the room for texts that are copied. */
-const BUFFERS_AT = PLACES.texts + MAX_AEAD_BYTES;
-
-const PAGES = Math.ceil((BUFFERS_AT + BUFFER_BYTES) / PAGE_BYTES);
-
-/** The module at work. All keys share it, one call at a time, and each call writes its key first. */
-class Engine {
-  /** It never grows, so that its buffer stays the same. */
-  readonly memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
-  readonly buffer = this.memory.buffer;
-  readonly bytes = new Uint8Array(this.buffer);
-  readonly run: AeadExports;
-  readonly #key = new Int32Array(this.buffer, PLACES.key, AEAD_KEY_BYTES / 4);
-  #nextBuffer = BUFFERS_AT;
-
-  constructor() {
-    const module = new WebAssembly.Module(assembleAead(PAGES));
-    this.run = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports as unknown as AeadExports;
-  }
-
-  /** Sets the key for the next call. */
-  use(key: Int32Array): void {
-    for (let word = 0; word < key.length; word++) this.#key[word] = key[word]!;
-  }
-
-  /** Overwrites what is there of keys and of key stream. */
-  wipe(): void {
-    this.bytes.fill(0, 0, PLACES.texts);
-  }
-
-  allocate(length: number): Uint8Array | undefined {
-    if (this.#nextBuffer + length > this.bytes.length) return undefined;
-    const at = this.#nextBuffer;
-    this.#nextBuffer += length;
-    return this.bytes.subarray(at, at + length);
-  }
-}
+export { AEAD_KEY_BYTES, AEAD_TAG_BYTES, MAX_AEAD_BYTES };
 
 let sharedEngine: Engine | undefined;
 
-/** Made when it is first needed: assembling and compiling take some milliseconds. */
+/** Made on first use: assembling and compiling the module take some milliseconds. */
 function engine(): Engine {
   return sharedEngine ??= new Engine();
 }
 
 /**
- * A zeroed buffer for packets, of `length` bytes, which {@link ChaCha20Poly1305} need not copy; never given back, so it
- * is for those that last as long as the program. The module's memory has room for eight of the largest datagrams;
- * after those it is an ordinary array, which is right everywhere as well.
+ * A zeroed buffer of `length` bytes in the module's memory, in which {@link ChaCha20Poly1305} works without copying. It
+ * is never freed, so it is for buffers that last as long as the program. The memory has room for eight of the largest
+ * datagrams; after that, callers get an ordinary array, which works as well.
  */
 export function allocateAeadBuffer(length: number): Uint8Array {
   return engine().allocate(length) ?? new Uint8Array(length);
 }
 
-/** {@link Aead} by WebAssembly. Throws InvariantError for places outside the buffer, and for a nonce that is none. */
-export class ChaCha20Poly1305 implements Aead {
+/**
+ * ChaCha20-Poly1305 under one key. In `buffer`, the AAD is [aadStart, start), the text [start, end), and the tag the 16
+ * bytes from `end`. Throws InvariantError for positions outside the buffer, for an invalid nonce and for a wiped key.
+ */
+export class ChaCha20Poly1305 {
   readonly #engine = engine();
-  readonly #key = new Int32Array(AEAD_KEY_BYTES / 4);
+  readonly #key = new Int32Array(KEY_WORDS);
   #isWiped = false;
 
   /** Copies the key, {@link AEAD_KEY_BYTES} long. */
@@ -119,49 +65,58 @@ export class ChaCha20Poly1305 implements Aead {
     new Uint8Array(this.#key.buffer).set(key);
   }
 
+  /**
+   * Encrypts the text in place and writes the tag. `nonce` is a safe integer that was never used before with this key;
+   * on the wire of the cipher it is 4 zero bytes, then 8 bytes, little-endian (Noise specification, section 12.3).
+   */
   seal(buffer: Uint8Array, aadStart: number, start: number, end: number, nonce: number): void {
     this.#prepare(buffer, aadStart, start, end, nonce);
     const { run, bytes } = this.#engine;
     if (buffer.buffer === this.#engine.buffer) {
       const at = buffer.byteOffset;
-      run.seal(at + aadStart, at + start, at + end, nonce | 0, nonce / 0x1_0000_0000);
+      run.seal(at + aadStart, at + start, at + end);
       return;
     }
     const shift = PLACES.texts - aadStart;
     bytes.set(buffer.subarray(aadStart, end), PLACES.texts);
-    run.seal(PLACES.texts, start + shift, end + shift, nonce | 0, nonce / 0x1_0000_0000);
+    run.seal(PLACES.texts, start + shift, end + shift);
     buffer.set(bytes.subarray(start + shift, end + shift + AEAD_TAG_BYTES), start);
   }
 
+  /**
+   * Decrypts the text in place and returns true if the tag is right. Otherwise returns false; what [start, end) holds
+   * then is unspecified and must not be used.
+   */
   open(buffer: Uint8Array, aadStart: number, start: number, end: number, nonce: number): boolean {
     this.#prepare(buffer, aadStart, start, end, nonce);
     const { run, bytes } = this.#engine;
     if (buffer.buffer === this.#engine.buffer) {
       const at = buffer.byteOffset;
-      return run.open(at + aadStart, at + start, at + end, nonce | 0, nonce / 0x1_0000_0000) === 1;
+      return run.open(at + aadStart, at + start, at + end) === 1;
     }
     const shift = PLACES.texts - aadStart;
     bytes.set(buffer.subarray(aadStart, end + AEAD_TAG_BYTES), PLACES.texts);
-    if (run.open(PLACES.texts, start + shift, end + shift, nonce | 0, nonce / 0x1_0000_0000) !== 1) return false;
+    if (run.open(PLACES.texts, start + shift, end + shift) !== 1) return false;
     buffer.set(bytes.subarray(start + shift, end + shift), start);
     return true;
   }
 
+  /** Overwrites the key. Sealing and opening throw from now on. */
   wipe(): void {
     this.#isWiped = true;
     this.#key.fill(0);
     this.#engine.wipe();
   }
 
-  /** The module checks no bounds but the memory's, and other buffers and the key lie beside this one. */
+  /** The module checks no bounds but its memory's, where other buffers and the key lie beside this one. */
   #prepare(buffer: Uint8Array, aadStart: number, start: number, end: number, nonce: number): void {
     invariant(
       aadStart >= 0 && start >= aadStart && end >= start && end + AEAD_TAG_BYTES <= buffer.length &&
         end + AEAD_TAG_BYTES - aadStart <= MAX_AEAD_BYTES,
-      "an AEAD's places are in order and in the buffer, with room for the tag",
+      "AAD, text and tag follow each other inside the buffer",
     );
-    invariant(Number.isSafeInteger(nonce) && nonce >= 0, "a nonce is a safe integer, not below zero");
-    invariant(!this.#isWiped, "a wiped key seals and opens nothing");
-    this.#engine.use(this.#key);
+    invariant(Number.isSafeInteger(nonce) && nonce >= 0, "a nonce is a safe integer, not negative");
+    invariant(!this.#isWiped, "a wiped key is not used");
+    this.#engine.use(this.#key, nonce);
   }
 }

@@ -1,10 +1,7 @@
 /**
- * ChaCha20-Poly1305 (RFC 8439, section 2.8) as a WebAssembly module: a whole packet is sealed or opened by one call,
- * in place, in the module's memory. The module is assembled by the program that runs it, in about ten milliseconds;
- * there is no binary to trust.
- *
- * No branch and no address depends on a key or on text. That WebAssembly's integer operations take the same time for
- * every operand is the engine's and the processor's matter; on today's they do.
+ * ChaCha20-Poly1305 (RFC 8439, section 2.8) as a WebAssembly module: one call seals or opens a whole packet in place,
+ * in the module's memory. The running program assembles the module in about ten milliseconds, so the repository holds
+ * no binary that reviewers would have to trust.
  *
  * @module
  */
@@ -17,37 +14,48 @@ import { loopWhile, parametersOf, v128, WasmFunction, when } from "./wasm_code.t
 /** Bytes of a page of a WebAssembly memory. */
 export const PAGE_BYTES = 65_536;
 
-/** Where things are in the memory, in bytes from its start. */
+/** Bytes of a key. */
+export const AEAD_KEY_BYTES = 32;
+
+/** A key in words of 32 bits. */
+export const KEY_WORDS: number = AEAD_KEY_BYTES / 4;
+
+/** Bytes of the tag after the text. */
+export const AEAD_TAG_BYTES = 16;
+
+/** Where the module keeps its data, in bytes from the start of the memory. */
 export const PLACES = {
-  /** The key, 32 bytes, which the caller writes. */
+  /** The key, 32 bytes. The caller writes it before a call. */
   key: 0,
-  /** Poly1305's one-time key, 32 bytes. */
-  oneTimeKey: 32,
-  /** Poly1305's accumulator, {@link STATE_BYTES}. */
-  state: 64,
-  /** The tag, 16 bytes. */
-  tag: 112,
-  /** A block of 16 bytes: the end of a text filled up with zeros, or the lengths. */
-  block: 128,
+  /** The nonce, 12 bytes. The caller writes it before a call. */
+  nonce: 32,
+  /** The one-time key of Poly1305, 32 bytes. */
+  oneTimeKey: 48,
+  /** The accumulator of Poly1305, {@link STATE_BYTES}. */
+  state: 80,
+  /** The tag, {@link AEAD_TAG_BYTES}. */
+  tag: 128,
+  /** A block of 16 bytes: the last bytes of a text, padded with zeros, or the lengths. */
+  block: 144,
   /** {@link KEYSTREAM_BYTES} of key stream. */
   keystream: 256,
   /** From here on the memory holds texts. */
   texts: 256 + KEYSTREAM_BYTES,
 } as const;
 
-/** What the module exports. Addresses are offsets in its memory; text is [start, end), its AAD [aad, start). */
+/** What the module exports. Addresses are offsets in its memory; the AAD is [aad, start), the text [start, end). */
 export interface AeadExports {
-  /** Encrypts in place, and writes the tag at `end`. */
-  seal(aad: number, start: number, end: number, nonceLow: number, nonceHigh: number): void;
-  /** Decrypts in place, and returns 1 where the tag at `end` is right, else 0. */
-  open(aad: number, start: number, end: number, nonceLow: number, nonceHigh: number): number;
-  /** For tests: Poly1305 takes in whole blocks, from the one-time key and into the state in {@link PLACES}. */
+  /** Encrypts the text in place and writes the tag at `end`. */
+  seal(aad: number, start: number, end: number): void;
+  /** Decrypts the text in place. Returns 1 if the tag at `end` is right, 0 if not. */
+  open(aad: number, start: number, end: number): number;
+  /** For tests: adds whole blocks to the accumulator, with the one-time key that is in {@link PLACES}. */
   poly1305Blocks(address: number, end: number): void;
-  /** For tests: Poly1305 writes its tag. */
+  /** For tests: writes the tag of Poly1305. */
   poly1305Finish(): void;
 }
 
-/** The functions that others call, by their places in the module. */
+/** The functions that other functions of the module call; the index of a name is the function's index. */
 const NAMES = [
   "keystream",
   "xor",
@@ -65,7 +73,7 @@ function callOf(name: FunctionName, ...operands: Code[]): Code {
   return call(NAMES.indexOf(name), ...operands);
 }
 
-/** The module's bytes, for a memory of `pages` pages, imported as `env.memory`. */
+/** The bytes of the module, which imports a memory of `pages` pages as `env.memory`. */
 export function assembleAead(pages: number): Uint8Array<ArrayBuffer> {
   const functions: Readonly<Record<FunctionName, WasmFunction>> = {
     keystream: keystreamFunction(PLACES),
@@ -84,7 +92,7 @@ export function assembleAead(pages: number): Uint8Array<ArrayBuffer> {
   return assembleModule(all, { pages, exports });
 }
 
-/** (address, end): authenticates text and the zeros that fill its last block (RFC 8439, section 2.8: pad16). */
+/** (address, end): authenticates text, padded with zeros to whole blocks (RFC 8439, section 2.8: pad16). */
 function paddedFunction(): WasmFunction {
   const code = new WasmFunction([I32, I32]);
   const [address, end] = parametersOf(code) as [Local, Local];
@@ -103,13 +111,13 @@ function paddedFunction(): WasmFunction {
   return code;
 }
 
-/** (aad, start, nonceLow, nonceHigh): the first four blocks of key stream, the one-time key, and the AAD. */
+/** (aad, start): makes the first four blocks of key stream and the one-time key, and authenticates the AAD. */
 function beginFunction(): WasmFunction {
-  const code = new WasmFunction([I32, I32, I32, I32]);
-  const [aad, start, nonceLow, nonceHigh] = parametersOf(code) as [Local, Local, Local, Local];
+  const code = new WasmFunction([I32, I32]);
+  const [aad, start] = parametersOf(code) as [Local, Local];
   const zero = i32.const(0);
   code.body(
-    callOf("keystream", zero, nonceLow.get, nonceHigh.get, zero, zero),
+    callOf("keystream", zero, zero, zero),
     ...[0, 16].map((half) => v128.store(zero, v128.load(zero, PLACES.keystream + half), PLACES.oneTimeKey + half)),
     ...Array.from({ length: STATE_BYTES / 8 }, (_, word) => i64.store(zero, i64.const(0), PLACES.state + 8 * word)),
     callOf("padded", aad.get, start.get),
@@ -118,27 +126,27 @@ function beginFunction(): WasmFunction {
 }
 
 /**
- * (aad, start, end, nonceLow, nonceHigh): encrypts or decrypts, with the key stream from the second block on, and makes
- * the tag. Where it encrypts, what has been encrypted is authenticated beside the next piece of key stream; where it
- * decrypts, each piece is authenticated beside its own key stream, before it is decrypted.
+ * (aad, start, end): encrypts or decrypts the text, with the key stream from the second block on, and makes the tag.
+ * The text is processed in pieces as long as the key stream that is made at a time. Encryption authenticates a piece
+ * while the key stream of the next one is made; decryption, while the piece's own is made, before it is decrypted.
  */
 function cryptFunction(isSealing: boolean): WasmFunction {
-  const code = new WasmFunction([I32, I32, I32, I32, I32]);
-  const [aad, start, end, nonceLow, nonceHigh] = parametersOf(code) as [Local, Local, Local, Local, Local];
+  const code = new WasmFunction([I32, I32, I32]);
+  const [aad, start, end] = parametersOf(code) as [Local, Local, Local];
   const [at, authenticated, counter, length, woven] = code.locals(I32, 5) as [Local, Local, Local, Local, Local];
   const atMost = (local: Local, limit: number): Code =>
     when(i32.isLess(i32.const(limit), local.get), local.set(i32.const(limit)));
-  /** The piece's length, given the offset in the key stream at which it begins. */
+  /** Sets the length of the piece that uses the key stream from `offset` on. */
   const measure = (offset: number): Code => [
     ...length.set(i32.sub(end.get, at.get)),
     ...atMost(length, KEYSTREAM_BYTES - offset),
   ];
-  /** All of a piece but the last is whole blocks. */
+  /** Only the last piece can end in the middle of a block. */
   const authenticatePiece: Code = [
     ...callOf("padded", authenticated.get, i32.add(at.get, length.get)),
     ...authenticated.set(i32.add(at.get, length.get)),
   ];
-  /** The piece is encrypted or decrypted; where that destroys it, it is authenticated before that. */
+  /** Encrypts the piece, or authenticates what is left of it and decrypts it. */
   const apply = (offset: number): Code => [
     ...(isSealing ? [] : authenticatePiece),
     ...callOf("xor", at.get, i32.const(PLACES.keystream + offset), length.get),
@@ -156,7 +164,7 @@ function cryptFunction(isSealing: boolean): WasmFunction {
       measure(0),
       woven.set(i32.shiftRight(i32.sub(limit, authenticated.get), i32.const(Math.log2(WOVEN_BYTES)))),
       atMost(woven, DOUBLE_ROUNDS),
-      callOf("keystream", counter.get, nonceLow.get, nonceHigh.get, authenticated.get, woven.get),
+      callOf("keystream", counter.get, authenticated.get, woven.get),
       authenticated.set(i32.add(authenticated.get, i32.mul(woven.get, i32.const(WOVEN_BYTES)))),
       apply(0),
     ),
@@ -167,7 +175,7 @@ function cryptFunction(isSealing: boolean): WasmFunction {
   return code;
 }
 
-/** (aadLength, length): authenticates the lengths, in bytes. */
+/** (aadLength, length): authenticates the two lengths, in bytes. */
 function lengthsFunction(): WasmFunction {
   const code = new WasmFunction([I32, I32]);
   const [aadLength, length] = parametersOf(code) as [Local, Local];
@@ -182,11 +190,11 @@ function lengthsFunction(): WasmFunction {
 
 /** {@link AeadExports.seal}. */
 function sealFunction(): WasmFunction {
-  const code = new WasmFunction([I32, I32, I32, I32, I32]);
-  const [aad, start, end, nonceLow, nonceHigh] = parametersOf(code) as [Local, Local, Local, Local, Local];
+  const code = new WasmFunction([I32, I32, I32]);
+  const [aad, start, end] = parametersOf(code) as [Local, Local, Local];
   code.body(
-    callOf("begin", aad.get, start.get, nonceLow.get, nonceHigh.get),
-    callOf("encrypt", aad.get, start.get, end.get, nonceLow.get, nonceHigh.get),
+    callOf("begin", aad.get, start.get),
+    callOf("encrypt", aad.get, start.get, end.get),
     v128.store(end.get, v128.load(i32.const(PLACES.tag))),
   );
   return code;
@@ -194,13 +202,13 @@ function sealFunction(): WasmFunction {
 
 /** {@link AeadExports.open}. */
 function openFunction(): WasmFunction {
-  const code = new WasmFunction([I32, I32, I32, I32, I32], [I32]);
-  const [aad, start, end, nonceLow, nonceHigh] = parametersOf(code) as [Local, Local, Local, Local, Local];
+  const code = new WasmFunction([I32, I32, I32], [I32]);
+  const [aad, start, end] = parametersOf(code) as [Local, Local, Local];
   const halves = [0, 8].map((half) => i64.xor(i64.load(end.get, half), i64.load(i32.const(PLACES.tag), half)));
   code.body(
-    callOf("begin", aad.get, start.get, nonceLow.get, nonceHigh.get),
-    callOf("decrypt", aad.get, start.get, end.get, nonceLow.get, nonceHigh.get),
-    // All of it at once, so that the time does not tell how much of a forged tag is right.
+    callOf("begin", aad.get, start.get),
+    callOf("decrypt", aad.get, start.get, end.get),
+    // The whole tag is compared at once: the time must not show how much of a forged tag is right.
     i64.isZero(i64.or(...halves)),
   );
   return code;

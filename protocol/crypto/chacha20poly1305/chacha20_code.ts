@@ -1,5 +1,5 @@
 /**
- * ChaCha20 (RFC 8439, section 2.4) in WebAssembly: four blocks at once, one in each quarter of the vectors.
+ * ChaCha20 (RFC 8439, section 2.4) in WebAssembly: four blocks at a time, each in one lane of the vectors.
  *
  * @module
  */
@@ -18,36 +18,43 @@ import {
   when,
 } from "./wasm_code.ts";
 
-/** Bytes of four blocks, which {@link keystreamFunction} writes at a time. */
+/** Bytes of key stream that {@link keystreamFunction} writes: four blocks. */
 export const KEYSTREAM_BYTES = 256;
 
 /** "expand 32-byte k", the first row of the state (RFC 8439, section 2.3). */
 const CONSTANTS = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574];
 
-/** The words that the quarter rounds of a double round take: the four columns, then the four diagonals. */
+/** The words on which the quarter rounds of a double round work: first the columns, then the diagonals. */
 const COLUMNS = [[0, 4, 8, 12], [1, 5, 9, 13], [2, 6, 10, 14], [3, 7, 11, 15]];
 const DIAGONALS = [[0, 5, 10, 15], [1, 6, 11, 12], [2, 7, 8, 13], [3, 4, 9, 14]];
 
 /** Double rounds of a block. */
 export const DOUBLE_ROUNDS = 10;
 
-/** Bytes that are authenticated beside one double round. */
+/** Bytes that are authenticated during one double round. */
 export const WOVEN_BYTES = 2 * BLOCK_BYTES;
 
-/** Rotates each word to the left by whole bytes: a shuffle is cheaper than two shifts. */
+/** Where {@link keystreamFunction} finds key and nonce, and writes the key stream. */
+export interface KeystreamPlaces extends Poly1305Places {
+  readonly key: number;
+  readonly nonce: number;
+  readonly keystream: number;
+}
+
+/** Rotates each word left by whole bytes: one shuffle is cheaper than two shifts. */
 function rotateBytes(value: Code, temporary: Local, bytes: number): Code {
   const places = Array.from({ length: 16 }, (_, place) => (place & ~3) | ((place - bytes) & 3));
   return [...temporary.set(value), ...v128.shuffle(temporary.get, temporary.get, places)];
 }
 
-/** Rotates each word to the left. */
+/** Rotates each word left by `bits`. */
 function rotateBits(value: Code, temporary: Local, bits: number): Code {
   const { get } = temporary;
   const shifted = v128.or(v128.shiftLeft(get, i32.const(bits)), v128.shiftRight(get, i32.const(32 - bits)));
   return [...temporary.set(value), ...shifted];
 }
 
-/** Four quarter rounds (RFC 8439, section 2.1) of four blocks, side by side, in four steps, to be done in order. */
+/** Four quarter rounds (RFC 8439, section 2.1) of four blocks at once, as four steps that follow each other. */
 function quarterRounds(state: readonly Local[], places: readonly (readonly number[])[], temporary: Local): Code[] {
   const each = (step: (a: Local, b: Local, c: Local, d: Local) => Code): Code =>
     places.flatMap((words) => step(...words.map((word) => state[word]!) as [Local, Local, Local, Local]));
@@ -61,12 +68,12 @@ function quarterRounds(state: readonly Local[], places: readonly (readonly numbe
   ];
 }
 
-/** Which bytes {@link v128.shuffle} takes, given 32-bit words: 0 to 3 are the first vector's, 4 to 7 the second's. */
+/** The bytes for {@link v128.shuffle} that select 32-bit words: 0 to 3 of the first vector, 4 to 7 of the second. */
 function wordsOf(words: readonly number[]): number[] {
   return words.flatMap((word) => [0, 1, 2, 3].map((byte) => 4 * word + byte));
 }
 
-/** Writes four vectors of one word for each block as four blocks' pieces of four words: a matrix is transposed. */
+/** Transposes: `rows` hold one word of each block; each block gets its four words, at `to` and every 64 bytes. */
 function storeTransposed(rows: readonly Local[], temporaries: readonly Local[], to: number): Code {
   const [a, b, c, d] = rows.map(({ get }) => get) as [Code, Code, Code, Code];
   const [low, high, low2, high2] = temporaries as [Local, Local, Local, Local];
@@ -87,27 +94,25 @@ function storeTransposed(rows: readonly Local[], temporaries: readonly Local[], 
 }
 
 /**
- * A function (counter, nonceLow, nonceHigh, text, woven) that writes the key stream's blocks from `counter` on to the
- * address `keystream`, {@link KEYSTREAM_BYTES} of them, with the key at the address `key`. In `woven` of its double
- * rounds, at most {@link DOUBLE_ROUNDS}, it authenticates {@link WOVEN_BYTES} each of the text at an address: ChaCha20
- * works on vectors, Poly1305 on integers, and a processor does both at once where their instructions alternate.
+ * A function (counter, text, woven) that writes {@link KEYSTREAM_BYTES} of key stream, from block `counter` on, with the
+ * key and the nonce in memory. During `woven` of its double rounds, at most {@link DOUBLE_ROUNDS}, it authenticates
+ * {@link WOVEN_BYTES} each of the text at the address `text`: ChaCha20 uses the vector units of a processor and Poly1305
+ * the integer units, so the two run in parallel when their instructions alternate.
  */
-export function keystreamFunction(places: Poly1305Places & { readonly key: number; readonly keystream: number }) {
-  const { key, keystream } = places;
-  const code = new WasmFunction([I32, I32, I32, I32, I32]);
-  const [counter, nonceLow, nonceHigh, text, woven] = parametersOf(code) as [Local, Local, Local, Local, Local];
+export function keystreamFunction(places: KeystreamPlaces): WasmFunction {
+  const { key, keystream, nonce } = places;
+  const code = new WasmFunction([I32, I32, I32]);
+  const [counter, text, woven] = parametersOf(code) as [Local, Local, Local];
   const state = code.locals(V128, 16);
   const temporaries = code.locals(V128, 4);
   const rounds = code.local(I32);
   const poly1305 = new Poly1305Locals(code, places);
-  /** RFC 8439, section 2.3: constants, key, counter, nonce, of which the first word is zero here. */
+  /** RFC 8439, section 2.3: constants, key, counter, nonce. */
   const initial: readonly Code[] = [
     ...CONSTANTS.map((word) => v128.const([word, word, word, word])),
     ...Array.from({ length: 8 }, (_, word) => v128.loadSplat(i32.const(0), key + 4 * word)),
     v128.add(v128.splat(counter.get), v128.const([0, 1, 2, 3])),
-    v128.const([0, 0, 0, 0]),
-    v128.splat(nonceLow.get),
-    v128.splat(nonceHigh.get),
+    ...Array.from({ length: 3 }, (_, word) => v128.loadSplat(i32.const(0), nonce + 4 * word)),
   ];
   const doubleRound = [COLUMNS, DIAGONALS].flatMap((words) => quarterRounds(state, words, temporaries[0]!));
   const blocks = [...poly1305.block(text.get, 0), ...poly1305.block(text.get, BLOCK_BYTES)];
@@ -133,7 +138,7 @@ export function keystreamFunction(places: Poly1305Places & { readonly key: numbe
   return code;
 }
 
-/** A function (address, keystream, length) that XORs so many bytes of the key stream into the text at an address. */
+/** A function (address, keystream, length) that XORs `length` bytes of key stream into the text at `address`. */
 export function xorFunction(): WasmFunction {
   const code = new WasmFunction([I32, I32, I32]);
   const [address, keystream, length] = parametersOf(code) as [Local, Local, Local];

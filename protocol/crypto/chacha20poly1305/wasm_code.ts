@@ -1,9 +1,9 @@
 /**
- * WebAssembly written in TypeScript: as much of an assembler as {@link file://./aead_code.ts} needs. An expression is
- * the array of its bytes, and an operation puts its operands' bytes before its own, so code nests as it is read.
+ * An assembler for WebAssembly, with as many instructions as {@link file://./aead_code.ts} needs. An expression is the
+ * array of its bytes. An operation puts the bytes of its operands before its own, so code nests as it is read.
  *
- * It checks nothing; the engine does, when it compiles the module (WebAssembly core specification 2.0, sections 5.4
- * and 5.5, has the opcodes and the format).
+ * It validates nothing: the engine does, when it compiles the module. Opcodes and binary format: WebAssembly core
+ * specification 2.0, sections 5.4 and 5.5.
  *
  * @module
  */
@@ -21,14 +21,14 @@ export const I64 = 0x7e;
 /** A vector of 128 bits. */
 export const V128 = 0x7b;
 
-/** Something that code can read and write by name. */
+/** A parameter or a local variable of a function. */
 export interface Local {
   readonly index: number;
   readonly get: Code;
   set(value: Code): Code;
 }
 
-/** A function of a module: its parameters first, then its locals. */
+/** A function of a module. Parameters and locals share one numbering, parameters first. */
 export class WasmFunction {
   readonly parameters: readonly ValueType[];
   readonly results: readonly ValueType[];
@@ -40,28 +40,28 @@ export class WasmFunction {
     this.results = results;
   }
 
-  /** The parameter of that place, counted from 0. */
+  /** The parameter with that index. */
   parameter(index: number): Local {
     return { index, get: [0x20, ...unsigned(index)], set: (value) => [...value, 0x21, ...unsigned(index)] };
   }
 
-  /** A new local, zero at first. */
+  /** A new local variable, initially zero. */
   local(type: ValueType): Local {
     this.#locals.push(type);
     return this.parameter(this.parameters.length + this.#locals.length - 1);
   }
 
-  /** As many new locals of one type. */
+  /** `count` new local variables of one type. */
   locals(type: ValueType, count: number): Local[] {
     return Array.from({ length: count }, () => this.local(type));
   }
 
-  /** What the function does; the value on top of the stack is its result. */
+  /** Sets the instructions. The value that they leave on the stack is the result. */
   body(...code: Code[]): void {
     this.#body = code.flat();
   }
 
-  /** Its entry in the code section. */
+  /** The entry of the code section. */
   encode(): Code {
     const locals = this.#locals.flatMap((type) => [1, type]);
     return sized([...unsigned(this.#locals.length), ...locals, ...this.#body, 0x0b]);
@@ -73,7 +73,7 @@ export function parametersOf(code: WasmFunction): Local[] {
   return code.parameters.map((_, index) => code.parameter(index));
 }
 
-/** The bytes of a module that imports one memory, `env.memory` of `pages` pages, and exports the functions named. */
+/** The bytes of a module that imports a memory of `pages` pages as `env.memory` and exports functions by name. */
 export function assembleModule(
   functions: readonly WasmFunction[],
   { pages, exports }: { readonly pages: number; readonly exports: Readonly<Record<string, WasmFunction>> },
@@ -110,12 +110,12 @@ function text(name: string): Code {
   return sized([...name].map((character) => character.charCodeAt(0)));
 }
 
-/** LEB128 without a sign. */
+/** Unsigned LEB128. */
 export function unsigned(value: number): Code {
   return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...unsigned(value >>> 7)];
 }
 
-/** LEB128 with a sign, of a 32-bit integer. */
+/** Signed LEB128 of a 32-bit integer. */
 function signed(value: number): Code {
   return value >= -0x40 && value < 0x40 ? [value & 0x7f] : [(value & 0x7f) | 0x80, ...signed(value >> 7)];
 }
@@ -150,7 +150,7 @@ export const i32 = {
   xor: operation(0x73),
 } as const;
 
-/** Operations on 64-bit integers; constants have 32 bits and a sign. */
+/** Operations on 64-bit integers. Constants are signed 32-bit integers. */
 export const i64 = {
   const: (value: number): Code => [0x42, ...signed(value | 0)],
   fromI32: operation(0xad),
@@ -170,14 +170,14 @@ export const i64 = {
   lowHalf: operation(0xa7, 0xad),
 } as const;
 
-/** Operations on vectors, of four 32-bit integers where it matters. */
+/** Operations on vectors; arithmetic is that of four 32-bit integers. */
 export const v128 = {
   const: (words: readonly number[]): Code => [
     ...[0xfd, 0x0c],
     ...words.flatMap((word) => [word & 0xff, (word >>> 8) & 0xff, (word >>> 16) & 0xff, word >>> 24]),
   ],
   load: load(0xfd, 0x00),
-  /** The 32-bit integer there, four times. */
+  /** Loads a 32-bit integer into all four lanes. */
   loadSplat: load(0xfd, 0x09),
   store: store(0xfd, 0x0b),
   splat: vectorOperation(0x11),
@@ -186,21 +186,21 @@ export const v128 = {
   add: vectorOperation(0xae),
   shiftLeft: vectorOperation(0xab),
   shiftRight: vectorOperation(0xad),
-  /** Bytes of two vectors: 0 to 15 are the first one's, 16 to 31 the second's. */
+  /** Selects bytes of two vectors: 0 to 15 are those of the first, 16 to 31 those of the second. */
   shuffle: (first: Code, second: Code, bytes: readonly number[]): Code => [...first, ...second, 0xfd, 0x0d, ...bytes],
 } as const;
 
-/** Calls a function of the same module by its place there. */
+/** Calls a function of the same module by its index. */
 export function call(index: number, ...operands: Code[]): Code {
   return [...operands.flat(), 0x10, ...unsigned(index)];
 }
 
-/** Runs `body` if `condition` is not zero. */
+/** Executes `body` if `condition` is not zero. */
 export function when(condition: Code, ...body: Code[]): Code {
   return [...condition, 0x04, 0x40, ...body.flat(), 0x0b];
 }
 
-/** Runs `body` as long as `condition` is not zero. */
+/** Executes `body` while `condition` is not zero. */
 export function loopWhile(condition: Code, ...body: Code[]): Code {
   return when(condition, [0x03, 0x40], ...body, condition, [0x0d, 0x00, 0x0b]);
 }

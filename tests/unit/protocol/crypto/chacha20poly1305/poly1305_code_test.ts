@@ -27,7 +27,7 @@ const ONES = "ff".repeat(16);
 const TWO = `02${"00".repeat(15)}`;
 const ONE = `01${"00".repeat(15)}`;
 
-/** RFC 8439, appendix A.3, those of whole blocks: number, key, text, tag. */
+/** The vectors of RFC 8439, appendix A.3, that consist of whole blocks: number, key, text, tag. */
 const VECTORS = [
   [1, ZERO + ZERO, ZERO.repeat(4), ZERO],
   [5, TWO + ZERO, ONES, `03${"00".repeat(15)}`],
@@ -56,21 +56,81 @@ for (const [number, key, text, tag] of VECTORS) {
   });
 }
 
-Deno.test("Poly1305 carries as its definition where words are full, empty or nearly so", () => {
+Deno.test("Poly1305 agrees with its definition where words are full, empty or nearly so", () => {
   const edge = fc.constantFrom(0, 1, 2, 3, 4, 5, 0xfa, 0xfb, 0xfc, 0xfd, 0xfe, 0xff);
   const byte = fc.oneof({ weight: 4, arbitrary: fc.constantFrom(0, 0xff) }, edge, fc.nat({ max: 255 }));
-  const data = (minLength: number, maxLength: number) =>
-    fc.array(byte, { minLength, maxLength, size: "max" }).map((values) => Uint8Array.from(values));
-  const blocks = fc.array(data(16, 16), { maxLength: 40, size: "max" }).map((all) =>
-    new Uint8Array(Buffer.concat(all))
-  );
+  const data = (length: number) =>
+    fc.array(byte, { minLength: length, maxLength: length, size: "max" }).map((values) => Uint8Array.from(values));
+  const blocks = fc.array(data(16), { maxLength: 40, size: "max" }).map((all) => new Uint8Array(Buffer.concat(all)));
   fc.assert(
-    fc.property(data(32, 32), blocks, (key, text) => poly1305(key, text) === hex(poly1305ByDefinition(key, text))),
+    fc.property(data(32), blocks, (key, text) => poly1305(key, text) === hex(poly1305ByDefinition(key, text))),
     { numRuns: 2000 },
   );
 });
 
-Deno.test("Poly1305 holds the largest key and the largest blocks, for long", () => {
+/** Words of 32 bits at which a limb carries, or just does not. */
+const EDGE_WORDS = [0, 1, 3, 4, 5, 0x7fffffff, 0x80000000, 0xfffffffa, 0xfffffffb, 0xfffffffc, 0xffffffff];
+
+/** 16 bytes: the words from `first` on, each `step` further in {@link EDGE_WORDS}. */
+function edgeBlock(first: number, step: number): Buffer {
+  const block = Buffer.alloc(16);
+  for (let word = 0; word < 4; word++) {
+    block.writeUInt32LE(EDGE_WORDS[(first + word * step) % EDGE_WORDS.length]!, 4 * word);
+  }
+  return block;
+}
+
+Deno.test("Poly1305 agrees with its definition for r, s and blocks of words at every carry", () => {
+  for (let r = 0; r < EDGE_WORDS.length; r++) {
+    for (let s = 0; s < EDGE_WORDS.length; s++) {
+      for (const step of [0, 1, 2, 3]) {
+        const key = Buffer.concat([edgeBlock(r, step), edgeBlock(s, step + 1)]);
+        const text = Buffer.concat([edgeBlock(s, 0), edgeBlock(r, step), edgeBlock(r + s, 1), edgeBlock(s + 1, step)]);
+        for (let length = 16; length <= text.length; length += 16) {
+          const blocks = text.subarray(0, length);
+          const what = `key ${hex(key)}, text ${hex(blocks)}`;
+          assert.equal(poly1305(key, blocks), hex(poly1305ByDefinition(key, blocks)), what);
+        }
+      }
+    }
+  }
+});
+
+/** 2^130 - 5, the prime of Poly1305. */
+const P = 2n ** 130n - 5n;
+
+/** A block with the number 2^128 + `value`, as Poly1305 reads it. */
+function blockOf(value: bigint): Buffer {
+  return Buffer.from(value.toString(16).padStart(32, "0"), "hex").reverse();
+}
+
+Deno.test("Poly1305 reduces an accumulator just below, at and above the prime, and a tag modulo 2^128", () => {
+  // With r = 1 the accumulator is the sum of the blocks, so three blocks reach any value from 3 * 2^128 on.
+  const r = blockOf(1n);
+  for (
+    const target of [P - 2n, P - 1n, P, P + 1n, P + 4n, P + 5n, P + 6n, 2n ** 130n + 2n ** 32n, 2n ** 130n + 2n ** 64n]
+  ) {
+    const rest = target - 3n * 2n ** 128n;
+    const halves = [rest / 2n, rest - rest / 2n, 0n];
+    assert(halves.every((half) => half < 2n ** 128n));
+    const text = Buffer.concat(halves.map(blockOf));
+    for (const s of [0n, 1n, 5n, 2n ** 32n - 1n, 2n ** 64n - 1n, 2n ** 96n, 2n ** 128n - 5n, 2n ** 128n - 1n]) {
+      const key = Buffer.concat([r, blockOf(s)]);
+      const tag = blockOf((target % P + s) % 2n ** 128n);
+      assert.equal(poly1305(key, text), hex(tag), `accumulator ${target}, s ${s}`);
+    }
+  }
+});
+
+Deno.test("Poly1305 ignores the bits of r that RFC 8439 clears", () => {
+  const text = Uint8Array.from({ length: 64 }, (_, index) => 7 * index);
+  const clamped = Buffer.from(`${"0ffffffc".repeat(3)}0fffffff`, "hex").reverse();
+  const full = Buffer.alloc(16, 0xff);
+  const s = Buffer.alloc(16, 3);
+  assert.equal(poly1305(Buffer.concat([full, s]), text), poly1305(Buffer.concat([clamped, s]), text));
+});
+
+Deno.test("Poly1305 does not overflow with the largest key and blocks, however many", () => {
   const key = new Uint8Array(32).fill(0xff);
   const text = new Uint8Array(60_000).fill(0xff);
   assert.equal(poly1305(key, text), hex(poly1305ByDefinition(key, text)));
