@@ -4,8 +4,8 @@
  * @module
  */
 
-/** What a client asks a server for. */
-export type Operation = "put" | "get" | "list" | "stat";
+/** What a client asks a server for; "request" where it was not understood. */
+export type Operation = "put" | "get" | "list" | "stat" | "request";
 
 /** One thing that happened. Names and reasons may come from a peer: escape them before showing. */
 export type TransferEvent =

@@ -30,15 +30,14 @@ const LINGER_MS = 100;
 
 const MIB = 1024 * 1024;
 
-/** How often a stopping server looks whether its transfers are done. */
-const DRAIN_POLL_MS = 20;
-
 interface Client {
   readonly id: number;
   readonly session: ServerSession;
   readonly connection: Connection;
   /** To be called when the connection was changed from here. */
   readonly wake: () => void;
+  /** Wakes its session. */
+  readonly timer: Timer;
   /** Its address now. */
   address: string;
 }
@@ -101,6 +100,9 @@ class RunningServer implements Server {
   #rate: number | undefined;
   #deadlineUs = Infinity;
   #stopping: Promise<void> | undefined;
+  /** While the server drains: to be called when all transfers have ended. */
+  #onDrained: (() => void) | undefined;
+  #drainDeadline: Timer | undefined;
   #fatal: unknown;
 
   constructor(
@@ -154,7 +156,9 @@ class RunningServer implements Server {
       accept: (connection, wake) => this.#accept(connection, wake),
       onDropped: (reason) => this.#drops.add(reason),
       onEnded: (connection) => {
+        this.#clients.get(connection)?.timer.clear();
         this.#clients.delete(connection);
+        this.#noteDrained();
         authorizer.release(connection);
         this.#memory.forget(connection);
       },
@@ -177,6 +181,7 @@ class RunningServer implements Server {
 
   stop(options: { graceMs: number }): Promise<void> {
     this.#deadlineUs = Math.min(this.#deadlineUs, this.#platform.nowUs() + options.graceMs * 1000);
+    this.#drainDeadline?.set(this.#deadlineUs - this.#platform.nowUs());
     this.#stopping ??= this.#stop(options.graceMs);
     return this.#stopping;
   }
@@ -185,6 +190,7 @@ class RunningServer implements Server {
     const id = ++this.#clientCount;
     connection.setRate(this.#platform.nowUs(), this.#rate);
     const { rights, store, user } = this.#authorizer.authorize(connection);
+    const timer = this.#platform.timer(wake);
     const session = new ServerSession({
       connection,
       store,
@@ -192,13 +198,14 @@ class RunningServer implements Server {
       nowUs: () => this.#platform.nowUs(),
       shared: this.#shared,
       wake,
+      wakeIn: (delayUs) => timer.set(delayUs),
       onEvent: (event) => this.#onEvent({ ...event, client: client.address, id }),
       onAddressChanged: (address) => this.#onAddressChanged(client, address),
       onClosed: (reason) => {
         this.#onEvent({ kind: "disconnected", client: client.address, id, reason: describeClose(reason) });
       },
     });
-    const client: Client = { id, session, connection, wake, address: connection.remote };
+    const client: Client = { id, session, connection, wake, timer, address: connection.remote };
     this.#clients.set(connection, client);
     this.#onEvent({ kind: "connected", client: client.address, id, user });
     this.#onStats?.(() => connection.stats);
@@ -207,6 +214,7 @@ class RunningServer implements Server {
       process: () => {
         session.process();
         this.#holdToMemory(connection);
+        this.#noteDrained();
       },
     };
   }
@@ -234,7 +242,7 @@ class RunningServer implements Server {
     this.#endpoint.refuseNew();
     for (const client of this.#clients.values()) client.session.drain();
     if (this.#busyCount > 0) this.#onEvent({ kind: "draining", transfers: this.#busyCount, graceMs });
-    while (this.#busyCount > 0 && this.#platform.nowUs() < this.#deadlineUs) await sleep(this.#platform, DRAIN_POLL_MS);
+    await this.#drained();
     for (const client of this.#clients.values()) {
       this.#driver.closeConnection(client.connection, {
         code: ApplicationErrorCode.shuttingDown,
@@ -245,10 +253,27 @@ class RunningServer implements Server {
     this.#listingTimer.clear();
     await this.#driver.flushed();
     if (this.#clients.size > 0) await sleep(this.#platform, LINGER_MS);
+    for (const { timer } of this.#clients.values()) timer.clear();
     await this.#driver.stop();
     this.#drops.flush();
     this.#onEvent({ kind: "stopped" });
     if (this.#fatal !== undefined) throw this.#fatal;
+  }
+
+  /** Resolves when no transfer is under way any more, or at the deadline. */
+  async #drained(): Promise<void> {
+    const { promise, resolve } = this.#platform.defer<void>();
+    this.#onDrained = resolve;
+    this.#drainDeadline = this.#platform.timer(resolve);
+    this.#drainDeadline.set(this.#deadlineUs - this.#platform.nowUs());
+    this.#noteDrained();
+    await promise;
+    this.#drainDeadline.clear();
+    this.#onDrained = undefined;
+  }
+
+  #noteDrained(): void {
+    if (this.#onDrained !== undefined && this.#busyCount === 0) this.#onDrained();
   }
 
   /** Transfers under way, and answers that have not arrived yet. */

@@ -186,6 +186,7 @@ export class Session {
       shared: { limits: new RequestLimits(), listings, calls: new CallQueue() },
       nowUs: () => this.server.nowUs,
       wake: () => {},
+      wakeIn: () => {},
       onEvent: (event) => this.#features.add(event.kind),
       onClosed: (reason) => {
         if (reason.kind === "violation") this.#features.add(withoutNumbers(reason.reason));

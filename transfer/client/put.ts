@@ -67,10 +67,7 @@ export class ClientPut implements ClientRequest {
     const next = readMessage(this.#stream!);
     if (next.kind === "incomplete") return;
     if (next.kind === "message") this.#onAnswer(next.message);
-    else {this.#fail(
-        { kind: "failed", message: "the server's answer was not understood" },
-        ApplicationErrorCode.badMessage,
-      );}
+    else this.#failAnswer();
   }
 
   onReset(code: number): void {
@@ -100,10 +97,7 @@ export class ClientPut implements ClientRequest {
     if (message.type === "refused") {
       this.#fail(refusalFailure(message), ApplicationErrorCode.cancelled);
     } else if (message.type !== "result") {
-      this.#fail(
-        { kind: "failed", message: "the server's answer was not understood" },
-        ApplicationErrorCode.badMessage,
-      );
+      this.#failAnswer();
     } else {
       this.#onResult(message.status, { serverSha256: toHex(message.sha256), savedAs: message.savedName });
     }
@@ -113,12 +107,17 @@ export class ClientPut implements ClientRequest {
     const { digest } = this.#sender;
     const localSha256 = digest === undefined ? "" : toHex(digest);
     if (status === ResultStatus.verified && localSha256 === result.serverSha256) {
-      this.#end({ kind: "done", file: { sizeBytes: this.sizeBytes, localSha256, ...result } });
-    } else {
-      const message = `the checksums differ (here ${localSha256}, on the server ${result.serverSha256}); ` +
-        "the server kept nothing: send it again";
-      this.#fail({ kind: "failed", message }, ApplicationErrorCode.cancelled);
+      return this.#end({ kind: "done", file: { sizeBytes: this.sizeBytes, localSha256, ...result } });
     }
+    const kept = status === ResultStatus.verified
+      ? "what the server stored is not what was sent: check it, and send it again with --force"
+      : "the server kept nothing: send it again";
+    const message = `the checksums differ (here ${localSha256}, on the server ${result.serverSha256}); ${kept}`;
+    this.#fail({ kind: "failed", message }, ApplicationErrorCode.cancelled);
+  }
+
+  #failAnswer(): void {
+    this.#fail({ kind: "failed", message: "the server's answer was not understood" }, ApplicationErrorCode.badMessage);
   }
 
   #fail(failure: TransferFailure, code: number): void {

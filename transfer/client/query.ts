@@ -58,7 +58,8 @@ export class ClientQuery implements ClientRequest {
       } else if (this.#isWholeAnswer(message?.type === "end" ? message.count : undefined, next.kind === "end")) {
         this.#end({ kind: "done", entries: this.#entries });
       } else {
-        this.#fail({ kind: "failed", message: "the server's answer was not understood" });
+        const message = "the server's answer was not understood";
+        this.#fail({ kind: "failed", message }, ApplicationErrorCode.badMessage);
       }
     }
   }
@@ -87,10 +88,10 @@ export class ClientQuery implements ClientRequest {
     return streamEnded && this.#entries.length === 1;
   }
 
-  #fail(failure: TransferFailure): void {
+  #fail(failure: TransferFailure, code: number = ApplicationErrorCode.cancelled): void {
     if (this.#ended) return;
-    this.#stream?.reset(ApplicationErrorCode.cancelled);
-    this.#stream?.stopReading(ApplicationErrorCode.cancelled);
+    this.#stream?.reset(code);
+    this.#stream?.stopReading(code);
     this.#end(failure);
     this.#context.wake();
   }

@@ -66,6 +66,8 @@ export interface ServerSessionOptions {
   readonly onEvent: (event: TransferEvent) => void;
   /** Called when something outside of a packet's arrival gave the connection something to send. */
   readonly wake: () => void;
+  /** Has {@link ServerSession.process} called once after so many microseconds; an earlier request is forgotten. */
+  readonly wakeIn: (delayUs: number) => void;
   readonly onAddressChanged?: (remote: string) => void;
   readonly onClosed?: (reason: CloseReason) => void;
 }
@@ -168,6 +170,7 @@ export class ServerSession implements ServerContext {
   #handle(event: ConnectionEvent): void {
     switch (event.kind) {
       case "stream-opened":
+        if (this.#handlers.size === 0) this.#stalls.restart(this.#options.nowUs());
         this.#handlers.set(event.stream, undefined);
         break;
       case "stream-readable":
@@ -222,6 +225,9 @@ export class ServerSession implements ServerContext {
     const forbidden = refusalForRights(request, this.#options.rights ?? ALL_RIGHTS);
     if (forbidden !== undefined) {
       return this.refuse(stream, { operation, name, reason: RefusalReason.denied, message: forbidden });
+    }
+    if (operation === "get" && stream.isReceiveComplete) {
+      return this.#refuseBadRequest(stream, "a get must leave its half of the stream open until its result");
     }
     if (operation !== "stat") {
       const kind = operation === "list" ? "list" : "transfer";
@@ -316,7 +322,7 @@ export class ServerSession implements ServerContext {
 
   #refuseBadRequest(stream: Stream, reason: string): void {
     const message = `the request was not understood: ${reason}; client and server may be of different versions`;
-    this.refuse(stream, { operation: "get", name: "", reason: RefusalReason.badRequest, message });
+    this.refuse(stream, { operation: "request", name: "", reason: RefusalReason.badRequest, message });
   }
 
   /** The request has not arrived, and will not. */
@@ -326,16 +332,18 @@ export class ServerSession implements ServerContext {
     this.ended(stream);
   }
 
-  /** A client that is there and does not go on gives its places up. One that is not heard of is the connection's. */
+  /** A client that is there and does not go on loses its transfers. A silent one is the idle timeout's. */
   #lookForStall(): void {
-    const { connection, nowUs } = this.#options;
+    const { connection, nowUs, wakeIn } = this.#options;
     const atUs = nowUs();
     if (atUs < this.#stalls.dueUs) return;
     let movedBytes = this.#movedBytes;
     for (const handler of this.#handlers.values()) movedBytes += handler?.movedBytes ?? 0;
     const isWaiting = [...this.#handlers.values()].some((handler) => handler?.isUnderWay ?? true);
     const heardCount = connection.stats.datagramsReceived;
-    if (!this.#stalls.isStalled(atUs, { isWaiting, movedBytes, heardCount })) return;
+    const isStalled = this.#stalls.isStalled(atUs, { isWaiting, movedBytes, heardCount });
+    wakeIn(this.#stalls.dueUs - atUs);
+    if (!isStalled) return;
     for (const [stream, handler] of [...this.#handlers]) {
       if (handler === undefined) this.#giveUp(stream, ApplicationErrorCode.stalled);
       else if (handler.isUnderWay) handler.onStalled();

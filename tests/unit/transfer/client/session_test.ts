@@ -104,6 +104,19 @@ Deno.test("ClientSession.put is done when the server's checksum is the same", ()
   assert.equal(outcome.file.serverSha256, outcome.file.localSha256);
 });
 
+Deno.test("ClientSession.put says what the server did with a file whose checksum differs", () => {
+  for (const status of [ResultStatus.verified, ResultStatus.checksumMismatch]) {
+    const scene = new Scene((stream) => result(stream, status, new Uint8Array(32)));
+    scene.put("file", CONTENT.slice(0, 500));
+    const outcome = scene.outcome();
+    assert(outcome.kind === "failed");
+    const kept = status === ResultStatus.verified
+      ? /stored is not what was sent.*--force$/
+      : /kept nothing: send it again$/;
+    assert.match(outcome.message, kept);
+  }
+});
+
 Deno.test("ClientSession.put fails when the server says verified before it can have the file", () => {
   const scene = new Scene((stream) => result(stream, ResultStatus.verified, sha256(CONTENT)));
   scene.put("file", CONTENT);

@@ -34,6 +34,8 @@ class Scene {
   readonly pair = new Pair();
   readonly limits: RequestLimits;
   session: ServerSession | undefined;
+  /** When the session asked to be woken. */
+  wakeAtUs = 0;
 
   constructor(bounds: Partial<RequestBounds> = {}, options: SceneOptions = {}) {
     const { rights = ALL_RIGHTS, lookUp } = options;
@@ -49,6 +51,7 @@ class Scene {
         nowUs: () => this.pair.nowUs,
         shared: { limits: this.limits, listings, calls },
         wake: () => {},
+        wakeIn: (delayUs) => this.wakeAtUs = this.pair.nowUs + delayUs,
         onEvent: (event) => this.events.push(event),
       });
       const { session } = this;
@@ -172,19 +175,26 @@ Deno.test("ServerSession lets go of everything when the connection ends", () => 
 Deno.test("ServerSession refuses what cannot be, each with its reason", () => {
   const scene = new Scene();
   scene.store.put("taken", new Uint8Array(5));
-  const cases: [Uint8Array, RefusalReason][] = [
+  const cases: [Uint8Array, RefusalReason, { finish: boolean }?][] = [
     [join(put("taken", CONTENT), digest(CONTENT)), RefusalReason.exists],
     [join(put("../up", CONTENT), digest(CONTENT)), RefusalReason.badName],
-    [encodeMessage({ type: "get", name: "missing" }), RefusalReason.notFound],
-    [encodeMessage({ type: "get", name: "../up" }), RefusalReason.badName],
+    [encodeMessage({ type: "get", name: "missing" }), RefusalReason.notFound, { finish: false }],
+    [encodeMessage({ type: "get", name: "../up" }), RefusalReason.badName, { finish: false }],
+    // It promises no RESULT.
+    [encodeMessage({ type: "get", name: "taken" }), RefusalReason.badRequest],
     [encodeMessage({ type: "stat", name: "missing" }), RefusalReason.notFound],
     [digest(CONTENT), RefusalReason.badRequest],
     [new Uint8Array([0x3f, 0]), RefusalReason.badRequest],
     [new Uint8Array(0), RefusalReason.badRequest],
     [encodeMessage({ type: "get", name: "missing" }).subarray(0, 4), RefusalReason.badRequest],
   ];
-  for (const [bytes, reason] of cases) {
-    const { answers } = scene.ask(bytes);
+  for (const [bytes, reason, options] of cases) {
+    const { stream, answers } = scene.ask(bytes, options);
+    const event = scene.events.at(-1)!;
+    assert.equal(event.kind === "refused" && event.operation === "request", reason === RefusalReason.badRequest);
+    if (options?.finish === false) stream.finish();
+    scene.pair.serve(scene.pair.client);
+    scene.pair.run(500_000);
     assert(answers[0]?.type === "refused", `reason ${reason}`);
     assert.equal(answers[0].reason, reason);
     assert.notEqual(answers[0].message, "");
@@ -407,5 +417,20 @@ Deno.test("ServerSession carries out what the store answers late, with what has 
   const answers = asked.map(({ stream }) => scene.answersOn(stream.id).answers.map(({ type }) => type));
   assert.deepEqual(answers, [["result"], ["entry", "entry", "end"], ["entry"]]);
   assert.deepEqual(scene.store.contents("new"), CONTENT);
+  scene.assertClean();
+});
+
+Deno.test("ServerSession gives up what stands still when the stall timeout is over, and asks to be woken for that", () => {
+  const scene = new Scene({ stallTimeoutUs: 3_000_000 });
+  scene.pair.send(put("file", CONTENT, { sizeBytes: 100_000 }), { finish: false });
+  assert(scene.pair.runUntil(() => scene.store.partialFiles === 1, { withinUs: 1_000_000 }));
+  const startUs = scene.pair.nowUs;
+  while (scene.pair.nowUs < startUs + 5_000_000 && scene.session!.activeCount > 0) {
+    scene.pair.run(Math.max(1_000, scene.wakeAtUs - scene.pair.nowUs));
+    scene.session!.process();
+  }
+  const tookUs = scene.pair.nowUs - startUs;
+  // Progress is noticed up to a sixteenth of the timeout late.
+  assert(tookUs >= 3_000_000 && tookUs <= 3_400_000, `${tookUs}`);
   scene.assertClean();
 });
