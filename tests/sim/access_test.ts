@@ -15,7 +15,7 @@ const LINK: LinkOptions = {
   duplicate: 0.02,
 };
 
-/** An owner's file that a test rewrites. */
+/** An access file that a test rewrites. */
 class Written implements AccessSource {
   #table: AccessTable;
   #isNew = false;
@@ -45,7 +45,7 @@ function world(seed: number, access: AccessSource, clients: readonly ClientPlan[
   return new World({ seed, access, clients, up: LINK, down: LINK, commitUs: 5_000 });
 }
 
-/** The server looks at its owner's file for as long as it runs. */
+/** The server polls its access file as long as it runs. */
 async function finish(simulated: World): Promise<void> {
   simulated.server.stop(0);
   await simulated.finish();
@@ -56,7 +56,7 @@ function put(name: string, sizeBytes: number): Goal {
 }
 
 for (let seed = 1; seed <= 20; seed++) {
-  Deno.test(`World: whose permission is taken away in the middle loses it at once, and nobody else, seed ${seed}`, async () => {
+  Deno.test(`World: a revoked client loses access at once, and no other does, seed ${seed}`, async () => {
     const access = new Written([line(0), line(1), line(2)]);
     const get: Goal = { kind: "get", name: "there", sizeBytes: 5_000_000 };
     const simulated = world(seed, access, [
@@ -83,7 +83,7 @@ for (let seed = 1; seed <= 20; seed++) {
     assert.deepEqual(["first", "stranger"].map((name) => simulated.server.contents(name)), [undefined, undefined]);
   });
 
-  Deno.test(`World: clients together never fill a folder beyond their quota, seed ${seed}`, async () => {
+  Deno.test(`World: clients never exceed the quota of their folder together, seed ${seed}`, async () => {
     const quotaBytes = 1_000_000 + 20_000 * seed;
     const clients = Array.from({ length: 6 }, (_, client) => ({
       goals: [put(`${client}a`, 150_000), put(`${client}b`, 90_000), put(`${client}c`, 0)],

@@ -3,7 +3,7 @@ import { World } from "../../sim/world.ts";
 
 const SECOND_US = 1_000_000;
 
-Deno.test("World: a thousand clients at once, each with a small file up and one down, all are served", async () => {
+Deno.test("World: a thousand concurrent clients with a small upload and download each are all served", async () => {
   const count = 1000;
   const link = { rateBitsPerSecond: 10_000_000, delayUs: 20_000, queueBytes: 50_000, loss: 0.01 };
   const world = new World({
@@ -21,12 +21,12 @@ Deno.test("World: a thousand clients at once, each with a small file up and one 
   assert.equal(world.results.length, 2 * count);
   assert(world.results.every(({ outcome }) => outcome.kind === "done"));
   assert.equal(world.server.events.get("received"), count);
-  // Of the handshakes 300 can be ended at once, and as many in each second; then a request, and a repair by a probe.
+  // The limit is 300 handshakes at once, and as many per second; then come a request and a retransmission by a probe.
   assert(world.endUs <= 6 * SECOND_US, `the last one was served at ${world.endUs} us`);
   await world.finish();
 });
 
-Deno.test("World: clients that come and go by the hundred leave nothing behind at the server", async () => {
+Deno.test("World: hundreds of successive clients leave no state at the server", async () => {
   const link = { rateBitsPerSecond: 10_000_000, delayUs: 5_000, queueBytes: 50_000 };
   const world = new World({
     seed: 2,
@@ -44,7 +44,7 @@ Deno.test("World: clients that come and go by the hundred leave nothing behind a
     });
   }
   assert(await world.run(60 * SECOND_US));
-  // Ten come in a second, and each stays for its transfer and the three PTO after it.
+  // Ten come per second, and the state of each is kept for its transfer and three PTO.
   assert(most > 0 && most <= 60, `${most} connections at once`);
   await world.finish();
 });

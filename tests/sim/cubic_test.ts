@@ -10,25 +10,25 @@ interface Scenario {
   readonly rateBitsPerSecond: number;
   readonly roundTripUs: number;
   readonly sizeBytes: number;
-  /** The longest that it may take, in the time that the bytes take on the line. */
+  /** Bound on the time, as a multiple of the serialization time. */
   readonly factor: number;
   readonly faults?: LinkOptions;
 }
 
 const WAN = { rateBitsPerSecond: 100 * MBIT, roundTripUs: 50_000, sizeBytes: 10_000_000 };
 
-/** With what remains between them for start-up: about 6 round trips. */
+/** The factors leave about 6 round trips for the startup. */
 const SCENARIOS: readonly Scenario[] = [
   { name: "a WAN", ...WAN, factor: 1.6 },
   { name: "a WAN with a queue of a tenth", ...WAN, factor: 2.1, faults: { queueBytes: 62_500 } },
-  { name: "a WAN with jitter", ...WAN, factor: 1.8, faults: { randomWalkUs: 5_000 } },
+  { name: "a WAN with a random walk of the delay", ...WAN, factor: 1.8, faults: { randomWalkUs: 5_000 } },
   { name: "a WAN that reorders", ...WAN, factor: 1.8, faults: { reorder: { probability: 0.05, extraDelayUs: 5_000 } } },
   { name: "a LAN", rateBitsPerSecond: 1000 * MBIT, roundTripUs: 1_000, sizeBytes: 10_000_000, factor: 1.3 },
-  { name: "a slow line", rateBitsPerSecond: 2 * MBIT, roundTripUs: 40_000, sizeBytes: 1_000_000, factor: 1.2 },
+  { name: "a slow link", rateBitsPerSecond: 2 * MBIT, roundTripUs: 40_000, sizeBytes: 1_000_000, factor: 1.2 },
 ];
 
 for (const { name, rateBitsPerSecond, roundTripUs, sizeBytes, factor, faults = {} } of SCENARIOS) {
-  Deno.test(`World: CUBIC over ${name} takes ${factor} times the line's time at most`, async () => {
+  Deno.test(`World: CUBIC over ${name} takes at most ${factor} times the serialization time`, async () => {
     const queueBytes = Math.max(20_000, rateBitsPerSecond / 8 * roundTripUs / 1e6);
     const both = { rateBitsPerSecond, delayUs: roundTripUs / 2, queueBytes, ...faults };
     const limitUs = sizeBytes * 8 / rateBitsPerSecond * 1e6 * factor;

@@ -1,6 +1,6 @@
 /**
- * The power fails at every single operation of the disk's in turn, and every operation in turn is the one that fails:
- * no name may ever show half a file, and what was reported as done stays.
+ * A power failure at every single operation of the disk in turn, and a fault of every operation in turn: no name may ever
+ * show a partial file, and what was reported as done stays.
  */
 
 import assert from "node:assert/strict";
@@ -26,24 +26,28 @@ const MIXED = [
 
 const PLANS: Readonly<Record<string, Omit<Plan, "side">>> = {
   "a new name": { existing: [], files: [{ name: "a", sizeBytes: 9000, overwrite: false }] },
-  "a name that is taken over": { existing: ["a"], files: [{ name: "a", sizeBytes: 9000, overwrite: true }] },
-  "a name that several want": { existing: [], files: RACE },
-  "a name that several want, on a disk without hard links": { existing: [], files: RACE, faults: { hasNoLinks: true } },
-  "a name that is wanted and taken over": { existing: ["b"], files: MIXED },
-  "many files at the same time": { existing: ["file-1", "file-2"], files: MANY },
+  "a name that is overwritten": { existing: ["a"], files: [{ name: "a", sizeBytes: 9000, overwrite: true }] },
+  "a name that several writes compete for": { existing: [], files: RACE },
+  "a name that several writes compete for, on a disk without hard links": {
+    existing: [],
+    files: RACE,
+    faults: { hasNoLinks: true },
+  },
+  "a name that is created and overwritten": { existing: ["b"], files: MIXED },
+  "many concurrent files": { existing: ["file-1", "file-2"], files: MANY },
 };
-/** Orders in which a plan's files are written: the fewer operations there are, the more. */
+/** Number of orders in which a plan's files are written: the more, the fewer operations there are. */
 const seedCount = (plan: Plan): number => Math.ceil(9 / plan.files.length);
 const DRAWS = 3;
 
-/** What the plans are tried on, by what a test is called. */
+/** The stores that the plans run on, by the name of the test. */
 function* cases(): Generator<{ what: string; plan: Plan }> {
   for (const [what, plan] of Object.entries(PLANS)) {
     for (const side of ["server", "client"] as const) yield { what: `${what} (${side})`, plan: { ...plan, side } };
   }
 }
 
-/** Runs `check`; where it fails, says what replays it. */
+/** Runs `check`; a failure names what replays it. */
 async function replayable(what: string, check: () => void | Promise<void>): Promise<void> {
   try {
     await check();
@@ -53,7 +57,7 @@ async function replayable(what: string, check: () => void | Promise<void>): Prom
 }
 
 for (const { what, plan } of cases()) {
-  Deno.test(`a power failure at any moment leaves whole files: ${what}`, async () => {
+  Deno.test(`a power failure at any operation leaves complete files: ${what}`, async () => {
     for (let seed = 0; seed < seedCount(plan); seed++) {
       const run = new StoreRun(plan, seed);
       let failure: unknown;
@@ -83,7 +87,7 @@ for (const { what, plan } of cases()) {
   });
 
   for (const code of ["EIO", "ENOSPC"]) {
-    Deno.test(`${code} at any operation leaves whole files, and nothing else: ${what}`, async () => {
+    Deno.test(`${code} at any operation leaves complete files, and nothing else: ${what}`, async () => {
       for (let seed = 0; seed < seedCount(plan); seed++) {
         for (let failing = 0, isDone = false; !isDone; failing++) {
           await replayable(`seed ${seed}, operation ${failing}`, async () => {
@@ -95,7 +99,7 @@ for (const { what, plan } of cases()) {
   }
 }
 
-Deno.test("a disk that fails, fills up and falls short leaves whole files", async () => {
+Deno.test("a disk that fails, fills up and does short writes leaves complete files", async () => {
   const kinds = new Set<string>();
   for (let seed = 0; seed < 120; seed++) {
     await replayable(`seed ${seed}`, async () => {
@@ -111,7 +115,7 @@ Deno.test("a disk that fails, fills up and falls short leaves whole files", asyn
       const run = new StoreRun({ side: random.pick(["server", "client"]), files, existing, faults }, seed);
       await run.run(() => {});
       const { faultCounts } = run.disk.meter;
-      // A name is taken back by a look at it and an unlink.
+      // A name is released by an lstat and an unlink.
       const isTidy = !faultCounts.has("EIO unlink") && !faultCounts.has("EIO lstat");
       for (const kind of faultCounts.keys()) kinds.add(kind);
       run.assertWhole(run.disk, { isAfterCrash: !isTidy });
@@ -125,7 +129,7 @@ Deno.test("a disk that fails, fills up and falls short leaves whole files", asyn
   for (const kind of ["EIO write", "EIO fsync-folder", "EIO unlink", "short write"]) assert(kinds.has(kind), kind);
 });
 
-/** A run whose operation of this index fails; resolves to whether there was one. */
+/** A run whose operation of this index fails; resolves to whether there was such an operation. */
 async function failAt(plan: Plan, options: { seed: number; failing: number; code: string }): Promise<boolean> {
   const { seed, failing, code } = options;
   const run = new StoreRun(plan, seed);

@@ -9,24 +9,24 @@ const RATE_BITS_PER_SECOND = 100_000_000;
 const ROUND_TRIP_US = 50_000;
 const PRODUCT_BYTES = RATE_BITS_PER_SECOND / 8 * ROUND_TRIP_US / SECOND_US;
 
-/** How long they compete, from the start of the last on. */
+/** How long they compete, from the start of the last one. */
 const COMPETITION_US = 60 * SECOND_US;
 
-/** What stands in for the TCP of others: it takes every loss for congestion. */
+/** The stand-in for TCP: it interprets every loss as congestion. */
 const CLASSIC: ConnectionConfig["congestion"] = "cubic";
 
-/** How flows shared the link. */
+/** How the flows shared the link. */
 interface Outcome {
   readonly jain: number;
-  /** Bits per second that each flow got across, and all of them, as shares of the link's rate. */
+  /** Throughput of each flow and of all of them, as shares of the link's rate. */
   readonly shares: readonly number[];
   readonly total: number;
-  /** Share of the datagrams that the queue had no room for. */
+  /** Share of the datagrams that the full queue dropped. */
   readonly dropped: number;
   readonly words: string;
 }
 
-/** Lets flows compete on 100 Mbit/s, 50 ms and a queue of so many bandwidth-delay products. */
+/** Lets flows compete on a link of 100 Mbit/s and 50 ms with a queue of so many bandwidth-delay products. */
 function compete(seed: number, flows: readonly FlowPlan[], queueRoundTrips = 1): Outcome {
   const link = {
     rateBitsPerSecond: RATE_BITS_PER_SECOND,
@@ -46,10 +46,10 @@ function compete(seed: number, flows: readonly FlowPlan[], queueRoundTrips = 1):
   return { jain: jainIndex(shares), shares, total, dropped, words };
 }
 
-/** When the second flow comes, after the first. */
+/** When the second flow starts, after the first. */
 const STARTS_US = sample([0, 5, 2, 10, 20], 2).map((seconds) => seconds * SECOND_US);
 
-Deno.test("Flows: two of the default share a link evenly and fill it, whenever the second one comes", () => {
+Deno.test("Flows: two of the default share a link evenly and fill it, whenever the second one starts", () => {
   const outcomes = STARTS_US.map((startUs, seed) => compete(seed, [{}, { startUs }]));
   const words = outcomes.map((outcome) => outcome.words).join("\n");
   const indexes = outcomes.map(({ jain }) => jain).sort((a, b) => a - b);
@@ -57,7 +57,7 @@ Deno.test("Flows: two of the default share a link evenly and fill it, whenever t
   for (const { total, dropped } of outcomes) assert(total >= 0.93 && dropped < 0.04, words);
 });
 
-Deno.test("Flows: the default and a classic one beside it both get their part, whoever comes first", () => {
+Deno.test("Flows: the default and CUBIC both get their share, whichever starts first", () => {
   const late = { startUs: 5 * SECOND_US };
   // The goal is a third of the rate, with a queue of one product.
   for (const [queueRoundTrips, leastShare] of sample([[1, 0.2], [0.2, 0.15]] as const, 1)) {
@@ -69,7 +69,7 @@ Deno.test("Flows: the default and a classic one beside it both get their part, w
   }
 });
 
-Deno.test("Flows: four of the default share a link, with a long queue and with a short one", () => {
+Deno.test("Flows: four of the default share a link fairly, with a long and with a short queue", () => {
   for (const [queueRoundTrips, leastJain, mostDropped] of sample([[1, 0.9, 0.05], [0.2, 0.8, 0.2]] as const, 1)) {
     const { jain, total, dropped, words } = compete(1, [{}, {}, {}, {}], queueRoundTrips);
     assert(jain >= leastJain, `Jain's index is ${jain}; ${words}`);
@@ -78,7 +78,7 @@ Deno.test("Flows: four of the default share a link, with a long queue and with a
   }
 });
 
-Deno.test("jainIndex is 1 where all get the same, and one in so many where one gets everything", () => {
+Deno.test("jainIndex is 1 for equal shares, and 1 / n if one flow gets everything", () => {
   assert.equal(jainIndex([3, 3, 3]), 1);
   assert.equal(jainIndex([0, 5, 0, 0]), 0.25);
 });

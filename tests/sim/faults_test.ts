@@ -15,7 +15,7 @@ function oneClient(goal: Goal, options: { seed?: number; link?: LinkOptions; com
 const BOTH = ["put", "get"] as const;
 
 for (const kind of BOTH) {
-  Deno.test(`World: a ${kind} over a link that dies for good ends at both sides by the idle timeout`, async () => {
+  Deno.test(`World: a ${kind} over a link that fails for good ends at both endpoints by the idle timeout`, async () => {
     const world = oneClient({ kind, name: "file", sizeBytes: 5_000_000 });
     world.at(SECOND_US, () => {
       world.linkOf(0).up.change(DEAD);
@@ -42,14 +42,14 @@ for (const kind of BOTH) {
     await world.finish();
   });
 
-  Deno.test(`World: a ${kind} whose server restarts hears of it at once and nothing half stays`, async () => {
+  Deno.test(`World: a ${kind} whose server restarts is told at once, and no partial file stays`, async () => {
     const world = oneClient({ kind, name: "file", sizeBytes: 5_000_000 });
     world.at(SECOND_US, () => world.server.kill());
     world.at(SECOND_US + 200_000, () => world.restartServer());
     assert(await world.run(100 * SECOND_US));
     assert.equal(world.results[0]!.outcome.kind, "failed");
     assert.deepEqual(world.clients[0]!.closeReason, { kind: "reset" });
-    // A getter sends only probes until it hears of it: those of its keep-alive.
+    // A receiving client sends only the PINGs of its keep-alive, to which the reset is the response.
     const limitUs = kind === "put" ? 4 * SECOND_US : 9 * SECOND_US;
     assert(world.endUs <= limitUs, `it took until ${world.endUs} us`);
     await world.finish();
@@ -67,7 +67,7 @@ for (const kind of BOTH) {
     assert.equal(kind === "put" ? world.server.contents("file") : undefined, undefined);
   });
 
-  Deno.test(`World: a ${kind} whose client gives up leaves nothing anywhere, and the server hears of it`, async () => {
+  Deno.test(`World: a ${kind} whose client aborts leaves nothing anywhere, and the server is told`, async () => {
     const world = oneClient({ kind, name: "file", sizeBytes: 5_000_000 });
     world.at(SECOND_US, () => world.clients[0]!.cancel());
     assert(await world.run(10 * SECOND_US));
@@ -79,7 +79,7 @@ for (const kind of BOTH) {
     await world.finish();
   });
 
-  Deno.test(`World: a ${kind} with a server that closes its connections ends with its reason`, async () => {
+  Deno.test(`World: a ${kind} whose server closes its connections ends with the server's reason`, async () => {
     const world = oneClient({ kind, name: "file", sizeBytes: 5_000_000 });
     world.at(SECOND_US, () => world.server.stop(0));
     assert(await world.run(10 * SECOND_US));
@@ -90,7 +90,7 @@ for (const kind of BOTH) {
   });
 }
 
-Deno.test("World: nobody there is said within the handshake's time", async () => {
+Deno.test("World: a missing server is reported within the handshake timeout", async () => {
   const world = oneClient({ kind: "put", name: "file", sizeBytes: 1000 }, { link: DEAD });
   assert(await world.run(60 * SECOND_US));
   assert.equal(world.results[0]!.outcome.kind, "unreachable");
@@ -98,7 +98,7 @@ Deno.test("World: nobody there is said within the handshake's time", async () =>
   await world.finish();
 });
 
-Deno.test("World: what a server began before it was told to stop it finishes, and new requests it refuses", async () => {
+Deno.test("World: a stopping server finishes its transfers and refuses new requests", async () => {
   const world = new World({
     seed: 1,
     up: LINK,
@@ -116,7 +116,7 @@ Deno.test("World: what a server began before it was told to stop it finishes, an
   assert.equal(done!.outcome.kind, "done");
 });
 
-Deno.test("World: a disk that fills up ends the put, in words, and nothing of it stays", async () => {
+Deno.test("World: a full disk ends a put with an explanation, and no partial file stays", async () => {
   const world = oneClient({ kind: "put", name: "file", sizeBytes: 3_000_000 });
   world.at(SECOND_US / 2, () => {
     world.server.disk.meter.faults = { capacityBytes: 10 };
@@ -129,7 +129,7 @@ Deno.test("World: a disk that fills up ends the put, in words, and nothing of it
   assert.equal(world.server.contents("file"), undefined);
 });
 
-Deno.test("World: a file that changes while it is fetched is never taken for whole", async () => {
+Deno.test("World: a file that changes while it is sent is never accepted as complete", async () => {
   const world = oneClient({ kind: "get", name: "file", sizeBytes: 3_000_000 });
   world.at(SECOND_US / 2, () => world.server.put("file", new Uint8Array(3_000_000), { modifiedMs: 5000 }));
   assert(await world.run(20 * SECOND_US));
@@ -138,7 +138,7 @@ Deno.test("World: a file that changes while it is fetched is never taken for who
   await world.finish();
 });
 
-Deno.test("World: two puts of one name: one wins, the other is refused, and nothing is mixed", async () => {
+Deno.test("World: of two puts of one name one wins, the other is refused, and nothing is mixed", async () => {
   const world = new World({
     seed: 1,
     up: LINK,
@@ -150,7 +150,7 @@ Deno.test("World: two puts of one name: one wins, the other is refused, and noth
   assert.deepEqual(world.results.map(({ outcome }) => outcome.kind).sort(), ["done", "refused"]);
 });
 
-Deno.test("World: a client lost after its put was verified, before it heard so, finds the file at the server", async () => {
+Deno.test("World: a put that was verified is stored, even if its client vanished before it was told", async () => {
   const world = oneClient({ kind: "put", name: "file", sizeBytes: 100_000 }, { commitUs: 500_000 });
   world.at(400_000, () => world.linkOf(0).down.change(DEAD));
   assert(await world.run(200 * SECOND_US));
@@ -159,7 +159,7 @@ Deno.test("World: a client lost after its put was verified, before it heard so, 
   assert.equal(world.server.contents("file")?.length, 100_000);
 });
 
-Deno.test("World: a server killed while its disk was busy has no half file after its restart", async () => {
+Deno.test("World: a server killed while its disk was busy has no partial file after its restart", async () => {
   const world = oneClient({ kind: "put", name: "file", sizeBytes: 100_000 }, { commitUs: 2 * SECOND_US });
   world.at(SECOND_US, () => world.server.kill());
   world.at(2 * SECOND_US, () => world.restartServer());
@@ -168,7 +168,7 @@ Deno.test("World: a server killed while its disk was busy has no half file after
   assert.equal(world.server.contents("file"), undefined);
 });
 
-Deno.test("World: a full server refuses in words, and serves those who came first", async () => {
+Deno.test("World: a server at its limit refuses with an explanation, and serves earlier clients", async () => {
   const world = new World({
     seed: 1,
     up: LINK,

@@ -1,6 +1,6 @@
 /**
- * Flows without end that share one bottleneck: for what many do to each other, where files would only take memory.
- * Each flow has a machine of its own, and all go to one server.
+ * Endless flows that share one bottleneck, to test how they affect each other without the memory of files. Each flow has a
+ * machine of its own, and all go to one server.
  *
  * @module
  */
@@ -17,16 +17,16 @@ import { Quiescence } from "../../sim/quiescence.ts";
 
 /** One flow. */
 export interface FlowPlan {
-  /** Of its sender. Default: the default. */
+  /** The congestion control of its sender. Default: the protocol's. */
   readonly congestion?: ConnectionConfig["congestion"];
-  /** When it begins. Default: 0. */
+  /** When it starts. Default: 0. */
   readonly startUs?: number;
 }
 
-/** Some flows, and what they share. */
+/** The flows, and the link that they share. */
 export interface FlowsOptions {
   readonly seed: number;
-  /** All of them go up over one such link; acknowledgements come down over another. */
+  /** All flows go up over one such link; acknowledgements come down over another. */
   readonly link: LinkOptions;
   readonly flows: readonly FlowPlan[];
 }
@@ -35,7 +35,7 @@ const SERVER_ADDRESS = "10.255.0.1:65432";
 /** More than any test sends. */
 const ENDLESS_BYTES = 2 ** 40;
 
-/** Opens a stream as soon as it can, and sends zeros for ever. */
+/** Opens a stream as soon as it can, and sends zeros endlessly. */
 class SendingSession implements Session {
   readonly #connection: Connection;
 
@@ -52,9 +52,9 @@ class SendingSession implements Session {
   }
 }
 
-/** A session for each connection, which counts what arrives. */
+/** Counts what arrives, on a session for each connection. */
 class Receiver {
-  /** Bytes that came from each address, each counted once. */
+  /** Bytes received from each address, without duplicates. */
   readonly receivedBytes = new Map<string, number>();
 
   accept(connection: Connection): Session {
@@ -76,7 +76,7 @@ class Receiver {
 /** See the module's description. */
 export class Flows {
   readonly network: Network;
-  /** What all flows share on their way up. */
+  /** The link that all flows share. */
   readonly bottleneck: Link;
   readonly #receiver = new Receiver();
   readonly #senders: readonly Machine[];
@@ -119,7 +119,7 @@ export class Flows {
     return driver;
   }
 
-  /** Lets time pass until `untilUs`; returns the bytes that each flow got across meanwhile. */
+  /** Lets time pass until `untilUs`; returns the bytes that each flow delivered in this time. */
   run(untilUs: number): number[] {
     const before = this.#totals();
     this.network.run({ untilUs });
@@ -131,7 +131,7 @@ export class Flows {
   }
 }
 
-/** Jain's index of shares: 1 where all get the same, 1 / n where one gets everything. */
+/** Jain's fairness index: 1 for equal shares, 1 / n if one flow gets everything. */
 export function jainIndex(shares: readonly number[]): number {
   const sum = shares.reduce((total, share) => total + share, 0);
   const squares = shares.reduce((total, share) => total + share * share, 0);

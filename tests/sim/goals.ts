@@ -1,5 +1,5 @@
 /**
- * What the goals are measured by: one file over one of the links of `perf/scenarios.ts`, in simulated time.
+ * Measures the figures of the goals: one file over one of the links of `perf/scenarios.ts`, in simulated time.
  *
  * @module
  */
@@ -22,18 +22,18 @@ export function linkOf(name: string): LinkShape {
   return link;
 }
 
-/** How one transfer went. */
+/** The figures of one transfer. */
 export interface Figures {
   readonly seconds: number;
-  /** File bits a second, of the rate less its loss. */
+  /** Goodput as a share of the rate without the loss. */
   readonly share: number;
-  /** Stream bytes sent again, for each byte of the file. */
+  /** Stream bytes retransmitted, per byte of the file. */
   readonly retransmittedShare: number;
-  /** Packets declared lost that had arrived, of all datagrams sent. */
+  /** Packets declared lost that arrived, per datagram sent. */
   readonly spuriousShare: number;
-  /** Time in the queue in the mean over all datagrams, milliseconds. */
+  /** Mean queueing delay of all datagrams, milliseconds. */
   readonly queueMs: number;
-  /** Bytes of IP packets that the sender's link was given, for each byte of the file. */
+  /** Bytes of IP packets that the sender's link was given, per byte of the file. */
   readonly sentPerByte: number;
   /**
    * How long the line had nothing to carry until a quarter of the file was across it, milliseconds: what the handshake
@@ -51,11 +51,11 @@ export interface GoalRun {
   readonly config?: WorldOptions["config"];
 }
 
-/** By when this share of a large file is across, the start is over. */
+/** The startup is over when this share of a large file was transferred. */
 const START_SHARE = 0.25;
 const SAMPLE_US = 1_000;
 
-/** Sends one file over a link, and measures. Fails where it does not arrive whole. */
+/** Transfers one file over a link, and measures. Fails if it does not arrive complete. */
 export async function measure(
   link: LinkShape,
   { seed, sizeBytes, kind = "put", config }: GoalRun,
@@ -82,7 +82,7 @@ export async function measure(
   const leastUs = sizeBytes * 8e6 / rateBitsPerSecond + 20 * delayUs;
   assert(await world.run(20 * leastUs), `seed ${seed}: not done after ${20 * leastUs} us`);
   assert.equal(world.results[0]!.outcome.kind, "done");
-  // A sender's counters are at the client where it puts, and at the server where it gets.
+  // The sender is the client for a put, and the server for a get.
   const sender = kind === "put" ? world.statsOf(0) : [...world.server.connections][0]!.stats;
   const seconds = world.endUs / 1e6;
   return {
@@ -96,7 +96,7 @@ export async function measure(
   };
 }
 
-/** As {@link measure}, for each seed. */
+/** {@link measure} for each seed. */
 export async function measureAll(
   link: LinkShape,
   { seeds, ...run }: Omit<GoalRun, "seed"> & { readonly seeds: readonly number[] },
@@ -106,12 +106,12 @@ export async function measureAll(
   return figures;
 }
 
-/** Sockets forbid no fragmentation here: what is larger than a packet goes in several, and does not vanish. */
+/** The sockets allow fragmentation: what is larger than a packet is fragmented, not dropped. */
 function inFragments(link: LinkOptions): LinkOptions {
   return { ...link, mtuBytes: Infinity, fragmentBytes: ETHERNET_IPV4_BYTES };
 }
 
-/** What datagrams with so much payload take of the line. Most of those in fragments fill all of them. */
+/** Bytes on the link for datagrams with so much payload. Most of the fragmented ones fill all fragments. */
 function lineBytes(payloadBytes: number, datagrams: number): number {
   return payloadBytes + HEADER_BYTES * Math.max(datagrams, payloadBytes / ETHERNET_IPV4_BYTES);
 }

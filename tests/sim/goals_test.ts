@@ -1,6 +1,6 @@
 /**
- * The goals as tests in simulated time: once at full size, and in the gate over 20 seeds each with files of a size that is
- * quickly simulated. A bound is what holds, with a little room; where it falls short of the goal, the goal stands beside it.
+ * The goals as tests in simulated time: once at full size, and over 20 seeds with files of a size that is quickly
+ * simulated. A bound is what holds, with a small margin; where it falls short of the goal, a comment states the goal.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { isThorough, sample } from "../../testing/effort.ts";
 import { type Figures, linkOf, measure, measureAll } from "./goals.ts";
 
-/** The least that must be used of the link, and the most that it may cost; see {@link Figures}. */
+/** The minimum share of the link, and the maximum of the costs; see {@link Figures}. */
 interface Bounds {
   readonly share: number;
   readonly retransmittedShare: number;
@@ -18,15 +18,15 @@ interface Bounds {
   readonly sentPerByte: number;
 }
 
-/** What must hold on one link. */
+/** The bounds on one link. */
 interface Goal {
   /** A scenario of `perf/`. */
   readonly name: string;
-  /** A file of this size from 20 seeds: their median, and the share of the worst. */
+  /** A file of this size over 20 seeds: the median, and the minimum share. */
   readonly sizeBytes: number;
   readonly median: Bounds;
   readonly worstShare: number;
-  /** A file of the size that the goal is set for, once. */
+  /** A file of the goal's size, once. */
   readonly fullBytes: number;
   readonly full: Bounds;
 }
@@ -34,7 +34,7 @@ interface Goal {
 const MB = 1_000_000;
 const SEEDS = Array.from({ length: 20 }, (_, index) => index + 1);
 
-/** Start-up and the last round trips take more of 30 MB than of 100 MB: hence the lower shares. */
+/** The startup and the last round trips weigh more with 30 MB than with 100 MB: hence the lower shares. */
 const GOALS: readonly Goal[] = [
   {
     name: "clean-lan",
@@ -67,7 +67,7 @@ const GOALS: readonly Goal[] = [
     median: { share: 0.77, retransmittedShare: 0.135, spuriousShare: 0.001, queueMs: 25, sentPerByte: 1.18 },
     worstShare: 0.67,
     fullBytes: 100 * MB,
-    // The goal is a share of 0.90; and 1.15 times the 0.111 that the loss explains, sent again.
+    // The goal is a share of 0.90, and 1.15 times the retransmissions of 0.111 that the loss makes necessary.
     full: { share: 0.89, retransmittedShare: 0.128, spuriousShare: 0.001, queueMs: 25, sentPerByte: 1.17 },
   },
   {
@@ -101,7 +101,7 @@ function median(numbers: readonly number[]): number {
   return [...numbers].sort((a, b) => a - b)[Math.floor((numbers.length - 1) / 2)]!;
 }
 
-/** Holds each figure to its bound, in the median of the runs. */
+/** Compares the median of each figure with its bound. */
 function check(runs: readonly Figures[], bounds: Bounds, what: string): void {
   for (const name of Object.keys(bounds) as (keyof Bounds)[]) {
     const figure = median(runs.map((run) => run[name]));
@@ -111,12 +111,12 @@ function check(runs: readonly Figures[], bounds: Bounds, what: string): void {
 }
 
 for (const { name, sizeBytes, median: typical, worstShare, fullBytes, full } of GOALS) {
-  Deno.test(`World: ${name} is used to ${full.share} by ${fullBytes / MB} MB`, async () => {
+  Deno.test(`World: ${fullBytes / MB} MB over ${name} use ${full.share} of it`, async () => {
     check(await measureAll(linkOf(name), { seeds: [1], sizeBytes: fullBytes }), full, name);
   });
 
   if (!isThorough) continue;
-  Deno.test(`World: ${name} is used to ${typical.share} by ${sizeBytes / MB} MB, over ${SEEDS.length} seeds`, async () => {
+  Deno.test(`World: ${sizeBytes / MB} MB over ${name} use ${typical.share} of it, over ${SEEDS.length} seeds`, async () => {
     const runs = await measureAll(linkOf(name), { seeds: SEEDS, sizeBytes });
     check(runs, typical, name);
     const shares = runs.map(({ share }) => share);
@@ -127,14 +127,14 @@ for (const { name, sizeBytes, median: typical, worstShare, fullBytes, full } of 
 }
 
 for (const kind of ["put", "get"] as const) {
-  Deno.test(`World: a ${kind} of 100 MB at 100 Mbit/s and 100 ms loses under half a second to its start`, async () => {
+  Deno.test(`World: a ${kind} of 100 MB at 100 Mbit/s and 100 ms loses less than half a second to its startup`, async () => {
     const link = { rateBitsPerSecond: 100 * MB, delayUs: 50_000 };
     const { startupMs, share } = await measure(link, { seed: 1, sizeBytes: 100 * MB, kind });
     assert(startupMs < 500, `${startupMs} ms`);
     assert(share >= 0.89, `${share}`);
   });
 
-  Deno.test(`World: a ${kind} fills a link whose way back carries a hundredth`, async () => {
+  Deno.test(`World: a ${kind} fills a link whose return direction has a hundredth of the rate`, async () => {
     const runs = await measureAll(linkOf("thin-return"), { seeds: sample(SEEDS, 3), sizeBytes: 10 * MB, kind });
     const bounds = { share: 0.915, retransmittedShare: 0.005, spuriousShare: 0.001, queueMs: 10, sentPerByte: 1.045 };
     check(runs, bounds, kind);

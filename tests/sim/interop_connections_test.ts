@@ -1,7 +1,7 @@
 /**
- * Those scenarios of the QUIC interop runner that are about connections rather than about a long transfer: handshakes over
- * links that lose nearly half of what they are given, what a server sends to an address that is not proven, thousands of
- * files over one connection, files of the least sizes, and a server that is started anew.
+ * The scenarios of the QUIC interop runner that are about connections rather than a long transfer: handshakes over links
+ * that lose nearly half of the datagrams, what a server sends to an unvalidated address, thousands of files over one
+ * connection, files of minimal size, and a server that is restarted.
  *
  * @module
  */
@@ -28,16 +28,16 @@ const DIRECTIONS: readonly Direction[] = ["put", "get"];
 const SEEDS = sample([1, 2, 3], 1);
 
 const CONNECTIONS = 50;
-/** After so long a client gives up, so that one begun then is alone. */
+/** A client gives up after so long, so that clients started at this interval are alone. */
 const HANDSHAKE_TIMEOUT_US = 10 * SECOND_US;
 
-/** What is wrong with the link while so many connect. */
+/** The impairments of the link while the clients connect. */
 const HANDSHAKE_FAULTS: Readonly<Record<string, LinkOptions>> = {
   "loses 30 % each way, up to three in a row": { loss: 0.3, maxConsecutiveLosses: 3 },
   "damages 30 % each way": { corrupt: 0.3 },
 };
 
-/** Lets all connect, one every so often, each for a file of 1 KB; returns how long each took, sorted. */
+/** Connects all clients at an interval, each for a file of 1 KB; returns how long each took, sorted. */
 async function connectAll(
   options: { seed: number; direction: Direction; fault: LinkOptions; everyUs: number; words: string },
 ): Promise<number[]> {
@@ -48,13 +48,13 @@ async function connectAll(
     startUs: i * everyUs,
   }));
   const world = new World({ seed, up: link, down: link, clients });
-  assert(await world.run(CONNECTIONS * HANDSHAKE_TIMEOUT_US), `${words}: some never ended`);
+  assert(await world.run(CONNECTIONS * HANDSHAKE_TIMEOUT_US), `${words}: some did not end`);
   for (const { client, outcome } of world.results) {
     assert.equal(outcome.kind, "done", `${words}, client ${client}: ${JSON.stringify(outcome)}`);
   }
   assert.equal(world.results.length, CONNECTIONS, words);
   const { sent, lost, corrupted } = world.linkStats;
-  assert(lost + corrupted > 0.2 * sent, `${words}: ${lost + corrupted} of ${sent} were spoilt`);
+  assert(lost + corrupted > 0.2 * sent, `${words}: ${lost + corrupted} of ${sent} were lost or corrupted`);
   await world.finish();
   return world.results.map(({ startUs, endUs }) => endUs - startUs).sort((a, b) => a - b);
 }
@@ -62,13 +62,13 @@ async function connectAll(
 for (const [what, fault] of Object.entries(HANDSHAKE_FAULTS)) {
   for (const everyUs of [0, HANDSHAKE_TIMEOUT_US]) {
     const when = everyUs === 0 ? "at once" : "one after the other";
-    Deno.test(`World: ${CONNECTIONS} clients get through ${when} where the link ${what}`, async () => {
+    Deno.test(`World: ${CONNECTIONS} clients ${when} all connect over a link that ${what}`, async () => {
       for (const direction of DIRECTIONS) {
         for (const seed of SEEDS) {
           const words = `${direction}, seed ${seed}`;
           const times = await connectAll({ seed, direction, fault, everyUs, words });
-          // Of Hello and ServerHello half come through at once, and of the request and its answer half: two more tries of
-          // 0.3 s for most, and for the worst the ten seconds that a handshake may take.
+          // Half of the exchanges of Hello and ServerHello succeed at once, and half of those of request and response: two
+          // retries of 0.3 s for most, and for the worst the ten seconds of the handshake timeout.
           const [median, longest] = [times[CONNECTIONS / 2]!, times.at(-1)!];
           assert(median <= 2 * ROUND_TRIP_US + 2 * 300_000, `${words}: the median is ${median} us`);
           assert(longest <= HANDSHAKE_TIMEOUT_US, `${words}: the longest took ${longest} us`);
@@ -78,11 +78,11 @@ for (const [what, fault] of Object.entries(HANDSHAKE_FAULTS)) {
   }
 }
 
-/** What the server got from each address and sent to it, bytes. */
+/** Bytes that the server received from each address, and sent to it. */
 class AddressMeter {
   readonly received = new Map<string, number>();
   readonly sent = new Map<string, number>();
-  /** The most sent for each byte received, by address, while {@link isOpen} says that it is not proven. */
+  /** The maximum ratio of bytes sent to bytes received, by address, while it is unvalidated. */
   readonly worst = new Map<string, number>();
   isOpen = (_address: string): boolean => true;
   onReceived = (_address: string, _nowUs: number): void => {};
@@ -103,16 +103,16 @@ class AddressMeter {
 }
 
 const AMPLIFICATION_FACTOR = 3;
-/** For so long nothing more comes from the client. */
+/** For so long no more datagrams arrive from the client. */
 const SILENCE_US = 3 * SECOND_US;
-/** A probe goes out at least this often, however long the link has been dead. */
+/** Probes are sent at least this often, however long the outage lasts. */
 const MAX_SILENCE_US = 3 * SECOND_US;
 
-Deno.test("World: a server sends no more than three times what it got to a client whose further packets are lost", async () => {
+Deno.test("World: a server sends at most three times the received bytes to a client whose later packets are lost", async () => {
   for (const direction of DIRECTIONS) {
     for (const seed of SEEDS) {
       const there = { ...LINK };
-      // The first Hello comes through, and nothing after it.
+      // The first Hello arrives, and nothing after it.
       const up = { blackouts: [{ fromUs: 1_500, untilUs: SILENCE_US }] };
       const isPut = direction === "put";
       const scenario: Scenario = {
@@ -127,24 +127,24 @@ Deno.test("World: a server sends no more than three times what it got to a clien
       const run = new Run(scenario, direction, seed, meter.trace);
       const { world } = run;
       const client = world.clients[0]!.addresses[0]!;
-      // Its token proves the address; that comes with the first ClientFinish packet, which cannot be there earlier.
+      // The token validates the address; it comes with the first ClientFinish packet, which cannot arrive earlier.
       meter.isOpen = () => world.network.nowUs < SILENCE_US;
       run.assert(await world.run(scenario.limitUs), `not done after ${scenario.limitUs} us`);
       run.assert(world.results[0]!.outcome.kind === "done", JSON.stringify(world.results[0]!.outcome));
-      run.assert(world.linkOf(0).up.stats.blackedOut >= 3, "too little was lost");
+      run.assert(world.linkOf(0).up.stats.blackedOut >= 3, "too few datagrams were lost");
       const worst = meter.worst.get(client) ?? 0;
-      run.assert(worst > 0 && worst <= AMPLIFICATION_FACTOR, `${worst} times what it got`);
+      run.assert(worst > 0 && worst <= AMPLIFICATION_FACTOR, `${worst} times the received bytes`);
       await world.finish();
     }
   }
 });
 
-Deno.test("World: a server sends no more than three times what it got to a new address that stays silent", async () => {
+Deno.test("World: a server sends at most three times the received bytes to a new address that stays silent", async () => {
   const moved = "172.16.0.9:40000";
   for (const direction of DIRECTIONS) {
     for (const seed of SEEDS) {
       const scenario: Scenario = {
-        name: "amplification limit after a move",
+        name: "amplification limit after migration",
         there: LINK,
         sizeBytes: 3 * MB,
         limitUs: 0,
@@ -155,7 +155,7 @@ Deno.test("World: a server sends no more than three times what it got to a new a
       const { world } = run;
       const { up } = world.linkOf(0);
       let silentUs = Infinity;
-      // What is under way when the first datagram from there arrives comes through, and nothing for a while.
+      // What is in transit when the first datagram from the new address arrives is delivered, then nothing for a while.
       meter.onReceived = (address, nowUs) => {
         if (address !== moved || silentUs !== Infinity) return;
         silentUs = nowUs;
@@ -164,13 +164,13 @@ Deno.test("World: a server sends no more than three times what it got to a new a
       };
       meter.isOpen = () => world.network.nowUs < silentUs + SILENCE_US;
       world.at(SECOND_US, () => world.rebind(0, moved));
-      // The line takes 2.4 s, the getter's keep-alive finds the move after 2 s.
+      // Serialization takes 2.4 s, and a receiving client's keep-alive reveals the migration after 2 s.
       const limitUs = 2_500_000 + 2 * SECOND_US + SILENCE_US + MAX_SILENCE_US + SECOND_US;
       run.assert(await world.run(limitUs), `not done after ${limitUs} us`);
       run.assert(world.results[0]!.outcome.kind === "done", JSON.stringify(world.results[0]!.outcome));
-      run.assert(up.stats.lost > 0 && silentUs < limitUs, "nothing was lost after the move");
+      run.assert(up.stats.lost > 0 && silentUs < limitUs, "nothing was lost after the migration");
       const worst = meter.worst.get(moved) ?? 0;
-      run.assert(worst > 0 && worst <= AMPLIFICATION_FACTOR, `${worst} times what it got`);
+      run.assert(worst > 0 && worst <= AMPLIFICATION_FACTOR, `${worst} times the received bytes`);
       await world.finish();
     }
   }
@@ -179,12 +179,12 @@ Deno.test("World: a server sends no more than three times what it got to a new a
 const FILES = 2000;
 
 for (const direction of DIRECTIONS) {
-  Deno.test(`World: ${FILES} tiny files go over one connection in 1.2 s (${direction})`, async () => {
+  Deno.test(`World: ${FILES} tiny files are transferred over one connection in 1.2 s (${direction})`, async () => {
     for (const seed of SEEDS) {
       const goals = Array.from({ length: FILES }, (_, i) => ({ kind: direction, name: `file-${i}`, sizeBytes: 32 }));
       const world = new World({ seed, up: LINK, down: LINK, clients: [{ goals }] });
-      // Request, 32 bytes, digest and result are some 160 bytes: 0.26 s of the line. 128 run together, so that there are
-      // 16 batches, and two round trips of 30 ms are the most that each may take.
+      // Request, 32 bytes, digest and result are some 160 bytes: 0.26 s of serialization. 128 run concurrently, so that there
+      // are 16 batches, each of which may take two round trips of 30 ms.
       const limitUs = 260_000 + 16 * 2 * ROUND_TRIP_US;
       assert(await world.run(4 * limitUs), `seed ${seed}: ${world.results.length} are done after ${4 * limitUs} us`);
       assert(world.results.every(({ outcome }) => outcome.kind === "done"));
@@ -195,7 +195,7 @@ for (const direction of DIRECTIONS) {
     }
   });
 
-  Deno.test(`World: a file of nothing, and any that fits about one datagram, take two round trips (${direction})`, async () => {
+  Deno.test(`World: a file of up to about one datagram takes two round trips (${direction})`, async () => {
     const sizes = [0, 1];
     for (let sizeBytes = 1000; sizeBytes <= 1250; sizeBytes++) sizes.push(sizeBytes);
     for (const sizeBytes of sizes) {
@@ -205,7 +205,7 @@ for (const direction of DIRECTIONS) {
         down: LINK,
         clients: [{ goals: [{ kind: direction, name: "file", sizeBytes }] }],
       });
-      // A Hello and a full datagram each take a millisecond of the line, and what does not fit goes in a second one.
+      // A Hello and a full datagram each take a millisecond, and what does not fit goes in a second datagram.
       const limitUs = 2 * ROUND_TRIP_US + 5_000;
       assert(await world.run(SECOND_US), `${sizeBytes} bytes: not done`);
       assert.equal(world.results[0]!.outcome.kind, "done");
@@ -214,9 +214,9 @@ for (const direction of DIRECTIONS) {
     }
   });
 
-  Deno.test(`World: a server that is started anew is heard of in 3 s, whenever it was killed (${direction})`, async () => {
+  Deno.test(`World: the client learns of a restarted server within 3 s, whenever it was killed (${direction})`, async () => {
     for (const seed of SEEDS) {
-      // Before the Hello is there, between ServerHello and request, in the handshake's last packet, and in the transfer.
+      // Before the Hello, between ServerHello and request, at the handshake's last packet, and during the transfer.
       for (const killUs of [10_000, 35_000, 50_000, 200_000, 1_000_000, 2_000_000]) {
         const words = `seed ${seed}, killed at ${killUs} us`;
         const downUs = 500_000;
@@ -224,11 +224,11 @@ for (const direction of DIRECTIONS) {
         const world = new World({ seed, up: LINK, down: LINK, clients: [{ goals }] });
         world.at(killUs, () => world.server.kill());
         world.at(killUs + downUs, () => world.restartServer());
-        // A putter has something in flight, and so a probe within three seconds; a getter has its keep-alive of 2 s. One
-        // who was not connected yet gets its file.
+        // A sending client has data in flight, and so a probe within three seconds; a receiving one has its keep-alive of
+        // 2 s. A client that was not connected yet transfers its file.
         const isFresh = killUs < ROUND_TRIP_US / 2;
         const limitUs = killUs + downUs + 3 * SECOND_US + ROUND_TRIP_US + (isFresh ? 5 * SECOND_US : 0);
-        assert(await world.run(limitUs), `${words}: it had not heard after ${limitUs} us`);
+        assert(await world.run(limitUs), `${words}: it had not learned of it after ${limitUs} us`);
         const { outcome } = world.results[0]!;
         assert.equal(outcome.kind, isFresh ? "done" : "failed", `${words}: ${JSON.stringify(outcome)}`);
         if (!isFresh) assert.deepEqual(world.clients[0]!.closeReason, { kind: "reset" }, words);

@@ -1,7 +1,7 @@
 /**
  * The network scenarios of the QUIC interop runner (its test cases, over the links of its network simulator), as far as
- * they mean something for Sluice: there is no encryption here, and no HTTP. The runner asks that the file comes; the
- * bounds are ours. Those about connections one by one are in `interop_connections_test.ts`.
+ * they apply to Sluice: without encryption and HTTP. The runner requires that the file arrives; the bounds are ours. The
+ * scenarios about connections are in `interop_connections_test.ts`.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import { Flows } from "./flows.ts";
 import { HEADER_BYTES } from "./goals.ts";
 import { boundUs, MB, MBIT, PACKET_BYTES, type Run, type Scenario, SECOND_US, testScenarios } from "./scenario.ts";
 
-/** The runner's own: 10 Mbit/s, 30 ms, and a queue of 25 packets, which is one bandwidth-delay product. */
+/** The runner's link: 10 Mbit/s, 30 ms, and a queue of 25 packets, which is one bandwidth-delay product. */
 const LINE = { rateBitsPerSecond: 10 * MBIT, roundTripUs: 30_000 };
 const LINK: LinkOptions = {
   rateBitsPerSecond: LINE.rateBitsPerSecond,
@@ -23,7 +23,7 @@ const LINK: LinkOptions = {
 const LONG: LinkOptions = { ...LINK, delayUs: 750_000 };
 const LONG_RTT_US = 1_500_000;
 
-/** Dead for 2 s after each 5 s: what was under way is lost, and it takes up to a probe's interval to hear of the return. */
+/** Outages of 2 s after each 5 s: what is in transit is lost, and the recovery is detected by the next probe. */
 const BLACKHOLES = repeatIntervals({
   firstUs: 5 * SECOND_US,
   lengthUs: 2 * SECOND_US,
@@ -47,7 +47,7 @@ function rebindEvery5s(addressOf: (move: number) => string): (run: Run) => void 
   };
 }
 
-/** The server followed the client to the last address of several. */
+/** Checks that the server followed the client to its last address. */
 function checkMoved(run: Run): void {
   const { remote } = [...run.world.server.connections][0]!;
   run.assert(/:41004$/.test(remote), `the server has the client at ${remote}`);
@@ -56,7 +56,7 @@ function checkMoved(run: Run): void {
 
 const SCENARIOS: readonly Scenario[] = [
   {
-    // Two round trips: Hello and ServerHello, request and answer.
+    // Two round trips: Hello and ServerHello, request and response.
     name: "long RTT, 1 KB",
     there: LONG,
     sizeBytes: 1024,
@@ -64,8 +64,8 @@ const SCENARIOS: readonly Scenario[] = [
     check: (run) => run.assert(run.world.endUs >= 2 * LONG_RTT_US, "the round trip was shorter"),
   },
   {
-    // The queue holds a fiftieth of the bandwidth-delay product, so what goes out too fast is lost; and the window grows
-    // from 32 datagrams to 1,300, at most sixfold a round trip.
+    // The queue holds a fiftieth of the bandwidth-delay product, so bursts are lost; and the window grows from 32 datagrams to
+    // 1,300, at most sixfold per round trip.
     name: "long RTT, 5 MB",
     there: LONG,
     sizeBytes: 5 * MB,
@@ -77,15 +77,15 @@ const SCENARIOS: readonly Scenario[] = [
     there: LINK,
     sizeBytes: 10 * MB,
     limitUs: boundUs({ ...LINE, sizeBytes: 10 * MB, share: 0.9, roundTrips: 6 }),
-    check: (run) => run.assert(run.there.stats.sentBytes < 1.1 * 10 * MB, "more was sent again than a tenth"),
+    check: (run) => run.assert(run.there.stats.sentBytes < 1.1 * 10 * MB, "more than a tenth was retransmitted"),
   },
   {
     name: "blackhole",
     there: { ...LINK, blackouts: BLACKHOLES },
     sizeBytes: 10 * MB,
-    // 10 MB fall into two blackouts at 10 Mbit/s; each costs its 2 s, and a probe's interval of at most 2 s more.
+    // 10 MB at 10 Mbit/s meet two blackouts; each costs its 2 s, and a probe interval of at most 2 s more.
     limitUs: boundUs({ ...LINE, sizeBytes: 10 * MB, share: 0.85, roundTrips: 6, extraUs: 2 * 4 * SECOND_US }),
-    check: (run) => run.assert(run.there.stats.blackedOut > 10, "the blackouts hit nothing"),
+    check: (run) => run.assert(run.there.stats.blackedOut > 10, "too few datagrams met a blackout"),
   },
   {
     name: "transfer loss",
@@ -99,14 +99,15 @@ const SCENARIOS: readonly Scenario[] = [
     there: { ...LINK, corrupt: 0.02 },
     sizeBytes: 2 * MB,
     limitUs: boundUs({ ...LINE, sizeBytes: 2 * MB, share: 0.8, roundTrips: 12 }),
-    check: (run) => run.assert(run.there.stats.corrupted >= 10, `${run.there.stats.corrupted} datagrams were damaged`),
+    check: (run) =>
+      run.assert(run.there.stats.corrupted >= 10, `${run.there.stats.corrupted} datagrams were corrupted`),
   },
   {
     name: "port rebinding",
     there: LINK,
     sizeBytes: 30 * MB,
-    // What was under way to the old port is lost, and a getter that gets nothing says nothing until its keep-alive, 2 s after
-    // it last spoke: a second for each move.
+    // What is in transit to the old port is lost, and a client that receives nothing sends nothing until its keep-alive, 2 s
+    // after its last datagram: a second for each migration.
     limitUs: boundUs({ ...LINE, sizeBytes: 30 * MB, share: 0.93, roundTrips: 6, extraUs: MOVES * SECOND_US }),
     script: rebindEvery5s((move) => `10.0.0.2:4100${move}`),
     check: checkMoved,
@@ -123,7 +124,7 @@ const SCENARIOS: readonly Scenario[] = [
 
 testScenarios(SCENARIOS);
 
-Deno.test("Flows: cross traffic leaves each flow 30 % of its fair part at least, whoever comes first", () => {
+Deno.test("Flows: cross traffic leaves each flow at least 30 % of its fair share, whichever starts first", () => {
   const late = { startUs: 3 * SECOND_US };
   const measuredUs = 60 * SECOND_US;
   for (const seed of [1, 2, 3]) {

@@ -10,7 +10,7 @@ function worldOf(clients: readonly ClientPlan[], limits: Partial<ServerLimits>):
   return new World({ seed: 1, up: LINK, down: LINK, clients, limits });
 }
 
-Deno.test("World: transfers beyond the server's are tried again, and all are done in the end", async () => {
+Deno.test("World: transfers beyond the server's limit are retried, and all are done", async () => {
   const goals = Array.from({ length: 20 }, (_, i) => ({
     kind: "put" as const,
     name: `file-${i}`,
@@ -21,11 +21,11 @@ Deno.test("World: transfers beyond the server's are tried again, and all are don
   await world.finish();
   assert(world.results.every(({ outcome }) => outcome.kind === "done"));
   assert(world.server.events.get("refused")! > 0, "nothing was refused");
-  // 2 MB take 0.8 s; the rest is patience.
+  // 2 MB take 0.8 s; the rest is backoff.
   assert(world.endUs < 10 * SECOND_US, `${world.endUs} us`);
 });
 
-Deno.test("World: a client whose patience with a busy server is at its end says so in a sentence", async () => {
+Deno.test("World: a client that gives up on a busy server says so in a sentence", async () => {
   const long = { kind: "put" as const, name: "long", sizeBytes: 200_000_000 };
   const world = worldOf([{ goals: [long] }, {
     goals: [{ kind: "put", name: "late", sizeBytes: 1000 }],
@@ -44,7 +44,7 @@ Deno.test("World: a client whose patience with a busy server is at its end says 
   assert.equal(world.results.find(({ client }) => client === 0)!.outcome.kind, "done");
 });
 
-Deno.test("World: a link that is dead for 45 s costs nobody his transfer, whatever the patience with the idle", async () => {
+Deno.test("World: an outage of 45 s ends no transfer, whatever the idle timeout", async () => {
   const link = { ...LINK, blackouts: [{ fromUs: 2 * SECOND_US, untilUs: 47 * SECOND_US }] };
   const goals = [{ kind: "put", name: "file", sizeBytes: 20_000_000 } as const];
   const world = worldOf([{ goals, up: link, down: link }], {});
@@ -53,7 +53,7 @@ Deno.test("World: a link that is dead for 45 s costs nobody his transfer, whatev
   assert.equal(world.results[0]!.outcome.kind, "done");
 });
 
-Deno.test("World: a client without a transfer may stay, for longer than any patience", async () => {
+Deno.test("World: a client without a transfer stays connected, beyond every timeout", async () => {
   const world = worldOf([{ goals: [{ kind: "put", name: "file", sizeBytes: 1000 }], stays: true }], {});
   assert(await world.run(10 * SECOND_US));
   await world.runUntil(600 * SECOND_US);

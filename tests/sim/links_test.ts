@@ -4,7 +4,7 @@ import { World } from "../../sim/world.ts";
 
 const SECOND_US = 1_000_000;
 
-/** A link both ways: bits per second, one-way delay, and a queue of so many round trips' worth of bytes. */
+/** Both directions of a link: bits per second, one-way delay, and a queue of so many bandwidth-delay products. */
 function symmetric(
   rateBitsPerSecond: number,
   options: { delayUs: number; queueRoundTrips?: number; both?: LinkOptions },
@@ -20,11 +20,11 @@ interface Scenario {
   readonly name: string;
   readonly links: { readonly up: LinkOptions; readonly down: LinkOptions };
   readonly sizeBytes: number;
-  /** The longest that it may take, in simulated time. */
+  /** Bound on the simulated time. */
   readonly limitUs: number;
 }
 
-/** The time that the bytes take on the line, some round trips to get going, and a share on top. */
+/** The serialization time, some round trips for the startup, and a margin. */
 function limit(
   link: { rateBitsPerSecond: number; roundTripUs: number },
   options: { sizeBytes: number; factor: number; startRoundTrips?: number },
@@ -37,7 +37,7 @@ function limit(
 const MBIT = 1_000_000;
 const WAN = { rateBitsPerSecond: 100 * MBIT, roundTripUs: 50_000 };
 
-/** A WAN of 100 Mbit/s and 50 ms that does this as well. */
+/** A WAN of 100 Mbit/s and 50 ms with these impairments. */
 function wan(name: string, both: LinkOptions, factor: number, sizeBytes = 5_000_000): Scenario {
   return {
     name,
@@ -54,11 +54,11 @@ const SCENARIOS: readonly Scenario[] = [
   wan("10 % loss", { loss: 0.1 }, 2.2),
   wan("20 % loss", { loss: 0.2 }, 5),
   wan("bursts of loss", { burst: { enterProbability: 0.002, leaveProbability: 0.1, lossInBurst: 0.5 } }, 2.5),
-  wan("a delay that walks", { randomWalkUs: 10_000 }, 2),
+  wan("a random walk of the delay", { randomWalkUs: 10_000 }, 2),
   wan("reordering", { reorder: { probability: 0.1, extraDelayUs: 5000 } }, 2.5),
   wan("duplicates", { duplicate: 0.1 }, 1.8),
-  wan("damage", { corrupt: 0.02 }, 1.8),
-  wan("everything at once", {
+  wan("corruption", { corrupt: 0.02 }, 1.8),
+  wan("all impairments at once", {
     loss: 0.03,
     duplicate: 0.03,
     corrupt: 0.02,
@@ -103,7 +103,7 @@ const SCENARIOS: readonly Scenario[] = [
     limitUs: limit({ rateBitsPerSecond: 1 * MBIT, roundTripUs: 40_000 }, { sizeBytes: 1_000_000, factor: 1.7 }),
   },
   {
-    name: "no link at all but speed",
+    name: "a perfect link",
     links: { up: {}, down: {} },
     sizeBytes: 3_000_000,
     limitUs: SECOND_US,
@@ -123,7 +123,7 @@ for (const { name, links, sizeBytes, limitUs } of SCENARIOS) {
   }
 }
 
-Deno.test("World: a put of nothing and of one byte takes three round trips at most", async () => {
+Deno.test("World: a put of no byte or one byte takes at most three round trips", async () => {
   for (const sizeBytes of [0, 1, 1000]) {
     const links = symmetric(WAN.rateBitsPerSecond, { delayUs: 25_000 });
     const world = new World({ seed: 1, ...links, clients: [{ goals: [{ kind: "put", name: "file", sizeBytes }] }] });
@@ -133,7 +133,7 @@ Deno.test("World: a put of nothing and of one byte takes three round trips at mo
   }
 });
 
-Deno.test("World: a link that loses nothing makes a sender repeat nothing but what its queue dropped", async () => {
+Deno.test("World: without loss, a sender retransmits only what the queue dropped", async () => {
   const links = symmetric(WAN.rateBitsPerSecond, { delayUs: 25_000, queueRoundTrips: 20 });
   const world = new World({
     seed: 1,
@@ -147,7 +147,7 @@ Deno.test("World: a link that loses nothing makes a sender repeat nothing but wh
   assert.equal(retransmittedBytes, 0);
 });
 
-Deno.test("World: many requests at once on one connection all end well", async () => {
+Deno.test("World: many concurrent requests on one connection are all done", async () => {
   const goals = Array.from({ length: 300 }, (_, i) => ({
     kind: i % 3 === 0 ? "get" as const : "put" as const,
     name: `file-${i}`,
@@ -161,7 +161,7 @@ Deno.test("World: many requests at once on one connection all end well", async (
   await world.finish();
 });
 
-Deno.test("World: clients that share nothing but the server do not wait for each other", async () => {
+Deno.test("World: clients that share only the server do not wait for each other", async () => {
   const fast = symmetric(100 * MBIT, { delayUs: 5_000 });
   const slow = symmetric(1 * MBIT, { delayUs: 200_000, both: { loss: 0.1 } });
   const world = new World({
@@ -177,7 +177,7 @@ Deno.test("World: clients that share nothing but the server do not wait for each
   assert(fastEnd < SECOND_US / 2, `the fast one took ${fastEnd} us`);
 });
 
-Deno.test("World: a path that gets narrower in the first round trips costs seconds, and not the rest of the transfer", async () => {
+Deno.test("World: an MTU that falls in the first round trips costs seconds, not the rest of the transfer", async () => {
   for (const [rate, limitUs] of [[1000 * MBIT, 5 * SECOND_US], [100 * MBIT, 7 * SECOND_US]] as const) {
     const links = symmetric(rate, { delayUs: 20_000 });
     const world = new World({

@@ -1,5 +1,5 @@
 /**
- * Links that die and return, and clients that move, in the middle of a transfer: it goes on where it was.
+ * Outages of the link and migrations of the client during a transfer, which continues where it was.
  *
  * @module
  */
@@ -11,14 +11,14 @@ import { World } from "../../sim/world.ts";
 
 const SECOND_US = 1_000_000;
 const OUTAGE_US = 30 * SECOND_US;
-/** A probe goes out at least this often, however long the link has been dead. */
+/** Probes are sent at least this often, however long the outage lasts. */
 const MAX_SILENCE_US = 3 * SECOND_US;
 const RATE_BITS_PER_SECOND = 20_000_000;
 const SIZE_BYTES = 2_500_000;
 const LINE_US = SIZE_BYTES * 8e6 / RATE_BITS_PER_SECOND;
 const KINDS = ["put", "get"] as const;
 const ROUND_TRIPS_US = [40_000, 300_000];
-/** When it happens, as shares of the time that the transfer takes undisturbed; the last one hits its very end. */
+/** When it happens, as shares of the time of an undisturbed transfer; the last one is at its very end. */
 const MOMENTS = [0.2, 0.5, 0.8, 0.99];
 
 interface Case {
@@ -28,7 +28,7 @@ interface Case {
   readonly loss?: number;
 }
 
-/** A world with one transfer of 2.5 MB; `faults` make the links worse. */
+/** A world with one transfer of 2.5 MB; `faults` impair the links. */
 function makeWorld(
   { seed, kind, roundTripUs, loss = 0 }: Case,
   faults: { up?: LinkOptions; down?: LinkOptions; trace?: (event: TraceEvent) => void } = {},
@@ -44,7 +44,7 @@ function makeWorld(
   });
 }
 
-/** How long the transfer takes when nothing happens. */
+/** How long an undisturbed transfer takes. */
 async function undisturbedUs(options: Case): Promise<number> {
   const world = makeWorld(options);
   assert(await world.run(60 * SECOND_US));
@@ -56,7 +56,7 @@ async function assertDone(world: World, what: string): Promise<void> {
   assert.equal(world.results[0]!.outcome.kind, "done", what);
 }
 
-/** Lets the links named die for 30 s; returns when first something came over one again, and when all was done. */
+/** Cuts the named links for 30 s; returns when the first datagram arrived over one again, and when all was done. */
 async function outage(options: Case, { fromUs, dead }: { fromUs: number; dead: "up" | "down" | "both" }) {
   const untilUs = fromUs + OUTAGE_US;
   const fault: LinkOptions = { blackouts: [{ fromUs, untilUs }] };
@@ -64,7 +64,7 @@ async function outage(options: Case, { fromUs, dead }: { fromUs: number; dead: "
   const world = makeWorld(options, {
     ...(dead === "down" ? {} : { up: fault }),
     ...(dead === "up" ? {} : { down: fault }),
-    // The server is node 0: what it is given came up.
+    // The server is node 0: what it receives came up.
     trace: ({ kind, node, nowUs }) => {
       if (kind !== "deliver" || nowUs < untilUs || heardUs !== Infinity) return;
       if (dead === "both" || (dead === "up") === (node === 0)) heardUs = nowUs;
@@ -78,39 +78,39 @@ async function outage(options: Case, { fromUs, dead }: { fromUs: number; dead: "
 
 for (const kind of KINDS) {
   for (const dead of ["both", "up", "down"] as const) {
-    Deno.test(`World: a ${kind} goes on within 3 s of the link's return after 30 s without it (${dead})`, async () => {
+    Deno.test(`World: a ${kind} continues within 3 s of the end of an outage of 30 s (${dead})`, async () => {
       for (const roundTripUs of ROUND_TRIPS_US) {
         for (const [index, share] of MOMENTS.entries()) {
           const options = { seed: index, kind, roundTripUs };
-          // Not before the handshake is done: that is given up after 10 s.
+          // Not during the handshake, which times out after 10 s.
           const fromUs = Math.max(3 * roundTripUs, Math.round(await undisturbedUs(options) * share));
           const { what, heardUs, endUs } = await outage(options, { fromUs, dead });
-          // What was left needed nothing that came over the dead link.
+          // The rest of the transfer did not need the link that was cut.
           if (endUs <= 0) continue;
-          // Sent within the 3 s, or the round trip where that is longer, and then on its way.
+          // Sent within 3 s, or a round trip if that is longer, and then in transit.
           const limitUs = Math.max(MAX_SILENCE_US, roundTripUs) + roundTripUs / 2 + 10_000;
-          assert(heardUs <= limitUs, `${what}: something came over it ${heardUs} us after its return`);
+          assert(heardUs <= limitUs, `${what}: the first datagram arrived ${heardUs} us after the outage`);
           const restUs = LINE_US * (1 - share);
           const doneUs = MAX_SILENCE_US + 1.5 * restUs + 4 * roundTripUs;
-          assert(endUs <= doneUs, `${what}: done ${endUs} us after its return, and not ${doneUs}`);
+          assert(endUs <= doneUs, `${what}: done ${endUs} us after the outage, more than ${doneUs}`);
         }
       }
     });
 
-    Deno.test(`World: a ${kind} goes on after 30 s without a link that loses 5 % as well (${dead})`, async () => {
+    Deno.test(`World: a ${kind} continues after an outage of 30 s on a link that loses 5 % (${dead})`, async () => {
       for (let seed = 1; seed <= 6; seed++) {
         const options = { seed, kind, roundTripUs: 40_000, loss: 0.05 };
         const fromUs = Math.round(await undisturbedUs(options) * MOMENTS[seed % MOMENTS.length]!);
         const { what, endUs } = await outage(options, { fromUs, dead });
-        // Where the first probe's answer is lost, the next one follows 3 s later.
+        // If the response to the first probe is lost, the next probe follows 3 s later.
         const doneUs = 2 * MAX_SILENCE_US + 2 * LINE_US;
-        assert(endUs <= doneUs, `${what}: done ${endUs} us after its return, and not ${doneUs}`);
+        assert(endUs <= doneUs, `${what}: done ${endUs} us after the outage, more than ${doneUs}`);
       }
     });
   }
 }
 
-/** Where a client finds itself: behind the same NAT with another port, on another host, and both by turns. */
+/** The client's new addresses: another port of the same NAT, another host, and both alternately. */
 const MOVES: Readonly<Record<string, readonly string[]>> = {
   "another port": ["10.0.0.2:41111"],
   "another host": ["172.16.0.9:40000"],
@@ -118,7 +118,7 @@ const MOVES: Readonly<Record<string, readonly string[]>> = {
 };
 const MOVE_EVERY_US = 200_000;
 
-/** Moves the client from address to address, the first time at `fromUs`; returns when the transfer was done. */
+/** Moves the client from address to address, first at `fromUs`; returns when the transfer was done. */
 async function roam(
   options: Case,
   { fromUs, addresses }: { fromUs: number; addresses: readonly string[] },
@@ -144,7 +144,7 @@ async function roam(
 
 for (const kind of KINDS) {
   for (const [move, addresses] of Object.entries(MOVES)) {
-    Deno.test(`World: a ${kind} whose client moves to ${move} goes on after a path check`, async () => {
+    Deno.test(`World: a ${kind} whose client moves to ${move} continues after path validation`, async () => {
       for (const roundTripUs of ROUND_TRIPS_US) {
         for (const [index, share] of MOMENTS.entries()) {
           for (const loss of [0, 0.02]) {
@@ -152,8 +152,8 @@ for (const kind of KINDS) {
             const aloneUs = await undisturbedUs(options);
             const fromUs = Math.round(aloneUs * share);
             const addedUs = await roam(options, { fromUs, addresses }) - aloneUs;
-            // A path check, and what was sent to the old address again. A getter with nothing to say is not missed
-            // before its keep-alive, after 2 s; nor is who has sent all and only waits for the word that it is stored.
+            // Path validation, and the retransmission of what was sent to the old address. The server does not notice the
+            // migration of a client that sends nothing, while it receives or awaits the result, before its keep-alive after 2 s.
             const lastMoveUs = fromUs + (addresses.length - 1) * MOVE_EVERY_US;
             const isPastEnd = lastMoveUs > aloneUs - roundTripUs;
             const silences = kind === "get" ? addresses.length : isPastEnd ? 1 : 0;

@@ -16,9 +16,9 @@ function link(roundTripUs: number, faults: LinkOptions = {}): LinkOptions {
 class Transfer {
   readonly world: World;
   readonly #kind: "put" | "get";
-  /** The most that was in flight. */
+  /** The maximum in flight, bytes. */
   peakBytes = 0;
-  /** All that was sent by the end of each 10 ms. */
+  /** Total sent at the end of each 10 ms. */
   readonly sentBytes: number[] = [];
 
   constructor(options: {
@@ -36,7 +36,7 @@ class Transfer {
     for (let atUs = 0; atUs < 40 * SECOND_US; atUs += 10_000) this.world.at(atUs, () => this.#look());
   }
 
-  /** Runs to its end; it must be there in so many seconds. */
+  /** Runs to the end, which must be reached in so many seconds. */
   async run(limitSeconds: number): Promise<void> {
     assert(await this.world.run(4 * limitSeconds * SECOND_US), `it was not done within ${4 * limitSeconds} s`);
     assert.equal(this.world.results[0]!.outcome.kind, "done");
@@ -64,13 +64,13 @@ class Transfer {
   }
 }
 
-Deno.test("World: a fixed rate is used to the full over a long link, however much it loses", async () => {
+Deno.test("World: a fixed rate is fully used over a long link, whatever the loss", async () => {
   for (const loss of [0, 0.1, 0.2]) {
-    // A server can be told once its client is there.
+    // The rate of a server can be set once its client is connected.
     for (const [kind, atUs] of [["put", 1], ["get", 1_000_000]] as const) {
       const both = link(100_000, { loss });
       const transfer = new Transfer({ both, sizeBytes: 20_000_000, rates: [[atUs, 80]], kind });
-      // 20 MB at 80 Mbit/s are 2 s, divided by what arrives; and the handshake, and the repairs of the last repairs.
+      // 20 MB at 80 Mbit/s take 2 s, divided by the share that arrives, and the handshake and the last retransmissions.
       await transfer.run(2 / (1 - loss) + 1.8 + 3 * loss);
       const rate = (transfer.sentBytes[160]! - transfer.sentBytes[120]!) * 8 / 0.4 / MBIT;
       assert(Math.abs(rate - 80) < 1.6, `${kind} at a loss of ${loss}: ${rate} Mbit/s`);
@@ -78,7 +78,7 @@ Deno.test("World: a fixed rate is used to the full over a long link, however muc
   }
 });
 
-Deno.test("World: a rate above the link's ends all the same, with what is in flight bounded", async () => {
+Deno.test("World: a transfer with a rate above the link's ends, with bounded bytes in flight", async () => {
   for (const rate of [200, 1_000, 10_000]) {
     const transfer = new Transfer({ both: link(50_000), sizeBytes: 10_000_000, rates: [[1, rate]] });
     await transfer.run(2.5);
@@ -86,7 +86,7 @@ Deno.test("World: a rate above the link's ends all the same, with what is in fli
   }
 });
 
-Deno.test("World: a rate above the link's in front of a queue without end is held by the bound in flight", async () => {
+Deno.test("World: a rate above the link's with an infinite queue is limited by the bound in flight", async () => {
   const both = link(50_000, { queueBytes: 500_000_000 });
   const config = { maxCongestionWindowBytes: 8_000_000 };
   const transfer = new Transfer({ both, sizeBytes: 20_000_000, rates: [[1, 10_000]], config });
@@ -94,7 +94,7 @@ Deno.test("World: a rate above the link's in front of a queue without end is hel
   assert(transfer.peakBytes > 7_900_000 && transfer.peakBytes <= 8_000_000, `${transfer.peakBytes}`);
 });
 
-Deno.test("World: a rate changed on the way takes effect, up, down and back to congestion control", async () => {
+Deno.test("World: a rate changed during a transfer takes effect, up, down and back to congestion control", async () => {
   // 2 s at 10 Mbit/s are 2.5 MB, 2 s at 40 are 10 MB; the rest at about 100 Mbit/s.
   for (const congestion of ["bbr", "cubic"] as const) {
     const rates = [[1, 10], [2 * SECOND_US, 40], [4 * SECOND_US, undefined]] as const;
@@ -111,7 +111,7 @@ Deno.test("World: a rate changed on the way takes effect, up, down and back to c
   assert(down.world.endUs > 3.8 * SECOND_US, `${down.world.endUs}`);
 });
 
-Deno.test("World: after a rate far above the link's congestion control finds the link's", async () => {
+Deno.test("World: congestion control finds the link's rate after a fixed rate far above it", async () => {
   for (const loss of [0, 0.05]) {
     const both = link(50_000, { loss });
     const rates = [[1, 300], [SECOND_US, undefined]] as const;

@@ -1,6 +1,6 @@
 /**
- * Long, uneven and shaky links: scenarios of picoquic's test suite (its satellite, high-latency and Wi-Fi tests). Where
- * picoquic asks for a time, it stands beside ours.
+ * Long, asymmetric and unstable links: scenarios of picoquic's test suite (its satellite, high-latency and Wi-Fi tests).
+ * Where picoquic has a time bound, a comment states it.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { LinkOptions } from "../../netem/link.ts";
 import { repeatIntervals } from "../../netem/intervals.ts";
 import { boundUs, MB, MBIT, type Run, type Scenario, SECOND_US, testScenarios } from "./scenario.ts";
 
-/** A link with a queue of so many round trips' worth of bytes. */
+/** A link with a queue of so many bandwidth-delay products. */
 function link(options: { rateBitsPerSecond: number; roundTripUs: number; queueRoundTrips?: number }): LinkOptions {
   const { rateBitsPerSecond, roundTripUs, queueRoundTrips = 1 } = options;
   const queueBytes = Math.round(rateBitsPerSecond / 8e6 * roundTripUs * queueRoundTrips);
@@ -20,27 +20,27 @@ function link(options: { rateBitsPerSecond: number; roundTripUs: number; queueRo
 const SATELLITE = { rateBitsPerSecond: 250 * MBIT, roundTripUs: 600_000 };
 const SATELLITE_LINKS = { there: link(SATELLITE), back: link({ ...SATELLITE, rateBitsPerSecond: 3 * MBIT }) };
 
-/** The return path had room for all acknowledgements. */
+/** Checks that the return path dropped no acknowledgement. */
 function checkReturnQueue(run: Run): void {
-  run.assert(run.back.stats.queueDropped === 0, `${run.back.stats.queueDropped} acknowledgements had no room`);
+  run.assert(run.back.stats.queueDropped === 0, `${run.back.stats.queueDropped} acknowledgements were dropped`);
 }
 
 const LONG: readonly Scenario[] = [
   {
-    // picoquic asks for 6.3 s, and for 5.5 and less where it remembers the path's rate from a connection before, which
-    // Sluice does not do. Handshake 0.6 s, line 3.3 s, and way and answer of the last byte 0.6 s are 4.5; the window's
-    // way from 38 KB to 19 MB, at most sixfold a round trip, takes four round trips, in which the line is hardly used.
-    // That is the bound: 4.5 and 2.4 s.
+    // picoquic's bound is 6.3 s, and 5.5 or less if it remembers the path's rate from a previous connection, which Sluice
+    // does not do. Handshake 0.6 s, serialization 3.3 s, and the last byte with its response 0.6 s are 4.5 s; the window
+    // grows from 38 KB to 19 MB, at most sixfold per round trip, so that the link is hardly used for four round trips.
+    // The bound is the sum: 4.5 and 2.4 s.
     name: "satellite, 250 Mbit/s down and 3 Mbit/s up",
     ...SATELLITE_LINKS,
     sizeBytes: 100 * MB,
     limitUs: 6_900_000,
-    // Nothing is left to chance but the moments of probes, which come later.
+    // Only the times of bandwidth probes are random, and those come later.
     seeds: [1],
     check: checkReturnQueue,
   },
   {
-    // picoquic asks for 8 s.
+    // picoquic's bound is 8 s.
     name: "satellite, 250 Mbit/s down and 3 Mbit/s up, 1/64 lost each way",
     there: { ...SATELLITE_LINKS.there, loss: 1 / 64 },
     back: { ...SATELLITE_LINKS.back, loss: 1 / 64 },
@@ -52,8 +52,8 @@ const LONG: readonly Scenario[] = [
     },
   },
   {
-    // picoquic asks for 18 s. The line takes 16.3 s, handshake and end 1.2 s, the way to the full window 1.3 s; and once, after
-    // ten seconds, ProbeRTT halves what is in flight for a round trip, behind a queue that has to drain: 1 s.
+    // picoquic's bound is 18 s. Serialization takes 16.3 s, handshake and end 1.2 s, the growth of the window 1.3 s; and once,
+    // after ten seconds, ProbeRTT halves the bytes in flight for a round trip, behind a queue that has to drain: 1 s.
     name: "satellite, 50 Mbit/s down and 10 Mbit/s up",
     there: link({ ...SATELLITE, rateBitsPerSecond: 50 * MBIT }),
     back: link({ ...SATELLITE, rateBitsPerSecond: 10 * MBIT }),
@@ -67,7 +67,7 @@ const LONG: readonly Scenario[] = [
     there: link({ rateBitsPerSecond: 10 * MBIT, roundTripUs: 50_000 }),
     back: { ...link({ rateBitsPerSecond: 10 * MBIT, roundTripUs: 50_000 }), rateBitsPerSecond: 100_000 },
     sizeBytes: 10 * MB,
-    // A Hello takes 98 ms of the thin line, where that is the way up.
+    // A Hello takes 98 ms at the low rate, if that is the way up.
     limitUs: boundUs({
       sizeBytes: 10 * MB,
       rateBitsPerSecond: 10 * MBIT,
@@ -76,11 +76,11 @@ const LONG: readonly Scenario[] = [
       roundTrips: 6,
       extraUs: 200_000,
     }),
-    check: (run) => run.assert(run.back.stats.sentBytes < 100_000, "the return path carried more than it can"),
+    check: (run) => run.assert(run.back.stats.sentBytes < 100_000, "the return path carried more than its rate"),
   },
   {
-    // Two round trips are 20 s: beyond the ten seconds after which a client gives up by default, so that this needs the
-    // option. picoquic asks for 35 s.
+    // Two round trips are 20 s, beyond the default handshake timeout of ten seconds, so that this needs the option. picoquic's
+    // bound is 35 s.
     name: "a round trip of 10 s, 2 KB",
     there: link({ rateBitsPerSecond: 10 * MBIT, roundTripUs: 10 * SECOND_US }),
     sizeBytes: 2000,
@@ -89,7 +89,7 @@ const LONG: readonly Scenario[] = [
     check: (run) => run.assert(run.world.endUs >= 20 * SECOND_US, "the round trip was shorter"),
   },
   {
-    // 1 MB is 0.8 s of the line; the window's way there takes three round trips more.
+    // 1 MB takes 0.8 s of serialization; the growth of the window takes three more round trips.
     name: "a round trip of 10 s, 1 MB",
     there: link({ rateBitsPerSecond: 10 * MBIT, roundTripUs: 10 * SECOND_US }),
     sizeBytes: MB,
@@ -99,12 +99,12 @@ const LONG: readonly Scenario[] = [
   },
 ];
 
-/** 20 Mbit/s and 40 ms: what changes on the way is to be seen against that. */
+/** 20 Mbit/s and 40 ms, the reference for the disturbances. */
 const PLAIN = { rateBitsPerSecond: 20 * MBIT, roundTripUs: 40_000 };
 const PLAIN_LINK = link(PLAIN);
 const PLAIN_BYTES = 15 * MB;
 
-/** The time for 15 MB, which are 6 s of the line, with the share used; and what the disturbance takes. */
+/** The bound for 15 MB, which take 6 s of serialization, with the share that is used and the cost of the disturbance. */
 function plain(share: number, extraUs = 0): number {
   return boundUs({ ...PLAIN, sizeBytes: PLAIN_BYTES, share, roundTrips: 6, extraUs });
 }
@@ -124,8 +124,8 @@ function slower(factor: number): Scenario {
     name: `rate at a ${factor === 2 ? "half" : "tenth"} for 2 s`,
     there: PLAIN_LINK,
     sizeBytes: PLAIN_BYTES,
-    // The 2 s at the lower rate carry that much less; to take the lower one for the rate, and to find the higher one again,
-    // costs less than a second more.
+    // The 2 s at the lower rate carry that much less; to detect the lower rate and then the higher one takes less than a
+    // second more.
     limitUs: plain(0.85, 2 * SECOND_US * (1 - 1 / factor) + 800_000),
     script: change({
       fromUs: 2 * SECOND_US,
@@ -133,18 +133,18 @@ function slower(factor: number): Scenario {
       to: { rateBitsPerSecond },
       back: { rateBitsPerSecond: PLAIN.rateBitsPerSecond },
     }),
-    // At its own rate the queue holds no more than a round trip.
+    // At the normal rate the queue holds no more than a round trip.
     check: (run) => run.assert(run.there.stats.maxQueueDelayUs > 1.2 * PLAIN.roundTripUs, "the rate did not fall"),
   };
 }
 
-/** The path becomes narrower after a second; larger datagrams vanish, and nobody says so. */
+/** The path's MTU falls after a second; larger datagrams are dropped without notice. */
 function narrower(mtuBytes: number): Scenario {
   return {
     name: `MTU from 1472 to ${mtuBytes} bytes`,
     there: PLAIN_LINK,
     sizeBytes: PLAIN_BYTES,
-    // A probe timeout or a few show that only large ones vanish; then a sixth more of the line goes to headers.
+    // A few probe timeouts show that only large ones are lost; then headers take a sixth more of the rate.
     limitUs: plain(0.85, 2 * SECOND_US),
     script: (run) => run.world.at(SECOND_US, () => run.change({ mtuBytes })),
     check: (run) => {
@@ -154,18 +154,18 @@ function narrower(mtuBytes: number): Scenario {
   };
 }
 
-/** Wi-Fi that scans: both directions stand still for 250 ms, and the queue is kept. */
+/** Wi-Fi that scans: both directions pause for 250 ms, and the queue is kept. */
 const SCANS = repeatIntervals({ firstUs: SECOND_US, lengthUs: 250_000, periodUs: 1_500_000, untilUs: 20 * SECOND_US });
 const WIFI = { ...PLAIN, roundTripUs: 6_000 };
 
 const SHAKY: readonly Scenario[] = [
   {
-    // A sixth of the time nothing is sent. The queue holds 260 ms, as picoquic's does.
+    // Nothing is sent for a sixth of the time. The queue holds 260 ms, as picoquic's does.
     name: "Wi-Fi that stops for 250 ms each 1.5 s",
     there: { ...link(WIFI), queueBytes: WIFI.rateBitsPerSecond / 8 * 0.26, pauses: SCANS },
     sizeBytes: PLAIN_BYTES,
     limitUs: boundUs({ ...WIFI, sizeBytes: PLAIN_BYTES, share: 0.75, roundTrips: 6 }),
-    check: (run) => run.assert(run.there.stats.maxQueueDelayUs >= 200_000, "it never stood still"),
+    check: (run) => run.assert(run.there.stats.maxQueueDelayUs >= 200_000, "it never paused"),
   },
   slower(2),
   slower(10),
@@ -175,7 +175,7 @@ const SHAKY: readonly Scenario[] = [
     name: "a burst of loss of 1 s",
     there: PLAIN_LINK,
     sizeBytes: PLAIN_BYTES,
-    // The second itself, and a probe timeout that has backed off in it.
+    // The second itself, and the probe timeout after its backoff.
     limitUs: plain(0.85, 2 * SECOND_US),
     script: (run) => {
       run.world.at(2 * SECOND_US, () => run.there.change({ loss: 0.98 }));
@@ -188,8 +188,8 @@ const SHAKY: readonly Scenario[] = [
     there: PLAIN_LINK,
     back: { ...PLAIN_LINK, loss: 0.5 },
     sizeBytes: PLAIN_BYTES,
-    // Half of the Hellos or of the Retries, and of the first packets or their answers, are lost as well: three or four
-    // seconds go by before the file's first byte in one of these seeds.
+    // Half of the Hellos or of the ServerHellos, and of the first packets or their responses, are lost as well: with one of
+    // these seeds it takes three or four seconds until the file's first byte.
     limitUs: plain(0.9, 4 * SECOND_US),
     check: (run) => run.assert(run.back.stats.lost > 100, `${run.back.stats.lost} acknowledgements were lost`),
   },
@@ -201,38 +201,38 @@ const SHAKY: readonly Scenario[] = [
     check: (run) => run.assert(run.there.stats.duplicated > 1000, `${run.there.stats.duplicated} came twice`),
   },
   {
-    name: "jitter of 10 to 20 ms that keeps the order",
+    name: "a random walk of the delay of up to 20 ms",
     there: { ...PLAIN_LINK, randomWalkUs: 20_000 },
     sizeBytes: PLAIN_BYTES,
     limitUs: plain(0.85),
-    check: (run) => run.assert(run.sender.smoothedRttUs > PLAIN.roundTripUs, "there was no jitter"),
+    check: (run) => run.assert(run.sender.smoothedRttUs > PLAIN.roundTripUs, "the delay did not vary"),
   },
   {
-    name: "jitter of 10 to 20 ms that does not",
+    name: "jitter of 15 ms, which reorders",
     there: { ...PLAIN_LINK, delayUs: PLAIN_LINK.delayUs! + 15_000, jitterUs: 15_000 },
     sizeBytes: PLAIN_BYTES,
     limitUs: plain(0.85, SECOND_US),
-    check: (run) => run.assert(run.sender.smoothedRttUs > PLAIN.roundTripUs, "there was no jitter"),
+    check: (run) => run.assert(run.sender.smoothedRttUs > PLAIN.roundTripUs, "the delay did not vary"),
   },
   {
     name: "a queue of 6 packets",
     there: { ...PLAIN_LINK, queueBytes: 6 * 1500 },
     sizeBytes: PLAIN_BYTES,
-    // A burst of the pacer's is longer than that: BBR loses some of each, and goes on.
+    // A burst of the pacer is longer than that: BBR loses some of each, and continues.
     limitUs: plain(0.7),
-    check: (run) => run.assert(run.there.stats.queueDropped > 10, `${run.there.stats.queueDropped} had no room`),
+    check: (run) => run.assert(run.there.stats.queueDropped > 10, `${run.there.stats.queueDropped} were dropped`),
   },
   {
     name: "a queue of 2 s",
     there: link({ ...PLAIN, queueRoundTrips: 50 }),
     sizeBytes: PLAIN_BYTES,
     limitUs: plain(0.9),
-    // Bufferbloat: what fills the queue as CUBIC does waits for 2 s in the end. BBR keeps to about a round trip, but for
-    // its start.
+    // Bufferbloat: a sender that fills the queue, as CUBIC does, would wait 2 s. BBR keeps it to about a round trip, except in
+    // Startup.
     check: (run) => {
       const { meanQueueDelayUs, maxQueueDelayUs } = run.there.stats;
-      run.assert(meanQueueDelayUs < PLAIN.roundTripUs, `the mean wait was ${meanQueueDelayUs} us`);
-      run.assert(maxQueueDelayUs < 4 * PLAIN.roundTripUs, `the longest wait was ${maxQueueDelayUs} us`);
+      run.assert(meanQueueDelayUs < PLAIN.roundTripUs, `the mean queueing delay was ${meanQueueDelayUs} us`);
+      run.assert(maxQueueDelayUs < 4 * PLAIN.roundTripUs, `the maximum queueing delay was ${maxQueueDelayUs} us`);
     },
   },
 ];

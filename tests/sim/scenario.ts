@@ -1,6 +1,6 @@
 /**
- * Named scenarios: one file over one link on which something happens, with the longest simulated time that it may take,
- * over a few seeds and in both directions. What a scenario is about must have happened, and the right bytes must be there.
+ * Named scenarios: one file over one link with a disturbance, with a bound on the simulated time, over a few seeds and in
+ * both directions. The disturbance must have happened, and the file must be complete and correct.
  *
  * @module
  */
@@ -20,26 +20,26 @@ export const MB = 1_000_000;
 /** A whole packet: the simulators that these scenarios come from count their queues in packets. */
 export const PACKET_BYTES = ETHERNET_IPV4_BYTES + HEADER_BYTES;
 
-/** Which way the file goes. */
+/** The direction of the file. */
 export type Direction = "put" | "get";
 
 /** See the module's description. */
 export interface Scenario {
   readonly name: string;
-  /** The link that the file takes, and the one that its acknowledgements take. Default of the latter: the same. */
+  /** The link of the file, and that of its acknowledgements. Default of the latter: the same. */
   readonly there: LinkOptions;
   readonly back?: LinkOptions;
   readonly sizeBytes: number;
-  /** The longest that it may take in either direction, from the client's start to its outcome. */
+  /** Bound on the time in either direction, from the client's start to its outcome. */
   readonly limitUs: number;
   /** Default: both. */
   readonly directions?: readonly Direction[];
   /** Default: 1, 2 and 3. */
   readonly seeds?: readonly number[];
   readonly config?: Partial<ConnectionConfig>;
-  /** Sets up what happens on the way. */
+  /** Schedules the disturbance. */
   readonly script?: (run: Run) => void;
-  /** Fails where what the scenario is about has not happened; called when the file is there. */
+  /** Fails if the disturbance has not happened; called when the transfer is done. */
   readonly check: (run: Run) => void;
 }
 
@@ -47,11 +47,11 @@ export interface Scenario {
 export class Run {
   readonly world: World;
   readonly direction: Direction;
-  /** The link that the file takes, and the other. */
+  /** The link of the file, and the other one. */
   readonly there: Link;
   readonly back: Link;
-  /** Which scenario, direction and seed: for messages. */
-  readonly words: string;
+  /** Scenario, direction and seed, for messages. */
+  readonly label: string;
 
   constructor(scenario: Scenario, direction: Direction, seed: number, trace?: (event: TraceEvent) => void) {
     const { name, sizeBytes, config } = scenario;
@@ -59,7 +59,7 @@ export class Run {
     const back = packets(scenario.back ?? scenario.there);
     const isPut = direction === "put";
     this.direction = direction;
-    this.words = `${name}, ${direction}, seed ${seed}`;
+    this.label = `${name}, ${direction}, seed ${seed}`;
     this.world = new World({
       seed,
       up: isPut ? there : back,
@@ -74,7 +74,7 @@ export class Run {
     scenario.script?.(this);
   }
 
-  /** Counters of the side that sends the file. */
+  /** Statistics of the sender of the file. */
   get sender(): ConnectionStats {
     if (this.direction === "put") return this.world.statsOf(0);
     return [...this.world.server.connections][0]!.stats;
@@ -86,29 +86,29 @@ export class Run {
     this.back.change(options);
   }
 
-  /** Fails with the scenario's words. */
+  /** Fails with the label of the run. */
   assert(holds: boolean, what: string): void {
-    assert(holds, `${this.words}: ${what}`);
+    assert(holds, `${this.label}: ${what}`);
   }
 }
 
-/** Runs a scenario once, with all of its checks; returns the simulated time that it took. */
+/** Runs a scenario once, with its checks; returns the simulated time that it took. */
 export async function runScenario(scenario: Scenario, direction: Direction, seed: number): Promise<number> {
   const run = new Run(scenario, direction, seed);
-  const { world, words } = run;
+  const { world, label } = run;
   const { limitUs } = scenario;
   const isDone = await world.run(4 * limitUs);
-  assert(isDone, `${words}: not done after ${seconds(4 * limitUs)} s, the bound is ${seconds(limitUs)} s`);
+  assert(isDone, `${label}: not done after ${seconds(4 * limitUs)} s, the bound is ${seconds(limitUs)} s`);
   const { outcome } = world.results[0]!;
-  assert(outcome.kind === "done", `${words}: ended after ${seconds(world.endUs)} s with ${JSON.stringify(outcome)}`);
-  assert(world.endUs <= limitUs, `${words}: took ${seconds(world.endUs)} s, the bound is ${seconds(limitUs)} s`);
+  assert(outcome.kind === "done", `${label}: ended after ${seconds(world.endUs)} s with ${JSON.stringify(outcome)}`);
+  assert(world.endUs <= limitUs, `${label}: took ${seconds(world.endUs)} s, the bound is ${seconds(limitUs)} s`);
   const { endUs } = world;
   scenario.check(run);
   await world.finish();
   return endUs;
 }
 
-/** Makes a test of each scenario in each direction. */
+/** Registers a test for each scenario and direction. */
 export function testScenarios(scenarios: readonly Scenario[]): void {
   for (const scenario of scenarios) {
     const { name, directions = ["put", "get"], seeds = [1, 2, 3], limitUs } = scenario;
@@ -120,25 +120,25 @@ export function testScenarios(scenarios: readonly Scenario[]): void {
   }
 }
 
-/** What a bound is made of. */
+/** The parts of a bound. */
 export interface Bound {
   readonly sizeBytes: number;
   readonly rateBitsPerSecond: number;
   readonly roundTripUs: number;
-  /** Share of the line's time in which it carries new bytes of the file: the rest is headers, repairs and pauses. */
+  /** Share of the rate used for new bytes of the file: the rest is headers, retransmissions and idle time. */
   readonly share: number;
-  /** Round trips of handshake, start and end. */
+  /** Round trips of handshake, startup and end. */
   readonly roundTrips: number;
-  /** What the disturbance takes by itself. Default: 0. */
+  /** The cost of the disturbance. Default: 0. */
   readonly extraUs?: number;
 }
 
-/** The time that the file takes on the line, with the share that is used of it; round trips; and the disturbance. */
+/** The sum of serialization at the share used, round trips, and disturbance. */
 export function boundUs({ sizeBytes, rateBitsPerSecond, roundTripUs, share, roundTrips, extraUs = 0 }: Bound): number {
   return Math.round(sizeBytes * 8e6 / rateBitsPerSecond / share + roundTrips * roundTripUs + extraUs);
 }
 
-/** A link in whole IP packets, as large as an Ethernet's at most. */
+/** A link that counts whole IP packets, with Ethernet's MTU. */
 function packets(link: LinkOptions): LinkOptions {
   return { overheadBytes: HEADER_BYTES, mtuBytes: ETHERNET_IPV4_BYTES, ...link };
 }

@@ -5,16 +5,16 @@ import { World } from "../../sim/world.ts";
 
 const ROUND_TRIP_US = 100_000;
 
-/** As fast as light and no faster: what takes time here is round trips, and nothing else. */
+/** Infinite rate: only round trips take time. */
 const LINK: LinkOptions = { delayUs: ROUND_TRIP_US / 2 };
 
-/** A Hello that is not answered goes out again after so long. */
+/** A Hello without an answer is repeated after so long. */
 const HELLO_TIMEOUT_US = 300_000;
 
 /**
- * What the loss of any other packet costs: a probe timeout after one sample of the round trip, which is two round trips
- * and, for a packet that is alone, the 25 ms that its acknowledgement may take (RFC 8985, section 7.2). So the loss of
- * the last packet costs one round trip more than it takes to miss the answer.
+ * The cost of losing any other packet: a probe timeout after one sample of the round trip, which is two round trips and,
+ * for a single packet, the 25 ms by which its acknowledgement may be delayed (RFC 8985, section 7.2). Thus the loss of
+ * the last packet costs one round trip more than it takes to miss the response.
  */
 const PTO_US = 2 * ROUND_TRIP_US + 25_000;
 
@@ -26,14 +26,14 @@ const REQUESTS: readonly Goal[] = [
 
 type Direction = "up" | "down";
 
-/** What became of one request, and how many packets went each way in all. */
+/** The result of one request, and the number of packets in each direction. */
 interface Exchange {
   readonly endUs: number;
   readonly sent: Readonly<Record<Direction, number>>;
   readonly events: ReadonlyMap<string, number>;
 }
 
-/** Makes one request on a new connection; `lost` is the packet of one direction, from 0, that the link loses. */
+/** Makes one request on a new connection; `lost` is the number of the packet, from 0, that one direction loses. */
 async function exchange(goal: Goal, lost?: { direction: Direction; index: number }): Promise<Exchange> {
   const sent = { up: 0, down: 0 };
   const world: World = new World({
@@ -59,14 +59,14 @@ async function exchange(goal: Goal, lost?: { direction: Direction; index: number
 }
 
 for (const goal of REQUESTS) {
-  Deno.test(`World: a ${goal.kind} of 1 KB is done in two round trips, handshake included, and few packets`, async () => {
+  Deno.test(`World: a ${goal.kind} of 1 KB is done in two round trips including the handshake, and few packets`, async () => {
     const { endUs, sent } = await exchange(goal);
     assert.equal(endUs, 2 * ROUND_TRIP_US);
-    // Up: Hello, the request, what a getter found, and the end twice. Down: ServerHello and the answer.
+    // Up: Hello, request, the result of a get, and CONNECTION_CLOSE twice. Down: ServerHello and response.
     assert.deepEqual(sent, { up: goal.kind === "get" ? 5 : 4, down: 2 });
   });
 
-  Deno.test(`World: a ${goal.kind} of 1 KB of which one packet is lost takes no longer than a probe timeout more`, async () => {
+  Deno.test(`World: a ${goal.kind} of 1 KB takes at most a probe timeout longer if any one packet is lost`, async () => {
     const { sent } = await exchange(goal);
     for (const direction of ["up", "down"] as const) {
       for (let index = 0; index < sent[direction]; index++) {
@@ -74,7 +74,7 @@ for (const goal of REQUESTS) {
         const moreUs = endUs - 2 * ROUND_TRIP_US;
         const limitUs = index === 0 ? HELLO_TIMEOUT_US : index === 1 ? PTO_US : 0;
         assert(moreUs <= limitUs, `packet ${index} ${direction}: ${moreUs} us more, ${limitUs} at most`);
-        // The server knows in the end what the client knows, though the report of a get is in the last packets alone.
+        // The server learns the result as well, though that of a get is only in the last packets.
         assert.equal(events.get("failed"), undefined, `packet ${index} ${direction}`);
         assert.equal(events.get({ put: "received", get: "sent", list: "listed" }[goal.kind]), 1);
       }
@@ -86,11 +86,11 @@ const MANY = 1000;
 const SMALL_BYTES = 10_000;
 const WAN: LinkOptions = { rateBitsPerSecond: 100_000_000, delayUs: 25_000, queueBytes: 625_000 };
 
-/** One case of many small files: the line alone takes 0.83 s for them, a round trip 0.05 s. */
+/** A case of many small files: serialization takes 0.83 s, a round trip 0.05 s. */
 interface Many {
   readonly kind: "put" | "get";
   readonly loss: number;
-  /** What the disk takes to make a file durable. */
+  /** How long the disk takes to make a file durable. */
   readonly commitUs: number;
   readonly limitUs: number;
 }
@@ -117,7 +117,7 @@ for (const { kind, loss, commitUs, limitUs } of CASES) {
   });
 }
 
-Deno.test("World: small files asked for behind a large one do not wait for its end", async () => {
+Deno.test("World: small files requested after a large one do not wait for its end", async () => {
   const goals: Goal[] = [{ kind: "put", name: "large", sizeBytes: 20_000_000 }];
   for (let i = 0; i < 10; i++) goals.push({ kind: "put", name: `small-${i}`, sizeBytes: SMALL_BYTES });
   const world = new World({ seed: 1, up: WAN, down: WAN, clients: [{ goals }] });

@@ -1,7 +1,7 @@
 /**
- * Runs the store's code on a simulated disk, many files at the same time and in an order drawn from a seed, and says
- * what may lie on the disk at any moment: of each name the whole of a file that was put there, and nothing older than
- * what was reported as done.
+ * Runs the store on a simulated disk, with many concurrent files in an order drawn from a seed, and checks what the disk may
+ * contain at any time: under each name a complete file that was put there, and none older than one that was reported as
+ * done.
  *
  * @module
  */
@@ -25,24 +25,24 @@ export interface PlannedFile {
   readonly overwrite: boolean;
 }
 
-/** What a run does. */
+/** The plan of a run. */
 export interface Plan {
-  /** Through the server's store, in a folder that it makes, or at paths of the client's, in one that is there. */
+  /** Through the server's store, in a folder that it makes, or at paths of the client, in an existing one. */
   readonly side: "server" | "client";
-  /** Names that have a file beforehand. */
+  /** Names of files that exist before the run. */
   readonly existing: readonly string[];
   readonly files: readonly PlannedFile[];
   readonly faults?: DiskFaults;
 }
 
-/** What became of a planned file, in steps of the run's own clock. */
+/** The result of a planned file, in steps of the run's clock. */
 interface Write extends PlannedFile {
   readonly bytes: Uint8Array;
   /** When its commit was called. */
   startedAt: number;
   /** When success was reported; Infinity before. */
   doneAt: number;
-  /** Its place, or what went wrong. */
+  /** Its name, or the error. */
   result: string | StoreError | undefined;
 }
 
@@ -52,16 +52,16 @@ const TEMPORARY_NAME = /^\.sluice-[0-9a-f]{32}\.part$/;
 const START_MS = 1_700_000_000_000;
 const MODIFIED_MS = 1_600_000_000_123;
 const PIECE_BYTES = 4500;
-/** Microtasks after which all has gone on that an ended call to the disk lets go on. */
+/** Microtasks after which everything has continued that awaited an ended call to the disk. */
 const MICROTASKS = 60;
 
-/** Names that files may get where theirs is taken, and the client's side has another. */
+/** Alternative names for files of the client whose name is taken. */
 const RECEIVED = /^(.*)_received(?:_\d+)?$/;
 
-/** Somebody who uses the store. Yields what is to be waited for, or nothing to let others go first. */
+/** A user of the store. Yields a promise to be awaited, or undefined to let others continue first. */
 type Actor = Generator<Promise<unknown> | undefined, void, unknown>;
 
-/** An actor that can go on, and how. */
+/** An actor that can continue, and how. */
 interface Ready {
   readonly actor: Actor;
   readonly resume?: () => ReturnType<Actor["next"]>;
@@ -73,9 +73,9 @@ export class StoreRun {
   readonly plan: Plan;
   readonly #writes: Write[];
   readonly #random: Random;
-  /** Calls to the disk that have not ended. */
+  /** Pending calls to the disk. */
   readonly #pending: (() => void)[] = [];
-  /** Actors that can go on. */
+  /** Actors that can continue. */
   readonly #ready: Ready[] = [];
   #isOver = false;
   #nowMs = START_MS;
@@ -96,7 +96,7 @@ export class StoreRun {
     for (const name of plan.existing) this.disk.put(`${FOLDER}/${name}`, OLD_BYTES, { modifiedMs: MODIFIED_MS });
   }
 
-  /** Does what is planned. `onOperation` hears of each operation of the disk's first, and may throw in its stead. */
+  /** Runs the plan. `onOperation` is called before each operation of the disk, and may throw instead of it. */
   async run(onOperation: (operation: DiskOperation, index: number) => void): Promise<void> {
     let count = 0;
     this.disk.meter.beforeOperation = (operation) => onOperation(operation, count++);
@@ -110,10 +110,10 @@ export class StoreRun {
     }
     this.#isOver = true;
     this.disk.meter.beforeOperation = undefined;
-    for (const { name, result } of this.#writes) assert(result !== undefined, `nobody heard of ${name}`);
+    for (const { name, result } of this.#writes) assert(result !== undefined, `${name} has no result`);
   }
 
-  /** What went wrong with the planned files. */
+  /** The errors of the planned files. */
   get failures(): StoreError[] {
     return this.#writes.flatMap(({ result }) => result instanceof StoreError ? [result] : []);
   }
@@ -126,19 +126,19 @@ export class StoreRun {
     const names = disk.names(FOLDER).filter((name) => !TEMPORARY_NAME.test(name));
     for (const name of names) {
       const bytes = disk.contents(`${FOLDER}/${name}`)!;
-      assert(this.#mayHold(name, bytes, options), `"${name}" shows ${bytes.length} bytes that it may not hold`);
+      assert(this.#mayHold(name, bytes, options), `"${name}" has ${bytes.length} bytes that it must not have`);
     }
     for (const { name, doneAt, result } of this.#writes) {
       if (doneAt === Infinity) continue;
-      assert(names.includes(String(result)), `"${name}" was done, and is gone: ${result}`);
-      // Losing the time is no reason to lose the file, where the disk refuses it.
+      assert(names.includes(String(result)), `"${name}" was done, and is missing: ${result}`);
+      // If the disk refuses to set the time, the file is stored all the same.
       const keepsTimes = options.isAfterCrash && this.plan.faults?.errorRates === undefined;
       if (keepsTimes) assert.equal(disk.fileAt(`${FOLDER}/${result}`)!.modifiedMs, MODIFIED_MS);
     }
-    for (const name of this.plan.existing) assert(names.includes(name), `"${name}" was there, and is gone`);
+    for (const name of this.plan.existing) assert(names.includes(name), `"${name}" existed, and is missing`);
   }
 
-  /** Asserts that a program that starts after the crash finds whole files alone, and removes stale partial files. */
+  /** Asserts that a program that starts after the crash finds only complete files, and removes stale partial files. */
   async assertRestarts(disk: SimulatedDisk): Promise<void> {
     disk.meter.faults = {};
     const visible = () => disk.names(FOLDER).filter((name) => !TEMPORARY_NAME.test(name));
@@ -173,14 +173,14 @@ export class StoreRun {
 
   #mayHold(name: string, bytes: Uint8Array, { isAfterCrash }: { isAfterCrash: boolean }): boolean {
     const isEqual = (other: Uint8Array) => Buffer.compare(bytes, other) === 0;
-    // What was done later leaves no room for what was done before.
+    // A file that was done later excludes those that were done before.
     const isReplaced = (doneAt: number) =>
       this.#writes.some((other) => other.result === name && other.doneAt < Infinity && other.startedAt > doneAt);
     const isOld = this.plan.existing.includes(name) || this.plan.side === "client" && name === "other";
     if (isOld && isEqual(OLD_BYTES)) return !isReplaced(-1);
     return this.#writes.some((write) => {
       if (write.startedAt === Infinity || !mayBear(write, name)) return false;
-      // Without hard links, an empty file stands for the name until it is replaced in the same turn.
+      // Without hard links, an empty file claims the name until it is replaced in the same tick.
       const isClaim = this.plan.faults?.hasNoLinks === true && !write.overwrite && isAfterCrash && bytes.length === 0;
       if (!isEqual(write.bytes) && !isClaim) return false;
       if (write.result instanceof StoreError) return write.overwrite || isAfterCrash;
@@ -255,7 +255,7 @@ export class StoreRun {
     });
   }
 
-  /** Reads a file that was there from the start: all that it may show is one of those that may stand there. */
+  /** Reads a file that existed from the start: it must be one of those that may be there. */
   *#read(name: string, open: PromisedStore["open"]): Actor {
     let file: ReadableFile | undefined;
     try {
@@ -273,7 +273,7 @@ export class StoreRun {
   }
 }
 
-/** Whether a write may end under a name: its own, or where it gives way, one beside it. */
+/** Whether a write may end under a name: its own, or an alternative if it avoids conflicts. */
 function mayBear(write: Write, name: string): boolean {
   if (typeof write.result === "string") return write.result === name;
   return write.name === name || (!write.overwrite && RECEIVED.exec(name)?.[1] === write.name);

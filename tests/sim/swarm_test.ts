@@ -4,34 +4,34 @@ import { runSwarm } from "../../sim/swarm.ts";
 import { INCIDENT_KINDS, planSwarm } from "../../sim/swarm_plan.ts";
 import { REGRESSIONS } from "./regressions.ts";
 
-/** Seeds of one test, so that a failure is found early and the time of each is seen. */
+/** Seeds per test, so that failures and times are reported early. */
 const SEEDS_PER_TEST = 30;
 const FIRST_SEEDS = sample([1, 31, 61, 91, 121, 151], 2);
 
 for (const first of FIRST_SEEDS) {
-  Deno.test(`runSwarm ends well for seeds ${first} to ${first + SEEDS_PER_TEST - 1}`, async () => {
+  Deno.test(`runSwarm succeeds for seeds ${first} to ${first + SEEDS_PER_TEST - 1}`, async () => {
     let done = 0;
-    let harmed = 0;
+    let impaired = 0;
     for (let seed = first; seed < first + SEEDS_PER_TEST; seed++) {
       const result = await runSwarm(seed);
       done += result.done;
       const { lost, corrupted, queueDropped, blackedOut, reordered, duplicated } = result.links;
-      harmed += lost + corrupted + queueDropped + blackedOut + reordered + duplicated;
+      impaired += lost + corrupted + queueDropped + blackedOut + reordered + duplicated;
     }
-    // A swarm in which nothing happens would pass whatever the code does.
+    // A swarm without transfers or faults would always pass.
     assert(done >= SEEDS_PER_TEST, `${done} transfers were done`);
-    assert(harmed >= 90 * SEEDS_PER_TEST, `${harmed} datagrams were harmed`);
+    assert(impaired >= 90 * SEEDS_PER_TEST, `${impaired} datagrams were lost or damaged`);
   });
 }
 
-Deno.test("runSwarm ends well for every seed that once failed", async () => {
+Deno.test("runSwarm succeeds for every seed that once failed", async () => {
   assert(REGRESSIONS.length > 0);
   for (const { seed, found } of REGRESSIONS) {
     await assert.doesNotReject(runSwarm(seed), `seed ${seed} again: ${found}`);
   }
 });
 
-Deno.test("runSwarm gives the same run, delivery for delivery, for the same seed, and another for another", async () => {
+Deno.test("runSwarm repeats a run exactly for the same seed, and differs for another", async () => {
   for (const seed of [3, 7, 22, 1662]) {
     const { digest, ...result } = await runSwarm(seed);
     const { digest: again, ...repeated } = await runSwarm(seed);
@@ -41,7 +41,7 @@ Deno.test("runSwarm gives the same run, delivery for delivery, for the same seed
   assert.notEqual((await runSwarm(3)).digest, (await runSwarm(4)).digest);
 });
 
-Deno.test("planSwarm draws every kind of fault and incident, and both directions", () => {
+Deno.test("planSwarm draws every kind of impairment, incident and request", () => {
   const seen = new Set<string>();
   for (let seed = 1; seed <= 300; seed++) {
     const { world, incidents } = planSwarm(seed);
