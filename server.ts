@@ -1,26 +1,10 @@
 /**
- * `sluice-server`: keeps files. See `--help`, and README.md.
+ * `sluice-server`: keeps files in a folder. See `--help`, and README.md.
  *
  * @module
  */
 
-import { onStopSignal, processConsole } from "./cli/console.ts";
 import { runServer } from "./cli/server_program.ts";
-import { startServer } from "./mod.ts";
-import { confine } from "./io/permissions.ts";
-import { openAccess } from "./io/access_files.ts";
-import { openIdentity, readableEnvironment, stateFolder } from "./io/state_folder.ts";
+import { systemContext } from "./cli/system.ts";
 
-if (import.meta.main) {
-  const exitCode = await runServer(Deno.args, {
-    startServer,
-    console: processConsole(),
-    onStopSignal,
-    openIdentity: (folder) => openIdentity(stateFolder(folder, readableEnvironment), "server"),
-    openAccess: ({ keysFile, tokenFile, ...told }) =>
-      openAccess({ keysFile, tokenFile, stateFolder: stateFolder(told.stateFolder, readableEnvironment) }),
-    confine,
-    exit: (code) => Deno.exit(code),
-  });
-  Deno.exit(exitCode);
-}
+if (import.meta.main) Deno.exit(await runServer(Deno.args, systemContext()));

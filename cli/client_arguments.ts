@@ -6,6 +6,7 @@
 
 import { type Command, InvalidArgumentError } from "commander";
 import type { FaultOptions, SendingOptions } from "../app/api.ts";
+import type { ClientOptions } from "../app/client/api.ts";
 import { parseKey } from "../app/keys.ts";
 import { type Address, DEFAULT_HOST, DEFAULT_PORT, parseAddress, parseHost, parsePort } from "./address.ts";
 import {
@@ -17,9 +18,9 @@ import {
   sendingOptions,
   valueOrThrow,
 } from "./command_line.ts";
-import type { Console } from "./console.ts";
+import type { CliContext } from "./context.ts";
 
-/** What the client is asked to do. */
+/** The command of the client. */
 export type ClientTask =
   | {
     readonly kind: "send";
@@ -42,32 +43,25 @@ export type ClientTask =
   | { readonly kind: "key" }
   | { readonly kind: "interactive" };
 
-/** The client's command line, understood. */
+/** The parsed command line of the client. */
 export interface ClientArguments {
   readonly task: ClientTask;
-  readonly server: Address;
-  /** How long to wait for the server's first answer; the engine's own patience when undefined. */
-  readonly timeoutMs: number | undefined;
-  /** The key that the server must have; undefined for the one of the first time. */
+  /** How to connect; passed on as it is. */
+  readonly connection: ConnectionOptions;
+  /** The only server key to accept; if undefined, that of first contact. */
   readonly serverKey: Uint8Array | undefined;
   /** A file with a token to show to the server. */
   readonly tokenFile: string | undefined;
-  /** Where this client's key and the keys of known servers are; where this user keeps such things when undefined. */
+  /** Where the client's key and known_servers are; the user's state folder if undefined. */
   readonly stateFolder: string | undefined;
-  readonly sending: SendingOptions;
-  readonly simulate: FaultOptions | undefined;
-  /** No progress and no report, only errors and what was asked for. */
+  /** Neither progress nor reports: only errors, and what was asked for. */
   readonly quiet: boolean;
 }
 
-/** What {@link parseClientArguments} needs of its surroundings. */
-export interface ClientSurroundings {
-  readonly console: Console;
-  /** SLUICE_SERVER's value. */
-  readonly defaultServer: string | undefined;
-}
+/** Options of a connection that the command line sets alone. */
+export type ConnectionOptions = Omit<ClientOptions, "identity" | "token" | "server" | "onFault" | "signal" | "onStats">;
 
-/** Options that stand at every command. */
+/** Options of every command. */
 interface CommonOptions extends SendingOptions {
   readonly server?: Address;
   readonly timeout?: number;
@@ -85,31 +79,30 @@ Examples:
   sluice get may.pdf --output ~/Downloads
   sluice list --server [2001:db8::7]:65432
   sluice key                                prints this client's public key, for a server's authorized_keys
-  sluice send film.mkv --rate 80M           at 80 Mbit/s, whatever is lost
-  sluice 192.0.2.7 65432                    interactive; "help" there says more
+  sluice send film.mkv --rate 80M           at a fixed 80 Mbit/s
+  sluice 192.0.2.7 65432                    interactive session, like sftp; type "help"
 
 Exit codes: 0 done and verified, 1 transfer failed, 2 usage, 3 not found, 4 refused, 5 cannot reach the
 server, 6 local disk, 130 interrupted.`;
 
-/** Reads the client's command line; help, version and mistakes are answered on the console. */
+/** Parses the client's command line; prints help, version and usage errors. */
 export function parseClientArguments(
   args: readonly string[],
-  surroundings: ClientSurroundings,
+  { console, environment }: Pick<CliContext, "console" | "environment">,
 ): Parsed<ClientArguments> {
-  const { console, defaultServer } = surroundings;
   const program = createCommand("sluice", console)
     .description("Sends files to a Sluice server and gets them back, over UDP, verified by SHA-256.")
     .usage("send FILE... | get NAME... | list | key | HOST PORT   [options]")
-    .argument("[host]", "server to talk to interactively")
+    .argument("[host]", "server of an interactive session")
     .argument("[port]", "its port")
     .option("-s, --server <host:port>", `server (SLUICE_SERVER, else ${DEFAULT_HOST}:${DEFAULT_PORT})`, readAddress)
-    .option("-t, --timeout <seconds>", "give up when the server does not answer for so long", readSeconds)
+    .option("-t, --timeout <seconds>", "give up connecting after this time (10)", readSeconds)
     .option("-q, --quiet", "print errors only")
-    .option("--server-key <key>", 'the key that the server must have, as "sluice-server key" prints it', readKey)
-    .option("--token-file <file>", "a file with a token that gives permission on the server")
+    .option("--server-key <key>", 'accept only a server with this key, as "sluice-server key" prints it', readKey)
+    .option("--token-file <file>", "file with a token that the server knows")
     .option(
       "--state <folder>",
-      "where your key and those of known servers are (SLUICE_STATE, else your folder for such)",
+      "folder of your key and of known_servers (SLUICE_STATE, else ~/.local/state/sluice)",
     )
     .addHelpText("after", EXAMPLES);
   addSendingOptions(program);
@@ -123,7 +116,7 @@ export function parseClientArguments(
   addGet(program, accept);
   program.command("list").alias("ls").description("list the server's files").helpOption("-h, --help", "print this help")
     .action(() => accept({ kind: "list" }));
-  program.command("key").description("print this client's public key, for a server's owner")
+  program.command("key").description("print this client's public key, for a server's authorized_keys")
     .helpOption("-h, --help", "print this help").action(() => accept({ kind: "key" }));
   program.action((host: string | undefined, port: string | undefined) => {
     accept({ kind: "interactive" }, interactiveServer(program, { host, port }));
@@ -131,16 +124,18 @@ export function parseClientArguments(
 
   return parseWith(program, args, () => {
     const options = program.opts<CommonOptions>();
-    const server = understood!.server ?? options.server ?? environmentServer(program, defaultServer);
+    const server = understood!.server ?? options.server ?? serverOfEnvironment(program, environment("SLUICE_SERVER"));
     return {
       task: understood!.task,
-      server,
-      timeoutMs: options.timeout === undefined ? undefined : options.timeout * 1000,
+      connection: {
+        ...server,
+        ...sendingOptions(options),
+        ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout * 1000 }),
+        ...(options.simulate === undefined ? {} : { simulate: options.simulate }),
+      },
       serverKey: options.serverKey,
       stateFolder: options.state,
       tokenFile: options.tokenFile,
-      sending: sendingOptions(options),
-      simulate: options.simulate,
       quiet: options.quiet ?? false,
     };
   });
@@ -148,7 +143,7 @@ export function parseClientArguments(
 
 function readKey(text: string): Uint8Array {
   const key = parseKey(text);
-  if (key === undefined) throw new InvalidArgumentError("a key is the 43 characters that `sluice-server key` prints.");
+  if (key === undefined) throw new InvalidArgumentError("A key is the 43 characters that `sluice-server key` prints.");
   return key;
 }
 
@@ -159,7 +154,7 @@ function addSend(program: Command, accept: Accept): void {
     .alias("put")
     .description("send files; each is stored under its own name")
     .argument("<file...>", "files to send")
-    .option("-a, --as <name>", "store it under this name (one file only)")
+    .option("-a, --as <name>", "name on the server (one file only)")
     .option("-f, --force", "replace files of the same name on the server")
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", "\nExample:\n  sluice send report.pdf --as may.pdf --force")
@@ -173,9 +168,9 @@ function addSend(program: Command, accept: Accept): void {
 
 function addGet(program: Command, accept: Accept): void {
   program.command("get")
-    .description("get files; one that is already here is kept, and the new one saved as NAME_received")
+    .description("get files; an existing file is kept, and the new one saved as NAME_received")
     .argument("<name...>", "names on the server")
-    .option("-o, --output <path>", "save it here; an existing folder takes any number of files")
+    .option("-o, --output <path>", "path to save at; several files need an existing folder")
     .option("-f, --force", "replace existing files")
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", "\nExample:\n  sluice get may.pdf june.pdf --output ~/Downloads")
@@ -184,7 +179,7 @@ function addGet(program: Command, accept: Accept): void {
     });
 }
 
-/** The server of `sluice HOST PORT`. One word alone is more likely a command misspelt than a host. */
+/** The server of `sluice HOST PORT`. A single word is more likely a misspelt command than a host. */
 function interactiveServer(
   program: Command,
   typed: { host: string | undefined; port: string | undefined },
@@ -202,7 +197,7 @@ function interactiveServer(
   return { host, port };
 }
 
-function environmentServer(program: Command, text: string | undefined): Address {
+function serverOfEnvironment(program: Command, text: string | undefined): Address {
   if (text === undefined || text === "") return { host: DEFAULT_HOST, port: DEFAULT_PORT };
   const address = parseAddress(text);
   if ("error" in address) program.error(`error: SLUICE_SERVER is "${text}": ${address.error}`);
@@ -216,5 +211,5 @@ function readAddress(text: string): Address {
 function readSeconds(text: string): number {
   const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
   if (seconds > 0 && seconds <= 3600) return seconds;
-  throw new InvalidArgumentError("a number of seconds up to 3600 is needed");
+  throw new InvalidArgumentError("It must be a number of seconds up to 3600.");
 }

@@ -1,6 +1,6 @@
 /**
- * What the two programs' command lines have in common: how they speak to commander, the options that both take, and
- * how a mistake is answered: one line that names it, one that names the way to the help, exit code 2.
+ * What the command lines of the two programs share: how they use commander, the options of both, and usage errors: one
+ * line that names the error, one that points to the help, exit code 2.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { ExitCode } from "./exit_codes.ts";
 /** The version that `--version` prints; a test holds it equal to deno.json's. */
 export const VERSION = "0.1.0";
 
-/** A command line understood, or how to end: its help was asked for (0), or it makes no sense (2). */
+/** A parsed command line, or the exit code: 0 after help or version, 2 after a usage error. */
 export type Parsed<T> = { readonly value: T } | { readonly exitCode: ExitCode };
 
 /** A command that throws instead of ending the process, and writes to `console`. */
@@ -40,14 +40,14 @@ export function createCommand(name: string, console: Console): Command {
 
 const HELP_WIDTH = 100;
 
-/** Has `command` read `args`; `value` gives what its actions understood. */
+/** Parses `args`; `value` is called once the actions of `command` have run. */
 export function parseWith<T>(command: Command, args: readonly string[], value: () => T): Parsed<T> {
   try {
     command.parse(args, { from: "user" });
     return { value: value() };
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // Asked for help or version: 0. Whatever else commander stops at is a mistake of the person's.
+    // 0 is help or version; everything else that commander stops at is a usage error.
     return { exitCode: error.exitCode === 0 ? ExitCode.done : ExitCode.usage };
   }
 }
@@ -56,7 +56,7 @@ export function parseWith<T>(command: Command, args: readonly string[], value: (
 export function addSimulateOption(command: Command): Command {
   return command.option(
     "--simulate <faults>",
-    "spoil this side's traffic: drop=10%,corrupt=1%,duplicate=1%,reorder=5%,delay=50ms",
+    "inject faults into this side's traffic, for testing: drop=10%,corrupt=1%,duplicate=1%,reorder=5%,delay=50ms",
     readFaults,
   );
 }
@@ -65,10 +65,13 @@ export function addSimulateOption(command: Command): Command {
 export function addSendingOptions(command: Command): Command {
   const congestion = new Option(
     "--congestion <name>",
-    `how it finds out what the link carries (${CONGESTION_NAMES[0]})`,
+    `congestion control algorithm (${CONGESTION_NAMES[0]})`,
   )
     .choices(CONGESTION_NAMES);
-  const rate = new Option("--rate <rate>", "send at this rate whatever is lost: 80M, 1.5G (bits per second)")
+  const rate = new Option(
+    "--rate <rate>",
+    "send at a fixed rate, without congestion control: 80M, 1.5G (bits per second)",
+  )
     .argParser((text) => valueOrThrow(parseRate(text)))
     .conflicts("congestion");
   return command.addOption(congestion).addOption(rate);

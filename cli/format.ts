@@ -1,14 +1,26 @@
 /**
- * Numbers as a person reads them. Sizes and rates are decimal (1 MB is 1,000,000 bytes), as disks and links count.
+ * Numbers and names as people read them. Sizes and rates are decimal (1 MB is 1,000,000 bytes), as disks and links count.
  *
  * @module
  */
+
+import { sanitizeForDisplay } from "../transfer/file_name.ts";
+
+/** A name in quotes, escaped if a peer put control characters into it. */
+export function quote(name: string): string {
+  return `"${sanitizeForDisplay(name)}"`;
+}
+
+/** A number with its noun: "1 file", "3 files". */
+export function counted(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : plural}`;
+}
 
 const UNITS = ["kB", "MB", "GB", "TB", "PB"] as const;
 
 /** Bytes with a unit: "999 bytes", "1.5 kB", "104.9 MB". */
 export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return `${Math.round(bytes)} ${Math.round(bytes) === 1 ? "byte" : "bytes"}`;
+  if (bytes < 1000) return counted(Math.round(bytes), "byte");
   let value = bytes / 1000;
   let unit = 0;
   // 999.95 rounds to 1000.0, which belongs to the next unit.
@@ -27,29 +39,38 @@ export function formatRate(bytes: number, elapsedMs: number): string {
     : `${(kilobytesPerSecond / 1000).toFixed(1)} MB/s`;
 }
 
-/** A file's size to the byte, and with a unit where that says more: "999 bytes", "1500 bytes (1.5 kB)". */
+/** A file's size to the byte, and with a unit if it is large: "999 bytes", "1500 bytes (1.5 kB)". */
 export function formatSize(bytes: number): string {
   return bytes < 1000 ? formatBytes(bytes) : `${bytes} bytes (${formatBytes(bytes)})`;
 }
 
-/** A duration: "83 ms", "2.31 s", "30 s", "4 min 07 s", "2 h 05 min". */
+/** A duration: "83 ms", "2.31 s", "30 s", "4 min 7 s", "2 h 5 min". */
 export function formatDuration(durationMs: number): string {
   if (durationMs < 999.5) return `${Math.round(durationMs)} ms`;
   if (durationMs < 59_995) return `${(durationMs / 1000).toFixed(2).replace(".00", "")} s`;
   const seconds = Math.round(durationMs / 1000);
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${twoDigits(seconds % 60)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
   const minutes = Math.round(seconds / 60);
-  return `${Math.floor(minutes / 60)} h ${twoDigits(minutes % 60)} min`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
-/** A share in per cent: "1.2 %"; what is not 0 never shows as 0. */
+/** A duration as a clock shows it: "0:07", "12:05", "1:02:05". */
+export function formatClock(durationMs: number): string {
+  const seconds = Math.round(durationMs / 1000);
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60
+    ? `${minutes}:${twoDigits(seconds % 60)}`
+    : `${Math.floor(minutes / 60)}:${twoDigits(minutes % 60)}:${twoDigits(seconds % 60)}`;
+}
+
+/** A share in per cent: "1.2 %"; a share above 0 never shows as 0. */
 export function formatShare(part: number, whole: number): string {
   if (part <= 0 || whole <= 0) return "0.0 %";
   const percent = (part / whole) * 100;
   return percent < 0.1 ? "less than 0.1 %" : `${percent.toFixed(1)} %`;
 }
 
-/** A point in time as ISO 8601 in UTC, to the second; "-" for what no calendar has. */
+/** A point in time as ISO 8601 in UTC, to the second; "-" outside the range of dates. */
 export function formatTime(timeMs: number): string {
   const date = new Date(timeMs);
   return Number.isNaN(date.getTime()) ? "-" : date.toISOString().replace(/\.\d{3}Z$/, "Z");

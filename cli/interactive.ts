@@ -1,9 +1,9 @@
 /**
- * The client as a conversation: `put`, `get`, `ls`, `rate`, `help`, `quit`.
+ * The interactive shell, like that of `sftp`: `put`, `get`, `ls`, `rate`, `help`, `quit`.
  *
- * An error does not end it. Ctrl-C cancels the running command, and at the prompt ends the conversation; where
- * nobody is at the keyboard (a pipe), the exit code is that of the first command that failed. What a person types
- * while a command runs waits for its turn, but for `rate`, which is meant for what is under way.
+ * An error does not end it. Ctrl-C cancels the running command, and at the prompt ends the shell. If commands come from
+ * a pipe, the exit code is that of the first command that failed. A line that is typed while a command runs waits until
+ * that is done, except for `rate`, which changes the running transfer.
  *
  * @module
  */
@@ -13,16 +13,15 @@ import { SluiceError } from "../app/api.ts";
 import type { Client } from "../app/client/api.ts";
 import type { Address } from "./address.ts";
 import type { ClientTask } from "./client_arguments.ts";
-import { type Console, describeError, type OnStopSignal, type StopSignal } from "./console.ts";
+import { describeError, type LineReader, type StopSignal } from "./console.ts";
+import { type CliSession, nowMs } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
-import type { LineSource } from "./line_reader.ts";
-import type { ProgressView } from "./progress.ts";
 import { printListing, transfersOf } from "./requests.ts";
 import { formatBitRate, parseRate } from "../app/rate.ts";
 import { asInterruption, runTransfers } from "./transfers.ts";
 import { splitWords } from "./words.ts";
 
-/** A connection idle for longer is replaced before the next command: half of the protocol's idle timeout. */
+/** A connection that was idle for longer is replaced before the next command: half of the protocol's idle timeout. */
 const MAX_IDLE_MS = 30_000;
 
 const HELP = [
@@ -37,33 +36,25 @@ const HELP = [
   "--force after put or get replaces an existing file. Put names with spaces in quotes.",
 ];
 
-/** What the conversation needs. */
-export interface InteractiveParts {
-  readonly connect: (signal: AbortSignal) => Promise<Client>;
-  readonly console: Console;
-  readonly onStopSignal: OnStopSignal;
-  readonly exit: (code: ExitCode) => void;
-  readonly openLines: () => Promise<LineSource>;
-  readonly isFolder: (path: string) => boolean;
-  readonly nowMs: () => number;
-  readonly view: ProgressView;
+/** The server that the shell talks to. */
+export interface ShellTarget {
   readonly server: Address;
+  readonly connect: (signal: AbortSignal) => Promise<Client>;
   /** The rate that `connect` sets, bits per second. */
   readonly rate: number | undefined;
-  readonly quiet: boolean;
 }
 
-/** Holds the conversation; rejects with SluiceError when the server cannot be reached at the start. */
-export async function runInteractive(parts: InteractiveParts): Promise<ExitCode> {
-  const conversation = new Conversation(parts);
-  return await conversation.run();
+/** Runs the shell; rejects with SluiceError if the server cannot be reached at the start. */
+export function runShell(session: CliSession, target: ShellTarget): Promise<ExitCode> {
+  return new Shell(session, target).run();
 }
 
-class Conversation {
-  readonly #parts: InteractiveParts;
+class Shell {
+  readonly #session: CliSession;
+  readonly #target: ShellTarget;
   /** Cancels the running command; undefined at the prompt. */
   #abort: AbortController | undefined;
-  /** Wakes {@link #readLine} with the end of the conversation. */
+  /** Resolves when the shell must end, even while it waits for a line. */
   #leave = Promise.withResolvers<undefined>();
   #interrupted = false;
   #client: Client | undefined;
@@ -71,23 +62,24 @@ class Conversation {
   /** Bits per second; undefined while congestion control decides. */
   #rate: number | undefined;
 
-  constructor(parts: InteractiveParts) {
-    this.#parts = parts;
-    this.#rate = parts.rate;
+  constructor(session: CliSession, target: ShellTarget) {
+    this.#session = session;
+    this.#target = target;
+    this.#rate = target.rate;
   }
 
   async run(): Promise<ExitCode> {
-    const { console, openLines, onStopSignal, quiet, server } = this.#parts;
+    const { console, onStopSignal, openLineReader, quiet } = this.#session;
     const stopListening = onStopSignal((signal) => this.#onInterrupt(signal));
-    let lines: LineSource | undefined;
+    let lines: LineReader | undefined;
     try {
       await this.#cancellable((signal) => this.#connected(signal));
-      lines = await openLines();
+      lines = await openLineReader();
       const stopEditor = lines.onInterrupt((signal) => this.#onInterrupt(signal));
       if (!quiet && lines.isInteractive) {
-        console.err(`Connected to ${formatAddress(server.host, server.port)}; "help" lists the commands.`);
+        console.err(`Connected to ${this.#address}; "help" lists the commands.`);
       }
-      const exitCode = await this.#converse(lines);
+      const exitCode = await this.#readAndExecute(lines);
       stopEditor();
       return exitCode;
     } finally {
@@ -97,9 +89,13 @@ class Conversation {
     }
   }
 
-  async #converse(lines: LineSource): Promise<ExitCode> {
-    const { host, port } = this.#parts.server;
-    const prompt = `${formatAddress(host, port)}> `;
+  get #address(): string {
+    const { host, port } = this.#target.server;
+    return formatAddress(host, port);
+  }
+
+  async #readAndExecute(lines: LineReader): Promise<ExitCode> {
+    const prompt = `${this.#address}> `;
     let firstFailure: ExitCode = ExitCode.done;
     while (!this.#interrupted) {
       const line = await Promise.race([lines.read(prompt), this.#leave.promise]);
@@ -114,9 +110,9 @@ class Conversation {
     return lines.isInteractive ? ExitCode.done : firstFailure;
   }
 
-  /** Does what `line` says; never throws. */
+  /** Executes a line; never throws. */
   async #execute(line: string): Promise<ExitCode | "quit"> {
-    const { console, view } = this.#parts;
+    const { console, view } = this.#session;
     try {
       const words = splitWords(line);
       if ("error" in words) throw new SluiceError("usage", words.error);
@@ -133,13 +129,13 @@ class Conversation {
       view.print(() => console.err(`error: ${describeError(error)}`));
       return exitCodeOf(error);
     } finally {
-      this.#lastUseMs = this.#parts.nowMs();
+      this.#lastUseMs = nowMs(this.#session);
     }
   }
 
-  /** A line typed while a command runs: `rate` is obeyed at once. */
+  /** Takes a line that was typed while a command runs: `rate` is executed at once. */
   #takeRate(line: string): boolean {
-    const { console, view } = this.#parts;
+    const { console, view } = this.#session;
     const words = splitWords(line);
     if ("error" in words || words[0] !== "rate") return false;
     try {
@@ -150,9 +146,9 @@ class Conversation {
     return true;
   }
 
-  /** `rate 20M`, `rate auto`, or `rate` to hear what it is. Throws SluiceError (usage). */
+  /** `rate 20M`, `rate auto`, or `rate` to print the current one. Throws SluiceError (usage). */
   #setRate(words: readonly string[]): ExitCode {
-    const { console, quiet, view } = this.#parts;
+    const { console, quiet, view } = this.#session;
     const text = words.slice(1).join(" ");
     if (text !== "") {
       const rate = text === "auto" ? undefined : parseRate(text);
@@ -160,13 +156,13 @@ class Conversation {
       this.#rate = rate;
       this.#client?.setRate(rate);
     }
-    const says = this.#rate === undefined ? "as fast as the link allows" : `at ${formatBitRate(this.#rate)}`;
-    if (text === "" || !quiet) view.print(() => console.out(`sending ${says}`));
+    const shown = this.#rate === undefined ? "as fast as the link allows" : `at ${formatBitRate(this.#rate)}`;
+    if (text === "" || !quiet) view.print(() => console.out(`sending ${shown}`));
     return ExitCode.done;
   }
 
   async #request(words: readonly string[], signal: AbortSignal): Promise<ExitCode> {
-    const { console, isFolder } = this.#parts;
+    const { console } = this.#session;
     const task = readTask(words);
     if (task.kind === "list") {
       try {
@@ -177,9 +173,9 @@ class Conversation {
       }
       return ExitCode.done;
     }
-    const transfers = transfersOf(task, isFolder);
+    const transfers = transfersOf(task, this.#session);
     const client = await this.#connected(signal);
-    const exitCode = await runTransfers(transfers, { ...this.#parts, client, signal });
+    const exitCode = await runTransfers(transfers, { ...this.#session, client, signal });
     // The connection may have ended with the transfer: the next command gets a new one.
     if (exitCode === ExitCode.failed || exitCode === ExitCode.unreachable) await this.#disconnect();
     return exitCode;
@@ -199,7 +195,7 @@ class Conversation {
   }
 
   #onInterrupt(signal: StopSignal): void {
-    const { console, exit, view } = this.#parts;
+    const { console, exit, view } = this.#session;
     if (signal === "system" || this.#abort === undefined) this.#end();
     if (this.#abort === undefined) return;
     if (this.#abort.signal.aborted) return exit(ExitCode.interrupted);
@@ -212,14 +208,14 @@ class Conversation {
     this.#leave.resolve(undefined);
   }
 
-  /** The connection; a new one when there is none or the old one has been idle too long. */
+  /** The connection; a new one if there is none or the old one has been idle too long. */
   async #connected(signal: AbortSignal): Promise<Client> {
-    if (this.#parts.nowMs() - this.#lastUseMs > MAX_IDLE_MS) await this.#disconnect();
+    if (nowMs(this.#session) - this.#lastUseMs > MAX_IDLE_MS) await this.#disconnect();
     if (this.#client === undefined) {
-      this.#client = await this.#parts.connect(signal);
-      if (this.#rate !== this.#parts.rate) this.#client.setRate(this.#rate);
+      this.#client = await this.#target.connect(signal);
+      if (this.#rate !== this.#target.rate) this.#client.setRate(this.#rate);
     }
-    this.#lastUseMs = this.#parts.nowMs();
+    this.#lastUseMs = nowMs(this.#session);
     return this.#client;
   }
 
@@ -230,10 +226,10 @@ class Conversation {
   }
 }
 
-type ConversationTask = Exclude<ClientTask, { kind: "interactive" | "key" }>;
+type ShellTask = Exclude<ClientTask, { kind: "interactive" | "key" }>;
 
 /** The task that the words of a line ask for. Throws SluiceError (usage). */
-function readTask(words: readonly string[]): ConversationTask {
+function readTask(words: readonly string[]): ShellTask {
   const [command, ...rest] = words;
   const force = rest.includes("--force") || rest.includes("-f");
   const operands = rest.filter((word) => word !== "--force" && word !== "-f");

@@ -1,74 +1,54 @@
 /**
- * Whom the client takes for the server: one with the key that the person named, or else with the key that the server at
- * this address had the first time, as ssh does.
+ * Trust on first use (TOFU): the client remembers the key of each server at first contact, as ssh does with known_hosts,
+ * and afterwards accepts no other at that address. A key on the command line is the only one accepted, even on first
+ * contact.
  *
  * @module
  */
 
 import { SluiceError } from "../app/api.ts";
-import type { Client, ExpectedServer } from "../app/client/api.ts";
 import { formatAddress } from "../app/address.ts";
+import type { Client, ExpectedServer } from "../app/client/api.ts";
 import { formatKey } from "../app/keys.ts";
 import type { ClientArguments } from "./client_arguments.ts";
+import type { KnownHosts } from "./context.ts";
 
-/** Where the keys of known servers are kept. */
-export interface KnownHosts {
-  readonly file: string;
-  /** The one that has the file. */
-  readonly folder: string;
-  /** Throws SluiceError. */
-  keyOf(address: string): Uint8Array | undefined;
-  /** Throws SluiceError. */
-  remember(address: string, key: Uint8Array): void;
-}
-
-/** Decides for one address. */
+/** Decides which key one address must have. */
 export class HostKeyVerifier {
   readonly #address: string;
-  readonly #memory: KnownHosts;
-  readonly #pinned: Uint8Array | undefined;
+  readonly #knownHosts: KnownHosts;
   #expected: ExpectedServer | undefined;
 
   /** Looks the address up. Throws SluiceError. */
-  constructor({ server, serverKey }: ClientArguments, memory: KnownHosts) {
-    this.#address = formatAddress(server.host.toLowerCase(), server.port);
-    this.#memory = memory;
-    this.#pinned = serverKey;
-    this.#expected = this.#lookUp();
+  constructor({ connection, serverKey }: Pick<ClientArguments, "connection" | "serverKey">, knownHosts: KnownHosts) {
+    this.#address = formatAddress(connection.host.toLowerCase(), connection.port);
+    this.#knownHosts = knownHosts;
+    const key = serverKey ?? knownHosts.keyOf(this.#address);
+    if (key !== undefined) this.#expected = { key, source: serverKey === undefined ? knownHosts.file : "--server-key" };
   }
 
-  /** The server that must answer; undefined for one that was never seen. */
+  /** The server that must answer; undefined on first contact. */
   get expected(): ExpectedServer | undefined {
     return this.#expected;
   }
 
-  /** Folders that are written to when a new server has answered. */
+  /** Folders that are written to after first contact. */
   get foldersWritten(): readonly string[] {
-    return this.#expected !== undefined ? [] : [this.#memory.folder];
+    return this.#expected !== undefined ? [] : [this.#knownHosts.folder];
   }
 
-  /** It has answered: remembers a new one, and returns what the person is to be told of it, if anything. */
-  onConnected({ serverKey }: Client): string | undefined {
+  /** Remembers the key of a server on first contact; returns what to tell the user about it, if anything. */
+  onConnected({ serverKey }: Pick<Client, "serverKey">): string | undefined {
     if (this.#expected !== undefined) return undefined;
-    const key = formatKey(serverKey);
+    const first = `First connection to ${this.#address}. Its key is ${formatKey(serverKey)}`;
+    const verify = "To verify, run `sluice-server key` on that machine.";
     try {
-      this.#memory.remember(this.#address, serverKey);
-      this.#expected = this.#known(serverKey);
+      this.#knownHosts.remember(this.#address, serverKey);
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
-      return `${this.#address} is new, its key ${key}; it will be new the next time too: ${error.message}.`;
+      return `${first} (not saved: ${error.message}). ${verify}`;
     }
-    return `${this.#address} is new. Its key is ${key}, remembered from now on; compare it with what ` +
-      `"sluice-server key" prints there.`;
-  }
-
-  #lookUp(): ExpectedServer | undefined {
-    if (this.#pinned !== undefined) return { key: this.#pinned, source: "By --server-key its key is" };
-    const key = this.#memory.keyOf(this.#address);
-    return key && this.#known(key);
-  }
-
-  #known(key: Uint8Array): ExpectedServer {
-    return { key, source: `The key of ${this.#address} in ${this.#memory.file} is` };
+    this.#expected = { key: serverKey, source: this.#knownHosts.file };
+    return `${first} (saved). ${verify}`;
   }
 }

@@ -1,28 +1,31 @@
 /**
- * How many lines clients can make the log take: ten thousand at once, then a hundred a second. What is beyond that is left
- * out, and counted in a line of its own, once a second at most.
+ * Limits how many log lines clients can cause: ten thousand at once, then a hundred a second. Further lines are left out
+ * and counted; a line of its own reports the count once a second at most.
  *
- * Lines about files are counted apart from all others, so that a flood of connections does not hide what became of files.
- * What the server says of itself is never left out.
+ * Lines about files are counted apart from all others, so a flood of connections does not hide what happened to files.
+ * What the server reports of itself is never left out.
  *
  * @module
  */
 
-import type { ServerEvent } from "../app/server/api.ts";
 import type { Platform, Timer } from "../app/platform.ts";
+import type { ServerEvent } from "../app/server/api.ts";
 import { TokenBucket } from "../base/token_bucket.ts";
 
-/** A third of what systemd's journal takes unless told otherwise, and no limit that a person's work would reach. */
+/** A third of what systemd's journal accepts by default, and more than people cause by their work. */
 export const LINES_PER_SECOND = 100;
 
-/** A folder of five thousand files is told in full. It comes to some 1.5 MB. */
+/** A folder of five thousand files is logged in full: some 1.5 MB. */
 export const LINES_AT_ONCE = 10_000;
 
-/** Lines that were left out are counted for so long before that is told. */
-const TELL_EVERY_US = 1_000_000;
+/** Time between two reports of lines that were left out. */
+const REPORT_EVERY_US = 1_000_000;
 
-/** What a client does, in two kinds, each with a bucket. */
-const KINDS: Readonly<Partial<Record<ServerEvent["kind"], "file" | "other">>> = {
+/**
+ * For every kind of event the bucket that its lines are taken from; "unlimited" for those that clients cannot cause at
+ * will, because the server's owner causes them or their number has a bound of its own.
+ */
+const BUCKETS: Readonly<Record<ServerEvent["kind"], "file" | "other" | "unlimited">> = {
   "receiving": "file",
   "received": "file",
   "sending": "file",
@@ -34,37 +37,48 @@ const KINDS: Readonly<Partial<Record<ServerEvent["kind"], "file" | "other">>> = 
   "listed": "other",
   "refused": "other",
   "disconnected": "other",
+  "folder-unavailable": "unlimited",
+  "listening": "unlimited",
+  "exposed": "unlimited",
+  "access-changed": "unlimited",
+  "access-unreadable": "unlimited",
+  // Once a minute: app/server/drop_report.ts.
+  "dropped": "unlimited",
+  // The owner asked for a line for each injected fault.
+  "fault": "unlimited",
+  "draining": "unlimited",
+  "stopped": "unlimited",
 };
 
 /** See the module's description. */
 export class LineLimit {
   readonly #clock: Pick<Platform, "nowUs">;
-  readonly #tell: (lines: number) => void;
+  readonly #report: (lines: number) => void;
   readonly #timer: Timer;
   readonly #buckets = { file: bucket(), other: bucket() };
   #leftOut = 0;
 
-  /** `tell` hears how many lines were left out since it heard last; of some, always. */
-  constructor(clock: Pick<Platform, "nowUs" | "timer">, tell: (lines: number) => void) {
+  /** `report` is given the number of lines that were left out since the last report, never 0. */
+  constructor(clock: Pick<Platform, "nowUs" | "timer">, report: (lines: number) => void) {
     this.#clock = clock;
-    this.#tell = tell;
+    this.#report = report;
     this.#timer = clock.timer(() => this.flush());
   }
 
-  /** Whether an event may have its line; if not, it is counted. */
-  admits({ kind }: ServerEvent): boolean {
-    const which = KINDS[kind];
-    if (which === undefined || this.#buckets[which].take(this.#clock.nowUs())) return true;
-    if (this.#leftOut++ === 0) this.#timer.set(TELL_EVERY_US);
+  /** Whether an event may be logged; if not, it is counted. */
+  admits({ kind }: Pick<ServerEvent, "kind">): boolean {
+    const name = BUCKETS[kind];
+    if (name === "unlimited" || this.#buckets[name].take(this.#clock.nowUs())) return true;
+    if (this.#leftOut++ === 0) this.#timer.set(REPORT_EVERY_US);
     return false;
   }
 
-  /** Tells what has not been told yet, and sets no timer: also for the end. */
+  /** Reports what has not been reported yet, and leaves no timer set. */
   flush(): void {
     this.#timer.clear();
     const lines = this.#leftOut;
     this.#leftOut = 0;
-    if (lines > 0) this.#tell(lines);
+    if (lines > 0) this.#report(lines);
   }
 }
 

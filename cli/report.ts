@@ -1,5 +1,5 @@
 /**
- * What the client says of a finished transfer and of the server's files.
+ * What the client prints about a finished transfer and about the server's files.
  *
  * @module
  */
@@ -7,12 +7,13 @@
 import { sanitizeForDisplay } from "../transfer/file_name.ts";
 import type { TransferReport } from "../app/client/api.ts";
 import type { FileInfo } from "../transfer/file_store.ts";
-import { formatBytes, formatDuration, formatRate, formatShare, formatSize, formatTime } from "./format.ts";
+import { counted, formatBytes, formatDuration, formatRate, formatShare, formatSize, formatTime } from "./format.ts";
+import { pad, widthOf } from "./width.ts";
 
 /** Which way a file went. */
 export type Direction = "send" | "get";
 
-/** Whether both sides computed the same checksum. The engine has checked it too. */
+/** Whether both sides computed the same checksum. The connection has checked it, too. */
 export function checksumsMatch(report: TransferReport): boolean {
   return report.serverSha256 !== "" && report.serverSha256 === report.localSha256;
 }
@@ -30,10 +31,10 @@ export function reportLines(report: TransferReport, direction: Direction): strin
     `${direction === "send" ? "stored as:       " : "saved as:        "}${place}`,
     `time:            ${formatDuration(report.elapsedMs)}, ${formatRate(report.sizeBytes, report.elapsedMs)}`,
   ];
-  // Of a file that came in, only the server knows what was sent again; its log says it.
+  // For a received file only the server knows the retransmissions; its log reports them.
   if (direction === "send" && report.retransmittedBytes > 0) {
     const share = formatShare(report.retransmittedBytes, report.sentBytes);
-    lines.push(`retransmitted:   ${share} of what was sent (${formatBytes(report.retransmittedBytes)})`);
+    lines.push(`retransmitted:   ${share} (${formatBytes(report.retransmittedBytes)})`);
   }
   return lines;
 }
@@ -43,10 +44,10 @@ export function reportLine(report: TransferReport): string {
   return `${report.localSha256}  ${sanitizeForDisplay(report.savedAs)}`;
 }
 
-/** What came of many transfers. */
+/** The result of many transfers. */
 export interface Total {
   readonly count: number;
-  /** How many of them were done, and the bytes of their files. */
+  /** How many succeeded, and the bytes of their files. */
   readonly doneCount: number;
   readonly doneBytes: number;
   readonly elapsedMs: number;
@@ -61,28 +62,22 @@ export function totalLine(total: Total, direction: Direction): string {
     formatRate(doneBytes, elapsedMs);
 }
 
-/** The lines of a listing: a table for a person, tab-separated name, size in bytes and time for a program. */
-export async function listingLines(
-  files: readonly FileInfo[],
-  options: { forTerminal: boolean },
-): Promise<string[]> {
+/** The lines of a listing: a table for people, tab-separated name, size in bytes and time for programs. */
+export function listingLines(files: readonly FileInfo[], options: { readonly forTerminal: boolean }): string[] {
   if (!options.forTerminal) return files.map((file) => cells(file).join("\t"));
   if (files.length === 0) return ["The server has no files."];
-  // Loaded here, as it takes longer than most of what a client is asked for.
-  const { default: Table } = await import("cli-table3");
-  const table = new Table({
-    head: ["name", "bytes", "modified (UTC)"],
-    colAligns: ["left", "right", "left"],
-    style: { head: [], border: [], compact: true },
-  });
-  for (const file of files) table.push(cells(file));
+  const rows = [["NAME", "BYTES", "MODIFIED (UTC)"] as const, ...files.map(cells)];
+  const nameColumns = Math.max(...rows.map(([name]) => widthOf(name)));
+  const sizeColumns = Math.max(...rows.map(([, size]) => size.length));
   const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
   return [
-    ...table.toString().split("\n"),
-    `${files.length} ${files.length === 1 ? "file" : "files"}, ${formatBytes(sizeBytes)}`,
+    ...rows.map(([name, size, time]) =>
+      `${pad(name, nameColumns)}  ${pad(size, sizeColumns, { align: "right" })}  ${time}`
+    ),
+    `${counted(files.length, "file")}, ${formatBytes(sizeBytes)}`,
   ];
 }
 
-function cells(file: FileInfo): [string, string, string] {
+function cells(file: FileInfo): [name: string, size: string, time: string] {
   return [sanitizeForDisplay(file.name), String(file.sizeBytes), formatTime(file.modifiedMs)];
 }

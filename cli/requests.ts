@@ -1,5 +1,5 @@
 /**
- * What the client's two faces, command line and conversation, ask of a server in the same way.
+ * The requests of the client program, shared by its command line and its interactive shell.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import { SluiceError } from "../app/api.ts";
 import type { Client } from "../app/client/api.ts";
 import type { ClientTask } from "./client_arguments.ts";
 import type { Console } from "./console.ts";
+import { type CliContext, type FileNeeds, WHOLE_DISK } from "./context.ts";
 import { listingLines } from "./report.ts";
-import { type Needs, WHOLE_DISK_NEEDS } from "../io/permissions.ts";
 import type { Transfer } from "./transfers.ts";
 
 /** Prints the server's files: a table on a terminal, tab-separated lines elsewhere. */
@@ -25,16 +25,16 @@ export async function printListing(
   signal.addEventListener("abort", onAbort);
   try {
     const files = await Promise.race([client.list(), aborted.promise]);
-    for (const line of await listingLines(files, { forTerminal: console.outIsTerminal })) console.out(line);
+    for (const line of listingLines(files, { forTerminal: console.outIsTerminal })) console.out(line);
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
 }
 
-/** The transfers that a command asks for. Throws SluiceError (usage) where `--output` does not fit. */
+/** The transfers that a command asks for. Throws SluiceError (usage) if `--output` names no folder and must. */
 export function transfersOf(
   task: Extract<ClientTask, { kind: "send" | "get" }>,
-  isFolder: (path: string) => boolean,
+  { isFolder }: Pick<CliContext, "isFolder">,
 ): Transfer[] {
   if (task.kind === "send") {
     return task.files.map((file) => ({ direction: "send", file, target: task.as, overwrite: task.force }));
@@ -47,20 +47,20 @@ export function transfersOf(
   return names.map((file) => ({
     direction: "get",
     file,
-    // The server's name never leads out of the folder that was asked for.
+    // A name on the server never leads out of the folder that the user named.
     target: intoFolder ? path.join(output, path.basename(file)) : output,
     overwrite: force,
   }));
 }
 
-/** Deno looks through the list of what it permits at each call, so that a long one costs more than it is worth. */
+/** Deno searches the list of permissions at each call, so a long one costs more than it protects. */
 const MAX_NEEDS = 32;
 
 /**
- * What transfers read and write here: the files that are sent, and the folders where others are saved. Of many files
- * it is their folders, and of many folders the whole disk.
+ * What transfers read and write on this machine: the files to send, and the folders to save in. For many files it is
+ * their folders, for many folders the whole disk.
  */
-export function needsOf(transfers: readonly Transfer[]): Needs {
+export function needsOf(transfers: readonly Transfer[]): FileNeeds {
   const sent = transfers.filter(({ direction }) => direction === "send").map(({ file }) => file);
   const got = transfers.filter(({ direction }) => direction === "get").map(({ file, target }) => target ?? file);
   const write = fewOf(foldersOf(got));
@@ -73,5 +73,5 @@ function foldersOf(files: readonly string[]): string[] {
 }
 
 function fewOf(paths: readonly string[]): readonly string[] {
-  return paths.length > MAX_NEEDS ? WHOLE_DISK_NEEDS.read : paths;
+  return paths.length > MAX_NEEDS ? WHOLE_DISK.read : paths;
 }

@@ -6,6 +6,7 @@
 
 import { Option } from "commander";
 import type { FaultOptions, SendingOptions } from "../app/api.ts";
+import type { ServerOptions } from "../app/server/api.ts";
 import { type LimitEntry, SERVER_LIMITS, type ServerLimits } from "../app/server/limits.ts";
 import { DEFAULT_HOST, DEFAULT_PORT, parseHost, parsePort } from "./address.ts";
 import {
@@ -20,38 +21,35 @@ import {
 } from "./command_line.ts";
 import type { Console } from "./console.ts";
 
-/** How much the server's log says: a level, and what is graver. */
+/** Levels of the log, the least severe first. */
 export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
 
 /** One of {@link LOG_LEVELS}. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** The server's command line, understood. */
+/** The parsed command line of the server. */
 export interface ServerArguments {
   /** Serve, or print the server's public key. */
   readonly task: "serve" | "key";
-  /** Where the server's key is; where this user keeps such things when undefined. */
+  /** What to serve, and how; passed on as it is. */
+  readonly serving: ServingOptions;
+  /** Where the server's key is; the user's state folder if undefined. */
   readonly stateFolder: string | undefined;
-  /** Whoever reaches the server may do everything. */
+  /** No access control. */
   readonly open: boolean;
-  /** Who may do what, by key; where this user keeps such things, if it is there, when undefined. */
+  /** The keys of authorized clients; if undefined, `authorized_keys` in the state folder, if it exists. */
   readonly keysFile: string | undefined;
-  /** The same by token. */
+  /** The tokens of authorized clients. */
   readonly tokenFile: string | undefined;
-  readonly host: string;
-  readonly port: number;
-  readonly root: string;
-  readonly readOnly: boolean;
   /** How long a stopping server waits for running transfers. */
   readonly graceMs: number;
-  /** Those bounds that were given. */
-  readonly limits: Partial<ServerLimits>;
-  readonly sending: SendingOptions;
-  readonly simulate: FaultOptions | undefined;
   readonly logLevel: LogLevel;
   /** Log lines are JSON objects. */
   readonly json: boolean;
 }
+
+/** Options of a server that the command line sets alone. */
+export type ServingOptions = Omit<ServerOptions, "access" | "identity" | "onEvent" | "onStats">;
 
 interface RawOptions extends SendingOptions {
   readonly host: string;
@@ -68,47 +66,53 @@ interface RawOptions extends SendingOptions {
   readonly tokenFile?: string;
 }
 
-/** Where files are kept unless told otherwise. */
+/** The default folder of the files. */
 const DEFAULT_ROOT = "./storage";
 
-/** Grace of a stopping server, seconds: long enough for most transfers, short of a service manager's patience (90). */
+/** Seconds: long enough for most transfers, shorter than the stop timeout of systemd (90). */
 const DEFAULT_GRACE_S = 30;
 
 const EXAMPLES = `
 Examples:
   sluice-server                                  on ${DEFAULT_HOST}:${DEFAULT_PORT}, files in ${DEFAULT_ROOT}
   sluice-server --host 0.0.0.0 --authorized-keys clients --root /srv/files
-  sluice-server --rate 100M                      100 Mbit/s to each client, whatever is lost
-  sluice-server key                              prints the public key, to be compared or pinned by clients
-  sluice-server --simulate drop=10%,delay=50ms   a bad link, for trying things out
+  sluice-server --rate 100M                      a fixed 100 Mbit/s to each client
+  sluice-server key                              prints the public key, for clients to verify or pin
+  sluice-server --simulate drop=10%,delay=50ms   simulates a bad link
 
-All is encrypted, and clients know the server by its key. On 127.0.0.1 everybody may do everything, unless a file says
-who may do what; a server that others can reach needs one, or --open. A line of it, of which the first word is enough:
+Everything is encrypted, and clients know the server by its key. On 127.0.0.1 every client may do everything until you
+list authorized clients; a server reachable from other machines needs such a list, or --open. A line of it, of which
+only the first word is required:
 
   jJbUoyxN9VhHJP1sRIzbYyfKIMzCQ-OK7wqz9SVvYF4 alice rights=read,write,list,overwrite folder=alice quota=10G
 
-The first word is what "sluice key" prints, or a token of 16 characters or more in the file of --token-file. The rights
-are read, write and list unless given. Changes count within two seconds, and end the connections that they concern.
+The first word is the key that "sluice key" prints, or, in the file of --token-file, a token of 16 characters or more.
+The default rights are read, write and list. Changes take effect within two seconds and close the affected connections.
 
-Ctrl-C or SIGTERM: takes nothing new, lets running transfers finish; once more: stops at once.`;
+Ctrl-C or SIGTERM lets running transfers finish and accepts no new ones; a second one stops at once.`;
 
-/** Reads the server's command line; help, version and mistakes are answered on the console. */
+/** Parses the server's command line; prints help, version and usage errors. */
 export function parseServerArguments(args: readonly string[], console: Console): Parsed<ServerArguments> {
   const command = createCommand("sluice-server", console)
-    .description("Keeps files in a folder, and takes and gives them over UDP, verified by SHA-256.")
+    .description("Receives files into a folder and sends them back, over UDP, verified by SHA-256.")
     .usage("[options]")
     .option("--host <address>", "address to listen on", (text) => valueOrThrow(parseHost(text)), DEFAULT_HOST)
     .option("--port <port>", "port to listen on; 0 lets the system choose", readPort, DEFAULT_PORT)
-    .option("--root <folder>", "where the files are kept; created when it is not there", DEFAULT_ROOT)
-    .option("--read-only", "give files, take none")
-    .option("--grace <seconds>", "how long running transfers may go on when stopping", readGrace, DEFAULT_GRACE_S)
-    .addOption(new Option("--log-level <level>", "how much to log").choices(LOG_LEVELS).default("info"))
-    .option("--json", "log JSON, one object a line")
-    .option("--state <folder>", "where the server's key is kept (SLUICE_STATE, else your folder for such things)")
-    .option("--authorized-keys <file>", "who may do what, by key (authorized_keys in the folder of --state)")
-    .option("--token-file <file>", "who may do what, by token")
+    .option("--root <folder>", "folder of the files; created if it does not exist", DEFAULT_ROOT)
+    .option("--read-only", "send files, receive none")
+    .option("--grace <seconds>", "time for running transfers to finish when stopping", readGrace, DEFAULT_GRACE_S)
     .addOption(
-      new Option("--open", "whoever reaches it may do everything").conflicts(["authorizedKeys", "tokenFile"]),
+      new Option("--log-level <level>", "log messages of this level and above").choices(LOG_LEVELS).default("info"),
+    )
+    .option("--json", "log JSON, one object per line")
+    .option("--state <folder>", "folder of the server's key (SLUICE_STATE, else ~/.local/state/sluice)")
+    .option("--authorized-keys <file>", "keys of authorized clients (authorized_keys in the state folder)")
+    .option("--token-file <file>", "tokens of authorized clients")
+    .addOption(
+      new Option("--open", "no access control: every client may do everything").conflicts([
+        "authorizedKeys",
+        "tokenFile",
+      ]),
     )
     .allowExcessArguments(false)
     .addHelpText("after", EXAMPLES);
@@ -125,17 +129,19 @@ export function parseServerArguments(args: readonly string[], console: Console):
     return {
       task,
       stateFolder: options.state,
+      serving: {
+        host: options.host,
+        port: options.port,
+        root: options.root,
+        readOnly: options.readOnly ?? false,
+        ...sendingOptions(options),
+        ...(options.simulate === undefined ? {} : { simulate: options.simulate }),
+        limits: limitsGiven(limits, command.opts()),
+      },
       open: options.open ?? false,
       keysFile: options.authorizedKeys,
       tokenFile: options.tokenFile,
-      host: options.host,
-      port: options.port,
-      root: options.root,
-      readOnly: options.readOnly ?? false,
       graceMs: options.grace * 1000,
-      limits: limitsGiven(limits, command.opts()),
-      sending: sendingOptions(options),
-      simulate: options.simulate,
       logLevel: options.logLevel,
       json: options.json ?? false,
     };
@@ -148,8 +154,8 @@ function readPort(text: string): number {
 
 const readGrace = wholeNumber({ min: 0, max: 86_400 });
 
-/** What clients can make the server do, apart from all else in the help. */
-const LIMITS_HEADING = "Limits, and what they are unless you set them:";
+/** A group of its own in the help. */
+const LIMITS_HEADING = "Limits (default):";
 
 function limitOption({ option, what, default: value, min, max }: LimitEntry): Option {
   return new Option(option, `${what} (${value})`).argParser(wholeNumber({ min, max })).helpGroup(LIMITS_HEADING);

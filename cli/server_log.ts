@@ -1,85 +1,60 @@
 /**
- * What the server says while it works: one line for each event, for a person or, as JSON, for a program.
+ * The server's log: one line for each event, as text or, with `--json`, as an object.
  *
- * Names and reasons that a peer chose are escaped, so that a file's name cannot write a line of its own. How many lines
- * clients can make it take has a bound: `line_limit.ts`.
+ * Names and reasons that a peer chose are escaped, so a file's name cannot forge a line. How many lines clients can cause
+ * is limited: `log_rate_limit.ts`.
  *
  * @module
  */
 
-import { configureSync, disposeSync, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
-import { sanitizeForDisplay } from "../transfer/file_name.ts";
 import { formatAddress } from "../app/address.ts";
-import type { ServerEvent } from "../app/server/api.ts";
-import type { Platform } from "../app/platform.ts";
+import type { EventOrigin, ServerEvent } from "../app/server/api.ts";
 import { DROP_REASONS, type DropReason } from "../protocol/mod.ts";
-import { systemPlatform } from "../io/platform.ts";
-import { formatDuration, formatRate, formatShare } from "./format.ts";
+import { sanitizeForDisplay } from "../transfer/file_name.ts";
+import type { CliContext } from "./context.ts";
+import { counted, formatBytes, formatDuration, formatRate, formatShare, quote } from "./format.ts";
 import { LineLimit, LINES_PER_SECOND } from "./log_rate_limit.ts";
-import type { LogLevel } from "./server_arguments.ts";
+import { LOG_LEVELS, type LogLevel } from "./server_arguments.ts";
 
-/** How the log looks, and where it goes. */
+/** What the log looks like. */
 export interface ServerLogOptions {
-  readonly level: LogLevel;
+  readonly logLevel: LogLevel;
   readonly json: boolean;
-  readonly colors: boolean;
-  /** Writes one line. */
-  readonly write: (line: string) => void;
-  /** The time by which clients' lines are limited; this machine's unless another is given. */
-  readonly clock?: Pick<Platform, "nowUs" | "timer">;
 }
 
 /** The server's log. */
 export interface ServerLog {
   event(event: ServerEvent): void;
-  /** Ends it; nothing is written any more. */
+  /** Writes what is still due. Nothing may be logged afterwards. */
   close(): void;
 }
 
-/** Opens the log of this process: there is one at a time. */
-export function openServerLog(options: ServerLogOptions): ServerLog {
-  const format = options.json ? formatJson : (record: LogRecord) => formatText(record, options.colors);
-  configureSync({
-    reset: true,
-    sinks: { lines: (record) => options.write(format(record)) },
-    loggers: [
-      { category: ["sluice"], sinks: ["lines"], lowestLevel: options.level },
-      { category: ["logtape", "meta"], sinks: ["lines"], lowestLevel: "error" },
-    ],
-  });
-  const logger = getLogger(["sluice"]);
-  const limit = new LineLimit(options.clock ?? systemPlatform, (lines) => {
-    const text = `left out ${counted(lines, "line")} on what clients did: more than ${LINES_PER_SECOND} a second`;
-    logger.warning("{text}", { text, event: { kind: "left-out", lines } });
+/** Opens a log on standard output. */
+export function openServerLog(
+  { clock, console }: Pick<CliContext, "clock" | "console">,
+  { json, logLevel }: ServerLogOptions,
+): ServerLog {
+  const isLogged = (level: LogLevel) => LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(logLevel);
+  const format = json ? formatJson : (line: LogLine) => formatText(line, console.outHasColors);
+  const write = (level: LogLevel, text: string, event: LogLine["event"]) => {
+    // Date and not the clock: a log shows the time of day.
+    if (isLogged(level)) console.out(format({ time: new Date().toISOString(), level, text, event }));
+  };
+  const limit = new LineLimit(clock, (lines) => {
+    const text = `${counted(lines, "line")} left out: clients caused more than ${LINES_PER_SECOND} a second`;
+    write("warning", text, { kind: "left-out", lines });
   });
   return {
     event(event) {
       if (event.kind === "stopped") limit.flush();
-      if (logger.isEnabledFor(levelOf(event)) && limit.admits(event)) logEvent(logger, event);
+      const level = levelOf(event);
+      if (isLogged(level) && limit.admits(event)) write(level, describeEvent(event), event);
     },
-    close() {
-      limit.flush();
-      disposeSync();
-    },
+    close: () => limit.flush(),
   };
 }
 
-function logEvent(logger: Logger, event: ServerEvent): void {
-  // The text is a property, not a template: braces in a file's name stay braces.
-  const properties = { text: describeEvent(event), event };
-  switch (levelOf(event)) {
-    case "debug":
-      return logger.debug("{text}", properties);
-    case "info":
-      return logger.info("{text}", properties);
-    case "warning":
-      return logger.warning("{text}", properties);
-    case "error":
-      return logger.error("{text}", properties);
-  }
-}
-
-/** How grave an event is. */
+/** The severity of an event. */
 export function levelOf(event: ServerEvent): LogLevel {
   switch (event.kind) {
     case "exposed":
@@ -88,9 +63,12 @@ export function levelOf(event: ServerEvent): LogLevel {
     case "access-denied":
       return "warning";
     case "access-unreadable":
+    case "folder-unavailable":
       return "error";
     case "sent":
       return event.verified ? "info" : "warning";
+    case "address-changed":
+      return "debug";
     default:
       return "info";
   }
@@ -101,55 +79,54 @@ export function describeEvent(event: ServerEvent): string {
   switch (event.kind) {
     case "listening":
       return `listening on ${formatAddress(event.host, event.port)}, files in ${sanitizeForDisplay(event.root)}, ` +
-        (event.entries === undefined ? "open to whoever reaches it, " : `${whoComesIn(event.entries)}, `) +
+        (event.entries === undefined ? "no access control, " : `${authorized(event.entries)}, `) +
         `key ${sanitizeForDisplay(event.key)}`;
     case "exposed":
       return sanitizeForDisplay(event.reason);
     case "connected":
-      return `${who(event)} new connection` + (event.user === undefined ? "" : ` of ${sanitizeForDisplay(event.user)}`);
+      return `${origin(event)} connected` + (event.user === undefined ? "" : ` as ${sanitizeForDisplay(event.user)}`);
     case "access-denied":
-      return `${sanitizeForDisplay(event.client)} turned away: ${sanitizeForDisplay(event.reason)}`;
+      return `${sanitizeForDisplay(event.client)} access denied: ${sanitizeForDisplay(event.reason)}`;
     case "access-changed":
-      return `who may do what has changed: ${whoComesIn(event.entries)}; ` +
-        `${event.ended} ${event.ended === 1 ? "connection ends" : "connections end"}`;
+      return `access control reloaded: ${authorized(event.entries)}, ${counted(event.ended, "connection")} closed`;
     case "access-unreadable":
-      return `who may do what is not as it is written: ${sanitizeForDisplay(event.reason)}`;
+      return `access control not reloaded, the previous list stays in force: ${sanitizeForDisplay(event.reason)}`;
+    case "folder-unavailable":
+      return `folder unavailable, its users are refused: ${sanitizeForDisplay(event.reason)}`;
     case "address-changed":
-      return `${who(event)} goes on from here, was ${sanitizeForDisplay(event.previousClient)}`;
+      return `${origin(event)} address changed, was ${sanitizeForDisplay(event.previousClient)}`;
     case "receiving":
-      return `${who(event)} receiving ${quote(event.name)}, a file of ${event.sizeBytes} bytes`;
-    case "received":
-      return `${who(event)} received ${quote(event.name)}, ${
-        speed(event)
-      }, verified and stored, sha256 ${event.sha256}`;
     case "sending":
-      return `${who(event)} sending ${quote(event.name)}, a file of ${event.sizeBytes} bytes`;
+      return `${origin(event)} ${event.kind} ${quote(event.name)}, ${formatBytes(event.sizeBytes)}`;
+    case "received":
+      return `${origin(event)} received ${quote(event.name)}, ${speed(event)}, verified and stored, ` +
+        `sha256 ${event.sha256}`;
     case "sent":
-      return `${who(event)} sent ${quote(event.name)}, ${speed(event)}, ${again(event)}` +
+      return `${origin(event)} sent ${quote(event.name)}, ${speed(event)}, ${retransmitted(event)}` +
         `${event.verified ? "verified by the client" : "NOT verified by the client"}, sha256 ${event.sha256}`;
     case "listed":
-      return `${who(event)} listed ${counted(event.count, "file")}`;
+      return `${origin(event)} listed ${counted(event.count, "file")}`;
     case "refused":
-      return `${who(event)} ${subject(event)} refused: ${sanitizeForDisplay(event.reason)}`;
     case "failed":
-      return `${who(event)} ${subject(event)} failed: ${sanitizeForDisplay(event.reason)}`;
+      return `${origin(event)} ${request(event)} ${event.kind}: ${sanitizeForDisplay(event.reason)}`;
     case "disconnected":
-      return `${who(event)} disconnected: ${sanitizeForDisplay(event.reason)}`;
+      return `${origin(event)} disconnected: ${sanitizeForDisplay(event.reason)}`;
     case "dropped":
-      return `dropped ${counted(event.count, "datagram")}: ${whyDropped(event.reasons)}`;
+      return `${counted(event.count, "datagram")} dropped: ${dropReasons(event.reasons)}`;
     case "fault":
       return sanitizeForDisplay(event.line);
     case "draining":
-      return `stopping; ${event.transfers} running ${event.transfers === 1 ? "transfer has" : "transfers have"} ` +
+      return `stopping, ${counted(event.transfers, "running transfer")} ${event.transfers === 1 ? "has" : "have"} ` +
         `${formatDuration(event.graceMs)} to finish`;
     case "stopped":
       return "stopped";
   }
 }
 
-function whoComesIn(entries: number): string {
-  const who = entries === 0 ? "nobody" : `${entries} ${entries === 1 ? "key or token" : "keys and tokens"}`;
-  return `${who} may come in`;
+function authorized(entries: number): string {
+  return entries === 0
+    ? "no client is authorized"
+    : `${counted(entries, "key or token", "keys and tokens")} authorized`;
 }
 
 /** Each reason to drop a datagram, as it follows their number. */
@@ -165,68 +142,52 @@ const DROPPED: Readonly<Record<DropReason, string>> = {
   "late": "for a connection that has ended",
 };
 
-function whyDropped(reasons: Readonly<Partial<Record<DropReason, number>>>): string {
+function dropReasons(reasons: Readonly<Partial<Record<DropReason, number>>>): string {
   const present = DROP_REASONS.filter((reason) => reasons[reason] !== undefined);
   return present.map((reason) => `${reasons[reason]} ${DROPPED[reason]}`).join(", ");
 }
 
-function counted(count: number, noun: string): string {
-  return `${count} ${count === 1 ? noun : `${noun}s`}`;
-}
-
-function who(event: { readonly client: string; readonly id: number }): string {
+function origin(event: EventOrigin): string {
   return `[${event.id}] ${sanitizeForDisplay(event.client)}`;
 }
 
-function subject(event: { readonly operation: string; readonly name: string }): string {
+function request(event: { readonly operation: string; readonly name: string }): string {
   return event.name === "" ? event.operation : `${event.operation} ${quote(event.name)}`;
 }
 
-function speed(event: { readonly sizeBytes: number; readonly elapsedMs: number }): string {
-  return `${event.sizeBytes} bytes in ${formatDuration(event.elapsedMs)} ` +
-    `(${formatRate(event.sizeBytes, event.elapsedMs)})`;
+function speed({ elapsedMs, sizeBytes }: { readonly sizeBytes: number; readonly elapsedMs: number }): string {
+  return `${formatBytes(sizeBytes)} in ${formatDuration(elapsedMs)} (${formatRate(sizeBytes, elapsedMs)})`;
 }
 
-/** What was sent more than once, if anything was. */
-function again(event: { readonly sizeBytes: number; readonly retransmittedBytes: number }): string {
+function retransmitted(event: { readonly sizeBytes: number; readonly retransmittedBytes: number }): string {
   const { sizeBytes, retransmittedBytes } = event;
-  return retransmittedBytes === 0 ? "" : `${formatShare(retransmittedBytes, sizeBytes)} of it again, `;
+  return retransmittedBytes === 0 ? "" : `${formatShare(retransmittedBytes, sizeBytes)} retransmitted, `;
 }
 
-function quote(name: string): string {
-  return `"${sanitizeForDisplay(name)}"`;
+/** One line before it is formatted. */
+interface LogLine {
+  /** ISO 8601. */
+  readonly time: string;
+  readonly level: LogLevel;
+  /** Escaped. */
+  readonly text: string;
+  readonly event: ServerEvent | { readonly kind: "left-out"; readonly lines: number };
 }
 
-/** Level names of one width, with their ANSI colours. */
-const LEVEL_STYLE: Readonly<Record<string, readonly [name: string, color: string]>> = {
-  trace: ["TRACE", "\x1b[2m"],
+/** Names of one width, and ANSI colours. */
+const LEVEL_STYLE: Readonly<Record<LogLevel, readonly [name: string, color: string]>> = {
   debug: ["DEBUG", "\x1b[2m"],
   info: ["INFO ", "\x1b[32m"],
   warning: ["WARN ", "\x1b[33m"],
   error: ["ERROR", "\x1b[31m"],
-  fatal: ["FATAL", "\x1b[31m"],
 };
 
-function formatText(record: LogRecord, colors: boolean): string {
-  const time = new Date(record.timestamp).toISOString();
-  const [name, color] = LEVEL_STYLE[record.level]!;
-  return colors
-    ? `\x1b[2m${time}\x1b[0m ${color}${name}\x1b[0m ${textOf(record)}`
-    : `${time} ${name} ${textOf(record)}`;
+function formatText({ level, text, time }: LogLine, hasColors: boolean): string {
+  const [name, color] = LEVEL_STYLE[level];
+  return hasColors ? `\x1b[2m${time}\x1b[0m ${color}${name}\x1b[0m ${text}` : `${time} ${name} ${text}`;
 }
 
-/** One JSON object a line: time, level, text, and the event as it was. JSON escapes what a name may contain. */
-function formatJson(record: LogRecord): string {
-  const { event } = record.properties;
-  return JSON.stringify({
-    time: new Date(record.timestamp).toISOString(),
-    level: record.level,
-    text: textOf(record),
-    ...(event === undefined ? {} : { event }),
-  });
-}
-
-function textOf(record: LogRecord): string {
-  const { text } = record.properties;
-  return typeof text === "string" ? text : sanitizeForDisplay(record.message.map(String).join(""));
+/** The event as it was: JSON escapes what a name may contain. */
+function formatJson({ event, level, text, time }: LogLine): string {
+  return JSON.stringify({ time, level, text, event });
 }

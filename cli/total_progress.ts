@@ -5,7 +5,7 @@
  */
 
 import type { Progress, TransferReport } from "../app/client/api.ts";
-import type { ProgressTask } from "./progress.ts";
+import type { ProgressTask } from "./console.ts";
 
 /** One of many transfers. */
 export interface PartProgress {

@@ -8,10 +8,10 @@
 import { sanitizeForDisplay } from "../transfer/file_name.ts";
 import { SluiceError } from "../app/api.ts";
 import type { Client, Progress, TransferReport } from "../app/client/api.ts";
-import { type Console, describeError } from "./console.ts";
+import { describeError } from "./console.ts";
+import { type CliSession, nowMs } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { Parallelism, type Slot } from "../app/client/parallelism.ts";
-import type { ProgressView } from "./progress.ts";
 import { checksumsMatch, type Direction, reportLine, reportLines, totalLine } from "./report.ts";
 import { TotalProgress } from "./total_progress.ts";
 
@@ -31,26 +31,19 @@ export interface Transfer {
   readonly overwrite: boolean;
 }
 
-/** What {@link runTransfers} works with. */
-export interface TransferSurroundings {
+/** A session that is connected to a server. */
+export type ConnectedSession = Pick<CliSession, "clock" | "console" | "quiet" | "view"> & {
   readonly client: Client;
-  readonly console: Console;
-  readonly view: ProgressView;
+  /** Cancels the transfers. */
   readonly signal: AbortSignal;
-  readonly quiet: boolean;
-  /** A clock for rates; any origin. */
-  readonly nowMs: () => number;
+};
+
+/** Runs the transfers; the exit code is that of the first in order that failed. Once aborted, no other starts. */
+export function runTransfers(transfers: readonly Transfer[], session: ConnectedSession): Promise<ExitCode> {
+  return new TransferRun(transfers, session).run();
 }
 
-/** Runs the transfers; the exit code is that of the first in order that failed. Once aborted, no other is begun. */
-export function runTransfers(
-  transfers: readonly Transfer[],
-  surroundings: TransferSurroundings,
-): Promise<ExitCode> {
-  return new TransferRun(transfers, surroundings).run();
-}
-
-/** How a transfer shows what becomes of it. */
+/** What shows the progress of a transfer. */
 interface Display {
   update(progress: Progress): void;
   end(report?: TransferReport): void;
@@ -58,7 +51,7 @@ interface Display {
 
 class TransferRun {
   readonly #transfers: readonly Transfer[];
-  readonly #surroundings: TransferSurroundings;
+  readonly #session: ConnectedSession;
   readonly #parallelism = new Parallelism();
   readonly #total: TotalProgress | undefined;
   readonly #exitCodes: ExitCode[];
@@ -68,23 +61,22 @@ class TransferRun {
   #running = 0;
   #isBeginning = false;
 
-  constructor(transfers: readonly Transfer[], surroundings: TransferSurroundings) {
+  constructor(transfers: readonly Transfer[], session: ConnectedSession) {
     this.#transfers = transfers;
-    this.#surroundings = surroundings;
+    this.#session = session;
     this.#exitCodes = transfers.map(() => ExitCode.interrupted);
     if (transfers.length > MAX_REPORTED_AT_LENGTH) {
-      this.#total = new TotalProgress(transfers.length, surroundings.view.start());
+      this.#total = new TotalProgress(transfers.length, session.view.start());
     }
   }
 
   async run(): Promise<ExitCode> {
-    const { nowMs } = this.#surroundings;
-    const startMs = nowMs();
+    const startMs = nowMs(this.#session);
     this.#beginMore();
     await this.#ended.promise;
     this.#total?.finish();
     this.#tellUntoldErrors();
-    if (this.#total !== undefined) this.#tellTotal(this.#total, nowMs() - startMs);
+    if (this.#total !== undefined) this.#tellTotal(this.#total, nowMs(this.#session) - startMs);
     return this.#exitCodes.find((code) => code !== ExitCode.done) ?? ExitCode.done;
   }
 
@@ -92,7 +84,7 @@ class TransferRun {
     // A transfer that begins may tell its size at once: the loop that began it goes on.
     if (this.#isBeginning) return;
     this.#isBeginning = true;
-    const { signal } = this.#surroundings;
+    const { signal } = this.#session;
     while (this.#next < this.#transfers.length && !signal.aborted && this.#parallelism.mayBegin) {
       const index = this.#next++;
       this.#running++;
@@ -112,7 +104,7 @@ class TransferRun {
       this.#beginMore();
     };
     try {
-      const report = await runTransfer(transfer, this.#surroundings, onProgress);
+      const report = await runTransfer(transfer, this.#session, onProgress);
       const isVerified = checksumsMatch(report);
       display.end(isVerified ? report : undefined);
       // A line says that all is well; what is not has its error.
@@ -121,7 +113,7 @@ class TransferRun {
       this.#exitCodes[index] = ExitCode.done;
     } catch (thrown) {
       display.end();
-      const error = asInterruption(thrown, this.#surroundings.signal);
+      const error = asInterruption(thrown, this.#session.signal);
       this.#exitCodes[index] = exitCodeOf(error);
       this.#tellError(transfer, describeError(error));
     }
@@ -131,12 +123,12 @@ class TransferRun {
   }
 
   #ownDisplay(): Display {
-    const task = this.#surroundings.view.start();
+    const task = this.#session.view.start();
     return { update: (progress) => task.update(progress), end: () => task.finish() };
   }
 
   #tellReport(report: TransferReport, direction: Direction): void {
-    const { console, quiet, view } = this.#surroundings;
+    const { console, quiet, view } = this.#session;
     if (quiet) return;
     const lines = this.#total === undefined ? reportLines(report, direction) : [reportLine(report)];
     view.print(() => {
@@ -146,7 +138,7 @@ class TransferRun {
   }
 
   #tellError(transfer: Transfer, words: string): void {
-    const { console, view } = this.#surroundings;
+    const { console, view } = this.#session;
     const count = (this.#errors.get(words) ?? 0) + 1;
     this.#errors.set(words, count);
     if (this.#total !== undefined && count > MAX_SAME_ERRORS) return;
@@ -156,14 +148,14 @@ class TransferRun {
 
   #tellUntoldErrors(): void {
     if (this.#total === undefined) return;
-    const { console, view } = this.#surroundings;
+    const { console, view } = this.#session;
     for (const [words, count] of this.#errors) {
       if (count > MAX_SAME_ERRORS) view.print(() => console.err(`error: ${count - MAX_SAME_ERRORS} more: ${words}`));
     }
   }
 
   #tellTotal(total: TotalProgress, elapsedMs: number): void {
-    const { console, quiet, view } = this.#surroundings;
+    const { console, quiet, view } = this.#session;
     if (quiet) return;
     const { doneCount, doneBytes } = total;
     const { direction } = this.#transfers[0]!;
@@ -174,10 +166,9 @@ class TransferRun {
 
 function runTransfer(
   transfer: Transfer,
-  surroundings: TransferSurroundings,
+  { client, signal }: ConnectedSession,
   onProgress: (progress: Progress) => void,
 ): Promise<TransferReport> {
-  const { client, signal } = surroundings;
   const { file, target, overwrite } = transfer;
   return transfer.direction === "send"
     ? client.send(file, { overwrite, onProgress, signal, ...(target === undefined ? {} : { as: target }) })

@@ -1,5 +1,5 @@
 /**
- * The files in which a server's owner writes who may do what: public keys of clients, and tokens.
+ * The files of access control: public keys and tokens of authorized clients.
  *
  * @module
  */
@@ -19,7 +19,7 @@ export interface AccessFile {
 const GROUP_OR_OTHERS = 0o077;
 const GROUP_OR_OTHERS_WRITE = 0o022;
 
-/** Reads the files, and tells when they have changed. */
+/** Reads the files, and again when they have changed. */
 export class AccessFiles implements AccessSource {
   readonly #files: readonly AccessFile[];
   /** As the files looked when they were read last. */
@@ -31,16 +31,20 @@ export class AccessFiles implements AccessSource {
     this.#files = files;
   }
 
-  /** What the files say. Throws SluiceError, where one is missing too. */
+  get paths(): readonly string[] {
+    return this.#files.map(({ path }) => path);
+  }
+
+  /** The entries of all files. Throws SluiceError, also if one is missing. */
   read(): AccessTable {
     this.#inForce = this.#looks();
     return new AccessTable(this.#files.flatMap((file) => readEntries(file)));
   }
 
   /**
-   * What the files say, where they have changed since they were read and have looked the same for two calls, so that a file
-   * that is being written is not taken for a whole one; else undefined. A file that is gone lets nobody in. Throws SluiceError
-   * once for what cannot be read.
+   * The entries, if the files have changed since they were read and then looked the same in two calls, so that a file is
+   * not read while it is being written; else undefined. A deleted file authorizes no client. Throws SluiceError once for
+   * each change that cannot be read.
    */
   poll(): AccessTable | undefined {
     const looks = this.#looks();
@@ -72,7 +76,7 @@ function isGone(path: string): boolean {
   try {
     return fs.statSync(path, { throwIfNoEntry: false }) === undefined;
   } catch {
-    // It cannot be looked at, which reading it will say.
+    // It cannot be looked at: reading it will report that.
     return false;
   }
 }
@@ -81,15 +85,9 @@ function codeOf(error: unknown): string {
   return (error as { code?: string }).code ?? String(error);
 }
 
-/** What of who may do what is written somewhere. */
-export interface OpenedAccess {
-  readonly source: AccessSource;
-  readonly files: readonly string[];
-}
-
 /**
- * The files that are named, and that of keys in the state folder if it is there and no other is named; undefined where there
- * is none of them.
+ * The files that are named, and `authorized_keys` in the state folder if it exists and no other file of keys is named.
+ * Undefined if there is none.
  */
 export function openAccess(
   { keysFile, stateFolder, tokenFile }: {
@@ -97,20 +95,20 @@ export function openAccess(
     readonly stateFolder: string;
     readonly tokenFile: string | undefined;
   },
-): OpenedAccess | undefined {
+): AccessFiles | undefined {
   const usual = authorizedKeysFile(stateFolder);
   const keys = keysFile ?? (isGone(usual) ? undefined : usual);
   const files: AccessFile[] = [];
   if (keys !== undefined) files.push({ path: keys, kind: "key" });
   if (tokenFile !== undefined) files.push({ path: tokenFile, kind: "token" });
-  return files.length === 0 ? undefined : { source: new AccessFiles(files), files: files.map(({ path }) => path) };
+  return files.length === 0 ? undefined : new AccessFiles(files);
 }
 
 /** The token that a client shows: the first word of the file. Throws SluiceError. */
 export function readToken(path: string): Uint8Array {
   const [entry] = readEntries({ path, kind: "token" });
   if (entry === undefined) {
-    throw new SluiceError("local-disk", `there is no token in ${path}; the first word is to be it`);
+    throw new SluiceError("local-disk", `there is no token in ${path}; its first word must be one`);
   }
   return entry.secret;
 }
@@ -129,20 +127,20 @@ function readEntries({ kind, path }: AccessFile): AccessEntry[] {
   return parseAccess(text, { file: path, kind });
 }
 
-/** A token that others can read is everybody's, and so is a list of keys to which others can add theirs. */
+/** A token that others can read is no secret, and a list of keys that others can write is no list of yours. */
 function requirePrivate(path: string, kind: CredentialKind): void {
   if (Deno.build.os === "windows") return;
   const { mode } = fs.statSync(path);
   if (kind === "token" && (mode & GROUP_OR_OTHERS) !== 0) {
     throw new SluiceError(
       "local-disk",
-      `others may read ${path}, which holds a token: forbid that with "chmod 600 ${path}"`,
+      `${path} holds a token and is readable by other users; run \`chmod 600 ${path}\``,
     );
   }
   if ((mode & GROUP_OR_OTHERS_WRITE) !== 0) {
     throw new SluiceError(
       "local-disk",
-      `others may write to ${path}, and so let in whom they like: forbid that with "chmod go-w ${path}"`,
+      `${path} is writable by other users, who could authorize themselves; run \`chmod go-w ${path}\``,
     );
   }
 }

@@ -15,23 +15,17 @@
 
 import { SluiceError } from "../app/api.ts";
 
-/** What a program goes on to read and to write: files, or folders with all that is in them. */
-export interface Needs {
-  readonly read: readonly string[];
-  readonly write: readonly string[];
-}
-
-/** Of a conversation: nobody knows what will be typed. */
-export const WHOLE_DISK_NEEDS: Needs = { read: ["/"], write: ["/"] };
-
-/** As the tasks and executables name all of the disk: what of it is not needed can be taken from such a list. */
+/** The whole disk as the tasks and executables name it, in a list from which the rest can be revoked. */
 const WHOLE_DISK = "/";
 
 /** Never needed once a program has started; the first two not before either. */
 const NEVER_NEEDED = ["run", "ffi", "env", "import"] as const;
 
-/** Gives up all but the needs, free space on a disk, and the network; whatever was not given stays so. */
-export function confine(needs: Needs): void {
+/**
+ * Gives up all permissions but those to read and write these files (or folders with everything in them), to ask for free
+ * space on a disk, and to use the network. Grants nothing that was not granted before.
+ */
+export function confine(needs: { readonly read: readonly string[]; readonly write: readonly string[] }): void {
   narrow("read", needs.read);
   narrow("write", needs.write);
   for (const name of NEVER_NEEDED) revoke({ name } as Deno.PermissionDescriptor);

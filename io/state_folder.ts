@@ -1,6 +1,6 @@
 /**
- * What the programs remember from run to run, in a folder of the user's: the private key of a server or a
- * client, the public keys of the servers that a client has talked to, and those of the clients that a server takes.
+ * The state folder of a user: the private key of a server or a client, the public keys of known servers (known_servers),
+ * and those of authorized clients (authorized_keys).
  *
  * @module
  */
@@ -15,12 +15,9 @@ import { randomBytes } from "./clock.ts";
 /** The environment variable that names the folder. */
 export const STATE_VARIABLE = "SLUICE_STATE";
 
-/** Environment variables that tell where users keep such things. */
-export const STATE_VARIABLES: readonly string[] = [STATE_VARIABLE, "XDG_STATE_HOME", "HOME", "LOCALAPPDATA"];
-
 const KNOWN_SERVERS_FILE = "known_servers";
 
-/** Whoever has the key is the server, or the client: nobody else may read it. */
+/** The key proves an identity: only its owner may read it. */
 const KEY_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 const OTHERS = 0o077;
@@ -36,20 +33,18 @@ export function stateFolder(told: string | undefined, env: (name: string) => str
   return home === undefined ? path.resolve(".sluice") : path.join(home, ".local", "state", "sluice");
 }
 
-/** Whose key. */
-export type KeyOwner = "server" | "client";
+type KeyOwner = "server" | "client";
 
-/** What a server, or a client, is known by. */
-export interface Identity {
+/** The key pair of a server or a client, and where it is kept. */
+export interface StoredIdentity {
   /** 32 bytes. */
   readonly privateKey: Uint8Array;
   readonly publicKey: Uint8Array;
-  /** The file that holds it. */
   readonly file: string;
 }
 
 /** The key in the folder; makes one the first time. Throws SluiceError. */
-export function openIdentity(folder: string, owner: KeyOwner): Identity {
+export function openIdentity(folder: string, owner: KeyOwner): StoredIdentity {
   const file = keyFile(folder, owner);
   try {
     makeFolder(folder);
@@ -66,7 +61,7 @@ export function openIdentity(folder: string, owner: KeyOwner): Identity {
 }
 
 /** The key in the folder, if there is one. Throws SluiceError. */
-export function findIdentity(folder: string, owner: KeyOwner): Identity | undefined {
+export function findIdentity(folder: string, owner: KeyOwner): StoredIdentity | undefined {
   const file = keyFile(folder, owner);
   try {
     const privateKey = parseKey(readPrivate(file, owner).trim());
@@ -96,14 +91,14 @@ export class KnownServers {
   readonly file: string;
   readonly folder: string;
 
-  /** Makes the folder, if it can: afterwards the program may have given up the right to. */
+  /** Creates the folder, if it can: later the program may have given up that permission. */
   constructor(folder: string) {
     this.folder = folder;
     this.file = path.join(folder, KNOWN_SERVERS_FILE);
     try {
       makeFolder(folder);
     } catch {
-      // Whoever remembers something there will hear of it.
+      // `remember` will report it.
     }
   }
 
@@ -123,7 +118,7 @@ export class KnownServers {
       if (parsed === undefined || more.length > 0) {
         throw new SluiceError(
           "local-disk",
-          `line ${index + 1} of ${this.file} is not an address and a key: mend it, or remove the line`,
+          `${this.file}, line ${index + 1} is not an address and a key: correct or remove it`,
         );
       }
       if (known === address) return parsed;
@@ -152,14 +147,14 @@ function makeFolder(folder: string): void {
   fs.mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
 }
 
-/** As ssh does: a key that others can read is none any more. */
+/** Refuses a key that other users can read, as ssh does. */
 function readPrivate(file: string, owner: KeyOwner): string {
   const { mode } = fs.statSync(file);
   if (Deno.build.os !== "windows" && (mode & OTHERS) !== 0) {
     throw new SluiceError(
       "local-disk",
-      `others may read ${file}, the ${owner}'s private key: forbid that with "chmod 600 ${file}", or, if somebody ` +
-        "may have read it, remove it and have a new one made",
+      `${file}, the ${owner}'s private key, is readable by other users; run \`chmod 600 ${file}\`, or delete it to get a ` +
+        "new key if one of them may have read it",
     );
   }
   return fs.readFileSync(file, "utf8");
@@ -173,4 +168,9 @@ function asSluiceError(error: unknown, what: string): SluiceError {
   if (error instanceof SluiceError) return error;
   const code = codeOf(error) ?? (error instanceof Error ? error.message : String(error));
   return new SluiceError("local-disk", `${what}: ${code}; name another folder with --state`);
+}
+
+/** Whether there is a folder at `path`. */
+export function isFolder(path: string): boolean {
+  return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

@@ -83,6 +83,7 @@ const SERVER_EVENTS = all<ServerEvent["kind"]>({
   "access-denied": true,
   "access-changed": true,
   "access-unreadable": true,
+  "folder-unavailable": true,
   "address-changed": true,
   "disconnected": true,
   "dropped": true,

@@ -29,7 +29,7 @@ const KINDS: Readonly<Record<string, StoreErrorKind>> = {
 
 /** What is wrong, and what to do about it; the subject stands before it. */
 const ADVICE: Readonly<Record<string, string>> = {
-  EEXIST: "exists already; choose another name, or ask to overwrite it",
+  EEXIST: "already exists; use --force to replace it, or choose another name",
   ENOENT: "does not exist",
   ENAMETOOLONG: "cannot be stored: the name is too long for this disk; choose a shorter one",
   EILSEQ: "cannot be stored: this disk cannot spell the name; choose another one",

@@ -80,8 +80,7 @@ export class RootFolder {
     const shown = sanitizeForDisplay(this.path);
     if (this.#isShared) {
       found.push(
-        `others on this machine may write in ${shown}, and so read, exchange and remove its files; ` +
-          `if they should not: chmod go-w`,
+        `${shown} is writable by other users, who can read, replace and remove its files; run \`chmod go-w ${shown}\``,
       );
     }
     for (let folder = dirname(this.path), last = this.path; folder !== last; folder = dirname(folder)) {
@@ -89,8 +88,10 @@ export class RootFolder {
       await attemptAsync(async () => {
         if (!this.#isOpenToAll(await this.#disk.lstat(folder))) return;
         found.push(
-          `everybody on this machine may write in ${sanitizeForDisplay(folder)}, and so put another folder in the ` +
-            `place of ${shown}; if they should not: chmod o-w`,
+          `${
+            sanitizeForDisplay(folder)
+          } is writable by all users, who can put another folder in the place of ${shown}; ` +
+            `run \`chmod o-w ${sanitizeForDisplay(folder)}\``,
         );
       });
     }

@@ -200,8 +200,15 @@ async function requireSpace(folder: string, options: TemporaryFileOptions): Prom
   if (availableBytes === undefined || availableBytes >= sizeBytes + SPACE_SLACK_BYTES) return;
   throw new StoreError(
     "no-space",
-    `${subject} cannot be written: it has ${sizeBytes} bytes and the disk ${availableBytes} left; free some space`,
+    `${subject} needs ${inMB(sizeBytes)}, but only ${
+      inMB(Math.max(0, availableBytes - SPACE_SLACK_BYTES))
+    } are usable ` +
+      `(${inMB(SPACE_SLACK_BYTES)} is kept free); free some space`,
   );
+}
+
+function inMB(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 function temporaryName(random: Uint8Array): string {

@@ -1,13 +1,15 @@
 /**
- * What the programs' tests put in place of the engine, the screen and the keyboard.
+ * The programs' context as their tests make it: no network, no disk, a screen that is kept and a keyboard that is scripted.
  *
  * @module
  */
 
 import { SluiceError } from "../app/api.ts";
 import type { Client, ClientOptions, GetOptions, SendOptions, TransferReport } from "../app/client/api.ts";
-import type { Console, OnStopSignal, StopSignal } from "../cli/console.ts";
-import type { LineSource } from "../cli/line_reader.ts";
+import type { StartServer } from "../app/server/api.ts";
+import type { Console, LineReader, OnStopSignal, StopSignal } from "../cli/console.ts";
+import type { AccessFromFiles, CliContext, FileNeeds, Identity } from "../cli/context.ts";
+import { FakeClock } from "./fake_clock.ts";
 import type { FileInfo } from "../transfer/file_store.ts";
 
 /** A console that keeps what is written. */
@@ -47,8 +49,8 @@ export class FakeSignals {
   }
 }
 
-/** Lines as if typed; a function among them runs when its turn comes, and types nothing. */
-export class FakeLines implements LineSource {
+/** Lines as if typed; a function among them is called in its place, and nothing is typed afterwards. */
+export class FakeLines implements LineReader {
   readonly #lines: (string | (() => void))[];
   readonly interrupts = new FakeSignals();
   readonly onInterrupt = this.interrupts.listen;
@@ -63,7 +65,7 @@ export class FakeLines implements LineSource {
     const line = this.#lines.shift();
     if (typeof line !== "function") return Promise.resolve(line);
     line();
-    // Nothing is typed any more: only an interrupt ends the waiting.
+    // Nothing more is typed: only an interrupt ends the wait.
     return new Promise(() => {});
   }
   intercept(take: (line: string) => boolean): () => void {
@@ -95,8 +97,7 @@ export function fakeReport(name: string, changes: Partial<TransferReport> = {}):
   };
 }
 
-/** An engine in which a file named "missing" is not found, "stuck" waits for the abort, and the rest succeeds. */
-/** Keeps keys of servers in memory. */
+/** Keeps the keys of servers in memory. */
 export class FakeKnownHosts {
   folder = "/state";
   readonly file = "/state/known_servers";
@@ -113,7 +114,7 @@ export class FakeKnownHosts {
   }
 }
 
-/** An engine that records its calls and connections. */
+/** A server in which a file named "missing" is not found, "stuck" waits for the abort, and the rest succeeds. */
 export class FakeEngine {
   readonly calls: string[] = [];
   readonly connections: ClientOptions[] = [];
@@ -185,4 +186,50 @@ export class FakeEngine {
       this.onStuck();
     });
   }
+}
+
+/** A context of fakes, for either program. */
+export class FakeContext implements CliContext {
+  readonly engine = new FakeEngine();
+  readonly console = new FakeConsole();
+  readonly clock = new FakeClock();
+  readonly signals = new FakeSignals();
+  readonly onStopSignal = this.signals.listen;
+  lines = new FakeLines([]);
+  readonly variables = new Map<string, string>();
+  readonly exits: number[] = [];
+  readonly confined: FileNeeds[] = [];
+  readonly knownHosts = new FakeKnownHosts();
+  /** Made by `openIdentity`. */
+  identity: Identity | undefined;
+  identityError: Error | undefined;
+  /** The state folders of `openIdentity`. */
+  readonly stateFolders: (string | undefined)[] = [];
+  access: AccessFromFiles | undefined;
+
+  readonly openLineReader = () => Promise.resolve(this.lines);
+  readonly environment = (name: string) => this.variables.get(name);
+  readonly exit = (code: number) => void this.exits.push(code);
+  readonly connect = this.engine.connect;
+  startServer: StartServer = () => Promise.reject(new Error("no server is expected"));
+  isFolder = (path: string) => path === "dir" || path === "dir/";
+  readonly openIdentity = (_owner: "server" | "client", stateFolder: string | undefined): Identity => {
+    this.stateFolders.push(stateFolder);
+    if (this.identityError !== undefined) throw this.identityError;
+    return this.identity ??= { privateKey: new Uint8Array(32).fill(7), publicKey: new Uint8Array(32).fill(8) };
+  };
+  readonly findIdentity = () => this.identity;
+  readonly openKnownHosts = (stateFolder: string | undefined) => {
+    this.knownHosts.folder = stateFolder ?? this.knownHosts.folder;
+    return this.knownHosts;
+  };
+  readonly openAccess = () => this.access;
+  readonly readToken = (file: string): Uint8Array => {
+    if (file === "none") throw new SluiceError("local-disk", "there is no token in none");
+    return new TextEncoder().encode(`token of ${file}`);
+  };
+  readonly confine = (needs: FileNeeds) => {
+    if (this.engine.openCount > 0) throw new Error("permissions are given up before the network is touched");
+    this.confined.push(needs);
+  };
 }

@@ -73,20 +73,20 @@ export function describeClose(reason: CloseReason): string {
         ? "this side closed the connection"
         : `this side closed the connection: ${reason.reason}`;
     case "peer":
-      if (!reason.isApplication && reason.code === CONNECTION_REFUSED) return `the server refused: ${reason.reason}`;
+      if (!reason.isApplication && reason.code === CONNECTION_REFUSED) return reason.reason;
       return reason.reason === ""
         ? "the other side closed the connection"
         : `the other side closed the connection: ${reason.reason}`;
     case "violation":
       return `the other side broke the protocol (${reason.reason}); the versions of the two programs may not fit`;
     case "idle-timeout":
-      return "nothing more was heard from the other side; check the network, and try again";
+      return "idle connection timeout: nothing arrived from the other side; check the network, and try again";
     case "handshake-timeout":
-      return "no answer; check the address and the port, that the server runs, and that UDP may pass";
+      return "no response: is the server running, the port right, and UDP allowed by the firewall?";
     case "reset":
       return "the server no longer knows this connection; it was probably restarted: try again";
     case "server-key":
-      return "this is not the server that it must be: it has another key; what was sent stayed here";
+      return "the server has another key than expected; nothing was sent";
     case "version":
       return "the server speaks another version of the protocol; update the older of the two programs";
   }

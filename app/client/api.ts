@@ -40,7 +40,7 @@ export interface TransferReport extends TransferredFile {
 export interface ExpectedServer {
   /** Its public key, 32 bytes. */
   readonly key: Uint8Array;
-  /** Who says so, for the error, followed by the key: "Its key in known_servers is". */
+  /** Where the key comes from, for the error: "known_servers", "--server-key". */
   readonly source: string;
 }
 

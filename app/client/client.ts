@@ -5,7 +5,7 @@
  */
 
 import { basename } from "node:path";
-import { type CloseReason, type Connection, Endpoint, KEY_BYTES } from "../../protocol/mod.ts";
+import { type CloseReason, type Connection, DEFAULT_CONFIG, Endpoint, KEY_BYTES } from "../../protocol/mod.ts";
 import type { QueryOutcome } from "../../transfer/client/query.ts";
 import { ClientSession } from "../../transfer/client/session.ts";
 import type { TransferOutcome } from "../../transfer/client/request.ts";
@@ -35,7 +35,7 @@ import { bytesPerSecond } from "../rate.ts";
 /** How often a progress bar hears of its transfer. */
 const PROGRESS_INTERVAL_US = 100_000;
 
-const INTERRUPTED: TransferFailure = { kind: "interrupted", message: "interrupted; nothing half-done was left behind" };
+const INTERRUPTED: TransferFailure = { kind: "interrupted", message: "interrupted; no partial file was left behind" };
 
 /** A transfer under way, as far as its progress goes. */
 interface Measurable {
@@ -73,7 +73,9 @@ class ConnectedClient implements Client {
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
   readonly #folders: LocalFolders;
-  readonly #patience: RetryPolicy;
+  readonly #retryPolicy: RetryPolicy;
+  /** How long connecting may take, seconds. */
+  readonly #timeoutS: number;
   #session!: ClientSession;
   #connection!: Connection;
   /** To be called when the connection was changed from here. */
@@ -83,9 +85,10 @@ class ConnectedClient implements Client {
   constructor(platform: Platform, socket: DatagramSocket, options: ClientOptions) {
     const { congestion, identity, timeoutMs, simulate, token } = options;
     this.#platform = platform;
+    this.#timeoutS = timeoutMs === undefined ? DEFAULT_CONFIG.handshakeTimeoutUs / 1e6 : timeoutMs / 1000;
     this.#folders = new LocalFolders(platform.disk);
     this.#ended = platform.defer();
-    this.#patience = new RetryPolicy(platform, this.#ended.promise);
+    this.#retryPolicy = new RetryPolicy(platform, this.#ended.promise);
     const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
     const ours = {
       ...(timeoutMs === undefined ? {} : { handshakeTimeoutUs: Math.round(timeoutMs * 1000) }),
@@ -146,12 +149,18 @@ class ConnectedClient implements Client {
 
   #connectError(remote: string, reason: CloseReason, server: ExpectedServer | undefined): SluiceError {
     if (reason.kind === "server-key") {
-      const message = `${remote} is not the server that it must be: it has the key ${formatKey(reason.actual)}. ` +
-        `${server!.source} ${
+      const message = `the key of ${remote} is ${formatKey(reason.actual)}, but ${server!.source} has ` +
+        `${
           formatKey(reason.expected)
-        }. Either the server was set up anew, or SOMEBODY ELSE ANSWERS ` +
-        "IN ITS PLACE. Nothing was sent. If you know that it was set up anew, correct that, and try again";
+        }. Nothing was sent. If the server was reinstalled, remove the old key; otherwise ` +
+        "SOMEONE MAY BE IMPERSONATING THE SERVER";
       return new SluiceError("refused", message);
+    }
+    if (reason.kind === "handshake-timeout") {
+      const message =
+        `no response from ${remote} after ${this.#timeoutS} s: is the server running, the port right, and ` +
+        "UDP allowed by the firewall?";
+      return new SluiceError("unreachable", message);
     }
     const { kind, message } = closeFailure(reason);
     return new SluiceError(kind === "refused" ? kind : "unreachable", `${remote}: ${message}`);
@@ -205,14 +214,14 @@ class ConnectedClient implements Client {
     const connection = this.#connection;
     if (connection !== undefined && !connection.isClosed) {
       this.#driver.closeConnection(connection, { code: ApplicationErrorCode.noError, reason: "" });
-      // Nobody stays to say it again: it is said often enough, and with all that the server may not know yet.
+      // The close is not retransmitted once the socket is gone, so it is sent several times, with all that is unacknowledged.
       await this.#driver.flushed();
     }
     await this.#driver.stop();
   }
 
   async #query(name: string | undefined): Promise<readonly FileInfo[]> {
-    const outcome = await this.#patience.retryWhileBusy(undefined, () => {
+    const outcome = await this.#retryPolicy.retryWhileBusy(undefined, () => {
       const done = this.#platform.defer<QueryOutcome | TransferFailure>();
       this.#ended.promise.catch((error) => done.reject(error));
       this.#session.query({ ...(name === undefined ? {} : { name }), onDone: done.resolve });
@@ -254,7 +263,7 @@ class ConnectedClient implements Client {
     });
     if (onProgress !== undefined) timer.set(PROGRESS_INTERVAL_US);
     try {
-      const outcome = await this.#patience.retryWhileBusy(signal, attempt);
+      const outcome = await this.#retryPolicy.retryWhileBusy(signal, attempt);
       if (outcome.kind !== "done") throw new SluiceError(outcome.kind, outcome.message);
       report();
       const after = this.#connection.stats;

@@ -1,8 +1,8 @@
 /**
- * How a server's owner writes who may do what: a line for each key or token, with what it gives.
+ * The text of the access table: a line for each key or token, with what it grants.
  *
  * ```
- * # who                                       name   what
+ * # key                                       name   rights, folder, quota
  * jJbUoyxN9VhHJP1sRIzbYyfKIMzCQ-OK7wqz9SVvYF4 alice  rights=read,write,list,overwrite folder=alice quota=10G
  * ```
  *
@@ -15,10 +15,10 @@ import type { AccessEntry, CredentialKind } from "./access.ts";
 import { SluiceError } from "../api.ts";
 import { parseKey } from "../keys.ts";
 
-/** Without `rights=`: what is there already cannot be destroyed. */
+/** Without `rights=`: existing files cannot be destroyed. */
 const DEFAULT_RIGHTS: readonly Right[] = ["read", "write", "list"];
 
-/** Whoever sees a proof of a token can try guesses on it. */
+/** An observer of a token's proof can test guesses on it. */
 const MIN_TOKEN_LENGTH = 16;
 
 /** Reads a file of keys or of tokens; `file` is its name for errors. Throws SluiceError. */
@@ -31,8 +31,8 @@ export function parseAccess(text: string, { file, kind }: { file: string; kind: 
     const first = lineOf.get(secret);
     const entry = first === undefined
       ? parseEntry({ secret, words, kind, defaultName: `${kind} on line ${index + 1}` })
-      : `this ${kind} is on line ${first} already`;
-    if (typeof entry === "string") throw new SluiceError("local-disk", `line ${index + 1} of ${file}: ${entry}`);
+      : `this ${kind} is already on line ${first}`;
+    if (typeof entry === "string") throw new SluiceError("local-disk", `${file}, line ${index + 1}: ${entry}`);
     lineOf.set(secret, index + 1);
     entries.push(entry);
   }
@@ -56,7 +56,7 @@ interface Line {
 /** The entry, or what is wrong with it. */
 function parseEntry({ secret: text, words, kind, defaultName }: Line): AccessEntry | string {
   const secret = kind === "key" ? parseKey(text) : new TextEncoder().encode(text);
-  if (secret === undefined) return `"${text}" is no key; a key is the 43 characters that "sluice key" prints`;
+  if (secret === undefined) return `"${text}" is not a key; a key is the 43 characters that "sluice key" prints`;
   if (kind === "token" && text.length < MIN_TOKEN_LENGTH) {
     return `a token of less than ${MIN_TOKEN_LENGTH} characters can be guessed; make a longer one`;
   }
@@ -76,7 +76,7 @@ interface Fields {
   quotaBytes?: number;
 }
 
-/** Takes one word into the fields; returns what is wrong with it. */
+/** Reads one word into the fields; returns what is wrong with it, if anything. */
 function readField(word: string, fields: Fields): string | undefined {
   const [field, value] = word.includes("=") ? [word.slice(0, word.indexOf("=")), word.slice(word.indexOf("=") + 1)] : [
     "name",
@@ -84,32 +84,34 @@ function readField(word: string, fields: Fields): string | undefined {
   ];
   switch (field) {
     case "name":
-      if (fields.name !== undefined) return `"${word}" is one name too many; there are rights=, folder= and quota=`;
+      if (fields.name !== undefined) return `"${word}" is a second name; other fields are rights=, folder= and quota=`;
       fields.name = value!;
       return undefined;
     case "rights":
-      if (fields.rights !== undefined) return "rights= is there twice";
+      if (fields.rights !== undefined) return "rights= is given twice";
       return readRights(value!, fields);
     case "folder":
-      if (fields.folder !== undefined) return "folder= is there twice";
+      if (fields.folder !== undefined) return "folder= is given twice";
       fields.folder = value!;
       return checkFolder(value!);
     case "quota": {
-      if (fields.quotaBytes !== undefined) return "quota= is there twice";
+      if (fields.quotaBytes !== undefined) return "quota= is given twice";
       const bytes = parseBytes(value!);
-      if (bytes === undefined) return `"${value}" is no size; a quota is a number of bytes, such as 500M, 10G or 1.5T`;
+      if (bytes === undefined) {
+        return `"${value}" is not a size; a quota is a number of bytes, such as 500M, 10G or 1.5T`;
+      }
       fields.quotaBytes = bytes;
       return undefined;
     }
     default:
-      return `"${field}=" is not known; there are rights=, folder= and quota=`;
+      return `"${field}=" is not known; the fields are rights=, folder= and quota=`;
   }
 }
 
 function readRights(value: string, fields: Fields): string | undefined {
   const rights = value.split(",");
   const unknown = rights.find((right) => !isRight(right));
-  if (unknown !== undefined) return `"${unknown}" is no right; the rights are ${RIGHTS.join(", ")}`;
+  if (unknown !== undefined) return `"${unknown}" is not a right; the rights are ${RIGHTS.join(", ")}`;
   fields.rights = rights.filter(isRight);
   return undefined;
 }
@@ -120,7 +122,7 @@ function isRight(text: string): text is Right {
 
 function checkFolder(name: string): string | undefined {
   const problem = checkFileName(name);
-  return problem && `"${name}" is no folder in the server's root: ${problem}`;
+  return problem && `"${name}" cannot be a folder in the server's root: ${problem}`;
 }
 
 const PREFIXES: Readonly<Record<string, number>> = { "": 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };

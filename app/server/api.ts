@@ -73,8 +73,10 @@ export type ServerEvent =
   }
   /** The owner has changed who may do what; `ended` connections end for it. */
   | { readonly kind: "access-changed"; readonly entries: number; readonly ended: number }
-  /** What the owner has changed there cannot be read, or a folder not be opened: it stays without effect. */
+  /** The access table has changed and cannot be read; the previous one stays in force. */
   | { readonly kind: "access-unreadable"; readonly reason: string }
+  /** A folder in the new access table cannot be opened; the connections of its users are refused. */
+  | { readonly kind: "folder-unavailable"; readonly reason: string }
   /** The client goes on from another address (its network changed). */
   | { readonly kind: "address-changed"; readonly previousClient: string } & EventOrigin
   | { readonly kind: "disconnected"; readonly reason: string } & EventOrigin

@@ -26,10 +26,10 @@ import type { Platform, Timer } from "../platform.ts";
 const LOOK_INTERVAL_US = 1_000_000;
 
 /** What a client is told that has no permission. */
-const NO_PERMISSION = "permission is needed, and neither your key nor a token gives it: have the server's owner add " +
-  'what "sluice key" prints, or give you a token for --token-file';
+const NO_PERMISSION = "access denied: the server does not know your key. Ask its administrator to add the key that " +
+  '"sluice key" prints, or to give you a token for --token-file';
 
-const NO_FOLDER = "your folder there cannot be opened now; tell whoever runs the server";
+const NO_FOLDER = "access denied: your folder on the server cannot be opened; tell its administrator";
 
 /** What a client may use. */
 export interface Admitted {
@@ -106,7 +106,7 @@ export class Authorizer {
       deny(`the folder of ${grant.name} cannot be opened`);
       return NO_FOLDER;
     }
-    deny(`no permission for its key ${key}, nor by a token`);
+    deny(`unknown key ${key}`);
     return NO_PERMISSION;
   }
 
@@ -153,7 +153,7 @@ export class Authorizer {
     const { onEvent, platform } = this.#options;
     for (const folder of new Set(table.entries.map(({ folder = "" }) => folder))) {
       this.#openFolder(folder).then((reason) => {
-        if (reason !== undefined) onEvent({ kind: "access-unreadable", reason });
+        if (reason !== undefined) onEvent({ kind: "folder-unavailable", reason });
       }).catch((error) => platform.crash(error));
     }
   }

@@ -1,6 +1,6 @@
 /**
- * Every bound of a server in one place: its value, the option that sets it, the attack that it stops, and what happens
- * when it is reached. At each of them the server refuses or forgets what is new, and goes on with what it has.
+ * Every bound of a server that has an option: its value, the option, the attack that it stops, and what happens when it
+ * is reached. At each of them the server refuses or forgets what is new, and goes on with what it has.
  *
  * The table in `docs/ARCHITECTURE.md` and the options of `sluice-server` are this one: tests hold them to it.
  *
@@ -36,20 +36,20 @@ export interface LimitEntry {
   readonly max: number;
   /** The attack. */
   readonly stops: string;
-  /** What becomes of who comes when it is reached. */
+  /** What happens to a client at the bound. */
   readonly then: string;
 }
 
-/** Enough for whoever knows what he does. */
+/** The highest value of most bounds. */
 const MANY = 1_000_000;
 const DAY_S = 86_400;
 
-/** All bounds that can be set, those of the door first. */
+/** All bounds that can be set, those of admission control first. */
 export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>([
   {
     name: "maxConnections",
     option: "--max-connections <count>",
-    what: "connections at once",
+    what: "concurrent connections",
     default: DEFAULT_ADMISSION.maxConnections,
     min: 1,
     max: MANY,
@@ -59,7 +59,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
   {
     name: "maxConnectionsPerAddress",
     option: "--max-connections-per-address <count>",
-    what: "connections at once from an IPv4 address or an IPv6 /64",
+    what: "concurrent connections from an IPv4 address or an IPv6 /64",
     default: DEFAULT_ADMISSION.maxConnectionsPerAddress,
     min: 1,
     max: MANY,
@@ -69,27 +69,27 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
   {
     name: "maxHandshakes",
     option: "--max-handshakes <count>",
-    what: "handshakes a second",
+    what: "handshakes per second",
     default: DEFAULT_ADMISSION.maxHandshakes,
     min: 1,
     max: MANY,
     stops: "keeping the processor busy with handshakes",
-    then: "strangers have to prove their address first; who has, waits his turn",
+    then: "clients must validate their address first (RFC 9000, 8.1); validated ones are delayed",
   },
   {
     name: "maxHandshakesPerAddress",
     option: "--max-handshakes-per-address <count>",
-    what: "handshakes a second of a proven address or /64",
+    what: "handshakes per second of a validated address or /64",
     default: DEFAULT_ADMISSION.maxHandshakesPerAddress,
     min: 1,
     max: MANY,
     stops: "opening and closing connections from a few addresses as fast as they can",
-    then: "nothing is answered; the client asks again, and waits its turn",
+    then: "nothing is answered; the client retries and is delayed",
   },
   {
     name: "maxAnswers",
     option: "--max-answers <count>",
-    what: "cheap answers a second to strangers",
+    what: "unauthenticated replies per second",
     default: DEFAULT_ADMISSION.maxAnswers,
     min: 1,
     max: MANY,
@@ -99,7 +99,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
   {
     name: "maxStreams",
     option: "--max-streams <count>",
-    what: "requests of a connection at once",
+    what: "concurrent requests of a connection",
     default: DEFAULT_CONFIG.maxStreams,
     min: 1,
     max: 65_536,
@@ -109,7 +109,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
   {
     name: "maxTransfers",
     option: "--max-transfers <count>",
-    what: "files on their way at once, so files open",
+    what: "concurrent transfers, thus open files",
     default: DEFAULT_REQUEST_BOUNDS.maxTransfers,
     min: 1,
     max: MANY,
@@ -129,7 +129,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
   {
     name: "maxLists",
     option: "--max-lists <count>",
-    what: "lists of all files on their way at once",
+    what: "concurrent listings",
     default: DEFAULT_REQUEST_BOUNDS.maxLists,
     min: 1,
     max: MANY,
@@ -170,7 +170,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
   {
     name: "stallTimeoutS",
     option: "--stall-timeout <seconds>",
-    what: "patience with who is there, but does not go on",
+    what: "stalled transfer timeout, seconds",
     default: DEFAULT_REQUEST_BOUNDS.stallTimeoutUs / 1e6,
     min: 1,
     max: DAY_S,
@@ -180,7 +180,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
   {
     name: "idleTimeoutS",
     option: "--idle-timeout <seconds>",
-    what: "patience with who is not heard of",
+    what: "idle connection timeout, seconds",
     default: DEFAULT_CONFIG.idleTimeoutUs / 1e6,
     min: 1,
     max: DAY_S,

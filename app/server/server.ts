@@ -75,9 +75,9 @@ export async function startServer(options: ServerOptions, platform: Platform): P
 }
 
 function whyNotOpen(hostname: string): string {
-  return `others can reach ${hostname}, and nothing says who may do what: write clients' keys, as "sluice key" prints ` +
-    "them, into a file for --authorized-keys, or a token into one for --token-file; or, if whoever reaches the server may " +
-    "do everything, say --open";
+  return `other machines can reach ${hostname}, and no client is authorized: write the keys that "sluice key" prints on ` +
+    "the clients into a file for --authorized-keys, or a token into one for --token-file. To accept every client, use " +
+    "--open";
 }
 
 class RunningServer implements Server {

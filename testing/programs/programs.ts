@@ -94,7 +94,7 @@ export interface RunOptions {
 }
 
 /** What a client says of each server that it meets; `trust_test.ts` looks at it, and for all others it is left out. */
-export const NEW_SERVER = /^\S+ is new\. Its key is \S+, remembered from now on; .*\n/m;
+export const NEW_SERVER = /^First connection to \S+\. Its key is \S+ \(saved\)\. .*\n/m;
 
 /** Where the programs of a stage keep keys: beside its folder. */
 function stateFolderOf(folder: string): string {

@@ -34,15 +34,15 @@ Deno.test("server that others can reach does not start open unless it is told to
   assert.match(stderr, /^error: others can reach 0\.0\.0\.0, .*--authorized-keys.*--token-file.*--open\n$/);
   assert.deepEqual(await namesIn(stage.folder), []);
   const open = stage.runServer([...args, "--open"]);
-  await open.says(/listening on 0\.0\.0\.0:\d+, .*, open to whoever reaches it,/);
+  await open.says(/listening on 0\.0\.0\.0:\d+, .*, no access control,/);
   await writePrivate(stage.path("tokens"), TOKEN);
   const closed = stage.runServer([...args, "--token-file", stage.path("tokens")]);
-  await closed.says(/listening on 0\.0\.0\.0:\d+, .*, 1 key or token may come in,/);
+  await closed.says(/listening on 0\.0\.0\.0:\d+, .*, 1 key or token authorized,/);
   const both = await stage.runServer([...args, "--open", "--token-file", stage.path("tokens")]).finished();
   assert.equal(both.code, 2);
 });
 
-Deno.test("server takes whom it has the key of, and no other, and its log shows the key of who is turned away", async () => {
+Deno.test("server accepts only clients whose keys are authorized, and logs the key of a client that it denies access", async () => {
   await using stage = await Stage.open();
   const [alice, bob] = [await clientOf(stage, "alice"), await clientOf(stage, "bob")];
   const server = await startServer(stage, `${alice.key} alice\n`);
@@ -52,11 +52,14 @@ Deno.test("server takes whom it has the key of, and no other, and its log shows 
   for (const args of [bob.args, ["--state", stage.path("nobody")]]) {
     const { code, stderr } = await stage.client(["list", ...target, ...args]);
     assert.equal(code, 4);
-    assert.match(stderr, /^error: the server refused: permission is needed, and neither your key nor a token gives it/);
+    assert.match(
+      stderr,
+      /^error: access denied: the server does not know your key\. Ask its administrator to add the key/,
+    );
   }
-  await server.program.says(new RegExp(`turned away: no permission for its key ${bob.key}, nor by a token`));
-  assert.match(server.log, /new connection of alice$/m);
-  assert.equal(server.log.match(/new connection/g)?.length, 1);
+  await server.program.says(new RegExp(`access denied: unknown key ${bob.key}`));
+  assert.match(server.log, / connected as alice$/m);
+  assert.equal(server.log.match(/ connected/g)?.length, 1);
 });
 
 Deno.test("server lets each do what his line says, in his folder, up to his quota", async () => {
@@ -95,7 +98,7 @@ Deno.test("server takes who has the token, which nobody shows on a command line"
   const server = await stage.startServer({ args: ["--token-file", stage.path("tokens")] });
   const target = ["--server", server.address];
   assert.equal((await stage.client(["list", ...target, "--token-file", stage.path("tokens")])).code, 0);
-  await server.program.says(/new connection of team$/m);
+  await server.program.says(/ connected as team$/m);
   await writePrivate(stage.path("wrong"), `${TOKEN}x`);
   assert.equal((await stage.client(["list", ...target, "--token-file", stage.path("wrong")])).code, 4);
   assert.equal((await stage.client(["list", ...target])).code, 4);
@@ -124,7 +127,7 @@ Deno.test("server ends the session of who may do nothing any more, in the middle
   const { code, stderr } = await hers.finished();
   assert.equal(code, 4);
   assert.match(stderr, /what you may do on this server has changed/);
-  await server.program.says(/who may do what has changed: 1 key or token may come in; 1 connection ends/);
+  await server.program.says(/access control reloaded: 1 key or token authorized, 1 connection closed/);
   his.signal("SIGINT");
   assert.equal((await his.finished()).code, 130, "his went on");
   await server.program.says(/put "b" failed/);
@@ -138,9 +141,11 @@ Deno.test("server goes by what it read before when it cannot read what is writte
   const alice = await clientOf(stage, "alice");
   const server = await startServer(stage, `${alice.key} alice\n`);
   await writePrivate(stage.path("keys"), "nonsense\n");
-  await server.program.says(/ERROR who may do what is not as it is written: line 1 of .*keys: "nonsense" is no key/);
+  await server.program.says(
+    /ERROR access control not reloaded, the previous list stays in force: .*keys, line 1: "nonsense" is not a key/,
+  );
   assert.equal((await stage.client(["list", "--server", server.address, ...alice.args])).code, 0);
   const { code, stderr } = await stage.runServer(["--port", "0", "--authorized-keys", stage.path("keys")]).finished();
   assert.equal(code, 6);
-  assert.match(stderr, /^error: line 1 of .*keys: "nonsense" is no key; a key is the 43 characters/);
+  assert.match(stderr, /^error: .*keys, line 1: "nonsense" is not a key; a key is the 43 characters/);
 });

@@ -113,7 +113,7 @@ for (const direction of ["send", "get"]) {
         ? await startUpload(stage, server, 3 * MB)
         : await startDownload(stage, server, 3 * MB);
       server.program.signal("SIGTERM");
-      await server.program.says(/stopping; 1 running transfer has 30.* to finish/);
+      await server.program.says(/stopping, 1 running transfer has 30.* to finish/);
       const isShuttingDown = (error: unknown) =>
         error instanceof SluiceError && error.kind === "refused" && /shutting down/.test(error.message);
       await assert.rejects(other.list(), isShuttingDown);
@@ -140,7 +140,7 @@ Deno.test("server stopped a second time leaves at once", async () => {
   const server = await stage.startServer({ args: ["--grace", "86400", ...SLOW] });
   await startUpload(stage, server);
   server.program.signal("SIGTERM");
-  await server.program.says(/stopping; 1 running transfer/);
+  await server.program.says(/stopping, 1 running transfer/);
   server.program.signal("SIGINT");
   assert.equal((await server.program.finished()).code, 130);
 });

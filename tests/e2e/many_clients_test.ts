@@ -93,7 +93,7 @@ Deno.test("server gives a name to one of two clients that send it at once, and t
   assert.deepEqual([winner >= 0, others.length], [true, 0]);
   assert.ok(loser!.reason instanceof SluiceError);
   assert.equal(loser!.reason.kind, "refused");
-  assert.match(loser!.reason.message, /"wanted" exists already/);
+  assert.match(loser!.reason.message, /"wanted" already exists/);
   await assertSameFile(stored, sources[winner]!);
 });
 

@@ -1,25 +1,32 @@
 import assert from "node:assert/strict";
 import { type ClientArguments, parseClientArguments } from "../../../cli/client_arguments.ts";
-import { FakeConsole } from "../../../testing/cli_fakes.ts";
+import { FakeContext } from "../../../testing/cli_fakes.ts";
+
+/** A context in which SLUICE_SERVER may be set. */
+function contextWith(defaultServer: string | undefined): FakeContext {
+  const context = new FakeContext();
+  if (defaultServer !== undefined) context.variables.set("SLUICE_SERVER", defaultServer);
+  return context;
+}
 
 function parse(args: readonly string[], defaultServer?: string): ClientArguments {
-  const console = new FakeConsole();
-  const parsed = parseClientArguments(args, { console, defaultServer });
-  assert.ok("value" in parsed, console.errLines.join("\n"));
+  const context = contextWith(defaultServer);
+  const parsed = parseClientArguments(args, context);
+  assert.ok("value" in parsed, context.console.errLines.join("\n"));
   return parsed.value;
 }
 
 function refusal(args: readonly string[], defaultServer?: string): string[] {
-  const console = new FakeConsole();
-  assert.deepEqual(parseClientArguments(args, { console, defaultServer }), { exitCode: 2 });
-  assert.deepEqual(console.outLines, []);
-  return console.errLines;
+  const context = contextWith(defaultServer);
+  assert.deepEqual(parseClientArguments(args, context), { exitCode: 2 });
+  assert.deepEqual(context.console.outLines, []);
+  return context.console.errLines;
 }
 
 Deno.test("parseClientArguments reads send with its options, wherever they stand", () => {
-  const { task, server, quiet } = parse(["--quiet", "send", "a", "--as", "b", "-f", "--server", "h:7"]);
+  const { connection, quiet, task } = parse(["--quiet", "send", "a", "--as", "b", "-f", "--server", "h:7"]);
   assert.deepEqual(task, { kind: "send", files: ["a"], as: "b", force: true });
-  assert.deepEqual(server, { host: "h", port: 7 });
+  assert.deepEqual(connection, { host: "h", port: 7 });
   assert.equal(quiet, true);
   assert.deepEqual(parse(["send", "a", "b"]).task, { kind: "send", files: ["a", "b"], as: undefined, force: false });
 });
@@ -33,29 +40,33 @@ Deno.test("parseClientArguments reads get, list and HOST PORT", () => {
   });
   assert.deepEqual(parse(["list"]).task, { kind: "list" });
   const interactive = parse(["::1", "7000"], "other:1");
-  assert.deepEqual([interactive.task, interactive.server], [{ kind: "interactive" }, { host: "::1", port: 7000 }]);
+  assert.deepEqual([interactive.task, interactive.connection], [{ kind: "interactive" }, { host: "::1", port: 7000 }]);
 });
 
 Deno.test("parseClientArguments takes the server from --server, else SLUICE_SERVER, else the usual one", () => {
-  assert.deepEqual(parse(["list", "-s", "a:1"], "b:2").server, { host: "a", port: 1 });
-  assert.deepEqual(parse(["list"], "b:2").server, { host: "b", port: 2 });
-  assert.deepEqual(parse(["list"], "").server, { host: "127.0.0.1", port: 65432 });
+  assert.deepEqual(parse(["list", "-s", "a:1"], "b:2").connection, { host: "a", port: 1 });
+  assert.deepEqual(parse(["list"], "b:2").connection, { host: "b", port: 2 });
+  assert.deepEqual(parse(["list"], "").connection, { host: "127.0.0.1", port: 65432 });
   assert.match(refusal(["list"], "b:x")[0]!, /SLUICE_SERVER/);
-  assert.deepEqual(parse(["list", "-s", "a:1"], "b:x").server, { host: "a", port: 1 });
+  assert.deepEqual(parse(["list", "-s", "a:1"], "b:x").connection, { host: "a", port: 1 });
 });
 
 Deno.test("parseClientArguments reads timeout and faults", () => {
-  const { timeoutMs, simulate } = parse(["list", "--timeout", "1.5", "--simulate", "drop=10%"]);
+  const { simulate, timeoutMs } = parse(["list", "--timeout", "1.5", "--simulate", "drop=10%"]).connection;
   assert.equal(timeoutMs, 1500);
   assert.equal(simulate?.drop, 0.1);
-  assert.equal(parse(["list"]).timeoutMs, undefined);
+  assert.equal(parse(["list"]).connection.timeoutMs, undefined);
 });
 
 Deno.test("parseClientArguments reads how to send, at each command", () => {
-  assert.deepEqual(parse(["send", "a", "--rate", "80M"]).sending, { rate: 80_000_000 });
-  assert.deepEqual(parse(["--rate=1.5Gbit/s", "list"]).sending, { rate: 1_500_000_000 });
-  assert.deepEqual(parse(["::1", "7000", "--congestion", "cubic"]).sending, { congestion: "cubic" });
-  assert.deepEqual(parse(["get", "a"]).sending, {});
+  const sending = (...args: string[]) => {
+    const { congestion, rate } = parse(args).connection;
+    return { congestion, rate };
+  };
+  assert.deepEqual(sending("send", "a", "--rate", "80M"), { congestion: undefined, rate: 80_000_000 });
+  assert.deepEqual(sending("--rate=1.5Gbit/s", "list"), { congestion: undefined, rate: 1_500_000_000 });
+  assert.deepEqual(sending("::1", "7000", "--congestion", "cubic"), { congestion: "cubic", rate: undefined });
+  assert.deepEqual(sending("get", "a"), { congestion: undefined, rate: undefined });
 });
 
 Deno.test("parseClientArguments answers a mistake with one line and the way to the help", () => {
@@ -89,9 +100,9 @@ Deno.test("parseClientArguments without arguments shows the help as a mistake", 
 
 Deno.test("parseClientArguments shows help with examples, and the version, and ends well", () => {
   for (const args of [["--help"], ["send", "--help"], ["get", "-h"]]) {
-    const console = new FakeConsole();
-    assert.deepEqual(parseClientArguments(args, { console, defaultServer: undefined }), { exitCode: 0 });
-    const text = console.outLines.join("\n");
+    const context = new FakeContext();
+    assert.deepEqual(parseClientArguments(args, context), { exitCode: 0 });
+    const text = context.console.outLines.join("\n");
     assert.match(text, /^Usage: sluice/);
     assert.match(text, /Example/);
     assert.match(text, /--server <host:port>/);

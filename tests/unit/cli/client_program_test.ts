@@ -1,59 +1,21 @@
 import assert from "node:assert/strict";
 import { SluiceError } from "../../../app/api.ts";
-import { runClient } from "../../../cli/client_program.ts";
-import { type Needs, WHOLE_DISK_NEEDS } from "../../../io/permissions.ts";
-import type { Identity } from "../../../io/state_folder.ts";
 import { formatKey } from "../../../app/keys.ts";
-import { FakeConsole, FakeEngine, FakeKnownHosts, FakeLines, FakeSignals } from "../../../testing/cli_fakes.ts";
+import { runClient } from "../../../cli/client_program.ts";
+import { type FileNeeds, WHOLE_DISK } from "../../../cli/context.ts";
+import { FakeContext, FakeLines } from "../../../testing/cli_fakes.ts";
 
 const KEY = new Uint8Array(32).fill(9);
 
-const IDENTITY = { privateKey: new Uint8Array(32).fill(7), publicKey: new Uint8Array(32).fill(8) };
-
-class Setting {
-  readonly engine = new FakeEngine();
-  readonly console = new FakeConsole();
-  readonly signals = new FakeSignals();
-  readonly exits: number[] = [];
-  readonly confined: Needs[] = [];
-  readonly memory = new FakeKnownHosts();
-  identity: Identity | undefined;
-  lines = new FakeLines([]);
-
+class Setting extends FakeContext {
   /** The key of the server at this address is known. */
   knows(address: string): this {
-    this.memory.keys.set(address, this.engine.serverKey);
+    this.knownHosts.keys.set(address, this.engine.serverKey);
     return this;
   }
 
   run(...args: string[]): Promise<number> {
-    return runClient(args, {
-      connect: this.engine.connect,
-      console: this.console,
-      onStopSignal: this.signals.listen,
-      defaultServer: undefined,
-      exit: (code) => this.exits.push(code),
-      openLines: () => Promise.resolve(this.lines),
-      nowMs: () => 0,
-      isFolder: (path) => path === "dir",
-      openIdentity: (folder) => {
-        this.identity = { ...IDENTITY, file: `${folder}/client_key` };
-        return this.identity;
-      },
-      findIdentity: () => this.identity,
-      readToken: (file) => {
-        if (file === "none") throw new SluiceError("local-disk", "there is no token in none");
-        return new TextEncoder().encode(`token of ${file}`);
-      },
-      openKnownHosts: (folder) => {
-        this.memory.folder = folder ?? this.memory.folder;
-        return this.memory;
-      },
-      confine: (needs) => {
-        assert.equal(this.engine.openCount, 0, "before the network is touched");
-        this.confined.push(needs);
-      },
-    });
+    return runClient(args, this);
   }
 }
 
@@ -68,8 +30,8 @@ Deno.test("runClient sends several files over one connection and reports each", 
   assert.equal(setting.signals.listenerCount, 0);
 });
 
-Deno.test("runClient gives up what its commands do not need", async () => {
-  const cases: readonly (readonly [args: string[], needs: Needs])[] = [
+Deno.test("runClient gives up the permissions that its command does not need", async () => {
+  const cases: readonly (readonly [args: string[], needs: FileNeeds])[] = [
     [["send", "a", "/x/b"], { read: ["a", "/x/b"], write: [] }],
     [["get", "a", "b"], { read: ["."], write: ["."] }],
     [["get", "a", "-o", "dir"], { read: ["dir"], write: ["dir"] }],
@@ -77,22 +39,22 @@ Deno.test("runClient gives up what its commands do not need", async () => {
     [["list"], { read: [], write: [] }],
     [["list", "--server-key", formatKey(KEY), "--server", "new:1"], { read: [], write: [] }],
     [["send", "a", "--server", "new:1"], { read: ["a"], write: ["/state"] }],
-    [["127.0.0.1", "7"], WHOLE_DISK_NEEDS],
+    [["127.0.0.1", "7"], WHOLE_DISK],
   ];
   for (const [args, needs] of cases) {
     const setting = new Setting();
-    setting.memory.keys.set("127.0.0.1:65432", KEY);
+    setting.knownHosts.keys.set("127.0.0.1:65432", KEY);
     await setting.run(...args);
     assert.deepEqual(setting.confined, [needs], args.join(" "));
   }
 });
 
-Deno.test("runClient remembers a new server, says so, and expects the same key the next time", async () => {
+Deno.test("runClient saves the key of a new server, says so, and expects the same key the next time", async () => {
   const setting = new Setting();
   setting.engine.serverKey = KEY;
   assert.equal(await setting.run("list", "--server", "Example.org:7"), 0);
-  assert.deepEqual([...setting.memory.keys], [["example.org:7", KEY]]);
-  assert.match(setting.console.errLines[0]!, /^example\.org:7 is new\. Its key is [\w-]{43}, remembered from now on/);
+  assert.deepEqual([...setting.knownHosts.keys], [["example.org:7", KEY]]);
+  assert.match(setting.console.errLines[0]!, /^First connection to example\.org:7\. Its key is [\w-]{43} \(saved\)\./);
   assert.equal(setting.engine.connections[0]!.server, undefined);
   assert.equal(await setting.run("list", "--server", "example.org:7"), 0);
   assert.equal(setting.console.errLines.length, 1);
@@ -105,7 +67,7 @@ Deno.test("runClient gets into a folder, with force", async () => {
   assert.match(setting.engine.calls[0]!, /^get a -> dir.a \(force\)$/);
 });
 
-Deno.test("runClient --quiet prints nothing of what went well, and still what was asked for", async () => {
+Deno.test("runClient --quiet prints results and errors only", async () => {
   const setting = new Setting();
   assert.equal(await setting.run("send", "a", "--quiet"), 0);
   assert.deepEqual(setting.console.outLines, []);
@@ -113,7 +75,7 @@ Deno.test("runClient --quiet prints nothing of what went well, and still what wa
   assert.equal(setting.console.outLines.length, 1);
 });
 
-Deno.test("runClient ends with the code of what went wrong", async () => {
+Deno.test("runClient exits with the code of what failed", async () => {
   assert.equal(await new Setting().run("get", "missing"), 3);
   assert.equal(await new Setting().run("send", "refused"), 4);
   const unreachable = new Setting();
@@ -126,8 +88,8 @@ Deno.test("runClient ends with the code of what went wrong", async () => {
   assert.equal(buggy.engine.openCount, 0);
 });
 
-Deno.test("runClient tells a mistake before it touches the network", async () => {
-  const setting = new Setting();
+Deno.test("runClient reports a usage error before it touches the network", async () => {
+  const setting = new Setting().knows("127.0.0.1:65432");
   assert.equal(await setting.run("get", "a", "b", "--output", "nowhere"), 2);
   assert.equal(await setting.run("bogus"), 2);
   assert.deepEqual(setting.engine.connections, []);
@@ -143,7 +105,7 @@ Deno.test("runClient passes on timeout and faults, and shows each fault", async 
   assert.deepEqual(setting.console.errLines, ["dropped one"]);
 });
 
-Deno.test("runClient stops in good order at the first Ctrl-C and at once at the second", async () => {
+Deno.test("runClient stops cleanly at the first Ctrl-C and at once at the second", async () => {
   const setting = new Setting().knows("127.0.0.1:65432");
   setting.engine.onStuck = () => {
     setting.signals.raise("keyboard");
@@ -156,29 +118,29 @@ Deno.test("runClient stops in good order at the first Ctrl-C and at once at the 
   assert.match(setting.console.errLines[0]!, /Stopping/);
 });
 
-Deno.test("runClient HOST PORT holds a conversation", async () => {
+Deno.test("runClient HOST PORT runs the interactive shell", async () => {
   const setting = new Setting();
   setting.lines = new FakeLines(["ls", "quit"]);
   assert.equal(await setting.run("h", "7"), 0);
   assert.deepEqual(setting.engine.calls, ["list"]);
 });
 
-Deno.test("runClient prints its public key, made the first time, and asks no server", async () => {
+Deno.test("runClient key prints the public key, made on first use, without a connection", async () => {
   const setting = new Setting();
   assert.equal(await setting.run("key", "--state", "/s"), 0);
-  assert.deepEqual(setting.console.outLines, [formatKey(IDENTITY.publicKey)]);
-  assert.equal(setting.identity?.file, "/s/client_key");
+  assert.deepEqual(setting.console.outLines, [formatKey(setting.identity!.publicKey)]);
+  assert.deepEqual(setting.stateFolders, ["/s"]);
   assert.deepEqual(setting.engine.connections, []);
 });
 
 Deno.test("runClient shows its key, if it has one, and a token, if it is given one", async () => {
   const setting = new Setting();
   await setting.run("list");
-  setting.identity = { ...IDENTITY, file: "" };
+  const { privateKey } = setting.openIdentity("client", undefined);
   await setting.run("list", "--token-file", "t");
   assert.deepEqual(setting.engine.connections.map(({ identity, token }) => [identity, token]), [
     [undefined, undefined],
-    [IDENTITY.privateKey, new TextEncoder().encode("token of t")],
+    [privateKey, new TextEncoder().encode("token of t")],
   ]);
   assert.equal(await setting.run("list", "--token-file", "none"), 6);
   assert.equal(setting.engine.connections.length, 2);

@@ -1,5 +1,15 @@
 import assert from "node:assert/strict";
-import { formatBytes, formatDuration, formatRate, formatShare, formatSize, formatTime } from "../../../cli/format.ts";
+import {
+  counted,
+  formatBytes,
+  formatClock,
+  formatDuration,
+  formatRate,
+  formatShare,
+  formatSize,
+  formatTime,
+  quote,
+} from "../../../cli/format.ts";
 
 Deno.test("formatBytes goes from unit to unit without showing 1000.0", () => {
   assert.equal(formatBytes(0), "0 bytes");
@@ -28,9 +38,23 @@ Deno.test("formatDuration fits its unit to the length", () => {
   assert.equal(formatDuration(83.2), "83 ms");
   assert.equal(formatDuration(999.6), "1 s");
   assert.equal(formatDuration(2310), "2.31 s");
-  assert.equal(formatDuration(59_999), "1 min 00 s");
-  assert.equal(formatDuration(247_000), "4 min 07 s");
-  assert.equal(formatDuration(7_500_000), "2 h 05 min");
+  assert.equal(formatDuration(59_999), "1 min 0 s");
+  assert.equal(formatDuration(247_000), "4 min 7 s");
+  assert.equal(formatDuration(7_500_000), "2 h 5 min");
+});
+
+Deno.test("formatClock shows minutes and seconds, and hours if there are any", () => {
+  assert.equal(formatClock(0), "0:00");
+  assert.equal(formatClock(7_400), "0:07");
+  assert.equal(formatClock(725_000), "12:05");
+  assert.equal(formatClock(3_725_000), "1:02:05");
+});
+
+Deno.test("counted and quote write a number with its noun and a name in quotes", () => {
+  assert.equal(counted(1, "file"), "1 file");
+  assert.equal(counted(0, "file"), "0 files");
+  assert.equal(counted(2, "key or token", "keys and tokens"), "2 keys and tokens");
+  assert.equal(quote("a\nb").includes("\n"), false);
 });
 
 Deno.test("formatShare never rounds something to nothing", () => {

@@ -1,43 +1,30 @@
 import assert from "node:assert/strict";
 import { SluiceError } from "../../../app/api.ts";
-import { runInteractive } from "../../../cli/interactive.ts";
+import { runShell } from "../../../cli/interactive.ts";
 import { createProgressView } from "../../../cli/progress.ts";
-import { FakeConsole, FakeEngine, FakeLines, FakeSignals } from "../../../testing/cli_fakes.ts";
+import { FakeContext, FakeLines } from "../../../testing/cli_fakes.ts";
 
-class Setting {
-  readonly engine = new FakeEngine();
-  readonly console = new FakeConsole();
-  readonly signals = new FakeSignals();
-  readonly exits: number[] = [];
-  nowMs = 0;
+class Setting extends FakeContext {
   /** How long the person waits before each line. */
   pausesMs: number[] = [];
-  lines = new FakeLines([]);
   /** The command line's. */
   rate: number | undefined;
-  converse(lines: readonly (string | (() => void))[], isInteractive = false): Promise<number> {
+  execute(lines: readonly (string | (() => void))[], isInteractive = false): Promise<number> {
     this.lines = new FakeLines(lines, isInteractive);
-    this.lines.onRead = () => this.nowMs += this.pausesMs.shift() ?? 0;
-    return runInteractive({
+    this.lines.onRead = () => this.clock.pass((this.pausesMs.shift() ?? 0) * 1000);
+    const session = { ...this, view: createProgressView(this, { enabled: false }), quiet: false };
+    return runShell(session, {
       connect: () => this.engine.connect({ host: "h", port: 7 }),
-      console: this.console,
-      onStopSignal: this.signals.listen,
-      exit: (code) => this.exits.push(code),
-      openLines: () => Promise.resolve(this.lines),
-      isFolder: () => false,
-      nowMs: () => this.nowMs,
-      view: createProgressView(this.console, { enabled: false, nowMs: () => 0 }),
       server: { host: "h", port: 7 },
       rate: this.rate,
-      quiet: false,
     });
   }
 }
 
-Deno.test("runInteractive obeys line after line over one connection", async () => {
+Deno.test("runShell executes line after line over one connection", async () => {
   const setting = new Setting();
   const lines = ["put a", 'put "b c" d --force', "", "get e", "get -f e f", "ls", "quit", "ls"];
-  assert.equal(await setting.converse(lines), 0);
+  assert.equal(await setting.execute(lines), 0);
   assert.deepEqual(setting.engine.calls, [
     "send a",
     "send b c -> d (force)",
@@ -51,86 +38,86 @@ Deno.test("runInteractive obeys line after line over one connection", async () =
   assert.equal(setting.signals.listenerCount, 0);
 });
 
-Deno.test("runInteractive ends when the input does", async () => {
-  assert.equal(await new Setting().converse(["ls"]), 0);
+Deno.test("runShell ends when the input does", async () => {
+  assert.equal(await new Setting().execute(["ls"]), 0);
 });
 
-Deno.test("runInteractive goes on after an error; in a pipe the exit code is the first one's", async () => {
+Deno.test("runShell goes on after an error; in a pipe the exit code is the first one's", async () => {
   const setting = new Setting();
-  assert.equal(await setting.converse(["get missing", "put", 'get "a', "bogus", "put a b c", "ls x", "get a"]), 3);
+  assert.equal(await setting.execute(["get missing", "put", 'get "a', "bogus", "put a b c", "ls x", "get a"]), 3);
   assert.deepEqual(setting.engine.calls, ["get missing", "get a"]);
   assert.equal(setting.console.errLines.filter((line) => line.startsWith("error: ")).length, 6);
-  assert.equal(await new Setting().converse(["get missing", "quit"], true), 0);
+  assert.equal(await new Setting().execute(["get missing", "quit"], true), 0);
 });
 
-Deno.test("runInteractive helps", async () => {
+Deno.test("runShell helps", async () => {
   const setting = new Setting();
-  await setting.converse(["help"]);
+  await setting.execute(["help"]);
   for (const command of ["put", "get", "ls", "rate", "help", "quit"]) {
     assert.ok(setting.console.outLines.some((line) => line.startsWith(command)), command);
   }
 });
 
-Deno.test("runInteractive ends at Ctrl-C at the prompt, from the editor or as a signal", async () => {
+Deno.test("runShell ends at Ctrl-C at the prompt, from the editor or as a signal", async () => {
   const atEditor = new Setting();
-  assert.equal(await atEditor.converse(["ls", () => atEditor.lines.interrupts.raise("keyboard")], true), 130);
+  assert.equal(await atEditor.execute(["ls", () => atEditor.lines.interrupts.raise("keyboard")], true), 130);
   const asSignal = new Setting();
-  assert.equal(await asSignal.converse([() => asSignal.signals.raise("keyboard")], true), 130);
+  assert.equal(await asSignal.execute([() => asSignal.signals.raise("keyboard")], true), 130);
   assert.equal(asSignal.engine.openCount, 0);
 });
 
-Deno.test("runInteractive cancels a transfer at Ctrl-C and goes on", async () => {
+Deno.test("runShell cancels a transfer at Ctrl-C and goes on", async () => {
   const setting = new Setting();
   setting.engine.onStuck = () => setting.lines.interrupts.raise("keyboard");
-  assert.equal(await setting.converse(["get stuck", "ls", "quit"], true), 0);
+  assert.equal(await setting.execute(["get stuck", "ls", "quit"], true), 0);
   assert.deepEqual(setting.engine.calls, ["get stuck", "list"]);
   assert.deepEqual(setting.exits, []);
 });
 
-Deno.test("runInteractive quits at once at the second Ctrl-C during a transfer", async () => {
+Deno.test("runShell quits at once at the second Ctrl-C during a transfer", async () => {
   const setting = new Setting();
   setting.engine.onStuck = () => {
     setting.signals.raise("keyboard");
     setting.signals.raise("keyboard");
   };
-  await setting.converse(["get stuck", "quit"], true);
+  await setting.execute(["get stuck", "quit"], true);
   assert.deepEqual(setting.exits, [130]);
 });
 
-Deno.test("runInteractive ends after the transfer that the system's signal cancelled", async () => {
+Deno.test("runShell ends after the transfer that the system's signal cancelled", async () => {
   const setting = new Setting();
   setting.engine.onStuck = () => setting.signals.raise("system");
-  assert.equal(await setting.converse(["get stuck", "ls"], true), 130);
+  assert.equal(await setting.execute(["get stuck", "ls"], true), 130);
   assert.deepEqual(setting.engine.calls, ["get stuck"]);
 });
 
-Deno.test("runInteractive connects anew after the connection was lost", async () => {
+Deno.test("runShell connects anew after the connection was lost", async () => {
   const setting = new Setting();
   setting.engine.report = () => {
     throw new SluiceError("unreachable", "the server went silent");
   };
-  assert.equal(await setting.converse(["get a", "ls", "quit"]), 5);
+  assert.equal(await setting.execute(["get a", "ls", "quit"]), 5);
   assert.equal(setting.engine.connections.length, 2);
   assert.equal(setting.engine.openCount, 0);
 });
 
-Deno.test("runInteractive connects anew after a pause in which the server may have given up", async () => {
+Deno.test("runShell connects anew after a pause in which the server may have given up", async () => {
   const setting = new Setting();
   setting.pausesMs = [29_000, 31_000];
-  assert.equal(await setting.converse(["ls", "ls", "quit"]), 0);
+  assert.equal(await setting.execute(["ls", "ls", "quit"]), 0);
   assert.equal(setting.engine.connections.length, 2);
 });
 
-Deno.test("runInteractive fails when there is no server at the start", async () => {
+Deno.test("runShell fails when there is no server at the start", async () => {
   const setting = new Setting();
   setting.engine.connectError = new SluiceError("unreachable", "no answer");
-  await assert.rejects(setting.converse(["ls"]), (error) => error === setting.engine.connectError);
+  await assert.rejects(setting.execute(["ls"]), (error) => error === setting.engine.connectError);
 });
 
-Deno.test("runInteractive sets a rate, says what it is, and knows a wrong one", async () => {
+Deno.test("runShell sets a rate, says what it is, and knows a wrong one", async () => {
   const setting = new Setting();
   const lines = ["rate", "rate 20M", "rate 1.5 Gbit/s", "rate auto", "rate fast", "rate 10MB/s"];
-  assert.equal(await setting.converse(lines), 2);
+  assert.equal(await setting.execute(lines), 2);
   assert.deepEqual(setting.engine.calls, ["rate 20000000", "rate 1500000000", "rate undefined"]);
   assert.deepEqual(setting.console.outLines, [
     "sending as fast as the link allows",
@@ -142,34 +129,34 @@ Deno.test("runInteractive sets a rate, says what it is, and knows a wrong one", 
   assert.match(setting.console.errLines[1]!, /^error: "10MB\/s": .*bits/);
 });
 
-Deno.test("runInteractive obeys a rate typed during a transfer at once, and nothing else", async () => {
+Deno.test("runShell obeys a rate typed during a transfer at once, and nothing else", async () => {
   const setting = new Setting();
   const taken: boolean[] = [];
   setting.engine.onStuck = () => {
     for (const line of ["rate 20M", "rate nonsense", "ls", 'put "a']) taken.push(setting.lines.type(line));
     setting.lines.interrupts.raise("keyboard");
   };
-  assert.equal(await setting.converse(["get stuck", "quit"], true), 0);
+  assert.equal(await setting.execute(["get stuck", "quit"], true), 0);
   assert.deepEqual(taken, [true, true, false, false]);
   assert.deepEqual(setting.engine.calls, ["get stuck", "rate 20000000"]);
   assert.equal(setting.console.errLines.filter((line) => line.startsWith('error: "nonsense"')).length, 1);
   assert.equal(setting.lines.type("rate 20M"), false, "at the prompt it is read like any line");
 });
 
-Deno.test("runInteractive in a pipe leaves a rate to its turn", async () => {
+Deno.test("runShell in a pipe leaves a rate to its turn", async () => {
   const setting = new Setting();
   setting.engine.onStuck = () => {
     assert.equal(setting.lines.type("rate 20M"), false);
     setting.lines.interrupts.raise("keyboard");
   };
-  await setting.converse(["get stuck", "quit"]);
+  await setting.execute(["get stuck", "quit"]);
 });
 
-Deno.test("runInteractive keeps the rate when it connects anew, and leaves the command line's to the engine", async () => {
+Deno.test("runShell keeps the rate when it connects anew, and leaves the command line's to the engine", async () => {
   const setting = new Setting();
   setting.rate = 5_000_000;
   setting.pausesMs = [0, 31_000, 0, 31_000];
-  await setting.converse(["ls", "rate", "rate 20M", "ls"]);
+  await setting.execute(["ls", "rate", "rate 20M", "ls"]);
   assert.deepEqual(setting.console.outLines.filter((line) => line.startsWith("sending")), [
     "sending at 5 Mbit/s",
     "sending at 20 Mbit/s",

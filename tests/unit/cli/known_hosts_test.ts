@@ -4,50 +4,50 @@ import type { Client } from "../../../app/client/api.ts";
 import { formatKey } from "../../../app/keys.ts";
 import { parseClientArguments } from "../../../cli/client_arguments.ts";
 import { HostKeyVerifier } from "../../../cli/known_hosts.ts";
-import { FakeConsole, FakeKnownHosts } from "../../../testing/cli_fakes.ts";
+import { FakeContext, FakeKnownHosts } from "../../../testing/cli_fakes.ts";
 
 const KEY = new Uint8Array(32).fill(1);
 const OTHER = new Uint8Array(32).fill(2);
 
-function makeTrust(memory: FakeKnownHosts, ...args: string[]): HostKeyVerifier {
-  const parsed = parseClientArguments(["list", "--server", "Host:7", ...args], {
-    console: new FakeConsole(),
-    defaultServer: undefined,
-  });
+function makeVerifier(knownHosts: FakeKnownHosts, ...args: string[]): HostKeyVerifier {
+  const parsed = parseClientArguments(["list", "--server", "Host:7", ...args], new FakeContext());
   assert.ok("value" in parsed);
-  return new HostKeyVerifier(parsed.value, memory);
+  return new HostKeyVerifier(parsed.value, knownHosts);
 }
 
 function client(serverKey: Uint8Array): Client {
   return { serverKey } as Client;
 }
 
-Deno.test("HostKeyVerifier takes any key the first time, and only that one from then on", () => {
-  const memory = new FakeKnownHosts();
-  const trust = makeTrust(memory);
-  assert.deepEqual([trust.expected, trust.foldersWritten], [undefined, ["/state"]]);
-  assert.match(trust.onConnected(client(KEY))!, new RegExp(`^host:7 is new\\. Its key is ${formatKey(KEY)}`));
-  assert.deepEqual(trust.expected?.key, KEY);
-  const next = makeTrust(memory);
+Deno.test("HostKeyVerifier accepts any key on first contact, and only that one afterwards", () => {
+  const knownHosts = new FakeKnownHosts();
+  const verifier = makeVerifier(knownHosts);
+  assert.deepEqual([verifier.expected, verifier.foldersWritten], [undefined, ["/state"]]);
+  assert.match(
+    verifier.onConnected(client(KEY))!,
+    new RegExp(`^First connection to host:7\\. Its key is ${formatKey(KEY)} \\(saved\\)\\.`),
+  );
+  assert.deepEqual(verifier.expected?.key, KEY);
+  const next = makeVerifier(knownHosts);
   assert.deepEqual(next.expected?.key, KEY);
-  assert.match(next.expected!.source, /^The key of host:7 in \/state\/known_servers is$/);
+  assert.equal(next.expected!.source, "/state/known_servers");
   assert.deepEqual(next.foldersWritten, []);
   assert.equal(next.onConnected(client(KEY)), undefined);
 });
 
-Deno.test("HostKeyVerifier takes the key that it was given for the only one, whatever was known", () => {
-  const memory = new FakeKnownHosts();
-  memory.keys.set("host:7", OTHER);
-  const trust = makeTrust(memory, "--server-key", formatKey(KEY));
-  assert.deepEqual(trust.expected?.key, KEY);
-  assert.match(trust.expected!.source, /--server-key/);
-  assert.equal(trust.onConnected(client(KEY)), undefined);
-  assert.deepEqual(memory.keys.get("host:7"), OTHER);
+Deno.test("HostKeyVerifier accepts only the key of --server-key, whatever is known", () => {
+  const knownHosts = new FakeKnownHosts();
+  knownHosts.keys.set("host:7", OTHER);
+  const verifier = makeVerifier(knownHosts, "--server-key", formatKey(KEY));
+  assert.deepEqual(verifier.expected?.key, KEY);
+  assert.equal(verifier.expected!.source, "--server-key");
+  assert.equal(verifier.onConnected(client(KEY)), undefined);
+  assert.deepEqual(knownHosts.keys.get("host:7"), OTHER);
 });
 
-Deno.test("HostKeyVerifier goes on where it cannot remember, and says so", () => {
-  const memory = new FakeKnownHosts();
-  memory.error = new SluiceError("local-disk", "cannot remember");
-  const news = makeTrust(memory).onConnected(client(KEY))!;
-  assert.match(news, /it will be new the next time too: cannot remember/);
+Deno.test("HostKeyVerifier says when a key cannot be saved, and lets the client go on", () => {
+  const knownHosts = new FakeKnownHosts();
+  knownHosts.error = new SluiceError("local-disk", "cannot write");
+  const news = makeVerifier(knownHosts).onConnected(client(KEY))!;
+  assert.match(news, /^First connection to host:7\. Its key is [\w-]{43} \(not saved: cannot write\)/);
 });

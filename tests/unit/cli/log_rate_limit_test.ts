@@ -13,8 +13,8 @@ class Scene {
   readonly told: number[] = [];
   readonly limit = new LineLimit(this.clock, (lines) => this.told.push(lines));
 
-  /** How many of so many events may have a line. */
-  admitted(event: ServerEvent, count: number): number {
+  /** How many of `count` events are logged. */
+  admitted(event: Pick<ServerEvent, "kind">, count: number): number {
     return Array.from({ length: count }, () => this.limit.admits(event)).filter((isAdmitted) => isAdmitted).length;
   }
 }
@@ -51,19 +51,36 @@ Deno.test("LineLimit keeps lines about files apart from those about connections"
   assert.equal(scene.admitted(SENDING, 50_000), LINES_AT_ONCE);
 });
 
-Deno.test("LineLimit never leaves out what the server says of itself", () => {
-  const scene = new Scene();
-  const own: readonly ServerEvent[] = [
-    { kind: "listening", host: "::1", port: 7, root: "/srv", key: "K", entries: undefined },
-    { kind: "exposed", reason: "others may write" },
-    { kind: "dropped", count: 1, reasons: { damaged: 1 } },
-    { kind: "fault", line: "dropped one" },
-    { kind: "access-changed", entries: 1, ended: 0 },
-    { kind: "access-unreadable", reason: "line 1" },
-    { kind: "draining", transfers: 1, graceMs: 1 },
-    { kind: "stopped" },
-  ];
-  for (const event of own) assert.equal(scene.admitted(event, 50_000), 50_000, event.kind);
-  scene.limit.flush();
-  assert.deepEqual(scene.told, []);
+/** Who causes each kind of event: at will a client, or the server's owner and its environment. */
+const CAUSES: Readonly<Record<ServerEvent["kind"], "client" | "owner">> = {
+  "receiving": "client",
+  "received": "client",
+  "sending": "client",
+  "sent": "client",
+  "failed": "client",
+  "connected": "client",
+  "access-denied": "client",
+  "address-changed": "client",
+  "listed": "client",
+  "refused": "client",
+  "disconnected": "client",
+  "folder-unavailable": "owner",
+  "listening": "owner",
+  "exposed": "owner",
+  "access-changed": "owner",
+  "access-unreadable": "owner",
+  "dropped": "owner",
+  "fault": "owner",
+  "draining": "owner",
+  "stopped": "owner",
+};
+
+Deno.test("LineLimit limits every kind of event that a client can cause, and no other", () => {
+  for (const [kind, cause] of Object.entries(CAUSES)) {
+    const scene = new Scene();
+    const admitted = scene.admitted({ kind: kind as ServerEvent["kind"] }, 50_000);
+    assert.equal(admitted, cause === "client" ? LINES_AT_ONCE : 50_000, kind);
+    scene.limit.flush();
+    assert.deepEqual(scene.told, cause === "client" ? [50_000 - LINES_AT_ONCE] : [], kind);
+  }
 });

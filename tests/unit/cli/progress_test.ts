@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Progress } from "../../../app/client/api.ts";
 import { createProgressView, Meter, progressLine } from "../../../cli/progress.ts";
-import { FakeConsole } from "../../../testing/cli_fakes.ts";
+import { widthOf } from "../../../cli/width.ts";
+import { FakeContext } from "../../../testing/cli_fakes.ts";
 
 function progress(changes: Partial<Progress> = {}): Progress {
   return { name: "a.bin", transferredBytes: 0, totalBytes: 100_000_000, phase: "transferring", ...changes };
@@ -33,7 +34,7 @@ Deno.test("progressLine shows name, bar, share, rate and time left", () => {
   meter.update(progress(), 0);
   meter.update(progress({ transferredBytes: 25_000_000 }), 1000);
   const line = progressLine(meter, { columns: 99 });
-  assert.match(line, /^a\.bin +█{8}░{22} {2}25 % 25\.0 MB\/s, 3 s left$/);
+  assert.match(line, /^a\.bin +█{8}░{22} {2}25 % 25\.0 MB\/s, 0:03 left$/);
 });
 
 Deno.test("progressLine tells the phases apart", () => {
@@ -50,14 +51,18 @@ Deno.test("progressLine tells the phases apart", () => {
 
 Deno.test("progressLine never is wider than the terminal nor holds a control character", () => {
   const phase = fc.constantFrom("connecting" as const, "transferring" as const, "verifying" as const);
-  const news = fc.record({ name: fc.string({ unit: "binary-ascii" }), totalBytes: fc.maxSafeNat(), phase });
+  const news = fc.record({
+    name: fc.oneof(fc.string({ unit: "grapheme" }), fc.string({ unit: "binary" })),
+    totalBytes: fc.maxSafeNat(),
+    phase,
+  });
   fc.assert(
     fc.property(news, fc.maxSafeNat(), fc.integer({ min: 1, max: 300 }), (changes, transferredBytes, columns) => {
       const meter = new Meter();
       meter.update(progress(changes), 0);
       meter.update(progress({ ...changes, transferredBytes }), 1000);
       const line = progressLine(meter, { columns });
-      assert.ok(line.length <= columns, `${line.length} > ${columns}`);
+      assert.ok(widthOf(line) <= columns, `${widthOf(line)} > ${columns}: ${line}`);
       // deno-lint-ignore no-control-regex
       assert.doesNotMatch(line, /[\x00-\x1f\x7f]/);
     }),
@@ -65,62 +70,75 @@ Deno.test("progressLine never is wider than the terminal nor holds a control cha
   );
 });
 
-/** Waits until the bars are drawn: what draws them is loaded when the first is needed. */
-async function drawn(console: FakeConsole): Promise<void> {
-  while (console.drawn === "") await new Promise((resolve) => setTimeout(resolve, 1));
+/** A context with a terminal of 100 columns, and a view on it. */
+function makeView({ isTerminal = true, enabled = true } = {}) {
+  const context = new FakeContext();
+  context.console.errIsTerminal = isTerminal;
+  const view = createProgressView(context, { enabled });
+  return { ...context, view, passMs: (ms: number) => context.clock.pass(ms * 1000) };
 }
 
-Deno.test("createProgressView draws bars on a terminal and takes them away to print", async () => {
-  const console = new FakeConsole();
-  console.errIsTerminal = true;
-  let nowMs = 0;
-  const view = createProgressView(console, { enabled: true, nowMs: () => nowMs });
+/** What a terminal shows after `text`, line by line; it knows the two sequences that erase bars. */
+function screenOf(text: string): string[] {
+  const lines = [""];
+  let row = 0;
+  // deno-lint-ignore no-control-regex
+  for (const part of text.split(/(\x1b\[1A|\r\x1b\[J|\n)/)) {
+    if (part === "\x1b[1A") row--;
+    else if (part === "\r\x1b[J") lines.splice(row, lines.length, "");
+    else if (part === "\n") lines[++row] = "";
+    else lines[row] += part;
+  }
+  return lines;
+}
+
+Deno.test("createProgressView draws a bar for each transfer and removes them to print", () => {
+  const { console, passMs, view } = makeView();
   const first = view.start();
   const second = view.start();
-  nowMs = 100;
+  passMs(100);
   first.update(progress({ name: "one", transferredBytes: 50_000_000 }));
   second.update(progress({ name: "two" }));
-  await drawn(console);
-  let drawnAtPrint = "";
-  view.print(() => drawnAtPrint = console.drawn);
-  assert.match(drawnAtPrint, /one.* 50 %/);
-  // The last thing before the text is "clear to the end of the screen".
-  assert.ok(drawnAtPrint.endsWith("\x1b[0J"));
-  console.drawn = "";
+  assert.match(screenOf(console.drawn).join("\n"), /^one .* 50 %\ntwo .* 0 %$/);
+  let shownAtPrint: string[] = [];
+  view.print(() => {
+    shownAtPrint = screenOf(console.drawn);
+    console.drawn += "a line\n";
+  });
+  assert.deepEqual(shownAtPrint, [""]);
+  assert.match(screenOf(console.drawn).join("\n"), /^a line\none .* 50 %\ntwo .* 0 %$/);
   first.finish();
+  assert.match(screenOf(console.drawn).join("\n"), /^a line\ntwo .* 0 %$/);
   view.close();
-  assert.ok(console.drawn.endsWith("\x1b[0J"));
+  assert.deepEqual(screenOf(console.drawn), ["a line", ""]);
 });
 
-Deno.test("createProgressView shows nothing of a transfer that is over at once, nor of a view that is closed", async () => {
-  const console = new FakeConsole();
-  console.errIsTerminal = true;
-  let nowMs = 0;
-  const view = createProgressView(console, { enabled: true, nowMs: () => nowMs });
+Deno.test("createProgressView draws ten times a second at most, however many updates there are", () => {
+  const { console, passMs, view } = makeView();
+  const task = view.start();
+  for (let bytes = 0; bytes < 100_000_000; bytes += 100_000) {
+    passMs(1);
+    task.update(progress({ transferredBytes: bytes }));
+  }
+  const drawings = console.drawn.split("\x1b[J").length;
+  assert.ok(drawings >= 9 && drawings <= 11, `${drawings} in a second`);
+});
+
+Deno.test("createProgressView shows nothing of a short transfer, nor of a closed view", () => {
+  const { console, passMs, view } = makeView();
   const short = view.start();
-  nowMs = 50;
+  passMs(50);
   short.update(progress());
   short.finish();
-  const long = view.start();
-  nowMs = 200;
-  long.update(progress());
   view.close();
-  await import("cli-progress");
-  await new Promise((resolve) => setTimeout(resolve, 5));
   assert.equal(console.drawn, "");
 });
 
-Deno.test("createProgressView shows nothing in a pipe or when it is not wanted", () => {
-  for (
-    const { errIsTerminal, enabled } of [{ errIsTerminal: false, enabled: true }, {
-      errIsTerminal: true,
-      enabled: false,
-    }]
-  ) {
-    const console = new FakeConsole();
-    console.errIsTerminal = errIsTerminal;
-    const view = createProgressView(console, { enabled, nowMs: () => 0 });
+Deno.test("createProgressView shows nothing in a pipe or when it is disabled", () => {
+  for (const options of [{ isTerminal: false }, { enabled: false }]) {
+    const { console, passMs, view } = makeView(options);
     const task = view.start();
+    passMs(1000);
     task.update(progress());
     let printed = false;
     view.print(() => printed = true);

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { checksumsMatch, listingLines, reportLine, reportLines, totalLine } from "../../../cli/report.ts";
+import { widthOf } from "../../../cli/width.ts";
 import { fakeReport } from "../../../testing/cli_fakes.ts";
 
 const SHA = "ab".repeat(32);
@@ -13,7 +14,7 @@ Deno.test("reportLines says all that there is to say of a sent file", () => {
     "match:           yes",
     "stored as:       a.bin",
     "time:            500 ms, 4.0 MB/s",
-    "retransmitted:   1.0 % of what was sent (21.0 kB)",
+    "retransmitted:   1.0 % (21.0 kB)",
   ]);
 });
 
@@ -47,17 +48,25 @@ Deno.test("checksumsMatch needs two equal checksums", () => {
   assert.match(reportLines(fakeReport("a", { localSha256: "" }), "get").join("\n"), /match: {11}no/);
 });
 
-Deno.test("listingLines gives a program one tab-separated line for each file", async () => {
+Deno.test("listingLines gives a program one tab-separated line for each file", () => {
   const files = [{ name: "a b.txt", sizeBytes: 12, modifiedMs: 0 }, { name: "c\td", sizeBytes: 0, modifiedMs: 1e15 }];
-  const lines = await listingLines(files, { forTerminal: false });
+  const lines = listingLines(files, { forTerminal: false });
   assert.equal(lines[0], "a b.txt\t12\t1970-01-01T00:00:00Z");
   assert.equal(lines[1]!.split("\t").length, 3);
-  assert.deepEqual(await listingLines([], { forTerminal: false }), []);
+  assert.deepEqual(listingLines([], { forTerminal: false }), []);
 });
 
-Deno.test("listingLines gives a person a table and a sum", async () => {
-  const lines = await listingLines([{ name: "a.txt", sizeBytes: 1500, modifiedMs: 0 }], { forTerminal: true });
-  assert.match(lines.join("\n"), /name.*bytes.*modified[\s\S]*a\.txt.*1500.*1970-01-01T00:00:00Z/);
+Deno.test("listingLines aligns columns of names in any script", () => {
+  const names = ["a.txt", "報告書.pdf", "👩‍👩‍👧‍👦.jpg", "cafe\u0301.txt", "नमस्ते.txt"];
+  const files = names.map((name, index) => ({ name, sizeBytes: 10 ** index, modifiedMs: 0 }));
+  const lines = listingLines(files, { forTerminal: true }).slice(0, -1);
+  assert.equal(new Set(lines.slice(1).map((line) => widthOf(line))).size, 1, lines.join("\n"));
+  assert.equal(lines[2], "報告書.pdf     10  1970-01-01T00:00:00Z");
+});
+
+Deno.test("listingLines gives a person a table and a sum", () => {
+  const lines = listingLines([{ name: "a.txt", sizeBytes: 1500, modifiedMs: 0 }], { forTerminal: true });
+  assert.match(lines.join("\n"), /NAME.*BYTES.*MODIFIED[\s\S]*a\.txt.*1500.*1970-01-01T00:00:00Z/);
   assert.equal(lines.at(-1), "1 file, 1.5 kB");
-  assert.deepEqual(await listingLines([], { forTerminal: true }), ["The server has no files."]);
+  assert.deepEqual(listingLines([], { forTerminal: true }), ["The server has no files."]);
 });

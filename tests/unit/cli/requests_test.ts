@@ -2,23 +2,22 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { SluiceError } from "../../../app/api.ts";
 import { needsOf, printListing, transfersOf } from "../../../cli/requests.ts";
-import { FakeConsole, FakeEngine } from "../../../testing/cli_fakes.ts";
+import { FakeConsole, FakeContext, FakeEngine } from "../../../testing/cli_fakes.ts";
 
-const isFolder = (name: string) => name === "dir" || name === "dir/";
+const context = new FakeContext();
 
 function targets(names: string[], output: string | undefined): (string | undefined)[] {
-  return transfersOf({ kind: "get", names, output, force: false }, isFolder).map((transfer) => transfer.target);
+  return transfersOf({ kind: "get", names, output, force: false }, context).map((transfer) => transfer.target);
 }
 
 Deno.test("needsOf names few files, the folders of many, and all of the disk where those are many", () => {
-  const sent = (files: string[]) =>
-    needsOf(transfersOf({ kind: "send", files, as: undefined, force: false }, isFolder));
+  const sent = (files: string[]) => needsOf(transfersOf({ kind: "send", files, as: undefined, force: false }, context));
   const count = 1000;
   const names = Array.from({ length: count }, (_, index) => `${index}`);
   assert.deepEqual(sent(["x/a", "y/b"]), { read: ["x/a", "y/b"], write: [] });
   assert.deepEqual(sent(names.map((name) => path.join("x", name))), { read: ["x"], write: [] });
   assert.deepEqual(sent(names.map((name) => path.join(name, "a"))), { read: ["/"], write: [] });
-  const got = needsOf(transfersOf({ kind: "get", names, output: "dir", force: false }, isFolder));
+  const got = needsOf(transfersOf({ kind: "get", names, output: "dir", force: false }, context));
   assert.deepEqual(got, { read: ["dir"], write: ["dir"] });
 });
 
@@ -39,7 +38,7 @@ Deno.test("transfersOf wants a folder for several files, or for a path that ends
 });
 
 Deno.test("transfersOf sends each file, under another name if it is given", () => {
-  assert.deepEqual(transfersOf({ kind: "send", files: ["x/a"], as: "b", force: true }, isFolder), [
+  assert.deepEqual(transfersOf({ kind: "send", files: ["x/a"], as: "b", force: true }, context), [
     { direction: "send", file: "x/a", target: "b", overwrite: true },
   ]);
 });

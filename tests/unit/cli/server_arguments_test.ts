@@ -7,17 +7,11 @@ Deno.test("parseServerArguments has a default for everything", () => {
     value: {
       task: "serve",
       stateFolder: undefined,
+      serving: { host: "127.0.0.1", port: 65432, root: "./storage", readOnly: false, limits: {} },
       open: false,
       keysFile: undefined,
       tokenFile: undefined,
-      host: "127.0.0.1",
-      port: 65432,
-      root: "./storage",
-      readOnly: false,
       graceMs: 30_000,
-      limits: {},
-      sending: {},
-      simulate: undefined,
       logLevel: "info",
       json: false,
     },
@@ -29,21 +23,23 @@ Deno.test("parseServerArguments reads every option", () => {
     "--congestion cubic --max-memory 64 --stall-timeout 30 --authorized-keys keys --token-file tokens";
   const parsed = parseServerArguments([...args.split(" "), "--simulate", "delay=50ms"], new FakeConsole());
   assert.ok("value" in parsed);
-  const { simulate, ...rest } = parsed.value;
+  const { serving: { simulate, ...serving }, ...rest } = parsed.value;
   assert.equal(simulate?.delayUs, 50_000);
-  assert.deepEqual(rest, {
+  assert.deepEqual({ ...rest, serving }, {
     task: "serve",
     stateFolder: undefined,
+    serving: {
+      host: "::1",
+      port: 0,
+      root: "/srv",
+      readOnly: true,
+      limits: { maxConnections: 8, maxMemoryMiB: 64, stallTimeoutS: 30 },
+      congestion: "cubic",
+    },
     open: false,
     keysFile: "keys",
     tokenFile: "tokens",
-    host: "::1",
-    port: 0,
-    root: "/srv",
-    readOnly: true,
     graceMs: 5000,
-    limits: { maxConnections: 8, maxMemoryMiB: 64, stallTimeoutS: 30 },
-    sending: { congestion: "cubic" },
     logLevel: "error",
     json: true,
   });

@@ -1,57 +1,35 @@
 import assert from "node:assert/strict";
-import { AccessTable } from "../../../app/server/access.ts";
 import { SluiceError } from "../../../app/api.ts";
-import type { ServerOptions } from "../../../app/server/api.ts";
+import { AccessTable } from "../../../app/server/access.ts";
+import type { ServerOptions, StartServer } from "../../../app/server/api.ts";
 import { runServer } from "../../../cli/server_program.ts";
-import type { OpenedAccess } from "../../../io/access_files.ts";
-import type { Needs } from "../../../io/permissions.ts";
-import { FakeConsole, FakeSignals } from "../../../testing/cli_fakes.ts";
+import { FakeContext } from "../../../testing/cli_fakes.ts";
 
-const PRIVATE_KEY = new Uint8Array(32).fill(4);
-
-class Setting {
-  readonly console = new FakeConsole();
-  readonly signals = new FakeSignals();
-  readonly exits: number[] = [];
+class Setting extends FakeContext {
   readonly started: ServerOptions[] = [];
-  readonly confined: Needs[] = [];
   readonly stopped: { graceMs: number }[] = [];
-  readonly stateFolders: (string | undefined)[] = [];
-  access: OpenedAccess | undefined;
   startError: Error | undefined;
-  identityError: Error | undefined;
   /** Runs while the server stops. */
   onStop: () => void = () => {};
-  run(...args: string[]): Promise<number> {
-    return runServer(args, {
-      startServer: (options) => {
-        this.started.push(options);
-        if (this.startError !== undefined) return Promise.reject(this.startError);
-        options.onEvent({ kind: "listening", host: options.host, port: 7, root: options.root, key: "abc", entries: 2 });
-        return Promise.resolve({
-          root: options.root,
-          host: options.host,
-          port: 7,
-          setRate: () => {},
-          stop: (stopOptions) => {
-            this.stopped.push(stopOptions);
-            this.onStop();
-            options.onEvent({ kind: "stopped" });
-            return Promise.resolve();
-          },
-        });
+  override startServer: StartServer = (options) => {
+    this.started.push(options);
+    if (this.startError !== undefined) return Promise.reject(this.startError);
+    options.onEvent({ kind: "listening", host: options.host, port: 7, root: options.root, key: "abc", entries: 2 });
+    return Promise.resolve({
+      root: options.root,
+      host: options.host,
+      port: 7,
+      setRate: () => {},
+      stop: (stopOptions) => {
+        this.stopped.push(stopOptions);
+        this.onStop();
+        options.onEvent({ kind: "stopped" });
+        return Promise.resolve();
       },
-      console: this.console,
-      onStopSignal: this.signals.listen,
-      openIdentity: (folder) => {
-        this.stateFolders.push(folder);
-        if (this.identityError !== undefined) throw this.identityError;
-        return { privateKey: PRIVATE_KEY, publicKey: new Uint8Array(32).fill(5), file: "/state/server_key" };
-      },
-      openAccess: () => this.access,
-      confine: (needs) => this.confined.push(needs),
-      exit: (code) => this.exits.push(code),
     });
+  };
+  run(...args: string[]): Promise<number> {
+    return runServer(args, this);
   }
 }
 
@@ -72,13 +50,13 @@ Deno.test("runServer serves until the first signal and stops with the grace aske
   ]);
   assert.match(
     setting.console.outLines[0]!,
-    /INFO {2}listening on 127\.0\.0\.1:7, files in \/srv, 2 keys and tokens may come in, key abc$/,
+    /INFO {2}listening on 127\.0\.0\.1:7, files in \/srv, 2 keys and tokens authorized, key abc$/,
   );
   assert.match(setting.console.outLines[1]!, /INFO {2}stopped$/);
   assert.equal(setting.signals.listenerCount, 0);
 });
 
-Deno.test("runServer gives up what it does not need once it has started, and not before", async () => {
+Deno.test("runServer gives up the permissions that it does not need once it has started, and not before", async () => {
   for (const [args, write] of [[[], ["/srv"]], [["--read-only"], []]] as const) {
     const setting = new Setting();
     const running = setting.run("--root", "/srv", ...args);
@@ -129,13 +107,13 @@ Deno.test("runServer starts nothing on a mistake or for help", async () => {
   assert.deepEqual(setting.started, []);
 });
 
-Deno.test("runServer goes by what its owner wrote about who may do what, and may go on reading it", async () => {
-  const source = { read: () => new AccessTable([]), poll: () => undefined };
+Deno.test("runServer starts with the access control that applies, and may go on reading its files", async () => {
+  const source = { read: () => new AccessTable([]), poll: () => undefined, paths: ["/keys"] };
   const cases = [
     [undefined, [], undefined, ["/srv"]],
     [undefined, ["--open"], "open", ["/srv"]],
-    [{ source, files: ["/keys"] }, ["--authorized-keys", "/keys"], source, ["/srv", "/keys"]],
-    [{ source, files: ["/keys"] }, ["--open"], "open", ["/srv"]],
+    [source, ["--authorized-keys", "/keys"], source, ["/srv", "/keys"]],
+    [source, ["--open"], "open", ["/srv"]],
   ] as const;
   for (const [written, args, access, read] of cases) {
     const setting = new Setting();

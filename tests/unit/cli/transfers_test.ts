@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { SluiceError } from "../../../app/api.ts";
-import type { ProgressTask, ProgressView } from "../../../cli/progress.ts";
+import type { ProgressTask, ProgressView } from "../../../cli/console.ts";
 import { asInterruption, MAX_REPORTED_AT_LENGTH, runTransfers, type Transfer } from "../../../cli/transfers.ts";
 import { FakeConsole, FakeEngine, fakeReport } from "../../../testing/cli_fakes.ts";
+import { FakeClock } from "../../../testing/fake_clock.ts";
 
 const SHA256 = "ab".repeat(32);
 
@@ -21,8 +22,8 @@ async function run(
   setup(engine, abort);
   const client = await engine.connect({ host: "h", port: 1 });
   const view = new FakeView();
-  const surroundings = { client, console, view, signal: abort.signal, quiet, nowMs: () => 0 };
-  const exitCode = await runTransfers(transfers, surroundings);
+  const session = { client, clock: new FakeClock(), console, view, signal: abort.signal, quiet };
+  const exitCode = await runTransfers(transfers, session);
   return { engine, console, exitCode, view };
 }
 

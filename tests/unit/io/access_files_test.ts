@@ -65,7 +65,7 @@ Deno.test("AccessFiles.poll says once what cannot be read, and takes it when it 
     files.read();
     write(keys, "no key at all");
     files.poll();
-    fails(() => files.poll(), /line 1 of .*is no key/);
+    fails(() => files.poll(), /keys, line 1: "no" is not a key/);
     assert.equal(files.poll(), undefined);
     write(keys, `${KEYS[1]} bob`);
     files.poll();
@@ -97,10 +97,10 @@ Deno.test("AccessFiles.read refuses a file that is missing, or that others could
     fails(() => read("key"), /cannot read .*keys, the keys of clients: ENOENT/);
     if (IS_WINDOWS) return;
     write(keys, KEYS[0]!, 0o664);
-    fails(() => read("key"), /others may write to .*chmod go-w/);
+    fails(() => read("key"), /is writable by other users, .*chmod go-w/);
     write(keys, KEYS[0]!, 0o644);
     assert.equal(read("key").entries.length, 1);
-    fails(() => read("token"), /others may read .*chmod 600/);
+    fails(() => read("token"), /readable by other users; run `chmod 600/);
   });
 });
 
@@ -108,7 +108,7 @@ Deno.test("openAccess takes the files that are named, and the usual one if it is
   await inFolder((folder) => {
     const usual = path.join(folder, "authorized_keys");
     const open = (keysFile?: string, tokenFile?: string) =>
-      openAccess({ stateFolder: folder, keysFile, tokenFile })?.files;
+      openAccess({ stateFolder: folder, keysFile, tokenFile })?.paths;
     assert.equal(open(), undefined);
     assert.deepEqual(open("/k"), ["/k"]);
     assert.deepEqual(open(undefined, "/t"), ["/t"]);
@@ -124,7 +124,7 @@ Deno.test("readToken takes the first word of a file that is its owner's alone", 
     const file = write(path.join(folder, "token"), `# of the lab\n\n${TOKEN} rights=read\nanother-token-here\n`);
     assert.deepEqual(readToken(file), new TextEncoder().encode(TOKEN));
     fails(() => readToken(write(file, "\n")), /there is no token in .*token/);
-    if (!IS_WINDOWS) fails(() => readToken(write(file, TOKEN, 0o640)), /others may read/);
+    if (!IS_WINDOWS) fails(() => readToken(write(file, TOKEN, 0o640)), /readable by other users/);
     fails(() => readToken(path.join(folder, "none")), /cannot read .*none, the token: ENOENT/);
   });
 });

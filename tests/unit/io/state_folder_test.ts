@@ -64,7 +64,7 @@ Deno.test("openIdentity refuses a key that others may read, or that is none", as
     const { file, privateKey } = openIdentity(folder, "server");
     if (!IS_WINDOWS) {
       Deno.chmodSync(file, 0o640);
-      fails(() => openIdentity(folder, "server"), /others may read .*chmod 600/);
+      fails(() => openIdentity(folder, "server"), /readable by other users; run `chmod 600/);
       Deno.chmodSync(file, 0o600);
     }
     Deno.writeTextFileSync(file, formatKey(privateKey).slice(1));
@@ -99,7 +99,7 @@ Deno.test("KnownServers passes over comments and empty lines, and names a line t
     assert.deepEqual(known.keyOf("a:1"), KEY);
     for (const line of ["b:1", "b:1 short", `b:1 ${formatKey(KEY)} more`]) {
       Deno.writeTextFileSync(known.file, `# mine\n${line}\n`);
-      fails(() => known.keyOf("a:1"), /line 2 of .*known_servers/);
+      fails(() => known.keyOf("a:1"), /known_servers, line 2 is not an address/);
     }
   });
 });

@@ -66,22 +66,22 @@ Deno.test("parseAccess reads sizes as the programs print them", () => {
 Deno.test("parseAccess says of what it does not understand where it is and what is wrong", () => {
   const key = formatKey(KEY);
   const cases: readonly (readonly [text: string, why: RegExp])[] = [
-    ["abc", /^line 1 of \/keys: "abc" is no key; a key is the 43 characters/],
-    [`\n\n${key} right=read`, /^line 3 of \/keys: "right=" is not known; there are rights=, folder= and quota=/],
-    [`${key} rights=read,delete`, /"delete" is no right; the rights are read, write, list, overwrite/],
-    [`${key} rights=`, /"" is no right/],
-    [`${key} folder=../up`, /"\.\.\/up" is no folder in the server's root: names may not contain "\/"/],
-    [`${key} folder=..`, /is no folder/],
-    [`${key} folder=`, /is no folder/],
-    [`${key} folder=.sluice-x`, /is no folder/],
-    [`${key} quota=10X`, /"10X" is no size/],
-    [`${key} quota=-1`, /is no size/],
-    [`${key} quota=99999999T`, /is no size/],
-    [`${key} alice bob`, /"bob" is one name too many/],
-    [`${key} quota=1 quota=2`, /quota= is there twice/],
-    [`${key} rights=read rights=list`, /rights= is there twice/],
-    [`${key} folder=a folder=b`, /folder= is there twice/],
-    [`${key}\n${key} bob`, /^line 2 of \/keys: this key is on line 1 already/],
+    ["abc", /^\/keys, line 1: "abc" is not a key; a key is the 43 characters/],
+    [`\n\n${key} right=read`, /^\/keys, line 3: "right=" is not known; the fields are rights=, folder= and quota=/],
+    [`${key} rights=read,delete`, /"delete" is not a right; the rights are read, write, list, overwrite/],
+    [`${key} rights=`, /"" is not a right/],
+    [`${key} folder=../up`, /"\.\.\/up" cannot be a folder in the server's root: names may not contain "\/"/],
+    [`${key} folder=..`, /cannot be a folder/],
+    [`${key} folder=`, /cannot be a folder/],
+    [`${key} folder=.sluice-x`, /cannot be a folder/],
+    [`${key} quota=10X`, /"10X" is not a size/],
+    [`${key} quota=-1`, /is not a size/],
+    [`${key} quota=99999999T`, /is not a size/],
+    [`${key} alice bob`, /"bob" is a second name/],
+    [`${key} quota=1 quota=2`, /quota= is given twice/],
+    [`${key} rights=read rights=list`, /rights= is given twice/],
+    [`${key} folder=a folder=b`, /folder= is given twice/],
+    [`${key}\n${key} bob`, /^\/keys, line 2: this key is already on line 1/],
   ];
   for (const [text, why] of cases) assert.match(refusal(text), why, text);
   assert.match(refusal("short", "token"), /a token of less than 16 characters can be guessed/);

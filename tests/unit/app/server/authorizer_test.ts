@@ -121,18 +121,18 @@ Deno.test("Authorizer of an open server lets everybody in to everything, and loo
   });
 });
 
-Deno.test("Authorizer lets in who has a line, with his rights, and turns all others away in words", async () => {
+Deno.test("Authorizer accepts a client on the list with its rights, and denies access to all others with a reason", async () => {
   await inFolder(async (folder) => {
     const setting = await Setting.open(folder, [line(0, "alice", { rights: ["list"] })]);
     const { rights, user } = setting.authorize(ALICE!);
     assert.deepEqual([user, [...rights]], ["alice", ["list"]]);
     assert.match(
       setting.authorizer.refusalFor(NOBODY, "192.0.2.1:7")!,
-      /permission is needed, .*"sluice key".*--token-file/,
+      /^access denied: .*"sluice key".*--token-file/,
     );
     const key = formatKey(new Uint8Array(32));
     assert.deepEqual(setting.events, [
-      { kind: "access-denied", client: "192.0.2.1:7", key, reason: `no permission for its key ${key}, nor by a token` },
+      { kind: "access-denied", client: "192.0.2.1:7", key, reason: `unknown key ${key}` },
     ]);
   });
 });
@@ -207,8 +207,8 @@ Deno.test("Authorizer does not start with a folder that it cannot have, and late
     const setting = await Setting.open(folder, []);
     setting.write([line(0, "alice", { folder: "file" }), line(1, "bob")]);
     await until(() => setting.events.length === 2);
-    assert.match(setting.authorizer.refusalFor(ALICE!, "a")!, /your folder there cannot be opened now/);
-    assert.deepEqual(setting.events.map(({ kind }) => kind), ["access-changed", "access-unreadable", "access-denied"]);
+    assert.match(setting.authorizer.refusalFor(ALICE!, "a")!, /your folder on the server cannot be opened/);
+    assert.deepEqual(setting.events.map(({ kind }) => kind), ["access-changed", "folder-unavailable", "access-denied"]);
     await until(() => setting.authorizer.refusalFor(BOB!, "b") === undefined);
     const readOnly = (name: string) => Setting.open(folder, [line(0, "alice", { folder: name })], { readOnly: true });
     await assert.rejects(() => readOnly("missing"), SluiceError);

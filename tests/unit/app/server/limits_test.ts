@@ -45,7 +45,7 @@ Deno.test("SERVER_LIMITS are options of sluice-server, and in its help with thei
     for (const good of [min, max]) {
       const parsed = parseServerArguments([flag!, `${good}`], new FakeConsole());
       assert("value" in parsed);
-      assert.deepEqual(parsed.value.limits, { [name]: good });
+      assert.deepEqual(parsed.value.serving.limits, { [name]: good });
     }
     for (const bad of [min - 1, max + 1]) {
       assert.deepEqual(parseServerArguments([flag!, `${bad}`], new FakeConsole()), { exitCode: 2 }, name);

@@ -1,29 +1,15 @@
 /**
- * Lines typed by a person, with editing and history, or read from a pipe.
+ * Standard input line by line: typed, with editing and history, or from a pipe.
  *
  * @module
  */
 
 import process from "node:process";
 import { createInterface } from "node:readline";
-import type { Console, OnStopSignal } from "./console.ts";
 
-/** Where an interactive program's commands come from. */
-export interface LineSource {
-  /** Whether a person types: then there is a prompt. */
-  readonly isInteractive: boolean;
-  /** The next line without its end; undefined when there is no more. `prompt` is shown to a person only. */
-  read(prompt: string): Promise<string | undefined>;
-  /** Hears of every line as it comes, before it is read; what `take` returns true for is not. Returns how to stop. */
-  intercept(take: (line: string) => boolean): () => void;
-  /** Ctrl-C as the line editor hears it: while it has the keyboard, the terminal makes no signal of it. */
-  readonly onInterrupt: OnStopSignal;
-  close(): void;
-}
-
-/** Standard input. */
-export function openStandardInput(console: Console): LineSource {
-  const isInteractive = Deno.stdin.isTerminal() && console.errIsTerminal;
+/** Reads standard input; the prompt goes to standard error, if that is a terminal as well. */
+export function openStandardInput({ errIsTerminal }: { readonly errIsTerminal: boolean }) {
+  const isInteractive = Deno.stdin.isTerminal() && errIsTerminal;
   const editor = createInterface({
     input: process.stdin,
     ...(isInteractive ? { output: process.stderr } : {}),
@@ -44,7 +30,7 @@ export function openStandardInput(console: Console): LineSource {
   });
   return {
     isInteractive,
-    async read(prompt) {
+    async read(prompt: string): Promise<string | undefined> {
       while (queue.length === 0) {
         if (isClosed) return undefined;
         const woken = new Promise<void>((resolve) => wake = resolve);
@@ -56,11 +42,11 @@ export function openStandardInput(console: Console): LineSource {
       }
       return queue.shift();
     },
-    intercept(take) {
+    intercept(take: (line: string) => boolean): () => void {
       isTaken = take;
       return () => isTaken = () => false;
     },
-    onInterrupt(handler) {
+    onInterrupt(handler: (signal: "keyboard") => void): () => void {
       const onSigint = () => handler("keyboard");
       editor.on("SIGINT", onSigint);
       return () => editor.off("SIGINT", onSigint);

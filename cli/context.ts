@@ -1,0 +1,97 @@
+/**
+ * What the two programs need of the machine that they run on. `system.ts` makes the real one, once, and `testing/` has a
+ * fake; everything else in this folder gets it as an argument and touches nothing beyond it.
+ *
+ * @module
+ */
+
+import type { Connect } from "../app/client/api.ts";
+import type { Platform } from "../app/platform.ts";
+import type { AccessSource } from "../app/server/access.ts";
+import type { StartServer } from "../app/server/api.ts";
+import type { Console, LineReader, OnStopSignal, ProgressView } from "./console.ts";
+import type { ExitCode } from "./exit_codes.ts";
+
+/** A program and the key pair by which its peers know it. */
+export type KeyOwner = "server" | "client";
+
+/** The key pair of a server or a client. */
+export interface Identity {
+  /** 32 bytes. */
+  readonly privateKey: Uint8Array;
+  readonly publicKey: Uint8Array;
+}
+
+/** Files that a program goes on to read and to write, or folders with everything in them. */
+export interface FileNeeds {
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+}
+
+/** The needs of the interactive shell: any file may be named later. */
+export const WHOLE_DISK: FileNeeds = { read: ["/"], write: ["/"] };
+
+/** Where access control is written down. */
+export interface AccessLocation {
+  readonly keysFile: string | undefined;
+  readonly tokenFile: string | undefined;
+  readonly stateFolder: string | undefined;
+}
+
+/** Access control as read from files. */
+export interface AccessFromFiles extends AccessSource {
+  /** The files, which must stay readable. */
+  readonly paths: readonly string[];
+}
+
+/** The file of known servers and their keys. */
+export interface KnownHosts {
+  readonly file: string;
+  /** The folder of the file. */
+  readonly folder: string;
+  /** The key that an address had on first contact; undefined for a new one. Throws SluiceError. */
+  keyOf(address: string): Uint8Array | undefined;
+  /** Throws SluiceError. */
+  remember(address: string, key: Uint8Array): void;
+}
+
+/** See the module's description. Where a `stateFolder` is undefined, it is the user's own. */
+export interface CliContext {
+  readonly console: Console;
+  /** The clock of progress bars and of the log's rate limit. */
+  readonly clock: Pick<Platform, "nowUs" | "timer">;
+  readonly onStopSignal: OnStopSignal;
+  /** Opens standard input for the interactive shell. */
+  readonly openLineReader: () => Promise<LineReader>;
+  /** The value of an environment variable. */
+  readonly environment: (name: string) => string | undefined;
+  /** Ends the process at once. */
+  readonly exit: (code: ExitCode) => void;
+
+  readonly connect: Connect;
+  readonly startServer: StartServer;
+
+  readonly isFolder: (path: string) => boolean;
+  /** The key pair of this user's server or client, made on first use. Throws SluiceError, as do those below. */
+  readonly openIdentity: (owner: KeyOwner, stateFolder: string | undefined) => Identity;
+  /** The same, if it has been made. */
+  readonly findIdentity: (owner: KeyOwner, stateFolder: string | undefined) => Identity | undefined;
+  readonly openKnownHosts: (stateFolder: string | undefined) => KnownHosts;
+  /** The files of access control; undefined if there are none. */
+  readonly openAccess: (location: AccessLocation) => AccessFromFiles | undefined;
+  readonly readToken: (file: string) => Uint8Array;
+  /** Gives up all permissions of Deno but those for these files and the network. */
+  readonly confine: (needs: FileNeeds) => void;
+}
+
+/** A context with what the command line adds to it. */
+export interface CliSession extends CliContext {
+  readonly view: ProgressView;
+  /** Neither progress nor reports: only errors, and what was asked for. */
+  readonly quiet: boolean;
+}
+
+/** Milliseconds of a context's clock, from any origin. */
+export function nowMs({ clock }: Pick<CliContext, "clock">): number {
+  return clock.nowUs() / 1000;
+}

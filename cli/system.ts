@@ -1,0 +1,45 @@
+/**
+ * The context of the programs on this machine.
+ *
+ * @module
+ */
+
+import { nowUs } from "../io/clock.ts";
+import { openAccess, readToken } from "../io/access_files.ts";
+import { confine } from "../io/permissions.ts";
+import { systemPlatform } from "../io/platform.ts";
+import {
+  findIdentity,
+  isFolder,
+  KnownServers,
+  openIdentity,
+  readableEnvironment,
+  stateFolder,
+} from "../io/state_folder.ts";
+import { onStopSignal, processConsole } from "../io/terminal.ts";
+import { connect, startServer } from "../mod.ts";
+import type { CliContext } from "./context.ts";
+
+/** Makes the context of this process. */
+export function systemContext(): CliContext {
+  const console = processConsole();
+  return {
+    console,
+    clock: { nowUs, timer: systemPlatform.timer },
+    onStopSignal,
+    // Only the interactive shell needs the line editor, and it takes a while to load.
+    openLineReader: async () => (await import("../io/line_reader.ts")).openStandardInput(console),
+    environment: readableEnvironment,
+    exit: (code) => Deno.exit(code),
+    connect,
+    startServer,
+    isFolder,
+    openIdentity: (owner, folder) => openIdentity(stateFolder(folder, readableEnvironment), owner),
+    findIdentity: (owner, folder) => findIdentity(stateFolder(folder, readableEnvironment), owner),
+    openKnownHosts: (folder) => new KnownServers(stateFolder(folder, readableEnvironment)),
+    openAccess: ({ stateFolder: folder, ...files }) =>
+      openAccess({ ...files, stateFolder: stateFolder(folder, readableEnvironment) }),
+    readToken,
+    confine,
+  };
+}
