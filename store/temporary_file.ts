@@ -200,15 +200,15 @@ async function requireSpace(folder: string, options: TemporaryFileOptions): Prom
   if (availableBytes === undefined || availableBytes >= sizeBytes + SPACE_SLACK_BYTES) return;
   throw new StoreError(
     "no-space",
-    `${subject} needs ${inMB(sizeBytes)}, but only ${
-      inMB(Math.max(0, availableBytes - SPACE_SLACK_BYTES))
+    `${subject} needs ${inUnits(sizeBytes)}, but only ${
+      inUnits(Math.max(0, availableBytes - SPACE_SLACK_BYTES))
     } are usable ` +
-      `(${inMB(SPACE_SLACK_BYTES)} is kept free); free some space`,
+      `(${inUnits(SPACE_SLACK_BYTES)} is kept free); free some space`,
   );
 }
 
-function inMB(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
+function inUnits(bytes: number): string {
+  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
 function temporaryName(random: Uint8Array): string {

@@ -31,7 +31,7 @@ Deno.test("server that others can reach does not start open unless it is told to
   const args = ["--host", "0.0.0.0", "--port", "0", "--root", stage.path("storage")];
   const { code, stderr } = await stage.runServer(args).finished();
   assert.equal(code, 2);
-  assert.match(stderr, /^error: others can reach 0\.0\.0\.0, .*--authorized-keys.*--token-file.*--open\n$/);
+  assert.match(stderr, /^error: other machines can reach 0\.0\.0\.0, .*--authorized-keys.*--token-file.*--open\n$/);
   assert.deepEqual(await namesIn(stage.folder), []);
   const open = stage.runServer([...args, "--open"]);
   await open.says(/listening on 0\.0\.0\.0:\d+, .*, no access control,/);
