@@ -19,9 +19,9 @@
  * - {@link ChaCha20Poly1305.wipe} overwrites the copies of a key that are known here. JavaScript's engine may have made
  *   others.
  *
- * Tested in `tests/unit/protocol/crypto/chacha20poly1305/` (against node:crypto, RFC 8439 and a plain definition) and
- * `tests/crypto/` (Project Wycheproof; constant time, instruction by instruction). Why this is not the platform's
- * cipher, and when to decide that anew, is in `docs/CRYPTOGRAPHY.md`.
+ * Tested in `tests/unit/protocol/crypto/chacha20poly1305/`: against node:crypto, the text and vectors of RFC 8439 and
+ * Project Wycheproof; constant time, by an interpreter that follows secrets through every instruction. Why this is not
+ * the platform's cipher, and when to decide that anew: `docs/CRYPTOGRAPHY.md`.
  *
  * Hot: once per packet each way.
  *

@@ -136,10 +136,8 @@ export function finishFunction({ oneTimeKey, state, tag }: Poly1305Places): Wasm
   const carries = (words: readonly Local[]): Code => [0, 1, 2, 3].flatMap((i) => carry(words[i]!, words[i + 1]!));
   code.body(
     ...h.map((word, index) => word.set(i64.load(i32.const(state), 8 * index))),
-    carries(h),
-    wrapAround(h[0], h[4]),
-    carries(h),
-    // g = h + 5 reaches 2^130 exactly if h is not below the prime; its lower 128 bits are then the remainder of h.
+    // After a block, h is below 2^130 + 2^34, so it exceeds the prime at most once. g = h + 5 reaches 2^130 exactly if h is
+    // not below the prime; its lower 128 bits are then the remainder. What h0 has beyond 32 bits is carried with s.
     ...g.map((word, index) => word.set(h[index]!.get)),
     g[0].set(i64.add(g[0].get, i64.const(5))),
     carries(g),

@@ -1,11 +1,15 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { Random } from "../../../../../base/random.ts";
 import {
   type AeadExports,
   assembleAead,
   PAGE_BYTES,
   PLACES,
 } from "../../../../../protocol/crypto/chacha20poly1305/aead_code.ts";
+import { Engine } from "../../../../../protocol/crypto/chacha20poly1305/engine.ts";
+import { TaintInterpreter } from "../../../../../testing/wasm_taint.ts";
+import { readWycheproof } from "../../../../../testing/wycheproof.ts";
 
 const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
 const bytes = new Uint8Array(memory.buffer);
@@ -76,4 +80,65 @@ Deno.test("assembleAead writes nowhere but to its own places, the text and the t
   run.open(begin, begin + 20, last);
   assert(bytes.subarray(PLACES.texts, begin + 20).every((byte) => byte === 0xa5));
   assert(bytes.subarray(last + 16).every((byte) => byte === 0xa5));
+});
+
+Deno.test("assembleAead makes code in which no branch, address or shift depends on key, nonce, AAD, text or tag", () => {
+  const interpreter = new TaintInterpreter(assembleAead(1), PAGE_BYTES);
+  const random = new Random(1);
+  for (const length of [0, 1, 15, 16, 17, 64, 191, 192, 193, 255, 256, 449, 704, 1472]) {
+    for (const aadBytes of [0, 1, 14, 16, 33]) {
+      const start = PLACES.texts + aadBytes;
+      const end = start + length;
+      const inputs = [[PLACES.key, 32], [PLACES.nonce, 12], [PLACES.texts, aadBytes + length]] as const;
+      for (const [address, size] of inputs) {
+        const input = random.bytes(size);
+        for (const each of [bytes, interpreter.memory]) each.set(input, address);
+        interpreter.secret.fill(1, address, address + size);
+      }
+      const assertSame = (): void =>
+        assert.deepEqual(
+          interpreter.memory.subarray(PLACES.texts, end + 16),
+          bytes.subarray(PLACES.texts, end + 16),
+          `the interpreter computes as the engine does: ${aadBytes}, ${length}`,
+        );
+      run.seal(PLACES.texts, start, end);
+      interpreter.call("seal", PLACES.texts, start, end);
+      assertSame();
+      assert(interpreter.secret.subarray(start, end + 16).every((isSecret) => isSecret === 1), "secrets were followed");
+      bytes[end + 3]! ^= length % 2;
+      interpreter.memory[end + 3]! ^= length % 2;
+      const isOpened = run.open(PLACES.texts, start, end);
+      const opened = interpreter.call("open", PLACES.texts, start, end);
+      assert.deepEqual(opened, { content: isOpened, isSecret: true });
+      assert.equal(isOpened, 1 - length % 2);
+      assertSame();
+    }
+  }
+  assert.deepEqual([...interpreter.leaks], []);
+});
+
+const wycheproof = readWycheproof("chacha20_poly1305");
+/** Neither the module nor its interface can be given a nonce of another length. */
+const expressible = wycheproof.cases.filter(({ iv }) => iv.length === 24);
+const skippedCount = wycheproof.cases.length - expressible.length;
+
+Deno.test(`assembleAead passes Wycheproof's ChaCha20-Poly1305: ${wycheproof.summary}, ${skippedCount} of them not expressible`, () => {
+  assert(wycheproof.cases.every((each) => expressible.includes(each) || each.result === "invalid"));
+  const { bytes, run } = new Engine();
+  for (const { aad, comment, ct, iv, key, msg, result, tag, tcId } of expressible) {
+    const what = `case ${tcId} (${comment})`;
+    const [associated, text, sealed] = [aad, msg, ct + tag].map((hex) => Buffer.from(hex, "hex"));
+    const start = PLACES.texts + associated!.length;
+    const end = start + text!.length;
+    bytes.set(Buffer.from(key, "hex"), PLACES.key);
+    bytes.set(Buffer.from(iv, "hex"), PLACES.nonce);
+    bytes.set(associated!, PLACES.texts);
+    bytes.set(text!, start);
+    run.seal(PLACES.texts, start, end);
+    assert.equal(sealed!.equals(bytes.subarray(start, end + 16)), result === "valid", `${what}: seal`);
+    bytes.set(sealed!, start);
+    assert.equal(run.open(PLACES.texts, start, end), result === "valid" ? 1 : 0, `${what}: open`);
+    if (result === "valid") assert(text!.equals(bytes.subarray(start, end)), `${what}: text`);
+  }
+  assert.equal(skippedCount, wycheproof.cases.length === 0 ? 0 : 9);
 });
