@@ -1,18 +1,22 @@
 /**
- * Holds the tables of `docs/PROTOCOL.md` to the code: numbers of packets, frames, messages, parameters and errors, and limits.
- * Its vectors are `vectors_test.ts`'s.
+ * Holds the tables of `docs/PROTOCOL.md` to the code: numbers of packets, frames, messages, parameters and errors, limits, and
+ * which frames each side may send in which packet. Its vectors are `vectors_test.ts`'s.
  *
  * @module
  */
 
 import assert from "node:assert/strict";
-import { TransportErrorCode } from "../../protocol/mod.ts";
+import { Writer } from "../../base/bytes.ts";
+import { type Connection, TransportErrorCode } from "../../protocol/mod.ts";
+import { PacketProtection } from "../../protocol/crypto/packet_protection.ts";
 import * as limits from "../../protocol/limits.ts";
 import { FrameType, MAX_REASON_BYTES } from "../../protocol/wire/frame.ts";
 import * as packet from "../../protocol/wire/packet.ts";
 import { MAX_PARAMETERS, ParameterId } from "../../protocol/wire/parameters.ts";
 import { ApplicationErrorCode } from "../../transfer/handler.ts";
 import * as messages from "../../transfer/messages.ts";
+import { encodeFrames, type FrameValue, fromHex } from "../../testing/wire_values.ts";
+import * as vectors from "./vectors.ts";
 
 const TEXT = await Deno.readTextFile(new URL("../../docs/PROTOCOL.md", import.meta.url));
 
@@ -113,3 +117,87 @@ Deno.test("PROTOCOL.md's table of limits has the code's values", () => {
     assert(shown.includes(`${limit}`), `${what}: ${limit}, not ${rows.get(what)}`);
   }
 });
+
+/** One well-formed frame of each kind, as either side may send it where it may; stream 0 is open. */
+const EXAMPLES: Readonly<Record<string, FrameValue>> = {
+  PADDING: { frame: "padding", count: 1 },
+  PING: { frame: "ping" },
+  ACK: { frame: "ack", delayUs: 0, ranges: [[0, 1]] },
+  PARTIAL_ACK: { frame: "partialAck", delayUs: 0, ranges: [[0, 1]] },
+  RESET_STREAM: { frame: "resetStream", streamId: 0, code: 1, finalSize: 2 },
+  STOP_SENDING: { frame: "stopSending", streamId: 0, code: 1 },
+  STREAM: { frame: "stream", streamId: 0, offset: 0, data: "", fin: false },
+  MAX_DATA: { frame: "maxData", value: 0 },
+  MAX_STREAM_DATA: { frame: "maxStreamData", streamId: 0, value: 0 },
+  MAX_STREAMS: { frame: "maxStreams", value: 0 },
+  PATH_CHALLENGE: { frame: "pathChallenge", data: "0102030405060708" },
+  PATH_RESPONSE: { frame: "pathResponse", data: "0102030405060708" },
+  CONNECTION_CLOSE: { frame: "close", isApplication: true, code: 1, reason: "" },
+  PARAMETERS: vectors.FRAMES["ClientFinish"]![0]!,
+};
+
+/** Columns of the table, and how a connection of the vectors that is established reacts to a frame from there. */
+const PACKETS: readonly ((frame: FrameValue) => Connection)[] = [
+  (frame) => serverAfter(frame, { isClientFinish: true }),
+  (frame) => serverAfter(frame, { isClientFinish: false }),
+  (frame) => clientAfter(frame),
+];
+
+for (const [names, ...cells] of rowsBelow("### 7.2 Who may send which frame in which packet")) {
+  for (const name of names!.split(", ")) {
+    Deno.test(`a connection accepts ${name} from whom PROTOCOL.md says, and closes with 0xa otherwise`, () => {
+      PACKETS.forEach((react, column) => {
+        const { closeReason } = react(EXAMPLES[name]!);
+        const violation = closeReason?.kind === "violation" ? closeReason.code : undefined;
+        const expected = cells[column]!.startsWith("yes") ? undefined : TransportErrorCode.protocolViolation;
+        assert.equal(violation, expected, `column ${column}: ${JSON.stringify(closeReason)}`);
+      });
+    });
+  }
+}
+
+const KEYS = vectors.makeVectors();
+
+/** A packet with these frames from the side that sends under the key named. */
+function sealed(key: string, frames: readonly FrameValue[], writeHeader: (writer: Writer) => void): Uint8Array {
+  const writer = new Writer().reset(new Uint8Array(2_000));
+  writeHeader(writer);
+  const headerEnd = writer.position;
+  writer.bytes(encodeFrames(frames));
+  const by = new PacketProtection({ send: fromHex(KEYS.get(key)!), receive: new Uint8Array(32) });
+  return writer.buffer.slice(0, by.seal(writer.buffer, headerEnd, writer.position, 1));
+}
+
+/** The vectors' server, whose packet 0 is sent, after a packet of the client's that holds the frame. */
+function serverAfter(frame: FrameValue, { isClientFinish }: { readonly isClientFinish: boolean }): Connection {
+  const server = vectors.makeServer();
+  const first = server.handleDatagram(vectors.NOW_US, fromHex(KEYS.get("ClientFinish")!), vectors.CLIENT_ADDRESS);
+  const connection = first.connection!;
+  const opened = [connection.pollEvent(), connection.pollEvent()].find((event) => event?.kind === "stream-opened");
+  assert(opened?.kind === "stream-opened");
+  opened.stream.write(fromHex("140100"));
+  assert(vectors.transmitted(connection).length > 0);
+  const [token, handshake] = [fromHex(KEYS.get("token")!), fromHex(KEYS.get("message 3")!)];
+  const destinationId = fromHex(KEYS.get("S")!);
+  const header = { destinationId, sourceId: vectors.CLIENT_ID, token, handshake, packetNumber: 1 };
+  const datagram = isClientFinish
+    ? sealed("kc, key 0", [EXAMPLES["PARAMETERS"]!, frame], (to) => packet.writeClientFinishHeader(to, header))
+    : sealed("kc, key 0", [frame], (to) => packet.writeDataHeader(to, destinationId, 1));
+  server.handleDatagram(vectors.NOW_US, datagram, vectors.CLIENT_ADDRESS);
+  return connection;
+}
+
+/** The vectors' client, whose packet 0 is sent, after a packet of the server's that holds the frame. */
+function clientAfter(frame: FrameValue): Connection {
+  const client = vectors.makeClient();
+  const connection = client.connect(vectors.NOW_US, vectors.SERVER_ADDRESS);
+  vectors.transmitted(connection);
+  client.handleDatagram(vectors.NOW_US, fromHex(KEYS.get("ServerHello")!), vectors.SERVER_ADDRESS);
+  connection.openStream()!.write(fromHex("0300"));
+  assert(vectors.transmitted(connection).length > 0);
+  const destinationId = fromHex(KEYS.get("C")!);
+  const datagram = sealed("ks, key 0", [frame], (to) => packet.writeDataHeader(to, destinationId, 1));
+  client.handleDatagram(vectors.NOW_US, datagram, vectors.SERVER_ADDRESS);
+  assert.notEqual(connection.state, "finish-sent", "the packet was taken");
+  return connection;
+}
