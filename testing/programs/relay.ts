@@ -1,13 +1,13 @@
 /**
- * Somebody on the way between a client and a server: passes every datagram on, keeps those of the client, and does
- * what a test wants besides.
+ * A man in the middle between a client and a server program: forwards every datagram, records those of the client, and
+ * attacks as a test wants. The relay of `perf/` is another one: it emulates a link, in a process of its own.
  *
  * @module
  */
 
 const LOOPBACK = "127.0.0.1";
 
-/** A bound socket, and what arrives at it. */
+/** A bound socket, and counters of what it receives. */
 export class Socket implements Disposable {
   readonly port: number;
   receivedBytes = 0;
@@ -21,7 +21,7 @@ export class Socket implements Disposable {
     void this.#receive(onDatagram);
   }
 
-  /** Sends a datagram to a port of this machine. What the machine refuses is lost, as on any network. */
+  /** Sends a datagram to a port of this machine. If the port is closed, the datagram is lost, as on any network. */
   async send(datagram: Uint8Array, port: number): Promise<void> {
     try {
       await this.#connection.send(datagram, { transport: "udp", hostname: LOOPBACK, port });
@@ -43,14 +43,14 @@ export class Socket implements Disposable {
   }
 }
 
-/** What a {@link Relay} does besides: called with each datagram before it is passed on. */
+/** What a {@link Relay} does in addition: called with each datagram before it is forwarded. */
 export type Mischief = (datagram: Uint8Array, relay: Relay) => void | Promise<void>;
 
-/** One client's way to a server. */
+/** Forwards between one client and a server. */
 export class Relay implements Disposable {
-  /** What the client sent, in order. */
+  /** The client's datagrams, in order. */
   readonly recorded: Uint8Array[] = [];
-  /** Where the server sees the client. */
+  /** The socket whose address the server sees as the client's. */
   readonly serverSide: Socket;
   readonly #clientSide: Socket;
   readonly #serverPort: number;
@@ -70,17 +70,17 @@ export class Relay implements Disposable {
     });
   }
 
-  /** Where the client is to connect. */
+  /** The port to which the client connects. */
   get port(): number {
     return this.#clientSide.port;
   }
 
-  /** Sends the server a datagram from where it sees the client. */
+  /** Sends the server a datagram from the address that it sees as the client's. */
   toServer(datagram: Uint8Array): Promise<void> {
     return this.serverSide.send(datagram, this.#serverPort);
   }
 
-  /** Sends the client a datagram from where it sees the server. */
+  /** Sends the client a datagram from the address that it sees as the server's. */
   toClient(datagram: Uint8Array): Promise<void> {
     return this.#clientSide.send(datagram, this.#clientPort);
   }
