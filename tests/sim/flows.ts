@@ -31,6 +31,9 @@ export interface FlowsOptions {
   readonly flows: readonly FlowPlan[];
 }
 
+/** The private key of every machine. */
+const PRIVATE_KEY = new Uint8Array(32).fill(1);
+
 const SERVER_ADDRESS = "10.255.0.1:65432";
 /** More than any test sends. */
 const ENDLESS_BYTES = 2 ** 40;
@@ -110,7 +113,7 @@ export class Flows {
     const randomBytes = (count: number): Uint8Array => platform.randomBytes(count);
     const driver = new Driver({
       platform,
-      endpoint: new Endpoint({ isServer, staticKey: randomBytes(32), randomBytes, config }),
+      endpoint: new Endpoint({ isServer, staticKey: PRIVATE_KEY, randomBytes, config }),
       socket: platform.openSocket(parseAddress(machine.address)),
       onFatal: (error) => assert.fail(error as Error),
       ...options,

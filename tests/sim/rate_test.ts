@@ -107,7 +107,7 @@ Deno.test("World: a rate changed during a transfer takes effect, up, down and ba
     sizeBytes: 10_000_000,
     rates: [[1, 50], [SECOND_US, 20], [2 * SECOND_US, 5]],
   });
-  await down.run(5);
+  await down.run(5.1);
   assert(down.world.endUs > 3.8 * SECOND_US, `${down.world.endUs}`);
 });
 
