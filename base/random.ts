@@ -2,7 +2,7 @@
  * Repeatable randomness: sfc32 (Chris Doty-Humphrey's Small Fast Counter generator, from PractRand), its state drawn
  * from the seed by splitmix32 (the counter of Steele, Lea and Flood's SplitMix with a 32-bit finalizer).
  *
- * The same seed gives the same numbers on every machine. Not for secrets: whoever sees a few outputs can tell the rest.
+ * The same seed gives the same numbers on every machine. Not for secrets: a few outputs reveal the rest.
  *
  * Everything here is arithmetic modulo 2^32, so that `|0` and `>>>` are what is wanted.
  *

@@ -6,7 +6,7 @@
  * nothing is allocated. Adding at the end and removing at the front, which is what transport mostly does, take
  * constant time; anything else a binary search and one move of what lies behind it.
  *
- * There is no limit of its own. Whoever lets a peer choose the values bounds {@link RangeSet.length}.
+ * It has no limit of its own: a caller that lets a peer choose the values bounds {@link RangeSet.length}.
  *
  * @module
  */

@@ -7,7 +7,7 @@
  * a part from everything (`--allow-read`), so that such a program goes on with everything.
  *
  * Non-goal: the network. Deno asks for the same permission to send a datagram to an address and to open a connection
- * there, a server sends to whoever asks, and a list of networks can name neither those of IPv6 nor what a client may be
+ * there, a server answers any address, and a list of networks can name neither those of IPv6 nor what a client may be
  * told to resolve.
  *
  * @module

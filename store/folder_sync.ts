@@ -39,7 +39,7 @@ interface Syncs {
 }
 
 /**
- * Group commit: while a folder is being synced, whoever asks waits for the next sync, and shares it with all who ask
+ * Group commit: while a folder is being synced, a caller waits for the next sync, and shares it with all that call
  * meanwhile. So many files at the same time cost two syncs, and a single file one.
  */
 export class SharedFolderSync {

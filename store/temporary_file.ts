@@ -39,7 +39,7 @@ const FILE_MODE = 0o644;
 /** While the file is not complete nobody else may read it. */
 const PARTIAL_MODE = 0o600;
 
-/** Left free on the disk beyond the file itself, for folders and whoever else writes a little. */
+/** Left free on the disk beyond the file itself, for folders and other programs that write a little. */
 const SPACE_SLACK_BYTES = 1024 * 1024;
 
 /** A partial file that nothing has touched for so long was left by a run that was killed. */

@@ -247,8 +247,8 @@ export class Path {
 
   /**
    * The peer was heard from at another address: go there, but ask for proof (RFC 9000, section 9.3). What was measured of
-   * the last address with a proof is kept until the new one has given it: whoever sends on the peer's packets from an
-   * address of his own, faster than the peer's way is (section 9.3.3), does not cost the connection its window again and again.
+   * the last address with a proof is kept until the new one has given it: an attacker that forwards the
+   * peer's packets from another address, faster than the peer's path (section 9.3.3), does not cost the connection its window again and again.
    */
   migrate(nowUs: number, remote: string, receivedBytes: number): void {
     if (this.validation.isValidated) this.#proven = this.#measured();

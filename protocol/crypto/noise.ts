@@ -178,7 +178,7 @@ export class Handshake {
 
   /**
    * A responder that has written message 2, from what {@link save} gave then: it can read message 3. The bytes must be those,
-   * so whoever keeps them elsewhere seals them.
+   * so a caller that stores them elsewhere encrypts them.
    */
   static restore(saved: Uint8Array, { staticKey }: { staticKey: KeyPair }): Handshake {
     invariant(saved.length === SAVED_BYTES, "a saved handshake has its length");

@@ -3,7 +3,7 @@
  * client alone, inside the encrypted handshake. They follow from the server's static key, so that a server that was restarted
  * can still end the connections of before.
  *
- * Whoever can send to the server learns the token of a connection ID by asking for a Reset of it, so the token
+ * Anyone who can send to the server learns the token of a connection ID by asking for a Reset of it, so the token
  * authenticates nothing else.
  *
  * @module

@@ -145,7 +145,7 @@ export class MtuDiscovery {
    * {@link currentBytes} is then back at the base, and the search begins again below the size that failed.
    */
   onDataLost(sizeBytes: number, nowUs: number): boolean {
-    // Not full-size ones alone: who has little to send fills none, and what he sends may be too large all the same.
+    // Not full-size packets alone: a sender with little to send fills none, and its packets may be too large all the same.
     if (this.#currentBytes === this.#baseBytes || sizeBytes <= this.#baseBytes) return false;
     this.#largeLosses++;
     this.#smallestLostBytes = Math.min(this.#smallestLostBytes, sizeBytes);

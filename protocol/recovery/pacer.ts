@@ -3,7 +3,7 @@
  *
  * The platform's timers fire after about 2.1 ms at best, so the bucket holds what accrues in two such turns, within
  * bounds, and the deadline told is that of half a bucket: one wake-up sends many packets, and a timer set a moment before
- * its deadline fires a turn late without a token lost. Whoever polls earlier, because an ACK came in, may send as soon as
+ * its deadline fires a turn late without a token lost. A caller that polls earlier, because an ACK came in, may send as soon as
  * there is enough for one packet: where the bound on a burst leaves less room than two turns, that is what keeps the rate.
  * Hot, and allocates nothing.
  *

@@ -1,5 +1,5 @@
 /**
- * What streams report: to the application, and to whoever remembers what a packet carried.
+ * What streams report: to the application, and to the record of what a packet carried.
  *
  * @module
  */

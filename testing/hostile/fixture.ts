@@ -98,7 +98,7 @@ const HONEST_GRACE_US = 1_000_000;
 /** Packets sent of which the server must remember each: more than the largest window here holds, and probes. */
 const MAX_SENT_PACKETS = 8_192;
 
-/** How many datagrams of the honest client can be heard by whoever replays them, perhaps before they arrive. */
+/** How many datagrams of the honest client an attack can record and replay, perhaps before they arrive. */
 const OVERHEARD = 64;
 
 const OWN_ADDRESSES = 48;

@@ -366,7 +366,7 @@ export class Scene {
     return this.#node.own(index);
   }
 
-  /** An address from which the attacker can send, but at which he does not receive. */
+  /** An address from which the attacker can send, but at which nothing is received. */
   forged(index: number): string {
     return this.#node.forged(index);
   }

@@ -116,7 +116,7 @@ export class Program {
     this.#process = new Deno.Command(command, {
       args: shell === undefined ? args : ["-c", `${shell}; exec "$@"`, "sh", launch.command, ...args],
       cwd,
-      // SLUICE_SERVER of whoever runs the tests must not lead them to his server.
+      // The developer's own SLUICE_SERVER must not lead the tests to a server of theirs.
       env: { SLUICE_SERVER: "", SLUICE_STATE: stateFolderOf(cwd), NO_COLOR: "1", ...env },
       stdin: stdin === undefined ? "null" : "piped",
       stdout: "piped",

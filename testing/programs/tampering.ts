@@ -1,5 +1,5 @@
 /**
- * Somebody on the way who does what he can without the keys: of the packets of each direction some get another byte,
+ * An attacker on the path without the keys: of the packets of each direction some get another byte,
  * some are sent again, at once and much later, and forged ones come in between. Which ones follows from their number, so
  * that nothing depends on time.
  *

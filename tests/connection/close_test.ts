@@ -8,7 +8,7 @@ import { losing, LOST, Pair, SERVER_KEY } from "../../testing/connection_pair.ts
 /** Three PTOs of a side that has not measured a round trip yet, and a little. */
 const CLOSING_US = 4_000_000;
 
-Deno.test("Connection.close tells the peer code and reason, whoever closes", () => {
+Deno.test("Connection.close tells the peer code and reason, whichever side closes", () => {
   for (const [closer, other] of [["client", "server"], ["server", "client"]] as const) {
     const pair = Pair.connected();
     pair[closer].connection.close(pair.nowUs, 5, "enough — genug");

@@ -1,7 +1,7 @@
 /**
  * Flow control of two streams on one connection, both ends of it, over a link that loses, repeats and reorders the frames
  * that give credit: against sets of bytes. Never is more sent than was granted, never is more held than was promised, and
- * whoever reads makes room.
+ * the reader makes room.
  */
 
 import assert from "node:assert/strict";

@@ -1,5 +1,5 @@
 /**
- * SharedFolderSync against a disk that takes its time, fails, or refuses at once: nobody hears that his entry is durable
+ * SharedFolderSync against a disk that takes its time, fails, or refuses at once: no caller hears that its entry is durable
  * before a sync that began after it has ended well, everybody hears in the end, and no sync is made for nobody.
  */
 
@@ -110,7 +110,7 @@ class SyncMachine {
     this.#shared.sync(folder).then(() => caller.heard = "done", (error: Error) => caller.heard = error.message);
   }
 
-  /** What a caller hears is how the first sync went that began after he asked: no other can say it. */
+  /** What a caller hears is the result of the first sync that began after its request: no other sync covers it. */
   #checkHeard(caller: Caller): void {
     const own = this.#syncs.find(({ folder, startedAt }) => folder === caller.folder && startedAt > caller.askedAt);
     assert.ok(own !== undefined, "heard before a sync began");
@@ -129,7 +129,7 @@ async function settle(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();
 }
 
-Deno.test("SharedFolderSync tells each caller how the first sync went that began after he asked", async () => {
+Deno.test("SharedFolderSync gives each caller the result of the first sync that began after its request", async () => {
   const counts = new Map<string, number>();
   const seen = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
   const steps = fc.array(STEP, { maxLength: 40, size: "max" });

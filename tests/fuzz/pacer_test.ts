@@ -135,7 +135,7 @@ class PacerMachine implements Machine<StepOf<typeof STEP>> {
     return waitUs;
   }
 
-  /** Whoever comes at the time told may send: no timer fires in vain. */
+  /** A sender that comes at the announced time may send: no timer fires in vain. */
   #execute(share: number): void {
     const bytes = this.#size(share);
     this.#nowUs += this.#waitUs(bytes);

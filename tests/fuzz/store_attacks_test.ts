@@ -288,7 +288,7 @@ attack("removes nobody's file when its own claim of a name comes to nothing", as
 attack("gives out no second name of a file where others may write in the folder", async (scene) => {
   const { root, secret, store } = scene;
   Deno.linkSync(secret, `${root}/a`);
-  // Nobody but the owner can have put it there: it is his to give out.
+  // Nobody but the owner can have put it there: it is served.
   (await store.open("a")).close();
   assert.deepEqual((await store.list()).map((info) => info.name), ["a"]);
   for (const mode of [0o770, 0o702, 0o1777]) {

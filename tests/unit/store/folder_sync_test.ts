@@ -46,7 +46,7 @@ Deno.test("SharedFolderSync makes one sync for all who ask in one turn", async (
   assert.equal(ended.length, 100);
 });
 
-Deno.test("SharedFolderSync has who asks while a sync runs wait for the next, as his entry may be newer", async () => {
+Deno.test("SharedFolderSync has a caller that asks while a sync runs wait for the next, as its entry may be newer", async () => {
   const disk = new SlowDisk();
   const shared = new SharedFolderSync(disk.sync);
   const first = ask(shared, 1);

@@ -57,7 +57,7 @@ Deno.test(
 
 Deno.test("OpenedFile.open refuses a file that does not say how large it is", async () => {
   if (Deno.build.os !== "linux") return await assert.rejects(() => openPath("/nonexistent"), { name: "StoreError" });
-  // Deno itself refuses /proc to whoever has less than all permissions.
+  // Deno itself denies access to /proc without all permissions.
   const isAllowed = Deno.permissions.querySync({ name: "read", path: "/proc/self/status" }).state === "granted" &&
     canStat("/proc/self/status");
   await assert.rejects(() => openPath("/proc/self/status"), {

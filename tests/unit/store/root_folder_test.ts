@@ -80,7 +80,11 @@ check("says who else may write there, or above it", async (folder) => {
     await exposed(`${folder}/above`, 0o707),
     /above is writable by all users, .*place of .*root/,
   );
-  assert.equal(await exposed(`${folder}/above`, 0o1777), "", "whoever writes in a sticky folder moves but his own");
+  assert.equal(
+    await exposed(`${folder}/above`, 0o1777),
+    "",
+    "users who may write in a sticky folder can move only what they own",
+  );
   assert.equal(await exposed(`${folder}/above`, 0o770), "");
   await root.require();
   assert.equal(root.isShared, false);

@@ -31,7 +31,7 @@ Deno.test("MemoryBudget.excessOf lets a connection take as much as is left free"
   assert(budget.excessOf(connection) > 64 * MIB);
 });
 
-Deno.test("MemoryBudget.excessOf finds who takes much, and spares who takes little, whoever came first", () => {
+Deno.test("MemoryBudget.excessOf finds connections that take much, and spares those that take little, whichever came first", () => {
   const budget = new MemoryBudget({ maxBytes: 64 * MIB });
   const early = holding(budget, 100_000);
   const greedy = Array.from({ length: 20 }, () => holding(budget, 4 * MIB));

@@ -46,7 +46,7 @@ Deno.test("Admission.judge gives one source of unvalidated addresses no more tha
   assert.equal(control.judge(0, HERE, { isValidated: false }), "validate");
 });
 
-Deno.test("Admission.judge forges nobody out: who is flooded under his own address can still prove it", () => {
+Deno.test("Admission.judge lets no forger lock anybody out: a client whose address is forged can still validate it", () => {
   const control = admission();
   for (let index = 0; index < 100_000; index++) control.judge(0, HERE, { isValidated: false });
   assert.equal(control.judge(0, HERE, { isValidated: true }), "ok");

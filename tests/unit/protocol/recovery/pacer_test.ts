@@ -43,7 +43,7 @@ Deno.test("Pacer lets a burst of 4.4 ms go, then tells when half of one has accr
   assert.equal(pacer.nextSendUs(1_000, DATAGRAM_BYTES), 3_120);
 });
 
-Deno.test("Pacer lets whoever comes before the deadline send as soon as one packet has accrued", () => {
+Deno.test("Pacer lets a sender that comes before the deadline send as soon as one packet has accrued", () => {
   const pacer = new Pacer(DATAGRAM_BYTES);
   pacer.setRate(5_000_000, 1_000_000);
   pacer.nextSendUs(0, DATAGRAM_BYTES);

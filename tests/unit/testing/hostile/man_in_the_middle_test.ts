@@ -23,7 +23,7 @@ Deno.test("ManInTheMiddle reads what is sealed, and passes it on without a trace
   assert.equal(server.endpoint.handleDatagram(server.nowUs, passed, server.remote).reason, undefined);
 });
 
-Deno.test("ManInTheMiddle seals frames of his own for either side", () => {
+Deno.test("ManInTheMiddle encrypts frames of its own for either side", () => {
   const close = encodeFrames([{ frame: "close", isApplication: true, code: 3, reason: "" }]);
   for (const side of ["server", "client"] as const) {
     const features = Session.established().feed(side, close);

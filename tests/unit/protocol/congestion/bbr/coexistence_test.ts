@@ -29,7 +29,7 @@ function share(flow: Flow, link: LinkOptions, fromSecond: number, toSecond: numb
   return meanRate(flow, { fromSecond, toSecond }) / link.rate;
 }
 
-Deno.test("CompetingBbr leaves TCP CUBIC its part, whoever comes first", () => {
+Deno.test("CompetingBbr leaves TCP CUBIC its share, whichever comes first", () => {
   for (const [ownStartUs, otherStartUs] of [[0, 0], [0, 3_000_000], [3_000_000, 0]] as const) {
     const { flow, log } = competitor(LINK, { startUs: ownStartUs });
     const other = { controller: new Cubic(options(LINK)), startUs: otherStartUs };
