@@ -42,7 +42,7 @@ export interface SendingOptions {
   /** What decides how fast to send, where no rate is set. Default "bbr". */
   readonly congestion?: CongestionName;
   /**
-   * Sends at this rate, bits per second of UDP payload, whatever is lost and whoever else is on the link. From 8 kbit/s
+   * Sends at this rate, bits per second of UDP payload, whatever is lost and whatever other traffic the link carries. From 8 kbit/s
    * to 100 Gbit/s.
    */
   readonly rate?: number;

@@ -3,8 +3,8 @@
  * of the machine who may change the folder at any time.
  *
  * Goals: no name leads out of the folder; nothing but regular files is ever opened; no call blocks on a FIFO or
- * device; a file is visible only when it is complete and durable. What remains to whoever may write in the folder, or
- * above it, is at the head of `root_folder.ts` and at `requireOwn` in `placement.ts`.
+ * device; a file is visible only when it is complete and durable. What users who may write in the folder, or above it,
+ * can still do is at the head of `root_folder.ts` and at `requireOwn` in `placement.ts`.
  *
  * @module
  */
@@ -303,7 +303,7 @@ function ancestors(folderPath: string): string[] {
   return found;
 }
 
-/** Whoever may not look at the folders above the store's cannot sync them either, and works all the same. */
+/** A program that may not read the folders above the store's cannot sync them either, and works all the same. */
 function throwUnlessDenied(error: unknown): void {
   if (toStoreError(error, "the folder").kind !== "denied") throw error;
 }

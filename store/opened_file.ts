@@ -28,7 +28,7 @@ export interface DescribeOptions {
   readonly name: string;
   readonly subject: string;
   /**
-   * Whether a file with a second name is refused: whoever may write in the folder can have given it the first of a file
+   * Whether a file with a second name is refused: a user who may write in the folder can have linked it to a file
    * that lies elsewhere. Default: false.
    */
   readonly refuseHardLinks?: boolean;

@@ -74,9 +74,9 @@ export async function placeReplacing(placement: Placement): Promise<void> {
 }
 
 /**
- * Throws unless the file that was written is still at `temporaryPath`: whoever else may write in the folder may have
- * put a link or a file of his in its place. node:fs cannot give a name to a descriptor, so a moment is left between
- * this and the call that follows; what he has placed then, he could as well have put there himself afterwards.
+ * Throws unless the file that was written is still at `temporaryPath`: another user who may write in the folder may have
+ * put a link or a file of theirs in its place. node:fs cannot give a name to a descriptor, so a moment is left between
+ * this and the call that follows; what they place in that moment, they could as well place afterwards.
  */
 async function requireOwn({ disk, identity, temporaryPath, subject }: Placement): Promise<void> {
   const stats = await disk.lstat(temporaryPath);

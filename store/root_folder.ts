@@ -6,7 +6,7 @@
  *
  * Non-goal: to shut the moment between a look at the folder and the call that follows. That takes openat(2), which
  * node:fs does not have; Linux's detour by /proc/self/fd is closed to a program that Deno does not let do everything.
- * So whoever may write *above* the folder can win that race, and `exposures` warns of it.
+ * So a user who may write *above* the folder can win that race, and `exposures` warns of it.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import type { Disk, DiskStats } from "./disk.ts";
 import { attemptAsync, onDisk } from "./disk_error.ts";
 import { type FileIdentity, isSameFile } from "./file_identity.ts";
 
-/** Of a folder that is made here: what strangers send is nobody's business but its owner's, until he opens it. */
+/** The mode of a folder that is created here: private until its owner changes that. */
 export const ROOT_MODE = 0o700;
 
 const GROUP_WRITES = 0o020;

@@ -130,12 +130,13 @@ Deno.test("unit tests stand where their sources do", () => {
   assertNone(sources.filter((file) => /^tests\/unit\/.*_test\.ts$/.test(file) && !known.has(file)), "no such source:");
 });
 
-Deno.test("texts hold for every machine, and are finished", () => {
+Deno.test("texts hold for every machine, are finished, and name the subject", () => {
   const folders = ["home", "Users", "root", "mnt", "work", "private"];
   const rules: readonly [RegExp, string][] = [
     [new RegExp(folders.map((name) => `["'\`\\s(]/${name}/`).join("|")), "a path of one machine"],
     [/["'](?:jsr):/, "an import that many networks cannot reach"],
     [new RegExp(["TO" + "DO", "FIX" + "ME"].map((word) => `\\b${word}\\b`).join("|")), "unfinished"],
+    [new RegExp(`\\b(?:${["h" + "e", "h" + "im", "h" + "is", "who" + "ever"].join("|")})\\b`, "i"), "name the subject"],
   ];
   const wrong = [...texts].flatMap(([file, text]) =>
     text.split("\n").flatMap((line, index) =>

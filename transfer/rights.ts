@@ -26,7 +26,7 @@ const WHAT: Readonly<Record<Right, string>> = {
 /** Why a request is refused to who has these rights and no others, for a person; undefined where it is not. */
 export function refusalForRights(request: Message, rights: ReadonlySet<Right>): string | undefined {
   const missing = missingRight(request, rights);
-  return missing && `you may not ${WHAT[missing]} there; if you should, ask whoever runs the server`;
+  return missing && `you may not ${WHAT[missing]} there; if you should, ask the server's administrator`;
 }
 
 function missingRight(request: Message, rights: ReadonlySet<Right>): Right | undefined {

@@ -8,8 +8,8 @@ import type { TransferFailure } from "../../transfer/failure.ts";
 import type { Platform } from "../platform.ts";
 
 /**
- * For so long, microseconds: a script that sends a folder should not fail because others do so too, and a person should
- * hear what it waits for before he wonders.
+ * For so long, microseconds: a script that sends a folder should not fail because others do so too, and a user should
+ * learn what it waits for before they wonder.
  */
 const RETRY_FOR_US = 30_000_000;
 

@@ -13,13 +13,13 @@ export interface Grant {
   /** By which the log calls who has it. */
   readonly name: string;
   readonly rights: readonly Right[];
-  /** The folder in the server's root that is all he sees; the root itself when undefined. */
+  /** The folder in the server's root that is all the client sees; the root itself when undefined. */
   readonly folder: string | undefined;
-  /** What the folder may hold in all before he sends more; no bound when undefined. */
+  /** What the folder may hold, bytes, before the client may send no more; no bound when undefined. */
   readonly quotaBytes: number | undefined;
 }
 
-/** By what somebody is known: a public key that he proves to hold, or a token that he proves to know. */
+/** How a client is identified: by a public key that it proves to hold, or a token that it proves to know. */
 export type CredentialKind = "key" | "token";
 
 /** One line. */

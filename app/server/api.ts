@@ -62,7 +62,7 @@ export type ServerEvent =
   }
   /** Others on this machine can change the folder; `reason` says how, and what to do. Comes before "listening". */
   | { readonly kind: "exposed"; readonly reason: string }
-  /** `user` is what his line calls him; undefined where everybody may come in. */
+  /** `user` is the name in the client's line; undefined without access control. */
   | { readonly kind: "connected"; readonly user: string | undefined } & EventOrigin
   /** A client is not let in. `key` is its public key, see {@link formatKey}. */
   | {

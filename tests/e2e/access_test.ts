@@ -62,7 +62,7 @@ Deno.test("server accepts only clients whose keys are authorized, and logs the k
   assert.equal(server.log.match(/ connected/g)?.length, 1);
 });
 
-Deno.test("server lets each do what his line says, in his folder, up to his quota", async () => {
+Deno.test("server gives each client the rights, folder and quota of its line", async () => {
   await using stage = await Stage.open();
   const [alice, bob] = [await clientOf(stage, "alice"), await clientOf(stage, "bob")];
   const lines = `${alice.key} rights=read,write,list folder=alice quota=200k\n${bob.key} rights=write,overwrite\n`;
@@ -118,7 +118,7 @@ Deno.test("server ends the session of who may do nothing any more, in the middle
   const server = await startServer(stage, `${alice.key} alice\n${bob.key} bob\n`);
   await writeRandomFile(stage.path("a"), 1_000_000);
   const slow = ["send", "a", "--rate", "300k", "--server", server.address];
-  const [hers, his] = [
+  const [hers, theirs] = [
     stage.startClient([...slow, ...alice.args]),
     stage.startClient([...slow, "--as", "b", ...bob.args]),
   ];
@@ -128,8 +128,8 @@ Deno.test("server ends the session of who may do nothing any more, in the middle
   assert.equal(code, 4);
   assert.match(stderr, /what you may do on this server has changed/);
   await server.program.says(/access control reloaded: 1 key or token authorized, 1 connection closed/);
-  his.signal("SIGINT");
-  assert.equal((await his.finished()).code, 130, "his went on");
+  theirs.signal("SIGINT");
+  assert.equal((await theirs.finished()).code, 130, "theirs went on");
   await server.program.says(/put "b" failed/);
   assert.deepEqual(await namesIn(server.root), []);
   assert.equal((await stage.client(["list", "--server", server.address, ...alice.args])).code, 4);

@@ -35,7 +35,7 @@ Deno.test("refusalForRights says which right is missing, and whom to ask", () =>
   const kinds = ["send", "get", "list", "list"];
   assert.deepEqual(
     whys,
-    kinds.map((what) => `you may not ${what} files there; if you should, ask whoever runs the server`),
+    kinds.map((what) => `you may not ${what} files there; if you should, ask the server's administrator`),
   );
   assert.match(refusalForRights({ ...PUT, overwrite: true }, new Set(["write"]))!, /^you may not replace files/);
   assert.equal(refusalForRights(PUT, ALL_RIGHTS), undefined);

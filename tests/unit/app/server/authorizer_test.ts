@@ -137,7 +137,7 @@ Deno.test("Authorizer accepts a client on the list with its rights, and denies a
   });
 });
 
-Deno.test("Authorizer keeps each to his folder and his quota, and who shares a folder shares what is left", async () => {
+Deno.test("Authorizer keeps each client to its folder and quota; clients that share a folder share what is left", async () => {
   await inFolder(async (folder) => {
     const own = { folder: "own", quotaBytes: 3 * 4096 };
     const setting = await Setting.open(folder, [
