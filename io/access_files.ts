@@ -8,6 +8,7 @@ import fs from "node:fs";
 import { type AccessEntry, type AccessSource, AccessTable, type CredentialKind } from "../app/server/access.ts";
 import { parseAccess } from "../app/server/access_file.ts";
 import { SluiceError } from "../app/api.ts";
+import { errorCode, type PrivateFile, requirePrivate } from "./private_file.ts";
 import { authorizedKeysFile } from "./state_folder.ts";
 
 /** One file. */
@@ -16,8 +17,11 @@ export interface AccessFile {
   readonly kind: CredentialKind;
 }
 
-const GROUP_OR_OTHERS = 0o077;
-const GROUP_OR_OTHERS_WRITE = 0o022;
+const PRIVATE: Readonly<Record<CredentialKind, PrivateFile>> = {
+  token: { against: "read", what: "which holds a token" },
+  // Other users who can write it could authorize themselves.
+  key: { against: "write", what: "the list of authorized keys" },
+};
 
 /** Reads the files, and again when they have changed. */
 export class AccessFiles implements AccessSource {
@@ -66,7 +70,7 @@ export class AccessFiles implements AccessSource {
         const { ino, mode, mtimeMs, size } = fs.statSync(path);
         return [ino, size, mtimeMs, mode].join(" ");
       } catch (error) {
-        return codeOf(error);
+        return errorCode(error) ?? String(error);
       }
     }).join("\n");
   }
@@ -79,10 +83,6 @@ function isGone(path: string): boolean {
     // It cannot be looked at: reading it will report that.
     return false;
   }
-}
-
-function codeOf(error: unknown): string {
-  return (error as { code?: string }).code ?? String(error);
 }
 
 /**
@@ -117,30 +117,12 @@ export function readToken(path: string): Uint8Array {
 function readEntries({ kind, path }: AccessFile): AccessEntry[] {
   let text: string;
   try {
-    requirePrivate(path, kind);
+    requirePrivate(path, PRIVATE[kind]);
     text = fs.readFileSync(path, "utf8");
   } catch (error) {
     if (error instanceof SluiceError) throw error;
     const what = kind === "key" ? "the keys of clients" : "the token";
-    throw new SluiceError("local-disk", `cannot read ${path}, ${what}: ${codeOf(error)}`);
+    throw new SluiceError("local-disk", `cannot read ${path}, ${what}: ${errorCode(error) ?? String(error)}`);
   }
   return parseAccess(text, { file: path, kind });
-}
-
-/** A token that others can read is no secret, and a list of keys that others can write is no list of yours. */
-function requirePrivate(path: string, kind: CredentialKind): void {
-  if (Deno.build.os === "windows") return;
-  const { mode } = fs.statSync(path);
-  if (kind === "token" && (mode & GROUP_OR_OTHERS) !== 0) {
-    throw new SluiceError(
-      "local-disk",
-      `${path} holds a token and is readable by other users; run \`chmod 600 ${path}\``,
-    );
-  }
-  if ((mode & GROUP_OR_OTHERS_WRITE) !== 0) {
-    throw new SluiceError(
-      "local-disk",
-      `${path} is writable by other users, who could authorize themselves; run \`chmod go-w ${path}\``,
-    );
-  }
 }

@@ -8,7 +8,7 @@ import { clearImmediate, setImmediate } from "node:timers";
 import type { Platform, Timer } from "../app/platform.ts";
 import { nowUs, randomBytes } from "./clock.ts";
 import { UdpSocket } from "./udp_socket.ts";
-import { linkOptions } from "./path_hints.ts";
+import { linkOptions } from "../app/path_hints.ts";
 import { nodeDisk } from "./node_disk.ts";
 import { resolveHost } from "./resolve_host.ts";
 

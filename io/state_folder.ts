@@ -11,6 +11,7 @@ import { SluiceError } from "../app/api.ts";
 import { formatKey, parseKey, publicKeyOf } from "../app/keys.ts";
 import { KEY_BYTES } from "../protocol/mod.ts";
 import { randomBytes } from "./clock.ts";
+import { errorCode, requirePrivate } from "./private_file.ts";
 
 /** The environment variable that names the folder. */
 export const STATE_VARIABLE = "SLUICE_STATE";
@@ -20,7 +21,6 @@ const KNOWN_SERVERS_FILE = "known_servers";
 /** The key proves an identity: only its owner may read it. */
 const KEY_MODE = 0o600;
 const FOLDER_MODE = 0o700;
-const OTHERS = 0o077;
 
 /** Where the folder is: as told, or as the environment says, or where this system's users keep such things. */
 export function stateFolder(told: string | undefined, env: (name: string) => string | undefined): string {
@@ -52,7 +52,7 @@ export function openIdentity(folder: string, owner: KeyOwner): StoredIdentity {
       // Exclusively, so that of two programs that are started at once both have the same.
       fs.writeFileSync(file, `${formatKey(randomBytes(KEY_BYTES))}\n`, { flag: "wx", mode: KEY_MODE });
     } catch (error) {
-      if (codeOf(error) !== "EEXIST") throw error;
+      if (errorCode(error) !== "EEXIST") throw error;
     }
   } catch (error) {
     throw asSluiceError(error, `cannot keep the ${owner}'s key in ${file}`);
@@ -67,7 +67,7 @@ export function findIdentity(folder: string, owner: KeyOwner): StoredIdentity | 
     const privateKey = parseKey(readPrivate(file, owner).trim());
     if (privateKey !== undefined) return { privateKey, publicKey: publicKeyOf(privateKey), file };
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
+    if (errorCode(error) === "ENOENT") return undefined;
     throw asSluiceError(error, `cannot read the ${owner}'s key, ${file}`);
   }
   const peers = owner === "server" ? "clients" : "servers";
@@ -108,7 +108,7 @@ export class KnownServers {
     try {
       text = fs.readFileSync(this.file, "utf8");
     } catch (error) {
-      if (codeOf(error) === "ENOENT") return undefined;
+      if (errorCode(error) === "ENOENT") return undefined;
       throw asSluiceError(error, `cannot read the keys of known servers, ${this.file}`);
     }
     for (const [index, line] of text.split("\n").entries()) {
@@ -147,26 +147,14 @@ function makeFolder(folder: string): void {
   fs.mkdirSync(folder, { recursive: true, mode: FOLDER_MODE });
 }
 
-/** Refuses a key that other users can read, as ssh does. */
 function readPrivate(file: string, owner: KeyOwner): string {
-  const { mode } = fs.statSync(file);
-  if (Deno.build.os !== "windows" && (mode & OTHERS) !== 0) {
-    throw new SluiceError(
-      "local-disk",
-      `${file}, the ${owner}'s private key, is readable by other users; run \`chmod 600 ${file}\`, or delete it to get a ` +
-        "new key if one of them may have read it",
-    );
-  }
+  requirePrivate(file, { against: "read", what: `the ${owner}'s private key` });
   return fs.readFileSync(file, "utf8");
-}
-
-function codeOf(error: unknown): string | undefined {
-  return (error as { code?: string } | undefined)?.code;
 }
 
 function asSluiceError(error: unknown, what: string): SluiceError {
   if (error instanceof SluiceError) return error;
-  const code = codeOf(error) ?? (error instanceof Error ? error.message : String(error));
+  const code = errorCode(error) ?? (error instanceof Error ? error.message : String(error));
   return new SluiceError("local-disk", `${what}: ${code}; name another folder with --state`);
 }
 

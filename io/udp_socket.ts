@@ -1,5 +1,5 @@
 /**
- * A UDP socket, with the faults that a user asked for.
+ * A UDP socket, with the faults that the user wants injected.
  *
  * @module
  */
@@ -9,9 +9,6 @@ import { SluiceError } from "../app/api.ts";
 import type { DatagramReceiver, DatagramSocket, SocketOptions } from "../app/platform.ts";
 import { allocateAeadBuffer } from "../protocol/mod.ts";
 import { describeFault, FaultInjector } from "./fault_injector.ts";
-
-/** How often {@link UdpSocket.drained} looks. */
-const DRAIN_POLL_MS = 5;
 
 /** No UDP payload is larger. */
 const BUFFER_BYTES = 65_536;
@@ -27,6 +24,8 @@ export class UdpSocket implements DatagramSocket {
   readonly #faults: FaultInjector | undefined;
   readonly #addresses = new Map<string, Deno.NetAddr>();
   #isClosed = false;
+  /** Set while someone waits in {@link drained}. */
+  #drained: PromiseWithResolvers<void> | undefined;
 
   private constructor(listener: Deno.DatagramConn, options: SocketOptions) {
     this.#listener = listener;
@@ -50,7 +49,10 @@ export class UdpSocket implements DatagramSocket {
         throw new SluiceError("failed", `${where} is in use by another program; stop it, or choose another port`);
       }
       if (error instanceof Deno.errors.AddrNotAvailable) {
-        throw new SluiceError("failed", `${hostname} is no address of this machine; choose one that is, or 0.0.0.0`);
+        throw new SluiceError(
+          "failed",
+          `${hostname} is not an address of this machine; choose one that is, or 0.0.0.0`,
+        );
       }
       const reason = error instanceof Error ? error.message : String(error);
       throw new SluiceError("failed", `cannot listen on ${where}: ${reason}`);
@@ -94,14 +96,27 @@ export class UdpSocket implements DatagramSocket {
    */
   async send(bytes: Uint8Array, remote: string): Promise<void> {
     if (this.#faults === undefined) return await this.#transmit(bytes, remote);
-    this.#faults.outgoing(bytes, (faulty) => this.#transmit(faulty, remote));
+    this.#faults.outgoing(bytes, async (faulty) => {
+      try {
+        await this.#transmit(faulty, remote);
+      } finally {
+        this.#resolveIfDrained();
+      }
+    });
   }
 
-  /** Resolves when what injected delays hold back has been sent, so that closing loses no last word. */
-  async drained(): Promise<void> {
-    while (!this.#isClosed && (this.#faults?.outgoingInTransit ?? 0) > 0) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
-    }
+  /** Resolves when all datagrams that injected delays hold back have been sent, so that closing loses no CONNECTION_CLOSE. */
+  drained(): Promise<void> {
+    this.#drained ??= Promise.withResolvers<void>();
+    const { promise } = this.#drained;
+    this.#resolveIfDrained();
+    return promise;
+  }
+
+  #resolveIfDrained(): void {
+    if (!this.#isClosed && (this.#faults?.outgoingInTransit ?? 0) > 0) return;
+    this.#drained?.resolve();
+    this.#drained = undefined;
   }
 
   /** Idempotent. */
@@ -110,6 +125,7 @@ export class UdpSocket implements DatagramSocket {
     this.#isClosed = true;
     this.#faults?.close();
     this.#listener.close();
+    this.#resolveIfDrained();
   }
 
   #injectIncoming(bytes: Uint8Array, remote: string, receiver: DatagramReceiver): void {

@@ -44,10 +44,9 @@ export interface LimitEntry {
 const MANY = 1_000_000;
 const DAY_S = 86_400;
 
-/** All bounds that can be set, those of admission control first. */
-export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>([
-  {
-    name: "maxConnections",
+/** Every bound by its name, so that the compiler misses none; those of admission control first. */
+const TABLE: Readonly<Record<keyof ServerLimits, Omit<LimitEntry, "name">>> = {
+  maxConnections: {
     option: "--max-connections <count>",
     what: "concurrent connections",
     default: DEFAULT_ADMISSION.maxConnections,
@@ -56,8 +55,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     stops: "filling the memory with connections from many addresses",
     then: "a new one is closed at once, and told why",
   },
-  {
-    name: "maxConnectionsPerAddress",
+  maxConnectionsPerAddress: {
     option: "--max-connections-per-address <count>",
     what: "concurrent connections from an IPv4 address or an IPv6 /64",
     default: DEFAULT_ADMISSION.maxConnectionsPerAddress,
@@ -66,8 +64,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     stops: "filling all connections from a few addresses",
     then: "a new one is closed at once, and told why",
   },
-  {
-    name: "maxHandshakes",
+  maxHandshakes: {
     option: "--max-handshakes <count>",
     what: "handshakes per second",
     default: DEFAULT_ADMISSION.maxHandshakes,
@@ -76,8 +73,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     stops: "keeping the processor busy with handshakes",
     then: "clients must validate their address first (RFC 9000, 8.1); validated ones are delayed",
   },
-  {
-    name: "maxHandshakesPerAddress",
+  maxHandshakesPerAddress: {
     option: "--max-handshakes-per-address <count>",
     what: "handshakes per second of a validated address or /64",
     default: DEFAULT_ADMISSION.maxHandshakesPerAddress,
@@ -86,8 +82,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     stops: "opening and closing connections from a few addresses as fast as they can",
     then: "nothing is answered; the client retries and is delayed",
   },
-  {
-    name: "maxAnswers",
+  maxAnswers: {
     option: "--max-answers <count>",
     what: "unauthenticated replies per second",
     default: DEFAULT_ADMISSION.maxAnswers,
@@ -96,8 +91,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     stops: "a flood from forged addresses that is to be answered",
     then: "nothing is answered",
   },
-  {
-    name: "maxStreams",
+  maxStreams: {
     option: "--max-streams <count>",
     what: "concurrent requests of a connection",
     default: DEFAULT_CONFIG.maxStreams,
@@ -106,8 +100,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     stops: "requests without end on one connection",
     then: "the client waits; one that does not is disconnected",
   },
-  {
-    name: "maxTransfers",
+  maxTransfers: {
     option: "--max-transfers <count>",
     what: "concurrent transfers, thus open files",
     default: DEFAULT_REQUEST_BOUNDS.maxTransfers,
@@ -116,8 +109,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     stops: "using up the open files, and 128 KiB of buffers for each",
     then: "a new transfer is refused as busy; the client tries again for a while",
   },
-  {
-    name: "maxTransfersPerAddress",
+  maxTransfersPerAddress: {
     option: "--max-transfers-per-address <count>",
     what: "the same for an IPv4 address or an IPv6 /64",
     default: DEFAULT_REQUEST_BOUNDS.maxTransfersPerAddress,
@@ -126,8 +118,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     stops: "filling all transfers from a few addresses",
     then: "a new transfer is refused as busy; the client tries again for a while",
   },
-  {
-    name: "maxLists",
+  maxLists: {
     option: "--max-lists <count>",
     what: "concurrent listings",
     default: DEFAULT_REQUEST_BOUNDS.maxLists,
@@ -136,8 +127,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     stops: "asking for long lists and not taking them",
     then: "a new list is refused as busy; the client tries again for a while",
   },
-  {
-    name: "maxListsPerAddress",
+  maxListsPerAddress: {
     option: "--max-lists-per-address <count>",
     what: "the same for an IPv4 address or an IPv6 /64",
     default: DEFAULT_REQUEST_BOUNDS.maxListsPerAddress,
@@ -146,8 +136,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     stops: "the same from a few addresses",
     then: "a new list is refused as busy; the client tries again for a while",
   },
-  {
-    name: "maxMemoryMiB",
+  maxMemoryMiB: {
     option: "--max-memory <MiB>",
     what: "memory of all connections, MiB",
     default: 256,
@@ -156,8 +145,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     stops: "sending what has to be held, with gaps, on as many streams as there may be; never acknowledging",
     then: "a connection that holds much of it is closed, and told why",
   },
-  {
-    name: "maxMemoryPerConnectionMiB",
+  maxMemoryPerConnectionMiB: {
     option: "--max-memory-per-connection <MiB>",
     what: "memory of a connection, MiB",
     // At 10 Gbit/s and 200 ms some 170,000 packets are on their way, of which a sender remembers 256 bytes each.
@@ -167,8 +155,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     stops: "the same on one connection",
     then: "it is closed, and told why",
   },
-  {
-    name: "stallTimeoutS",
+  stallTimeoutS: {
     option: "--stall-timeout <seconds>",
     what: "stalled transfer timeout, seconds",
     default: DEFAULT_REQUEST_BOUNDS.stallTimeoutUs / 1e6,
@@ -177,8 +164,7 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     stops: "beginning transfers, and keeping their places with a PING at times",
     then: "its transfers are given up; the connection stays",
   },
-  {
-    name: "idleTimeoutS",
+  idleTimeoutS: {
     option: "--idle-timeout <seconds>",
     what: "idle connection timeout, seconds",
     default: DEFAULT_CONFIG.idleTimeoutUs / 1e6,
@@ -187,10 +173,22 @@ export const SERVER_LIMITS: readonly LimitEntry[] = Object.freeze<LimitEntry[]>(
     stops: "beginning connections and leaving them",
     then: "the connection is given up, and all of its transfers",
   },
-]);
+};
 
-/** The bounds, with defaults where none are given. */
+const NAMES = Object.keys(TABLE) as (keyof ServerLimits)[];
+
+/** All bounds that can be set, in the order of the help. */
+export const SERVER_LIMITS: readonly LimitEntry[] = NAMES.map((name) => ({ name, ...TABLE[name] }));
+
+const DEFAULT_LIMITS = mapValues(TABLE, (limit) => limit.default);
+
+function mapValues<Key extends string, From, To>(from: Readonly<Record<Key, From>>, map: (value: From) => To) {
+  const to = {} as Record<Key, To>;
+  for (const key of Object.keys(from) as Key[]) to[key] = map(from[key]);
+  return to;
+}
+
+/** All bounds; the defaults for those that are not given. */
 export function resolveLimits(limits: Partial<ServerLimits> = {}): ServerLimits {
-  const defaults = Object.fromEntries(SERVER_LIMITS.map((limit) => [limit.name, limit.default]));
-  return { ...(defaults as unknown as ServerLimits), ...limits };
+  return { ...DEFAULT_LIMITS, ...limits };
 }

@@ -6,7 +6,7 @@
 
 import { Driver } from "../../app/driver.ts";
 import { randomBytes } from "../../io/clock.ts";
-import { configFor } from "../../io/path_hints.ts";
+import { configFor } from "../../app/path_hints.ts";
 import { systemPlatform } from "../../io/platform.ts";
 import { type Connection, Endpoint, KEY_BYTES, type Stream } from "../../protocol/mod.ts";
 import { readMessage } from "../../transfer/message_reader.ts";

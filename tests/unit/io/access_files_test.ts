@@ -97,10 +97,10 @@ Deno.test("AccessFiles.read refuses a file that is missing, or that others could
     fails(() => read("key"), /cannot read .*keys, the keys of clients: ENOENT/);
     if (IS_WINDOWS) return;
     write(keys, KEYS[0]!, 0o664);
-    fails(() => read("key"), /is writable by other users, .*chmod go-w/);
+    fails(() => read("key"), /is writable by other users; run `chmod go-w/);
     write(keys, KEYS[0]!, 0o644);
     assert.equal(read("key").entries.length, 1);
-    fails(() => read("token"), /readable by other users; run `chmod 600/);
+    fails(() => read("token"), /is readable by other users; run `chmod 600/);
   });
 });
 

@@ -64,7 +64,7 @@ Deno.test("openIdentity refuses a key that others may read, or that is none", as
     const { file, privateKey } = openIdentity(folder, "server");
     if (!IS_WINDOWS) {
       Deno.chmodSync(file, 0o640);
-      fails(() => openIdentity(folder, "server"), /readable by other users; run `chmod 600/);
+      fails(() => openIdentity(folder, "server"), /is readable by other users; run `chmod 600/);
       Deno.chmodSync(file, 0o600);
     }
     Deno.writeTextFileSync(file, formatKey(privateKey).slice(1));

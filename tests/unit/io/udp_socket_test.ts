@@ -45,7 +45,7 @@ Deno.test("UdpSocket.open says which address cannot be used, and what to do", ()
   }
   assert.throws(() => UdpSocket.open({ hostname: "192.0.2.1", port: 0 }), {
     name: "SluiceError",
-    message: /192\.0\.2\.1 is no address of this machine/,
+    message: /192\.0\.2\.1 is not an address of this machine/,
   });
 });
 

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { isLoopback } from "../app/address.ts";
-import type { LinkOptions } from "../app/platform.ts";
+import { isLoopback } from "./address.ts";
+import type { LinkOptions } from "./platform.ts";
 import { type ConnectionConfig, MAX_DATAGRAM_BYTES } from "../protocol/mod.ts";
 
 /**

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { configFor, linkOptions } from "../../../io/path_hints.ts";
+import { configFor, linkOptions } from "../../../app/path_hints.ts";
 import { resolveConfig } from "../../../protocol/mod.ts";
 
 Deno.test("configFor knows loopback, IPv6 and everything else", () => {
