@@ -19,6 +19,12 @@ export const AMPLIFICATION_FACTOR = 3;
 export const TOKEN_LIFETIME_US = 30_000_000;
 
 /**
+ * How long tokens are sealed under the same secret, in microseconds. Stops: opening all handshakes recorded since a server's
+ * start, with a secret read from its memory.
+ */
+export const TOKEN_SECRET_LIFETIME_US = 3_600_000_000;
+
+/**
  * Packets with a PATH_CHALLENGE or a PATH_RESPONSE that go out though the congestion window is full, until it has room
  * again. Stops: a flood of challenges whose answers nobody acknowledges, each a packet more in flight and in memory.
  */
@@ -46,8 +52,8 @@ export const MAX_CONNECTIONS = 4096;
 export const MAX_REMEMBERED_SOURCES = 8_192;
 
 /**
- * Ended connections that an endpoint remembers; the oldest goes first. Stops: exhausting memory by opening and
- * closing connections faster than their tokens expire.
+ * Ended connections that an endpoint remembers for the lifetime of tokens; with so many, no connection begins. Stops:
+ * exhausting memory by opening and closing connections faster than their tokens expire.
  */
 export const MAX_REMEMBERED_CLOSED = 65_536;
 

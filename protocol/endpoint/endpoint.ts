@@ -14,11 +14,14 @@ import type { ConnectionObserver } from "../connection/observer.ts";
 import type { ConnectionOptions } from "../connection/types.ts";
 import { DropCounter, type DropCounts, type DropReason } from "../drops.ts";
 import { CallerError } from "../errors.ts";
+import { EndedIds } from "./ended_ids.ts";
 import { localParameters } from "../handshake/client_handshake.ts";
 import { NoiseClient, NoiseServer, writeRefusalFor } from "../handshake/noise_handshake.ts";
 import type { PeerIdentity } from "../handshake/peer_identity.ts";
 import { ResetTokens } from "../handshake/reset_tokens.ts";
 import { MAX_REMEMBERED_CLOSED, TOKEN_LIFETIME_US } from "../limits.ts";
+import { SECRET_BYTES } from "../handshake/token_secrets.ts";
+import type { PacketProtection } from "../crypto/packet_protection.ts";
 import { KEY_BYTES } from "../crypto/x25519.ts";
 import { INITIAL_RTT_US } from "../recovery/rtt_estimator.ts";
 import { Reader, Writer } from "../../base/bytes.ts";
@@ -51,6 +54,8 @@ export interface EndpointOptions {
   readonly randomBytes: (count: number) => Uint8Array;
   /** Servers only: the limits of admission control. See `admission.ts` for the defaults. */
   readonly limits?: Partial<AdmissionLimits>;
+  /** Ended connections that it remembers; servers only. Default {@link MAX_REMEMBERED_CLOSED}. */
+  readonly maxRememberedClosed?: number;
 }
 
 /** What became of a datagram. The object is reused. */
@@ -63,9 +68,6 @@ export interface DatagramResult {
   /** Why it was dropped, by the endpoint or by the connection, or answered without being taken; undefined if it was not. */
   reason: DropReason | undefined;
 }
-
-/** Bytes of the secret under which tokens are issued; a new one with every start. */
-const SECRET_BYTES = 32;
 
 /** Largest stateless answer: a ServerHello. */
 const ANSWER_BYTES = 512;
@@ -88,8 +90,7 @@ export class Endpoint {
   readonly #noise: NoiseServer;
   readonly #resetTokens: ResetTokens;
   readonly #connections = new Map<number, Connection>();
-  /** Server IDs of ended connections, with when they may be forgotten; oldest first. */
-  readonly #ended = new Map<number, number>();
+  readonly #ended: EndedIds;
   readonly #header = new PacketHeader();
   readonly #writer = new Writer();
   readonly #answer = new Uint8Array(ANSWER_BYTES);
@@ -105,6 +106,7 @@ export class Endpoint {
     this.#staticKey = options.staticKey;
     this.#token = options.token;
     this.#authorize = options.authorize ?? (() => undefined);
+    this.#ended = new EndedIds(options.maxRememberedClosed ?? MAX_REMEMBERED_CLOSED);
     const secret = options.randomBytes(SECRET_BYTES);
     // Of the secret's 32 bytes four choose buckets as well: those alone could ever be learnt.
     const hashSeed = new Reader().reset(secret).u32();
@@ -148,7 +150,7 @@ export class Endpoint {
   /** Starts a connection to a server, which must have the public key `serverKey` if one is given. Clients only. */
   connect(nowUs: number, remote: string, serverKey?: Uint8Array): Connection {
     if (this.#isServer) throw new CallerError("a server's endpoint does not connect");
-    const localId = this.#freshId();
+    const localId = this.#freshId(nowUs);
     const ephemeralKey = this.#randomBytes(KEY_BYTES);
     const noise = new NoiseClient({ localId, staticKey: this.#staticKey, ephemeralKey, token: this.#token });
     return this.#create(nowUs, { localId, remote, client: { noise, expectedKey: serverKey } });
@@ -172,11 +174,7 @@ export class Endpoint {
   forget(nowUs: number, connection: Connection): void {
     if (!this.#connections.delete(connection.localId) || !this.#isServer) return;
     this.#admission.release(connection.localId);
-    this.#ended.set(connection.localId, nowUs + TOKEN_LIFETIME_US);
-    for (const [id, untilUs] of this.#ended) {
-      if (untilUs > nowUs && this.#ended.size <= MAX_REMEMBERED_CLOSED) break;
-      this.#ended.delete(id);
-    }
+    this.#ended.add(nowUs, connection.localId);
   }
 
   /** A datagram that is for no connection of this endpoint. */
@@ -218,7 +216,7 @@ export class Endpoint {
     const writer = this.#writer.reset(this.#answer);
     if (verdict === "validate") return this.#send(this.#noise.writeCookie(nowUs, writer, client));
     const hello = datagram.subarray(handshakeStart, handshakeEnd);
-    const binding = { ...client, serverId: this.#freshId() };
+    const binding = { ...client, serverId: this.#freshId(nowUs) };
     const length = this.#noise.writeServerHello(nowUs, writer, hello, binding);
     return length === undefined ? this.#drop("damaged") : this.#send(length);
   }
@@ -231,11 +229,11 @@ export class Endpoint {
     const proven = serverId < 0 ? undefined : this.#noise.verify(nowUs, token, { address: remote, clientId, serverId });
     // Not answered with a Reset: the packet may be damaged, and the Reset would end an honest connection.
     if (proven === undefined) return this.#drop("bad token");
-    if ((this.#ended.get(serverId) ?? 0) > nowUs) return this.#drop("repeated");
+    if (this.#ended.has(nowUs, serverId)) return this.#drop("repeated");
     // Silence, as if the packet had been lost: the client repeats it, and is accepted later.
-    if (!this.#admission.mayEnd(nowUs, remote)) return this.#drop("too many handshakes");
+    if (this.#ended.isFull(nowUs) || !this.#admission.mayEnd(nowUs, remote)) return this.#drop("too many handshakes");
     const agreement = proven.agree(datagram.subarray(header.handshakeStart, header.handshakeEnd));
-    if (agreement === undefined) return this.#drop("damaged");
+    if (agreement === undefined || !isSealed(agreement.protection, datagram, header)) return this.#drop("damaged");
     const reason = this.#admit(serverId, agreement.peer, remote);
     if (reason !== undefined) {
       agreement.protection.wipe();
@@ -302,13 +300,13 @@ export class Endpoint {
   }
 
   /** A connection ID of our own: 53 random bits, never 0, not in use. */
-  #freshId(): number {
+  #freshId(nowUs: number): number {
     for (;;) {
       const bytes = this.#randomBytes(CONNECTION_ID_BYTES);
       bytes[0] = 0;
       bytes[1]! &= 0x1f;
       const id = readConnectionId(new Reader().reset(bytes));
-      if (id !== 0 && !this.#connections.has(id) && !this.#ended.has(id)) return id;
+      if (id !== 0 && !this.#connections.has(id) && !this.#ended.has(nowUs, id)) return id;
     }
   }
 
@@ -334,4 +332,9 @@ export class Endpoint {
     this.#result.reason = reason;
     return this.#result;
   }
+}
+
+/** Whether the packet is authentic, before a connection begins with it. A copy is opened: the connection opens the packet. */
+function isSealed(protection: PacketProtection, datagram: Uint8Array, header: PacketHeader): boolean {
+  return protection.open(datagram.slice(), header.headerEnd, header.packetNumber) >= 0;
 }

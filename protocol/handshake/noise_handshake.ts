@@ -21,6 +21,7 @@ import { AddressTokens } from "./address_token.ts";
 import { PacketProtection } from "../crypto/packet_protection.ts";
 import { Handshake } from "../crypto/noise.ts";
 import { KEY_BYTES, KeyPair } from "../crypto/x25519.ts";
+import { TokenSecrets } from "./token_secrets.ts";
 import { openState, sealState } from "./sealed_state.ts";
 import { encodeCredentials, PeerIdentity } from "./peer_identity.ts";
 import { isServerHelloAuthentic, refusalKeyOf, sealRefusal, sealServerHello } from "./packet_macs.ts";
@@ -143,7 +144,7 @@ export class NoiseClient {
 export interface NoiseServerOptions {
   /** The server's identity: its private key, the same from start to start. */
   readonly staticKey: Uint8Array;
-  /** Of the tokens: random, and new with every start. */
+  /** Of tokens and cookies: random, and new with every start. */
   readonly secret: Uint8Array;
   readonly tokenLifetimeUs: number;
   readonly parameters: TransportParameters;
@@ -157,10 +158,12 @@ export class NoiseServer {
   readonly #options: NoiseServerOptions;
   readonly #staticKey: KeyPair;
   readonly #parameters: Uint8Array;
+  readonly #secrets: TokenSecrets;
   readonly #cookies: AddressTokens;
 
   constructor(options: NoiseServerOptions) {
     this.#options = options;
+    this.#secrets = new TokenSecrets(options);
     this.#staticKey = new KeyPair(options.staticKey);
     this.#parameters = encodeParameters(options.parameters);
     const cookieSecret = createHmac("sha256", options.secret).update(COOKIE_LABEL, "utf8").digest();
@@ -206,9 +209,13 @@ export class NoiseServer {
   /** Undefined where the token is not one of ours, not for this client, or too old. */
   verify(nowUs: number, token: Uint8Array, binding: TokenBinding): ProvenAddress | undefined {
     if (token.length < STAMP_BYTES || token[0] !== TOKEN_LAYOUT) return undefined;
-    const tokenAgeUs = nowUs - new Reader().reset(token, 1).varint();
+    const issuedUs = new Reader().reset(token, 1).varint();
+    const tokenAgeUs = nowUs - issuedUs;
     if (tokenAgeUs < 0 || tokenAgeUs > this.#options.tokenLifetimeUs) return undefined;
-    const state = openState(this.#tokenKey(token.subarray(0, STAMP_BYTES), binding), token.subarray(STAMP_BYTES));
+    const secret = this.#secrets.forToken(nowUs, issuedUs);
+    if (secret === undefined) return undefined;
+    const key = tokenKey(secret, token.subarray(0, STAMP_BYTES), binding);
+    const state = openState(key, token.subarray(STAMP_BYTES));
     return state && { tokenAgeUs, agree: (message) => this.#agree(state, message) };
   }
 
@@ -233,19 +240,23 @@ export class NoiseServer {
     const writer = new Writer().reset(stamp);
     writer.u8(TOKEN_LAYOUT);
     writer.varintAs(nowUs, STAMP_BYTES - 1);
-    const sealed = sealState(this.#tokenKey(stamp, binding), state);
+    const sealed = sealState(tokenKey(this.#secrets.forIssue(nowUs), stamp, binding), state);
     const token = new Uint8Array(STAMP_BYTES + sealed.length);
     token.set(stamp);
     token.set(sealed, STAMP_BYTES);
     return token;
   }
+}
 
-  /** A key for one token: no other address, connection or moment has the same, so that none needs a nonce. */
-  #tokenKey(stamp: Uint8Array, { address, clientId, serverId }: TokenBinding): Uint8Array {
-    const hmac = createHmac("sha256", this.#options.secret);
-    hmac.update(TOKEN_LABEL, "utf8").update(stamp).update(clientId).update(idBytes(serverId)).update(address, "utf8");
-    return hmac.digest();
-  }
+/** A key for one token: no other address, connection or moment has the same, so that none needs a nonce. */
+function tokenKey(
+  secret: Uint8Array,
+  stamp: Uint8Array,
+  { address, clientId, serverId }: TokenBinding,
+): Uint8Array {
+  const hmac = createHmac("sha256", secret);
+  hmac.update(TOKEN_LABEL, "utf8").update(stamp).update(clientId).update(idBytes(serverId)).update(address, "utf8");
+  return hmac.digest();
 }
 
 /** Writes the Refusal that answers a client's ClientFinish, authenticated by their handshake; returns its length. */

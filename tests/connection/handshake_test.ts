@@ -245,6 +245,44 @@ Deno.test("Endpoint makes no connection from a token that was issued to another 
   assert.equal(endpoint.connectionCount, 0);
 });
 
+Deno.test("Endpoint begins no connection, and refuses none, with a ClientFinish whose frames or tag were changed", () => {
+  for (const authorize of [() => undefined, () => "not you"]) {
+    const pair = new Pair({ serverEndpoint: { authorize } });
+    pair.client.wire.rule = ({ bytes }) => typeOf(bytes) === PacketType.clientFinish ? LOST : undefined;
+    pair.connect();
+    pair.run(100_000);
+    const { endpoint } = pair.server;
+    const genuine = firstClientFinish(pair);
+    for (const fromEnd of [1, 16, 17, 20]) {
+      const changed = genuine.slice();
+      changed[changed.length - fromEnd]! ^= 1;
+      const { kind, reason } = endpoint.handleDatagram(pair.nowUs, changed, pair.client.address);
+      assert.deepEqual({ kind, reason }, { kind: "drop", reason: "damaged" });
+      assert.equal(endpoint.connectionCount, 0);
+    }
+    const { kind } = endpoint.handleDatagram(pair.nowUs, genuine.slice(), pair.client.address);
+    assert.equal(kind, authorize() === undefined ? "new-connection" : "answer");
+  }
+});
+
+Deno.test("Endpoint begins no connection while it could not remember its end, and does later", () => {
+  const pair = Pair.connected({ serverEndpoint: { maxRememberedClosed: 1 } });
+  pair.client.connection.close(pair.nowUs, 0, "");
+  pair.run(4_000_000);
+  const { endpoint } = pair.server;
+  assert.equal(endpoint.rememberedCount, 1);
+  const second = pair.connect();
+  pair.run(2_000_000);
+  assert.equal(second.state, "finish-sent");
+  assert.equal(endpoint.connectionCount, 0);
+  assert((endpoint.drops.get("too many handshakes") ?? 0) > 0);
+  second.close(pair.nowUs, 0, "");
+  pair.run(TOKEN_LIFETIME_US);
+  const third = pair.connect();
+  pair.run(1_000_000);
+  assert.equal(third.state, "established");
+});
+
 Deno.test("Endpoint drops a ClientFinish that is replayed after its connection has ended", () => {
   const pair = Pair.connected();
   const clientFinish = firstClientFinish(pair);

@@ -171,6 +171,7 @@ function sealed(key: string, frames: readonly FrameValue[], writeHeader: (writer
 /** The vectors' server, whose packet 0 is sent, after a packet of the client's that holds the frame. */
 function serverAfter(frame: FrameValue, { isClientFinish }: { readonly isClientFinish: boolean }): Connection {
   const server = vectors.makeServer();
+  vectors.answerOf(server, fromHex(KEYS.get("Hello")!));
   const first = server.handleDatagram(vectors.NOW_US, fromHex(KEYS.get("ClientFinish")!), vectors.CLIENT_ADDRESS);
   const connection = first.connection!;
   const opened = [connection.pollEvent(), connection.pollEvent()].find((event) => event?.kind === "stream-opened");
