@@ -1,11 +1,11 @@
 /**
- * Published test vectors of Noise_XX_25519_ChaChaPoly_SHA256, hex: one of the cacophony project's, one of the snow
- * project's.
+ * Published test vectors of Noise_XX_25519_ChaChaPoly_SHA256, in hex: one from the cacophony project, one from the snow
+ * project.
  *
  * @module
  */
 
-/** One handshake, and messages after it. */
+/** One handshake, and the messages after it. */
 export interface NoiseVector {
   readonly from: string;
   readonly init_prologue: string;
@@ -18,7 +18,7 @@ export interface NoiseVector {
   readonly messages: readonly { readonly payload: string; readonly ciphertext: string }[];
 }
 
-/** The vectors. */
+/** All vectors of the pattern that the two projects publish. */
 export const NOISE_VECTORS: readonly NoiseVector[] = [
   {
     from: "cacophony.txt",

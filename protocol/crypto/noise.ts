@@ -1,11 +1,12 @@
 /**
- * Noise_XX_25519_ChaChaPoly_SHA256: the Noise Protocol Framework, revision 34 (noiseprotocol.org/noise.html), as far as this
- * pattern needs it. Names and section numbers are the specification's.
+ * Noise_XX_25519_ChaChaPoly_SHA256: what this pattern needs of the Noise Protocol Framework, revision 34
+ * (noiseprotocol.org/noise.html). Names and section numbers are those of the specification.
  *
- * Not done, as nothing here needs it: other patterns, pre-messages, pre-shared keys, and messages after the handshake
- * (packets have nonces of their own: `chacha_protection.ts`).
+ * Not implemented, because Sluice needs none of it: other patterns, pre-messages, pre-shared keys, and messages after the
+ * handshake (packets have nonces of their own: `packet_protection.ts`).
  *
- * Misuse is an invariant: writing when it is the peer's turn. What a peer sends is never one: it is read or refused.
+ * Misuse by the caller, such as writing in the peer's turn, violates an invariant. A message from the peer never does: it is
+ * read, or refused by returning undefined.
  *
  * @module
  */
@@ -16,29 +17,29 @@ import { invariant } from "../../base/invariant.ts";
 import { AEAD_KEY_BYTES, AEAD_TAG_BYTES, ChaCha20Poly1305 } from "./chacha20poly1305/aead.ts";
 import { KEY_BYTES, KeyPair } from "./x25519.ts";
 
-/** SHA-256's HASHLEN. */
+/** HASHLEN of SHA-256. */
 const HASH_BYTES = 32;
 
 const NO_INFO = new Uint8Array(0);
 
-/** Exactly 32 bytes, so that it is the first transcript hash as it stands (section 5.2, InitializeSymmetric). */
+/** Exactly 32 bytes, so it is the first transcript hash without hashing (section 5.2, InitializeSymmetric). */
 const PROTOCOL_NAME = "Noise_XX_25519_ChaChaPoly_SHA256";
 
-/** Which side begins. */
+/** The initiator writes the first message. */
 export type Role = "initiator" | "responder";
 
 type Token = "e" | "s" | "ee" | "es" | "se";
 
-/** Section 7.5: the messages of XX; the initiator writes the first, and so on in turn. */
+/** The messages of XX (section 7.5). The two sides write them in turn. */
 const XX: readonly (readonly Token[])[] = [["e"], ["e", "ee", "s", "es"], ["s", "se"]];
 
-/** The keys for what follows, 32 bytes each. */
+/** The keys for packets after the handshake, 32 bytes each. */
 export interface TransportKeys {
   readonly send: Uint8Array;
   readonly receive: Uint8Array;
 }
 
-/** Section 5.1, of which a handshake uses each key for one or two texts. */
+/** Section 5.1. A handshake uses each key for one or two messages, so the nonce stays small. */
 class CipherState {
   key: Uint8Array | undefined;
   nonce = 0;
@@ -60,7 +61,7 @@ class CipherState {
     return buffer.subarray(ad.length);
   }
 
-  /** Undefined where the text is not authentic; then nothing has changed. */
+  /** The plaintext, or undefined if the ciphertext is not authentic; then nothing has changed. */
   decryptWithAd(ad: Uint8Array, ciphertext: Uint8Array): Uint8Array | undefined {
     if (this.key === undefined) return ciphertext.slice();
     if (ciphertext.length < AEAD_TAG_BYTES) return undefined;
@@ -115,7 +116,7 @@ class SymmetricState {
     return plaintext;
   }
 
-  /** Section 5.2, Split: the key of the initiator's texts, and that of the responder's. */
+  /** Section 5.2, Split: the key for what the initiator sends, and the key for what the responder sends. */
   split(): [Uint8Array, Uint8Array] {
     return hkdf(this.chainingKey, new Uint8Array(0));
   }
@@ -133,7 +134,10 @@ class SymmetricState {
   }
 }
 
-/** Section 4.3, with two outputs: RFC 5869's HKDF without info. As arrays whose slice() is a copy, as a Buffer's is not. */
+/**
+ * Section 4.3, with two outputs: HKDF without info (RFC 5869). Returns arrays whose slice() copies; that of a Buffer does
+ * not.
+ */
 function hkdf(chainingKey: Uint8Array, inputKeyMaterial: Uint8Array): [Uint8Array, Uint8Array] {
   const output = new Uint8Array(hkdfSync("sha256", inputKeyMaterial, chainingKey, NO_INFO, 2 * HASH_BYTES));
   const both: [Uint8Array, Uint8Array] = [output.slice(0, HASH_BYTES), output.slice(HASH_BYTES)];
@@ -141,20 +145,20 @@ function hkdf(chainingKey: Uint8Array, inputKeyMaterial: Uint8Array): [Uint8Arra
   return both;
 }
 
-/** What a handshake is made with. */
+/** Input of a handshake. */
 export interface HandshakeOptions {
   readonly role: Role;
-  /** Both sides must have the same, or the first encrypted message is refused. */
+  /** Must be the same on both sides, or the first encrypted message is refused. */
   readonly prologue: Uint8Array;
   readonly staticKey: KeyPair;
-  /** A private key, 32 bytes, fresh for every handshake. */
+  /** A private key, 32 random bytes that no other handshake uses. */
   readonly ephemeralKey: Uint8Array;
 }
 
 /** Bytes of {@link Handshake.save}: chaining key, hash, the cipher's key, and the private ephemeral key. */
 export const SAVED_BYTES: number = 2 * HASH_BYTES + AEAD_KEY_BYTES + KEY_BYTES;
 
-/** Section 5.3, HandshakeState: three messages, then two keys. */
+/** Section 5.3, HandshakeState: three messages, then a key for each direction. */
 export class Handshake {
   readonly #role: Role;
   readonly #staticKey: KeyPair;
@@ -177,11 +181,11 @@ export class Handshake {
   }
 
   /**
-   * A responder that has written message 2, from what {@link save} gave then: it can read message 3. The bytes must be those,
-   * so a caller that stores them elsewhere encrypts them.
+   * A responder that has written message 2, from what {@link save} returned then. It can read message 3. The bytes are
+   * trusted: a caller that stores them outside its own memory must encrypt and authenticate them.
    */
   static restore(saved: Uint8Array, { staticKey }: { staticKey: KeyPair }): Handshake {
-    invariant(saved.length === SAVED_BYTES, "a saved handshake has its length");
+    invariant(saved.length === SAVED_BYTES, "a saved handshake has SAVED_BYTES");
     const part = (index: number): Uint8Array => saved.slice(index * HASH_BYTES, (index + 1) * HASH_BYTES);
     const ephemeralKey = part(3);
     const prologue = new Uint8Array(0);
@@ -196,7 +200,7 @@ export class Handshake {
     return handshake;
   }
 
-  /** All that a responder needs to read message 3, secrets too: {@link SAVED_BYTES}. */
+  /** Everything that a responder needs to read message 3, including secrets: {@link SAVED_BYTES}. */
   save(): Uint8Array {
     invariant(this.#role === "responder" && this.#next === 2, "a responder is saved after it has written message 2");
     const { chainingKey, cipher, hash } = this.#symmetric;
@@ -205,12 +209,12 @@ export class Handshake {
     return saved;
   }
 
-  /** The peer's static public key, once a message with it was read; it is proven by that message, or by the next. */
+  /** The static public key of the peer, once read. The rest of the same message proves it. */
   get remoteStatic(): Uint8Array | undefined {
     return this.#remoteStatic;
   }
 
-  /** What both sides have seen: the same on both, and on no other handshake (section 11.2). */
+  /** The hash of the transcript: the same on both sides, and different for every handshake (section 11.2). */
   get handshakeHash(): Uint8Array {
     return this.#symmetric.hash;
   }
@@ -220,17 +224,17 @@ export class Handshake {
     return this.#symmetric.chainingKey.slice();
   }
 
-  /** All three messages are through. */
+  /** Whether all three messages were written and read. */
   get isComplete(): boolean {
     return this.#next === XX.length;
   }
 
   /**
-   * Section 5.3, WriteMessage. Undefined where the peer's ephemeral key, which message 1 gives unproven, is of low order;
-   * then the handshake is over.
+   * Section 5.3, WriteMessage. Returns undefined if the peer's ephemeral key, which message 1 does not authenticate, is of
+   * low order; the handshake cannot continue then.
    */
   writeMessage(payload: Uint8Array): Uint8Array | undefined {
-    invariant(this.#isMyTurn && !this.isComplete, "a message is written in turn");
+    invariant(this.#isMyTurn && !this.isComplete, "a side writes a message only in its turn");
     const symmetric = this.#symmetric;
     const parts: Uint8Array[] = [];
     for (const token of XX[this.#next]!) {
@@ -259,7 +263,7 @@ export class Handshake {
     message: Uint8Array,
     isGenuine: (chainingKey: Uint8Array) => boolean = () => true,
   ): Uint8Array | undefined {
-    invariant(!this.#isMyTurn && !this.isComplete, "a message is read in turn");
+    invariant(!this.#isMyTurn && !this.isComplete, "a side reads a message only in the turn of its peer");
     const symmetric = this.#symmetric.clone();
     const remote = { ephemeral: this.#remoteEphemeral, static: this.#remoteStatic };
     const payload = this.#read(message, symmetric, remote);
@@ -275,16 +279,16 @@ export class Handshake {
     return payload;
   }
 
-  /** Section 5.2, Split: the keys for what follows. */
+  /** Section 5.2, Split: the keys for packets. */
   split(): TransportKeys {
-    invariant(this.isComplete, "keys are there when the handshake is complete");
+    invariant(this.isComplete, "keys exist once the handshake is complete");
     const [first, second] = this.#symmetric.split();
     return this.#role === "initiator" ? { send: first, receive: second } : { send: second, receive: first };
   }
 
   /**
-   * Overwrites the secrets held here. JavaScript promises no more: the platform's key objects, and what the collector has
-   * copied, go when they are collected.
+   * Overwrites the secrets in this object. More is not possible in JavaScript: key objects of the platform, and copies that
+   * the garbage collector made, last until their memory is reused.
    */
   wipe(): void {
     this.#symmetric.wipe();
@@ -303,7 +307,7 @@ export class Handshake {
         remote.ephemeral = message.slice(0, position = KEY_BYTES);
         symmetric.mixHash(remote.ephemeral);
       } else if (token === "s") {
-        // Never before a key is there in XX.
+        // In XX, a key is always set before a static key is sent.
         const end = position + KEY_BYTES + AEAD_TAG_BYTES;
         if (message.length < end) return undefined;
         remote.static = symmetric.decryptAndHash(message.subarray(position, end));
@@ -318,7 +322,7 @@ export class Handshake {
     return symmetric.decryptAndHash(message.subarray(position));
   }
 
-  /** Section 5.3: the first letter names the initiator's key, the second the responder's. */
+  /** Section 5.3: the first letter of a token is the initiator's key, the second is the responder's. */
   #sharedSecret(token: "ee" | "es" | "se", remote: RemoteKeys): Uint8Array | undefined {
     const [mine, theirs] = this.#role === "initiator" ? token : [token[1], token[0]];
     const key = mine === "e" ? this.#ephemeral : this.#staticKey;
@@ -326,7 +330,7 @@ export class Handshake {
   }
 }
 
-/** What is known of the peer's public keys. */
+/** The public keys of the peer, as far as they were read. */
 interface RemoteKeys {
   ephemeral: Uint8Array | undefined;
   static: Uint8Array | undefined;

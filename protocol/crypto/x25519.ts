@@ -1,5 +1,6 @@
 /**
- * Diffie-Hellman over Curve25519 (RFC 7748) with keys as 32 raw bytes, by the platform's own implementation.
+ * X25519: Diffie-Hellman over Curve25519 (RFC 7748), with keys as 32 raw bytes. The platform computes it; this module
+ * converts keys and refuses points of low order.
  *
  * @module
  */
@@ -11,11 +12,11 @@ import { invariant } from "../../base/invariant.ts";
 /** Bytes of a private key, a public key and a shared secret. */
 export const KEY_BYTES = 32;
 
-/** What RFC 8410 puts before a raw private key (PKCS #8) and a raw public key (SPKI), in DER. */
+/** The DER bytes before a raw private key (PKCS #8) and a raw public key (SPKI), as RFC 8410 encodes them. */
 const PRIVATE_PREFIX = Buffer.from("302e020100300506032b656e04220420", "hex");
 const PUBLIC_PREFIX = Buffer.from("302a300506032b656e032100", "hex");
 
-/** A private key, with its public one. */
+/** A private key and its public key. */
 export class KeyPair {
   readonly #privateKey: KeyObject;
   #publicKey: Uint8Array | undefined;
@@ -30,7 +31,7 @@ export class KeyPair {
     });
   }
 
-  /** 32 bytes; computed when it is first asked for, at a third of the price of a shared secret. */
+  /** 32 bytes, computed on first use, in a third of the time of a shared secret. */
   get publicKey(): Uint8Array {
     if (this.#publicKey === undefined) {
       const exported = createPublicKey(this.#privateKey).export({ format: "der", type: "spki" });
@@ -40,9 +41,9 @@ export class KeyPair {
   }
 
   /**
-   * The secret shared with the holder of `publicKey`; undefined for what no honest peer sends, a point of low order, with
-   * which everybody's secret is the same (RFC 7748, section 6.1). The Noise specification lets such a secret pass (section
-   * 12.1); refusing it costs nothing and makes the identity that a peer proves its own.
+   * The secret shared with the holder of `publicKey`. Undefined for a point of low order, which no honest peer sends: with
+   * it, the secret is zero for every private key (RFC 7748, section 6.1). The Noise specification permits such secrets
+   * (section 12.1); refusing them costs nothing, and otherwise anyone could authenticate with such a point as a static key.
    */
   sharedSecret(publicKey: Uint8Array): Uint8Array | undefined {
     invariant(publicKey.length === KEY_BYTES, "a public key is 32 bytes");
@@ -51,7 +52,7 @@ export class KeyPair {
     try {
       secret = diffieHellman({ privateKey: this.#privateKey, publicKey: key });
     } catch {
-      // Some versions of the platform refuse a point of low order themselves.
+      // Some versions of the platform throw for a point of low order.
       return undefined;
     }
     return secret.some((byte) => byte !== 0) ? new Uint8Array(secret) : undefined;

@@ -34,7 +34,7 @@ function* turns({ initiator, responder }: Sides): Generator<{ writer: Handshake;
 }
 
 for (const vector of NOISE_VECTORS) {
-  Deno.test(`Handshake is the one of the published vector from ${vector.from}`, () => {
+  Deno.test(`Handshake writes the messages of the published vector from ${vector.from}`, () => {
     const make = (role: Role, hex: { prologue: string; static: string; ephemeral: string }): Handshake => {
       const staticKey = new KeyPair(fromHex(hex.static));
       return new Handshake({ role, prologue: fromHex(hex.prologue), staticKey, ephemeralKey: fromHex(hex.ephemeral) });
@@ -59,7 +59,7 @@ for (const vector of NOISE_VECTORS) {
     });
     if (vector.handshake_hash !== undefined) assert.equal(toHex(initiator.handshakeHash), vector.handshake_hash);
     assert.deepEqual(responder.handshakeHash, initiator.handshakeHash);
-    // What follows goes back and forth under the two keys, each from nonce 0 on.
+    // The messages after the handshake alternate between the two keys, each with nonces from 0 on.
     const keys = [responder.split().send, initiator.split().send];
     messages.slice(3).forEach(([payload, ciphertext], index) => {
       const buffer = new Uint8Array(payload.length + AEAD_TAG_BYTES);
@@ -70,7 +70,7 @@ for (const vector of NOISE_VECTORS) {
   });
 }
 
-Deno.test("Handshake ends with the same hash, each other's identity, and keys that fit", () => {
+Deno.test("Handshake gives both sides the same hash, each other's static key, and matching keys", () => {
   const sides = makeSides();
   for (const { reader, writer } of turns(sides)) {
     assert.equal(writer.isComplete, false);
@@ -86,19 +86,19 @@ Deno.test("Handshake ends with the same hash, each other's identity, and keys th
   assert.notDeepEqual(mine.send, mine.receive);
 });
 
-Deno.test("Handshake.readMessage refuses every flipped bit and cut, and the genuine message still passes", () => {
+Deno.test("Handshake.readMessage refuses flipped bits and truncation, and still accepts the genuine message after that", () => {
   fc.assert(
     fc.property(fc.nat(), fc.nat(2), fc.nat(), fc.boolean(), (seed, victim, where, isCut) => {
       const sides = makeSides({ seed });
       let index = 0;
       for (const { reader, writer } of turns(sides)) {
         const message = writer.writeMessage(Uint8Array.of(5, 6, 7))!;
-        // Message 1 is not encrypted: whatever key and payload it has are read, and show in message 2.
+        // Message 1 is not encrypted: any key and payload are read, and a change makes message 2 fail.
         if (index === victim && index > 0) {
           const forged = isCut ? message.slice(0, where % message.length) : message.slice();
           if (!isCut) forged[(where >> 3) % forged.length]! ^= 1 << (where & 7);
           const hash = reader.handshakeHash;
-          // X25519 takes no notice of the highest bit of a public key, but the transcript does.
+          // X25519 ignores the top bit of a public key, but the transcript hash covers it.
           assert.equal(reader.readMessage(forged), undefined);
           assert.deepEqual(reader.handshakeHash, hash);
         }
@@ -111,7 +111,7 @@ Deno.test("Handshake.readMessage refuses every flipped bit and cut, and the genu
   );
 });
 
-Deno.test("Handshake fails at message 2 where message 1 was changed, or the prologues differ", () => {
+Deno.test("Handshake fails at message 2 if message 1 was changed or the prologues differ", () => {
   const changed = makeSides();
   const first = changed.initiator.writeMessage(NOTHING)!;
   first[3]! ^= 1;
@@ -122,17 +122,17 @@ Deno.test("Handshake fails at message 2 where message 1 was changed, or the prol
   assert.equal(other.initiator.readMessage(other.responder.writeMessage(NOTHING)!), undefined);
 });
 
-Deno.test("Handshake.readMessage refuses a first message that is too short, or has a key of low order", () => {
+Deno.test("Handshake.readMessage refuses a message 1 that is too short, and a message 2 with a key of low order", () => {
   const { responder } = makeSides();
   assert.equal(responder.readMessage(new Uint8Array(31)), undefined);
   const { initiator } = makeSides();
   initiator.writeMessage(NOTHING)!;
   assert.equal(initiator.readMessage(new Uint8Array(200)), undefined, "an ephemeral key of zeros");
-  assert.notEqual(responder.readMessage(new Uint8Array(32)), undefined, "which message 1 does not show");
+  assert.notEqual(responder.readMessage(new Uint8Array(32)), undefined, "message 1 computes no secret, so it is read");
   assert.equal(responder.writeMessage(NOTHING), undefined);
 });
 
-Deno.test("Handshake.restore goes on where a responder was saved, and no other", () => {
+Deno.test("Handshake.restore continues as the responder that was saved, and fails if the state was changed", () => {
   const sides = makeSides();
   const { initiator, keys, responder } = sides;
   responder.readMessage(initiator.writeMessage(NOTHING)!);
@@ -149,7 +149,7 @@ Deno.test("Handshake.restore goes on where a responder was saved, and no other",
   assert.equal(broken.isComplete && toHex(broken.split().send) === toHex(initiator.split().receive), false);
 });
 
-Deno.test("Handshake throws InvariantError where it is used out of turn", () => {
+Deno.test("Handshake throws InvariantError if it is used out of turn", () => {
   const { initiator, responder } = makeSides();
   assert.throws(() => responder.writeMessage(NOTHING)!, InvariantError);
   assert.throws(() => initiator.readMessage(NOTHING), InvariantError);

@@ -21,13 +21,13 @@ const PRODUCTS = [
   ],
 ] as const;
 
-Deno.test("KeyPair.sharedSecret is RFC 7748's X25519", () => {
+Deno.test("KeyPair.sharedSecret gives the results of RFC 7748, section 5.2", () => {
   for (const [scalar, point, product] of PRODUCTS) {
     assert.equal(toHex(new KeyPair(fromHex(scalar)).sharedSecret(fromHex(point))!), product);
   }
 });
 
-Deno.test("KeyPair has the public key of RFC 7748, section 6.1", () => {
+Deno.test("KeyPair.publicKey gives the key of RFC 7748, section 6.1", () => {
   const bob = new KeyPair(fromHex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb"));
   assert.equal(toHex(bob.publicKey), "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
   const alicesPublicKey = fromHex("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a");
