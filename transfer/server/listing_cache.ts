@@ -11,8 +11,12 @@
 import { type Done, type FileInfo, type FileStore, StoreError } from "../file_store.ts";
 import { encodeMessage, type Message } from "../messages.ts";
 
-/** A list is made again after so many times what it took: a flood of requests takes an eleventh of the time. */
-const LIST_LIFE_FACTOR = 10;
+/**
+ * A list is made again after so many times what it took. A flood of requests costs a third of what making lists all the
+ * time would; a client that asks after a file was stored waits no longer than three lists take, also where the server is
+ * so busy that each takes seconds.
+ */
+const LIST_LIFE_FACTOR = 2;
 
 /** The whole answer to LIST. Not to be changed: many clients share it. */
 export interface Listing {
