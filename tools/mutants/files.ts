@@ -24,6 +24,13 @@ export const FILE_MUTANTS: readonly Mutant[] = [
     becomes: "false",
   },
   {
+    id: "late-file-leaks",
+    broken: "A file that the store opens after its request has ended stays open",
+    file: "transfer/server/session.ts",
+    text: "if (!(result instanceof StoreError)) steps.undo?.(result);",
+    becomes: "",
+  },
+  {
     id: "short-read",
     broken: "A short read leaves the rest of the buffer as it was",
     file: "transfer/file_sender.ts",
