@@ -6,7 +6,7 @@
 
 import { SluiceError } from "../app/api.ts";
 import type { Progress } from "../app/client/api.ts";
-import { sanitizeForDisplay } from "../transfer/file_name.ts";
+import { sanitizeForDisplay } from "../base/display_text.ts";
 
 /** Where a program's lines go. Results go to `out`; errors, prompts and progress go to `err`. */
 export interface Console {

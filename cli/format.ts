@@ -4,7 +4,7 @@
  * @module
  */
 
-import { sanitizeForDisplay } from "../transfer/file_name.ts";
+import { sanitizeForDisplay } from "../base/display_text.ts";
 
 /** A name in quotes, escaped if a peer put control characters into it. */
 export function quote(name: string): string {

@@ -7,7 +7,7 @@
  */
 
 import type { Progress } from "../app/client/api.ts";
-import { sanitizeForDisplay } from "../transfer/file_name.ts";
+import { sanitizeForDisplay } from "../base/display_text.ts";
 import type { ProgressTask, ProgressView } from "./console.ts";
 import { type CliContext, nowMs } from "./context.ts";
 import { formatBytes, formatClock, formatRate } from "./format.ts";

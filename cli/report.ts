@@ -4,7 +4,7 @@
  * @module
  */
 
-import { sanitizeForDisplay } from "../transfer/file_name.ts";
+import { sanitizeForDisplay } from "../base/display_text.ts";
 import type { TransferReport } from "../app/client/api.ts";
 import type { FileInfo } from "../transfer/file_store.ts";
 import { counted, formatBytes, formatDuration, formatRate, formatShare, formatSize, formatTime } from "./format.ts";

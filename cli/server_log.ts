@@ -10,7 +10,7 @@
 import { formatAddress } from "../app/address.ts";
 import type { EventOrigin, ServerEvent } from "../app/server/api.ts";
 import { DROP_REASONS, type DropReason } from "../protocol/mod.ts";
-import { sanitizeForDisplay } from "../transfer/file_name.ts";
+import { sanitizeForDisplay } from "../base/display_text.ts";
 import type { CliContext } from "./context.ts";
 import { counted, formatBytes, formatDuration, formatRate, formatShare, quote } from "./format.ts";
 import { LineLimit, LINES_PER_SECOND } from "./log_rate_limit.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { sanitizeForDisplay } from "../transfer/file_name.ts";
+import { sanitizeForDisplay } from "../base/display_text.ts";
 import { SluiceError } from "../app/api.ts";
 import type { Client, Progress, TransferReport } from "../app/client/api.ts";
 import { describeError } from "./console.ts";

@@ -19,7 +19,8 @@ import {
   StoreError,
   type WritableFile,
 } from "../transfer/file_store.ts";
-import { checkFileName, fileNameError, sanitizeForDisplay } from "../transfer/file_name.ts";
+import { checkFileName, fileNameError } from "../transfer/file_name.ts";
+import { sanitizeForDisplay } from "../base/display_text.ts";
 import type { Disk } from "./disk.ts";
 import { settle } from "./completion.ts";
 import { diskErrorCode, toStoreError } from "./disk_error.ts";

@@ -7,7 +7,8 @@
 
 import { basename, dirname, join, sep } from "node:path";
 import { type CreateOptions, type ReadableFile, StoreError, type WritableFile } from "../transfer/file_store.ts";
-import { receivedName, sanitizeForDisplay } from "../transfer/file_name.ts";
+import { receivedName } from "../transfer/file_name.ts";
+import { sanitizeForDisplay } from "../base/display_text.ts";
 import type { Disk } from "./disk.ts";
 import { diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
 import type { FileIdentity } from "./file_identity.ts";

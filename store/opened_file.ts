@@ -4,8 +4,7 @@
  * @module
  */
 
-import { type FileInfo, type ReadableFile, StoreError } from "../transfer/file_store.ts";
-import { MAX_FILE_BYTES } from "../transfer/messages.ts";
+import { type FileInfo, MAX_FILE_BYTES, type ReadableFile, StoreError } from "../transfer/file_store.ts";
 import type { Disk, DiskStats } from "./disk.ts";
 import { attempt, diskError, diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
 import { isSameFile } from "./file_identity.ts";

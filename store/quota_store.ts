@@ -20,7 +20,7 @@ import {
   StoreError,
   type WritableFile,
 } from "../transfer/file_store.ts";
-import { sanitizeForDisplay } from "../transfer/file_name.ts";
+import { sanitizeForDisplay } from "../base/display_text.ts";
 import { settle, whenDone } from "./completion.ts";
 
 /** Of a file: most disks give room in such pieces. */

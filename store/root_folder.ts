@@ -13,7 +13,7 @@
 
 import { dirname } from "node:path";
 import { StoreError } from "../transfer/file_store.ts";
-import { sanitizeForDisplay } from "../transfer/file_name.ts";
+import { sanitizeForDisplay } from "../base/display_text.ts";
 import type { Disk, DiskStats } from "./disk.ts";
 import { attemptAsync, onDisk } from "./disk_error.ts";
 import { type FileIdentity, isSameFile } from "./file_identity.ts";

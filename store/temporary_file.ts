@@ -212,7 +212,7 @@ function inUnits(bytes: number): string {
 }
 
 function temporaryName(random: Uint8Array): string {
-  return `${TEMPORARY_PREFIX}${Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("")}.part`;
+  return `${TEMPORARY_PREFIX}${random.toHex()}.part`;
 }
 
 /**

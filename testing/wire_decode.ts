@@ -7,7 +7,6 @@
 import { Reader } from "../base/bytes.ts";
 import { CONNECTION_ID_BYTES, readConnectionId } from "../protocol/wire/connection_id.ts";
 import { MAC_BYTES, PacketHeader, PacketType, readVersions } from "../protocol/wire/packet.ts";
-import { toHex } from "../transfer/hex.ts";
 import type { PacketValue } from "./wire_values.ts";
 
 /** The packet that `datagram` is; undefined where it is none. Never throws, if the codec does not. */
@@ -15,7 +14,7 @@ export function decodePacket(datagram: Uint8Array): PacketValue | undefined {
   const header = new PacketHeader();
   if (!header.decode(datagram)) return undefined;
   const { handshakeEnd, handshakeStart, headerEnd, packetNumber: number, tokenEnd, tokenStart } = header;
-  const hex = (start: number, end?: number): string => toHex(datagram.subarray(start, end));
+  const hex = (start: number, end?: number): string => datagram.subarray(start, end).toHex();
   const numberAt = (at: number): number => readConnectionId(new Reader().reset(datagram, at));
   const to = hex(header.destinationIdStart, header.destinationIdStart + CONNECTION_ID_BYTES);
   const token = hex(tokenStart, tokenEnd);

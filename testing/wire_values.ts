@@ -9,7 +9,6 @@ import { Reader, Writer } from "../base/bytes.ts";
 import * as frames from "../protocol/wire/frame.ts";
 import * as packets from "../protocol/wire/packet.ts";
 import type { TransportParameters } from "../protocol/wire/parameters.ts";
-import { toHex } from "../transfer/hex.ts";
 
 /** Bytes of hex digits; spaces and line ends do not count, and `(00 x 3)` stands for that byte so many times. */
 export function fromHex(hex: string): Uint8Array {
@@ -68,7 +67,7 @@ export class Recorder implements frames.FrameHandler {
     this.values.push({ frame: "stopSending", streamId, code });
   }
   onStream(streamId: number, offset: number, buffer: Uint8Array, start: number, end: number, fin: boolean): void {
-    this.values.push({ frame: "stream", streamId, offset, data: toHex(buffer.subarray(start, end)), fin });
+    this.values.push({ frame: "stream", streamId, offset, data: buffer.subarray(start, end).toHex(), fin });
   }
   onMaxData(value: number): void {
     this.values.push({ frame: "maxData", value });
@@ -80,10 +79,10 @@ export class Recorder implements frames.FrameHandler {
     this.values.push({ frame: "maxStreams", value });
   }
   onPathChallenge(buffer: Uint8Array, at: number): void {
-    this.values.push({ frame: "pathChallenge", data: toHex(buffer.subarray(at, at + frames.PATH_DATA_BYTES)) });
+    this.values.push({ frame: "pathChallenge", data: buffer.subarray(at, at + frames.PATH_DATA_BYTES).toHex() });
   }
   onPathResponse(buffer: Uint8Array, at: number): void {
-    this.values.push({ frame: "pathResponse", data: toHex(buffer.subarray(at, at + frames.PATH_DATA_BYTES)) });
+    this.values.push({ frame: "pathResponse", data: buffer.subarray(at, at + frames.PATH_DATA_BYTES).toHex() });
   }
   onConnectionClose(isApplication: boolean, code: number, reason: string): void {
     this.values.push({ frame: "close", isApplication, code, reason });

@@ -151,7 +151,7 @@ Deno.test("forbiddenImports names every import against an arrow", () => {
     ["server.ts", ["cli/system.ts", "cli/console.ts"]],
     ["cli/system.ts", ["io/platform.ts", "mod.ts", "cli/context.ts"]],
     ["io/server.ts", ["transfer/messages.ts", "protocol/mod.ts", "io/clock.ts"]],
-    ["transfer/messages.ts", ["protocol/mod.ts", "transfer/hex.ts"]],
+    ["transfer/messages.ts", ["protocol/mod.ts", "transfer/file_store.ts"]],
     ["store/placement.ts", ["transfer/file_store.ts", "store/opened_file.ts"]],
     ["sim/world.ts", ["store/directory_store.ts", "transfer/messages.ts", "base/random.ts"]],
     ["protocol/endpoint/endpoint.ts", ["protocol/connection/connection.ts", "protocol/wire/packet.ts"]],

@@ -6,8 +6,7 @@
 
 import type { CloseReason } from "../protocol/mod.ts";
 import type { StoreError } from "./file_store.ts";
-import { ApplicationErrorCode } from "./handler.ts";
-import { RefusalReason } from "./messages.ts";
+import { ApplicationErrorCode, RefusalReason } from "./messages.ts";
 
 /** Why a request failed; programs turn it into an exit code. */
 export type FailureKind =

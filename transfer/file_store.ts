@@ -36,6 +36,9 @@ export class StoreError extends Error {
   }
 }
 
+/** The largest file, 4 PiB: its stream, with the messages around it, has offsets that are safe integers. */
+export const MAX_FILE_BYTES: number = 2 ** 52;
+
 /** What is known of a stored file. */
 export interface FileInfo {
   readonly name: string;

@@ -8,7 +8,7 @@
 
 import { invariant } from "../base/invariant.ts";
 import { Reader, varintSize, Writer } from "../base/bytes.ts";
-import type { FileInfo, StoreErrorKind } from "./file_store.ts";
+import { type FileInfo, MAX_FILE_BYTES, type StoreErrorKind } from "./file_store.ts";
 
 /** The longest body of a message. */
 export const MAX_BODY_BYTES = 65_536;
@@ -21,9 +21,6 @@ export const MAX_NAME_BYTES = 1024;
 
 /** The longest text for people; a longer one is cut when it is encoded. */
 export const MAX_TEXT_BYTES = 1024;
-
-/** The largest file, 4 PiB: its stream, with the messages around it, has offsets that are safe integers. */
-export const MAX_FILE_BYTES: number = 2 ** 52;
 
 /** Bytes of a SHA-256. */
 export const SHA256_BYTES = 32;
@@ -383,5 +380,51 @@ function readString(reader: Reader, maxBytes: number): string | undefined {
     return decoder.decode(reader.buffer.subarray(start, reader.position));
   } catch {
     return undefined;
+  }
+}
+
+/** Application error codes of RESET_STREAM, STOP_SENDING and CONNECTION_CLOSE. */
+export const ApplicationErrorCode = {
+  noError: 0,
+  /** The user, or the program, gave up. */
+  cancelled: 1,
+  /** The request was refused; a REFUSED message says why. */
+  refused: 2,
+  /** The sender's or receiver's disk failed, or the file changed while it was sent. */
+  storeFailed: 3,
+  /** A message made no sense. */
+  badMessage: 4,
+  shuttingDown: 5,
+  /** The peer was there, but did not go on for too long. */
+  stalled: 6,
+  /** The server serves as many as it can, and this connection takes too much of what it has. */
+  busy: 7,
+  /** The client's permission is gone. */
+  forbidden: 8,
+} as const;
+
+/** What a code says to a person. */
+export function describeApplicationError(code: number): string {
+  switch (code) {
+    case ApplicationErrorCode.noError:
+      return "it ended without an error";
+    case ApplicationErrorCode.cancelled:
+      return "it was cancelled";
+    case ApplicationErrorCode.refused:
+      return "it was refused";
+    case ApplicationErrorCode.storeFailed:
+      return "the file could not be read or written there";
+    case ApplicationErrorCode.badMessage:
+      return "a message was not understood";
+    case ApplicationErrorCode.shuttingDown:
+      return "the program is shutting down";
+    case ApplicationErrorCode.stalled:
+      return "it stood still for too long";
+    case ApplicationErrorCode.busy:
+      return "the server is busy";
+    case ApplicationErrorCode.forbidden:
+      return "permission was taken away";
+    default:
+      return `error code ${code}`;
   }
 }

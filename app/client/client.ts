@@ -12,7 +12,7 @@ import type { TransferOutcome } from "../../transfer/client/request.ts";
 import { closeFailure, type TransferFailure } from "../../transfer/failure.ts";
 import { checkFileName } from "../../transfer/file_name.ts";
 import { type FileInfo, StoreError } from "../../transfer/file_store.ts";
-import { ApplicationErrorCode } from "../../transfer/handler.ts";
+import { ApplicationErrorCode } from "../../transfer/messages.ts";
 import { settle } from "../../store/completion.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
 import { formatAddress, isLoopback } from "../address.ts";

@@ -12,13 +12,8 @@ import { MAX_ACK_DELAY_LIMIT_US, readParameters, writeParameters } from "../../p
 import { PacketHeader, PacketType } from "../../protocol/wire/packet.ts";
 import { decodePacket } from "../wire_decode.ts";
 import { decodeFrames, encodeFrames, encodePacket, type FrameValue } from "../wire_values.ts";
-import {
-  checkFileName,
-  MAX_DISPLAY_LENGTH,
-  MAX_FILE_NAME_BYTES,
-  receivedName,
-  sanitizeForDisplay,
-} from "../../transfer/file_name.ts";
+import { checkFileName, MAX_FILE_NAME_BYTES, receivedName } from "../../transfer/file_name.ts";
+import { MAX_DISPLAY_LENGTH, sanitizeForDisplay } from "../../base/display_text.ts";
 import { decodeMessage, encodeMessage } from "../../transfer/messages.ts";
 import { anyFrames, anyMessage, anyPacket, anyParameters, anyText, anyVarint } from "./input.ts";
 import { bucket, type InputTarget, withoutNumbers, written } from "./target.ts";

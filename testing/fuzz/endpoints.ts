@@ -26,7 +26,6 @@ import {
 import { encodeParameters } from "../../protocol/wire/parameters.ts";
 import type { Connection } from "../../protocol/mod.ts";
 import { encodeMessage } from "../../transfer/messages.ts";
-import { toHex } from "../../transfer/hex.ts";
 import { encodeFrames, encodePacket, type FrameValue, fromHex } from "../wire_values.ts";
 import { anyFrame, anyFrames, anyMessage, anyPacket, anyParameters, anyText, mutated } from "./input.ts";
 import { idBytes, type ManInTheMiddle, type Opened } from "../hostile/man_in_the_middle.ts";
@@ -238,7 +237,7 @@ function decoded(datagram: Uint8Array): PacketHeader {
 function makePayload(random: Random): Uint8Array {
   const frames = anyFrames(random).map((frame): FrameValue => {
     if (!random.chance(0.5)) return frame;
-    const message = toHex(encodeMessage(anyMessage(random)));
+    const message = encodeMessage(anyMessage(random)).toHex();
     return random.chance(0.2)
       ? anyFrame(random)
       : { frame: "stream", streamId: random.integer(0, 4), offset: 0, data: message, fin: random.chance(0.5) };
@@ -248,5 +247,5 @@ function makePayload(random: Random): Uint8Array {
 
 /** A connection's own ID, in hex. */
 function idOf(connection: Connection): string {
-  return toHex(idBytes(connection.localId));
+  return idBytes(connection.localId).toHex();
 }

@@ -16,8 +16,8 @@ import {
 } from "../../protocol/wire/packet.ts";
 import type { TransportParameters } from "../../protocol/wire/parameters.ts";
 import type { FrameValue, PacketValue } from "../wire_values.ts";
-import { toHex } from "../../transfer/hex.ts";
-import { MAX_FILE_BYTES, type Message, RefusalReason, ResultStatus } from "../../transfer/messages.ts";
+import { type Message, RefusalReason, ResultStatus } from "../../transfer/messages.ts";
+import { MAX_FILE_BYTES } from "../../transfer/file_store.ts";
 
 /** Where a varint's size changes, and where numbers wrap in other languages. */
 const BOUNDARIES = [2 ** 6, 2 ** 14, 2 ** 30, 2 ** 31, 2 ** 32, 2 ** 53 - 1];
@@ -116,7 +116,7 @@ export function anyFrame(random: Random): FrameValue {
     case 6:
       return { frame: "maxStreamData", streamId: number(), value: number() };
     case 7:
-      return { frame: random.pick(["pathChallenge", "pathResponse"]), data: toHex(random.bytes(8)) };
+      return { frame: random.pick(["pathChallenge", "pathResponse"]), data: random.bytes(8).toHex() };
     case 8: {
       const reason = anyText(random).toWellFormed().slice(0, 40);
       return { frame: "close", isApplication: random.chance(0.5), code: number(), reason };
@@ -131,7 +131,7 @@ export function anyFrame(random: Random): FrameValue {
 function anyStreamFrame(random: Random): FrameValue {
   const data = random.bytes(random.integer(0, 200));
   const offset = Math.min(anyVarint(random), MAX_VARINT - data.length);
-  return { frame: "stream", streamId: random.integer(0, 5), offset, data: toHex(data), fin: random.chance(0.2) };
+  return { frame: "stream", streamId: random.integer(0, 5), offset, data: data.toHex(), fin: random.chance(0.2) };
 }
 
 /** Ranges of packet numbers, newest first, with at least one missing between them. */
@@ -167,7 +167,7 @@ export function anyParameters(random: Random): TransportParameters {
 
 /** A packet of any kind, well formed. What would be encrypted is random. */
 export function anyPacket(random: Random): PacketValue {
-  const hex = (most: number, least = 0): string => toHex(random.bytes(random.integer(least, most)));
+  const hex = (most: number, least = 0): string => random.bytes(random.integer(least, most)).toHex();
   const to = hex(8, 8);
   const from = Math.max(1, anyVarint(random));
   const token = hex(MAX_TOKEN_BYTES);

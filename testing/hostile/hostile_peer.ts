@@ -24,7 +24,6 @@ import {
 import type { TransportParameters } from "../../protocol/wire/parameters.ts";
 import type { SimNode, Transmit } from "../../sim/node.ts";
 import { encodeFrames, type FrameValue, fromHex } from "../wire_values.ts";
-import { toHex } from "../../transfer/hex.ts";
 import { written } from "../fuzz/target.ts";
 
 /** A course of action: each number it yields is how long it waits then, in microseconds. */
@@ -257,7 +256,7 @@ export class HostilePeer implements wire.FrameHandler {
 
   /** Stream data. */
   say(streamId: number, bytes: Uint8Array, { offset = 0, fin = false } = {}): void {
-    this.send({ frame: "stream", streamId, offset, data: toHex(bytes), fin });
+    this.send({ frame: "stream", streamId, offset, data: bytes.toHex(), fin });
   }
 
   receive(datagram: Uint8Array, { header, to }: { header: PacketHeader; to: string }): void {
@@ -301,8 +300,8 @@ export class HostilePeer implements wire.FrameHandler {
     if (answer === undefined) throw new Error("the server sent a ServerHello that is not authentic");
     this.#answer = answer;
     const { sourceIdStart: at, tokenStart, tokenEnd } = header;
-    this.serverId = toHex(datagram.subarray(at, at + CONNECTION_ID_BYTES));
-    this.token = toHex(datagram.subarray(tokenStart, tokenEnd));
+    this.serverId = datagram.subarray(at, at + CONNECTION_ID_BYTES).toHex();
+    this.token = datagram.subarray(tokenStart, tokenEnd).toHex();
   }
 
   onPing(): void {
@@ -331,7 +330,7 @@ export class HostilePeer implements wire.FrameHandler {
   }
   onPathChallenge(buffer: Uint8Array, at: number): void {
     this.#isEliciting = true;
-    this.#challenge = toHex(buffer.subarray(at, at + wire.PATH_DATA_BYTES));
+    this.#challenge = buffer.subarray(at, at + wire.PATH_DATA_BYTES).toHex();
   }
   onPathResponse(): void {
     this.#isEliciting = true;

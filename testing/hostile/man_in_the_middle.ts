@@ -25,7 +25,6 @@ import {
   writeHello,
   writeServerHello,
 } from "../../protocol/wire/packet.ts";
-import { toHex } from "../../transfer/hex.ts";
 
 /** The side that a datagram goes to. */
 export type Towards = "server" | "client";
@@ -126,7 +125,7 @@ export class ManInTheMiddle {
       const asServer = this.#handshake("responder");
       const message = asServer.readMessage(this.#clientMessage) && asServer.writeMessage(answer);
       if (message === undefined) return datagram;
-      const id = toHex(serverId);
+      const id = serverId.toHex();
       this.#sessions.set(id, [...this.#sessions.get(id) ?? [], { asClient, asServer }]);
       const sourceId = readConnectionId(new Reader().reset(serverId));
       const serverHello = { destinationId: this.#clientId, sourceId, token, handshake: message };
@@ -141,10 +140,10 @@ export class ManInTheMiddle {
   #openClientFinish(datagram: Uint8Array, header: PacketHeader): Opened | undefined {
     const destinationId = idAt(datagram, header.destinationIdStart);
     const message = datagram.subarray(header.handshakeStart, header.handshakeEnd);
-    const session = this.#sessions.get(toHex(destinationId))?.find((session) => agree(session, message) !== undefined);
+    const session = this.#sessions.get(destinationId.toHex())?.find((session) => agree(session, message) !== undefined);
     const agreed = session?.agreed;
     if (agreed === undefined) return undefined;
-    this.#sessions.set(toHex(destinationId), [session!]);
+    this.#sessions.set(destinationId.toHex(), [session!]);
     this.#current = session;
     const body = opened(agreed.withClient, datagram, header);
     if (body === undefined) return undefined;

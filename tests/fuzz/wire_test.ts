@@ -2,15 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { MAX_VARINT } from "../../base/bytes.ts";
 import { PacketHeader, PACKETS_PER_KEY } from "../../protocol/wire/packet.ts";
-import {
-  decodeMessage,
-  encodeMessage,
-  MAX_FILE_BYTES,
-  type Message,
-  RefusalReason,
-  ResultStatus,
-} from "../../transfer/messages.ts";
-import { toHex } from "../../transfer/hex.ts";
+import { decodeMessage, encodeMessage, type Message, RefusalReason, ResultStatus } from "../../transfer/messages.ts";
+import { MAX_FILE_BYTES } from "../../transfer/file_store.ts";
 import { GOLDEN_FRAMES, GOLDEN_MESSAGES, GOLDEN_PACKETS } from "../wire/golden.ts";
 import { decodePacket } from "../../testing/wire_decode.ts";
 import {
@@ -34,7 +27,8 @@ function record<Value>(model: { [Key in keyof Value]: fc.Arbitrary<Value[Key]> }
   return fc.record(model, { noNullPrototype: true }) as fc.Arbitrary<Value>;
 }
 
-const hexOf = (minLength: number, maxLength: number) => fc.uint8Array({ minLength, maxLength }).map(toHex);
+const hexOf = (minLength: number, maxLength: number) =>
+  fc.uint8Array({ minLength, maxLength }).map((bytes) => bytes.toHex());
 const text = (maxLength: number) => fc.string({ unit: "grapheme", maxLength });
 
 const parameters = record({

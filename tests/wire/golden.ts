@@ -6,7 +6,6 @@
  * @module
  */
 
-import { toHex } from "../../transfer/hex.ts";
 import type { Message } from "../../transfer/messages.ts";
 import { type FrameValue, fromHex, type PacketValue } from "../../testing/wire_values.ts";
 
@@ -65,12 +64,12 @@ export const GOLDEN_PACKETS: readonly Golden<PacketValue>[] = [
       to: CLIENT_ID_HEX,
       from: SERVER_ID,
       token: "deadbeef",
-      handshake: toHex(fromHex(`
+      handshake: fromHex(`
           ff 2e e4 56 01 ec 1b 67 31 0c 77 90 40 45 85 ae 69 73 31 ee e1 c1 f8 cf 24 19 73 1c 1f ff 3e 6b
           5c da 1c 2d 80 29 87 7d 73 fa d6 28 23 94 6c cd 0c 5d a3 5c 12 91 00 f4 3d 33 a5 9c f1 9e a8 fc
           38 38 7c 80 73 0a 98 2a 2f aa 69 f3 5b eb cb 2e fd 90 33 12 db 90 17 d2 d3 e9 36 d8 b7 11 d0 ee
           7a 61 cf 4a 96 d8 97 8f f1 35 f6 9b b0 07 b9 88 34 fa 6c 3e 31 da 3f 6c 27 a1 ca 00 7d ef a2 f8
-          2f 8d f6 32 86 f9 79 3f 7b ad 14 47 a1`)),
+          2f 8d f6 32 86 f9 79 3f 7b ad 14 47 a1`).toHex(),
       tag: "0edc67ab382ed030e947c3b6bded77da",
     },
   },
@@ -89,13 +88,13 @@ export const GOLDEN_PACKETS: readonly Golden<PacketValue>[] = [
       to: SERVER_ID_HEX,
       from: CLIENT_ID,
       token: "deadbeef",
-      handshake: toHex(fromHex(`
+      handshake: fromHex(`
           f4 e4 98 8e 97 bd cb f0 f7 99 d0 2d d2 24 26 24 bd a7 2d 20 0e 97 e3 22 c4 f7 23 21 38 96 a3 1e
-          95 8d d4 b6 13 f9 56 3e 1d f0 ec d9 d7 c3 3b e0 9f 5b e0 7a 1e b8 1d e0 fc ef 03 82 01 58 d3 70`)),
+          95 8d d4 b6 13 f9 56 3e 1d f0 ec d9 d7 c3 3b e0 9f 5b e0 7a 1e b8 1d e0 fc ef 03 82 01 58 d3 70`).toHex(),
       number: 0,
-      sealed: toHex(fromHex(`
+      sealed: fromHex(`
           07 40 b9 20 81 91 b1 95 c4 e3 20 54 df a2 1e 02 96 ad 3b 98 54 2a bd 2b 42 dc d3 7d fc 52 bf 90
-          dd 31 e2 93 d5 3c ab bc c2 fd 95 e3 70 99 7f 6f 65 06 25`)),
+          dd 31 e2 93 d5 3c ab bc c2 fd 95 e3 70 99 7f 6f 65 06 25`).toHex(),
     },
   },
   {

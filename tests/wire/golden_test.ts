@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { FrameType } from "../../protocol/wire/frame.ts";
 import { PacketType } from "../../protocol/wire/packet.ts";
 import { decodeMessage, encodeMessage, MessageType } from "../../transfer/messages.ts";
-import { toHex } from "../../transfer/hex.ts";
 import { GOLDEN_FRAMES, GOLDEN_MESSAGES, GOLDEN_PACKETS } from "./golden.ts";
 import { readBlocks } from "./vectors.ts";
 import { decodePacket } from "../../testing/wire_decode.ts";
@@ -10,7 +9,7 @@ import { decodeFrames, encodeFrames, encodePacket, fromHex } from "../../testing
 
 for (const { name, hex, value } of GOLDEN_PACKETS) {
   Deno.test(`golden packet decodes: ${name}`, () => assert.deepEqual(decodePacket(fromHex(hex)), value));
-  Deno.test(`golden packet encodes: ${name}`, () => assert.equal(toHex(encodePacket(value)), toHex(fromHex(hex))));
+  Deno.test(`golden packet encodes: ${name}`, () => assert.equal(encodePacket(value).toHex(), fromHex(hex).toHex()));
 }
 
 for (const { name, hex, value, decodeOnly } of GOLDEN_FRAMES) {
@@ -19,7 +18,7 @@ for (const { name, hex, value, decodeOnly } of GOLDEN_FRAMES) {
     assert.deepEqual(decodeFrames(fromHex(hex)), { values, error: undefined });
   });
   if (decodeOnly) continue;
-  Deno.test(`golden frame encodes: ${name}`, () => assert.equal(toHex(encodeFrames(value)), toHex(fromHex(hex))));
+  Deno.test(`golden frame encodes: ${name}`, () => assert.equal(encodeFrames(value).toHex(), fromHex(hex).toHex()));
 }
 
 for (const { name, hex, value, decodeOnly } of GOLDEN_MESSAGES) {
@@ -28,7 +27,7 @@ for (const { name, hex, value, decodeOnly } of GOLDEN_MESSAGES) {
     assert.deepEqual(decodeMessage(bytes), { message: value, consumed: bytes.length });
   });
   if (decodeOnly) continue;
-  Deno.test(`golden message encodes: ${name}`, () => assert.equal(toHex(encodeMessage(value)), toHex(bytes)));
+  Deno.test(`golden message encodes: ${name}`, () => assert.equal(encodeMessage(value).toHex(), bytes.toHex()));
 }
 
 Deno.test("golden datagrams are of every packet type, frame type and message type", () => {
@@ -45,7 +44,7 @@ Deno.test("PROTOCOL.md shows golden frames and messages by their names, one at l
   const text = await Deno.readTextFile(new URL("../../docs/PROTOCOL.md", import.meta.url));
   const shown = readBlocks(text, "golden");
   const isShown = ({ name, hex }: { readonly name: string; readonly hex: string }): boolean =>
-    shown.get(name) === toHex(fromHex(hex));
+    shown.get(name) === fromHex(hex).toHex();
   const frames = GOLDEN_FRAMES.filter(isShown);
   const messages = GOLDEN_MESSAGES.filter(isShown);
   assert.equal(frames.length + messages.length, shown.size);

@@ -13,7 +13,8 @@ import * as limits from "../../protocol/limits.ts";
 import { FrameType, MAX_REASON_BYTES } from "../../protocol/wire/frame.ts";
 import * as packet from "../../protocol/wire/packet.ts";
 import { MAX_PARAMETERS, ParameterId } from "../../protocol/wire/parameters.ts";
-import { ApplicationErrorCode } from "../../transfer/handler.ts";
+import { ApplicationErrorCode } from "../../transfer/messages.ts";
+import { MAX_FILE_BYTES } from "../../transfer/file_store.ts";
 import * as messages from "../../transfer/messages.ts";
 import { encodeFrames, type FrameValue, fromHex } from "../../testing/wire_values.ts";
 import * as vectors from "./vectors.ts";
@@ -110,7 +111,7 @@ Deno.test("PROTOCOL.md's table of limits has the code's values", () => {
     "PTO, where a connection is kept for some of them": limits.MAX_KEPT_PTO_US / 1_000_000,
     "body of a message": messages.MAX_BODY_BYTES,
     "name, saved name, text": messages.MAX_NAME_BYTES,
-    "file": `2^${Math.log2(messages.MAX_FILE_BYTES)}`,
+    "file": `2^${Math.log2(MAX_FILE_BYTES)}`,
   };
   for (const [what, limit] of Object.entries(expected)) {
     const shown = rows.get(what)?.replaceAll(/(\d),(\d)/g, "$1$2").split(/[\s;:]+/) ?? [];

@@ -16,7 +16,6 @@ import { nextKey, PacketProtection } from "../../protocol/crypto/packet_protecti
 import { PacketHeader, PACKETS_PER_KEY, writeClientFinishHeader, writeDataHeader } from "../../protocol/wire/packet.ts";
 import { encodeParameters } from "../../protocol/wire/parameters.ts";
 import { encodeFrames, type FrameValue, fromHex } from "../../testing/wire_values.ts";
-import { toHex } from "../../transfer/hex.ts";
 
 /** Connection IDs. */
 export const CLIENT_ID = 0x0012_3456_789a_bcde;
@@ -108,7 +107,7 @@ export function transmitted(connection: ReturnType<Endpoint["connect"]>): Uint8A
 /** Every vector, by its name in the text, in the text's order. */
 export function makeVectors(): Map<string, string> {
   const vectors = new Map<string, string>();
-  const set = (name: string, bytes: Uint8Array): void => void vectors.set(name, toHex(bytes));
+  const set = (name: string, bytes: Uint8Array): void => void vectors.set(name, bytes.toHex());
   set("client's static key", CLIENT_STATIC);
   set("client's ephemeral key", CLIENT_EPHEMERAL);
   set("server's static key", SERVER_STATIC);
@@ -138,7 +137,7 @@ export function readBlocks(text: string, info: "vectors" | "golden"): Map<string
       const start = /^(\S.*?) {2,}(.*)$/.exec(line);
       if (start !== null) name = start[1]!;
       if (start !== null && entries.has(name)) throw new Error(`${name} is shown twice`);
-      entries.set(name, (entries.get(name) ?? "") + toHex(fromHex(start?.[2] ?? line)));
+      entries.set(name, (entries.get(name) ?? "") + fromHex(start?.[2] ?? line).toHex());
     }
   }
   return entries;
@@ -149,7 +148,7 @@ type Set = (name: string, bytes: Uint8Array) => void;
 /** From the prologue to the last packet that the two ends exchange. */
 function addHandshake(set: Set, { hello, serverHello }: { hello: Uint8Array; serverHello: Uint8Array }): void {
   const { token, message } = partsOf(serverHello);
-  const prologue = fromHex(`534c0001 ${toHex(idBytes(CLIENT_ID))}`);
+  const prologue = fromHex(`534c0001 ${idBytes(CLIENT_ID).toHex()}`);
   const client = new Handshake({
     role: "initiator",
     prologue,
@@ -230,7 +229,7 @@ function addStatelessAnswers(
 
 /** A Data packet of 30 bytes for a connection that the server does not know. */
 export function unknownData(): Uint8Array {
-  return fromHex(`40 ${toHex(idBytes(SERVER_ID))} 00 (00 x 20)`);
+  return fromHex(`40 ${idBytes(SERVER_ID).toHex()} 00 (00 x 20)`);
 }
 
 /** The Hello, of version 0x534C0002. */
@@ -244,7 +243,7 @@ export function otherVersion(hello: Uint8Array): Uint8Array {
 function messageWithoutCredentials(message2: Uint8Array): Uint8Array {
   const client = new Handshake({
     role: "initiator",
-    prologue: fromHex(`534c0001 ${toHex(idBytes(CLIENT_ID))}`),
+    prologue: fromHex(`534c0001 ${idBytes(CLIENT_ID).toHex()}`),
     staticKey: new KeyPair(CLIENT_STATIC),
     ephemeralKey: CLIENT_EPHEMERAL,
   });

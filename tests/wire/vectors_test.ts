@@ -4,7 +4,6 @@ import type { Connection, Endpoint } from "../../protocol/mod.ts";
 import { PacketProtection } from "../../protocol/crypto/packet_protection.ts";
 import { PacketHeader } from "../../protocol/wire/packet.ts";
 import { PeerIdentity } from "../../protocol/handshake/peer_identity.ts";
-import { toHex } from "../../transfer/hex.ts";
 import { decodeFrames, fromHex } from "../../testing/wire_values.ts";
 import {
   ACCESS_TOKEN,
@@ -47,10 +46,10 @@ Deno.test("the vectors' client accepts what PROTOCOL.md shows, and sends it", ()
   const header = new PacketHeader();
   assert(header.decode(finish));
   const expected = shown("ClientFinish");
-  assert.equal(toHex(finish.subarray(0, header.headerEnd)), toHex(expected.subarray(0, header.headerEnd)));
+  assert.equal(finish.subarray(0, header.headerEnd).toHex(), expected.subarray(0, header.headerEnd).toHex());
   receive(client, shown("Data, server, 0"));
   assert.equal(connection.state, "established");
-  assert.equal(toHex(stream.peek()), "140100");
+  assert.equal(stream.peek().toHex(), "140100");
   assert(stream.isEndReceived);
 });
 
@@ -97,7 +96,7 @@ Deno.test("the vectors' client sends its Hello again with the cookie that PROTOC
   transmitted(connection);
   receive(client, shown("Cookie"));
   const hello = transmitted(connection);
-  assert.equal(toHex(hello.subarray(0, shown("Hello with cookie").length)), toHex(shown("Hello with cookie")));
+  assert.equal(hello.subarray(0, shown("Hello with cookie").length).toHex(), shown("Hello with cookie").toHex());
   const busy = makeBusyServer();
   answerOf(busy, shown("Hello"));
   assert.equal(answerOf(busy, shown("Hello"))[0], shown("Cookie")[0]);
@@ -112,13 +111,13 @@ Deno.test("the vectors' server accepts what PROTOCOL.md shows", () => {
       return undefined;
     },
   });
-  assert.equal(toHex(answerOf(server, shown("Hello"))), toHex(shown("ServerHello")));
+  assert.equal(answerOf(server, shown("Hello")).toHex(), shown("ServerHello").toHex());
   const { connection, kind } = receive(server, shown("ClientFinish"));
   assert.equal(kind, "new-connection");
   assert(provesToken, "the proof is that of the access token");
   const event = [connection!.pollEvent(), connection!.pollEvent()].find((event) => event?.kind === "stream-opened");
   assert(event?.kind === "stream-opened");
-  assert.equal(toHex(event.stream.peek()), "0300");
+  assert.equal(event.stream.peek().toHex(), "0300");
   assert(event.stream.isEndReceived);
   event.stream.write(fromHex("140100"));
   event.stream.finish();
@@ -141,7 +140,7 @@ Deno.test("the vectors' packets open under the keys that PROTOCOL.md shows, and 
     assert(header.decode(packet));
     const protection = new PacketProtection({ receive, send: new Uint8Array(32) });
     const end = protection.open(packet, header.headerEnd, header.packetNumber);
-    assert.equal(toHex(packet.subarray(header.headerEnd, end)), SHOWN.get(`frames of ${name}`), name);
+    assert.equal(packet.subarray(header.headerEnd, end).toHex(), SHOWN.get(`frames of ${name}`), name);
     assert.deepEqual(decodeFrames(shown(`frames of ${name}`)), { values: frames, error: undefined });
   }
 });
@@ -150,13 +149,13 @@ Deno.test("the tag and the MAC that PROTOCOL.md shows are under the keys that it
   const mac = (key: string, ...covered: readonly Uint8Array[]): string => {
     const hmac = createHmac("sha256", shown(key));
     for (const bytes of covered) hmac.update(bytes);
-    return toHex(new Uint8Array(hmac.digest().subarray(0, 16)));
+    return new Uint8Array(hmac.digest().subarray(0, 16)).toHex();
   };
   const serverHello = shown("ServerHello");
-  assert.equal(toHex(serverHello.subarray(-16)), mac("key of the tag", serverHello.subarray(0, -16)));
+  assert.equal(serverHello.subarray(-16).toHex(), mac("key of the tag", serverHello.subarray(0, -16)));
   const refusal = shown("Refusal");
   const text = refusal.subarray(29);
-  assert.equal(toHex(refusal.subarray(13, 29)), mac("key of the MAC", refusal.subarray(0, 13), text));
+  assert.equal(refusal.subarray(13, 29).toHex(), mac("key of the MAC", refusal.subarray(0, 13), text));
 });
 
 Deno.test("PROTOCOL.md's table of answers has the sizes that a server with default parameters sends", () => {
@@ -197,7 +196,7 @@ Deno.test("PROTOCOL.md's table of answers has the sizes that a server with defau
 function connected(): { readonly client: Endpoint; readonly connection: Connection } {
   const client = makeClient();
   const connection = client.connect(NOW_US, SERVER_ADDRESS);
-  assert.equal(toHex(transmitted(connection)), SHOWN.get("Hello"));
+  assert.equal(transmitted(connection).toHex(), SHOWN.get("Hello"));
   receive(client, shown("ServerHello"));
   return { client, connection };
 }

@@ -19,10 +19,14 @@ import type { ClientContext, ClientRequest, TransferOutcome } from "./request.ts
 import { closeFailure, refusalFailure, storeFailure, type TransferFailure } from "../failure.ts";
 import { FileReceiver } from "../file_receiver.ts";
 import { type Done, type FileInfo, StoreError, type WritableFile } from "../file_store.ts";
-import { ApplicationErrorCode, describeApplicationError } from "../handler.ts";
-import { toHex } from "../hex.ts";
 import { readMessage } from "../message_reader.ts";
-import { encodeMessage, type Message, ResultStatus } from "../messages.ts";
+import {
+  ApplicationErrorCode,
+  describeApplicationError,
+  encodeMessage,
+  type Message,
+  ResultStatus,
+} from "../messages.ts";
 
 /** What to get, and where it goes. */
 export interface GetRequest {
@@ -143,14 +147,14 @@ export class ClientGet implements ClientRequest {
     if (sha256 === undefined) return;
     if (timingSafeEqual(sha256, next.message.sha256)) return this.#commit(sha256);
     this.#report(ResultStatus.checksumMismatch, sha256);
-    const message = `the checksums differ (here ${toHex(sha256)}, on the server ${toHex(next.message.sha256)}); ` +
+    const message = `the checksums differ (here ${sha256.toHex()}, on the server ${next.message.sha256.toHex()}); ` +
       "nothing was kept: get it again";
     this.#end({ kind: "failed", message });
   }
 
   #commit(sha256: Uint8Array): void {
     this.#state = "committing";
-    const hex = toHex(sha256);
+    const hex = sha256.toHex();
     this.#receiver!.commit((result) => {
       if (result instanceof StoreError) {
         this.#report(ResultStatus.failed, sha256);

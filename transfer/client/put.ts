@@ -15,10 +15,14 @@ import type { ClientContext, ClientRequest, TransferOutcome } from "./request.ts
 import { closeFailure, refusalFailure, storeFailure, type TransferFailure } from "../failure.ts";
 import { FileSender } from "../file_sender.ts";
 import { type ReadableFile, StoreError } from "../file_store.ts";
-import { ApplicationErrorCode, describeApplicationError } from "../handler.ts";
-import { toHex } from "../hex.ts";
 import { readMessage } from "../message_reader.ts";
-import { encodeMessage, type Message, ResultStatus } from "../messages.ts";
+import {
+  ApplicationErrorCode,
+  describeApplicationError,
+  encodeMessage,
+  type Message,
+  ResultStatus,
+} from "../messages.ts";
 
 /** What to send. The request owns the file from now on and closes it. */
 export interface PutRequest {
@@ -99,13 +103,13 @@ export class ClientPut implements ClientRequest {
     } else if (message.type !== "result") {
       this.#failAnswer();
     } else {
-      this.#onResult(message.status, { serverSha256: toHex(message.sha256), savedAs: message.savedName });
+      this.#onResult(message.status, { serverSha256: message.sha256.toHex(), savedAs: message.savedName });
     }
   }
 
   #onResult(status: ResultStatus, result: { serverSha256: string; savedAs: string }): void {
     const { digest } = this.#sender;
-    const localSha256 = digest === undefined ? "" : toHex(digest);
+    const localSha256 = digest === undefined ? "" : digest.toHex();
     if (status === ResultStatus.verified && localSha256 === result.serverSha256) {
       return this.#end({ kind: "done", file: { sizeBytes: this.sizeBytes, localSha256, ...result } });
     }

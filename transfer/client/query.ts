@@ -8,9 +8,8 @@ import type { CloseReason, Stream } from "../../protocol/mod.ts";
 import type { ClientContext, ClientRequest } from "./request.ts";
 import { closeFailure, refusalFailure, type TransferFailure } from "../failure.ts";
 import type { FileInfo } from "../file_store.ts";
-import { ApplicationErrorCode, describeApplicationError } from "../handler.ts";
 import { readMessage } from "../message_reader.ts";
-import { encodeMessage } from "../messages.ts";
+import { ApplicationErrorCode, describeApplicationError, encodeMessage } from "../messages.ts";
 
 /** What to ask. */
 export interface QueryRequest {

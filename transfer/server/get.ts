@@ -13,10 +13,9 @@
 import type { CloseReason, Stream } from "../../protocol/mod.ts";
 import { FileSender } from "../file_sender.ts";
 import { type ReadableFile, StoreError } from "../file_store.ts";
-import { ApplicationErrorCode, describeApplicationError, type ServerHandler } from "../handler.ts";
-import { toHex } from "../hex.ts";
+import { type ServerHandler } from "../handler.ts";
 import { readMessage } from "../message_reader.ts";
-import { encodeMessage, ResultStatus } from "../messages.ts";
+import { ApplicationErrorCode, describeApplicationError, encodeMessage, ResultStatus } from "../messages.ts";
 import type { ServerContext, TransferStart } from "./context.ts";
 
 /** Sends one file. */
@@ -77,7 +76,7 @@ export class ServerGet implements ServerHandler {
       kind: "sent",
       name: this.#name,
       sizeBytes,
-      sha256: toHex(digest),
+      sha256: digest.toHex(),
       elapsedMs: (now.atUs - this.#started!.atUs) / 1000,
       verified,
       retransmittedBytes: now.retransmittedBytes - this.#started!.retransmittedBytes,

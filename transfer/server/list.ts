@@ -5,7 +5,8 @@
  */
 
 import type { Stream } from "../../protocol/mod.ts";
-import { ApplicationErrorCode, type ServerHandler } from "../handler.ts";
+import { type ServerHandler } from "../handler.ts";
+import { ApplicationErrorCode } from "../messages.ts";
 import type { ServerContext } from "./context.ts";
 import type { Listing } from "./listing_cache.ts";
 

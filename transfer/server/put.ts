@@ -14,10 +14,16 @@ import { timingSafeEqual } from "node:crypto";
 import type { CloseReason, Stream } from "../../protocol/mod.ts";
 import { FileReceiver } from "../file_receiver.ts";
 import { StoreError, type WritableFile } from "../file_store.ts";
-import { ApplicationErrorCode, describeApplicationError, type ServerHandler } from "../handler.ts";
-import { toHex } from "../hex.ts";
+import { type ServerHandler } from "../handler.ts";
 import { readMessage } from "../message_reader.ts";
-import { encodeMessage, type PutMessage, refusalForStoreError, ResultStatus } from "../messages.ts";
+import {
+  ApplicationErrorCode,
+  describeApplicationError,
+  encodeMessage,
+  type PutMessage,
+  refusalForStoreError,
+  ResultStatus,
+} from "../messages.ts";
 import type { ServerContext } from "./context.ts";
 
 type PutState = "receiving" | "committing" | "ended";
@@ -108,7 +114,7 @@ export class ServerPut implements ServerHandler {
         this.#state = "ended";
         this.#answer(ResultStatus.verified, sha256);
         const elapsedMs = (this.#context.now().atUs - this.#startUs) / 1000;
-        this.#context.report({ kind: "received", name, sizeBytes, sha256: toHex(sha256), elapsedMs });
+        this.#context.report({ kind: "received", name, sizeBytes, sha256: sha256.toHex(), elapsedMs });
         this.#context.ended(this.#stream);
       }
       this.#context.wake();

@@ -20,9 +20,10 @@ import {
   StoreError,
   type WritableFile,
 } from "../file_store.ts";
-import { ApplicationErrorCode, type ServerHandler } from "../handler.ts";
+import { type ServerHandler } from "../handler.ts";
 import { readMessage } from "../message_reader.ts";
 import {
+  ApplicationErrorCode,
   encodeMessage,
   type GetMessage,
   type ListMessage,

@@ -5,7 +5,6 @@
  */
 
 import { Writer } from "../../../base/bytes.ts";
-import { toHex } from "../../../transfer/hex.ts";
 import { encodeMessage } from "../../../transfer/messages.ts";
 import type { FrameValue } from "../../wire_values.ts";
 import { BAIT } from "../fixture.ts";
@@ -32,5 +31,5 @@ export function putOf(name: string, sizeBytes: number): Uint8Array {
 
 /** A STREAM frame. */
 export function streamFrame(streamId: number, bytes: Uint8Array, { offset = 0, fin = false } = {}): FrameValue {
-  return { frame: "stream", streamId, offset, data: toHex(bytes), fin };
+  return { frame: "stream", streamId, offset, data: bytes.toHex(), fin };
 }

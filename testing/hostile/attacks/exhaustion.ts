@@ -6,7 +6,6 @@
  */
 
 import { encodePacket } from "../../wire_values.ts";
-import { toHex } from "../../../transfer/hex.ts";
 import { TransportErrorCode } from "../../../protocol/mod.ts";
 import { encodeMessage } from "../../../transfer/messages.ts";
 import { type Attack, FIXTURE_CONFIG, FIXTURE_CONNECTIONS, FIXTURE_LIMITS } from "../fixture.ts";
@@ -75,7 +74,7 @@ export const EXHAUSTION: readonly Attack[] = [
       while (scene.nowUs < 10 * SECOND) {
         for (let count = 0; count < 30; count++) {
           const from = scene.random.integer(1, 2 ** 53 - 1);
-          const handshake = toHex(scene.random.bytes(32));
+          const handshake = scene.random.bytes(32).toHex();
           const hello = encodePacket({ packet: "hello", from, handshake, cookie: "", sizeBytes: 1200 });
           scene.raw(hello, scene.forged(count));
         }

@@ -8,7 +8,6 @@
 import { TransportErrorCode } from "../../../protocol/mod.ts";
 import { MAX_TOKEN_BYTES, VERSION } from "../../../protocol/wire/packet.ts";
 import { encodeFrames, encodePacket, type FrameValue } from "../../wire_values.ts";
-import { toHex } from "../../../transfer/hex.ts";
 import { type Attack, FIXTURE_CONNECTIONS } from "../fixture.ts";
 import { anyPacket, mutated } from "../../fuzz/input.ts";
 import { GET_BAIT, MS, SECOND, streamFrame, varints } from "./bytes.ts";
@@ -21,7 +20,7 @@ export const HANDSHAKES: readonly Attack[] = [
       for (let count = scene.random.integer(500, 3_000); count > 0; count--) {
         const from = scene.random.integer(1, 2 ** 53 - 1);
         const address = scene.random.chance(0.5) ? scene.own(count) : scene.forged(count);
-        const handshake = toHex(scene.random.bytes(scene.random.chance(0.9) ? 32 : scene.random.integer(0, 64)));
+        const handshake = scene.random.bytes(scene.random.chance(0.9) ? 32 : scene.random.integer(0, 64)).toHex();
         const sizeBytes = scene.random.integer(1200, 1500);
         scene.raw(encodePacket({ packet: "hello", from, handshake, cookie: "", sizeBytes }), address);
         if (count % 20 === 0) yield MS;
@@ -113,9 +112,9 @@ export const HANDSHAKES: readonly Attack[] = [
     name: "forged-tokens",
     *script(scene) {
       for (let count = 300; count > 0; count--) {
-        const to = toHex(scene.random.bytes(8));
-        const token = toHex(scene.random.bytes(scene.random.pick([0, 24, 25, 26, MAX_TOKEN_BYTES])));
-        const [handshake, sealed] = [toHex(scene.random.bytes(64)), toHex(scene.random.bytes(40))];
+        const to = scene.random.bytes(8).toHex();
+        const token = scene.random.bytes(scene.random.pick([0, 24, 25, 26, MAX_TOKEN_BYTES])).toHex();
+        const [handshake, sealed] = [scene.random.bytes(64).toHex(), scene.random.bytes(40).toHex()];
         const packet = { packet: "clientFinish", to, from: count, token, handshake, number: 0, sealed } as const;
         scene.raw(encodePacket(packet), scene.forged(count));
         if (count % 10 === 0) yield MS;
@@ -195,9 +194,9 @@ export const HANDSHAKES: readonly Attack[] = [
       const peer = yield* scene.connected();
       const { serverId: to, id: from, token } = peer;
       if (to === "") return;
-      const handshake = toHex(scene.random.bytes(128));
+      const handshake = scene.random.bytes(128).toHex();
       for (let count = 0; count < 50; count++) {
-        const tag = toHex(scene.random.bytes(16));
+        const tag = scene.random.bytes(16).toHex();
         scene.raw(scene.random.pick([
           encodePacket({ packet: "serverHello", to, from, token, handshake, tag }),
           encodePacket({ packet: "reset", to, token: tag }),

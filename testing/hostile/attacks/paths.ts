@@ -7,7 +7,6 @@
 
 import { MAX_DATAGRAM_BYTES, TransportErrorCode } from "../../../protocol/mod.ts";
 import { encodeFrames, encodePacket } from "../../wire_values.ts";
-import { toHex } from "../../../transfer/hex.ts";
 import type { Attack } from "../fixture.ts";
 import { anyFrames, garbage, mutated } from "../../fuzz/input.ts";
 import { GET_BAIT, MS, SECOND, streamFrame, varints } from "./bytes.ts";
@@ -22,7 +21,7 @@ export const PATHS: readonly Attack[] = [
       peer.isAcking = scene.random.chance(0.5);
       peer.say(0, GET_BAIT);
       for (let count = scene.random.integer(500, 3_000); count > 0; count--) {
-        peer.send({ frame: "pathChallenge", data: toHex(scene.random.bytes(8)) });
+        peer.send({ frame: "pathChallenge", data: scene.random.bytes(8).toHex() });
         if (count % scene.random.integer(1, 20) === 0) yield MS;
       }
     },
@@ -34,7 +33,7 @@ export const PATHS: readonly Attack[] = [
       peer.isAnswering = false;
       for (let count = 300; count > 0; count--) {
         if (count % 30 === 0) peer.address = scene.forged(count);
-        peer.send({ frame: "pathResponse", data: toHex(scene.random.bytes(8)) });
+        peer.send({ frame: "pathResponse", data: scene.random.bytes(8).toHex() });
         yield 5 * MS;
       }
     },
@@ -97,10 +96,10 @@ export const PATHS: readonly Attack[] = [
       const { serverId } = yield* scene.connected();
       for (let count = scene.random.integer(200, 1_000); count > 0; count--) {
         const to = scene.random.chance(0.5)
-          ? toHex(scene.random.bytes(8))
-          : `${serverId.slice(0, 12)}${toHex(scene.random.bytes(2))}`;
+          ? scene.random.bytes(8).toHex()
+          : `${serverId.slice(0, 12)}${scene.random.bytes(2).toHex()}`;
         const number = scene.random.integer(0, 1_000);
-        const sealed = toHex(scene.random.bytes(scene.random.integer(0, 40)));
+        const sealed = scene.random.bytes(scene.random.integer(0, 40)).toHex();
         scene.raw(encodePacket({ packet: "data", to, number, sealed }), scene.forged(count));
         if (count % 20 === 0) yield MS;
       }

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { InvariantError } from "../../../base/invariant.ts";
 import { MAX_VARINT, Reader, varintSize, Writer } from "../../../base/bytes.ts";
-import { toHex } from "../../../transfer/hex.ts";
 import { fromHex } from "../../../testing/wire_values.ts";
 
 const BOUNDARIES = [2 ** 6, 2 ** 14, 2 ** 30, 2 ** 31, 2 ** 32, 2 ** 40, MAX_VARINT];
@@ -11,7 +10,7 @@ const nearBoundaries = BOUNDARIES.flatMap((at) => [at - 1, at, at + 1]).filter(N
 function written(write: (writer: Writer) => void): string {
   const writer = new Writer().reset(new Uint8Array(64));
   write(writer);
-  return toHex(writer.buffer.subarray(0, writer.position));
+  return writer.buffer.subarray(0, writer.position).toHex();
 }
 
 Deno.test("Reader.varint reads the examples of RFC 9000, appendix A.1", () => {
@@ -68,7 +67,7 @@ Deno.test("Writer.u32 and Reader.u32 carry all 32 bits", () => {
 Deno.test("Writer.bytes copies whole arrays and parts, short and long", () => {
   const source = Uint8Array.from({ length: 50 }, (_, i) => i);
   for (const [start, end] of [[0, 50], [0, 3], [7, 7], [2, 45], [49, 50]] as const) {
-    assert.equal(written((writer) => writer.bytes(source, start, end)), toHex(source.subarray(start, end)));
+    assert.equal(written((writer) => writer.bytes(source, start, end)), source.subarray(start, end).toHex());
   }
 });
 
@@ -83,7 +82,7 @@ Deno.test("Writer stays inside the bounds it was reset to", () => {
   writer.varint(64);
   assert.equal(writer.remaining, 0);
   assert.throws(() => writer.u8(1), InvariantError);
-  assert.equal(toHex(buffer), "eeee014040eeeeee");
+  assert.equal(buffer.toHex(), "eeee014040eeeeee");
 });
 
 Deno.test("Writer refuses values that their field cannot hold", () => {

@@ -1,13 +1,7 @@
 import assert from "node:assert/strict";
+import { sanitizeForDisplay } from "../../../base/display_text.ts";
 import fc from "fast-check";
-import {
-  checkFileName,
-  fileNameError,
-  MAX_DISPLAY_LENGTH,
-  MAX_FILE_NAME_BYTES,
-  receivedName,
-  sanitizeForDisplay,
-} from "../../../transfer/file_name.ts";
+import { checkFileName, fileNameError, MAX_FILE_NAME_BYTES, receivedName } from "../../../transfer/file_name.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
 
 Deno.test("checkFileName lets ordinary names through", () => {
@@ -151,16 +145,4 @@ Deno.test("receivedName shortens what would be too long, between characters", ()
     assert(bytes <= 255 && bytes > 255 - 4, `${bytes} bytes`);
     assert.equal(checkFileName(received), undefined);
   }
-});
-
-Deno.test("sanitizeForDisplay escapes what a terminal would obey", () => {
-  assert.equal(sanitizeForDisplay("a\tb\r\n\x1b[31m\x00\x9b"), "a\\tb\\r\\n\\x1b[31m\\x00\\x9b");
-  assert.equal(sanitizeForDisplay("x\u202egpj\ud800\u2028"), "x\\u202egpj\\ud800\\u2028");
-  assert.equal(sanitizeForDisplay("\u00fcber \u{1f600} C:\\x"), "\u00fcber \u{1f600} C:\\x");
-});
-
-Deno.test("sanitizeForDisplay bounds the length", () => {
-  assert.equal(sanitizeForDisplay("x".repeat(MAX_DISPLAY_LENGTH)).length, MAX_DISPLAY_LENGTH);
-  assert.equal(sanitizeForDisplay("x".repeat(1_000_000)), "x".repeat(MAX_DISPLAY_LENGTH) + "...");
-  assert(sanitizeForDisplay("\x1b".repeat(1_000_000)).length <= MAX_DISPLAY_LENGTH + 3);
 });

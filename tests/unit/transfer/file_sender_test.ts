@@ -5,7 +5,6 @@ import { MemoryStore } from "../../../testing/memory_store.ts";
 import { atOnce } from "../../../testing/promised_store.ts";
 import { FileSender } from "../../../transfer/file_sender.ts";
 import { type ReadableFile, StoreError } from "../../../transfer/file_store.ts";
-import { toHex } from "../../../transfer/hex.ts";
 import { decodeMessage } from "../../../transfer/messages.ts";
 
 function stored(bytes: Uint8Array): { store: MemoryStore; file: ReadableFile } {
@@ -80,7 +79,7 @@ Deno.test("FileSender.trailer is the DIGEST message, in pieces and again", () =>
 Deno.test("FileSender sends a file of no bytes with the digest of none", () => {
   const sender = new FileSender(stored(new Uint8Array(0)).file);
   trailerOf(sender);
-  assert.equal(toHex(sender.digest!), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  assert.equal(sender.digest!.toHex(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 });
 
 Deno.test("FileSender.read throws StoreError where the file has become shorter", () => {
@@ -157,7 +156,7 @@ Deno.test("FileSender sends and hashes files of more than 4 GiB", () => {
   assert.deepEqual(touched, [2 ** 32]);
   trailerOf(sender);
   // head -c 4294967301 /dev/zero | sha256sum
-  assert.equal(toHex(sender.digest!), "709fc0b74f7c916cedccb212d681c035f36ffbb31ebfe806eb40c31592744eb5");
+  assert.equal(sender.digest!.toHex(), "709fc0b74f7c916cedccb212d681c035f36ffbb31ebfe806eb40c31592744eb5");
   sender.read(2 ** 32 - 100, new Uint8Array(105));
   assert.deepEqual(touched, [2 ** 32], "the last stretch is still at hand");
 });

@@ -5,12 +5,12 @@ import {
   DIGEST_MESSAGE_BYTES,
   encodeMessage,
   MAX_BODY_BYTES,
-  MAX_FILE_BYTES,
   MAX_MESSAGE_BYTES,
   type Message,
   refusalForStoreError,
   RefusalReason,
 } from "../../../transfer/messages.ts";
+import { MAX_FILE_BYTES } from "../../../transfer/file_store.ts";
 import { GOLDEN_MESSAGES } from "../../wire/golden.ts";
 import { fromHex } from "../../../testing/wire_values.ts";
 

@@ -5,7 +5,6 @@ import { Random } from "../../../../base/random.ts";
 import { AEAD_TAG_BYTES, ChaCha20Poly1305 } from "../../../../protocol/crypto/chacha20poly1305/aead.ts";
 import { Handshake, type Role } from "../../../../protocol/crypto/noise.ts";
 import { KeyPair } from "../../../../protocol/crypto/x25519.ts";
-import { toHex } from "../../../../transfer/hex.ts";
 import { fromHex } from "../../../../testing/wire_values.ts";
 import { NOISE_VECTORS } from "../../../../testing/noise_vectors.ts";
 
@@ -54,10 +53,10 @@ for (const vector of NOISE_VECTORS) {
     sides.forEach(([writer, reader], index) => {
       const [payload, ciphertext] = messages[index]!;
       const message = writer.writeMessage(payload)!;
-      assert.equal(toHex(message), ciphertext);
+      assert.equal(message.toHex(), ciphertext);
       assert.deepEqual(reader.readMessage(message), payload);
     });
-    if (vector.handshake_hash !== undefined) assert.equal(toHex(initiator.handshakeHash), vector.handshake_hash);
+    if (vector.handshake_hash !== undefined) assert.equal(initiator.handshakeHash.toHex(), vector.handshake_hash);
     assert.deepEqual(responder.handshakeHash, initiator.handshakeHash);
     // The messages after the handshake alternate between the two keys, each with nonces from 0 on.
     const keys = [responder.split().send, initiator.split().send];
@@ -65,7 +64,7 @@ for (const vector of NOISE_VECTORS) {
       const buffer = new Uint8Array(payload.length + AEAD_TAG_BYTES);
       buffer.set(payload);
       new ChaCha20Poly1305(keys[index % 2]!).seal(buffer, 0, 0, payload.length, Math.floor(index / 2));
-      assert.equal(toHex(buffer), ciphertext);
+      assert.equal(buffer.toHex(), ciphertext);
     });
   });
 }
@@ -146,7 +145,7 @@ Deno.test("Handshake.restore continues as the responder that was saved, and fail
   saved[5]! ^= 1;
   const broken = Handshake.restore(saved, { staticKey: keys.responder });
   broken.readMessage(message);
-  assert.equal(broken.isComplete && toHex(broken.split().send) === toHex(initiator.split().receive), false);
+  assert.equal(broken.isComplete && broken.split().send.toHex() === initiator.split().receive.toHex(), false);
 });
 
 Deno.test("Handshake throws InvariantError if it is used out of turn", () => {

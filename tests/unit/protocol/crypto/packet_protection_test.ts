@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { toHex } from "../../../../transfer/hex.ts";
 import { InvariantError } from "../../../../base/invariant.ts";
 import { nextKey, PacketProtection } from "../../../../protocol/crypto/packet_protection.ts";
 import { PACKETS_PER_KEY } from "../../../../protocol/wire/packet.ts";
@@ -81,7 +80,7 @@ Deno.test("nextKey is one way and gives another key each time", () => {
   assert.equal(new Set(keys.map(String)).size, keys.length);
   assert.deepEqual(nextKey(keys[0]!), keys[1]);
   // The first half of ChaCha20's block 1 under that key, by an implementation of another language.
-  assert.equal(toHex(keys[1]!), "0537ea3c3cf76195521b4bd68621dc6b31159b9faebe82440a5938a8a86c9be5");
+  assert.equal(keys[1]!.toHex(), "0537ea3c3cf76195521b4bd68621dc6b31159b9faebe82440a5938a8a86c9be5");
   assert.ok(keys.every((key) => key.length === 32));
 });
 

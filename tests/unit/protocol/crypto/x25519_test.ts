@@ -3,7 +3,6 @@ import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { InvariantError } from "../../../../base/invariant.ts";
 import { KeyPair } from "../../../../protocol/crypto/x25519.ts";
-import { toHex } from "../../../../transfer/hex.ts";
 import { fromHex } from "../../../../testing/wire_values.ts";
 import { readWycheproof } from "../../../../testing/wycheproof.ts";
 
@@ -23,16 +22,16 @@ const PRODUCTS = [
 
 Deno.test("KeyPair.sharedSecret gives the results of RFC 7748, section 5.2", () => {
   for (const [scalar, point, product] of PRODUCTS) {
-    assert.equal(toHex(new KeyPair(fromHex(scalar)).sharedSecret(fromHex(point))!), product);
+    assert.equal(new KeyPair(fromHex(scalar)).sharedSecret(fromHex(point))!.toHex(), product);
   }
 });
 
 Deno.test("KeyPair.publicKey gives the key of RFC 7748, section 6.1", () => {
   const bob = new KeyPair(fromHex("5dab087e624a8a4b79e17f8b83800ee66f3bb1292618b6fd1c2f8b27ff88e0eb"));
-  assert.equal(toHex(bob.publicKey), "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
+  assert.equal(bob.publicKey.toHex(), "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f");
   const alicesPublicKey = fromHex("8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a");
   const secret = "4a5d9d5ba4ce2de1728e3bf480350f25e07e21c947d19e3376f09b3c1e161742";
-  assert.equal(toHex(bob.sharedSecret(alicesPublicKey)!), secret);
+  assert.equal(bob.sharedSecret(alicesPublicKey)!.toHex(), secret);
 });
 
 /** The prime of Curve25519. */
@@ -44,7 +43,7 @@ function bytesOf(number: bigint): Uint8Array {
 }
 
 function numberOf(bytes: Uint8Array): bigint {
-  return BigInt(`0x${toHex(bytes.slice().reverse())}`);
+  return BigInt(`0x${bytes.slice().reverse().toHex()}`);
 }
 
 /** X25519 as RFC 7748, section 5, writes it down, without the platform. */
@@ -75,12 +74,12 @@ function x25519ByDefinition(privateKey: Uint8Array, publicKey: Uint8Array): Uint
 /** The result of the definition, in hex; undefined where it is zero, which {@link KeyPair} has to refuse. */
 function expectedSecret(privateKey: Uint8Array, publicKey: Uint8Array): string | undefined {
   const secret = x25519ByDefinition(privateKey, publicKey);
-  return secret.some((byte) => byte !== 0) ? toHex(secret) : undefined;
+  return secret.some((byte) => byte !== 0) ? secret.toHex() : undefined;
 }
 
 function secretOf(privateKey: Uint8Array, publicKey: Uint8Array): string | undefined {
   const secret = new KeyPair(privateKey).sharedSecret(publicKey);
-  return secret && toHex(secret);
+  return secret && secret.toHex();
 }
 
 Deno.test("KeyPair.sharedSecret gives RFC 7748's results after 1 and 1,000 iterations", () => {
@@ -91,10 +90,10 @@ Deno.test("KeyPair.sharedSecret gives RFC 7748's results after 1 and 1,000 itera
     point = scalar;
     scalar = product;
     if (iteration === 1) {
-      assert.equal(toHex(scalar), "422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079");
+      assert.equal(scalar.toHex(), "422c8e7a6227d7bca1350b3e2bb7279f7897b87bb6854b783c60e80311ae3079");
     }
   }
-  assert.equal(toHex(scalar), "684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51");
+  assert.equal(scalar.toHex(), "684cf59ba83309552800ef566f2f4d3c1c3887c49360e3875f2eb94d99532c51");
 });
 
 Deno.test("KeyPair.sharedSecret refuses points of low order, in every encoding, with every private key", () => {
@@ -109,7 +108,7 @@ Deno.test("KeyPair.sharedSecret refuses points of low order, in every encoding, 
     for (const fill of [0x00, 0x05, 0xff]) {
       const key = new Uint8Array(32).fill(fill);
       assert.equal(expectedSecret(key, encoded), undefined, "the definition gives zero");
-      assert.equal(secretOf(key, encoded), undefined, toHex(encoded));
+      assert.equal(secretOf(key, encoded), undefined, encoded.toHex());
     }
   }
 });
@@ -125,7 +124,7 @@ Deno.test("KeyPair.sharedSecret follows the definition for coordinates at the ed
   const coordinates = [...small, ...powers, ...belowPrime, ...notCanonical];
   for (const u of [...coordinates, ...coordinates.map((u) => u + 2n ** 255n)]) {
     const encoded = bytesOf(u);
-    assert.equal(secretOf(key, encoded), expectedSecret(key, encoded), toHex(encoded));
+    assert.equal(secretOf(key, encoded), expectedSecret(key, encoded), encoded.toHex());
   }
   // v^2 = u^3 + 486662 u^2 + u has a solution for half of all u; the others are on the twist.
   const isOnCurve = (u: bigint): boolean => powerModP(u ** 3n + 486662n * u ** 2n + u, (P - 1n) / 2n) === 1n;

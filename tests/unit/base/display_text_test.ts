@@ -1,0 +1,14 @@
+import assert from "node:assert/strict";
+import { MAX_DISPLAY_LENGTH, sanitizeForDisplay } from "../../../base/display_text.ts";
+
+Deno.test("sanitizeForDisplay escapes what a terminal would obey", () => {
+  assert.equal(sanitizeForDisplay("a\tb\r\n\x1b[31m\x00\x9b"), "a\\tb\\r\\n\\x1b[31m\\x00\\x9b");
+  assert.equal(sanitizeForDisplay("x\u202egpj\ud800\u2028"), "x\\u202egpj\\ud800\\u2028");
+  assert.equal(sanitizeForDisplay("\u00fcber \u{1f600} C:\\x"), "\u00fcber \u{1f600} C:\\x");
+});
+
+Deno.test("sanitizeForDisplay bounds the length", () => {
+  assert.equal(sanitizeForDisplay("x".repeat(MAX_DISPLAY_LENGTH)).length, MAX_DISPLAY_LENGTH);
+  assert.equal(sanitizeForDisplay("x".repeat(1_000_000)), "x".repeat(MAX_DISPLAY_LENGTH) + "...");
+  assert(sanitizeForDisplay("\x1b".repeat(1_000_000)).length <= MAX_DISPLAY_LENGTH + 3);
+});
