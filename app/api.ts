@@ -16,7 +16,7 @@ export class SluiceError extends Error {
   }
 }
 
-/** What to do to datagrams, to try out what a bad network does. */
+/** What to do to datagrams, to simulate a bad network. */
 export interface FaultOptions {
   /** Share of datagrams that vanish, 0 to 1. */
   readonly drop: number;
@@ -28,7 +28,7 @@ export interface FaultOptions {
   readonly reorder: number;
   /** What every datagram is late by. */
   readonly delayUs: number;
-  /** At most this much more; it wanders between 0 and this. */
+  /** The most that is added to it: a random walk between 0 and this. */
   readonly jitterUs: number;
   /** Makes the same decisions again, datagram by datagram. Without it each run draws its own. */
   readonly seed?: number;
@@ -37,7 +37,7 @@ export interface FaultOptions {
 /** The counters of a connection, as they are when it is called. */
 export type StatsReader = () => ConnectionStats;
 
-/** How a side sends, to whomever. */
+/** How a side sends. */
 export interface SendingOptions {
   /** What decides how fast to send, where no rate is set. Default "bbr". */
   readonly congestion?: CongestionName;

@@ -9,7 +9,7 @@ import { isIPv6 } from "node:net";
 /** Where a server listens unless told otherwise. */
 export const DEFAULT_HOST = "127.0.0.1";
 
-/** The port unless told otherwise; among the dynamic ones (RFC 6335, section 6), so that it is nobody else's. */
+/** The default port, one of the dynamic ports (RFC 6335, section 6), which are assigned to no other service. */
 export const DEFAULT_PORT = 65432;
 
 /** Host and port; an IPv6 host without brackets. */
@@ -23,7 +23,7 @@ export interface AddressError {
   readonly error: string;
 }
 
-/** Reads a port. A server may listen on 0 (the system chooses); nobody can be reached there. */
+/** Reads a port. A server may listen on 0 (the system chooses a port); a client cannot connect to 0. */
 export function parsePort(text: string, options: { allowZero: boolean }): number | AddressError {
   const lowest = options.allowZero ? 0 : 1;
   const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;

@@ -77,7 +77,7 @@ export class UdpSocket implements DatagramSocket {
         from = received[1] as Deno.NetAddr;
       } catch (error) {
         if (this.#isClosed) return;
-        // An ICMP error for something sent earlier (the peer's port is closed, no route): nobody's datagram is lost.
+        // An ICMP error for something sent earlier (the peer's port is closed, no route): no datagram is lost by it.
         if (isTransient(error)) continue;
         throw error;
       }

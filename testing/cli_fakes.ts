@@ -180,7 +180,7 @@ export class FakeEngine {
 
   #stuck(signal: AbortSignal): Promise<never> {
     return new Promise((_resolve, reject) => {
-      const onAbort = () => reject(new SluiceError("interrupted", "interrupted; nothing half-done was left behind"));
+      const onAbort = () => reject(new SluiceError("interrupted", "interrupted; no partial file was left behind"));
       if (signal.aborted) onAbort();
       signal.addEventListener("abort", onAbort);
       this.onStuck();

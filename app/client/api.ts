@@ -57,7 +57,7 @@ export interface ClientOptions extends SendingOptions {
   readonly token?: Uint8Array;
   /** The only server that may answer; without it any. */
   readonly server?: ExpectedServer;
-  /** Faults to inject into this side's traffic, for trying things out. */
+  /** Faults to inject into this side's traffic, for testing. */
   readonly simulate?: FaultOptions;
   /** Hears one line for each injected fault. */
   readonly onFault?: (line: string) => void;

@@ -1,5 +1,5 @@
 /**
- * A client's patience with a busy server: a request that it refuses for now is made again, ever more rarely.
+ * The retry policy of a client: a request that a busy server refuses is repeated, with exponential backoff and jitter.
  *
  * @module
  */
@@ -13,22 +13,22 @@ import type { Platform } from "../platform.ts";
  */
 const RETRY_FOR_US = 30_000_000;
 
-/** Between two tries, milliseconds: each time twice as long, and somewhere in the upper half of it. */
+/** Delay before a retry, milliseconds: doubled each time, and drawn from its upper half. */
 const FIRST_DELAY_MS = 200;
 const MAX_DELAY_MS = 5_000;
 
-/** Of one client. */
+/** The policy of one client. */
 export class RetryPolicy {
   readonly #platform: Platform;
   readonly #ended: Promise<void>;
 
-  /** `ended` settles when the connection is over: then there is nothing to wait for. */
+  /** `ended` settles when the connection has ended: then waiting stops. */
   constructor(platform: Platform, ended: Promise<void>) {
     this.#platform = platform;
     this.#ended = ended;
   }
 
-  /** Tries until it is done, or fails for another reason than that the server is busy, or patience is at its end. */
+  /** Repeats `attempt` until it succeeds, fails for another reason than a busy server, or the time is over. */
   async retryWhileBusy<Outcome>(
     signal: AbortSignal | undefined,
     attempt: () => Promise<Outcome | TransferFailure>,
@@ -43,7 +43,7 @@ export class RetryPolicy {
     }
   }
 
-  /** Waits, but no longer than until the user gives up or the connection ends. */
+  /** Waits until the delay is over, the user cancels, or the connection ends. */
   async #pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
     const { promise, resolve } = this.#platform.defer<void>();
     const timer = this.#platform.timer(resolve);

@@ -1,5 +1,5 @@
 /**
- * Who may do what on a server.
+ * Access control of a server: credentials of clients, and what each is granted.
  *
  * @module
  */
@@ -8,9 +8,9 @@ import { timingSafeEqual } from "node:crypto";
 import type { PeerIdentity } from "../../protocol/mod.ts";
 import type { Right } from "../../transfer/rights.ts";
 
-/** What somebody may do. */
+/** What a client may do. */
 export interface Grant {
-  /** By which the log calls who has it. */
+  /** The name in the log. */
   readonly name: string;
   readonly rights: readonly Right[];
   /** The folder in the server's root that is all the client sees; the root itself when undefined. */
@@ -22,22 +22,22 @@ export interface Grant {
 /** How a client is identified: by a public key that it proves to hold, or a token that it proves to know. */
 export type CredentialKind = "key" | "token";
 
-/** One line. */
+/** One line of the table. */
 export interface AccessEntry extends Grant {
   readonly kind: CredentialKind;
   /** The key, or the token's bytes. */
   readonly secret: Uint8Array;
 }
 
-/** Where a server's owner has it written who may do what. */
+/** Where the access table is written down. */
 export interface AccessSource {
-  /** What is written. Throws SluiceError. */
+  /** Reads the table. Throws SluiceError. */
   read(): AccessTable;
-  /** What is written, where that has changed since; else undefined. Throws SluiceError once for what cannot be read. */
+  /** The table, if it has changed since; else undefined. Throws SluiceError once for a change that cannot be read. */
   poll(): AccessTable | undefined;
 }
 
-/** All who may do anything. */
+/** The authorized clients. */
 export class AccessTable {
   readonly entries: readonly AccessEntry[];
 
@@ -45,21 +45,21 @@ export class AccessTable {
     this.entries = entries;
   }
 
-  /** What a peer may do; undefined where that is nothing. Takes as long whichever entry it is. */
+  /** What a peer is granted; undefined if it is not authorized. Takes the same time whichever entry matches. */
   grantOf(peer: PeerIdentity): Grant | undefined {
     let found: AccessEntry | undefined;
     for (const entry of this.entries) {
       const isTheirs = entry.kind === "token"
         ? peer.provesToken(entry.secret)
         : timingSafeEqual(peer.key, entry.secret);
-      // Who has several has the first.
+      // The first of several entries counts.
       if (isTheirs) found ??= entry;
     }
     return found;
   }
 }
 
-/** Whether two grants are the same in all that matters. */
+/** Whether two grants allow the same. */
 export function isSameGrant(one: Grant | undefined, other: Grant | undefined): boolean {
   if (one === undefined || other === undefined) return one === other;
   return one.name === other.name && one.folder === other.folder && one.quotaBytes === other.quotaBytes &&

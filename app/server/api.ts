@@ -24,11 +24,11 @@ export interface ServerOptions extends SendingOptions {
   /** The private key by which clients know this server, 32 bytes; without one it has a new one with each start. */
   readonly identity?: Uint8Array;
   /**
-   * Who may do what. By default everybody everything, which is refused (usage) on an address that others can reach unless it
-   * is asked for: "open".
+   * Access control. "open" authorizes every client for everything, which is also the default on a loopback address; on any
+   * other address it must be given, or startServer rejects (usage).
    */
   readonly access?: AccessSource | "open";
-  /** Faults to inject into this side's traffic, for trying things out. */
+  /** Faults to inject into this side's traffic, for testing. */
   readonly simulate?: FaultOptions;
   readonly onEvent: (event: ServerEvent) => void;
   /** Bounds on what clients can make it do; see `limits.ts` for what they are and their defaults. */
@@ -57,21 +57,21 @@ export type ServerEvent =
     readonly root: string;
     /** The public key by which clients know it, see {@link formatKey}. */
     readonly key: string;
-    /** How many keys and tokens let somebody in; undefined where everybody may come in. */
+    /** The number of authorized keys and tokens; undefined without access control. */
     readonly entries: number | undefined;
   }
   /** Others on this machine can change the folder; `reason` says how, and what to do. Comes before "listening". */
   | { readonly kind: "exposed"; readonly reason: string }
   /** `user` is the name in the client's line; undefined without access control. */
   | { readonly kind: "connected"; readonly user: string | undefined } & EventOrigin
-  /** A client is not let in. `key` is its public key, see {@link formatKey}. */
+  /** A client was denied access. `key` is its public key, see {@link formatKey}. */
   | {
     readonly kind: "access-denied";
     readonly client: string;
     readonly key: string;
     readonly reason: string;
   }
-  /** The owner has changed who may do what; `ended` connections end for it. */
+  /** The access table was changed and is in force; `ended` connections were closed by it. */
   | { readonly kind: "access-changed"; readonly entries: number; readonly ended: number }
   /** The access table has changed and cannot be read; the previous one stays in force. */
   | { readonly kind: "access-unreadable"; readonly reason: string }

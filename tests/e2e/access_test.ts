@@ -26,7 +26,7 @@ async function startServer(stage: Stage, keys: string, args: string[] = []): Pro
   return await stage.startServer({ args: ["--authorized-keys", stage.path("keys"), ...args] });
 }
 
-Deno.test("server that others can reach does not start open unless it is told to", async () => {
+Deno.test("server reachable from other machines does not start without access control, except with --open", async () => {
   await using stage = await Stage.open();
   const args = ["--host", "0.0.0.0", "--port", "0", "--root", stage.path("storage")];
   const { code, stderr } = await stage.runServer(args).finished();
@@ -92,7 +92,7 @@ Deno.test("server gives each client the rights, folder and quota of its line", a
   assert.deepEqual(await namesIn(`${server.root}/alice`), ["a"]);
 });
 
-Deno.test("server takes who has the token, which nobody shows on a command line", async () => {
+Deno.test("server authorizes clients by a token, which never appears on a command line", async () => {
   await using stage = await Stage.open();
   await writePrivate(stage.path("tokens"), `# ours\n${TOKEN} team rights=list\n`);
   const server = await stage.startServer({ args: ["--token-file", stage.path("tokens")] });
@@ -105,14 +105,14 @@ Deno.test("server takes who has the token, which nobody shows on a command line"
   const none = await stage.client(["list", ...target, "--token-file", stage.path("none")]);
   assert.equal(none.code, 6);
   assert.match(none.stderr, /cannot read .*none, the token: ENOENT/);
-  const conversation = await stage.client(
+  const session = await stage.client(
     ["127.0.0.1", String(server.port), "--token-file", stage.path("tokens")],
     { stdin: "ls\nquit\n" },
   );
-  assert.equal(conversation.code, 0);
+  assert.equal(session.code, 0);
 });
 
-Deno.test("server ends the session of who may do nothing any more, in the middle of a file, and nothing stays", async () => {
+Deno.test("server closes the connection of a client that is no longer authorized, in the middle of a file, and keeps no partial file", async () => {
   await using stage = await Stage.open();
   const [alice, bob] = [await clientOf(stage, "alice"), await clientOf(stage, "bob")];
   const server = await startServer(stage, `${alice.key} alice\n${bob.key} bob\n`);
@@ -136,7 +136,7 @@ Deno.test("server ends the session of who may do nothing any more, in the middle
   assert.equal((await stage.client(["list", "--server", server.address, ...bob.args])).code, 0);
 });
 
-Deno.test("server goes by what it read before when it cannot read what is written now, and says so", async () => {
+Deno.test("server keeps the previous access table when the new one cannot be read, and logs that", async () => {
   await using stage = await Stage.open();
   const alice = await clientOf(stage, "alice");
   const server = await startServer(stage, `${alice.key} alice\n`);

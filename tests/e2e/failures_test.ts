@@ -1,5 +1,5 @@
 // What goes wrong in the middle: programs killed, interrupted and stopped, files that change and disks that fail.
-// Whatever it is, it ends with a reason, and nothing half-done stays on either side.
+// Whatever it is, it ends with a reason, and no partial file stays on either side.
 
 import assert from "node:assert/strict";
 import fs from "node:fs";
@@ -64,13 +64,13 @@ for (const direction of ["send", "get"]) {
     await first.program.finished();
     const second = await stage.startServer({ port: first.port, args: SLOW });
     await assertEnds(client, { code: 1, stderr: /^error: the server no longer knows this connection.*\n$/ });
-    // What the killed server left of the upload is nobody's file.
+    // The partial file of the killed server is not listed.
     const listed = await stage.client(["list", "--server", second.address]);
     assert.deepEqual(listed.stdout.split("\t")[0], direction === "send" ? "" : "down.bin");
     if (direction === "get") assert.deepEqual(await namesIn(stage.path("copies")), []);
   });
 
-  Deno.test(`client interrupted in a ${direction} exits with 130 and leaves nothing half-done`, async () => {
+  Deno.test(`client interrupted in a ${direction} exits with 130 and leaves no partial file`, async () => {
     await using stage = await Stage.open();
     const server = await stage.startServer({ args: SLOW });
     const client = direction === "send" ? await startUpload(stage, server) : await startDownload(stage, server);
@@ -177,7 +177,7 @@ Deno.test("client says goodbye also when its own traffic is delayed", async () =
   assert.equal(reason, "the other side closed the connection");
 });
 
-Deno.test("client in conversation gives up the transfer at the first interruption, and goes on", async () => {
+Deno.test("interactive client cancels the transfer at the first Ctrl-C, and goes on", async () => {
   await using stage = await Stage.open();
   const server = await stage.startServer({ args: SLOW });
   await makeFile(path.join(server.root, "down.bin"), ENDLESS_BYTES);

@@ -34,7 +34,7 @@ function assertFaultsTold(runs: readonly (readonly string[])[], told: readonly s
     const last = new Map<string, number>();
     for (const line of lines) {
       const [, fault = "", direction = "", packet] = FAULT_LINE.exec(line) ?? assert.fail(`no fault line: ${line}`);
-      assert.ok(told.includes(fault), `nobody asked for this: ${line}`);
+      assert.ok(told.includes(fault), `unexpected fault: ${line}`);
       assert.ok(Number(packet) >= (last.get(direction) ?? 1), `out of order: ${line}`);
       last.set(direction, Number(packet));
       seen.add(`${fault} ${direction}`);
@@ -89,7 +89,7 @@ for (const { faults, told } of LINKS) {
   });
 }
 
-Deno.test("client and server that both spoil their traffic still carry every byte", async () => {
+Deno.test("client and server that both inject faults into their traffic transfer every byte", async () => {
   await using stage = await Stage.open();
   const faults = "drop=10%,corrupt=2%,duplicate=5%,reorder=5%,seed=";
   const server = await stage.startServer({ args: ["--simulate", `${faults}7`] });

@@ -1,4 +1,4 @@
-// What strangers and liars may send to a server: garbage, damaged and repeated datagrams, floods, and requests that
+// What attackers and liars may send to a server: garbage, damaged and repeated datagrams, floods, and requests that
 // mean harm. None of it makes a connection, a file or much of an answer, and meanwhile others are served.
 
 import assert from "node:assert/strict";
@@ -119,7 +119,7 @@ function breathe(): Promise<void> {
 
 Deno.test("server makes nothing of garbage of any size, and serves others meanwhile", async () => {
   await using target = await Target.open();
-  using stranger = new Socket();
+  using attacker = new Socket();
   const random = new Random(1);
   let sentBytes = 0;
   const attack = async () => {
@@ -127,7 +127,7 @@ Deno.test("server makes nothing of garbage of any size, and serves others meanwh
       const sizeBytes = round < 1500 ? round : random.integer(1500, 65_507);
       const datagram = garbage(random, sizeBytes);
       sentBytes += datagram.length;
-      await stranger.send(datagram, target.port);
+      await attacker.send(datagram, target.port);
       if (round % 10 === 0) await breathe();
     }
   };
@@ -135,9 +135,9 @@ Deno.test("server makes nothing of garbage of any size, and serves others meanwh
   await target.serveHonestClient("after.bin");
   assert.equal(target.count("connected"), 2);
   assert.deepEqual(await namesIn(target.root), ["after.bin", "honest.bin"]);
-  assert.ok(stranger.receivedBytes <= 3 * sentBytes);
+  assert.ok(attacker.receivedBytes <= 3 * sentBytes);
   // All that garbage can earn is to be told of the version.
-  assert.ok(stranger.largestBytes < 100, `an answer of ${stranger.largestBytes} bytes`);
+  assert.ok(attacker.largestBytes < 100, `an answer of ${attacker.largestBytes} bytes`);
 });
 
 /** A copy with a few bits flipped, at least one. */
@@ -154,28 +154,28 @@ const OLD_COUNT = 40;
 
 Deno.test("client and server are not moved by damaged, cut and repeated datagrams of their own", async () => {
   await using target = await Target.open();
-  using stranger = new Socket();
+  using attacker = new Socket();
   const random = new Random(2);
   const earlier: Uint8Array[] = [];
-  const spoil = (sendNow: (datagram: Uint8Array) => Promise<void>) => async (datagram: Uint8Array) => {
-    const send = (spoiled: Uint8Array) => sendNow(spoiled).then(breathe);
-    // The spoiled ones come first, so that nothing can be dropped for being a duplicate.
+  const impair = (sendNow: (datagram: Uint8Array) => Promise<void>) => async (datagram: Uint8Array) => {
+    const send = (impaired: Uint8Array) => sendNow(impaired).then(breathe);
+    // The impaired ones come first, so that nothing can be dropped for being a duplicate.
     await send(damage(random, datagram));
     await send(datagram.slice(0, random.integer(0, datagram.length - 1)));
     if (earlier.length > 0) await send(earlier[random.integer(0, earlier.length - 1)]!);
   };
   using relay = new Relay(target.port, {
     toServer: async (datagram, self) => {
-      await spoil((spoiled) => self.toServer(spoiled))(datagram);
+      await impair((impaired) => self.toServer(impaired))(datagram);
       // From elsewhere too: damaged ones, and old ones. A new one that arrives from elsewhere first would be a client
       // that has moved.
-      await stranger.send(damage(random, datagram), target.port);
+      await attacker.send(damage(random, datagram), target.port);
       const old = earlier.length - OLD_COUNT;
-      if (old > 0) await stranger.send(earlier[random.integer(0, old - 1)]!, target.port);
+      if (old > 0) await attacker.send(earlier[random.integer(0, old - 1)]!, target.port);
       await breathe();
       earlier.push(datagram);
     },
-    toClient: (datagram, self) => spoil((spoiled) => self.toClient(spoiled))(datagram),
+    toClient: (datagram, self) => impair((impaired) => self.toClient(impaired))(datagram),
   });
   const source = await writeRandomFile(path.join(target.folder, "a.bin"), 8_000_000);
   const copy = path.join(target.folder, "copy.bin");
@@ -200,7 +200,7 @@ Deno.test("client and server are not moved by damaged, cut and repeated datagram
 
 Deno.test("server takes a recorded connection that is played again for nothing", async () => {
   await using target = await Target.open();
-  using stranger = new Socket();
+  using attacker = new Socket();
   using relay = new Relay(target.port);
   const source = await writeRandomFile(path.join(target.folder, "a.bin"), 20_000);
   const client = await connect({ host: "127.0.0.1", port: relay.port });
@@ -217,7 +217,7 @@ Deno.test("server takes a recorded connection that is played again for nothing",
     }
   };
   const fromClient = (datagram: Uint8Array) => relay.toServer(datagram);
-  const fromElsewhere = (datagram: Uint8Array) => stranger.send(datagram, target.port);
+  const fromElsewhere = (datagram: Uint8Array) => attacker.send(datagram, target.port);
 
   await replay(fromClient);
   await replay(fromElsewhere);
@@ -237,24 +237,24 @@ Deno.test("server takes a recorded connection that is played again for nothing",
   assert.deepEqual([target.count("connected"), target.count("received")], [4, 4]);
   assert.deepEqual(await namesIn(target.root), ["first.bin", "second.bin", "third.bin"]);
   const elsewhereBytes = 3 * recorded.reduce((sum, datagram) => sum + datagram.length, 0);
-  assert.ok(stranger.receivedBytes <= 3 * elsewhereBytes);
+  assert.ok(attacker.receivedBytes <= 3 * elsewhereBytes);
 });
 
 Deno.test("server answers a flood of Hellos from many ports with little, and serves others meanwhile", async () => {
   await using target = await Target.open();
-  const strangers: Socket[] = [];
+  const attackers: Socket[] = [];
   try {
-    for (let index = 0; index < 100; index++) strangers.push(new Socket());
-    const sentBytes = new Map(strangers.map((stranger) => [stranger, 0]));
+    for (let index = 0; index < 100; index++) attackers.push(new Socket());
+    const sentBytes = new Map(attackers.map((attacker) => [attacker, 0]));
     const hello = new Uint8Array(1200);
     let sourceId = 1;
     const flood = async () => {
       for (let round = 0; round < 20; round++) {
-        for (const stranger of strangers) {
+        for (const attacker of attackers) {
           const handshake = new Uint8Array(32).fill(9);
           const length = writeHello(new Writer().reset(hello), { sourceId: sourceId++, handshake });
-          await stranger.send(hello.slice(0, length), target.port);
-          sentBytes.set(stranger, sentBytes.get(stranger)! + length);
+          await attacker.send(hello.slice(0, length), target.port);
+          sentBytes.set(attacker, sentBytes.get(attacker)! + length);
           if (sourceId % 25 === 0) await breathe();
         }
       }
@@ -262,11 +262,11 @@ Deno.test("server answers a flood of Hellos from many ports with little, and ser
     await Promise.all([flood(), target.serveHonestClient("honest.bin", 2_000_000)]);
     await target.serveHonestClient("after.bin");
     assert.equal(target.count("connected"), 2);
-    for (const stranger of strangers) assert.ok(stranger.receivedBytes <= 3 * sentBytes.get(stranger)!);
+    for (const attacker of attackers) assert.ok(attacker.receivedBytes <= 3 * sentBytes.get(attacker)!);
     // It did answer: the flood has reached it.
-    assert.ok(strangers.some((stranger) => stranger.receivedBytes > 0));
+    assert.ok(attackers.some((attacker) => attacker.receivedBytes > 0));
   } finally {
-    for (const stranger of strangers) stranger[Symbol.dispose]();
+    for (const attacker of attackers) attacker[Symbol.dispose]();
   }
 });
 

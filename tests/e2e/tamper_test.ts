@@ -36,7 +36,7 @@ function connectionsOf(server: ServerProgram): number {
   return server.log.match(/"kind":"connected"/g)?.length ?? 0;
 }
 
-Deno.test("programs carry files past somebody who changes, repeats and forges packets, and the server counts them", async () => {
+Deno.test("programs transfer files past an attacker on the path that changes, repeats and forges packets, and the server counts them", async () => {
   await using stage = await Stage.open();
   const server = await stage.startServer({ args: ["--json"] });
   const foreign = await foreignPacket(stage, server);

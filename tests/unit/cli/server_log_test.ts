@@ -124,14 +124,14 @@ Deno.test("describeEvent has a text for each event", () => {
 Deno.test("describeEvent escapes what a peer chose, so it cannot forge a line", () => {
   const evil = "a\r\nINFO all is well\x1b[31m\u202e";
   for (const [event] of CASES) {
-    const spoilt = Object.fromEntries(
+    const forged = Object.fromEntries(
       Object.entries(event).map(([key, value]) => [
         key,
         typeof value === "string" && !["kind", "sha256", "operation", "host"].includes(key) ? evil : value,
       ]),
     ) as unknown as ServerEvent;
     // deno-lint-ignore no-control-regex
-    assert.doesNotMatch(describeEvent(spoilt), /[\x00-\x1f\u202e]/, event.kind);
+    assert.doesNotMatch(describeEvent(forged), /[\x00-\x1f\u202e]/, event.kind);
   }
 });
 

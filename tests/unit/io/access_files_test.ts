@@ -58,7 +58,7 @@ Deno.test("AccessFiles.poll gives what has changed once it has looked the same t
   });
 });
 
-Deno.test("AccessFiles.poll says once what cannot be read, and takes it when it is mended", async () => {
+Deno.test("AccessFiles.poll reports once what cannot be read, and reads it again once it is corrected", async () => {
   await inFolder((folder) => {
     const keys = write(path.join(folder, "keys"), KEYS[0]!);
     const files = new AccessFiles([{ path: keys, kind: "key" }]);
@@ -73,7 +73,7 @@ Deno.test("AccessFiles.poll says once what cannot be read, and takes it when it 
   });
 });
 
-Deno.test("AccessFiles.poll lets nobody in by a file that is gone, but not while it is being exchanged", async () => {
+Deno.test("AccessFiles.poll authorizes no client by a deleted file, but waits while a file is being replaced", async () => {
   await inFolder((folder) => {
     const keys = write(path.join(folder, "keys"), KEYS[0]!);
     const files = new AccessFiles([{ path: keys, kind: "key" }]);

@@ -22,7 +22,7 @@ function refusal(text: string, kind: "key" | "token" = "key"): string {
   return "";
 }
 
-Deno.test("parseAccess takes a key alone for somebody who may get, send and list, but replace nothing", () => {
+Deno.test("parseAccess grants a key alone the rights to get, send and list, but not to overwrite", () => {
   const rights = ["read", "write", "list"];
   assert.deepEqual(keys(`${formatKey(KEY)}\n`), [
     { kind: "key", secret: KEY, name: "key on line 1", rights, folder: undefined, quotaBytes: undefined },
@@ -63,7 +63,7 @@ Deno.test("parseAccess reads sizes as the programs print them", () => {
   }
 });
 
-Deno.test("parseAccess says of what it does not understand where it is and what is wrong", () => {
+Deno.test("parseAccess names the file, the line and the error", () => {
   const key = formatKey(KEY);
   const cases: readonly (readonly [text: string, why: RegExp])[] = [
     ["abc", /^\/keys, line 1: "abc" is not a key; a key is the 43 characters/],

@@ -15,7 +15,7 @@ function peer(key: Uint8Array, token?: Uint8Array): PeerIdentity {
   return new PeerIdentity(key, { credentials: encodeCredentials(token, HASH), handshakeHash: HASH });
 }
 
-Deno.test("AccessTable.grantOf knows a peer by its key, or by a token that it proves, and nobody else", () => {
+Deno.test("AccessTable.grantOf finds a peer by its key or by a token that it proves, and no other peer", () => {
   const table = new AccessTable([ALICE, TEAM]);
   const other = new Uint8Array(32).fill(3);
   assert.equal(table.grantOf(peer(KEY)), ALICE);

@@ -107,7 +107,7 @@ async function inFolder(use: (folder: string) => Promise<void>): Promise<void> {
   }
 }
 
-Deno.test("Authorizer of an open server lets everybody in to everything, and looks at nothing", async () => {
+Deno.test("Authorizer of an open server authorizes every client for everything, and reads no list", async () => {
   await inFolder(async (folder) => {
     const setting = await Setting.open(folder, [], { isOpen: true });
     const { rights, store, user } = setting.authorize(NOBODY);
