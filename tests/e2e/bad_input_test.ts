@@ -41,7 +41,7 @@ const SERVER_MISTAKES: readonly Mistake[] = [
     what: "an address of another machine",
     args: ["--host", "192.0.2.1", "--port", "0", "--open"],
     code: 1,
-    says: /192\.0\.2\.1 is no address of this machine/,
+    says: /192\.0\.2\.1 is not an address of this machine/,
   },
   {
     what: "a server that is open by mistake",
