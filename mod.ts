@@ -40,6 +40,7 @@ export type {
   SendOptions,
   TransferReport,
 } from "./app/client/api.ts";
+export type { SendPolicy } from "./protocol/mod.ts";
 export type { TransferredFile } from "./transfer/client/request.ts";
 export type { Operation, TransferEvent } from "./transfer/events.ts";
 export type { FailureKind } from "./transfer/failure.ts";

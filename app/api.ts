@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { CongestionName, ConnectionStats } from "../protocol/mod.ts";
+import type { ConnectionStats, SendPolicy } from "../protocol/mod.ts";
 import type { FailureKind } from "../transfer/failure.ts";
 
 /** An operation failed. The message says what happened, to what, and what to do next. */
@@ -37,13 +37,8 @@ export interface FaultOptions {
 /** The counters of a connection, as they are when it is called. */
 export type StatsReader = () => ConnectionStats;
 
-/** How a side sends. */
+/** How a side sends to every peer. */
 export interface SendingOptions {
-  /** What decides how fast to send, where no rate is set. Default "bbr". */
-  readonly congestion?: CongestionName;
-  /**
-   * Sends at this rate, bits per second of UDP payload, whatever is lost and whatever other traffic the link carries. From 8 kbit/s
-   * to 100 Gbit/s.
-   */
-  readonly rate?: number;
+  /** Congestion control, or a fixed rate of 1 kB/s to 12.5 GB/s of UDP payload. Default `{ kind: "bbr" }`. */
+  readonly sendPolicy?: SendPolicy;
 }

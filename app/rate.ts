@@ -1,9 +1,11 @@
 /**
- * Rates of sending as people write them: bits per second with a decimal prefix, as links are sold.
+ * Sending rates as people write them: bits per second with a decimal prefix, as links are sold. Only this file converts
+ * between them and the bytes per second of a {@link SendPolicy}.
  *
  * @module
  */
 
+import { CallerError, checkSendPolicy, type SendPolicy } from "../protocol/mod.ts";
 import { SluiceError } from "./api.ts";
 
 /** The lowest rate that can be set, bits per second: a full datagram every 1.5 s. Slower, a peer looks dead. */
@@ -17,11 +19,11 @@ const PREFIXES: Readonly<Record<string, number>> = { "": 1, k: 1e3, m: 1e6, g: 1
 /** "80M", "1.5G", "800k", "8000"; "80Mbit/s", "80 Mbit/s" and "80Mbps" are the same. */
 const PATTERN = /^(?<number>\d+(?:\.\d+)?) ?(?<prefix>[kKmMgG]?)(?:bits?\/s|bit|bps)?$/;
 
-/** What is bytes cannot be meant: eight times as much would be sent as the person thinks, or an eighth. */
+/** A rate in bytes is refused: the user might mean eight times as much, or an eighth. */
 const BYTES = /^[\d.]+ ?[kKmMgG]?(?:B|i?B\/s|Bps|bytes?(?:\/s)?)$/;
 
 /** The rate that `text` says, in bits per second, or what is wrong with it. */
-export function parseRate(text: string): number | { readonly error: string } {
+function parseRate(text: string): number | { readonly error: string } {
   if (BYTES.test(text)) return { error: "a rate is in bits per second, such as 80M; eight bits are a byte" };
   const { number, prefix } = PATTERN.exec(text)?.groups ?? {};
   if (number === undefined) return { error: "a rate is a number of bits per second, such as 800k, 80M or 1.5G" };
@@ -30,7 +32,7 @@ export function parseRate(text: string): number | { readonly error: string } {
 }
 
 /** A rate in bits per second, with its unit: "80 Mbit/s", "1.5 Gbit/s". */
-export function formatBitRate(bitsPerSecond: number): string {
+function formatBitRate(bitsPerSecond: number): string {
   const [unit, size] = bitsPerSecond >= 1e9
     ? ["Gbit/s", 1e9] as const
     : bitsPerSecond >= 1e6
@@ -39,11 +41,29 @@ export function formatBitRate(bitsPerSecond: number): string {
   return `${Number((bitsPerSecond / size).toFixed(3))} ${unit}`;
 }
 
-/** Bytes per second for what a caller gave in bits. Throws SluiceError (usage) where it is out of bounds. */
-export function bytesPerSecond(bitsPerSecond: number | undefined): number | undefined {
-  if (bitsPerSecond === undefined) return undefined;
-  if (!isRate(bitsPerSecond)) throw new SluiceError("usage", `${bitsPerSecond} bit/s: ${OUT_OF_BOUNDS}`);
-  return bitsPerSecond / 8;
+/** The send policy for a rate as people write it, or what is wrong with it. */
+export function parseFixedRate(text: string): SendPolicy | { readonly error: string } {
+  const rate = parseRate(text);
+  return typeof rate === "number" ? { kind: "fixed", rateBytesPerSecond: rate / 8 } : rate;
+}
+
+/** A policy in words that follow "sending": "at 80 Mbit/s", "as fast as the link allows". */
+export function describeSendPolicy(policy: SendPolicy): string {
+  return policy.kind === "fixed" ? `at ${formatBitRate(8 * policy.rateBytesPerSecond)}` : "as fast as the link allows";
+}
+
+/** Throws SluiceError (usage) for a policy that is out of bounds. */
+export function requireSendPolicy(policy: SendPolicy | undefined): void {
+  if (policy === undefined) return;
+  if (policy.kind === "fixed" && !isRate(8 * policy.rateBytesPerSecond)) {
+    throw new SluiceError("usage", `${policy.rateBytesPerSecond} bytes/s: ${OUT_OF_BOUNDS}`);
+  }
+  try {
+    checkSendPolicy(policy);
+  } catch (error) {
+    if (!(error instanceof CallerError)) throw error;
+    throw new SluiceError("usage", error.message);
+  }
 }
 
 const OUT_OF_BOUNDS = `a rate is from ${formatBitRate(MIN_RATE)} to ${formatBitRate(MAX_RATE)}`;

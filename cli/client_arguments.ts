@@ -5,7 +5,7 @@
  */
 
 import { type Command, InvalidArgumentError } from "commander";
-import type { FaultOptions, SendingOptions } from "../app/api.ts";
+import type { FaultOptions } from "../app/api.ts";
 import type { ClientOptions } from "../app/client/api.ts";
 import { parseKey } from "../app/keys.ts";
 import { type Address, DEFAULT_HOST, DEFAULT_PORT, parseAddress, parseHost, parsePort } from "./address.ts";
@@ -15,6 +15,7 @@ import {
   createCommand,
   type Parsed,
   parseWith,
+  type RawSendingOptions,
   sendingOptions,
   valueOrThrow,
 } from "./command_line.ts";
@@ -62,7 +63,7 @@ export interface ClientArguments {
 export type ConnectionOptions = Omit<ClientOptions, "identity" | "token" | "server" | "onFault" | "signal" | "onStats">;
 
 /** Options of every command. */
-interface CommonOptions extends SendingOptions {
+interface CommonOptions extends RawSendingOptions {
   readonly server?: Address;
   readonly timeout?: number;
   readonly simulate?: FaultOptions;

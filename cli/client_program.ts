@@ -42,7 +42,11 @@ export async function runClient(args: readonly string[], context: CliContext): P
 async function runInteractively(args: ClientArguments, session: CliSession): Promise<ExitCode> {
   const connect = connector(args, session);
   session.confine(WHOLE_DISK);
-  return await runShell(session, { server: args.connection, rate: args.connection.rate, connect: connect.connect });
+  return await runShell(session, {
+    server: args.connection,
+    sendPolicy: args.connection.sendPolicy,
+    connect: connect.connect,
+  });
 }
 
 async function runOnce(

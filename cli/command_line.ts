@@ -6,10 +6,10 @@
  */
 
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { CONGESTION_NAMES } from "../protocol/mod.ts";
+import { CONGESTION_NAMES, type SendPolicy } from "../protocol/mod.ts";
 import type { FaultOptions, SendingOptions } from "../app/api.ts";
 import { parseFaults } from "./faults.ts";
-import { parseRate } from "../app/rate.ts";
+import { parseFixedRate } from "../app/rate.ts";
 import type { Console } from "./console.ts";
 import { ExitCode } from "./exit_codes.ts";
 
@@ -72,14 +72,21 @@ export function addSendingOptions(command: Command): Command {
     "--rate <rate>",
     "send at a fixed rate, without congestion control: 80M, 1.5G (bits per second)",
   )
-    .argParser((text) => valueOrThrow(parseRate(text)))
+    .argParser((text) => valueOrThrow(parseFixedRate(text)))
     .conflicts("congestion");
   return command.addOption(congestion).addOption(rate);
 }
 
-/** Of a command's options, those that {@link addSendingOptions} added. */
-export function sendingOptions({ congestion, rate }: SendingOptions): SendingOptions {
-  return { ...(congestion === undefined ? {} : { congestion }), ...(rate === undefined ? {} : { rate }) };
+/** What commander makes of the options that {@link addSendingOptions} adds. */
+export interface RawSendingOptions {
+  readonly congestion?: (typeof CONGESTION_NAMES)[number];
+  readonly rate?: SendPolicy;
+}
+
+/** The send policy that a command line asks for; empty without one. */
+export function sendingOptions({ congestion, rate }: RawSendingOptions): SendingOptions {
+  const sendPolicy = rate ?? (congestion && { kind: congestion });
+  return sendPolicy === undefined ? {} : { sendPolicy };
 }
 
 function readFaults(text: string): FaultOptions {

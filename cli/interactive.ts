@@ -17,7 +17,8 @@ import { describeError, type LineReader, type StopSignal } from "./console.ts";
 import { type CliSession, nowMs } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { printListing, transfersOf } from "./requests.ts";
-import { formatBitRate, parseRate } from "../app/rate.ts";
+import { DEFAULT_CONFIG, type SendPolicy } from "../protocol/mod.ts";
+import { describeSendPolicy, parseFixedRate } from "../app/rate.ts";
 import { asInterruption, runTransfers } from "./transfers.ts";
 import { splitWords } from "./words.ts";
 
@@ -40,8 +41,8 @@ const HELP = [
 export interface ShellTarget {
   readonly server: Address;
   readonly connect: (signal: AbortSignal) => Promise<Client>;
-  /** The rate that `connect` sets, bits per second. */
-  readonly rate: number | undefined;
+  /** The policy with which `connect` begins; undefined for the default. */
+  readonly sendPolicy: SendPolicy | undefined;
 }
 
 /** Runs the shell; rejects with SluiceError if the server cannot be reached at the start. */
@@ -59,13 +60,12 @@ class Shell {
   #interrupted = false;
   #client: Client | undefined;
   #lastUseMs = 0;
-  /** Bits per second; undefined while congestion control decides. */
-  #rate: number | undefined;
+  #sendPolicy: SendPolicy;
 
   constructor(session: CliSession, target: ShellTarget) {
     this.#session = session;
     this.#target = target;
-    this.#rate = target.rate;
+    this.#sendPolicy = this.#initialPolicy;
   }
 
   async run(): Promise<ExitCode> {
@@ -151,14 +151,22 @@ class Shell {
     const { console, quiet, view } = this.#session;
     const text = words.slice(1).join(" ");
     if (text !== "") {
-      const rate = text === "auto" ? undefined : parseRate(text);
-      if (typeof rate === "object") throw new SluiceError("usage", `"${text}": ${rate.error}, or auto`);
-      this.#rate = rate;
-      this.#client?.setRate(rate);
+      const policy = text === "auto" ? this.#automatic : parseFixedRate(text);
+      if ("error" in policy) throw new SluiceError("usage", `"${text}": ${policy.error}, or auto`);
+      this.#sendPolicy = policy;
+      this.#client?.setSendPolicy(policy);
     }
-    const shown = this.#rate === undefined ? "as fast as the link allows" : `at ${formatBitRate(this.#rate)}`;
-    if (text === "" || !quiet) view.print(() => console.out(`sending ${shown}`));
+    if (text === "" || !quiet) view.print(() => console.out(`sending ${describeSendPolicy(this.#sendPolicy)}`));
     return ExitCode.done;
+  }
+
+  /** What `rate auto` returns to: the algorithm of the command line, or the default. */
+  get #automatic(): SendPolicy {
+    return this.#initialPolicy.kind === "fixed" ? DEFAULT_CONFIG.sendPolicy : this.#initialPolicy;
+  }
+
+  get #initialPolicy(): SendPolicy {
+    return this.#target.sendPolicy ?? DEFAULT_CONFIG.sendPolicy;
   }
 
   async #request(words: readonly string[], signal: AbortSignal): Promise<ExitCode> {
@@ -213,7 +221,7 @@ class Shell {
     if (nowMs(this.#session) - this.#lastUseMs > MAX_IDLE_MS) await this.#disconnect();
     if (this.#client === undefined) {
       this.#client = await this.#target.connect(signal);
-      if (this.#rate !== this.#target.rate) this.#client.setRate(this.#rate);
+      if (this.#sendPolicy !== this.#initialPolicy) this.#client.setSendPolicy(this.#sendPolicy);
     }
     this.#lastUseMs = nowMs(this.#session);
     return this.#client;

@@ -5,7 +5,7 @@
  */
 
 import { Option } from "commander";
-import type { FaultOptions, SendingOptions } from "../app/api.ts";
+import type { FaultOptions } from "../app/api.ts";
 import type { ServerOptions } from "../app/server/api.ts";
 import { type LimitEntry, SERVER_LIMITS, type ServerLimits } from "../app/server/limits.ts";
 import { DEFAULT_HOST, DEFAULT_PORT, parseHost, parsePort } from "./address.ts";
@@ -15,6 +15,7 @@ import {
   createCommand,
   type Parsed,
   parseWith,
+  type RawSendingOptions,
   sendingOptions,
   valueOrThrow,
   wholeNumber,
@@ -51,7 +52,7 @@ export interface ServerArguments {
 /** Options of a server that the command line sets alone. */
 export type ServingOptions = Omit<ServerOptions, "access" | "identity" | "onEvent" | "onStats">;
 
-interface RawOptions extends SendingOptions {
+interface RawOptions extends RawSendingOptions {
   readonly host: string;
   readonly port: number;
   readonly root: string;

@@ -12,8 +12,13 @@ import { CallerError } from "./errors.ts";
 /** The congestion controllers that can be chosen by name: the default first. */
 export const CONGESTION_NAMES = ["bbr", "cubic"] as const;
 
-/** One of {@link CONGESTION_NAMES}. */
-export type CongestionName = (typeof CONGESTION_NAMES)[number];
+/**
+ * What decides how fast a side sends: a congestion control algorithm, or a fixed rate that ignores loss, in bytes of UDP
+ * payload per second.
+ */
+export type SendPolicy =
+  | { readonly kind: (typeof CONGESTION_NAMES)[number] }
+  | { readonly kind: "fixed"; readonly rateBytesPerSecond: number };
 
 /** Options of one connection. Times in microseconds, sizes in bytes. */
 export interface ConnectionConfig {
@@ -56,8 +61,8 @@ export interface ConnectionConfig {
   readonly connectionWindowBytes: number;
   /** Streams that the peer may have open at once. Default 128: small files pipeline, and 128 open files are few. */
   readonly maxStreams: number;
-  /** Default "bbr": loss that is the link's own does not slow it down. "cubic" where all is to be as with TCP. */
-  readonly congestion: CongestionName;
+  /** Default bbr, which random loss does not slow down; cubic behaves as TCP does. */
+  readonly sendPolicy: SendPolicy;
   /** Upper bound of the congestion window. Default 1 GiB, beyond 10 Gbit/s at 600 ms; lower on loopback. */
   readonly maxCongestionWindowBytes: number;
 }
@@ -82,11 +87,11 @@ export const DEFAULT_CONFIG: ConnectionConfig = Object.freeze({
   directWindowBytes: 1024 * 1024 * 1024,
   connectionWindowBytes: 16 * 1024 * 1024,
   maxStreams: 128,
-  congestion: "bbr",
+  sendPolicy: Object.freeze({ kind: CONGESTION_NAMES[0] }),
   maxCongestionWindowBytes: 1024 * 1024 * 1024,
 });
 
-const BOUNDS: Readonly<Record<Exclude<keyof ConnectionConfig, "congestion">, readonly [number, number]>> = {
+const BOUNDS: Readonly<Record<Exclude<keyof ConnectionConfig, "sendPolicy">, readonly [number, number]>> = {
   idleTimeoutUs: [1_000_000, 86_400_000_000],
   handshakeTimeoutUs: [100_000, 3_600_000_000],
   keepAliveUs: [100_000, 3_600_000_000],
@@ -105,9 +110,7 @@ const BOUNDS: Readonly<Record<Exclude<keyof ConnectionConfig, "congestion">, rea
 /** Fills in the defaults and checks every value against its bounds. Throws CallerError naming the bad one. */
 export function resolveConfig(overrides: Partial<ConnectionConfig> = {}): ConnectionConfig {
   const config = { ...DEFAULT_CONFIG, ...overrides };
-  if (!CONGESTION_NAMES.includes(config.congestion)) {
-    throw new CallerError(`congestion must be one of ${CONGESTION_NAMES.join(", ")}, not ${config.congestion}`);
-  }
+  checkSendPolicy(config.sendPolicy);
   for (const [name, [low, high]] of Object.entries(BOUNDS)) {
     const value = config[name as keyof typeof BOUNDS];
     if (!Number.isSafeInteger(value) || value < low || value > high) {
@@ -115,4 +118,22 @@ export function resolveConfig(overrides: Partial<ConnectionConfig> = {}): Connec
     }
   }
   return config;
+}
+
+/** Throws CallerError for an algorithm that does not exist, or a rate that is not positive and finite. */
+export function checkSendPolicy(policy: SendPolicy): void {
+  if (policy.kind === "fixed") {
+    const { rateBytesPerSecond: rate } = policy;
+    if (!(rate > 0 && rate < Infinity)) {
+      throw new CallerError(`a fixed rate must be positive and finite, not ${rate} bytes per second`);
+    }
+  } else if (!CONGESTION_NAMES.includes(policy.kind)) {
+    throw new CallerError(`a send policy is one of ${CONGESTION_NAMES.join(", ")} and fixed, not ${policy.kind}`);
+  }
+}
+
+/** Whether both decide alike. */
+export function isSameSendPolicy(a: SendPolicy, b: SendPolicy): boolean {
+  if (a.kind !== "fixed" || b.kind !== "fixed") return a.kind === b.kind;
+  return a.rateBytesPerSecond === b.rateBytesPerSecond;
 }

@@ -11,12 +11,13 @@
 
 export { type AdmissionLimits, DEFAULT_ADMISSION } from "./endpoint/admission.ts";
 export {
+  checkSendPolicy,
   CONGESTION_NAMES,
-  type CongestionName,
   type ConnectionConfig,
   DEFAULT_CONFIG,
   MAX_DATAGRAM_BYTES,
   resolveConfig,
+  type SendPolicy,
 } from "./config.ts";
 export { Connection } from "./connection/connection.ts";
 export type { ConnectionObserver } from "./connection/observer.ts";

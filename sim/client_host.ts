@@ -8,7 +8,7 @@ import { SluiceError } from "../app/api.ts";
 import type { Client, TransferReport } from "../app/client/api.ts";
 import { parseAddress } from "../app/address.ts";
 import { connect } from "../app/client/client.ts";
-import type { CloseReason, Connection } from "../protocol/mod.ts";
+import type { CloseReason, Connection, SendPolicy } from "../protocol/mod.ts";
 import type { FileInfo } from "../transfer/file_store.ts";
 import { Machine, type MachineOptions } from "./machine.ts";
 
@@ -47,7 +47,7 @@ export class ClientHost extends Machine {
   readonly #ended = new Set<Goal>();
   #abort = new AbortController();
   #client: Client | undefined;
-  #rate: number | undefined;
+  #sendPolicy: SendPolicy | undefined;
 
   constructor(options: ClientHostOptions) {
     super(options);
@@ -108,10 +108,10 @@ export class ClientHost extends Machine {
     for (const goal of this.#options.goals) if (goal.kind === "list") void this.#client?.close();
   }
 
-  /** Changes its sending rate, bits per second, now or as soon as it is connected. */
-  setRate(bitsPerSecond: number | undefined): void {
-    this.#rate = bitsPerSecond;
-    if (!this.isDown) this.#client?.setRate(bitsPerSecond);
+  /** Changes its send policy, now or as soon as it is connected. */
+  setSendPolicy(policy: SendPolicy): void {
+    this.#sendPolicy = policy;
+    if (!this.isDown) this.#client?.setSendPolicy(policy);
   }
 
   async #run(connecting: Promise<Client>): Promise<void> {
@@ -125,7 +125,7 @@ export class ClientHost extends Machine {
       return;
     }
     this.#client = client;
-    if (this.#rate !== undefined) client.setRate(this.#rate);
+    if (this.#sendPolicy !== undefined) client.setSendPolicy(this.#sendPolicy);
     await Promise.all(goals.map((goal) => this.#pursue(client, goal)));
     if (!stays) await client.close();
   }

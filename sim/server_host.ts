@@ -11,6 +11,7 @@ import type { AccessSource } from "../app/server/access.ts";
 import { parseAddress } from "../app/address.ts";
 import type { ServerLimits } from "../app/server/limits.ts";
 import { startServer } from "../app/server/server.ts";
+import type { SendPolicy } from "../protocol/mod.ts";
 import type { PutOptions } from "./disk/disk.ts";
 import { Machine, type MachineOptions } from "./machine.ts";
 
@@ -84,8 +85,8 @@ export class ServerHost extends Machine {
     this.#server?.stop({ graceMs }).catch((error) => program!.crash(error));
   }
 
-  /** Changes the rate at which it sends to each client, bits per second. */
-  setRate(bitsPerSecond: number | undefined): void {
-    this.#server?.setRate(bitsPerSecond);
+  /** Changes the policy by which it sends to each client. */
+  setSendPolicy(policy: SendPolicy): void {
+    this.#server?.setSendPolicy(policy);
   }
 }

@@ -6,6 +6,7 @@
  */
 
 import { InvariantError } from "../base/invariant.ts";
+import { DEFAULT_CONFIG } from "../protocol/mod.ts";
 import type { Coverage } from "./coverage.ts";
 import type { DiskFaults } from "./disk/faults.ts";
 import type { LinkOptions, LinkStats } from "../netem/link.ts";
@@ -15,7 +16,7 @@ import { type Incident, INCIDENT_KINDS, MAX_DISK_US, planSwarm, type SwarmPlan }
 import { unionOf } from "../netem/intervals.ts";
 import { timeBoundUs } from "./time_bound.ts";
 import type { GoalOutcome } from "./client_host.ts";
-import { type ClientPlan, type GoalResult, World } from "./world.ts";
+import { type ClientPlan, type GoalResult, World, type WorldOptions } from "./world.ts";
 
 /** The result of a world. */
 export interface SwarmResult {
@@ -110,12 +111,13 @@ function apply(world: World, incident: Incident, plan: SwarmPlan): void {
       return breakDisk(world, world.server, { faults: { errorRates }, untilUs });
     }
     default:
-      return applyToClient(world, incident, plan.world.clients[incident.client]!);
+      return applyToClient(world, incident, plan.world);
   }
 }
 
 /** An incident of one client, or of its links. */
-function applyToClient(world: World, incident: Extract<Incident, { client: number }>, plan: ClientPlan): void {
+function applyToClient(world: World, incident: Extract<Incident, { client: number }>, plan: WorldOptions): void {
+  const links = plan.clients[incident.client]!;
   const client = world.clients[incident.client]!;
   const { up, down } = world.linkOf(incident.client);
   switch (incident.kind) {
@@ -147,19 +149,23 @@ function applyToClient(world: World, incident: Extract<Incident, { client: numbe
       return link.change({ blackouts: unionOf([...plan[incident.direction]?.blackouts ?? [], cut]) });
     }
     case "delay-spike":
-      for (const [link, { delayUs = 0 }] of [[up, plan.up!], [down, plan.down!]] as const) {
+      for (const [link, { delayUs = 0 }] of [[up, links.up!], [down, links.down!]] as const) {
         link.change({ delayUs: delayUs + incident.delayUs });
         world.at(incident.untilUs, () => link.change({ delayUs }));
       }
       return;
     case "change-link":
-      for (const [link, { rateBitsPerSecond = Infinity }] of [[up, plan.up!], [down, plan.down!]] as const) {
+      for (const [link, { rateBitsPerSecond = Infinity }] of [[up, links.up!], [down, links.down!]] as const) {
         link.change({ rateBitsPerSecond: rateBitsPerSecond * incident.factor });
         world.at(incident.untilUs, () => link.change({ rateBitsPerSecond }));
       }
       return;
     case "set-rate":
-      return client.setRate(incident.bitsPerSecond);
+      return client.setSendPolicy(
+        incident.bitsPerSecond === undefined
+          ? plan.config?.sendPolicy ?? DEFAULT_CONFIG.sendPolicy
+          : { kind: "fixed", rateBytesPerSecond: incident.bitsPerSecond / 8 },
+      );
   }
 }
 

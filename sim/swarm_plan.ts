@@ -136,7 +136,7 @@ function drawAbsent(random: Random, goals: readonly Goal[][]): Goal[][] {
 
 function drawConfig(random: Random): Partial<ConnectionConfig> {
   return {
-    congestion: random.chance(0.85) ? "bbr" : "cubic",
+    sendPolicy: { kind: random.chance(0.85) ? "bbr" : "cubic" },
     maxStreams: random.pick([1, 2, 8, 128]),
     orderedWindowBytes: random.pick([16_384, 65_536, 262_144]),
     connectionWindowBytes: random.pick([65_536, 1_048_576, 16_777_216]),

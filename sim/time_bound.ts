@@ -41,8 +41,8 @@ export interface BoundOptions {
 /** The bound, microseconds from when the client connects; undefined if faults make the time a matter of chance. */
 export function timeBoundUs(plan: ClientPlan, { config, commitUs }: BoundOptions): number | undefined {
   const { goals, up = {}, down = {} } = plan;
-  const { congestion, directWindowBytes = Infinity, connectionWindowBytes = Infinity } = config;
-  const maxLoss = congestion === "cubic" ? MAX_CUBIC_LOSS : MAX_LOSS;
+  const { sendPolicy, directWindowBytes = Infinity, connectionWindowBytes = Infinity } = config;
+  const maxLoss = sendPolicy?.kind === "cubic" ? MAX_CUBIC_LOSS : MAX_LOSS;
   if (!isMild(up, maxLoss) || !isMild(down, maxLoss)) return undefined;
   if (!hasRoom(up, config) || !hasRoom(down, config)) return undefined;
   const windowBytes = Math.min(directWindowBytes, connectionWindowBytes);

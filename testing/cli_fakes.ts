@@ -148,7 +148,8 @@ export class FakeEngine {
         this.calls.push("list");
         return this.listError === undefined ? Promise.resolve(this.files) : Promise.reject(this.listError);
       },
-      setRate: (rate) => this.calls.push(`rate ${rate}`),
+      setSendPolicy: (policy) =>
+        this.calls.push(policy.kind === "fixed" ? `rate ${policy.rateBytesPerSecond}` : policy.kind),
       stat: () => Promise.reject(new SluiceError("not-found", "no such file")),
       close: () => {
         this.openCount--;

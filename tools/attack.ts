@@ -19,7 +19,7 @@
 import path from "node:path";
 import { parseArgs } from "node:util";
 import type { Client } from "../app/client/api.ts";
-import { connect } from "../mod.ts";
+import { connect, type SendPolicy } from "../mod.ts";
 import { ATTACK_SCENARIOS, type AttackScenario, BAIT_NAME } from "./attack/scenarios.ts";
 import { print, runTool, UsageError, wholeNumber } from "./tool.ts";
 
@@ -32,7 +32,7 @@ const PERMISSIONS = ["--allow-net", "--allow-read", "--allow-write", "--allow-sy
 
 /** What the honest client sends: two seconds at its rate. */
 const FILE_BYTES = 20_000_000;
-const RATE_BITS_PER_SECOND = 80_000_000;
+const SEND_POLICY: SendPolicy = { kind: "fixed", rateBytesPerSecond: 10_000_000 };
 
 /** Duration of an attack before the honest client connects. */
 const RAMP_MS = 4_000;
@@ -182,7 +182,7 @@ async function serveHonest(file: string, port: number): Promise<Pick<Outcome, "s
   let client: Client | undefined;
   try {
     const startMs = performance.now();
-    client = await connect({ host: "127.0.0.1", port, rate: RATE_BITS_PER_SECOND });
+    client = await connect({ host: "127.0.0.1", port, sendPolicy: SEND_POLICY });
     const connectedMs = performance.now();
     await client.send(file);
     const sentMs = performance.now();

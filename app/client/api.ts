@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { SendPolicy } from "../../protocol/mod.ts";
 import type { TransferredFile } from "../../transfer/client/request.ts";
 import type { FileInfo } from "../../transfer/file_store.ts";
 import type { FaultOptions, SendingOptions, StatsReader } from "../api.ts";
@@ -101,10 +102,10 @@ export interface Client {
   list(): Promise<FileInfo[]>;
   stat(name: string): Promise<FileInfo>;
   /**
-   * Sends at this rate from now on, transfers under way included, bits per second; undefined leaves it to congestion
-   * control. Throws SluiceError (usage) where there is no such rate.
+   * Sends by another policy from now on, running transfers included. Throws SluiceError (usage) for one that is out of
+   * bounds.
    */
-  setRate(bitsPerSecond: number | undefined): void;
+  setSendPolicy(policy: SendPolicy): void;
   /** Ends the connection. Idempotent. */
   close(): Promise<void>;
 }

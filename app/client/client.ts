@@ -5,7 +5,14 @@
  */
 
 import { basename } from "node:path";
-import { type CloseReason, type Connection, DEFAULT_CONFIG, Endpoint, KEY_BYTES } from "../../protocol/mod.ts";
+import {
+  type CloseReason,
+  type Connection,
+  DEFAULT_CONFIG,
+  Endpoint,
+  KEY_BYTES,
+  type SendPolicy,
+} from "../../protocol/mod.ts";
 import type { QueryOutcome } from "../../transfer/client/query.ts";
 import { ClientSession } from "../../transfer/client/session.ts";
 import type { TransferOutcome } from "../../transfer/client/request.ts";
@@ -30,7 +37,7 @@ import { Driver } from "../driver.ts";
 import { formatKey } from "../keys.ts";
 import { RetryPolicy } from "./retry_policy.ts";
 import type { DatagramSocket, Platform, Timer } from "../platform.ts";
-import { bytesPerSecond } from "../rate.ts";
+import { requireSendPolicy } from "../rate.ts";
 
 /** How often a progress bar hears of its transfer. */
 const PROGRESS_INTERVAL_US = 100_000;
@@ -51,12 +58,12 @@ interface Cancellable extends Measurable {
 /** Connects to a server; rejects with SluiceError. */
 export async function connect(options: ClientOptions, platform: Platform): Promise<Client> {
   if (options.signal?.aborted) throw new SluiceError(INTERRUPTED.kind, INTERRUPTED.message);
-  const rate = bytesPerSecond(options.rate);
+  requireSendPolicy(options.sendPolicy);
   const hostname = await platform.resolveHost(options.host);
   const { onFault, simulate } = options;
   const socket = platform.openSocket({ hostname: localAddressFor(hostname), port: 0, simulate, onFault });
   const client = new ConnectedClient(platform, socket, options);
-  await client.connect(formatAddress(hostname, options.port), { ...options, rate });
+  await client.connect(formatAddress(hostname, options.port), options);
   return client;
 }
 
@@ -83,7 +90,7 @@ class ConnectedClient implements Client {
   readonly #ended: PromiseWithResolvers<void>;
 
   constructor(platform: Platform, socket: DatagramSocket, options: ClientOptions) {
-    const { congestion, identity, timeoutMs, simulate, token } = options;
+    const { identity, sendPolicy, timeoutMs, simulate, token } = options;
     this.#platform = platform;
     this.#timeoutS = timeoutMs === undefined ? DEFAULT_CONFIG.handshakeTimeoutUs / 1e6 : timeoutMs / 1000;
     this.#folders = new LocalFolders(platform.disk);
@@ -92,7 +99,7 @@ class ConnectedClient implements Client {
     const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
     const ours = {
       ...(timeoutMs === undefined ? {} : { handshakeTimeoutUs: Math.round(timeoutMs * 1000) }),
-      ...(congestion === undefined ? {} : { congestion }),
+      ...(sendPolicy === undefined ? {} : { sendPolicy }),
     };
     this.#endpoint = new Endpoint({
       isServer: false,
@@ -112,11 +119,8 @@ class ConnectedClient implements Client {
     this.#driver.start();
   }
 
-  /** Resolves when the server has answered. `rate` in bytes per second. */
-  async connect(
-    remote: string,
-    { rate, server, signal, onStats }: { rate: number | undefined } & ConnectOptions,
-  ): Promise<void> {
+  /** Resolves when the server has answered. */
+  async connect(remote: string, { server, signal, onStats }: ConnectOptions): Promise<void> {
     const connected = this.#platform.defer<void>();
     this.#ended.promise.catch((error) => connected.reject(error));
     const onAbort = () => connected.reject(new SluiceError(INTERRUPTED.kind, INTERRUPTED.message));
@@ -124,7 +128,6 @@ class ConnectedClient implements Client {
     this.#session = this.#driver.connect(remote, (connection, wake) => {
       this.#connection = connection;
       this.#wake = wake;
-      connection.setRate(this.#platform.nowUs(), rate);
       onStats?.(() => connection.stats);
       return new ClientSession({
         connection,
@@ -205,8 +208,9 @@ class ConnectedClient implements Client {
     return (await this.#query(name))[0]!;
   }
 
-  setRate(bitsPerSecond: number | undefined): void {
-    this.#connection.setRate(this.#platform.nowUs(), bytesPerSecond(bitsPerSecond));
+  setSendPolicy(policy: SendPolicy): void {
+    requireSendPolicy(policy);
+    this.#connection.setSendPolicy(this.#platform.nowUs(), policy);
     this.#wake();
   }
 

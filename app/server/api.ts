@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { DropReason } from "../../protocol/mod.ts";
+import type { DropReason, SendPolicy } from "../../protocol/mod.ts";
 import type { TransferEvent } from "../../transfer/events.ts";
 import type { FaultOptions, SendingOptions, StatsReader } from "../api.ts";
 import type { AccessSource } from "./access.ts";
@@ -103,10 +103,10 @@ export interface Server {
   /** The port listened on, also when the system chose it. */
   readonly port: number;
   /**
-   * Sends to each client at this rate from now on, transfers under way included, bits per second; undefined leaves it
-   * to congestion control. Throws SluiceError (usage) where there is no such rate.
+   * Sends to every client by another policy from now on, running transfers included. Throws SluiceError (usage) for one that is out of
+   * bounds.
    */
-  setRate(bitsPerSecond: number | undefined): void;
+  setSendPolicy(policy: SendPolicy): void;
   /**
    * Stops taking new transfers, lets running ones finish for `graceMs`, then closes. Called again, the shorter
    * grace holds.

@@ -4,7 +4,14 @@
  * @module
  */
 
-import { type Connection, type ConnectionConfig, type DropCounts, Endpoint, KEY_BYTES } from "../../protocol/mod.ts";
+import {
+  type Connection,
+  type ConnectionConfig,
+  type DropCounts,
+  Endpoint,
+  KEY_BYTES,
+  type SendPolicy,
+} from "../../protocol/mod.ts";
 import { describeClose } from "../../transfer/failure.ts";
 import { StoreError } from "../../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../../transfer/messages.ts";
@@ -23,7 +30,7 @@ import { formatKey, publicKeyOf } from "../keys.ts";
 import { resolveLimits, type ServerLimits } from "./limits.ts";
 import { MemoryBudget } from "./memory_budget.ts";
 import { type DatagramSocket, type Platform, sleep, type Timer } from "../platform.ts";
-import { bytesPerSecond } from "../rate.ts";
+import { requireSendPolicy } from "../rate.ts";
 
 /** After its transfers are done, a connection has so long to hear that it was closed. */
 const LINGER_MS = 100;
@@ -44,7 +51,7 @@ interface Client {
 
 /** Starts a server; rejects with SluiceError when the address or the folder cannot be used. */
 export async function startServer(options: ServerOptions, platform: Platform): Promise<Server> {
-  const rate = bytesPerSecond(options.rate);
+  requireSendPolicy(options.sendPolicy);
   const hostname = await platform.resolveHost(options.host);
   if (options.access === undefined && !isLoopback(hostname)) throw new SluiceError("usage", whyNotOpen(hostname));
   const { access, onEvent, readOnly = false } = options;
@@ -71,7 +78,7 @@ export async function startServer(options: ServerOptions, platform: Platform): P
     simulate: options.simulate,
     onFault: (line) => onEvent({ kind: "fault", line }),
   });
-  return new RunningServer(options, { platform, root: store.rootPath, authorizer, socket, rate });
+  return new RunningServer(options, { platform, root: store.rootPath, authorizer, socket });
 }
 
 function whyNotOpen(hostname: string): string {
@@ -96,8 +103,8 @@ class RunningServer implements Server {
   readonly #drops: DropReport;
   readonly #clients = new Map<Connection, Client>();
   #clientCount = 0;
-  /** Bytes per second to each client; undefined while congestion control decides. */
-  #rate: number | undefined;
+  /** Set while the server ran, so that it holds for new connections as well. */
+  #sendPolicy: SendPolicy | undefined;
   #deadlineUs = Infinity;
   #stopping: Promise<void> | undefined;
   /** While the server drains: to be called when all transfers have ended. */
@@ -112,10 +119,9 @@ class RunningServer implements Server {
       root: string;
       authorizer: Authorizer;
       socket: DatagramSocket;
-      rate: number | undefined;
     },
   ) {
-    const { congestion, identity, limits: given = {}, simulate } = options;
+    const { identity, limits: given = {}, sendPolicy, simulate } = options;
     const limits = resolveLimits(given);
     const { authorizer, platform, root, socket } = parts;
     const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
@@ -137,7 +143,6 @@ class RunningServer implements Server {
     };
     const { maxMemoryMiB, maxMemoryPerConnectionMiB } = limits;
     this.#memory = new MemoryBudget({ maxBytes: maxMemoryMiB * MIB, maxEachBytes: maxMemoryPerConnectionMiB * MIB });
-    this.#rate = parts.rate;
     const staticKey = identity ?? platform.randomBytes(KEY_BYTES);
     this.#endpoint = new Endpoint({
       isServer: true,
@@ -145,7 +150,7 @@ class RunningServer implements Server {
       authorize: (peer, remote) => authorizer.refusalFor(peer, remote),
       randomBytes: (count) => platform.randomBytes(count),
       ...linkOptions,
-      config: { ...config, ...configOf(given), ...(congestion === undefined ? {} : { congestion }) },
+      config: { ...config, ...configOf(given), ...(sendPolicy === undefined ? {} : { sendPolicy }) },
       limits,
     });
     this.#drops = new DropReport(platform, (counts) => this.#onEvent(droppedEvent(counts)));
@@ -171,10 +176,11 @@ class RunningServer implements Server {
     this.#onEvent({ kind: "listening", host: this.host, port: this.port, root, key, entries });
   }
 
-  setRate(bitsPerSecond: number | undefined): void {
-    this.#rate = bytesPerSecond(bitsPerSecond);
+  setSendPolicy(policy: SendPolicy): void {
+    requireSendPolicy(policy);
+    this.#sendPolicy = policy;
     for (const { connection, wake } of this.#clients.values()) {
-      connection.setRate(this.#platform.nowUs(), this.#rate);
+      connection.setSendPolicy(this.#platform.nowUs(), policy);
       wake();
     }
   }
@@ -188,7 +194,7 @@ class RunningServer implements Server {
 
   #accept(connection: Connection, wake: () => void): Session {
     const id = ++this.#clientCount;
-    connection.setRate(this.#platform.nowUs(), this.#rate);
+    if (this.#sendPolicy !== undefined) connection.setSendPolicy(this.#platform.nowUs(), this.#sendPolicy);
     const { rights, store, user } = this.#authorizer.authorize(connection);
     const timer = this.#platform.timer(wake);
     const session = new ServerSession({

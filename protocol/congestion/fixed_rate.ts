@@ -6,7 +6,7 @@
  */
 
 import type { SentPacket } from "../sent_packet.ts";
-import { CallerError } from "../errors.ts";
+import { invariant } from "../../base/invariant.ts";
 import type { AckEvent, CongestionController, ControllerOptions, LossEvent } from "./controller.ts";
 import { MIN_WINDOW_DATAGRAMS } from "./window.ts";
 
@@ -36,14 +36,11 @@ export class FixedRate implements CongestionController {
   #maxDatagramBytes: number;
   #smoothedRttUs: number;
 
-  /** Throws CallerError unless `rateBytesPerSecond` is positive and finite. */
   constructor(
     options: ControllerOptions,
     { rateBytesPerSecond, maxWindowBytes = Infinity }: { rateBytesPerSecond: number; maxWindowBytes?: number },
   ) {
-    if (!(rateBytesPerSecond > 0 && rateBytesPerSecond < Infinity)) {
-      throw new CallerError(`a fixed rate must be positive and finite, not ${rateBytesPerSecond} bytes per second`);
-    }
+    invariant(rateBytesPerSecond > 0 && rateBytesPerSecond < Infinity, "a fixed rate is positive and finite");
     this.#maxDatagramBytes = options.maxDatagramBytes;
     this.#smoothedRttUs = options.initialRttUs;
     this.#maxWindowBytes = Math.min(maxWindowBytes, MAX_WINDOW_BYTES);

@@ -15,7 +15,7 @@
 
 import { AckTracker } from "../recovery/ack_tracker.ts";
 import { CloseState } from "./close_state.ts";
-import type { ConnectionConfig } from "../config.ts";
+import type { ConnectionConfig, SendPolicy } from "../config.ts";
 import type { Arrival, ConnectionEvent, ConnectionOptions, ConnectionStats } from "./types.ts";
 import { joinStats } from "./types.ts";
 import { ConnectionState, isOpen, transition } from "../connection_state.ts";
@@ -156,9 +156,9 @@ export class Connection {
     this.#close(nowUs, { kind: "local", code, reason });
   }
 
-  /** Sends at this many bytes per second, whatever is lost; undefined: as congestion control says. See {@link Path}. */
-  setRate(nowUs: number, bytesPerSecond: number | undefined): void {
-    this.#recovery.setRate(nowUs, bytesPerSecond);
+  /** Sends by another policy from now on. Throws CallerError for one that is out of bounds. See {@link Path}. */
+  setSendPolicy(nowUs: number, policy: SendPolicy): void {
+    this.#path.setSendPolicy(nowUs, policy);
     this.#armTimers(nowUs);
   }
 

@@ -144,12 +144,6 @@ export class LossRecovery {
     return nextUs > nowUs ? nextUs : Infinity;
   }
 
-  /** See {@link Path.setRate}. */
-  setRate(nowUs: number, bytesPerSecond: number | undefined): void {
-    this.#path.setRate(nowUs, bytesPerSecond);
-    this.#path.updatePacer();
-  }
-
   /** The application has nothing to send, though it might: rate samples say little for a while. */
   onApplicationLimited(): void {
     this.#path.rate.setAppLimited(this.#sent.bytesInFlight);

@@ -5,7 +5,14 @@
  * @module
  */
 
-import { BASE_DATAGRAM_BYTES, type ConnectionConfig, MAX_DATAGRAM_BYTES } from "../config.ts";
+import {
+  BASE_DATAGRAM_BYTES,
+  checkSendPolicy,
+  type ConnectionConfig,
+  isSameSendPolicy,
+  MAX_DATAGRAM_BYTES,
+  type SendPolicy,
+} from "../config.ts";
 import type { CongestionController } from "../congestion/controller.ts";
 import { DeliveryRateEstimator } from "../congestion/delivery_rate.ts";
 import { createController } from "../congestion/factory.ts";
@@ -49,7 +56,7 @@ interface ProvenPath {
   readonly remote: string;
   readonly rtt: RttEstimator;
   readonly controller: CongestionController;
-  readonly fixedRate: number | undefined;
+  readonly policy: SendPolicy;
   readonly pacer: Pacer;
   readonly rate: DeliveryRateEstimator;
   readonly mtu: MtuDiscovery;
@@ -69,7 +76,7 @@ export class Path {
   #controller: CongestionController;
   /** Packets sent before that are another controller's. */
   #controllerSinceUs = -Infinity;
-  #fixedRate: number | undefined;
+  #policy: SendPolicy;
   #pacer = new Pacer(BASE_DATAGRAM_BYTES);
   #rate = new DeliveryRateEstimator();
   #mtu: MtuDiscovery;
@@ -89,7 +96,8 @@ export class Path {
     this.#peerMaxAckDelayUs = options.config.maxAckDelayUs;
     this.#mtu = new MtuDiscovery({ ceilingBytes: options.config.maxDatagramBytes });
     this.#jumbo = new JumboPolicy(options.config.maxDatagramBytes);
-    this.#controller = this.#createController(0, undefined);
+    this.#policy = options.config.sendPolicy;
+    this.#controller = this.#createController(0);
     this.updatePacer();
   }
 
@@ -110,9 +118,9 @@ export class Path {
     return this.#controllerSinceUs;
   }
 
-  /** The rate was set by hand, and nothing that is measured changes it. */
+  /** The user has set the rate, and no measurement changes it. */
   get isRateFixed(): boolean {
-    return this.#fixedRate !== undefined;
+    return this.#policy.kind === "fixed";
   }
 
   get pacer(): Pacer {
@@ -157,26 +165,27 @@ export class Path {
   /** The handshake measured a round trip: the first windows are paced by it. */
   seedRtt(rttUs: number): void {
     this.#rtt.seed(rttUs);
-    this.#controller = this.#createController(rttUs, this.#fixedRate);
+    this.#controller = this.#createController(rttUs);
     this.updatePacer();
   }
 
   /** The handshake's round trip is not known but for its least: the first window is paced by that, and no sample is taken. */
   seedPacing(leastRttUs: number): void {
-    this.#controller = this.#createController(0, this.#fixedRate, leastRttUs);
+    this.#controller = this.#createController(0, leastRttUs);
     this.updatePacer();
   }
 
   /**
-   * Sends at a fixed rate from now on, in bytes per second; undefined leaves it to congestion control again, which
-   * then starts anew. What is in flight stays so, and counts towards the new window; RTT and datagram size stay.
-   * Throws CallerError where the rate is none.
+   * Sends by another policy from now on, with a new controller. Packets in flight stay in flight and count towards the
+   * new window; RTT and datagram size stay. Throws CallerError for a policy that is out of bounds.
    */
-  setRate(nowUs: number, bytesPerSecond: number | undefined): void {
-    if (bytesPerSecond === this.#fixedRate) return;
-    this.#controller = this.#createController(this.#rtt.hasSample ? this.#rtt.smoothedUs : 0, bytesPerSecond);
+  setSendPolicy(nowUs: number, policy: SendPolicy): void {
+    checkSendPolicy(policy);
+    if (isSameSendPolicy(policy, this.#policy)) return;
+    this.#policy = policy;
+    this.#controller = this.#createController(this.#rtt.hasSample ? this.#rtt.smoothedUs : 0);
     this.#controllerSinceUs = nowUs;
-    this.#fixedRate = bytesPerSecond;
+    this.updatePacer();
   }
 
   /** Applies what the peer said of the datagrams and delays to expect. */
@@ -271,7 +280,7 @@ export class Path {
       remote: this.#remote,
       rtt: this.#rtt,
       controller: this.#controller,
-      fixedRate: this.#fixedRate,
+      policy: this.#policy,
       pacer: this.#pacer,
       rate: this.#rate,
       mtu: this.#mtu,
@@ -287,21 +296,20 @@ export class Path {
     this.#rate = proven.rate;
     this.#mtu = proven.mtu;
     this.#jumbo = proven.jumbo;
-    if (proven.fixedRate === this.#fixedRate) this.#controller = proven.controller;
+    if (isSameSendPolicy(proven.policy, this.#policy)) this.#controller = proven.controller;
     this.#controllerSinceUs = nowUs;
     this.validation.end();
     this.onMtuChanged();
     this.updatePacer();
   }
 
-  #createController(initialRttUs: number, fixedRate: number | undefined, leastRttUs = 0): CongestionController {
-    return createController(fixedRate === undefined ? this.#config.congestion : "fixed", {
+  #createController(initialRttUs: number, leastRttUs = 0): CongestionController {
+    return createController(this.#policy, {
       maxDatagramBytes: this.#mtu === undefined ? BASE_DATAGRAM_BYTES : this.datagramBytes,
       initialRttUs,
       leastRttUs,
       seed: this.#seed,
       maxWindowBytes: this.#config.maxCongestionWindowBytes,
-      ...(fixedRate === undefined ? {} : { rateBytesPerSecond: fixedRate }),
     });
   }
 
@@ -313,7 +321,7 @@ export class Path {
     this.#rate = new DeliveryRateEstimator();
     this.#mtu = new MtuDiscovery({ ceilingBytes: this.#ceilingBytes });
     this.#jumbo = new JumboPolicy(this.#config.maxDatagramBytes);
-    this.#controller = this.#createController(0, this.#fixedRate);
+    this.#controller = this.#createController(0);
     this.updatePacer();
   }
 }

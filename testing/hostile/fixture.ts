@@ -205,7 +205,7 @@ class HostileFixture {
       ],
       up: link,
       down: link,
-      config: { ...FIXTURE_CONFIG, congestion: this.#random.pick(["bbr", "cubic"] as const) },
+      config: { ...FIXTURE_CONFIG, sendPolicy: { kind: this.#random.pick(["bbr", "cubic"] as const) } },
       limits: FIXTURE_LIMITS,
       trace: (event) => this.#overhear(event),
     });

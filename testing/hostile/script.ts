@@ -89,7 +89,7 @@ class Conversation {
     this.#power = secret.pick<Power>(["nothing", "keys"]);
     this.#interceptor = new ManInTheMiddle(secret);
     this.#fileBytes = Math.floor(200_000 * random.float() ** 3);
-    const config = { ...IMPATIENT, congestion: random.pick(["bbr", "cubic"] as const) };
+    const config = { ...IMPATIENT, sendPolicy: { kind: random.pick(["bbr", "cubic"] as const) } };
     const machine = { config, quiescence: this.#quiescence };
     this.#server = new ServerHost({ ...machine, address: SERVER, random: random.fork("server") });
     this.#content = random.fork("content").bytes(this.#fileBytes);

@@ -4,7 +4,7 @@ import { LOST, Pair } from "../../testing/connection_pair.ts";
 
 /** A pair whose client follows CUBIC: its window does what the standard says, and nothing else. */
 function cubicPair(): Pair {
-  const pair = Pair.connected({ client: { congestion: "cubic" } });
+  const pair = Pair.connected({ client: { sendPolicy: { kind: "cubic" } } });
   pair.run(500_000);
   return pair;
 }

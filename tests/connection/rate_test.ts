@@ -1,21 +1,26 @@
 import assert from "node:assert/strict";
-import { CallerError } from "../../protocol/mod.ts";
+import { CallerError, DEFAULT_CONFIG, type SendPolicy } from "../../protocol/mod.ts";
 import { LOST, Pair } from "../../testing/connection_pair.ts";
 
 const SECOND_US = 1_000_000;
 
+/** A fixed rate in bytes per second, or the default's congestion control. */
+function policyOf(rate: number | undefined): SendPolicy {
+  return rate === undefined ? DEFAULT_CONFIG.sendPolicy : { kind: "fixed", rateBytesPerSecond: rate };
+}
+
 /** A connection with more to send than it can, at this rate in bytes per second from before its handshake on. */
 function sending(rate: number | undefined, bytes = 30_000_000): Pair {
   const pair = new Pair();
-  pair.connect().setRate(pair.nowUs, rate);
+  pair.connect().setSendPolicy(pair.nowUs, policyOf(rate));
   assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: SECOND_US }));
   pair.send(new Uint8Array(bytes));
   return pair;
 }
 
-/** Sets the rate as a program does: what may be sent now goes out at once. */
-function setRate(pair: Pair, rate: number | undefined): void {
-  pair.client.connection.setRate(pair.nowUs, rate);
+/** Sets the policy as a program does: what may be sent now goes out at once. */
+function setPolicy(pair: Pair, policy: SendPolicy): void {
+  pair.client.connection.setSendPolicy(pair.nowUs, policy);
   pair.serve(pair.client);
 }
 
@@ -34,9 +39,9 @@ function assertRate(actual: number, expected: number): void {
 Deno.test("Connection sends at the rate that is set, from the first packet on, and at another once it is changed", () => {
   const pair = sending(1_000_000);
   assertRate(measure(pair, SECOND_US), 1_000_000);
-  setRate(pair, 3_000_000);
+  setPolicy(pair, policyOf(3_000_000));
   assertRate(measure(pair, SECOND_US), 3_000_000);
-  setRate(pair, 200_000);
+  setPolicy(pair, policyOf(200_000));
   // What was waiting for the old rate's moment goes; then the new rate holds.
   pair.run(100_000);
   assertRate(measure(pair, SECOND_US), 200_000);
@@ -56,17 +61,17 @@ Deno.test("Connection sends at its rate whatever is lost, and all that it sent a
 });
 
 Deno.test("Connection goes on under congestion control when the rate is taken back, and under it again when it is set", () => {
-  for (const congestion of ["bbr", "cubic"] as const) {
-    const pair = new Pair({ client: { congestion } });
-    pair.connect().setRate(pair.nowUs, 500_000);
+  for (const kind of ["bbr", "cubic"] as const) {
+    const pair = new Pair({ client: { sendPolicy: { kind } } });
+    pair.connect().setSendPolicy(pair.nowUs, policyOf(500_000));
     pair.run(SECOND_US);
     pair.send(new Uint8Array(30_000_000));
     pair.run(SECOND_US);
-    setRate(pair, undefined);
+    setPolicy(pair, { kind });
     pair.run(SECOND_US);
     // The wire has no limit; what the receiver lets go is 256 KiB in a round trip.
-    assert(measure(pair, SECOND_US) > 3_000_000, congestion);
-    setRate(pair, 500_000);
+    assert(measure(pair, SECOND_US) > 3_000_000, kind);
+    setPolicy(pair, policyOf(500_000));
     pair.run(100_000);
     assertRate(measure(pair, SECOND_US), 500_000);
     assert.equal(pair.client.connection.stats.packetsLost, 0);
@@ -84,19 +89,19 @@ Deno.test("Connection keeps what is in flight and what it measured when its rate
   const before = measured();
   assert(before.bytesInFlight > 100_000 && before.datagramBytes === 1472);
   for (const rate of [undefined, 10_000, 5_000_000]) {
-    connection.setRate(pair.nowUs, rate);
+    connection.setSendPolicy(pair.nowUs, policyOf(rate));
     assert.deepEqual(measured(), before);
   }
   pair.send(new Uint8Array(1));
-  pair.client.connection.setRate(pair.nowUs, 10_000_000);
+  pair.client.connection.setSendPolicy(pair.nowUs, policyOf(10_000_000));
   assert(pair.runUntil(() => pair.client.heard("stream-delivered").length === 2, { withinUs: 30 * SECOND_US }));
   assert.equal(connection.stats.bytesInFlight, 0);
 });
 
 Deno.test("Connection leaves losses of packets sent at a fixed rate out of congestion control's account", () => {
   const windowAfter = (isLossy: boolean): number => {
-    const pair = new Pair({ client: { congestion: "cubic" } });
-    pair.connect().setRate(pair.nowUs, 2_000_000);
+    const pair = new Pair({ client: { sendPolicy: { kind: "cubic" } } });
+    pair.connect().setSendPolicy(pair.nowUs, policyOf(2_000_000));
     pair.run(SECOND_US);
     pair.send(new Uint8Array(1_000_000));
     pair.run(200_000);
@@ -107,7 +112,7 @@ Deno.test("Connection leaves losses of packets sent at a fixed rate out of conge
       return isLossy && nowUs < untilUs && (index - first) % 5 === 0 ? LOST : undefined;
     };
     pair.run(40_000);
-    setRate(pair, undefined);
+    setPolicy(pair, { kind: "cubic" });
     pair.run(100_000);
     assert.equal(pair.client.connection.stats.packetsLost > 0, isLossy);
     return pair.client.connection.stats.congestionWindowBytes;
@@ -119,7 +124,7 @@ Deno.test("Connection leaves losses of packets sent at a fixed rate out of conge
 Deno.test("Connection refuses a rate that is none, and goes on as it was", () => {
   const pair = sending(1_000_000);
   for (const rate of [0, -1, NaN, Infinity]) {
-    assert.throws(() => pair.client.connection.setRate(pair.nowUs, rate), CallerError);
+    assert.throws(() => pair.client.connection.setSendPolicy(pair.nowUs, policyOf(rate)), CallerError);
   }
   assertRate(measure(pair, SECOND_US), 1_000_000);
 });
@@ -130,7 +135,7 @@ Deno.test("Connection that has ended takes a rate without waking up", () => {
   pair.run(10 * SECOND_US);
   const { connection } = pair.client;
   assert.equal(connection.isClosed, true);
-  connection.setRate(pair.nowUs, 5_000_000);
-  connection.setRate(pair.nowUs, undefined);
+  connection.setSendPolicy(pair.nowUs, policyOf(5_000_000));
+  connection.setSendPolicy(pair.nowUs, policyOf(undefined));
   assert.equal(connection.pollTimeout(), Infinity);
 });

@@ -4,8 +4,7 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import type { TransferReport } from "../../app/client/api.ts";
-import { connect } from "../../mod.ts";
-import { startServer } from "../../mod.ts";
+import { connect, type SendPolicy, startServer } from "../../mod.ts";
 import { assertSameFile, writeRandomFile } from "../../testing/programs/files.ts";
 import { inTime, Stage } from "../../testing/programs/programs.ts";
 
@@ -75,22 +74,22 @@ Deno.test("programs refuse a controller that is none, and two ways to send at on
   }
 });
 
-Deno.test("Client.setRate and Server.setRate change the rate of a transfer under way", async () => {
+Deno.test("Client.setSendPolicy and Server.setSendPolicy change the rate of a running transfer", async () => {
   await using stage = await Stage.open();
   const source = await writeRandomFile(stage.path("a"), 30 * SIZE_BYTES);
   // At this rate it would take 4 minutes.
-  const rate = 1_000_000;
+  const sendPolicy: SendPolicy = { kind: "fixed", rateBytesPerSecond: 125_000 };
   const server = await startServer({
     host: "127.0.0.1",
     port: 0,
     root: stage.path("storage"),
-    rate,
+    sendPolicy,
     onEvent: () => {},
   });
-  const client = await connect({ host: "127.0.0.1", port: server.port, rate });
+  const client = await connect({ host: "127.0.0.1", port: server.port, sendPolicy });
   /** Has one side leave its rate to congestion control once the transfer is under way. */
   const speedUp = async (
-    side: { setRate(rate: number | undefined): void },
+    side: { setSendPolicy(policy: SendPolicy): void },
     start: (onProgress: (progress: { transferredBytes: number }) => void) => Promise<TransferReport>,
   ): Promise<void> => {
     const underWay = Promise.withResolvers<void>();
@@ -98,7 +97,7 @@ Deno.test("Client.setRate and Server.setRate change the rate of a transfer under
       if (transferredBytes > 0) underWay.resolve();
     });
     await inTime(underWay.promise, () => "the first bytes");
-    side.setRate(undefined);
+    side.setSendPolicy({ kind: "bbr" });
     await inTime(transfer, () => "the end of the transfer");
   };
   try {
@@ -106,7 +105,10 @@ Deno.test("Client.setRate and Server.setRate change the rate of a transfer under
     await speedUp(server, (onProgress) => client.get("a", { output: stage.path("b"), onProgress }));
     await assertSameFile(source, path.join(stage.path("storage"), "a"));
     await assertSameFile(source, stage.path("b"));
-    for (const side of [client, server]) assert.throws(() => side.setRate(1), { name: "SluiceError", kind: "usage" });
+    const tooSlow: SendPolicy = { kind: "fixed", rateBytesPerSecond: 1 };
+    for (const side of [client, server]) {
+      assert.throws(() => side.setSendPolicy(tooSlow), { name: "SluiceError", kind: "usage" });
+    }
   } finally {
     await client.close();
     await server.stop({ graceMs: 0 });
@@ -116,8 +118,12 @@ Deno.test("Client.setRate and Server.setRate change the rate of a transfer under
 Deno.test("connect and startServer refuse a rate that is none, before they touch anything", async () => {
   await using stage = await Stage.open();
   const root = stage.path("storage");
+  const rate = (rateBytesPerSecond: number): SendPolicy => ({ kind: "fixed", rateBytesPerSecond });
   const refusal = { name: "SluiceError", kind: "usage" };
-  await assert.rejects(startServer({ host: "127.0.0.1", port: 0, root, rate: 0, onEvent: () => {} }), refusal);
+  await assert.rejects(
+    startServer({ host: "127.0.0.1", port: 0, root, sendPolicy: rate(0), onEvent: () => {} }),
+    refusal,
+  );
   await assert.rejects(Deno.stat(root), Deno.errors.NotFound);
-  await assert.rejects(connect({ host: "127.0.0.1", port: 9, rate: NaN }), refusal);
+  await assert.rejects(connect({ host: "127.0.0.1", port: 9, sendPolicy: rate(NaN) }), refusal);
 });

@@ -5,6 +5,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { SendPolicy } from "../../protocol/config.ts";
 import type { AckEvent, CongestionController } from "../../protocol/congestion/controller.ts";
 import { createController } from "../../protocol/congestion/factory.ts";
 import { MIN_WINDOW_DATAGRAMS } from "../../protocol/congestion/window.ts";
@@ -16,6 +17,10 @@ import { checkModel, type Machine, modelParameters, type Seen, step, type StepOf
 const MAX_WINDOW = fc.constantFrom(Infinity, Infinity, 40_000, 1_000);
 
 const NAMES = ["bbr", "cubic", "fixed"] as const;
+
+function policyOf(kind: typeof NAMES[number], rateBytesPerSecond: number): SendPolicy {
+  return kind === "fixed" ? { kind, rateBytesPerSecond } : { kind };
+}
 
 /** What a controller was made with and told of late. */
 interface Bounds {
@@ -52,8 +57,8 @@ Deno.test("every controller keeps its window and rate sane over any link", () =>
         seed: fc.integer(),
       }),
       ({ name, blackoutUs, initialRttUs, ...link }) => {
-        const options = { maxDatagramBytes: 1_200, initialRttUs, seed: link.seed, rateBytesPerSecond: 300_000 };
-        const controller = createController(name, options);
+        const options = { maxDatagramBytes: 1_200, initialRttUs, seed: link.seed };
+        const controller = createController(policyOf(name, 300_000), options);
         const bounds = { datagramBytes: 1_200, isRttKnown: initialRttUs > 0 };
         assertSane(controller, bounds);
         const onEvent = (): void => assertSane(controller, bounds);
@@ -97,11 +102,10 @@ Deno.test("every controller keeps its window and rate sane whatever it is told",
   const calls = fc.array(fc.tuple(fc.integer({ min: 0, max: 5_000_000 }), anyCall), { maxLength: 200 });
   fc.assert(
     fc.property(fc.constantFrom(...NAMES), MAX_WINDOW, calls, (name, maxWindowBytes, steps) => {
-      const controller = createController(name, {
+      const controller = createController(policyOf(name, 1_000_000), {
         maxDatagramBytes: 1_200,
         initialRttUs: 0,
         seed: 1,
-        rateBytesPerSecond: 1_000_000,
         maxWindowBytes,
       });
       let nowUs = 0;
@@ -224,12 +228,11 @@ class HostileMachine implements Machine<StepOf<typeof HOSTILE>> {
     this.#start = start;
     this.#seen = seen;
     const { firstRttUs, maxWindowBytes, name, seed } = start;
-    const controller = createController(name, {
+    const controller = createController(policyOf(name, FIXED_RATE), {
       maxDatagramBytes: 1_200,
       initialRttUs: firstRttUs,
       seed,
       maxWindowBytes,
-      rateBytesPerSecond: FIXED_RATE,
     });
     const times = { ...this.#goodTimes(), rttUs: firstRttUs };
     const onEvent = (): void => assertSane(controller, { datagramBytes: this.#path.datagramBytes, maxWindowBytes });
@@ -321,7 +324,11 @@ Deno.test("BBR forgets that a path lost packets even where every probe of it end
   const rate = 63_253;
   const calm = { ackLoss: 0, late: 0, lateUs: 1_000 };
   const path = new HostilePath({
-    controller: createController("bbr", { maxDatagramBytes: 1_200, initialRttUs: 186_895, seed: 1_044_469_331 }),
+    controller: createController({ kind: "bbr" }, {
+      maxDatagramBytes: 1_200,
+      initialRttUs: 186_895,
+      seed: 1_044_469_331,
+    }),
     times: { ...calm, rate, rttUs: 186_895, queueUs: 726_256, loss: 0, load: 1 },
     seed: 1_044_469_331,
     onEvent: () => {},

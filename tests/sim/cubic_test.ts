@@ -34,7 +34,13 @@ for (const { name, rateBitsPerSecond, roundTripUs, sizeBytes, factor, faults = {
     const limitUs = sizeBytes * 8 / rateBitsPerSecond * 1e6 * factor;
     for (const seed of SEEDS) {
       const goals = [{ kind: "put" as const, name: "file", sizeBytes }];
-      const world = new World({ seed, up: both, down: both, config: { congestion: "cubic" }, clients: [{ goals }] });
+      const world = new World({
+        seed,
+        up: both,
+        down: both,
+        config: { sendPolicy: { kind: "cubic" } },
+        clients: [{ goals }],
+      });
       assert(await world.run(4 * limitUs), `seed ${seed}: it was not done within ${4 * limitUs} us`);
       assert.equal(world.results[0]!.outcome.kind, "done");
       await world.finish();

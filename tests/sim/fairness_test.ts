@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ConnectionConfig } from "../../protocol/mod.ts";
+import type { SendPolicy } from "../../protocol/mod.ts";
 import { sample } from "../../testing/effort.ts";
 import { type FlowPlan, Flows, jainIndex } from "./flows.ts";
 import { HEADER_BYTES } from "./goals.ts";
@@ -13,7 +13,7 @@ const PRODUCT_BYTES = RATE_BITS_PER_SECOND / 8 * ROUND_TRIP_US / SECOND_US;
 const COMPETITION_US = 60 * SECOND_US;
 
 /** The stand-in for TCP: it interprets every loss as congestion. */
-const CLASSIC: ConnectionConfig["congestion"] = "cubic";
+const CLASSIC: SendPolicy = { kind: "cubic" };
 
 /** How the flows shared the link. */
 interface Outcome {
@@ -61,7 +61,7 @@ Deno.test("Flows: the default and CUBIC both get their share, whichever starts f
   const late = { startUs: 5 * SECOND_US };
   // The goal is a third of the rate, with a queue of one product.
   for (const [queueRoundTrips, leastShare] of sample([[1, 0.2], [0.2, 0.15]] as const, 1)) {
-    for (const flows of [[{ congestion: CLASSIC }, late], [{}, { congestion: CLASSIC, ...late }]]) {
+    for (const flows of [[{ sendPolicy: CLASSIC }, late], [{}, { sendPolicy: CLASSIC, ...late }]]) {
       const { shares, total, words } = compete(1, flows, queueRoundTrips);
       assert(Math.min(...shares) >= leastShare, words);
       assert(total >= 0.93, words);

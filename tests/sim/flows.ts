@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import { parseAddress } from "../../app/address.ts";
 import { Driver, type DriverOptions, type Session } from "../../app/driver.ts";
 import { Random } from "../../base/random.ts";
-import { type Connection, type ConnectionConfig, Endpoint } from "../../protocol/mod.ts";
+import { type Connection, type ConnectionConfig, Endpoint, type SendPolicy } from "../../protocol/mod.ts";
 import type { Link, LinkOptions } from "../../netem/link.ts";
 import { Machine } from "../../sim/machine.ts";
 import { Network, type Route } from "../../sim/network.ts";
@@ -18,7 +18,7 @@ import { Quiescence } from "../../sim/quiescence.ts";
 /** One flow. */
 export interface FlowPlan {
   /** The congestion control of its sender. Default: the protocol's. */
-  readonly congestion?: ConnectionConfig["congestion"];
+  readonly sendPolicy?: SendPolicy;
   /** When it starts. Default: 0. */
   readonly startUs?: number;
 }
@@ -94,8 +94,8 @@ export class Flows {
     const serverNode = this.network.addNode(server);
     this.#drive(server, { accept: (connection) => this.#receiver.accept(connection) });
     let shared: { ab: LinkOptions | Link<Route>; ba: LinkOptions | Link<Route> } = { ab: link, ba: link };
-    this.#senders = flows.map(({ congestion, startUs = 0 }, index) => {
-      const sender = makeMachine(`10.0.${index}.2:40000`, congestion === undefined ? {} : { congestion });
+    this.#senders = flows.map(({ sendPolicy, startUs = 0 }, index) => {
+      const sender = makeMachine(`10.0.${index}.2:40000`, sendPolicy === undefined ? {} : { sendPolicy });
       shared = this.network.connect(this.network.addNode(sender), serverNode, shared);
       this.network.at(startUs, () => {
         this.#drive(sender, {}).connect(SERVER_ADDRESS, (connection) => new SendingSession(connection));

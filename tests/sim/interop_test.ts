@@ -124,11 +124,13 @@ const SCENARIOS: readonly Scenario[] = [
 
 testScenarios(SCENARIOS);
 
+const CUBIC = { kind: "cubic" } as const;
+
 Deno.test("Flows: cross traffic leaves each flow at least 30 % of its fair share, whichever starts first", () => {
   const late = { startUs: 3 * SECOND_US };
   const measuredUs = 60 * SECOND_US;
   for (const seed of [1, 2, 3]) {
-    for (const flows of [[{}, { congestion: "cubic" as const, ...late }], [{ congestion: "cubic" as const }, late]]) {
+    for (const flows of [[{}, { sendPolicy: CUBIC, ...late }], [{ sendPolicy: CUBIC }, late]]) {
       const competition = new Flows({ seed, link: { ...LINK, overheadBytes: HEADER_BYTES }, flows });
       competition.run(late.startUs);
       const shares = competition.run(late.startUs + measuredUs)

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Connection, ConnectionConfig } from "../../protocol/mod.ts";
+import { type Connection, type ConnectionConfig, DEFAULT_CONFIG, type SendPolicy } from "../../protocol/mod.ts";
 import type { LinkOptions } from "../../netem/link.ts";
 import { World } from "../../sim/world.ts";
 
@@ -16,6 +16,8 @@ function link(roundTripUs: number, faults: LinkOptions = {}): LinkOptions {
 class Transfer {
   readonly world: World;
   readonly #kind: "put" | "get";
+  /** The policy without a fixed rate. */
+  readonly #policy: SendPolicy;
   /** The maximum in flight, bytes. */
   peakBytes = 0;
   /** Total sent at the end of each 10 ms. */
@@ -30,6 +32,7 @@ class Transfer {
   }) {
     const { both, config = {}, kind = "put", rates, sizeBytes } = options;
     this.#kind = kind;
+    this.#policy = config.sendPolicy ?? DEFAULT_CONFIG.sendPolicy;
     const goals = [{ kind, name: "file", sizeBytes }];
     this.world = new World({ seed: 3, up: both, down: both, config, clients: [{ goals }] });
     for (const [atUs, rate] of rates) this.world.at(atUs, () => this.#setRate(rate));
@@ -54,7 +57,9 @@ class Transfer {
   }
 
   #setRate(rate: number | undefined): void {
-    this.#host.setRate(rate === undefined ? undefined : rate * MBIT);
+    this.#host.setSendPolicy(
+      rate === undefined ? this.#policy : { kind: "fixed", rateBytesPerSecond: rate * MBIT / 8 },
+    );
   }
 
   #look(): void {
@@ -96,9 +101,14 @@ Deno.test("World: a rate above the link's with an infinite queue is limited by t
 
 Deno.test("World: a rate changed during a transfer takes effect, up, down and back to congestion control", async () => {
   // 2 s at 10 Mbit/s are 2.5 MB, 2 s at 40 are 10 MB; the rest at about 100 Mbit/s.
-  for (const congestion of ["bbr", "cubic"] as const) {
+  for (const algorithm of ["bbr", "cubic"] as const) {
     const rates = [[1, 10], [2 * SECOND_US, 40], [4 * SECOND_US, undefined]] as const;
-    const transfer = new Transfer({ both: link(50_000), sizeBytes: 30_000_000, rates, config: { congestion } });
+    const transfer = new Transfer({
+      both: link(50_000),
+      sizeBytes: 30_000_000,
+      rates,
+      config: { sendPolicy: { kind: algorithm } },
+    });
     await transfer.run(6.2);
     assert(transfer.world.endUs > 5.3 * SECOND_US, `${transfer.world.endUs}`);
   }

@@ -48,7 +48,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   "app-server": { files: /^app\/server\//, mayImport: ["app", "store", "transfer", "protocol-mod", "base"] },
   "netem": { files: /^netem\//, mayImport: ["base"] },
   "io": { files: /^io\//, mayImport: ["netem", ...APP, "store", "transfer", "protocol-mod", "base"] },
-  "mod": { files: /^mod\.ts$/, mayImport: ["io", ...APP, "transfer"] },
+  "mod": { files: /^mod\.ts$/, mayImport: ["io", ...APP, "transfer", "protocol-mod"] },
   "examples": { files: /^examples\//, mayImport: ["mod"], isApart: true },
   // The one file that gives the programs this machine; the rest of cli/ has no side effects of its own.
   "cli-system": { files: /^cli\/system\.ts$/, mayImport: ["mod", "cli", "io"] },

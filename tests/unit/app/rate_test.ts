@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
-import { SluiceError } from "../../../app/api.ts";
-import { bytesPerSecond, formatBitRate, MAX_RATE, MIN_RATE, parseRate } from "../../../app/rate.ts";
+import { describeSendPolicy, MAX_RATE, MIN_RATE, parseFixedRate, requireSendPolicy } from "../../../app/rate.ts";
 
-Deno.test("parseRate reads bits per second with a decimal prefix", () => {
+Deno.test("parseFixedRate reads bits per second with a decimal prefix, and gives bytes", () => {
   const rates: [string, number][] = [
     ["8000", 8_000],
     ["800k", 800_000],
@@ -17,13 +16,15 @@ Deno.test("parseRate reads bits per second with a decimal prefix", () => {
     ["100G", MAX_RATE],
     ["8k", MIN_RATE],
   ];
-  for (const [text, rate] of rates) assert.equal(parseRate(text), rate, text);
+  for (const [text, rate] of rates) {
+    assert.deepEqual(parseFixedRate(text), { kind: "fixed", rateBytesPerSecond: rate / 8 }, text);
+  }
 });
 
-Deno.test("parseRate says what is wrong, and above all with bytes", () => {
+Deno.test("parseFixedRate says what is wrong, and above all with bytes", () => {
   const error = (text: string): string => {
-    const parsed = parseRate(text);
-    assert.ok(typeof parsed === "object", text);
+    const parsed = parseFixedRate(text);
+    assert.ok("error" in parsed, text);
     return parsed.error;
   };
   for (const text of ["", "M", "fast", "-1M", "80T", "80Mb/h", "1e9", "1,5G", "80M 2"]) {
@@ -35,19 +36,20 @@ Deno.test("parseRate says what is wrong, and above all with bytes", () => {
   for (const text of ["0", "7999", "101G", "9".repeat(400)]) assert.match(error(text), /from 8 kbit\/s to 100 Gbit\/s/);
 });
 
-Deno.test("formatBitRate picks the unit", () => {
-  assert.deepEqual([8_000, 20_000_000, 1_500_000_000, 12_345_678].map(formatBitRate), [
-    "8 kbit/s",
-    "20 Mbit/s",
-    "1.5 Gbit/s",
-    "12.346 Mbit/s",
-  ]);
+Deno.test("describeSendPolicy picks the unit", () => {
+  const words = [8_000, 20_000_000, 1_500_000_000, 12_345_678].map((rate) =>
+    describeSendPolicy({ kind: "fixed", rateBytesPerSecond: rate / 8 })
+  );
+  assert.deepEqual(words, ["at 8 kbit/s", "at 20 Mbit/s", "at 1.5 Gbit/s", "at 12.346 Mbit/s"]);
+  assert.equal(describeSendPolicy({ kind: "bbr" }), "as fast as the link allows");
 });
 
-Deno.test("bytesPerSecond checks what a caller gives", () => {
-  assert.equal(bytesPerSecond(undefined), undefined);
-  assert.equal(bytesPerSecond(80_000_000), 10_000_000);
-  for (const rate of [0, -1, NaN, Infinity, 7_999]) {
-    assert.throws(() => bytesPerSecond(rate), (error) => error instanceof SluiceError && error.kind === "usage");
+Deno.test("requireSendPolicy checks what a caller gives", () => {
+  for (const policy of [undefined, { kind: "cubic" as const }]) requireSendPolicy(policy);
+  requireSendPolicy({ kind: "fixed", rateBytesPerSecond: 10_000_000 });
+  const usage = { name: "SluiceError", kind: "usage" };
+  for (const rateBytesPerSecond of [0, -1, NaN, Infinity, 999]) {
+    assert.throws(() => requireSendPolicy({ kind: "fixed", rateBytesPerSecond }), usage);
   }
+  assert.throws(() => requireSendPolicy({ kind: "vegas" as "bbr" }), usage);
 });

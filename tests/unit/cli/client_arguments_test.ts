@@ -59,14 +59,11 @@ Deno.test("parseClientArguments reads timeout and faults", () => {
 });
 
 Deno.test("parseClientArguments reads how to send, at each command", () => {
-  const sending = (...args: string[]) => {
-    const { congestion, rate } = parse(args).connection;
-    return { congestion, rate };
-  };
-  assert.deepEqual(sending("send", "a", "--rate", "80M"), { congestion: undefined, rate: 80_000_000 });
-  assert.deepEqual(sending("--rate=1.5Gbit/s", "list"), { congestion: undefined, rate: 1_500_000_000 });
-  assert.deepEqual(sending("::1", "7000", "--congestion", "cubic"), { congestion: "cubic", rate: undefined });
-  assert.deepEqual(sending("get", "a"), { congestion: undefined, rate: undefined });
+  const policy = (...args: string[]) => parse(args).connection.sendPolicy;
+  assert.deepEqual(policy("send", "a", "--rate", "80M"), { kind: "fixed", rateBytesPerSecond: 10_000_000 });
+  assert.deepEqual(policy("--rate=1.5Gbit/s", "list"), { kind: "fixed", rateBytesPerSecond: 187_500_000 });
+  assert.deepEqual(policy("::1", "7000", "--congestion", "cubic"), { kind: "cubic" });
+  assert.equal(policy("get", "a"), undefined);
 });
 
 Deno.test("parseClientArguments answers a mistake with one line and the way to the help", () => {

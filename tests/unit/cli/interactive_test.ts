@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { SendPolicy } from "../../../protocol/mod.ts";
 import { SluiceError } from "../../../app/api.ts";
 import { runShell } from "../../../cli/interactive.ts";
 import { createProgressView } from "../../../cli/progress.ts";
@@ -8,7 +9,7 @@ class Setting extends FakeContext {
   /** How long the person waits before each line. */
   pausesMs: number[] = [];
   /** The command line's. */
-  rate: number | undefined;
+  sendPolicy: SendPolicy | undefined;
   execute(lines: readonly (string | (() => void))[], isInteractive = false): Promise<number> {
     this.lines = new FakeLines(lines, isInteractive);
     this.lines.onRead = () => this.clock.pass((this.pausesMs.shift() ?? 0) * 1000);
@@ -16,7 +17,7 @@ class Setting extends FakeContext {
     return runShell(session, {
       connect: () => this.engine.connect({ host: "h", port: 7 }),
       server: { host: "h", port: 7 },
-      rate: this.rate,
+      sendPolicy: this.sendPolicy,
     });
   }
 }
@@ -118,7 +119,7 @@ Deno.test("runShell sets a rate, says what it is, and knows a wrong one", async 
   const setting = new Setting();
   const lines = ["rate", "rate 20M", "rate 1.5 Gbit/s", "rate auto", "rate fast", "rate 10MB/s"];
   assert.equal(await setting.execute(lines), 2);
-  assert.deepEqual(setting.engine.calls, ["rate 20000000", "rate 1500000000", "rate undefined"]);
+  assert.deepEqual(setting.engine.calls, ["rate 2500000", "rate 187500000", "bbr"]);
   assert.deepEqual(setting.console.outLines, [
     "sending as fast as the link allows",
     "sending at 20 Mbit/s",
@@ -138,7 +139,7 @@ Deno.test("runShell obeys a rate typed during a transfer at once, and nothing el
   };
   assert.equal(await setting.execute(["get stuck", "quit"], true), 0);
   assert.deepEqual(taken, [true, true, false, false]);
-  assert.deepEqual(setting.engine.calls, ["get stuck", "rate 20000000"]);
+  assert.deepEqual(setting.engine.calls, ["get stuck", "rate 2500000"]);
   assert.equal(setting.console.errLines.filter((line) => line.startsWith('error: "nonsense"')).length, 1);
   assert.equal(setting.lines.type("rate 20M"), false, "at the prompt it is read like any line");
 });
@@ -154,13 +155,13 @@ Deno.test("runShell in a pipe leaves a rate to its turn", async () => {
 
 Deno.test("runShell keeps the rate when it connects anew, and leaves the command line's to the engine", async () => {
   const setting = new Setting();
-  setting.rate = 5_000_000;
+  setting.sendPolicy = { kind: "fixed", rateBytesPerSecond: 625_000 };
   setting.pausesMs = [0, 31_000, 0, 31_000];
   await setting.execute(["ls", "rate", "rate 20M", "ls"]);
   assert.deepEqual(setting.console.outLines.filter((line) => line.startsWith("sending")), [
     "sending at 5 Mbit/s",
     "sending at 20 Mbit/s",
   ]);
-  assert.deepEqual(setting.engine.calls, ["list", "rate 20000000", "rate 20000000", "list"]);
+  assert.deepEqual(setting.engine.calls, ["list", "rate 2500000", "rate 2500000", "list"]);
   assert.equal(setting.engine.connections.length, 2);
 });

@@ -34,7 +34,7 @@ Deno.test("parseServerArguments reads every option", () => {
       root: "/srv",
       readOnly: true,
       limits: { maxConnections: 8, maxMemoryMiB: 64, stallTimeoutS: 30 },
-      congestion: "cubic",
+      sendPolicy: { kind: "cubic" },
     },
     open: false,
     keysFile: "keys",

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { SendPolicy } from "../../../protocol/mod.ts";
 import { SluiceError } from "../../../app/api.ts";
 import { AccessTable } from "../../../app/server/access.ts";
 import type { ServerOptions, StartServer } from "../../../app/server/api.ts";
@@ -19,7 +20,7 @@ class Setting extends FakeContext {
       root: options.root,
       host: options.host,
       port: 7,
-      setRate: () => {},
+      setSendPolicy: () => {},
       stop: (stopOptions) => {
         this.stopped.push(stopOptions);
         this.onStop();
@@ -68,18 +69,17 @@ Deno.test("runServer gives up the permissions that it does not need once it has 
 });
 
 Deno.test("runServer starts with the congestion control and the rate asked for", async () => {
-  const cases: readonly (readonly [args: string[], congestion: string | undefined, rate: number | undefined])[] = [
-    [["--congestion", "cubic"], "cubic", undefined],
-    [["--rate", "20M"], undefined, 20_000_000],
-    [[], undefined, undefined],
+  const cases: readonly (readonly [args: string[], policy: SendPolicy | undefined])[] = [
+    [["--congestion", "cubic"], { kind: "cubic" }],
+    [["--rate", "20M"], { kind: "fixed", rateBytesPerSecond: 2_500_000 }],
+    [[], undefined],
   ];
-  for (const [args, congestion, rate] of cases) {
+  for (const [args, policy] of cases) {
     const setting = new Setting();
     const running = setting.run(...args);
     setting.signals.raise("system");
     await running;
-    assert.equal(setting.started[0]!.congestion, congestion);
-    assert.equal(setting.started[0]!.rate, rate);
+    assert.deepEqual(setting.started[0]!.sendPolicy, policy);
   }
 });
 

@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { MAX_MESSAGE_BYTES } from "../../../transfer/messages.ts";
-import { type ConnectionConfig, DEFAULT_CONFIG, resolveConfig } from "../../../protocol/config.ts";
+import {
+  type ConnectionConfig,
+  DEFAULT_CONFIG,
+  isSameSendPolicy,
+  resolveConfig,
+  type SendPolicy,
+} from "../../../protocol/config.ts";
 
 Deno.test("resolveConfig fills in the defaults, which pass their own bounds", () => {
   assert.deepEqual(resolveConfig(), { ...DEFAULT_CONFIG });
@@ -31,10 +37,30 @@ Deno.test("resolveConfig names the value that is out of bounds or no whole numbe
   assert.equal(bad.length, numbers.length, "every bound is tried");
 });
 
-Deno.test("resolveConfig lists the controllers where it is given another", () => {
-  assert.equal(resolveConfig({ congestion: "cubic" }).congestion, "cubic");
-  const congestion = "vegas" as ConnectionConfig["congestion"];
-  assert.throws(() => resolveConfig({ congestion }), { name: "CallerError", message: /one of bbr, cubic, not vegas/ });
+Deno.test("resolveConfig takes every send policy within its bounds", () => {
+  for (const sendPolicy of [{ kind: "cubic" }, { kind: "fixed", rateBytesPerSecond: 0.5 }] as const) {
+    assert.equal(resolveConfig({ sendPolicy }).sendPolicy, sendPolicy);
+  }
+  const unknown = { kind: "vegas" } as unknown as SendPolicy;
+  assert.throws(() => resolveConfig({ sendPolicy: unknown }), {
+    name: "CallerError",
+    message: /bbr, cubic.* not vegas/,
+  });
+  for (const rateBytesPerSecond of [0, -1, NaN, Infinity]) {
+    const sendPolicy = { kind: "fixed", rateBytesPerSecond } as const;
+    assert.throws(() => resolveConfig({ sendPolicy }), { name: "CallerError", message: /positive and finite/ });
+  }
+});
+
+Deno.test("isSameSendPolicy compares algorithms, and rates of fixed ones", () => {
+  const fixed = (rateBytesPerSecond: number) => ({ kind: "fixed", rateBytesPerSecond }) as const;
+  assert.equal(isSameSendPolicy({ kind: "bbr" }, { kind: "bbr" }), true);
+  assert.equal(isSameSendPolicy(fixed(1), fixed(1)), true);
+  for (
+    const [a, b] of [[{ kind: "bbr" }, { kind: "cubic" }], [fixed(1), fixed(2)], [fixed(1), { kind: "bbr" }]] as const
+  ) {
+    assert.equal(isSameSendPolicy(a, b), false);
+  }
 });
 
 Deno.test("DEFAULT_CONFIG lets a whole message fit into half a window, or it would wait for credit for ever", () => {

@@ -27,6 +27,6 @@ Deno.test("timeBoundUs is undefined if the time is a matter of chance", () => {
     assert.equal(timeBoundUs({ ...PLAN, up: { ...LINK, ...fault } }, OPTIONS), undefined);
   }
   const lossy = { ...PLAN, up: { ...LINK, loss: 0.05 } };
-  assert.equal(timeBoundUs(lossy, { ...OPTIONS, config: { congestion: "cubic" } }), undefined);
+  assert.equal(timeBoundUs(lossy, { ...OPTIONS, config: { sendPolicy: { kind: "cubic" } } }), undefined);
   assert(timeBoundUs(lossy, OPTIONS)! > timeBoundUs(PLAN, OPTIONS)!);
 });

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { FixedRate } from "../../../../protocol/congestion/fixed_rate.ts";
-import { CallerError } from "../../../../protocol/errors.ts";
 import { runLink } from "../../../../testing/link_model.ts";
 
 const OPTIONS = { maxDatagramBytes: 1_200, initialRttUs: 50_000, seed: 1 };
@@ -24,9 +23,9 @@ Deno.test("FixedRate keeps its window within the bounds", () => {
   assert.equal(new FixedRate(OPTIONS, { rateBytesPerSecond: 1e12 }).windowBytes, 128 * 1024 * 1024);
 });
 
-Deno.test("FixedRate refuses a rate that is none", () => {
+Deno.test("FixedRate is never given a rate that is not positive and finite", () => {
   for (const rateBytesPerSecond of [0, -1, NaN, Infinity]) {
-    assert.throws(() => new FixedRate(OPTIONS, { rateBytesPerSecond }), CallerError);
+    assert.throws(() => new FixedRate(OPTIONS, { rateBytesPerSecond }), { name: "InvariantError" });
   }
 });
 

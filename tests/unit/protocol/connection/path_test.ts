@@ -68,7 +68,7 @@ Deno.test("Path asks again for the proof of an address that its peer has left fo
 Deno.test("Path keeps to a rate set while its peer was elsewhere", () => {
   const path = makePath();
   path.migrate(0, "198.51.100.1:2000", 1200);
-  path.setRate(1, 500_000);
+  path.setSendPolicy(1, { kind: "fixed", rateBytesPerSecond: 500_000 });
   path.migrate(2, "192.0.2.1:1000", 1200);
   assert.equal(path.controller.name, "fixed");
   assert.equal(path.pacer.rate, 500_000);
@@ -107,27 +107,27 @@ Deno.test("Path counts datagrams and bytes both ways", () => {
 
 Deno.test("Path keeps to a rate set by hand: through the handshake's round trip and to another host", () => {
   const path = makePath();
-  path.setRate(5, 1_000_000);
+  path.setSendPolicy(5, { kind: "fixed", rateBytesPerSecond: 1_000_000 });
   assert.deepEqual([path.controller.name, path.controller.pacingRate, path.isRateFixed], ["fixed", 1_000_000, true]);
   assert.equal(path.controllerSinceUs, 5);
   path.pacer.setRate(1_000_000, 10_000);
   path.seedRtt(30_000);
   path.migrate(0, "198.51.100.1:2000", 1200);
   assert.deepEqual([path.controller.name, path.pacer.rate], ["fixed", 1_000_000]);
-  path.setRate(6, undefined);
+  path.setSendPolicy(6, { kind: "bbr" });
   assert.deepEqual([path.controller.name, path.isRateFixed], ["bbr", false]);
 });
 
 Deno.test("Path starts congestion control anew only where the rate changes", () => {
   const path = makePath();
   const { controller } = path;
-  path.setRate(5, undefined);
+  path.setSendPolicy(5, { kind: "bbr" });
   assert.equal(path.controller, controller);
-  path.setRate(5, 1_000_000);
+  path.setSendPolicy(5, { kind: "fixed", rateBytesPerSecond: 1_000_000 });
   const fixed = path.controller;
-  path.setRate(6, 1_000_000);
+  path.setSendPolicy(6, { kind: "fixed", rateBytesPerSecond: 1_000_000 });
   assert.equal(path.controller, fixed);
-  assert.throws(() => path.setRate(7, 0), { name: "CallerError" });
+  assert.throws(() => path.setSendPolicy(7, { kind: "fixed", rateBytesPerSecond: 0 }), { name: "CallerError" });
   assert.equal(path.controller, fixed);
 });
 
