@@ -112,6 +112,8 @@ for (const direction of ["send", "get"]) {
       const client = direction === "send"
         ? await startUpload(stage, server, 3 * MB)
         : await startDownload(stage, server, 3 * MB);
+      // Paused, so that the transfer still runs when the late client has started, however slow this machine is.
+      client.signal("SIGSTOP");
       server.program.signal("SIGTERM");
       await server.program.says(/stopping, 1 running transfer has 30.* to finish/);
       const isShuttingDown = (error: unknown) =>
@@ -120,6 +122,7 @@ for (const direction of ["send", "get"]) {
       const late = await stage.client(["list", "--server", server.address]);
       assert.match(late.stderr, /^error: .*the server is shutting down.*\n$/);
       assert.equal(late.code, 4);
+      client.signal("SIGCONT");
       const { code, stdout, stderr } = await client.finished();
       assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
       assert.match(stdout, /^match: {11}yes$/m);
