@@ -12,7 +12,15 @@ import type { DiskFaults } from "./disk/faults.ts";
 import type { LinkOptions, LinkStats } from "../netem/link.ts";
 import type { Machine } from "./machine.ts";
 import type { TraceEvent } from "./node.ts";
-import { type Incident, INCIDENT_KINDS, MAX_DISK_US, planSwarm, type SwarmPlan } from "./swarm_plan.ts";
+import {
+  type Incident,
+  INCIDENT_KINDS,
+  MAX_DISK_US,
+  MAX_LOOKUP_US,
+  type PlanOptions,
+  planSwarm,
+  type SwarmPlan,
+} from "./swarm_plan.ts";
 import { unionOf } from "../netem/intervals.ts";
 import { timeBoundUs } from "./time_bound.ts";
 import type { GoalOutcome } from "./client_host.ts";
@@ -48,6 +56,9 @@ const HEAL_US = 90_000_000;
 /** By this time everything has ended, including idle timeouts and transfers that could proceed only after healing. */
 const DEADLINE_US = 300_000_000;
 
+/** At most so many look-ups, of both disks, delay a request one after the other. */
+const LOOKUPS_PER_REQUEST = 24;
+
 /** A server that is told to stop lets transfers continue for so long. */
 const STOP_GRACE_MS = 120_000;
 
@@ -62,12 +73,17 @@ const HEALED: LinkOptions = {
   pauses: [],
 };
 
-/** Draws a world and runs it to its end; `coverage` records what it reaches. Rejects with SwarmError. */
-export async function runSwarm(
-  seed: number,
-  { coverage, trace = coverage?.trace }: { coverage?: Coverage; trace?: (event: TraceEvent) => void } = {},
-): Promise<SwarmResult> {
-  const plan = planSwarm(seed);
+/** How a world is drawn and watched. */
+export interface SwarmOptions extends PlanOptions {
+  /** Records what the world reaches. */
+  readonly coverage?: Coverage;
+  readonly trace?: (event: TraceEvent) => void;
+}
+
+/** Draws a world and runs it to its end. Rejects with SwarmError. */
+export async function runSwarm(seed: number, options: SwarmOptions = {}): Promise<SwarmResult> {
+  const { coverage, trace = coverage?.trace } = options;
+  const plan = planSwarm(seed, options);
   const { incidents } = plan;
   try {
     const world = new World({
@@ -232,7 +248,8 @@ function requireAllowed(world: World, plan: SwarmPlan, { client, goal, outcome }
 /** Without incidents, a request must be done within its time bound. */
 function requireInTime({ world }: SwarmPlan, { client, startUs, endUs }: GoalResult): void {
   const { config = {} } = world;
-  const boundUs = timeBoundUs(world.clients[client]!, { config, commitUs: 4 * MAX_DISK_US });
+  const lookupsUs = world.serverDisk?.lookupDelayUs === undefined ? 0 : LOOKUPS_PER_REQUEST * MAX_LOOKUP_US;
+  const boundUs = timeBoundUs(world.clients[client]!, { config, commitUs: 4 * MAX_DISK_US + lookupsUs });
   if (boundUs === undefined || endUs - startUs <= boundUs) return;
   throw new SwarmError(world.seed, `client ${client} took ${endUs - startUs} us, more than the bound of ${boundUs}`);
 }

@@ -76,29 +76,40 @@ export interface SwarmPlan {
   readonly incidents: readonly Incident[];
 }
 
+/** How a world is drawn. */
+export interface PlanOptions {
+  /** Whether some worlds have disks with slow look-ups; nothing else depends on it. Default: true. */
+  readonly slowLookups?: boolean;
+}
+
 /** The slowest link carries all bytes of its world in this time. */
 const LONGEST_TRANSFER_S = 40;
 
-/** Draws a world; the same seed gives the same one. */
-export function planSwarm(seed: number): SwarmPlan {
+/** Draws a world; the same seed and options give the same one. */
+export function planSwarm(seed: number, { slowLookups = true }: PlanOptions = {}): SwarmPlan {
   const random = new Random(seed).fork("swarm");
   const goals = drawAbsent(random.fork("absent"), drawGoals(random.fork("goals")));
   const bytes = goals.flat().reduce((sum, goal) => sum + (goal.kind === "list" ? 0 : goal.sizeBytes), 0);
   const links = random.fork("links");
   const disks = random.fork("disks");
+  const lookups = slowLookups ? drawLookups(random.fork("look-ups")) : {};
   const clients = goals.map((wanted): ClientPlan => ({
     goals: wanted,
     ...drawLinks(links, bytes * 8 / LONGEST_TRANSFER_S),
     startUs: links.chance(0.5) ? 0 : links.integer(0, 3_000_000),
-    disk: drawDisk(disks),
+    disk: { ...drawDisk(disks), ...lookups },
   }));
   const incidents = drawIncidents(random.fork("incidents"), clients);
   const config = drawConfig(random.fork("config"));
-  return { world: { seed, clients, serverDisk: drawDisk(disks), config }, incidents };
+  const serverDisk = { ...drawDisk(disks), ...lookups };
+  return { world: { seed, clients, serverDisk, config }, incidents };
 }
 
-/** The longest time that a disk takes for one call. */
+/** The longest time that a disk takes for one call that waits for the device. */
 export const MAX_DISK_US = 70_000;
+
+/** The longest time that it takes for one of the other calls by a path. */
+export const MAX_LOOKUP_US = 30_000;
 
 /** Faults that a disk has all the time: those that a program survives. */
 function drawDisk(random: Random): DiskFaults {
@@ -108,6 +119,13 @@ function drawDisk(random: Random): DiskFaults {
     shortRate: random.chance(0.2) ? 0.5 * random.float() : 0,
     hasNoLinks: random.chance(0.1),
   };
+}
+
+/** In some worlds, how long the disks take for a look-up. */
+function drawLookups(random: Random): Pick<DiskFaults, "lookupDelayUs"> {
+  if (!random.chance(0.2)) return {};
+  const max = random.integer(1, MAX_LOOKUP_US);
+  return { lookupDelayUs: { min: random.integer(0, max), max } };
 }
 
 function drawGoals(random: Random): Goal[][] {

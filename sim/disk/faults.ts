@@ -67,11 +67,14 @@ export class DiskMeter {
   /** How often each fault happened: "EIO write", "ENOSPC write", "short read", "crash". */
   readonly faultCounts: ReadonlyMap<string, number>;
   readonly #random: Random;
+  /** Of its own, so that slow look-ups change no other fault. */
+  readonly #lookupRandom: Random;
   readonly #operations: Record<DiskOperation, number>;
   readonly #faultCounts = new Map<string, number>();
 
   constructor({ random, faults }: DiskMeterOptions) {
     this.#random = random;
+    this.#lookupRandom = random.fork("look-ups");
     this.faults = faults;
     const none = DISK_OPERATIONS.map((operation) => [operation, 0]);
     this.operations = this.#operations = Object.fromEntries(none) as Record<DiskOperation, number>;
@@ -110,9 +113,9 @@ export class DiskMeter {
     return delayUs === undefined ? 0 : this.#random.integer(delayUs.min, delayUs.max);
   }
 
-  /** How long the next other call by a path takes. */
+  /** Draws how long the next other call by a path takes. */
   drawLookupDelayUs(): number {
     const { lookupDelayUs } = this.faults;
-    return lookupDelayUs === undefined ? 0 : this.#random.integer(lookupDelayUs.min, lookupDelayUs.max);
+    return lookupDelayUs === undefined ? 0 : this.#lookupRandom.integer(lookupDelayUs.min, lookupDelayUs.max);
   }
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { sample } from "../../testing/effort.ts";
 import { runSwarm } from "../../sim/swarm.ts";
 import { INCIDENT_KINDS, planSwarm } from "../../sim/swarm_plan.ts";
+import type { DiskFaults } from "../../sim/disk/faults.ts";
 import { REGRESSIONS } from "./regressions.ts";
 
 /** Seeds per test, so that failures and times are reported early. */
@@ -28,6 +29,9 @@ Deno.test("runSwarm succeeds for every seed that once failed", async () => {
   assert(REGRESSIONS.length > 0);
   for (const { seed, found } of REGRESSIONS) {
     await assert.doesNotReject(runSwarm(seed), `seed ${seed} again: ${found}`);
+    // The world in which it failed may have been drawn before there were slow look-ups.
+    if (planSwarm(seed).world.serverDisk?.lookupDelayUs === undefined) continue;
+    await assert.doesNotReject(runSwarm(seed, { slowLookups: false }), `seed ${seed} again: ${found}`);
   }
 });
 
@@ -46,6 +50,7 @@ Deno.test("planSwarm draws every kind of impairment, incident and request", () =
   for (let seed = 1; seed <= 300; seed++) {
     const { world, incidents } = planSwarm(seed);
     for (const { kind } of incidents) seen.add(kind);
+    if (world.serverDisk?.lookupDelayUs !== undefined) seen.add("slow look-ups");
     for (const { goals, up } of world.clients) {
       for (const { kind } of goals) seen.add(kind);
       for (const fault of ["loss", "burst", "duplicate", "corrupt", "reorder", "randomWalkUs"] as const) {
@@ -55,5 +60,22 @@ Deno.test("planSwarm draws every kind of impairment, incident and request", () =
     }
   }
   const others = ["blackout", "burst", "corrupt", "duplicate", "get", "randomWalkUs", "list", "loss", "put", "reorder"];
-  assert.deepEqual([...seen].sort(), [...INCIDENT_KINDS, ...others].sort());
+  assert.deepEqual([...seen].sort(), [...INCIDENT_KINDS, ...others, "slow look-ups"].sort());
 });
+
+Deno.test("planSwarm draws slow look-ups in some worlds, and they change nothing else", () => {
+  let slow = 0;
+  for (let seed = 1; seed <= 100; seed++) {
+    const { world, incidents } = planSwarm(seed);
+    const plain = planSwarm(seed, { slowLookups: false });
+    if (world.serverDisk?.lookupDelayUs !== undefined) slow++;
+    const clients = world.clients.map((client) => ({ ...client, disk: withoutLookups(client.disk) }));
+    const serverDisk = withoutLookups(world.serverDisk);
+    assert.deepEqual({ world: { ...world, clients, serverDisk }, incidents }, plain);
+  }
+  assert(slow >= 10 && slow <= 30, `${slow} worlds have slow look-ups`);
+});
+
+function withoutLookups({ lookupDelayUs: _, ...faults }: DiskFaults = {}): DiskFaults {
+  return faults;
+}
