@@ -157,24 +157,26 @@ export class DirectoryStore implements FileStore {
   }
 
   async #list(): Promise<FileInfo[]> {
-    const names = await this.#disk.readdir(this.rootPath);
-    // What no peer may ask for is not shown either: partial files, and names that only this platform takes. Unlike
-    // localeCompare, the default order is the one by code units.
-    const shown = names.filter((name) => checkFileName(name) === undefined).sort();
-    const found = new Array<FileInfo | undefined>(shown.length);
+    // Unlike localeCompare, the default order is by code units.
+    const names = (await this.#disk.readdir(this.rootPath)).sort();
+    const found = new Array<FileInfo | undefined>(names.length);
     let next = 0;
     const lookUp = async (): Promise<void> => {
-      while (next < shown.length) {
+      while (next < names.length) {
         const index = next++;
-        found[index] = await this.#lookUpForList(shown[index]!);
+        found[index] = await this.#lookUpForList(names[index]!);
       }
     };
     await Promise.all(Array.from({ length: LOOKUPS_AT_ONCE }, lookUp));
     return found.filter((info) => info !== undefined);
   }
 
-  /** Undefined for what cannot be given out: it is not shown either. */
+  /**
+   * Undefined for what no peer may ask for: partial files, names that only this platform allows, and what is not a
+   * regular file.
+   */
   async #lookUpForList(name: string): Promise<FileInfo | undefined> {
+    if (checkFileName(name) !== undefined) return undefined;
     const stats = await this.#onDisk(quote(name), () => this.#disk.lstat(this.#path(name)));
     if (stats?.isFile() !== true) return undefined;
     try {

@@ -171,6 +171,7 @@ export type DecodedMessage =
   | "incomplete"
   | { readonly malformed: string };
 
+const utf8 = new TextEncoder();
 const REASONS = Object.values(RefusalReason);
 
 const STORE_ERROR_REASONS: Readonly<Record<StoreErrorKind, RefusalReason>> = {
@@ -192,20 +193,27 @@ export function refusalForStoreError(kind: StoreErrorKind): RefusalReason {
 
 /** Larger than any body that {@link writeBody} writes: two strings, a hash and a few varints. */
 const BODY_ROOM_BYTES = MAX_NAME_BYTES + 128;
+/** Type, and the length of such a body. */
+const HEAD_ROOM_BYTES = 1 + varintSize(BODY_ROOM_BYTES);
 const OVERWRITE_FLAG = 0x01;
 
 /** The message's bytes. Names are at most {@link MAX_NAME_BYTES} long and numbers safe integers, not negative. */
 export function encodeMessage(message: Message): Uint8Array {
-  const writer = new Writer().reset(new Uint8Array(BODY_ROOM_BYTES));
-  writeBody(writer, message);
-  const bodyBytes = writer.position;
-  const body = writer.buffer;
-  const bytes = new Uint8Array(1 + varintSize(bodyBytes) + bodyBytes);
-  writer.reset(bytes);
-  writer.u8(MessageType[message.type]);
-  writer.varint(bodyBytes);
-  writer.bytes(body, 0, bodyBytes);
-  return bytes;
+  return encodeMessages([message]);
+}
+
+/** The bytes of messages, one after the other; see {@link encodeMessage}. */
+export function encodeMessages(messages: readonly Message[]): Uint8Array {
+  const body = new Writer();
+  const bodyRoom = new Uint8Array(BODY_ROOM_BYTES);
+  const all = new Writer().reset(new Uint8Array(messages.length * (HEAD_ROOM_BYTES + BODY_ROOM_BYTES)));
+  for (const message of messages) {
+    writeBody(body.reset(bodyRoom), message);
+    all.u8(MessageType[message.type]);
+    all.varint(body.position);
+    all.bytes(bodyRoom, 0, body.position);
+  }
+  return all.buffer.slice(0, all.position);
 }
 
 function writeBody(writer: Writer, message: Message): void {
@@ -249,7 +257,7 @@ function writeEntry(writer: Writer, { name, sizeBytes, modifiedMs }: FileInfo): 
 }
 
 function writeName(writer: Writer, name: string): void {
-  const bytes = new TextEncoder().encode(name);
+  const bytes = utf8.encode(name);
   invariant(bytes.length <= MAX_NAME_BYTES, "a name is at most 1024 bytes of UTF-8");
   writer.varint(bytes.length);
   writer.bytes(bytes);
@@ -258,7 +266,7 @@ function writeName(writer: Writer, name: string): void {
 /** Cuts between characters. */
 function writeText(writer: Writer, text: string): void {
   const bytes = new Uint8Array(MAX_TEXT_BYTES);
-  const { written } = new TextEncoder().encodeInto(text, bytes);
+  const { written } = utf8.encodeInto(text, bytes);
   writer.varint(written);
   writer.bytes(bytes, 0, written);
 }

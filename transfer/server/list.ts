@@ -8,7 +8,7 @@ import type { Stream } from "../../protocol/mod.ts";
 import { type ServerHandler } from "../handler.ts";
 import { ApplicationErrorCode } from "../messages.ts";
 import type { ServerContext } from "./context.ts";
-import type { Listing } from "./listing_cache.ts";
+import type { Listing } from "./listing.ts";
 
 /** Sends one list. */
 export class ServerList implements ServerHandler {

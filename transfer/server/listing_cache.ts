@@ -1,61 +1,58 @@
 /**
- * The lists of a server's files, each made once for all clients that ask for it at about the same time.
+ * A cache of the listings of a server's folders: concurrent LIST requests share one listing.
  *
- * A list is used again for some time, so that a flood of requests keeps neither disk nor processor busy. But no client
- * gets one from before a file was stored, if it asked after that: it waits until the list may be made again, together
- * with all that ask meanwhile.
+ * A listing is reused for a while, so that a flood of requests occupies neither the disk nor the processor. But no client
+ * gets one that was begun before a file was stored, if it asked after that: its request waits until a new listing may be
+ * made, and shares that one with all requests that arrive in the meantime.
  *
  * @module
  */
 
-import { type Done, type FileInfo, type FileStore, StoreError } from "../file_store.ts";
-import { encodeMessage, type Message } from "../messages.ts";
+import { type Done, type FileStore, StoreError } from "../file_store.ts";
+import { type Listing, ListingEncoder } from "./listing.ts";
 
 /**
- * A list is made again after so many times what it took. A flood of requests costs a third of what making lists all the
- * time would; a client that asks after a file was stored waits no longer than three lists take, also where the server is
- * so busy that each takes seconds.
+ * A new listing may be made after this many times the duration of the last one. So a flood of requests costs a third of
+ * what listing without a pause would, and a client that asks after a file was stored waits at most as long as three
+ * listings take, even on a server so busy that each takes seconds.
  */
 const LIST_LIFE_FACTOR = 2;
 
-/** The whole answer to LIST. Not to be changed: many clients share it. */
-export interface Listing {
-  readonly bytes: Uint8Array;
-  /** Files that it names. */
-  readonly count: number;
-}
-
-/** What the cache needs of its surroundings. */
+/** What the cache needs from its owner. */
 export interface ListingCacheOptions {
-  /** Any steady clock, microseconds. */
+  /** Any monotonic clock, microseconds. */
   readonly nowUs: () => number;
-  /** Has {@link ListingCache.wake} called once after so many microseconds; an earlier request is forgotten. */
+  /** Schedules one call of {@link ListingCache.wake} after this many microseconds; replaces an earlier request. */
   readonly wakeIn: (delayUs: number) => void;
 }
 
-/** A client's request for a list. */
+/** A client's request for a listing. */
 interface Waiting {
-  /** How many files had been stored when it came. */
+  /** The number of files that had been stored when the request arrived. */
   readonly generation: number;
   readonly done: Done<Listing>;
 }
 
-/** The list of one store. */
+/** The listing of one store. */
 interface Entry {
   readonly store: FileStore;
-  kept: Listing | undefined;
-  /** How many files had been stored when the kept list, or the one that is being made, was begun. */
+  cached: Listing | undefined;
+  /** The number of files that had been stored when the cached listing, or the one in progress, was begun. */
   generation: number;
-  /** Before this no list is made again. */
+  /** When the listing in progress, or the last one, was begun. */
+  startUs: number;
+  /** The earliest time of a new listing. */
   untilUs: number;
-  isBeingMade: boolean;
+  state: "idle" | "reading" | "encoding";
+  /** While encoding. */
+  encoder: ListingEncoder | undefined;
   waiting: Waiting[];
 }
 
 /** See the module's description. */
 export class ListingCache {
   readonly #options: ListingCacheOptions;
-  /** By store: a client sees the list of its own folder alone. */
+  /** By store: a client sees only the listing of its own folder. */
   readonly #entries = new Map<FileStore, Entry>();
   #generation = 0;
 
@@ -63,78 +60,97 @@ export class ListingCache {
     this.#options = options;
   }
 
-  /** Gives `done` a store's list, made after this call or still current. */
+  /** Calls `done` with the store's listing, made after this call or still current. */
   get(store: FileStore, done: Done<Listing>): void {
-    let entry = this.#entries.get(store);
-    if (entry === undefined) {
-      entry = { store, kept: undefined, generation: 0, untilUs: -Infinity, isBeingMade: false, waiting: [] };
-      this.#entries.set(store, entry);
-    }
+    const entry = this.#entryOf(store);
     entry.waiting.push({ generation: this.#generation, done });
     this.#serve(entry);
   }
 
-  /** A file was stored: lists that were begun before are out of date. */
+  /** A file was stored: listings that were begun earlier are out of date. */
   invalidate(): void {
     this.#generation++;
   }
 
-  /** Makes the lists that may be made again by now. */
+  /** Continues the listings in progress, and begins those that are due. */
   wake(): void {
-    for (const entry of this.#entries.values()) this.#serve(entry);
+    for (const entry of this.#entries.values()) {
+      if (entry.state === "encoding") this.#encode(entry);
+      else this.#serve(entry);
+    }
+  }
+
+  #entryOf(store: FileStore): Entry {
+    let entry = this.#entries.get(store);
+    if (entry === undefined) {
+      entry = {
+        store,
+        cached: undefined,
+        generation: 0,
+        startUs: -Infinity,
+        untilUs: -Infinity,
+        state: "idle",
+        encoder: undefined,
+        waiting: [],
+      };
+      this.#entries.set(store, entry);
+    }
+    return entry;
   }
 
   #serve(entry: Entry): void {
-    const { kept, untilUs } = entry;
+    if (entry.state !== "idle") return;
+    const { cached, untilUs } = entry;
     const nowUs = this.#options.nowUs();
-    if (entry.isBeingMade) return;
-    if (kept !== undefined && nowUs < untilUs) this.#answer(entry, kept);
+    if (cached !== undefined && nowUs < untilUs) this.#answer(entry, cached);
     if (entry.waiting.length === 0) return;
-    if (nowUs >= untilUs) this.#make(entry);
-    else this.#options.wakeIn(this.#nextDueUs() - nowUs);
+    if (nowUs >= untilUs) this.#begin(entry);
+    else this.#wakeWhenDue();
   }
 
-  #nextDueUs(): number {
+  #wakeWhenDue(): void {
+    const nowUs = this.#options.nowUs();
     let nextUs = Infinity;
-    for (const { waiting, isBeingMade, untilUs } of this.#entries.values()) {
-      if (waiting.length > 0 && !isBeingMade) nextUs = Math.min(nextUs, untilUs);
+    for (const { waiting, state, untilUs } of this.#entries.values()) {
+      if (state === "encoding") nextUs = nowUs;
+      else if (state === "idle" && waiting.length > 0) nextUs = Math.min(nextUs, untilUs);
     }
-    return nextUs;
+    this.#options.wakeIn(Math.max(0, nextUs - nowUs));
   }
 
-  #make(entry: Entry): void {
-    const startUs = this.#options.nowUs();
-    entry.isBeingMade = true;
+  #begin(entry: Entry): void {
+    entry.state = "reading";
+    entry.startUs = this.#options.nowUs();
     entry.generation = this.#generation;
     entry.store.list((result) => {
-      const answer = result instanceof StoreError ? result : listingOf(result);
-      const endUs = this.#options.nowUs();
-      entry.isBeingMade = false;
-      entry.kept = answer instanceof StoreError ? undefined : answer;
-      entry.untilUs = endUs + LIST_LIFE_FACTOR * (endUs - startUs);
-      this.#answer(entry, answer);
-      this.#serve(entry);
+      if (result instanceof StoreError) return this.#finish(entry, result);
+      entry.state = "encoding";
+      entry.encoder = new ListingEncoder(result);
+      this.#encode(entry);
     });
   }
 
-  /** Answers all whose request is not newer than the answer. */
-  #answer(entry: Entry, answer: Listing | StoreError): void {
+  /** Encodes the next piece; whatever else the event loop has to do comes between two pieces. */
+  #encode(entry: Entry): void {
+    const listing = entry.encoder!.encodeNext();
+    if (listing === undefined) this.#wakeWhenDue();
+    else this.#finish(entry, listing);
+  }
+
+  #finish(entry: Entry, result: Listing | StoreError): void {
+    const endUs = this.#options.nowUs();
+    entry.state = "idle";
+    entry.encoder = undefined;
+    entry.cached = result instanceof StoreError ? undefined : result;
+    entry.untilUs = endUs + LIST_LIFE_FACTOR * (endUs - entry.startUs);
+    this.#answer(entry, result);
+    this.#serve(entry);
+  }
+
+  /** Answers all requests that are not newer than the result. */
+  #answer(entry: Entry, result: Listing | StoreError): void {
     const { generation, waiting } = entry;
     entry.waiting = waiting.filter((request) => request.generation > generation);
-    for (const request of waiting) if (request.generation <= generation) request.done(answer);
+    for (const request of waiting) if (request.generation <= generation) request.done(result);
   }
-}
-
-function listingOf(files: readonly FileInfo[]): Listing {
-  const count = files.length;
-  const messages: Message[] = files.map((file) => ({ type: "entry", ...file }));
-  messages.push({ type: "end", count });
-  const parts = messages.map(encodeMessage);
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return { bytes, count };
 }

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { type FileStore, StoreError } from "../../../../transfer/file_store.ts";
-import { decodeMessage, type Message } from "../../../../transfer/messages.ts";
-import { type Listing, ListingCache } from "../../../../transfer/server/listing_cache.ts";
+import { decodeMessage, encodeMessage, type Message } from "../../../../transfer/messages.ts";
+import { FILES_PER_PIECE, type Listing } from "../../../../transfer/server/listing.ts";
+import { ListingCache } from "../../../../transfer/server/listing_cache.ts";
 import { MemoryStore } from "../../../../testing/memory_store.ts";
 
 /** A store whose list takes 5 ms, and what its clients got. */
@@ -149,3 +151,29 @@ Deno.test("ListingCache passes on what is wrong with the disk, and asks it again
   cache.wake();
   assert.equal(results[1], 0);
 });
+
+Deno.test("ListingCache encodes a large folder in pieces, one each time that it is woken", () => {
+  const lists = new Lists();
+  const count = 3 * FILES_PER_PIECE + 1;
+  for (let i = 0; i < count; i++) lists.store.put(`file-${i}`, new Uint8Array(1));
+  lists.ask();
+  for (let woken = 0; woken < 3; woken++) {
+    assert.equal(lists.got.length, 0, `after ${woken}`);
+    assert.equal(lists.wakeAtUs, lists.nowUs);
+    lists.ask();
+    lists.pass(0);
+  }
+  assert.deepEqual(lists.got.map((list) => list.count), [count, count, count, count]);
+  assert.equal(lists.reads, 1);
+  assert.deepEqual(lists.got[0]!.bytes, encodeWhole(lists.store));
+});
+
+function encodeWhole(store: MemoryStore): Uint8Array {
+  const messages: Message[] = [];
+  store.list((files) => {
+    assert(!(files instanceof StoreError));
+    messages.push(...files.map((file): Message => ({ type: "entry", ...file })));
+    messages.push({ type: "end", count: files.length });
+  });
+  return new Uint8Array(Buffer.concat(messages.map(encodeMessage)));
+}

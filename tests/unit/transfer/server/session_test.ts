@@ -41,7 +41,9 @@ class Scene {
     const { rights = ALL_RIGHTS, lookUp } = options;
     this.store = new MemoryStore(lookUp === undefined ? {} : { lookUp });
     this.limits = new RequestLimits(bounds);
-    const listings = new ListingCache({ nowUs: () => this.pair.nowUs, wakeIn: () => {} });
+    let listingsDueUs = Infinity;
+    const nowUs = (): number => this.pair.nowUs;
+    const listings = new ListingCache({ nowUs, wakeIn: (delayUs) => listingsDueUs = nowUs() + delayUs });
     const calls = new CallQueue();
     this.pair.server.makeSession = (connection) => {
       this.session = new ServerSession({
@@ -57,7 +59,10 @@ class Scene {
       const { session } = this;
       return {
         process: () => {
-          listings.wake();
+          while (listingsDueUs <= nowUs()) {
+            listingsDueUs = Infinity;
+            listings.wake();
+          }
           session.process();
         },
       };
