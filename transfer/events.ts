@@ -1,17 +1,17 @@
 /**
- * What a server's session reports of its requests, for the log.
+ * The events that a server's session reports about its requests, for the log.
  *
  * @module
  */
 
-/** What a client asks a server for; "request" where it was not understood. */
+/** The operation that a client requests; "request" if the server did not understand it. */
 export type Operation = "put" | "get" | "list" | "stat" | "request";
 
-/** One thing that happened. Names and reasons may come from a peer: escape them before showing. */
+/** One event. Names and reasons may come from a peer: escape them before printing. */
 export type TransferEvent =
   /** A client began to send a file. */
   | { readonly kind: "receiving"; readonly name: string; readonly sizeBytes: number }
-  /** A file is stored: verified against the client's checksum, and durable under its name. */
+  /** A file was stored: its checksum is the client's, and it is durable under its name. */
   | {
     readonly kind: "received";
     readonly name: string;
@@ -21,7 +21,9 @@ export type TransferEvent =
   }
   /** A client began to get a file. */
   | { readonly kind: "sending"; readonly name: string; readonly sizeBytes: number }
-  /** The client has the whole file; `verified`: its checksum is the same, and the file is durable there. */
+  /**
+   * The client has the complete file. `verified`: the client reported the same checksum, and that the file is durable.
+   */
   | {
     readonly kind: "sent";
     readonly name: string;
@@ -29,12 +31,12 @@ export type TransferEvent =
     readonly sha256: string;
     readonly elapsedMs: number;
     readonly verified: boolean;
-    /** Stream bytes that this connection sent more than once meanwhile. */
+    /** Stream bytes that the connection retransmitted during the transfer. */
     readonly retransmittedBytes: number;
   }
-  /** The client asked for all files, or for one. */
+  /** The client requested the list of files, or the attributes of one. */
   | { readonly kind: "listed"; readonly count: number }
-  /** The server refused a request. `name` is empty where the operation has none. */
+  /** The server refused a request. `name` is empty if the operation has none. */
   | { readonly kind: "refused"; readonly operation: Operation; readonly name: string; readonly reason: string }
-  /** A request was begun and did not succeed; nothing of it stays. `name` is empty where the operation has none. */
+  /** A request was begun and failed; no partial file remains. `name` is empty if the operation has none. */
   | { readonly kind: "failed"; readonly operation: Operation; readonly name: string; readonly reason: string };

@@ -1,5 +1,5 @@
 /**
- * How a client's request can fail, and what to tell its user: what happened, to what, and what to do next.
+ * How a client's request can fail, and the message for its user: what happened, to what, and what to do next.
  *
  * @module
  */
@@ -10,30 +10,30 @@ import { ApplicationErrorCode, RefusalReason } from "./messages.ts";
 
 /** Why a request failed; programs turn it into an exit code. */
 export type FailureKind =
-  /** The transfer broke off, or the checksums differ. */
+  /** The transfer was interrupted, or the checksums differ. */
   | "failed"
-  /** The arguments are wrong. No request fails for this: it is found before one begins. */
+  /** The arguments are wrong. No request fails with this kind, since arguments are checked before it begins. */
   | "usage"
   /** The server has no such file. */
   | "not-found"
-  /** The server refused, and said why. */
+  /** The server refused the request and gave the reason. */
   | "refused"
-  /** No server answered. */
+  /** No server responded. */
   | "unreachable"
   /** A file of this machine could not be read or written. */
   | "local-disk"
-  /** The user gave up. */
+  /** The user cancelled it. */
   | "interrupted";
 
-/** Why a request did not succeed. The message is a whole clause for a person, and may hold text of the peer's. */
+/** Why a request failed. The message is a complete clause for the user, and may contain text from the peer. */
 export interface TransferFailure {
   readonly kind: Exclude<FailureKind, "usage">;
   readonly message: string;
-  /** The same request may well succeed a little later. */
+  /** The same request may succeed if it is retried soon. */
   readonly isTransient?: true;
 }
 
-/** The failure that a server's REFUSED message amounts to. */
+/** Converts a server's REFUSED message to a failure. */
 export function refusalFailure(refusal: { reason: RefusalReason; message: string }): TransferFailure {
   switch (refusal.reason) {
     case RefusalReason.notFound:
@@ -48,12 +48,12 @@ export function refusalFailure(refusal: { reason: RefusalReason; message: string
   }
 }
 
-/** The failure that a fault of this machine's disk amounts to; "not-found" is for what the server does not have. */
+/** Converts an error of this machine's disk to a failure; "not-found" is only for files that the server lacks. */
 export function storeFailure(error: StoreError): TransferFailure {
   return { kind: "local-disk", message: error.message };
 }
 
-/** The failure that the end of a connection amounts to, for a request that was under way. */
+/** Converts the end of a connection to a failure of a request in progress. */
 export function closeFailure(reason: CloseReason): TransferFailure {
   const unreachable = reason.kind === "handshake-timeout" || reason.kind === "version";
   const refused = reason.kind === "peer" &&
@@ -64,7 +64,7 @@ export function closeFailure(reason: CloseReason): TransferFailure {
 const CONNECTION_REFUSED = 0x2;
 const REFUSALS: readonly number[] = [ApplicationErrorCode.busy, ApplicationErrorCode.forbidden];
 
-/** Why a connection ended, in words. */
+/** Describes why a connection ended. */
 export function describeClose(reason: CloseReason): string {
   switch (reason.kind) {
     case "local":

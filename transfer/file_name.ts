@@ -1,10 +1,10 @@
 /**
- * The one gate for every name that a peer chose, and what else is to be said about names.
+ * The validation of every name that a peer chose, and the names that received files get.
  *
- * A name is a single folder entry, never a path, and must mean the same file on every platform: what Windows would
- * read as a device, a drive, a stream or another spelling is refused everywhere, so that a file received here can be
- * sent on from here. Unicode is kept as sent, without normalisation. Both stores call the gate themselves, so no
- * caller can forget it.
+ * A name is a single folder entry, never a path, and must denote the same file on every platform: names that Windows
+ * would interpret as a device, a drive, a stream or a different spelling are refused everywhere, so that every file
+ * that was received can be sent again. Unicode is kept as sent, without normalization. Both stores validate names
+ * themselves, so that no caller can forget to.
  *
  * @module
  */
@@ -12,26 +12,26 @@
 import { isControl, isDeceptive, isSurrogate, sanitizeForDisplay } from "../base/display_text.ts";
 import { StoreError } from "./file_store.ts";
 
-/** Longest name in UTF-8 bytes: what ext4, XFS, APFS and Btrfs store in one folder entry. */
+/** The longest name in UTF-8 bytes: the limit of ext4, XFS, APFS and Btrfs. */
 export const MAX_FILE_NAME_BYTES = 255;
 
-/** How the names of our own unfinished files begin; no peer may name one. */
+/** The prefix of the names of partial files; no peer may use it. */
 export const TEMPORARY_PREFIX = ".sluice-";
 
-/** Path separators ("/" anywhere, "\" and ":" on some platforms), and what else Windows keeps for itself. */
+/** Path separators ("/" everywhere, "\" and ":" on some platforms), and other characters that Windows reserves. */
 const FORBIDDEN_CHARACTERS = '/\\:<>"|?*';
 
-/** What Windows takes for a device, whatever extension follows; the superscripts are digits to it. */
+/** Device names of Windows, with any extension; Windows accepts superscript digits, too. */
 const DEVICE_NAME = /^(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|CLOCK\$|(?:COM|LPT)[0-9\u00b9\u00b2\u00b3])$/;
 
 const utf8 = new TextEncoder();
 
-/** "U+202E", as Unicode's own tables write it. */
+/** "U+202E", the notation of the Unicode standard. */
 function unicodeNotation(codePoint: number): string {
   return `U+${codePoint.toString(16).toUpperCase().padStart(4, "0")}`;
 }
 
-/** Why no name may hold this character, or undefined. */
+/** Why no name may contain this character, or undefined if it may. */
 function checkCharacter(codePoint: number): string | undefined {
   if (codePoint === 0) return "names may not contain a NUL character";
   if (isControl(codePoint)) return `names may not contain control characters (${unicodeNotation(codePoint)})`;
@@ -46,20 +46,20 @@ function quote(character: string): string {
 }
 
 /**
- * Whether a name is one of our own unfinished files', also in another case or with joiners that some file systems
- * leave out when they compare.
+ * Whether a name is that of a partial file, also in different case or with joiners, which some file systems ignore when
+ * they compare names.
  */
 function isTemporaryName(name: string): boolean {
   return name.replace(/[\u200c\u200d]/g, "").toUpperCase().startsWith(TEMPORARY_PREFIX.toUpperCase());
 }
 
 /**
- * Why no file may bear this name, in words that end a sentence ('names may not contain "/"'), or undefined when it
- * may. The reason holds nothing of the name itself but one printable character, so it is safe to show.
+ * Why no file may have this name, as a clause ('names may not contain "/"'), or undefined if it may. The reason
+ * contains at most one printable character of the name, so it is safe to print.
  */
 export function checkFileName(name: string): string | undefined {
   if (name === "") return "names may not be empty";
-  // A code unit is at least one byte: judged first, so that a huge name costs nothing more.
+  // A code unit is at least one byte. Checked first, so that a huge name costs nothing more.
   if (name.length > MAX_FILE_NAME_BYTES) return `names may not be longer than ${MAX_FILE_NAME_BYTES} bytes`;
   if (name === "." || name === "..") return 'names may not be "." or ".."';
   for (const character of name) {
@@ -74,11 +74,11 @@ export function checkFileName(name: string): string | undefined {
   if (name.endsWith(".")) return 'names may not end with "."';
   const stem = name.split(".", 1)[0]!.trimEnd().toUpperCase();
   if (DEVICE_NAME.test(stem)) return `${quote(stem)} is the name of a device on Windows`;
-  if (isTemporaryName(name)) return `names beginning with "${TEMPORARY_PREFIX}" are kept for unfinished files`;
+  if (isTemporaryName(name)) return `names beginning with "${TEMPORARY_PREFIX}" are reserved for partial files`;
   return undefined;
 }
 
-/** {@link checkFileName} as every store applies it: a StoreError (bad-name) where there is a reason. */
+/** {@link checkFileName} for stores: a StoreError (bad-name) with the reason, or undefined. */
 export function fileNameError(name: string): StoreError | undefined {
   const reason = checkFileName(name);
   if (reason === undefined) return undefined;
@@ -86,8 +86,8 @@ export function fileNameError(name: string): StoreError | undefined {
 }
 
 /**
- * The name that a received file gets when `name` is taken: "a.bin_received", and for `attempt` 2 and above
- * "a.bin_received_2". Where that would be too long for a folder entry, the end of `name` is left out.
+ * The name that a received file gets if `name` is taken: "a.bin_received", and from `attempt` 2 on "a.bin_received_2".
+ * If that is too long, the end of `name` is cut.
  */
 export function receivedName(name: string, attempt: number): string {
   const suffix = attempt <= 1 ? "_received" : `_received_${attempt}`;

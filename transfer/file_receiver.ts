@@ -1,9 +1,9 @@
 /**
- * The bytes of a file on their way in: written at their offsets in whatever order they come, hashed in order by
- * reading back what was written. Memory is one write buffer and one for hashing, whatever the link.
+ * Receives a file: writes its bytes at their offsets in any order of arrival, and hashes them in order by reading them
+ * back. It needs memory for one write buffer and one hash buffer, whatever the bandwidth-delay product.
  *
- * Hashing reads the file instead of the packets, so that one mechanism serves every order of arrival, and what is
- * hashed is what was written.
+ * Hashing reads the file instead of the packets, so that one mechanism serves every order of arrival, and the hash is
+ * of the bytes that were written.
  *
  * Hot: `write` runs for every packet with file data.
  *
@@ -15,27 +15,27 @@ import type { ByteSink } from "../protocol/mod.ts";
 import { StoreError, type WritableFile } from "./file_store.ts";
 
 /**
- * Adjacent bytes are gathered up to so many before they are written; as many are hashed in one go. While that is
- * done the kernel's receive buffer of 208 KiB fills, so it must be well below that.
+ * The size of a write, for which adjacent bytes are collected, and of a step of hashing. Meanwhile the kernel's receive
+ * buffer of 208 KiB fills, so it must be much smaller.
  */
 const BUFFER_BYTES = 64 * 1024;
 
 /**
- * Where a gap has held up hashing and is filled, hashing catches up by so many times the bytes that arrive, not all at
- * once: on a long link that is a dozen megabytes, and while they are hashed the receive buffer overflows many times.
+ * When a gap that blocked hashing is filled, each arriving byte lets this many be hashed, instead of all at once: on a
+ * long link the backlog is more than ten megabytes, and hashing it at once would make the receive buffer overflow.
  */
 const CATCH_UP_FACTOR = 4;
 
-/** What a receiver tells its owner. */
+/** The file's size, and the callbacks of the receiver's owner. */
 export interface FileReceiverOptions {
   readonly sizeBytes: number;
-  /** Length of the prefix that has arrived without a gap. */
+  /** The length of the prefix that has arrived without a gap. */
   readonly contiguousBytes: () => number;
-  /** The disk failed; called once, and from then on every byte is dropped. */
+  /** Called once if the disk fails; from then on every byte is dropped. */
   readonly onFailed: (error: StoreError) => void;
 }
 
-/** Writes a file as its bytes arrive, and computes the SHA-256 of what it wrote. */
+/** Writes a file as its bytes arrive, and computes the SHA-256 of the written bytes. */
 export class FileReceiver implements ByteSink {
   readonly #file: WritableFile;
   readonly #options: FileReceiverOptions;
@@ -46,7 +46,7 @@ export class FileReceiver implements ByteSink {
   #bufferStart = 0;
   #bufferEnd = 0;
   #hashedBytes = 0;
-  /** What may be hashed now. */
+  /** Bytes that may be hashed now. */
   #hashBudgetBytes = 0;
   #receivedBytes = 0;
   #failed = false;
@@ -77,7 +77,7 @@ export class FileReceiver implements ByteSink {
   }
 
   /**
-   * Writes and hashes the rest, once every byte has arrived. Returns the file's SHA-256, or undefined if the disk
+   * Writes and hashes the rest, after every byte has arrived. Returns the file's SHA-256, or undefined if the disk
    * failed.
    */
   finish(): Uint8Array | undefined {
@@ -97,7 +97,7 @@ export class FileReceiver implements ByteSink {
     this.#file.commit(done);
   }
 
-  /** Drops the file; nothing of it stays. Idempotent. */
+  /** Removes the partial file. Idempotent. */
   abort(): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -124,7 +124,7 @@ export class FileReceiver implements ByteSink {
     this.#bufferStart = this.#bufferEnd;
   }
 
-  /** Hashes by the buffer what has arrived without a gap, within a budget that was raised by so much. */
+  /** Raises the budget, and within it hashes full buffers of what has arrived without a gap. */
   #hashOn(budgetBytes: number): void {
     this.#hashBudgetBytes = Math.min(this.#hashBudgetBytes + budgetBytes, CATCH_UP_FACTOR * BUFFER_BYTES);
     while (this.#hashBudgetBytes >= BUFFER_BYTES) {
@@ -134,7 +134,7 @@ export class FileReceiver implements ByteSink {
     }
   }
 
-  /** Hashes the file's prefix on to `end`. */
+  /** Hashes the file up to `end`. */
   #hashUpTo(end: number): void {
     this.#flush();
     while (this.#hashedBytes < end) {

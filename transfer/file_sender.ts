@@ -1,6 +1,6 @@
 /**
- * The bytes of a file on their way out: read once in order, hashed as they are read, and read again where a range
- * was lost. Nothing is kept but one window of read-ahead, whatever the link's bandwidth-delay product.
+ * Sends a file: reads its bytes once in order, hashes them as they are read, and reads a range again if it was lost. It
+ * needs memory for one window of read-ahead, whatever the bandwidth-delay product.
  *
  * Hot: `read` runs for every packet with new data.
  *
@@ -14,12 +14,12 @@ import { type ReadableFile, StoreError } from "./file_store.ts";
 import { DIGEST_MESSAGE_BYTES, encodeMessage } from "./messages.ts";
 
 /**
- * Read-ahead, in bytes: one system call and one hash update for so many. While that is done nothing is sent, so it
- * must take less than the peer needs for what is in flight: at 256 KiB, loopback carries a third less.
+ * The read-ahead, bytes: the size of a read and of a hash update. Nothing is sent meanwhile, so it must take less time
+ * than the peer needs for the bytes in flight: with 256 KiB, loopback is a third slower.
  */
 const WINDOW_BYTES = 64 * 1024;
 
-/** Reads a file for a stream, and computes its SHA-256 on the way. */
+/** Reads a file for a stream, and computes its SHA-256. */
 export class FileSender implements ByteSource {
   readonly #file: ReadableFile;
   readonly #hash = createHash("sha256");
@@ -48,9 +48,8 @@ export class FileSender implements ByteSource {
   }
 
   /**
-   * The DIGEST message as a source of its own, to be written to the stream right behind the file: it is read after
-   * the file's last byte, and the digest is known by then. Its read throws StoreError when the file has changed
-   * since it was opened.
+   * The DIGEST message as a source, to be written to the stream directly after the file: it is read after the file's
+   * last byte, when the digest is known. Its read throws StoreError if the file has changed since it was opened.
    */
   readonly trailer: ByteSource = {
     read: (offset, into) => {
@@ -59,10 +58,10 @@ export class FileSender implements ByteSource {
     },
   };
 
-  /** Length of {@link trailer} in bytes. */
+  /** The length of {@link trailer}. */
   readonly trailerBytes = DIGEST_MESSAGE_BYTES;
 
-  /** Throws StoreError where the disk fails or the file has become shorter. */
+  /** Throws StoreError if the disk fails or the file has become shorter. */
   read(offset: number, into: Uint8Array): void {
     invariant(offset <= this.#windowEnd, "a file is read in order the first time");
     let done = 0;
@@ -90,7 +89,7 @@ export class FileSender implements ByteSource {
   #advance(): void {
     const length = Math.min(this.#window.length, this.sizeBytes - this.#windowEnd);
     const next = this.#window.subarray(0, length);
-    // Until the whole window is read it holds nothing: a fault in between must not leave half of it valid.
+    // The window is empty until all of it has been read, so that an error in between leaves no part of it valid.
     this.#windowStart = this.#windowEnd;
     this.#readFully(this.#windowStart, next);
     this.#windowEnd = this.#windowStart + length;

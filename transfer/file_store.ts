@@ -1,34 +1,35 @@
 /**
- * The door to the disk, as file transfer sees it. `store/` implements it, and tests have one in memory; both
- * pass the same compliance suite (`testing/file_store_compliance.ts`).
+ * The interface (port) between file transfer and the disk. `store/` implements it, and so does an in-memory store for
+ * tests; both pass the same compliance suite (`testing/file_store_compliance.ts`).
  *
- * Reads and writes of open files are synchronous: the page cache answers in well under a packet's time. What looks up
- * names, or waits for the device, is not: a slow disk, a huge folder or a store on the network holds up nobody.
+ * Reads and writes of open files are synchronous: the page cache takes less time for them than a packet takes. Calls
+ * that look up names, or wait for the device, are asynchronous, so that a slow disk, a huge folder or a store on the
+ * network blocks nothing else.
  *
  * @module
  */
 
-/** Why a store could not do what it was asked. */
+/** Why a call of a store failed. */
 export type StoreErrorKind =
-  /** The name is taken and overwriting was not asked for. */
+  /** The name is taken and the caller did not ask to overwrite. */
   | "exists"
   | "not-found"
-  /** The name is one that no file may bear here. */
+  /** No file in a store may have this name. */
   | "bad-name"
-  /** The disk is full, or a quota is. */
+  /** The disk is full, or a quota is used up. */
   | "no-space"
-  /** The store takes no files. */
+  /** The store accepts no files. */
   | "read-only"
   /** The operating system denies access. */
   | "denied"
-  /** A folder or device stands where a file is expected. */
+  /** There is a folder or device instead of a file. */
   | "not-a-file"
-  /** The file changed under a reader. */
+  /** The file changed while it was read. */
   | "changed"
-  /** Any other fault of the disk. */
+  /** Any other error of the disk. */
   | "io";
 
-/** A fault of the disk, or a refusal of the store's. The message names the file and says what to do. */
+/** An error of the disk, or a refusal by the store. The message names the file and says what to do. */
 export class StoreError extends Error {
   override readonly name = "StoreError";
   constructor(readonly kind: StoreErrorKind, message: string) {
@@ -36,10 +37,10 @@ export class StoreError extends Error {
   }
 }
 
-/** The largest file, 4 PiB: its stream, with the messages around it, has offsets that are safe integers. */
+/** The largest file, 4 PiB: the offsets of its stream, including the messages around it, are safe integers. */
 export const MAX_FILE_BYTES: number = 2 ** 52;
 
-/** What is known of a stored file. */
+/** The attributes of a stored file. */
 export interface FileInfo {
   readonly name: string;
   readonly sizeBytes: number;
@@ -50,44 +51,44 @@ export interface FileInfo {
 /** A stored file opened for reading. */
 export interface ReadableFile {
   readonly info: FileInfo;
-  /** Fills `into` from `offset` as far as the file goes; returns the bytes read. Throws StoreError. */
+  /** Reads at `offset` until `into` is full or the file ends; returns the number of bytes. Throws StoreError. */
   read(offset: number, into: Uint8Array): number;
-  /** Whether the file's size or modification time is no longer what `info` says. Throws StoreError. */
+  /** Whether the file's size or modification time differs from `info`. Throws StoreError. */
   hasChanged(): boolean;
   /** Idempotent. */
   close(): void;
 }
 
-/** A file on its way in. Until it is committed nobody sees it; aborted, nothing of it stays. */
+/** A partial file that is being written. It becomes visible when it is committed; `abort` removes it. */
 export interface WritableFile {
-  /** Writes the whole of `bytes` at `offset`. Throws StoreError. */
+  /** Writes all of `bytes` at `offset`. Throws StoreError. */
   write(offset: number, bytes: Uint8Array): void;
-  /** Fills `into` from `offset` as far as has been written; returns the bytes read. Throws StoreError. */
+  /** Reads written bytes at `offset` until `into` is full; returns the number of bytes. Throws StoreError. */
   read(offset: number, into: Uint8Array): number;
   /**
-   * Makes the file durable and then visible under its name: syncs it, renames it into place, syncs the folder.
-   * `done` is given the file's final place, as a person would name it; after a failure nothing stays behind.
+   * Makes the file durable and then visible under its name: syncs it, renames it into place, syncs the folder. Calls
+   * `done` with the file's final location, for the user; after a failure no partial file remains.
    */
   commit(done: Done<string>): void;
-  /** Removes what was written. Idempotent; no effect after commit. */
+  /** Removes the partial file, at once or soon. Idempotent; no effect after `commit`. */
   abort(): void;
 }
 
 /** What to create. */
 export interface CreateOptions {
   readonly sizeBytes: number;
-  /** Milliseconds since 1970 UTC that the file gets as its modification time; 0 for now. */
+  /** The modification time that the file gets, milliseconds since 1970 UTC; 0 for now. */
   readonly modifiedMs: number;
-  /** Replace a file of that name. Without it an existing name is refused, also when it appears before commit. */
+  /** Replace a file of that name. If false, a name that is taken is refused, by the commit as well. */
   readonly overwrite: boolean;
 }
 
-/** Called exactly once, on a later turn or before the call returns, with the result or with what failed. */
+/** Called exactly once, later or before the call returns, with the result or the error. */
 export type Done<Result> = (result: Result | StoreError) => void;
 
 /**
- * A folder of files, one level deep, that names chosen by a peer cannot leave. No call can be taken back: a caller that
- * no longer wants the file closes or aborts it when it comes.
+ * A folder of files, without subfolders; no name that a peer chose leads out of it. Calls cannot be cancelled: a caller
+ * that no longer wants a file closes or aborts it when the call has ended.
  */
 export interface FileStore {
   /** Every file, sorted by name in code-unit order. */

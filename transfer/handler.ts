@@ -1,34 +1,34 @@
 /**
- * What a session asks of the code that carries out one request on one stream. Every handler ends exactly once,
- * by calling what it was given to report its end; after that nothing is called on it.
+ * The interface of the handlers, each of which carries out one request on one stream. Every handler ends exactly once
+ * and reports that to its session, which then calls it no more.
  *
  * @module
  */
 
 import type { CloseReason } from "../protocol/mod.ts";
 
-/** Carries out one request. The session calls these as its connection's events come in. */
+/** Carries out one request. The session calls it for the events of the connection. */
 export interface StreamHandler {
-  /** There are bytes to read, the file's bytes are complete, or the peer's end has come. */
+  /** There are bytes to read, the file's bytes are complete, or the peer has finished its half of the stream. */
   onReadable(): void;
-  /** The peer gave up sending, with an application error code. */
+  /** The peer reset its half of the stream, with an application error code. */
   onReset(code: number): void;
-  /** The peer wants nothing more of what this side sends. */
+  /** The peer asked this side to stop sending (STOP_SENDING). */
   onStopped(code: number): void;
-  /** What this side sends could not be read from disk. */
+  /** The source of this side's bytes failed: the disk. */
   onSourceFailed(error: unknown): void;
-  /** All that this side sent has arrived. */
+  /** The peer has acknowledged all bytes that this side sent. */
   onDelivered(): void;
-  /** The connection is gone; everything held must be let go. */
+  /** The connection ended; the handler must release everything. */
   onConnectionClosed(reason: CloseReason): void;
 }
 
-/** What a server asks of a handler besides, to know a peer that does not go on. */
+/** What a server's session also needs, to detect stalled transfers. */
 export interface ServerHandler extends StreamHandler {
-  /** Whether the peer still has to do something, so that the work is in use for as long. */
+  /** Whether the request waits for the peer. */
   readonly isUnderWay: boolean;
-  /** Bytes moved so far. */
+  /** Bytes transferred so far. */
   readonly movedBytes: number;
-  /** The peer is there, and has let all stand still for too long. */
+  /** The peer responds, but has made no progress within the stall timeout. */
   onStalled(): void;
 }

@@ -1,5 +1,5 @@
 /**
- * Takes whole messages off a stream.
+ * Reads messages from a stream.
  *
  * @module
  */
@@ -7,17 +7,17 @@
 import type { Stream } from "../protocol/mod.ts";
 import { decodeMessage, type Message } from "./messages.ts";
 
-/** What the stream holds next. */
+/** What comes next on the stream. */
 export type NextMessage =
   | { readonly kind: "message"; readonly message: Message }
-  /** More bytes must arrive first. */
+  /** Not all of a message has arrived. */
   | { readonly kind: "incomplete" }
-  /** The peer has ended its half. */
+  /** The peer has finished its half of the stream. */
   | { readonly kind: "end" }
-  /** The bytes are no message, or the stream ended inside one. */
+  /** The bytes are not a message, or the stream ended inside one. */
   | { readonly kind: "malformed"; readonly reason: string };
 
-/** Takes the next message off the stream, if all of it has arrived. */
+/** Reads the next message from the stream, if all of it has arrived. */
 export function readMessage(stream: Stream): NextMessage {
   if (stream.readableBytes > 0) {
     const decoded = decodeMessage(stream.peek());

@@ -1,7 +1,6 @@
 /**
- * What client and server say to each other on a stream, as bytes: type, length, body (`docs/PROTOCOL.md`, section 14).
- * A pure codec: it knows no stream and no order of messages, and a name that passes here has only passed for its
- * length; `file_name.ts` is the gate for names.
+ * The codec of the messages on a stream: type, length, body (`docs/PROTOCOL.md`, section 14). It knows neither streams
+ * nor the order of messages, and checks only the length of names; `file_name.ts` validates them.
  *
  * @module
  */
@@ -13,13 +12,13 @@ import { type FileInfo, MAX_FILE_BYTES, type StoreErrorKind } from "./file_store
 /** The longest body of a message. */
 export const MAX_BODY_BYTES = 65_536;
 
-/** The longest message, with type and length in their longest form: what a receiver must be able to hold. */
+/** The longest message, with the longest form of its length: a receiver must be able to buffer it. */
 export const MAX_MESSAGE_BYTES: number = 1 + 8 + MAX_BODY_BYTES;
 
 /** The longest name that is encoded or decoded, bytes of UTF-8. */
 export const MAX_NAME_BYTES = 1024;
 
-/** The longest text for people; a longer one is cut when it is encoded. */
+/** The longest text for users; a longer one is cut when it is encoded. */
 export const MAX_TEXT_BYTES = 1024;
 
 /** Bytes of a SHA-256. */
@@ -42,23 +41,23 @@ export const MessageType = {
   refused: 0x1f,
 } as const;
 
-/** Name of a message type; each message states its own. */
+/** The name of a message type; each message has it as its `type`. */
 export type MessageName = keyof typeof MessageType;
 
-/** What became of a file that was received. */
+/** The result of receiving a file. */
 export const ResultStatus = {
-  /** The SHA-256 is the sender's, and the file is durable under its name. */
+  /** The SHA-256 is that of the sender, and the file is durable under its name. */
   verified: 0,
-  /** The bytes that arrived have another SHA-256; nothing was kept. */
+  /** The bytes that arrived have a different SHA-256; the file was discarded. */
   checksumMismatch: 1,
-  /** It could not be kept for another reason. */
+  /** The file could not be stored for another reason. */
   failed: 2,
 } as const;
 
 /** One of {@link ResultStatus}'s values. */
 export type ResultStatus = (typeof ResultStatus)[keyof typeof ResultStatus];
 
-/** Why a request was refused. The first nine are {@link StoreErrorKind}'s. */
+/** Why a request was refused. The first nine correspond to {@link StoreErrorKind}. */
 export const RefusalReason = {
   exists: 1,
   notFound: 2,
@@ -69,9 +68,9 @@ export const RefusalReason = {
   notAFile: 7,
   changed: 8,
   io: 9,
-  /** The server serves as many as it can. */
+  /** The server has reached a limit. */
   busy: 10,
-  /** The server takes no new requests because it is about to end. */
+  /** The server accepts no new requests because it is shutting down. */
   shuttingDown: 11,
   /** The request was not understood. */
   badRequest: 12,
@@ -116,28 +115,28 @@ export interface FileMessage {
   readonly modifiedMs: number;
 }
 
-/** The SHA-256 of the file whose bytes went before, as its sender computed it. */
+/** The SHA-256 of the preceding file, as its sender computed it. */
 export interface DigestMessage {
   readonly type: "digest";
   readonly sha256: Uint8Array;
 }
 
-/** The receiver of a file says what became of it. */
+/** The receiver of a file reports the result. */
 export interface ResultMessage {
   readonly type: "result";
   readonly status: ResultStatus;
-  /** As the sender of this message computed it over what arrived. */
+  /** Of the bytes that arrived, computed by the sender of this message. */
   readonly sha256: Uint8Array;
-  /** Where the file is now; may be empty. */
+  /** The name that the file got; may be empty. */
   readonly savedName: string;
 }
 
-/** One stored file, in answer to LIST and STAT. A time before 1970 travels as 0. */
+/** One stored file, in response to LIST and STAT. A time before 1970 is encoded as 0. */
 export interface EntryMessage extends FileInfo {
   readonly type: "entry";
 }
 
-/** The last of the answers to LIST. */
+/** The last message of the response to LIST. */
 export interface EndMessage {
   readonly type: "end";
   /** Entries sent before this. */
@@ -165,7 +164,7 @@ export type Message =
   | EndMessage
   | RefusedMessage;
 
-/** A message and the bytes it took, or that more bytes must come first, or why these can never become one. */
+/** A message and its length, or that it is incomplete, or why the bytes are malformed. */
 export type DecodedMessage =
   | { readonly message: Message; readonly consumed: number }
   | "incomplete"
@@ -186,7 +185,7 @@ const STORE_ERROR_REASONS: Readonly<Record<StoreErrorKind, RefusalReason>> = {
   "io": RefusalReason.io,
 };
 
-/** The reason that tells a store's fault. */
+/** The refusal reason for a store's error. */
 export function refusalForStoreError(kind: StoreErrorKind): RefusalReason {
   return STORE_ERROR_REASONS[kind];
 }
@@ -245,7 +244,7 @@ function writeBody(writer: Writer, message: Message): void {
   }
 }
 
-/** Disks know times before 1970, and fractions; the wire does not. */
+/** Disks have times before 1970, and fractions; messages do not. */
 function wireTime(modifiedMs: number): number {
   return Math.max(0, Math.trunc(modifiedMs));
 }
@@ -263,7 +262,7 @@ function writeName(writer: Writer, name: string): void {
   writer.bytes(bytes);
 }
 
-/** Cuts between characters. */
+/** Cuts a long text between characters. */
 function writeText(writer: Writer, text: string): void {
   const bytes = new Uint8Array(MAX_TEXT_BYTES);
   const { written } = utf8.encodeInto(text, bytes);
@@ -281,15 +280,15 @@ const MESSAGE_NAMES = new Map(
 );
 
 /**
- * The message that `bytes` begin with. What it holds is its own, no view of `bytes`. A type that nobody knows and a
- * length that nobody may send are malformed as soon as they are seen. Never throws.
+ * Decodes the message at the start of `bytes`. The result contains copies, no views of `bytes`. An unknown type and a
+ * forbidden length are malformed as soon as they have arrived. Never throws.
  */
 export function decodeMessage(bytes: Uint8Array): DecodedMessage {
   const [type, lengthByte] = bytes;
   if (type === undefined) return "incomplete";
   const name = MESSAGE_NAMES.get(type);
   if (name === undefined) return { malformed: `unknown message type ${type}` };
-  // The first byte of a varint tells its size: a length of which a part is missing is not yet malformed.
+  // The first byte of a varint contains its size: a length of which a part is missing is not malformed yet.
   if (lengthByte === undefined || bytes.length - 1 < 1 << (lengthByte >> 6)) return "incomplete";
   const reader = new Reader().reset(bytes, 1);
   const length = reader.varint();
@@ -300,13 +299,13 @@ export function decodeMessage(bytes: Uint8Array): DecodedMessage {
   return message === undefined ? { malformed: `${name} cut short, or with a bad field` } : { message, consumed };
 }
 
-/** The message, or undefined where its body is malformed. Bytes left over are a later version's, and ignored. */
+/** The message, or undefined if its body is malformed. Extra bytes belong to a later version, and are ignored. */
 function readBody(reader: Reader, type: MessageName): Message | undefined {
   const message = readFields(reader, type);
   return reader.failed ? undefined : message;
 }
 
-/** Undefined where a field holds what it cannot; where fields are missing, the reader has failed. */
+/** Undefined if a field has a forbidden value; if fields are missing, the reader has failed. */
 function readFields(reader: Reader, type: MessageName): Message | undefined {
   switch (type) {
     case "put": {
@@ -352,19 +351,19 @@ function readEntry(reader: Reader): FileInfo | undefined {
   return name === undefined || attributes === undefined ? undefined : { name, ...attributes };
 }
 
-/** Size and time of a file; undefined where no file can be so large. */
+/** The size and time of a file; undefined if no file can be that large. */
 function readAttributes(reader: Reader): Omit<FileMessage, "type"> | undefined {
   const sizeBytes = reader.varint();
   const modifiedMs = reader.varint();
   return sizeBytes > MAX_FILE_BYTES ? undefined : { sizeBytes, modifiedMs };
 }
 
-/** A status that this version does not know must not pass for a success. */
+/** A status that this version does not know must not be taken for a success. */
 function isResultStatus(status: number): status is ResultStatus {
   return status <= ResultStatus.failed;
 }
 
-/** A reason that only a later version knows counts as the one that says least; its text says the rest. */
+/** A reason of a later version is treated as the most general one; the text explains it. */
 function knownReason(reason: number): RefusalReason {
   return REASONS.find((known) => known === reason) ?? RefusalReason.io;
 }
@@ -375,7 +374,7 @@ function readSha256(reader: Reader): Uint8Array {
   return reader.buffer.slice(start, reader.position);
 }
 
-/** Undefined where it is too long, not all there, or no UTF-8. */
+/** Undefined if it is too long, incomplete, or not UTF-8. */
 function readString(reader: Reader, maxBytes: number): string | undefined {
   const length = reader.varint();
   if (length > maxBytes) return undefined;
@@ -394,24 +393,24 @@ function readString(reader: Reader, maxBytes: number): string | undefined {
 /** Application error codes of RESET_STREAM, STOP_SENDING and CONNECTION_CLOSE. */
 export const ApplicationErrorCode = {
   noError: 0,
-  /** The user, or the program, gave up. */
+  /** The user or the program cancelled it. */
   cancelled: 1,
   /** The request was refused; a REFUSED message says why. */
   refused: 2,
   /** The sender's or receiver's disk failed, or the file changed while it was sent. */
   storeFailed: 3,
-  /** A message made no sense. */
+  /** A message was malformed or unexpected. */
   badMessage: 4,
   shuttingDown: 5,
-  /** The peer was there, but did not go on for too long. */
+  /** The peer responded, but made no progress within the stall timeout. */
   stalled: 6,
-  /** The server serves as many as it can, and this connection takes too much of what it has. */
+  /** The server has reached a limit, or the connection uses too much of a resource. */
   busy: 7,
-  /** The client's permission is gone. */
+  /** The client's access was revoked. */
   forbidden: 8,
 } as const;
 
-/** What a code says to a person. */
+/** Describes an error code for the user. */
 export function describeApplicationError(code: number): string {
   switch (code) {
     case ApplicationErrorCode.noError:

@@ -1,18 +1,18 @@
 /**
- * What a client may do on a server, and what each request needs.
+ * The rights of clients on a server, and the right that each request needs.
  *
  * @module
  */
 
 import type { Message } from "./messages.ts";
 
-/** All rights there are: to get files, to send new ones, to see what there is, and to replace what is there. */
+/** All rights: to get files, to send new ones, to list them, and to replace existing ones. */
 export const RIGHTS = ["read", "write", "list", "overwrite"] as const;
 
 /** One of {@link RIGHTS}. */
 export type Right = (typeof RIGHTS)[number];
 
-/** Who may do everything. */
+/** Every right. */
 export const ALL_RIGHTS: ReadonlySet<Right> = new Set(RIGHTS);
 
 /** "You may not ..." */
@@ -23,7 +23,7 @@ const WHAT: Readonly<Record<Right, string>> = {
   overwrite: "replace files",
 };
 
-/** Why a request is refused to who has these rights and no others, for a person; undefined where it is not. */
+/** Why a client with these rights is refused a request, for its user; undefined if it is not. */
 export function refusalForRights(request: Message, rights: ReadonlySet<Right>): string | undefined {
   const missing = missingRight(request, rights);
   return missing && `you may not ${WHAT[missing]} there; if you should, ask the server's administrator`;
@@ -35,7 +35,7 @@ function missingRight(request: Message, rights: ReadonlySet<Right>): Right | und
       if (!rights.has("write")) return "write";
       return request.overwrite && !rights.has("overwrite") ? "overwrite" : undefined;
     case "stat":
-      // Who may see all names may ask for one, and who may get a file may ask how long it is.
+      // A client that may list all files may ask for one, and one that may get a file may ask for its size.
       return rights.has("list") || rights.has("read") ? undefined : "list";
     case "list":
       return rights.has("list") ? undefined : "list";

@@ -1,45 +1,45 @@
 /**
- * Tells a client that is there and does not go on from one that goes on slowly, or cannot be heard.
+ * Detects a client that responds but makes no progress, as opposed to one that is slow, or on a link with an outage.
  *
- * Time without progress counts, but of a silence only its beginning: a link that is dead for half a minute costs some
- * seconds, not half a minute. It is the connection that has to go on, with any of its transfers: on a slow link many
- * transfers take turns, and the last of them waits long for its own.
+ * Time without progress counts, but only the beginning of a period in which nothing arrives: an outage of half a minute
+ * counts for a few seconds. Progress of any transfer counts for the whole connection: on a slow link many transfers
+ * take turns, and some of them wait for a long time.
  *
  * @module
  */
 
-/** Looks within the timeout; progress is noticed at a look. */
+/** Checks per timeout; progress is noticed at a check. */
 const LOOKS = 16;
 
 /**
- * The part of a silence that counts, as a share of the timeout, and at least so much: a peer that has a stream open is
- * heard every two seconds (`transferKeepAliveUs`), and is not silent between.
+ * The part of a silence that counts, as a share of the timeout, and its minimum: a peer with an open stream sends at
+ * least every two seconds (`transferKeepAliveUs`), and is not silent in between.
  */
 const SILENCE_SHARE = 1 / 8;
 const MIN_SILENCE_US = 2_500_000;
 
 /**
- * Least bytes that all transfers of a connection move together within the timeout: of 60 s, 2.2 kbit/s. Less is not a
- * slow link, but a client that sends a byte at times to keep its place.
+ * The minimum that all transfers of a connection together must move within the timeout: in 60 s, 2.2 kbit/s. Less is
+ * not a slow link, but a client that sends a byte now and then to keep its transfers.
  */
 export const MIN_MOVED_BYTES: number = 16 * 1024;
 
-/** How a connection stands. */
+/** The progress of a connection. */
 export interface Progress {
-  /** Something is to be moved that waits for the peer. */
+  /** Whether a transfer waits for the peer. */
   readonly isWaiting: boolean;
-  /** Bytes of transfers moved so far, those of ended ones included. */
+  /** Bytes that transfers have moved so far, including those that have ended. */
   readonly movedBytes: number;
-  /** Datagrams that came from the peer so far. */
+  /** Datagrams received from the peer so far. */
   readonly heardCount: number;
 }
 
-/** Of one connection. */
+/** See the module's description. One for each connection. */
 export class StallWatch {
   readonly #timeoutUs: number;
   readonly #countedSilenceUs: number;
   #dueUs = -Infinity;
-  /** Time without progress that counts, up to when the peer was heard last. */
+  /** The time without progress that counts, up to the last datagram from the peer. */
   #stalledUs = 0;
   #heardAtUs = 0;
   #heardCount = 0;
@@ -50,19 +50,19 @@ export class StallWatch {
     this.#countedSilenceUs = Math.max(timeoutUs * SILENCE_SHARE, MIN_SILENCE_US);
   }
 
-  /** When {@link isStalled} has something to judge. */
+  /** When {@link isStalled} is to be called. */
   get dueUs(): number {
     return this.#dueUs;
   }
 
-  /** The time begins anew: the connection has just got something to move. */
+  /** Restarts the timeout: the connection has just begun a transfer. */
   restart(nowUs: number): void {
     this.#stalledUs = 0;
     this.#heardAtUs = nowUs;
     this.#dueUs = nowUs + this.#timeoutUs / LOOKS;
   }
 
-  /** Whether the connection has stood still for the timeout; to be called when that is due. It begins anew afterwards. */
+  /** Whether the connection made no progress within the timeout, which then restarts. Call it at {@link dueUs}. */
   isStalled(nowUs: number, { isWaiting, movedBytes, heardCount }: Progress): boolean {
     if (heardCount > this.#heardCount) {
       this.#heardCount = heardCount;
@@ -81,7 +81,7 @@ export class StallWatch {
     return true;
   }
 
-  /** Of the time since the peer was heard, what counts. */
+  /** The part of the time since the last datagram from the peer that counts. */
   #silenceUs(nowUs: number): number {
     return Math.min(nowUs - this.#heardAtUs, this.#countedSilenceUs);
   }

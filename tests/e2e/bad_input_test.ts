@@ -113,7 +113,7 @@ const BAD_NAMES: readonly { readonly name: string; readonly says: RegExp }[] = [
   { name: "..", says: /may not be "\." or "\.\."/ },
   { name: "line\nbreak", says: /control characters \(U\+000A\)/ },
   { name: "con.txt", says: /name of a device on Windows/ },
-  { name: ".sluice-0123.part", says: /kept for unfinished files/ },
+  { name: ".sluice-0123.part", says: /reserved for partial files/ },
 ];
 
 Deno.test("client program takes no bad name, neither to send nor to get", async (t) => {

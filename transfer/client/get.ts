@@ -1,14 +1,14 @@
 /**
- * The client's side of a download: GET out, FILE, the file's bytes and DIGEST in, RESULT out.
+ * The client's side of a download: sends GET, receives FILE, the file's bytes and DIGEST, and sends RESULT.
  *
  * ```
- *   asking --FILE--> creating --file is there--> receiving --DIGEST--> committing --durable--> ended
- *      |                |                            |                     |
- *      +------ refusal, reset, disk fault, mismatch, cancel, connection lost ---> ended with a failure, no file left
+ *   asking --FILE--> creating --file created--> receiving --DIGEST--> committing --durable--> ended
+ *      |                |                           |                     |
+ *      +------ refusal, reset, disk error, mismatch, cancel, connection lost ---> ended with a failure, no partial file
  * ```
  *
- * Once the file is durable the transfer has succeeded, whatever becomes of the report to the server: nobody waits for it
- * to be acknowledged. Where the connection is closed next, it goes along with that.
+ * The transfer has succeeded when the file is durable, whether or not RESULT reaches the server: the client does not
+ * wait for its acknowledgement.
  *
  * @module
  */
@@ -28,10 +28,10 @@ import {
   ResultStatus,
 } from "../messages.ts";
 
-/** What to get, and where it goes. */
+/** What to get, and where to store it. */
 export interface GetRequest {
   readonly name: string;
-  /** Makes the file here, once its size is known. */
+  /** Creates the local file when its size is known. */
   readonly create: (info: FileInfo, done: Done<WritableFile>) => void;
   readonly onDone: (outcome: TransferOutcome | TransferFailure) => void;
 }
@@ -53,7 +53,7 @@ export class ClientGet implements ClientRequest {
     this.#context = context;
   }
 
-  /** The file's size, 0 until it is known. */
+  /** The file's size; 0 until it is known. */
   get sizeBytes(): number {
     return this.#sizeBytes;
   }
@@ -79,7 +79,7 @@ export class ClientGet implements ClientRequest {
     this.#fail({ kind: "failed", message }, ApplicationErrorCode.cancelled);
   }
 
-  /** The server does not need to hear the result. */
+  /** The server does not need the result. */
   onStopped(): void {}
 
   onSourceFailed(): void {}
@@ -87,7 +87,7 @@ export class ClientGet implements ClientRequest {
   onDelivered(): void {}
 
   onConnectionClosed(reason: CloseReason): void {
-    // A file that is complete and verified is worth keeping, though the server will not hear of it.
+    // A file that is complete and verified is kept, although the server does not learn of it.
     this.#isConnectionLost = true;
     if (this.#state !== "committing") this.#end(closeFailure(reason));
   }
@@ -112,7 +112,7 @@ export class ClientGet implements ClientRequest {
     let isLater = false;
     this.#request.create({ name: this.#request.name, sizeBytes, modifiedMs }, (file) => {
       if (this.#state !== "creating") {
-        // The request has ended meanwhile.
+        // The request ended while the file was created.
         if (!(file instanceof StoreError)) file.abort();
       } else if (file instanceof StoreError) {
         this.#fail(storeFailure(file), ApplicationErrorCode.storeFailed);
@@ -148,7 +148,7 @@ export class ClientGet implements ClientRequest {
     if (timingSafeEqual(sha256, next.message.sha256)) return this.#commit(sha256);
     this.#report(ResultStatus.checksumMismatch, sha256);
     const message = `the checksums differ (here ${sha256.toHex()}, on the server ${next.message.sha256.toHex()}); ` +
-      "nothing was kept: get it again";
+      "the file was discarded: get it again";
     this.#end({ kind: "failed", message });
   }
 

@@ -1,10 +1,10 @@
 /**
- * The client's side of an upload: PUT, the file's bytes and DIGEST out, RESULT in.
+ * The client's side of an upload: sends PUT, the file's bytes and DIGEST, and receives RESULT.
  *
  * ```
  *   waiting --stream--> sending --RESULT--> ended
  *      |                   |
- *      +------ refusal, reset, disk fault, cancel, connection lost ---> ended with a failure
+ *      +------ refusal, reset, disk error, cancel, connection lost ---> ended with a failure
  * ```
  *
  * @module
@@ -24,10 +24,10 @@ import {
   ResultStatus,
 } from "../messages.ts";
 
-/** What to send. The request owns the file from now on and closes it. */
+/** What to send. The request owns the file and closes it. */
 export interface PutRequest {
   readonly file: ReadableFile;
-  /** The name it gets on the server. */
+  /** The name on the server. */
   readonly name: string;
   readonly overwrite: boolean;
   readonly onDone: (outcome: TransferOutcome | TransferFailure) => void;
@@ -79,7 +79,7 @@ export class ClientPut implements ClientRequest {
     this.#fail({ kind: "failed", message }, ApplicationErrorCode.cancelled);
   }
 
-  /** The server wants no more of the file; its REFUSED message, which says why, is on its way. */
+  /** The server asked to stop; its REFUSED message, which says why, follows. */
   onStopped(_code: number): void {}
 
   onSourceFailed(error: unknown): void {
@@ -115,7 +115,7 @@ export class ClientPut implements ClientRequest {
     }
     const kept = status === ResultStatus.verified
       ? "what the server stored is not what was sent: check it, and send it again with --force"
-      : "the server kept nothing: send it again";
+      : "the server discarded the file: send it again";
     const message = `the checksums differ (here ${localSha256}, on the server ${result.serverSha256}); ${kept}`;
     this.#fail({ kind: "failed", message }, ApplicationErrorCode.cancelled);
   }

@@ -1,5 +1,5 @@
 /**
- * The client's side of LIST and STAT: a question out, ENTRY messages in.
+ * The client's side of LIST and STAT: sends the request and receives ENTRY messages.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import type { FileInfo } from "../file_store.ts";
 import { readMessage } from "../message_reader.ts";
 import { ApplicationErrorCode, describeApplicationError, encodeMessage } from "../messages.ts";
 
-/** What to ask. */
+/** What to query. */
 export interface QueryRequest {
-  /** The file to ask about; undefined for all of them. */
+  /** The file to query; undefined for all files. */
   readonly name?: string;
   readonly onDone: (outcome: QueryOutcome | TransferFailure) => void;
 }
@@ -24,7 +24,7 @@ export interface QueryOutcome {
   readonly entries: readonly FileInfo[];
 }
 
-/** Asks what files there are, or about one. */
+/** Queries the list of files, or the attributes of one. */
 export class ClientQuery implements ClientRequest {
   readonly #request: QueryRequest;
   readonly #context: ClientContext;
@@ -81,7 +81,7 @@ export class ClientQuery implements ClientRequest {
     this.#fail(failure);
   }
 
-  /** A list ends with END and the number of its entries; the answer to STAT is one entry and the stream's end. */
+  /** A list ends with END and the number of entries; the response to STAT is one entry and the end of the stream. */
   #isWholeAnswer(count: number | undefined, streamEnded: boolean): boolean {
     if (this.#request.name === undefined) return count === this.#entries.length;
     return streamEnded && this.#entries.length === 1;

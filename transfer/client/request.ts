@@ -1,5 +1,5 @@
 /**
- * What a client's session and its requests know of each other.
+ * The interfaces between a client's session and its requests.
  *
  * @module
  */
@@ -8,24 +8,24 @@ import type { Stream } from "../../protocol/mod.ts";
 import type { TransferFailure } from "../failure.ts";
 import type { StreamHandler } from "../handler.ts";
 
-/** A request under way, as its caller holds it. */
+/** A request in progress, for its caller. */
 export interface ClientRequest extends StreamHandler {
-  /** Gives the request a stream and sends it off. */
+  /** Sends the request on a stream. */
   start(stream: Stream): void;
-  /** Ends it with this failure, unless it has ended; both sides let go of everything. */
+  /** Ends it with this failure, unless it has ended; both sides release everything. */
   cancel(failure: TransferFailure): void;
 }
 
-/** What requests may use of their session. */
+/** The part of the session that requests use. */
 export interface ClientContext {
   readonly wake: () => void;
   /** The request on this stream has ended. */
   ended(request: ClientRequest, stream: Stream | undefined): void;
 }
 
-/** A file that was transferred: verified, and durable where it is now. */
+/** A file that was transferred: verified and durable. */
 export interface TransferredFile {
-  /** Where the file is now: the server's name for it, or its path on this machine. */
+  /** Where the file was stored: its name on the server, or its path on this machine. */
   readonly savedAs: string;
   readonly sizeBytes: number;
   /** SHA-256 of the file as the server computed it, hex. */

@@ -1,11 +1,11 @@
 /**
- * The client's side of one connection: starts requests, each on a stream of its own, and hands the connection's
- * events to them.
+ * The client's side of one connection: starts requests, each on its own stream, and dispatches the connection's events
+ * to them.
  *
- * Participants: the connection, one handler for each request (`client_put.ts`, `client_get.ts`, `client_query.ts`).
- * Goals: any number of requests at once, those beyond what the server allows waiting their turn; each ends exactly
- * once, with a result or a failure; when the connection ends, so does every request. Not its job: which files, where
- * on this machine they are, and what the user is told.
+ * Participants: the connection, one handler for each request (`put.ts`, `get.ts`, `query.ts`). Goals: any number of
+ * concurrent requests, of which those beyond the server's limit wait; each ends exactly once, with a result or a
+ * failure; when the connection ends, so does every request. Non-goals: which files to transfer, where they are on this
+ * machine, and messages to the user.
  *
  * @module
  */
@@ -20,14 +20,14 @@ import type { TransferFailure } from "../failure.ts";
 /** What a session is made with. */
 export interface ClientSessionOptions {
   readonly connection: Connection;
-  /** Called when something outside of a packet's arrival gave the connection something to send. */
+  /** Called if the connection has something to send for another reason than a datagram or timeout. */
   readonly wake: () => void;
   /** The handshake is done. */
   readonly onConnected?: () => void;
   readonly onClosed?: (reason: CloseReason) => void;
 }
 
-/** Makes requests of one server. */
+/** Sends requests to one server. */
 export class ClientSession implements ClientContext {
   readonly #options: ClientSessionOptions;
   readonly #requests = new Map<Stream, ClientRequest>();
@@ -42,7 +42,7 @@ export class ClientSession implements ClientContext {
     return this.#options.wake;
   }
 
-  /** Requests under way or waiting. */
+  /** The number of requests in progress or waiting. */
   get activeCount(): number {
     return this.#requests.size + this.#waiting.length;
   }
@@ -57,12 +57,12 @@ export class ClientSession implements ClientContext {
     return this.#begin(new ClientGet(request, this));
   }
 
-  /** Asks what files there are, or about one. */
+  /** Queries the list of files, or the attributes of one. */
   query(request: QueryRequest): ClientQuery {
     return this.#begin(new ClientQuery(request, this));
   }
 
-  /** Handles what the connection has to say. To be called after every datagram and timeout. */
+  /** Handles the events of the connection. To be called after every datagram and timeout. */
   process(): void {
     for (let event = this.#options.connection.pollEvent(); event !== undefined;) {
       this.#handle(event);
@@ -133,7 +133,7 @@ export class ClientSession implements ClientContext {
     this.#options.onClosed?.(reason);
   }
 
-  /** Ends every request, for a user who gave up. */
+  /** Cancels every request. */
   cancelAll(failure: TransferFailure): void {
     for (const request of [...this.#requests.values(), ...this.#waiting]) request.cancel(failure);
   }

@@ -1,27 +1,27 @@
 /**
- * The calls of a server's store, of which a bounded number runs at a time. Sources have their turns in rotation, so that
- * one with a thousand requests delays the others no more than one with a few.
+ * A fair queue for calls to a server's store: it runs a bounded number of them concurrently, and takes from the sources
+ * in rotation, so that a source with a thousand requests delays the others no more than one with a few.
  *
  * @module
  */
 
 /**
- * Calls that run at the same time. They run on threads of the platform's; more would wait there instead, where no source
- * has a turn of its own.
+ * The number of concurrent calls. They run in the platform's thread pool; more would wait there instead, first come,
+ * first served.
  */
 export const MAX_RUNNING_CALLS = 16;
 
-/** Makes one call of the store, and calls `ended` once when it has ended. */
+/** Starts one call to the store, and calls `ended` once when it has ended. */
 export type StoreCall = (ended: () => void) => void;
 
 /** See the module's description. */
 export class CallQueue {
-  /** Calls that wait, by source, in the order in which the sources have their turns. None is empty. */
+  /** Waiting calls by source; the first source is next. No set is empty. */
   readonly #waiting = new Map<string, Set<StoreCall>>();
   #runningCount = 0;
   #isStarting = false;
 
-  /** Runs a call now, or when its source has a turn. */
+  /** Runs a call now, or when it is its source's turn. */
   add(source: string, call: StoreCall): void {
     const calls = this.#waiting.get(source);
     if (calls === undefined) this.#waiting.set(source, new Set([call]));
@@ -29,7 +29,7 @@ export class CallQueue {
     this.#start();
   }
 
-  /** Takes a call back; returns whether it had not begun. */
+  /** Removes a waiting call; returns whether it was still waiting. */
   remove(source: string, call: StoreCall): boolean {
     const calls = this.#waiting.get(source);
     if (calls?.delete(call) !== true) return false;
@@ -38,14 +38,14 @@ export class CallQueue {
   }
 
   #start(): void {
-    // A call may end before it returns: then the loop goes on, instead of one in the other.
+    // A call may end before it returns; then this loop continues, instead of a nested one.
     if (this.#isStarting) return;
     this.#isStarting = true;
     for (const [source, calls] of this.#waiting) {
       if (this.#runningCount === MAX_RUNNING_CALLS) break;
       const call: StoreCall = calls.values().next().value!;
       calls.delete(call);
-      // Behind the others, while there is more.
+      // The source goes to the end of the rotation if it has more.
       this.#waiting.delete(source);
       if (calls.size > 0) this.#waiting.set(source, calls);
       this.#runningCount++;

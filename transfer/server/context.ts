@@ -1,5 +1,5 @@
 /**
- * What a server's session and its handlers know of each other.
+ * The interfaces between a server's session and its handlers.
  *
  * @module
  */
@@ -8,21 +8,21 @@ import type { Stream } from "../../protocol/mod.ts";
 import type { Operation, TransferEvent } from "../events.ts";
 import type { RefusalReason } from "../messages.ts";
 
-/** How a connection stood when a transfer began. */
+/** The state of the connection when a transfer began. */
 export interface TransferStart {
   readonly atUs: number;
   readonly retransmittedBytes: number;
 }
 
-/** What handlers may use of their session. */
+/** The part of the session that handlers use. */
 export interface ServerContext {
-  /** How the connection stands now. */
+  /** The present state of the connection. */
   now(): TransferStart;
   readonly wake: () => void;
   report(event: TransferEvent): void;
-  /** Answers REFUSED, and wants nothing more on the stream. */
+  /** Sends REFUSED, and asks the client to stop sending on the stream. */
   refuse(stream: Stream, refusal: Refusal): void;
-  /** The handler of this stream waits for a last word alone, and holds nothing any more that others may want. */
+  /** The handler of this stream waits only for a last message, and no longer counts against the limits. */
   released(stream: Stream): void;
   /** The handler of this stream has ended. */
   ended(stream: Stream): void;

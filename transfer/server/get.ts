@@ -1,10 +1,10 @@
 /**
- * The server's side of a download: FILE, the file's bytes and DIGEST out, the client's RESULT in.
+ * The server's side of a download: sends FILE, the file's bytes and DIGEST, and receives the client's RESULT.
  *
  * ```
  *   sending --RESULT from the client--> ended
  *      |
- *      +--- reset, disk fault, end without RESULT ---> failed
+ *      +--- reset, disk error, end without RESULT ---> failed
  * ```
  *
  * @module
@@ -29,7 +29,7 @@ export class ServerGet implements ServerHandler {
   #ended = false;
   #delivered = false;
 
-  /** Owns the file from now on, and closes it. */
+  /** Owns the file and closes it. */
   constructor(stream: Stream, { context, file }: { context: ServerContext; file: ReadableFile }) {
     this.#stream = stream;
     this.#context = context;
@@ -38,7 +38,7 @@ export class ServerGet implements ServerHandler {
     this.#sender = new FileSender(file);
   }
 
-  /** Once all has arrived, the client may take its time: its disk may be slow, and nothing here waits for it. */
+  /** When all bytes have arrived, the client has unlimited time: its disk may be slow, and nothing waits for it. */
   get isUnderWay(): boolean {
     return !this.#delivered;
   }
@@ -55,7 +55,7 @@ export class ServerGet implements ServerHandler {
     this.#stream.writeFrom(this.#sender, sizeBytes);
     this.#stream.writeFrom(this.#sender.trailer, this.#sender.trailerBytes);
     this.#stream.finish();
-    // What came along with the request makes no sense yet, and nothing else would bring it up.
+    // A RESULT that arrived together with the request is an error, and no later event would reveal it.
     this.onReadable();
   }
 

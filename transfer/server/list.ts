@@ -1,5 +1,5 @@
 /**
- * The server's side of LIST: all entries and END out, in one piece that lists asked for at the same time share.
+ * The server's side of LIST: sends all entries and END, from a buffer that concurrent requests share.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { ApplicationErrorCode } from "../messages.ts";
 import type { ServerContext } from "./context.ts";
 import type { Listing } from "./listing.ts";
 
-/** Sends one list. */
+/** Sends one listing. */
 export class ServerList implements ServerHandler {
   readonly #stream: Stream;
   readonly #context: ServerContext;
@@ -38,7 +38,7 @@ export class ServerList implements ServerHandler {
 
   onReadable(): void {}
 
-  /** It was told to say no more. */
+  /** The client was asked to stop sending. */
   onReset(): void {}
 
   onStopped(): void {

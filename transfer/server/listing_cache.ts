@@ -1,9 +1,9 @@
 /**
  * A cache of the listings of a server's folders: concurrent LIST requests share one listing.
  *
- * A listing is reused for a while, so that a flood of requests occupies neither the disk nor the processor. But no client
- * gets one that was begun before a file was stored, if it asked after that: its request waits until a new listing may be
- * made, and shares that one with all requests that arrive in the meantime.
+ * A listing is reused for a while, so that a flood of requests occupies neither the disk nor the processor. But no
+ * client gets one that was begun before a file was stored, if it asked after that: its request waits until a new
+ * listing may be made, and shares that one with all requests that arrive in the meantime.
  *
  * @module
  */

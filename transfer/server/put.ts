@@ -1,10 +1,10 @@
 /**
- * The server's side of an upload: PUT and the file's bytes in, RESULT out.
+ * The server's side of an upload: receives PUT, the file's bytes and DIGEST, and sends RESULT.
  *
  * ```
  *   receiving --all bytes and DIGEST--> committing --durable--> answered
  *       |                                   |
- *       +--- reset, disk fault, mismatch ---+--> failed: nothing of the file stays
+ *       +--- reset, disk error, mismatch ---+--> failed, no partial file
  * ```
  *
  * @module
@@ -37,7 +37,7 @@ export class ServerPut implements ServerHandler {
   #startUs = 0;
   #state: PutState = "receiving";
 
-  /** Owns the file from now on: commits or aborts it. */
+  /** Owns the file, and commits or aborts it. */
   constructor(stream: Stream, options: { context: ServerContext; request: PutMessage; file: WritableFile }) {
     const { context, request, file } = options;
     this.#stream = stream;
@@ -50,7 +50,7 @@ export class ServerPut implements ServerHandler {
     });
   }
 
-  /** The disk may take its time. */
+  /** While the file is committed, the request waits for the disk. */
   get isUnderWay(): boolean {
     return this.#state === "receiving";
   }
@@ -131,7 +131,7 @@ export class ServerPut implements ServerHandler {
     this.#stream.finish();
   }
 
-  /** The store failed: the client is told why. */
+  /** Tells the client why the store failed. */
   #refuse(error: StoreError): void {
     if (this.#state === "ended") return;
     this.#state = "ended";

@@ -1,5 +1,5 @@
 /**
- * A request that has arrived, and waits for the store.
+ * A request that has arrived and waits for the store.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { type ServerHandler } from "../handler.ts";
 import { ApplicationErrorCode } from "../messages.ts";
 import type { ServerContext } from "./context.ts";
 
-/** Waits. What arrives on the stream meanwhile stays there. */
+/** Waits for the store. Bytes that arrive in the meantime stay on the stream. */
 export class QueuedRequest implements ServerHandler {
   readonly #stream: Stream;
   readonly #context: ServerContext;
@@ -19,7 +19,7 @@ export class QueuedRequest implements ServerHandler {
     this.#context = context;
   }
 
-  /** It is the server that does not go on. */
+  /** The request waits for the server, not for the client. */
   readonly isUnderWay = false;
   readonly movedBytes = 0;
 

@@ -1,6 +1,6 @@
 /**
- * What all sessions of a server do at a time, and its bounds: transfers, each with an open file and its buffers, and
- * lists of all files. At a bound the server refuses what is new, in words, and goes on with the rest.
+ * Limits the concurrent requests of all sessions of a server: transfers, each of which has an open file and buffers,
+ * and listings. At a limit the server refuses new requests, with a message, and continues those in progress.
  *
  * @module
  */
@@ -8,16 +8,16 @@
 import { FairSlots } from "../../base/fair_slots.ts";
 import { RefusalReason } from "../messages.ts";
 
-/** What a server does at most at a time. */
+/** The limits of a server. */
 export interface RequestBounds {
-  /** Transfers at once, in both directions: so many files are open. */
+  /** Concurrent transfers in both directions, thus open files. */
   readonly maxTransfers: number;
-  /** The same for one source: an IPv4 address, an IPv6 /64. */
+  /** The same for one source: an IPv4 address or an IPv6 /64. */
   readonly maxTransfersPerAddress: number;
-  /** Lists of all files that are being sent. */
+  /** Concurrent listings. */
   readonly maxLists: number;
   readonly maxListsPerAddress: number;
-  /** A peer that is there, and has let its transfers stand still for so long, loses them. Microseconds. */
+  /** Transfers of a client that responds but makes no progress for this long are aborted. Microseconds. */
   readonly stallTimeoutUs: number;
 }
 
@@ -33,21 +33,21 @@ export const DEFAULT_REQUEST_BOUNDS: RequestBounds = Object.freeze({
   stallTimeoutUs: 60_000_000,
 });
 
-/** A kind of request of which there is a bounded number at a time. */
+/** A kind of request whose concurrent number is limited. */
 export type BoundedRequest = "transfer" | "list";
 
-/** Why a request cannot be carried out now. */
+/** Why a request is refused now. */
 export interface Busy {
   readonly reason: RefusalReason;
   readonly message: string;
 }
 
-/** Counts the requests of all sessions of a server. */
+/** Counts the concurrent requests of all sessions of a server. */
 export class RequestLimits {
   readonly bounds: RequestBounds;
   readonly #slots: Readonly<Record<BoundedRequest, FairSlots>>;
 
-  /** Bounds that are not given have their defaults. */
+  /** Limits that are not given have their defaults. */
   constructor(bounds: Partial<RequestBounds> = {}) {
     this.bounds = { ...DEFAULT_REQUEST_BOUNDS, ...bounds };
     const { maxTransfers, maxTransfersPerAddress, maxLists, maxListsPerAddress } = this.bounds;
@@ -57,7 +57,7 @@ export class RequestLimits {
     };
   }
 
-  /** How many of a kind are under way. */
+  /** The number of requests of a kind in progress. */
   countOf(kind: BoundedRequest): number {
     return this.#slots[kind].count;
   }

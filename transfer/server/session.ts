@@ -1,10 +1,11 @@
 /**
- * The server's side of one connection: takes each stream that the client opens for one request, and answers it.
+ * The server's side of one connection: each stream that the client opens carries one request, which the session
+ * answers.
  *
  * Participants: the connection (events in, streams), the store, one handler for each request (`put.ts`, `get.ts`,
- * `list.ts`, and `queued_request.ts` before them). Goals: any number of requests at once, none in another's way; when a
- * request or the connection ends, every file is closed and no partial file stays, even if the store has not opened or
- * created it by then. Not its job: which clients may connect, and when bytes are sent.
+ * `list.ts`, and `queued_request.ts` before them). Goals: any number of concurrent requests, none of which blocks
+ * another; when a request or the connection ends, every file is closed and no partial file remains, even if the store
+ * has not opened or created it by then. Non-goals: which clients may connect, and when bytes are sent.
  *
  * @module
  */
@@ -45,7 +46,7 @@ import { QueuedRequest } from "./queued_request.ts";
 import type { BoundedRequest, RequestLimits } from "./request_limits.ts";
 import { MIN_MOVED_BYTES, StallWatch } from "../stall_watch.ts";
 
-/** What a client may ask for. */
+/** A request of a client. */
 type Request = PutMessage | GetMessage | StatMessage | ListMessage;
 
 /** What all sessions of a server share. */
@@ -59,41 +60,41 @@ export interface SharedByClients {
 export interface ServerSessionOptions {
   readonly connection: Connection;
   readonly store: FileStore;
-  /** What the client may do. Default: everything. */
+  /** The client's rights. Default: all. */
   readonly rights?: ReadonlySet<Right>;
-  /** Microseconds of the clock that the connection goes by. */
+  /** The clock of the connection, microseconds. */
   readonly nowUs: () => number;
   /** What all sessions of a server share. */
   readonly shared: SharedByClients;
   readonly onEvent: (event: TransferEvent) => void;
-  /** Called when something outside of a packet's arrival gave the connection something to send. */
+  /** Called if the connection has something to send for another reason than a datagram or timeout. */
   readonly wake: () => void;
-  /** Has {@link ServerSession.process} called once after so many microseconds; an earlier request is forgotten. */
+  /** Schedules one call of {@link ServerSession.process} after this many microseconds; replaces an earlier request. */
   readonly wakeIn: (delayUs: number) => void;
   readonly onAddressChanged?: (remote: string) => void;
   readonly onClosed?: (reason: CloseReason) => void;
 }
 
-/** A call of the store, and what follows it. */
+/** A call to the store, and the steps that follow it. */
 interface StoreSteps<Result> {
   readonly call: (done: Done<Result>) => void;
   /** Carries the request out. */
   readonly begin: (result: Result) => void;
-  /** Takes the result back where the request has ended meanwhile. */
+  /** Releases the result if the request has ended in the meantime. */
   readonly undo?: (result: Result) => void;
 }
 
 /** Serves one client. */
 export class ServerSession implements ServerContext {
   readonly #options: ServerSessionOptions;
-  /** Streams with a request under way; undefined while the request itself has not fully arrived. */
+  /** Streams with a request in progress; undefined while the request message is incomplete. */
   readonly #handlers = new Map<Stream, ServerHandler | undefined>();
   readonly #shared: SharedByClients;
-  /** What is counted against the {@link RequestLimits}. */
+  /** Requests that count against the {@link RequestLimits}. */
   readonly #counted = new Map<Stream, BoundedRequest>();
-  /** Calls of the store that wait or run, of requests that may have ended meanwhile. */
+  /** Calls to the store that wait or run; their requests may have ended in the meantime. */
   readonly #calls = new Map<Stream, StoreCall | "running">();
-  /** Where the client was when it came: requests and calls count for that. */
+  /** The source address when the client connected: requests and calls count for it. */
   readonly #source: string;
   readonly #stalls: StallWatch;
   /** Bytes of transfers that have ended. */
@@ -111,17 +112,17 @@ export class ServerSession implements ServerContext {
     return this.#options.wake;
   }
 
-  /** Requests under way. */
+  /** The number of requests in progress. */
   get activeCount(): number {
     return this.#handlers.size;
   }
 
-  /** From now on new requests are refused; those under way go on. */
+  /** Refuses new requests from now on; those in progress continue. */
   drain(): void {
     this.#draining = true;
   }
 
-  /** Handles what the connection has to say. To be called after every datagram and timeout. */
+  /** Handles the events of the connection. To be called after every datagram and timeout. */
   process(): void {
     for (let event = this.#options.connection.pollEvent(); event !== undefined;) {
       this.#handle(event);
@@ -137,7 +138,7 @@ export class ServerSession implements ServerContext {
 
   report(event: TransferEvent): void {
     if (event.kind === "received") this.#shared.listings.invalidate();
-    // However small, a file that is through is progress.
+    // A completed file is progress, however small it is.
     if (event.kind === "received" || event.kind === "sent") this.#movedBytes += MIN_MOVED_BYTES;
     this.#options.onEvent(event);
   }
@@ -157,7 +158,7 @@ export class ServerSession implements ServerContext {
       this.#calls.delete(stream);
     }
     const kind = this.#counted.get(stream);
-    // As long as the store is at work for a request, the request counts.
+    // The request counts until its call to the store has ended.
     if (kind === undefined || this.#calls.has(stream)) return;
     this.#counted.delete(stream);
     this.#shared.limits.end(kind, this.#source);
@@ -179,7 +180,7 @@ export class ServerSession implements ServerContext {
         this.#onReadable(event.stream);
         break;
       case "stream-reset":
-        // A stream that is answered already keeps its answer: a refused client resets its half, and is to hear why.
+        // A stream that has been answered keeps its answer: a refused client resets its half, and must learn why.
         if (!this.#handlers.has(event.stream)) break;
         if (this.#handlers.get(event.stream) === undefined) this.#giveUp(event.stream);
         else this.#handlers.get(event.stream)?.onReset(event.code);
@@ -262,7 +263,7 @@ export class ServerSession implements ServerContext {
           begin: (info) => this.#answerStat(stream, info),
         });
       case "list":
-        // Not in the queue: there is one call for all that ask.
+        // Not in the queue: concurrent requests share one call.
         this.#calls.set(stream, "running");
         return this.#run<Listing>(stream, request, {
           call: (done) => this.#shared.listings.get(store, done),
@@ -271,7 +272,7 @@ export class ServerSession implements ServerContext {
     }
   }
 
-  /** Makes a call of the store when this client has a turn. */
+  /** Calls the store when it is this client's turn. */
   #enqueue<Result>(stream: Stream, request: Request, steps: StoreSteps<Result>): void {
     const call: StoreCall = (ended) => {
       this.#calls.set(stream, "running");
@@ -281,7 +282,7 @@ export class ServerSession implements ServerContext {
     this.#shared.calls.add(this.#source, call);
   }
 
-  /** Makes a call of the store, and goes on with its result if that is still wanted then. */
+  /** Calls the store, and continues with the result unless the request has ended in the meantime. */
   #run<Result>(stream: Stream, request: Request, steps: StoreSteps<Result>, ended: () => void): void {
     const queued = this.#handlers.get(stream);
     let isLater = false;
@@ -327,14 +328,14 @@ export class ServerSession implements ServerContext {
     this.refuse(stream, { operation: "request", name: "", reason: RefusalReason.badRequest, message });
   }
 
-  /** The request has not arrived, and will not. */
+  /** Aborts a stream whose request is incomplete. */
   #giveUp(stream: Stream, code: number = ApplicationErrorCode.cancelled): void {
     stream.reset(code);
     stream.stopReading(code);
     this.ended(stream);
   }
 
-  /** A client that is there and does not go on loses its transfers. A silent one is the idle timeout's. */
+  /** Aborts the transfers of a client that responds but makes no progress; a silent one is left to the idle timeout. */
   #lookForStall(): void {
     const { connection, nowUs, wakeIn } = this.#options;
     const atUs = nowUs();

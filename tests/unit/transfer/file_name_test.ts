@@ -62,10 +62,10 @@ Deno.test("checkFileName says why a name is refused", () => {
     ["x".repeat(256), "names may not be longer than 255 bytes"],
     ["\u00e9".repeat(128), "names may not be longer than 255 bytes"],
     ["x".repeat(10_000_000), "names may not be longer than 255 bytes"],
-    [".sluice-0.part", 'names beginning with ".sluice-" are kept for unfinished files'],
-    [".SLUICE-x", 'names beginning with ".sluice-" are kept for unfinished files'],
-    [".\u017flu\u0131ce-x", 'names beginning with ".sluice-" are kept for unfinished files'],
-    [".slu\u200cice-x", 'names beginning with ".sluice-" are kept for unfinished files'],
+    [".sluice-0.part", 'names beginning with ".sluice-" are reserved for partial files'],
+    [".SLUICE-x", 'names beginning with ".sluice-" are reserved for partial files'],
+    [".\u017flu\u0131ce-x", 'names beginning with ".sluice-" are reserved for partial files'],
+    [".slu\u200cice-x", 'names beginning with ".sluice-" are reserved for partial files'],
   ];
   for (const [name, reason] of cases) assert.equal(checkFileName(name), reason, JSON.stringify(name.slice(0, 20)));
 });

@@ -112,7 +112,7 @@ Deno.test("ClientSession.put says what the server did with a file whose checksum
     assert(outcome.kind === "failed");
     const kept = status === ResultStatus.verified
       ? /stored is not what was sent.*--force$/
-      : /kept nothing: send it again$/;
+      : /discarded the file: send it again$/;
     assert.match(outcome.message, kept);
   }
 });
