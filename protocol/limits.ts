@@ -66,11 +66,5 @@ export const MAX_STREAM_GAPS = 65_536;
 /** Disjoint ranges of packet numbers remembered for acknowledging. Stops: the same, by skipping packet numbers. */
 export const MAX_ACK_RANGES = 65_536;
 
-/**
- * Ranges of packets remembered that came late, twice at most. Stops: making every acknowledgement of an acknowledgement
- * cost a look at each of them. Where there are more, some packets are told of once and not again.
- */
-export const MAX_LATE_RANGES = 2_048;
-
 /** Packets in flight that a sender remembers. Stops: unbounded memory when a peer never acknowledges. */
 export const MAX_SENT_PACKETS = 1_048_576;

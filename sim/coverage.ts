@@ -28,7 +28,6 @@ const FRAMES = [
   "ping",
   "ack",
   "ack with ranges",
-  "partial ack",
   "reset stream",
   "stop sending",
   "stream",
@@ -165,7 +164,7 @@ export class Coverage implements ConnectionObserver, FrameHandler {
   }
 
   onAck(ack: AckFrame): void {
-    this.#bumpFrame(ack.isPartial ? "partial ack" : "ack");
+    this.#bumpFrame("ack");
     if (ack.rangeCount > 1) this.#bumpFrame("ack with ranges");
   }
 

@@ -191,7 +191,7 @@ export class HostilePath {
     const priorBytesInFlight = this.#sent.bytesInFlight;
     this.#ackedBytes = 0;
     this.#newestAcked = -1;
-    this.#detection.onAckReceived(largest, ranges.length === ACK_RANGES ? ranges.at(-1)![0] : 0);
+    this.#detection.onAckReceived();
     for (const [start, end] of ranges) this.#sent.onAckRange(start, end, this.#onPacketAcked);
     if (this.#newestAcked < 0) return;
     const isNewest = this.#newestAcked === largest && largest === this.#detection.newestAcked;

@@ -17,8 +17,6 @@ export interface NaiveSegment {
   lost: boolean;
   /** No longer looked for: nothing is expected of it. */
   forgotten: boolean;
-  /** Whether an ACK frame ever told that it had arrived, or that it had not. */
-  told: boolean;
 }
 
 const DUP_THRESH = 3;
@@ -75,8 +73,8 @@ export class NaiveRack {
       rack.xmitTs = segment.xmitTs;
       rack.endSeq = segment.endSeq;
     }
-    // Step 3. What no frame had told of is not late for being told of now.
-    if (segment.hasData && segment.endSeq < fack && (segment.lost || segment.told)) {
+    // Step 3.
+    if (segment.hasData && segment.endSeq < fack) {
       const seenBefore = rack.reorderingSeen;
       rack.reorderingSeen = true;
       const needed = Math.max(1, Math.ceil((now - segment.xmitTs - rack.rtt) * 4 / Math.max(1, minRtt)));
@@ -131,9 +129,9 @@ export class NaiveRack {
 
   /**
    * Step 5, RACK_detect_loss: the segments that are lost by now, and when the next will be. `granularity` is the least
-   * time to wait for (RFC 9002); `patience`, what a segment that no frame told of is given besides.
+   * time to wait (RFC 9002).
    */
-  detectLoss(now: number, rtt: RttEstimator, options: { granularity: number; patience: number }): {
+  detectLoss(now: number, rtt: RttEstimator, options: { granularity: number }): {
     lost: NaiveSegment[];
     nextUs: number;
   } {
@@ -145,8 +143,7 @@ export class NaiveRack {
     for (const segment of this.segments) {
       if (segment.acked || segment.lost || segment.forgotten) continue;
       if (!sentAfter(rack.xmitTs, rack.endSeq, segment.xmitTs, segment.endSeq)) continue;
-      const remaining = segment.xmitTs + delay + (segment.told ? 0 : options.patience) - now;
-      // Departure: what is sent later is not judged before what was sent earlier, which only a segment untold of delays.
+      const remaining = segment.xmitTs + delay - now;
       if (remaining > 0) {
         nextUs = now + remaining;
         break;

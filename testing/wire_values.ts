@@ -19,9 +19,9 @@ export function fromHex(hex: string): Uint8Array {
   return Uint8Array.from(plain.match(/../g) ?? [], (byte) => parseInt(byte, 16));
 }
 
-/** ACK, or PARTIAL_ACK, which leaves older ranges out. Ranges are half-open, newest first. */
+/** ACK. Ranges are half-open, newest first. */
 export interface AckValue {
-  readonly frame: "ack" | "partialAck";
+  readonly frame: "ack";
   readonly delayUs: number;
   readonly ranges: readonly (readonly [number, number])[];
 }
@@ -58,7 +58,7 @@ export class Recorder implements frames.FrameHandler {
   }
   onAck(ack: frames.AckFrame): void {
     const ranges = Array.from({ length: ack.rangeCount }, (_, i) => [ack.starts[i]!, ack.ends[i]!] as const);
-    this.values.push({ frame: ack.isPartial ? "partialAck" : "ack", delayUs: ack.ackDelayUs, ranges });
+    this.values.push({ frame: "ack", delayUs: ack.ackDelayUs, ranges });
   }
   onResetStream(streamId: number, code: number, finalSize: number): void {
     this.values.push({ frame: "resetStream", streamId, code, finalSize });
@@ -115,14 +115,10 @@ export function writeFrame(writer: Writer, value: FrameValue): void {
       return frames.writePadding(writer, value.count);
     case "ping":
       return frames.writePing(writer);
-    case "ack":
-    case "partialAck": {
+    case "ack": {
       const options = { ackDelayUs: value.delayUs, maxBytes: writer.remaining };
-      const start = writer.position;
       const written = frames.writeAck(writer, rangesOf(value.ranges), options);
       if (written !== value.ranges.length) throw new Error(`${written} of ${value.ranges.length} ranges fit`);
-      // Both are alike but for their type.
-      writer.buffer[start] = frames.FrameType[value.frame];
       return;
     }
     case "resetStream":

@@ -195,7 +195,7 @@ export class LossRecovery {
     this.#ackedEliciting = false;
     if (ack.largestAcked >= this.#sent.nextPacketNumber) throw neverSentError();
     this.#detection.maxAckDelayUs = path.peerMaxAckDelayUs;
-    this.#detection.onAckReceived(ack.largestAcked, ack.isPartial ? ack.starts[ack.rangeCount - 1]! : 0);
+    this.#detection.onAckReceived();
     for (let i = 0; i < ack.rangeCount; i++) {
       if (this.#sent.onAckRange(ack.starts[i]!, ack.ends[i]!, this.#onPacketAcked) === NEVER_SENT) {
         throw neverSentError();
@@ -348,7 +348,7 @@ export class LossRecovery {
           this.#streams.onStreamAcked(receipts[i + 1]!, receipts[i + 2]!, receipts[i + 3]!, receipts[i + 4] === 1);
           break;
         case ReceiptKind.ack:
-          this.#acks.onAckAcked(receipts[i + 1]!, receipts[i + 2]!, receipts[i + 3]!, this.#nowUs);
+          this.#acks.onAckAcked(receipts[i + 1]!, this.#nowUs);
           break;
         case ReceiptKind.resetStream:
           this.#streams.onResetStreamAcked(receipts[i + 1]!);

@@ -9,10 +9,9 @@
  */
 
 import { invariant } from "../../base/invariant.ts";
-import { MAX_ACK_RANGES, MAX_LATE_RANGES } from "../limits.ts";
+import { MAX_ACK_RANGES } from "../limits.ts";
 import { RangeSet } from "../../base/range_set.ts";
 import { AckFrequency } from "./ack_frequency.ts";
-import { LatePackets } from "./late_packets.ts";
 
 /**
  * For so long after the peer knew of all that arrived below a number, packets below it are taken that come late. It
@@ -41,11 +40,8 @@ export class AckTracker {
    * changes it.
    */
   readonly ranges = new RangeSet();
-  /** Those of {@link ranges} that no ACK frame has told of yet. Read only, too. */
-  readonly untold = new RangeSet();
   /** All that were received from `#floor` on. */
   readonly #received = new RangeSet();
-  readonly #late: LatePackets;
   readonly #maxAckDelayUs: number;
   readonly #maxRanges: number;
   readonly #frequency = new AckFrequency();
@@ -62,15 +58,14 @@ export class AckTracker {
   /** When the first of those arrived, and how large the last is. */
   #firstUnackedUs = 0;
   #lastSizeBytes = 0;
-  /** The largest number that an ACK frame has reported. */
-  #largestReported = -1;
+  /** The lowest number that no ACK frame has reported, or Infinity. */
+  #lowestUnreported = Infinity;
   #deadlineUs = Infinity;
 
   constructor(options: AckTrackerOptions) {
     this.#maxAckDelayUs = options.maxAckDelayUs;
     this.#maxRanges = options.maxRanges ?? MAX_ACK_RANGES;
     invariant(this.#maxRanges >= 1, "an ACK needs room for one range");
-    this.#late = new LatePackets(Math.min(this.#maxRanges, MAX_LATE_RANGES));
   }
 
   /** The largest packet number received, or -1. */
@@ -79,7 +74,7 @@ export class AckTracker {
   }
 
   get stats(): AckStats {
-    return { rangesRemembered: this.#received.length + this.ranges.length + this.untold.length + this.#late.length };
+    return { rangesRemembered: this.#received.length + this.ranges.length };
   }
 
   /** When an ACK must go: Infinity if none is due, a time already past if it must go at once. */
@@ -106,8 +101,7 @@ export class AckTracker {
   onPacketReceived(packetNumber: number, nowUs: number, ackEliciting: boolean, sizeBytes: number): boolean {
     if (packetNumber < this.#floor || this.#received.add(packetNumber, packetNumber + 1) === 0) return false;
     this.ranges.add(packetNumber, packetNumber + 1);
-    this.untold.add(packetNumber, packetNumber + 1);
-    if (packetNumber < this.#largestReported) this.#late.add(packetNumber);
+    if (packetNumber < this.#lowestUnreported) this.#lowestUnreported = packetNumber;
     if (packetNumber < this.#nextFloor) this.#nextFloor = packetNumber;
     if (this.#received.length > this.#maxRanges) this.#dropBelow(this.#received.end(0));
     if (this.ranges.length > this.#maxRanges) this.#dropBelow(this.ranges.end(0));
@@ -138,7 +132,7 @@ export class AckTracker {
   }
 
   /** ACK frames with all of {@link ranges}, or some and the highest among these, go out. Returns their number. */
-  onAckSent(nowUs: number): number {
+  onAckSent(nowUs: number): void {
     const waitedUs = nowUs - this.#firstUnackedUs;
     if (this.#isBatchFull) this.#frequency.onBatch(waitedUs, this.#lastSizeBytes);
     else if (this.#unackedEliciting > 0 && waitedUs >= this.#frequency.delayUs(this.#maxAckDelayUs)) {
@@ -146,32 +140,22 @@ export class AckTracker {
     }
     this.#unackedEliciting = 0;
     this.#deadlineUs = Infinity;
-    this.#largestReported = this.#largestReceived;
-    return this.#late.nextReport();
+    this.#lowestUnreported = Infinity;
   }
 
-  /** One of them tells all that arrived from `start` up to, not including, `end`. */
-  onTold(start: number, end: number): void {
-    this.untold.remove(start, end);
-  }
-
-  /** There was no room to tell all that is {@link untold}: the next ACK goes at once. */
-  onAckCutShort(nowUs: number): void {
-    this.#unackedEliciting = 1;
-    this.#firstUnackedUs = nowUs;
-    this.#deadlineUs = nowUs;
+  /** The lowest number that no ACK frame has reported, or Infinity. */
+  get lowestUnreported(): number {
+    return this.#lowestUnreported;
   }
 
   /**
-   * The peer has the frames numbered `report`, one of which told all that had arrived from `start` up to, not
-   * including, `end`: that need not be told again (RFC 9000, section 13.2.4). What arrived there since is.
+   * The peer has an ACK frame that reported numbers below `end`: these need not be reported again (RFC 9000, section
+   * 13.2.4).
    */
-  onAckAcked(start: number, end: number, report: number, nowUs: number): void {
+  onAckAcked(end: number, nowUs: number): void {
     invariant(end <= this.#largestReceived + 1, "an ACK never reports more than was received");
     const { ranges } = this;
-    this.#late.onReportAcked(start, end, report);
-    ranges.remove(start, end);
-    this.#late.addTo(ranges, start, end);
+    ranges.removeBelow(Math.min(end, this.#lowestUnreported));
     if (nowUs - this.#nextFloorUs >= LATENESS_US) {
       this.#dropBelow(this.#nextFloor);
       this.#nextFloorUs = Infinity;
@@ -199,7 +183,5 @@ export class AckTracker {
     this.#floor = Math.max(this.#floor, floor);
     this.#received.removeBelow(floor);
     this.ranges.removeBelow(floor);
-    this.untold.removeBelow(floor);
-    this.#late.removeBelow(floor);
   }
 }

@@ -6,9 +6,6 @@
  * `rack.ts` knows how long to wait. Packets are judged in the order of sending and only while they are lost, so an ACK
  * costs no scan of the window.
  *
- * A packet is judged by what the peer said of it. A partial ACK says nothing of the numbers below its lowest range: a
- * packet there may have arrived, and waits for a frame that tells of it, or one probe timeout more.
- *
  * The connection calls, for one ACK frame: {@link LossDetection.onAckReceived}; {@link LossDetection.onPacketAcked}
  * for every newly acknowledged packet; {@link LossDetection.detectLost}; then arms its timer at
  * {@link LossDetection.timerUs}. When that fires: {@link LossDetection.onTimeout}.
@@ -25,7 +22,6 @@
  */
 
 import { invariant } from "../../base/invariant.ts";
-import { RangeSet } from "../../base/range_set.ts";
 import { Rack } from "./rack.ts";
 import { GRANULARITY_US, type RttEstimator } from "./rtt_estimator.ts";
 import { type SentPacket, SentState } from "../sent_packet.ts";
@@ -105,11 +101,7 @@ export class LossDetection {
   readonly #rack = new Rack();
   /** Reused for every judgement. */
   readonly #parameters: LossParameters = { nowUs: 0, newestAcked: -1, lossDelayUs: 0 };
-  /** The numbers, from the first outstanding on, of which an ACK frame told whether they had arrived. */
-  readonly #told = new RangeSet();
-  // What the ACK frame at hand tells of; and the newest packet that had arrived before it.
-  #tellsFrom = 0;
-  #tellsUntil = 0;
+  /** The newest packet that had arrived before the ACK frame at hand. */
   #priorNewestAcked = -1;
   #lossTimeUs = Infinity;
   #ptoCount = 0;
@@ -153,15 +145,9 @@ export class LossDetection {
     return this.#persistentCongestion;
   }
 
-  /**
-   * An ACK frame arrived (and is honest) that tells of the packet numbers from `tellsFrom` up to and including
-   * `largestAcked`, 0 being all. Comes before its packets.
-   */
-  onAckReceived(largestAcked: number, tellsFrom = 0): void {
-    this.#noteTold();
+  /** An ACK frame arrived. Comes before its packets. */
+  onAckReceived(): void {
     this.#priorNewestAcked = this.#rack.newestAcked;
-    this.#tellsFrom = tellsFrom;
-    this.#tellsUntil = largestAcked + 1;
   }
 
   /**
@@ -178,11 +164,7 @@ export class LossDetection {
     // Section 7.6.2: none of the packets in between is acknowledged. One is.
     if (wasLost) this.#endRun();
     if (!packet.ackEliciting) return false;
-    // Told of late is not late: only what was known to be missing has arrived since. And what is below the first
-    // outstanding was told of, or it would be outstanding still.
-    if (wasLost || this.#told.contains(packet.packetNumber)) {
-      this.#rack.onLatePacket(packet, nowUs, rtt.minUs, nextPacketNumber);
-    }
+    this.#rack.onLatePacket(packet, nowUs, rtt.minUs, nextPacketNumber);
     return wasLost;
   }
 
@@ -193,8 +175,6 @@ export class LossDetection {
    */
   detectLost(nowUs: number, sent: SentPackets, rtt: RttEstimator, onLost: (packet: SentPacket) => void): number {
     if (rtt.hasSample && this.#firstSampleUs === Infinity) this.#firstSampleUs = nowUs;
-    this.#noteTold();
-    this.#told.removeBelow(sent.firstOutstanding);
     const rack = this.#rack;
     rack.updateWindow(sent, rtt);
     const parameters = this.#parameters;
@@ -208,7 +188,6 @@ export class LossDetection {
       const packet = sent.get(sent.firstOutstanding);
       invariant(packet !== undefined, "an outstanding packet is remembered");
       parameters.lossDelayUs = rack.lossDelayUs;
-      if (!this.#told.contains(packet.packetNumber)) parameters.lossDelayUs += rtt.ptoUs(this.maxAckDelayUs);
       const verdict = isLost(packet, parameters);
       if (verdict !== "lost") {
         if (verdict === "wait") this.#lossTimeUs = packet.sentUs + parameters.lossDelayUs;
@@ -239,12 +218,6 @@ export class LossDetection {
     // Section 6.2.1: each PTO without an acknowledgment doubles the next. Packets are not marked lost by it.
     this.#ptoCount++;
     return PROBE_TIMEOUT;
-  }
-
-  /** Takes in what the last ACK frame told of: only once its packets are, which it may be the first to tell of. */
-  #noteTold(): void {
-    if (this.#tellsFrom < this.#tellsUntil) this.#told.add(this.#tellsFrom, this.#tellsUntil);
-    this.#tellsUntil = 0;
   }
 
   /**

@@ -30,8 +30,6 @@ export class AckFrame {
   largestAcked = 0;
   /** How long the sender of the frame held it back, microseconds, by its own account. */
   ackDelayUs = 0;
-  /** Below its lowest range it says nothing: there may be more that arrived. */
-  isPartial = false;
   /** Ranges in {@link starts} and {@link ends}; at least 1. */
   rangeCount = 0;
   /** Ranges of packet numbers, half-open, newest first, neither overlapping nor touching. */
@@ -101,9 +99,8 @@ export function readFrames(
     let error: FrameError | undefined;
     if (type >= FrameType.stream && type <= LAST_STREAM_TYPE) error = readStream(reader, handler, type);
     else if (type === FrameType.padding) skipPadding(reader);
-    else if (type === FrameType.ack || type === FrameType.partialAck) {
-      error = readAck(reader, handler, type, ack ?? new AckFrame());
-    } else error = readControl(reader, handler, type);
+    else if (type === FrameType.ack) error = readAck(reader, handler, ack ?? new AckFrame());
+    else error = readControl(reader, handler, type);
     if (error !== undefined) return error;
   }
   return undefined;
@@ -146,7 +143,7 @@ function readStream(reader: Reader, handler: FrameHandler, type: number): FrameE
 }
 
 /** RFC 9000, section 19.3, but that the delay is in microseconds without an exponent. */
-function readAck(reader: Reader, handler: FrameHandler, type: number, ack: AckFrame): FrameError | undefined {
+function readAck(reader: Reader, handler: FrameHandler, ack: AckFrame): FrameError | undefined {
   const largest = reader.varint();
   const delayUs = reader.varint();
   const moreRanges = reader.varint();
@@ -170,7 +167,6 @@ function readAck(reader: Reader, handler: FrameHandler, type: number, ack: AckFr
   ack.largestAcked = largest;
   ack.ackDelayUs = delayUs;
   ack.rangeCount = moreRanges + 1;
-  ack.isPartial = type === FrameType.partialAck;
   handler.onAck(ack);
   return undefined;
 }

@@ -18,7 +18,6 @@ const SOURCES: Readonly<Record<keyof typeof FrameType, readonly FrameSource[]>> 
   padding: ["clientFinish", "clientData", "serverData"],
   ping: ["clientFinish", "clientData", "serverData"],
   ack: ["clientData", "serverData"],
-  partialAck: ["clientData", "serverData"],
   resetStream: ["clientFinish", "clientData", "serverData"],
   stopSending: ["clientFinish", "clientData", "serverData"],
   stream: ["clientFinish", "clientData", "serverData"],

@@ -25,7 +25,6 @@ export const FrameType = {
   connectionClose: 0x1c,
   applicationClose: 0x1d,
   parameters: 0x20,
-  partialAck: 0x22,
 } as const;
 
 /** What STREAM's low three type bits say (RFC 9000, section 19.8). */
@@ -44,5 +43,5 @@ export const PATH_DATA_BYTES = 8;
 /** The longest reason that CONNECTION_CLOSE carries, bytes of UTF-8. */
 export const MAX_REASON_BYTES = 256;
 
-/** No frame but ACK, PARTIAL_ACK, STREAM, PARAMETERS and CONNECTION_CLOSE is longer: type and three 8-byte varints. */
+/** No frame but ACK, STREAM, PARAMETERS and CONNECTION_CLOSE is longer: type and three 8-byte varints. */
 export const MAX_CONTROL_FRAME_BYTES = 25;

@@ -32,22 +32,23 @@ export function writePing(writer: Writer): void {
   writer.u8(FrameType.ping);
 }
 
-/** What {@link writeAck} needs beside the ranges. */
+/** What {@link writeAck} needs besides the ranges. */
 export interface AckOptions {
   readonly ackDelayUs: number;
   /** The frame's most bytes; what the writer has left bounds it as well. */
   readonly maxBytes: number;
-  /** Only the lowest so many ranges are told of. Default: all. */
-  readonly count?: number;
+  /** Bytes after which only ranges that end above {@link reportFrom} are added. Default: all are. */
+  readonly repeatBytes?: number;
+  readonly reportFrom?: number;
 }
 
 /**
- * Writes an ACK frame of the newest of `ranges`, as many as fit; where older ones are left out (RFC 9000, section
- * 13.2.3) it is a PARTIAL_ACK. Returns how many it told; 0 where there was none, or no room for one: then it wrote
- * nothing.
+ * Writes an ACK frame of the newest of `ranges`, as many as fit; older ones are left out (RFC 9000, section 13.2.3).
+ * Returns how many it reports; 0 where there is none, or no room for one: then nothing was written.
  */
 export function writeAck(writer: Writer, ranges: Ranges, options: AckOptions): number {
-  const { ackDelayUs, maxBytes, count = ranges.length } = options;
+  const { ackDelayUs, maxBytes, repeatBytes = maxBytes, reportFrom = 0 } = options;
+  const count = ranges.length;
   if (count === 0) return 0;
   const newest = count - 1;
   const largest = ranges.end(newest) - 1;
@@ -58,10 +59,11 @@ export function writeAck(writer: Writer, ranges: Ranges, options: AckOptions): n
   let more = 0;
   for (let i = newest - 1; i >= 0; i--) {
     size += varintSize(gapField(ranges, i)) + varintSize(lengthField(ranges, i));
-    if (size + varintSize(more + 1) > room) break;
+    const most = ranges.end(i) > reportFrom ? room : Math.min(room, repeatBytes);
+    if (size + varintSize(more + 1) > most) break;
     more++;
   }
-  writer.u8(more === newest ? FrameType.ack : FrameType.partialAck);
+  writer.u8(FrameType.ack);
   writer.varint(largest);
   writer.varint(ackDelayUs);
   writer.varint(more);

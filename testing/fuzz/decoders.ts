@@ -111,7 +111,7 @@ function describe(value: FrameValue): string {
   if (value.frame === "stream") {
     return `stream of ${bucket(value.data.length / 2)} at ${varintSize(value.offset)}${value.fin ? ", fin" : ""}`;
   }
-  if (value.frame === "ack" || value.frame === "partialAck") return `${value.frame} of ${bucket(value.ranges.length)}`;
+  if (value.frame === "ack") return `${value.frame} of ${bucket(value.ranges.length)}`;
   if (value.frame === "close") return `close for ${bucket(value.reason.length)}`;
   return value.frame;
 }

@@ -102,11 +102,7 @@ export function anyFrame(random: Random): FrameValue {
       return { frame: "ping" };
     case 1:
     case 2:
-      return {
-        frame: random.chance(0.2) ? "partialAck" : "ack",
-        delayUs: number(),
-        ranges: anyAckRanges(random),
-      };
+      return { frame: "ack", delayUs: number(), ranges: anyAckRanges(random) };
     case 3:
       return { frame: "resetStream", streamId: number(), code: number(), finalSize: number() };
     case 4:

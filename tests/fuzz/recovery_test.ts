@@ -38,7 +38,7 @@ type Step =
     /** Between two of them. */
     readonly gapUs?: number;
   }
-  | { readonly kind: "ack"; readonly ranges: readonly (readonly [number, number])[]; readonly isPartial: boolean }
+  | { readonly kind: "ack"; readonly ranges: readonly (readonly [number, number])[] }
   | { readonly kind: "dishonest"; readonly beyond: number }
   | { readonly kind: "wait"; readonly us: number }
   | { readonly kind: "timer" }
@@ -63,7 +63,6 @@ const STEP: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({
       kind: fc.constant("ack" as const),
       ranges: fc.array(fc.tuple(fc.nat(40), fc.integer({ min: 1, max: 6 })), { minLength: 1, maxLength: 5 }),
-      isPartial: fc.boolean(),
     }),
   },
   {
@@ -113,7 +112,7 @@ class Comparison {
         for (let i = 0; i < step.count; i++) this.#send(step);
         break;
       case "ack":
-        this.#ack(step.ranges, step.isPartial);
+        this.#ack(step.ranges);
         break;
       case "dishonest": {
         const next = this.#sent.nextPacketNumber;
@@ -134,7 +133,7 @@ class Comparison {
           this.#send({ sizeBytes: 1_200, ackEliciting: step.ackEliciting || i !== 1, gapUs });
         }
         this.#send({ sizeBytes: 1_200, ackEliciting: true, gapUs: this.#rtt.smoothedUs });
-        this.#ack([[0, 1]], false);
+        this.#ack([[0, 1]]);
         this.#fireTimer();
         break;
       }
@@ -161,7 +160,6 @@ class Comparison {
       acked: false,
       lost: false,
       forgotten: false,
-      told: false,
     };
     this.#rack.segments.push(segment);
     const sentUs = this.#nowUs;
@@ -170,7 +168,7 @@ class Comparison {
     this.#nowUs += gapUs;
   }
 
-  #ack(fractions: readonly (readonly [number, number])[], isPartial: boolean): void {
+  #ack(fractions: readonly (readonly [number, number])[]): void {
     const next = this.#sent.nextPacketNumber;
     if (next === this.#first) return;
     const ranges = fractions.map(([back, length]): [number, number] => {
@@ -180,8 +178,7 @@ class Comparison {
     // Largest first, as an ACK frame has them; that they overlap makes it harder.
     ranges.sort((a, b) => b[1] - a[1]);
     const largest = ranges[0]![1] - 1;
-    const tellsFrom = isPartial ? Math.min(...ranges.map(([start]) => start)) : 0;
-    this.#detection.onAckReceived(largest, tellsFrom);
+    this.#detection.onAckReceived();
     const fack = this.#rack.fack;
     const minRttUs = this.#rtt.minUs;
     let acknowledged = 0;
@@ -211,9 +208,6 @@ class Comparison {
       }
       acknowledged += count;
     }
-    for (const { segment } of this.#model.values()) {
-      if (segment.endSeq >= tellsFrom && segment.endSeq <= largest) segment.told = true;
-    }
     if (acknowledged === 0) return;
     const newest = this.#model.get(largest)!;
     if (this.#rack.fack === largest && fack < largest) this.#rtt.update(this.#nowUs - newest.sentUs, 0, Infinity);
@@ -230,8 +224,7 @@ class Comparison {
     const lost: number[] = [];
     if (this.#rtt.hasSample) this.#firstSampleUs = Math.min(this.#firstSampleUs, this.#nowUs);
     this.#detection.detectLost(this.#nowUs, this.#sent, this.#rtt, (packet) => lost.push(packet.packetNumber));
-    const patience = this.#rtt.ptoUs(MAX_ACK_DELAY_US);
-    const found = this.#rack.detectLoss(this.#nowUs, this.#rtt, { granularity: GRANULARITY_US, patience });
+    const found = this.#rack.detectLoss(this.#nowUs, this.#rtt, { granularity: GRANULARITY_US });
     const expected = found.lost.map(({ endSeq }) => endSeq);
     for (const packetNumber of expected) {
       const packet = this.#model.get(packetNumber)!;
@@ -345,8 +338,8 @@ Deno.test("LossDetection agrees with RFC 8985's pseudo-code for as long as its w
     .map(({ late, us }) => [
       { kind: "send", count: 4, sizeBytes: 1_000, ackEliciting: true },
       { kind: "wait", us },
-      { kind: "ack", ranges: [[0, 3]], isPartial: false },
-      ...(late ? [{ kind: "ack", ranges: [[3, 1]], isPartial: false } as const] : []),
+      { kind: "ack", ranges: [[0, 3]] },
+      ...(late ? [{ kind: "ack", ranges: [[3, 1]] } as const] : []),
       { kind: "timer" },
     ]);
   fc.assert(

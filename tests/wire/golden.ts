@@ -159,11 +159,6 @@ export const GOLDEN_FRAMES: readonly Golden<readonly FrameValue[]>[] = [
     value: [{ frame: "ack", delayUs: 0, ranges: [[2 ** 53 - 2, 2 ** 53 - 1]] }],
   },
   {
-    name: "PARTIAL_ACK of 995 to 1000, and 990 to 992",
-    hex: "22 43 e8 5f 40 01 05 01 02",
-    value: [{ frame: "partialAck", delayUs: 8000, ranges: [[995, 1001], [990, 993]] }],
-  },
-  {
     name: "RESET_STREAM",
     hex: "04 03 01 80 01 00 00",
     value: [{ frame: "resetStream", streamId: 3, code: 1, finalSize: 65_536 }],

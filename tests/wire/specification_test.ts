@@ -124,7 +124,6 @@ const EXAMPLES: Readonly<Record<string, FrameValue>> = {
   PADDING: { frame: "padding", count: 1 },
   PING: { frame: "ping" },
   ACK: { frame: "ack", delayUs: 0, ranges: [[0, 1]] },
-  PARTIAL_ACK: { frame: "partialAck", delayUs: 0, ranges: [[0, 1]] },
   RESET_STREAM: { frame: "resetStream", streamId: 0, code: 1, finalSize: 2 },
   STOP_SENDING: { frame: "stopSending", streamId: 0, code: 1 },
   STREAM: { frame: "stream", streamId: 0, offset: 0, data: "", fin: false },

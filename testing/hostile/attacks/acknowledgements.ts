@@ -59,9 +59,8 @@ export const ACKNOWLEDGEMENTS: readonly Attack[] = [
       for (let count = scene.random.integer(10, 200); count > 0; count--) {
         const top = Math.max(0, peer.largestReceived);
         const from = scene.random.integer(0, top);
-        const frame = scene.random.chance(0.5) ? "ack" : "partialAck";
         peer.send(
-          { frame, delayUs: 0, ranges: [[from, top + 1]] },
+          { frame: "ack", delayUs: 0, ranges: [[from, top + 1]] },
           { frame: "ack", delayUs: 2 ** 53 - 1, ranges: [[0, from + 1]] },
         );
         yield 20 * MS;

@@ -44,12 +44,7 @@ class Rig {
 
   /** One ACK frame with these numbers; returns the numbers declared lost on its evidence. */
   ack(nowUs: number, ...packetNumbers: number[]): number[] {
-    return this.ackFrom(0, nowUs, ...packetNumbers);
-  }
-
-  /** The same, but that the frame tells of the numbers from `tellsFrom` on alone. */
-  ackFrom(tellsFrom: number, nowUs: number, ...packetNumbers: number[]): number[] {
-    this.detection.onAckReceived(Math.max(...packetNumbers), tellsFrom);
+    this.detection.onAckReceived();
     for (const packetNumber of packetNumbers) {
       this.sent.onAckRange(packetNumber, packetNumber + 1, (packet) => {
         if (this.detection.onPacketAcked(packet, nowUs, this.rtt, this.sent.nextPacketNumber)) this.spurious++;
@@ -118,27 +113,6 @@ Deno.test("LossDetection declares none of a burst lost by one later packet, unti
   assert.deepEqual(rig.detect(LOSS_DELAY_US + 100), [1, 2, 3]);
 });
 
-Deno.test("LossDetection says nothing of what a partial ACK leaves out, for one PTO more", () => {
-  const rig = new Rig();
-  rig.sendMany(20, 0);
-  assert.deepEqual(rig.ackFrom(10, RTT_US, 19, 18, 17, 16, 15, 14, 11, 10), []);
-  assert.equal(rig.detection.lossTimeUs, RTT_US + rig.rtt.ptoUs(MAX_ACK_DELAY_US), "of the oldest one left out");
-  // An older frame tells of the rest: what it leaves out between its ranges has not arrived.
-  assert.deepEqual(rig.ackFrom(2, RTT_US + 10, 9, 8, 4, 3, 2), []);
-  assert.deepEqual(rig.ack(RTT_US + 20, 1), [0, 5, 6, 7, 12, 13]);
-  assert.equal(rig.detection.reorderingWindowUs, 0, "told of late is not late");
-});
-
-Deno.test("LossDetection takes what no ACK tells of for lost in the end", () => {
-  const rig = new Rig();
-  rig.sendMany(4, 0);
-  rig.ackFrom(1, RTT_US, 3, 2, 1);
-  const dueUs = rig.timerUs();
-  assert.equal(dueUs, RTT_US + rig.rtt.ptoUs(MAX_ACK_DELAY_US));
-  assert.deepEqual(rig.detection.onTimeout(dueUs), { kind: "loss" });
-  assert.deepEqual(rig.detect(dueUs), [0]);
-});
-
 Deno.test("LossDetection learns nothing of packets of ACKs alone, which the peer acknowledges when it likes", () => {
   const rig = new Rig();
   rig.send(0, { ackEliciting: false, inFlight: false });
@@ -150,10 +124,10 @@ Deno.test("LossDetection learns nothing of packets of ACKs alone, which the peer
   assert.deepEqual(rig.ack(3 * RTT_US, 7, 6, 5), [4], "the path was not seen to reorder");
 });
 
-Deno.test("LossDetection takes a packet told to be missing as late when it is acknowledged", () => {
+Deno.test("LossDetection takes a packet as late that a later one overtook", () => {
   const rig = new Rig();
   rig.sendMany(4, 0);
-  rig.ackFrom(1, RTT_US, 3, 1);
+  rig.ack(RTT_US, 3, 1);
   rig.ack(RTT_US + 1_000, 2);
   rig.sendMany(4, RTT_US + 2_000);
   assert.deepEqual(rig.ack(2 * RTT_US + 2_000, 5, 6, 7), [0], "by its time alone");

@@ -10,7 +10,6 @@ import { GOLDEN_FRAMES } from "../../../wire/golden.ts";
 const FORBIDDEN: Readonly<Record<FrameSource, readonly number[]>> = {
   clientFinish: [
     FrameType.ack,
-    FrameType.partialAck,
     FrameType.maxStreams,
     FrameType.pathChallenge,
     FrameType.pathResponse,
