@@ -1,10 +1,10 @@
 /**
- * A folder of files on the disk, one level deep. Participants: this process, peers who choose names, and other users
- * of the machine who may change the folder at any time.
+ * A folder of files on the disk, without subfolders. Participants: this process, peers that choose names, and other
+ * users of the machine, who may change the folder at any time.
  *
- * Goals: no name leads out of the folder; nothing but regular files is ever opened; no call blocks on a FIFO or
- * device; a file is visible only when it is complete and durable. What users who may write in the folder, or above it,
- * can still do is at the head of `root_folder.ts` and at `requireOwn` in `placement.ts`.
+ * Goals: no name leads out of the folder; only regular files are opened; no call blocks on a FIFO or device; a file is
+ * visible only when it is complete and durable. What users with write access to the folder, or to folders above it, can
+ * still do is described at the head of `root_folder.ts` and at `requireOwn` in `placement.ts`.
  *
  * @module
  */
@@ -31,18 +31,18 @@ import { alreadyExists, placeExclusively, placeReplacing, requireReplaceable } f
 import { RootFolder } from "./root_folder.ts";
 import { removeStalePartialFiles, TemporaryFile } from "./temporary_file.ts";
 
-/** How a {@link DirectoryStore} is opened. */
+/** Options of {@link DirectoryStore.open}. */
 export interface DirectoryStoreOptions {
   readonly disk: Disk;
-  /** Takes no files. Default: false. */
+  /** Whether it accepts no files. Default: false. */
   readonly readOnly?: boolean;
-  /** Make the folder, and those above it, if it is not there. Default: true. */
+  /** Whether to create the folder, and those above it, if they are missing. Default: true. */
   readonly create?: boolean;
 }
 
 /**
- * Entries that are looked up at the same time for a list. A busy event loop goes on with the next only after a turn of
- * some milliseconds, so that a few at a time would make a long list take seconds.
+ * The number of concurrent look-ups for a listing. A busy event loop continues each of them only after some
+ * milliseconds, so that with a few at a time a long listing would take seconds.
  */
 const LOOKUPS_AT_ONCE = 64;
 
@@ -52,10 +52,12 @@ export class DirectoryStore implements FileStore {
   readonly #disk: Disk;
   readonly #readOnly: boolean;
   readonly #sync: SyncFolder;
-  /** Folders above this one, until they are known to be durable: this run may have made them, or one that was killed. */
+  /**
+   * Folders above this one that may not be durable yet: this process, or one that was killed, may have created them.
+   */
   #unsynced: readonly string[];
 
-  /** Names that are being given to files, which have two for a moment. */
+  /** Names that are being given to files; such a file has two names for a moment. */
   readonly #placing = new Set<string>();
 
   private constructor(root: RootFolder, options: DirectoryStoreOptions) {
@@ -80,14 +82,14 @@ export class DirectoryStore implements FileStore {
     return this.#root.path;
   }
 
-  /** The ways in which others than its owner can change the folder, a sentence for each. Rejects with StoreError. */
+  /** A sentence for each way in which other users can change the folder. Rejects with StoreError. */
   exposures(): Promise<string[]> {
     return this.#onDisk("the folder", () => this.#root.exposures());
   }
 
   /**
-   * Makes durable that the folder is there. Done before the first file if not by then, but a process that gives up its
-   * right to look at the folders above must call this before. Rejects with StoreError.
+   * Makes the folder itself durable. The first commit does so as well, but a process that drops its permission to read
+   * the folders above must call this first. Rejects with StoreError.
    */
   async makeDurable(): Promise<void> {
     try {
@@ -115,7 +117,7 @@ export class DirectoryStore implements FileStore {
 
   create(name: string, options: CreateOptions, done: Done<WritableFile>): void {
     const refusal = fileNameError(name) ?? this.#readOnlyError(name);
-    // Copied: the caller's object may change before the call is over.
+    // Copied, since the caller's object may change before the call has ended.
     const { sizeBytes, modifiedMs, overwrite } = options;
     if (refusal === undefined) settle(this.#create(name, { sizeBytes, modifiedMs, overwrite }), done);
     else done(refusal);
@@ -188,8 +190,8 @@ export class DirectoryStore implements FileStore {
   }
 
   /**
-   * Looks a second time where the first is denied: a file that is being given its name has two for a moment, which
-   * may have begun and ended while the disk answered.
+   * Looks a second time if the first was denied: while it is placed, a file has two names for a moment, which may have
+   * begun and ended during the call.
    */
   async #unlessBeingPlaced<Result>(look: () => Promise<Result>): Promise<Result> {
     try {
@@ -208,7 +210,7 @@ export class DirectoryStore implements FileStore {
     await this.#root.require();
     if (this.#unsynced.length > 0) {
       await this.#syncAbove();
-      // Again, as that waited for the disk.
+      // Again, since that waited for the disk.
       await this.#root.require();
     }
     if (overwrite) {
@@ -225,7 +227,7 @@ export class DirectoryStore implements FileStore {
     return name;
   }
 
-  /** Makes durable that the folder is there, once: what is in it would be gone with it. */
+  /** Makes the folder itself durable, once; otherwise its files could be lost together with it. */
   async #syncAbove(): Promise<void> {
     if (this.#unsynced.length === 0) return;
     try {
@@ -236,7 +238,7 @@ export class DirectoryStore implements FileStore {
     this.#unsynced = [];
   }
 
-  /** `name` has passed the gate, so this is an entry of the folder itself. */
+  /** `name` has been validated, so the result is an entry of the folder itself. */
   #path(name: string): string {
     return join(this.rootPath, name);
   }
@@ -246,8 +248,8 @@ export class DirectoryStore implements FileStore {
   }
 
   /**
-   * Runs a call in the folder, and looks before and after that it is the one: another user who exchanges it would have to
-   * do so twice in between. `undo` takes back a result that came from elsewhere.
+   * Runs a call in the folder, and checks before and after it that the folder is the one that was opened: another user
+   * who replaces it would have to do so twice in between. `undo` releases a result that came from another folder.
    */
   #inRoot<Result>(
     subject: string,
@@ -272,7 +274,7 @@ export class DirectoryStore implements FileStore {
     return kind === "not-found" || kind === "ENOENT";
   }
 
-  /** A missing file may be a missing folder, or the disk may fail over that question as well. */
+  /** The error to report for a missing file: the folder may be missing, or the check may fail as well. */
   async #whyMissing(error: unknown): Promise<unknown> {
     try {
       await this.#root.require();
@@ -291,7 +293,7 @@ export class DirectoryStore implements FileStore {
   }
 }
 
-/** A file that is complete, and where it goes. */
+/** A complete file, and its destination. */
 interface Finished {
   readonly temporaryPath: string;
   readonly identity: FileIdentity;
@@ -299,7 +301,7 @@ interface Finished {
   readonly overwrite: boolean;
 }
 
-/** The folders above one, from the lowest on. */
+/** The folders above one, from the innermost outwards. */
 function ancestors(folderPath: string): string[] {
   const found: string[] = [];
   for (let folder = dirname(folderPath), last = folderPath; folder !== last; folder = dirname(folder)) {
@@ -309,7 +311,7 @@ function ancestors(folderPath: string): string[] {
   return found;
 }
 
-/** A program that may not read the folders above the store's cannot sync them either, and works all the same. */
+/** A program that may not read the folders above the store's cannot sync them either; this is no error. */
 function throwUnlessDenied(error: unknown): void {
   if (toStoreError(error, "the folder").kind !== "denied") throw error;
 }

@@ -1,15 +1,15 @@
 /**
- * What the operating system says of a disk, put into words a person can act on.
+ * Converts the operating system's errors of a disk to messages that help the user.
  *
- * The words never hold a path that the caller did not choose: they travel to peers, whom the server's folders do not
- * concern.
+ * A message contains no path that the caller did not choose: it may be sent to peers, which must not learn the server's
+ * folders.
  *
  * @module
  */
 
 import { StoreError, type StoreErrorKind } from "../transfer/file_store.ts";
 
-/** Error codes of the operating system (errno) and what they mean to a store. */
+/** Error codes of the operating system (errno) and the kinds of StoreError for them. */
 const KINDS: Readonly<Record<string, StoreErrorKind>> = {
   EEXIST: "exists",
   ENOENT: "not-found",
@@ -27,7 +27,7 @@ const KINDS: Readonly<Record<string, StoreErrorKind>> = {
   ENXIO: "not-a-file",
 };
 
-/** What is wrong, and what to do about it; the subject stands before it. */
+/** The error and what to do about it; the subject precedes it. */
 const ADVICE: Readonly<Record<string, string>> = {
   EEXIST: "already exists; use --force to replace it, or choose another name",
   ENOENT: "does not exist",
@@ -48,25 +48,25 @@ const ADVICE: Readonly<Record<string, string>> = {
   EIO: "cannot be read or written: the disk reports an input/output error; check the disk",
 };
 
-/** The operating system's code ("ENOSPC") of what a `Disk` threw, or undefined for none of the disk's. */
+/** The operating system's code ("ENOSPC") of an error that a `Disk` threw; undefined for any other error. */
 export function diskErrorCode(error: unknown): string | undefined {
   if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
-  // Codes of the operating system have no "_"; those that node:* gives to wrong arguments (ERR_...) do.
+  // Codes of the operating system have no "_"; those of node:* for wrong arguments (ERR_...) do.
   return /^[A-Z0-9]+$/.test(error.code) ? error.code : undefined;
 }
 
-/** An error as a `Disk` throws it. */
+/** Makes an error like those that a `Disk` throws. */
 export function diskError(code: string, message = code): Error {
   return Object.assign(new Error(message), { code });
 }
 
 /**
- * The StoreError for what a call to the disk threw. `subject` is what the call was about, as a person would name it
- * (a quoted name). What no disk can have thrown, a bug, is thrown again.
+ * Converts an error of a call to the disk to a StoreError. `subject` is what the call was about, for the user (a quoted
+ * name). An error that no disk throws, which is a bug, is thrown again.
  */
 export function toStoreError(error: unknown, subject: string): StoreError {
   if (error instanceof StoreError) return error;
-  // Deno's own sandbox: the advice is the flag, which its message names together with the path.
+  // Deno's sandbox. Its own message would contain the path.
   if (error instanceof Error && error.name === "NotCapable") {
     return new StoreError(
       "denied",
@@ -82,7 +82,7 @@ export function toStoreError(error: unknown, subject: string): StoreError {
   );
 }
 
-/** Runs calls to the disk; what they throw becomes a StoreError about `subject`. */
+/** Runs calls to the disk; converts their errors to a StoreError about `subject`. */
 export async function onDisk<Result>(subject: string, call: () => Promise<Result>): Promise<Result> {
   try {
     return await call();
@@ -91,7 +91,7 @@ export async function onDisk<Result>(subject: string, call: () => Promise<Result
   }
 }
 
-/** Runs a call to the disk that may fail without harm. A bug (no error of the disk's) still comes through. */
+/** Runs a call to the disk and ignores its errors. A bug (not an error of the disk) is still thrown. */
 export function attempt(call: () => void): void {
   try {
     call();
@@ -100,7 +100,7 @@ export function attempt(call: () => void): void {
   }
 }
 
-/** As {@link attempt}, for a call that waits for the disk. */
+/** Like {@link attempt}, for an asynchronous call. */
 export async function attemptAsync(call: () => Promise<void>): Promise<void> {
   try {
     await call();

@@ -1,19 +1,19 @@
 /**
- * Whether two looks at the disk saw the same file. Names can be exchanged between two calls; what a descriptor leads to
- * cannot.
+ * Compares the identities of files that two calls to the disk found: the file under a name can be replaced between two
+ * calls, the file of a descriptor cannot.
  *
  * @module
  */
 
-/** What tells a file or folder from all others on the machine, as long as it is there; a part of `DiskStats`. */
+/** Identifies a file or folder on the machine while it exists; a part of `DiskStats`. */
 export interface FileIdentity {
   /** The disk that it is on. */
   readonly dev: number;
-  /** Its number there. 0 where the platform tells none. */
+  /** Its inode number. 0 if the platform has none. */
   readonly ino: number;
 }
 
-/** Whether both are one file. Where the platform tells no numbers, there is nothing that would speak against it. */
+/** Whether both are the same file. Without inode numbers they are assumed to be. */
 export function isSameFile(one: FileIdentity, other: FileIdentity | undefined): boolean {
   if (other === undefined) return false;
   if (!(one.ino > 0 && other.ino > 0)) return true;

@@ -1,5 +1,5 @@
 /**
- * Makes new names in a folder survive a power failure; those of many files at the same time with one call to the disk.
+ * Makes new names in a folder durable; one call to the disk serves many files (group commit).
  *
  * @module
  */
@@ -11,17 +11,17 @@ import { diskErrorCode } from "./disk_error.ts";
 export type SyncFolder = (folder: string) => Promise<void>;
 
 /**
- * What opening or syncing a folder reports where the platform cannot do that (Windows, some network file systems), or
- * where nothing can have changed.
+ * The errors of opening or syncing a folder if the platform does not support that (Windows, some network file systems),
+ * or if nothing can have changed.
  */
 const NO_FOLDER_SYNC = new Set(["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EISDIR", "EPERM", "EACCES", "EBADF"])
   .add("EROFS");
 
-/** {@link SyncFolder} for a folder of the disk, where the platform can. */
+/** {@link SyncFolder} for a folder of the disk, if the platform supports it. */
 export async function syncFolder(disk: Disk, folder: string): Promise<void> {
   let descriptor = -1;
   try {
-    // Non-blocking: a FIFO that was put in the folder's place must not hold up the program.
+    // Non-blocking, in case the folder was replaced by a FIFO.
     descriptor = await disk.open(folder, disk.flags.O_RDONLY | disk.flags.O_NONBLOCK);
     await disk.fsync(descriptor);
   } catch (error) {
@@ -32,15 +32,15 @@ export async function syncFolder(disk: Disk, folder: string): Promise<void> {
   }
 }
 
-/** A folder's syncs: one that runs, and one that waits for it. */
+/** The syncs of a folder: the running one, and one that waits for it. */
 interface Syncs {
   running: Promise<void> | undefined;
   waiting: Promise<void> | undefined;
 }
 
 /**
- * Group commit: while a folder is being synced, a caller waits for the next sync, and shares it with all that call
- * meanwhile. So many files at the same time cost two syncs, and a single file one.
+ * Group commit: while a folder is being synced, callers wait for the next sync and share it. So many concurrent files
+ * cost two syncs, and a single file one.
  */
 export class SharedFolderSync {
   readonly #syncFolder: SyncFolder;
@@ -50,16 +50,16 @@ export class SharedFolderSync {
     this.#syncFolder = sync;
   }
 
-  /** {@link SyncFolder}: resolves when every entry that the folder had at the time of the call is durable. */
+  /** {@link SyncFolder}: resolves when all entries that the folder had at the time of the call are durable. */
   readonly sync: SyncFolder = (folder) => {
     let syncs = this.#folders.get(folder);
     if (syncs === undefined) this.#folders.set(folder, syncs = { running: undefined, waiting: undefined });
-    // The one that runs may have begun before the caller's entry was there.
+    // The running sync may have begun before the caller's entry existed.
     return syncs.waiting ??= this.#next(folder, syncs);
   };
 
   async #next(folder: string, syncs: Syncs): Promise<void> {
-    // Whether that one fails is for those to hear who wait for it.
+    // Its failure is reported to the callers that wait for it.
     await syncs.running?.catch(() => {});
     syncs.running = syncs.waiting;
     syncs.waiting = undefined;

@@ -1,6 +1,6 @@
 /**
- * Files on the user's own disk, by paths that the user chose: symbolic links are followed, and no name is refused
- * but by the disk. The client's side; names that a peer chose go through a store.
+ * Files on the user's own disk, by paths that the user chose: symbolic links are followed, and only the disk refuses
+ * names. For the client; names that a peer chose go through a store.
  *
  * @module
  */
@@ -19,11 +19,11 @@ import { removeStalePartialFiles, TemporaryFile } from "./temporary_file.ts";
 
 /** What to create. */
 export interface LocalCreateOptions extends CreateOptions {
-  /** Shared by files that are created at the same time. */
+  /** Shared by files that are created concurrently. */
   readonly folders: LocalFolders;
 }
 
-/** What files that come in together share of the folders they go to, and of their disk. */
+/** The folders of files that are received concurrently, and their disk. */
 export class LocalFolders {
   readonly disk: Disk;
   /** Makes the entries of a folder durable. */
@@ -35,7 +35,7 @@ export class LocalFolders {
     this.sync = new SharedFolderSync((folder) => syncFolder(disk, folder)).sync;
   }
 
-  /** Removes what killed runs left in the folder, the first time that it is asked: a large folder takes a while. */
+  /** Removes stale partial files from the folder, but only once, since a large folder takes a while. */
   async clearOnce(folder: string): Promise<void> {
     if (this.#cleared.has(folder)) return;
     this.#cleared.add(folder);
@@ -43,19 +43,18 @@ export class LocalFolders {
   }
 }
 
-/** Where so many files named NAME_received_2, _3, ... stand already, something has gone wrong. */
+/** The number of names NAME_received, NAME_received_2, ... to try. */
 const MAX_RECEIVED_NAMES = 10_000;
 
-/** Opens a file for sending. Rejects with StoreError for a folder, a device, or what cannot be read. */
+/** Opens a file for sending. Rejects with StoreError for a folder, a device, or a file that cannot be read. */
 export function openLocalFile(filePath: string, options: { readonly disk: Disk }): Promise<ReadableFile> {
   const { disk } = options;
   return OpenedFile.open(filePath, { disk, name: basename(filePath), subject: quote(filePath), followLinks: true });
 }
 
 /**
- * Creates the file at `filePath`, in a folder that exists. Where the name is taken when the file is complete and
- * `overwrite` is false, it becomes NAME_received, NAME_received_2, ...; `commit` reports the path it got. Rejects
- * with StoreError.
+ * Creates the file at `filePath`, in a folder that exists. If the name is taken at commit and `overwrite` is false, the
+ * file gets the name NAME_received, NAME_received_2, ...; `commit` reports its path. Rejects with StoreError.
  */
 export async function createLocalFile(filePath: string, options: LocalCreateOptions): Promise<WritableFile> {
   const subject = quote(filePath);
@@ -79,7 +78,7 @@ export async function createLocalFile(filePath: string, options: LocalCreateOpti
   return await TemporaryFile.create(folder, { disk, sizeBytes, modifiedMs, subject, place, ...replaces });
 }
 
-/** The folder that a new file at `filePath` goes to, without symbolic links. */
+/** The folder of a new file at `filePath`, without symbolic links. */
 async function realFolder(disk: Disk, filePath: string): Promise<string> {
   if (filePath === "" || filePath.endsWith("/") || filePath.endsWith(sep)) {
     throw new StoreError("not-a-file", `${quote(filePath)} names no file; add the file's name`);
@@ -89,7 +88,7 @@ async function realFolder(disk: Disk, filePath: string): Promise<string> {
     return await disk.realpath(folder);
   } catch (error) {
     if (diskErrorCode(error) !== "ENOENT") throw toStoreError(error, `the folder ${quote(folder)}`);
-    throw new StoreError("not-found", `the folder ${quote(folder)} does not exist; make it first`);
+    throw new StoreError("not-found", `the folder ${quote(folder)} does not exist; create it first`);
   }
 }
 
@@ -109,7 +108,7 @@ async function replace(temporaryPath: string, target: Target): Promise<string> {
   return target.name;
 }
 
-/** Tries one name after the other; each try is decided by the disk, so no file is ever replaced. */
+/** Tries one name after the other; the disk decides each try, so that no file is ever replaced. */
 async function placeBeside(temporaryPath: string, target: Target): Promise<string> {
   const { identity, folder, name, subject, folders: { disk, sync } } = target;
   for (let attempt = 0; attempt < MAX_RECEIVED_NAMES; attempt++) {

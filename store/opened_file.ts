@@ -1,5 +1,5 @@
 /**
- * A file of the disk, opened for reading. Hot: `read` is called for every stretch of data sent.
+ * A file of the disk, opened for reading. Hot: `read` is called for every range of data that is sent.
  *
  * @module
  */
@@ -12,31 +12,31 @@ import { isSameFile } from "./file_identity.ts";
 /** What to open, and how. */
 export interface OpenOptions {
   readonly disk: Disk;
-  /** The file's name as others shall see it. */
+  /** The file's name for peers. */
   readonly name: string;
-  /** What messages call the file. */
+  /** The file in messages. */
   readonly subject: string;
-  /** Whether a symbolic link may stand for the file: on a user's own disk yes, in a store never. */
+  /** Whether to follow a symbolic link: on a user's own disk yes, in a store never. */
   readonly followLinks: boolean;
   /** See {@link DescribeOptions}. */
   readonly refuseHardLinks?: boolean;
 }
 
-/** How {@link describeRegularFile} judges. */
+/** Options of {@link describeRegularFile}. */
 export interface DescribeOptions {
   readonly name: string;
   readonly subject: string;
   /**
-   * Whether a file with a second name is refused: a user who may write in the folder can have linked it to a file
-   * that lies elsewhere. Default: false.
+   * Whether to refuse a file with a second name: a user with write access to the folder may have linked it to a file in
+   * another folder. Default: false.
    */
   readonly refuseHardLinks?: boolean;
 }
 
-/** The latest time that a calendar of JavaScript holds, and the earliest with the sign turned; milliseconds since 1970. */
+/** The latest time of JavaScript's Date, and, negated, the earliest; milliseconds since 1970. */
 export const MAX_TIME_MS = 8_640_000_000_000_000;
 
-/** What a look at the disk says of a regular file; throws StoreError for anything else, and for nothing. */
+/** The attributes of a regular file; throws StoreError if it is something else, or does not exist. */
 export function describeRegularFile(stats: DiskStats | undefined, options: DescribeOptions): FileInfo {
   const { name, subject, refuseHardLinks = false } = options;
   if (stats === undefined) throw toStoreError(diskError("ENOENT"), subject);
@@ -58,12 +58,12 @@ export function describeRegularFile(stats: DiskStats | undefined, options: Descr
   return { name, sizeBytes: stats.size, modifiedMs: modifiedMsOf(stats) };
 }
 
-/** Some disks hold times that no calendar does, and numbers that are not exact any more. */
+/** Some disks have times beyond those of Date, and numbers that are not exact. */
 function modifiedMsOf({ mtimeMs }: DiskStats): number {
   return Math.max(-MAX_TIME_MS, Math.min(Math.floor(mtimeMs), MAX_TIME_MS));
 }
 
-/** A regular file open for reading. It stays readable, with its old bytes, when another file takes its name. */
+/** A regular file open for reading. It stays readable, with its old bytes, if another file replaces it. */
 export class OpenedFile implements ReadableFile {
   readonly info: FileInfo;
   readonly #disk: Disk;
@@ -81,8 +81,8 @@ export class OpenedFile implements ReadableFile {
   static open(path: string, options: OpenOptions): Promise<OpenedFile> {
     const { disk, followLinks, subject } = options;
     return onDisk(subject, async () => {
-      // First a look, because opening a device can have effects; then again through the descriptor, for what stands
-      // at `path` may have been exchanged in between.
+      // Checked before opening, because opening a device can have effects, and again by the descriptor, because the
+      // file at `path` may have been replaced in between.
       const look = await (followLinks ? disk.stat(path) : disk.lstat(path));
       describeRegularFile(look, options);
       const descriptor = await openForReading(path, options);
@@ -118,7 +118,7 @@ export class OpenedFile implements ReadableFile {
     if (this.#descriptor === -1) return;
     const descriptor = this.#descriptor;
     this.#descriptor = -1;
-    // All that was read has been judged by then: what the disk says to that is nobody's concern.
+    // Nothing depends on the result: all that was read has been checked.
     attempt(() => this.#disk.close(descriptor));
   }
 
@@ -127,7 +127,7 @@ export class OpenedFile implements ReadableFile {
   }
 }
 
-/** Files that the system makes up, such as those in /proc, have a size of 0 and bytes all the same. */
+/** Virtual files, such as those in /proc, have a size of 0 but contain bytes. */
 function requireEmpty(descriptor: number, { disk, subject }: OpenOptions): void {
   if (readAt(descriptor, { disk, offset: 0, into: new Uint8Array(1), subject }) === 0) return;
   throw new StoreError("not-a-file", `${subject} does not say how large it is; copy it to a file first`);
@@ -136,7 +136,7 @@ function requireEmpty(descriptor: number, { disk, subject }: OpenOptions): void 
 async function openForReading(path: string, options: OpenOptions): Promise<number> {
   const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = options.disk.flags;
   try {
-    // Non-blocking: a FIFO put there in the last microsecond must not hold up the program.
+    // Non-blocking, in case the file was just replaced by a FIFO.
     return await options.disk.open(path, O_RDONLY | O_NONBLOCK | (options.followLinks ? 0 : O_NOFOLLOW));
   } catch (error) {
     if (options.followLinks || diskErrorCode(error) !== "ELOOP") throw error;
@@ -144,16 +144,18 @@ async function openForReading(path: string, options: OpenOptions): Promise<numbe
   }
 }
 
-/** What to read, and from where. */
+/** What to read, and where. */
 export interface ReadOptions {
   readonly disk: Disk;
   readonly offset: number;
   readonly into: Uint8Array;
-  /** What messages call the file. */
+  /** The file in messages. */
   readonly subject: string;
 }
 
-/** Fills `into` from `offset` of an open file as far as it goes; returns the bytes read. Throws StoreError. */
+/**
+ * Reads at `offset` of an open file until `into` is full or the file ends; returns the bytes read. Throws StoreError.
+ */
 export function readAt(descriptor: number, options: ReadOptions): number {
   const { disk, offset, into, subject } = options;
   let doneBytes = 0;

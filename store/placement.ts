@@ -1,6 +1,6 @@
 /**
- * How a finished temporary file gets its name, so that a crash at any moment leaves the old state or the new one, and
- * two writers of one name cannot both win.
+ * Gives a complete temporary file its final name, so that a crash at any moment leaves the old state or the new one,
+ * and of two writers of one name only one succeeds.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import { type FileIdentity, isSameFile } from "./file_identity.ts";
 import type { SyncFolder } from "./folder_sync.ts";
 import { describeRegularFile } from "./opened_file.ts";
 
-/** What a link call reports where the disk or platform has no hard links (FAT, some network file systems). */
+/** The errors of link(2) if the disk or platform has no hard links (FAT, some network file systems). */
 const NO_HARD_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EINVAL", "EISDIR", "UNKNOWN"]);
 
-/** Of the empty file that claims a name: as node:fs has it, the process's umask takes away from it. */
+/** The mode of the empty file that claims a name: the default of node:fs, less the process's umask. */
 const CLAIM_MODE = 0o666;
 
 /** A file to be placed. */
@@ -25,23 +25,22 @@ export interface Placement {
   /** Makes the entries of the folder durable. */
   readonly sync: SyncFolder;
   readonly temporaryPath: string;
-  /** Of the file that was written. What else has come under its name is not placed. */
+  /** The identity of the file that was written. Another file that has taken its name is not placed. */
   readonly identity: FileIdentity;
   readonly finalPath: string;
-  /** What messages call the file. */
+  /** The file in messages. */
   readonly subject: string;
 }
 
 /**
- * Gives the file at `temporaryPath` the name `finalPath` if nothing has it, and makes that durable. Resolves to
- * whether it did: false leaves everything as it was. Rejects with StoreError where something else has come to
- * `temporaryPath`.
+ * Gives the file at `temporaryPath` the name `finalPath` if it is free, and makes that durable. Resolves to false, and
+ * changes nothing, if the name is taken. Rejects with StoreError if the file at `temporaryPath` has been replaced.
  */
 export async function placeExclusively(placement: Placement): Promise<boolean> {
   const { disk, sync, temporaryPath, identity, finalPath } = placement;
   await requireOwn(placement);
   try {
-    // link(2) fails where the name is taken; rename(2) would replace it.
+    // link(2) fails if the name is taken; rename(2) would replace the file.
     await disk.link(temporaryPath, finalPath);
     removeQuietly(disk, temporaryPath);
   } catch (error) {
@@ -53,7 +52,7 @@ export async function placeExclusively(placement: Placement): Promise<boolean> {
   try {
     await sync(dirname(finalPath));
   } catch (error) {
-    // Somebody may have taken over the name meanwhile, and have been told so.
+    // Another request may have replaced the file in the meantime, and have reported success.
     await attemptAsync(async () => {
       if (isSameFile(identity, await disk.lstat(finalPath))) disk.unlink(finalPath);
     });
@@ -63,8 +62,8 @@ export async function placeExclusively(placement: Placement): Promise<boolean> {
 }
 
 /**
- * Gives the file at `temporaryPath` the name `finalPath`, whatever file has it, and makes that durable. Rejects as
- * {@link placeExclusively}.
+ * Gives the file at `temporaryPath` the name `finalPath`, replacing a file that has it, and makes that durable. Rejects
+ * like {@link placeExclusively}.
  */
 export async function placeReplacing(placement: Placement): Promise<void> {
   const { disk, sync, temporaryPath, finalPath } = placement;
@@ -74,25 +73,25 @@ export async function placeReplacing(placement: Placement): Promise<void> {
 }
 
 /**
- * Throws unless the file that was written is still at `temporaryPath`: another user who may write in the folder may have
- * put a link or a file of theirs in its place. node:fs cannot give a name to a descriptor, so a moment is left between
- * this and the call that follows; what they place in that moment, they could as well place afterwards.
+ * Throws unless the file that was written is still at `temporaryPath`: another user with write access to the folder may
+ * have replaced it by a link or a file of theirs. node:fs cannot name the file of a descriptor, so a moment remains
+ * between this check and the following call; what they place in that moment they could as well place afterwards.
  */
 async function requireOwn({ disk, identity, temporaryPath, subject }: Placement): Promise<void> {
   const stats = await disk.lstat(temporaryPath);
   if (stats === undefined) {
-    throw new StoreError("io", `${subject} has gone before it was complete, or its folder has; try again`);
+    throw new StoreError("io", `${subject} was removed before it was complete, or its folder was; try again`);
   }
   if (stats.isFile() && isSameFile(identity, stats)) return;
   throw new StoreError(
     "changed",
-    `${subject} was not stored: another program put something else in the place of the unfinished file; try again`,
+    `${subject} was not stored: another program replaced its partial file; try again`,
   );
 }
 
 /**
- * Rejects with StoreError unless a file may take the name `finalPath`: nothing has it, or, to `overwrite`, a regular
- * file.
+ * Rejects with StoreError unless a file may take the name `finalPath`: it is free, or with `overwrite` it is that of a
+ * regular file.
  */
 export async function requireReplaceable(
   finalPath: string,
@@ -110,7 +109,7 @@ export function alreadyExists(subject: string): StoreError {
   return toStoreError(diskError("EEXIST"), subject);
 }
 
-/** Removes a file if it is there and can be removed. */
+/** Removes a file if it exists and can be removed. */
 export function removeQuietly(disk: Disk, filePath: string): void {
   try {
     disk.unlink(filePath);
@@ -120,8 +119,8 @@ export function removeQuietly(disk: Disk, filePath: string): void {
 }
 
 /**
- * Without hard links: an empty file claims the name, exclusively, and is replaced in the same turn. Only a crash
- * between the two calls leaves the empty file behind.
+ * For disks without hard links: an empty file claims the name, exclusively, and is replaced in the same turn. Only a
+ * crash between the two calls leaves the empty file.
  */
 async function claimAndRename({ disk, temporaryPath, finalPath }: Placement): Promise<boolean> {
   const { O_CREAT, O_EXCL, O_WRONLY } = disk.flags;
@@ -143,7 +142,7 @@ async function claimAndRename({ disk, temporaryPath, finalPath }: Placement): Pr
   } catch (error) {
     await attemptAsync(async () => {
       const found = await disk.lstat(finalPath);
-      // A file that somebody put there meanwhile may even have got the number of the one that it replaced.
+      // A file that another process put there in the meantime may even have the inode number of the replaced one.
       if (found?.size === 0 && (claim === undefined || isSameFile(claim, found))) disk.unlink(finalPath);
     });
     throw error;

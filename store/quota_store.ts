@@ -1,12 +1,12 @@
 /**
- * A folder whose files are counted, so that a client fills it to its quota and no further.
+ * A folder with quotas for its clients.
  *
- * A quota bounds what the folder holds in all: clients that share a folder share what is left of it. A file counts with
- * what it takes of most disks, whole blocks, and with one at least, so that empty files have an end as well. A file that
- * is being received counts with its whole size from the start.
+ * A quota limits the total size of the folder's files: clients that share a folder share its quota. A file counts as
+ * whole blocks, as on most disks, and as at least one, so that the number of empty files is limited, too. A file that
+ * is being received counts with its full size from the start.
  *
- * Non-goal: files that are put there by other means, or that were being received before the folder had its first quota,
- * count from the next time that all are counted: when a quota is first needed, and when one seems to be used up.
+ * Non-goal: files that other programs put there, or that were being received before the folder had a quota, count only
+ * from the next full count on: that is done when a quota is first needed, and when one seems to be used up.
  *
  * @module
  */
@@ -23,46 +23,46 @@ import {
 import { sanitizeForDisplay } from "../base/display_text.ts";
 import { settle, whenDone } from "./completion.ts";
 
-/** Of a file: most disks give room in such pieces. */
+/** The block size of most disks. */
 export const BLOCK_BYTES = 4096;
 
-/** The least time between two counts, in times of what a count takes: a flood of requests takes an eleventh of the time. */
+/** The pause after a full count, in multiples of its duration: a flood of requests takes an eleventh of the time. */
 const COUNT_LIFE_FACTOR = 10;
 
-/** What a file counts. */
+/** The bytes that a file counts as. */
 export function usedBytes(sizeBytes: number): number {
   return Math.max(1, Math.ceil(sizeBytes / BLOCK_BYTES)) * BLOCK_BYTES;
 }
 
-/** What to create, within a quota. */
+/** What to create, and the quota. */
 interface LimitedOptions extends CreateOptions {
   readonly quotaBytes: number;
 }
 
-/** See the module's description. One for a folder, shared by all clients that use it. */
+/** See the module's description. All clients of a folder share one. */
 export class QuotaStore implements FileStore {
   readonly #store: FileStore;
   readonly #nowUs: () => number;
-  /** Whether anything has to be counted. */
+  /** Whether any client has a quota. */
   #isLimited = false;
-  /** What the files there count; undefined before the first count. */
+  /** The total of the stored files; undefined before the first count. */
   #storedBytes: number | undefined;
-  /** What was stored while a count was under way, which may have missed it. */
+  /** The total of files that were stored during a count, which may have missed them. */
   #storedMeanwhile = 0;
   #counting: Promise<void> | undefined;
   #mayCountAtUs = -Infinity;
-  /** What files that are being received will add. */
+  /** The total that the files being received will add. */
   #reservedBytes = 0;
-  /** How many are being received under a name. */
+  /** The number of files being received under each name. */
   readonly #arriving = new Map<string, number>();
 
-  /** `nowUs` is any steady clock, microseconds. */
+  /** `nowUs` is any monotonic clock, microseconds. */
   constructor(store: FileStore, nowUs: () => number) {
     this.#store = store;
     this.#nowUs = nowUs;
   }
 
-  /** The same folder for clients that may fill it up to a quota. */
+  /** The same folder, for clients with a quota. */
   limitedTo(quotaBytes: number): FileStore {
     this.#isLimited = true;
     return {
@@ -91,7 +91,7 @@ export class QuotaStore implements FileStore {
   }
 
   #create(name: string, options: LimitedOptions, done: Done<WritableFile>): void {
-    // Of two that replace one file at once only one makes its room free, so that neither counts on it.
+    // Of two concurrent files that replace one, only the first frees its space; the second does not count on it.
     const replaces = options.overwrite && !this.#arriving.has(name);
     this.#arriving.set(name, (this.#arriving.get(name) ?? 0) + 1);
     const addedBytes = usedBytes(options.sizeBytes);
@@ -105,7 +105,7 @@ export class QuotaStore implements FileStore {
     }
   }
 
-  /** Creates a file for which `reserved` bytes are reserved, unless that is why not. */
+  /** Creates a file for which `reserved` bytes are reserved, or reports why they could not be. */
   #createReserved(
     name: string,
     options: LimitedOptions,
@@ -125,21 +125,21 @@ export class QuotaStore implements FileStore {
     });
   }
 
-  /** Looks what a file replaces, and counts all files again where the quota seems used up, before it reserves. */
+  /** Looks up the file to be replaced, and counts all files again if the quota seems used up, before it reserves. */
   async #lookAndReserve(name: string, options: LimitedOptions, replaces: boolean): Promise<number | StoreError> {
     const addedBytes = usedBytes(options.sizeBytes) - (replaces ? await this.#sizeOf(name) : 0);
     if (!this.#fits(addedBytes, options)) await this.#count();
     return this.#reserve(name, options, addedBytes);
   }
 
-  /** Reserves what a file adds, and returns that, or why the quota has no room for it. */
+  /** Reserves the bytes that a file adds, and returns them, or why the quota does not allow them. */
   #reserve(name: string, options: LimitedOptions, addedBytes: number): number | StoreError {
     if (!this.#fits(addedBytes, options)) return this.#quotaExceeded(name, { ...options, addedBytes });
     this.#reservedBytes += Math.max(0, addedBytes);
     return addedBytes;
   }
 
-  /** Whether a quota has room, as far as is known: a quota is not trusted before the first count. */
+  /** Whether a quota allows more bytes; false before the first count. */
   #fits(addedBytes: number, { quotaBytes }: LimitedOptions): boolean {
     if (addedBytes <= 0 || quotaBytes === Infinity) return true;
     if (this.#storedBytes === undefined) return false;
@@ -157,12 +157,12 @@ export class QuotaStore implements FileStore {
     );
   }
 
-  /** Whether all files may be counted, or are being counted. */
+  /** Whether the files may be counted now, or are being counted. */
   get #mayCount(): boolean {
     return this.#counting !== undefined || this.#nowUs() >= this.#mayCountAtUs;
   }
 
-  /** Counts all files, unless that was done just now. Calls while a count is under way share it. */
+  /** Counts all files, unless that was done recently. Concurrent calls share one count. */
   #count(): Promise<void> {
     if (!this.#mayCount) return Promise.resolve();
     return this.#counting ??= this.#countAll().finally(() => this.#counting = undefined);
@@ -172,7 +172,7 @@ export class QuotaStore implements FileStore {
     const startUs = this.#nowUs();
     this.#storedMeanwhile = 0;
     const files = await whenDone<readonly FileInfo[]>((done) => this.#store.list(done));
-    // What came meanwhile may be in the list or not: rather too much than too little.
+    // Files stored during the count may be in the list or not: count too much rather than too little.
     this.#storedBytes = files.reduce((sum, { sizeBytes }) => sum + usedBytes(sizeBytes), this.#storedMeanwhile);
     const endUs = this.#nowUs();
     this.#mayCountAtUs = endUs + COUNT_LIFE_FACTOR * (endUs - startUs);
@@ -197,7 +197,7 @@ export class QuotaStore implements FileStore {
   }
 }
 
-/** Tells once what became of a file. */
+/** Reports once whether a file was stored. */
 class QuotaFile implements WritableFile {
   readonly #file: WritableFile;
   readonly #onEnded: (isStored: boolean) => void;

@@ -1,12 +1,13 @@
 /**
- * The folder of a store: where it is, that it still is the one that was opened, and who else may write there.
+ * The folder of a store: its path, whether it is still the folder that was opened, and which other users may write to
+ * it.
  *
- * Participants: the store, before and after what it does in the folder; other users of the machine, who may rename
- * folders above it and put links or other folders in their place.
+ * Participants: the store, which checks the folder before and after each call; other users of the machine, who may
+ * rename folders above it and replace them by links or other folders.
  *
- * Non-goal: to shut the moment between a look at the folder and the call that follows. That takes openat(2), which
- * node:fs does not have; Linux's detour by /proc/self/fd is closed to a program that Deno does not let do everything.
- * So a user who may write *above* the folder can win that race, and `exposures` warns of it.
+ * Non-goal: to close the race between a check of the folder and the following call. That requires openat(2), which
+ * node:fs does not have; the workaround by /proc/self/fd on Linux needs all of Deno's permissions. So a user with write
+ * access to a folder *above* can win that race, and `exposures` warns of it.
  *
  * @module
  */
@@ -18,12 +19,12 @@ import type { Disk, DiskStats } from "./disk.ts";
 import { attemptAsync, onDisk } from "./disk_error.ts";
 import { type FileIdentity, isSameFile } from "./file_identity.ts";
 
-/** The mode of a folder that is created here: private until its owner changes that. */
+/** The mode of a new folder: private until its owner changes it. */
 export const ROOT_MODE = 0o700;
 
 const GROUP_WRITES = 0o020;
 const OTHERS_WRITE = 0o002;
-/** Who may write in such a folder may not rename what belongs to others. */
+/** In such a folder, users with write access may not rename the files of others. */
 const STICKY = 0o1000;
 
 /** See the module's description. */
@@ -42,7 +43,7 @@ export class RootFolder {
     this.#isShared = this.#isWritableByOthers(stats);
   }
 
-  /** Opens the folder; with `create`, makes it and those above it where they are missing. Rejects with StoreError. */
+  /** Opens the folder; with `create`, creates it and those above it if missing. Rejects with StoreError. */
   static open(path: string, options: { readonly disk: Disk; readonly create: boolean }): Promise<RootFolder> {
     const { disk, create } = options;
     const shown = sanitizeForDisplay(path);
@@ -55,12 +56,12 @@ export class RootFolder {
     });
   }
 
-  /** Whether anybody but the owner may write there, when {@link require} looked last. */
+  /** Whether other users may write to it, as of the last {@link require}. */
   get isShared(): boolean {
     return this.#isShared;
   }
 
-  /** Rejects with StoreError unless what is at the path is the folder that was opened. */
+  /** Rejects with StoreError unless the folder at the path is the one that was opened. */
   async require(): Promise<void> {
     const stats = await this.#disk.lstat(this.path);
     if (!stats?.isDirectory()) {
@@ -73,7 +74,7 @@ export class RootFolder {
     this.#isShared = this.#isWritableByOthers(stats);
   }
 
-  /** Who but the owner can change what is in the folder, or put another in its place: a sentence for each way. */
+  /** A sentence for each way in which other users can change the folder's files, or replace the folder. */
   async exposures(): Promise<string[]> {
     const found: string[] = [];
     await this.require();
@@ -106,7 +107,7 @@ export class RootFolder {
     return this.#hasModes && stats !== undefined && (stats.mode & (OTHERS_WRITE | STICKY)) === OTHERS_WRITE;
   }
 
-  /** Windows has other rights than modes, and shows 0o777; it does not know this flag either. */
+  /** Windows has ACLs instead of modes, and reports 0o777; it does not have this flag either. */
   get #hasModes(): boolean {
     return this.#disk.flags.O_NOFOLLOW !== 0;
   }

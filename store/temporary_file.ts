@@ -1,11 +1,11 @@
 /**
- * A file on its way to the disk: written under a random name in the folder where it will stay, invisible to every
- * store, until it is complete, durable and given its name.
+ * A partial file: written under a random name in its final folder, invisible to every store, until it is complete,
+ * durable and gets its name.
  *
  * ```
  *   open --commit--> committing --placed--> closed
  *     |                  |
- *     +-- abort          +-- failed --> closed, nothing stays
+ *     +-- abort          +-- failed --> closed and removed
  * ```
  *
  * @module
@@ -20,29 +20,29 @@ import type { FileIdentity } from "./file_identity.ts";
 import { MAX_TIME_MS, readAt } from "./opened_file.ts";
 import { removeQuietly } from "./placement.ts";
 
-/** What to write, and where it goes in the end. */
+/** What to write, and its destination. */
 export interface TemporaryFileOptions {
   readonly disk: Disk;
   readonly sizeBytes: number;
   /** Milliseconds since 1970 UTC, 0 for now. */
   readonly modifiedMs: number;
-  /** What messages call the file. */
+  /** The file in messages. */
   readonly subject: string;
-  /** Moves the finished file from this path to its place; resolves to the place as a person would name it. */
+  /** Moves the complete file from this path to its destination; resolves to the destination, for the user. */
   readonly place: (temporaryPath: string, identity: FileIdentity) => Promise<string>;
-  /** The path of a file that it will replace, if one is there then. */
+  /** The path of the file that it replaces, if there is one at commit. */
   readonly replaces?: string;
 }
 
-/** A normal file's mode; the process's umask takes away from it. */
+/** The mode of a normal file, less the process's umask. */
 const FILE_MODE = 0o644;
-/** While the file is not complete nobody else may read it. */
+/** The mode of a partial file: no other user may read it. */
 const PARTIAL_MODE = 0o600;
 
-/** Left free on the disk beyond the file itself, for folders and other programs that write a little. */
+/** Kept free on the disk, for folders and for other programs. */
 const SPACE_SLACK_BYTES = 1024 * 1024;
 
-/** A partial file that nothing has touched for so long was left by a run that was killed. */
+/** A partial file that has not changed for this long is stale: its program was killed. */
 export const STALE_AFTER_MS = 24 * 60 * 60 * 1000;
 
 /** A file that has just been created. */
@@ -55,12 +55,12 @@ interface CreatedFile {
 const RANDOM_BYTES = 16;
 const TEMPORARY_NAME = /^\.sluice-[0-9a-f]{32}\.part$/;
 
-/** See the module's description. Hot: `write` is called for every stretch of data received. */
+/** See the module's description. Hot: `write` is called for every range of data received. */
 export class TemporaryFile implements WritableFile {
   readonly #disk: Disk;
   readonly #path: string;
   readonly #options: TemporaryFileOptions;
-  /** The mode that a normal new file has here, umask and default ACLs applied. */
+  /** The mode of a normal new file in this folder, with umask and default ACLs applied. */
   readonly #finalMode: number;
   #descriptor: number;
   #state: "open" | "committing" | "closed" = "open";
@@ -73,7 +73,7 @@ export class TemporaryFile implements WritableFile {
     this.#finalMode = created.finalMode;
   }
 
-  /** Creates the temporary file in `folder`. Rejects with StoreError, also where space is short. */
+  /** Creates the temporary file in `folder`. Rejects with StoreError, also if the disk has too little space. */
   static async create(folder: string, options: TemporaryFileOptions): Promise<TemporaryFile> {
     const { disk, subject } = options;
     await requireSpace(folder, options);
@@ -105,7 +105,7 @@ export class TemporaryFile implements WritableFile {
   commit(done: (result: string | StoreError) => void): void {
     if (this.#state !== "open") return done(this.#notOpen());
     this.#state = "committing";
-    // Two handlers of one `then`: what `done` itself throws must not call it again.
+    // Two handlers of one `then`, so that an error thrown by `done` does not call it again.
     this.#finish().then(done, (error: unknown) => {
       this.#discard();
       done(toStoreError(error, this.#options.subject));
@@ -131,8 +131,8 @@ export class TemporaryFile implements WritableFile {
   }
 
   /**
-   * Mode and modification time, by the descriptor: by its path it may have become a link to somebody else's file. A disk
-   * that keeps no such thing is no reason to lose the file.
+   * Sets mode and modification time by the descriptor: the path may have been replaced by a link to another user's
+   * file. A disk that does not support them is no reason to discard the file.
    */
   async #applyMetadata(): Promise<void> {
     const { modifiedMs } = this.#options;
@@ -144,7 +144,7 @@ export class TemporaryFile implements WritableFile {
     attempt(() => this.#disk.futimes(this.#descriptor, modifiedMs));
   }
 
-  /** What was kept from others under a name is kept from them when it is replaced. */
+  /** The mode of the file to be replaced: its replacement must not be readable by more users. */
   async #replacedMode(): Promise<number> {
     const { replaces } = this.#options;
     const replaced = replaces === undefined ? undefined : await this.#disk.lstat(replaces);
@@ -160,7 +160,7 @@ export class TemporaryFile implements WritableFile {
   #closeDescriptor(): void {
     if (this.#descriptor === -1) return;
     const descriptor = this.#descriptor;
-    // Before the call: a close that fails must not be repeated, the number may be another file's by then.
+    // Before the call: a failed close must not be repeated, since the number may belong to another file by then.
     this.#descriptor = -1;
     this.#disk.close(descriptor);
   }
@@ -175,8 +175,8 @@ export class TemporaryFile implements WritableFile {
 }
 
 /**
- * Removes the partial files that killed runs left in `folder`: those with our names that nothing has touched for
- * {@link STALE_AFTER_MS}. Silent where the folder cannot be read or changed.
+ * Removes stale partial files from `folder`: those with names of ours that have not changed for {@link STALE_AFTER_MS}.
+ * Ignores errors of the disk.
  */
 export async function removeStalePartialFiles(disk: Disk, folder: string): Promise<void> {
   await attemptAsync(async () => {
@@ -189,7 +189,7 @@ export async function removeStalePartialFiles(disk: Disk, folder: string): Promi
 async function removeIfStale(disk: Disk, filePath: string): Promise<void> {
   const stats = await disk.lstat(filePath);
   if (stats === undefined) return;
-  // The change time too: shortly before it is placed, a file already bears the modification time of its original.
+  // The change time, too: shortly before it is placed, a file already has the modification time of the original.
   const touchedMs = Math.max(stats.mtimeMs, stats.ctimeMs, stats.birthtimeMs);
   if (stats.isFile() && disk.nowMs() - touchedMs > STALE_AFTER_MS) disk.unlink(filePath);
 }
@@ -216,8 +216,8 @@ function temporaryName(random: Uint8Array): string {
 }
 
 /**
- * Creates a file and then narrows its mode. The operating system says what mode a normal file gets here: reading the
- * umask would need another permission, and does not know default ACLs.
+ * Creates a file with a normal mode, which the operating system restricts, and then makes it private. Reading the umask
+ * instead would require another permission, and ignore default ACLs.
  */
 async function createPrivate(disk: Disk, path: string): Promise<CreatedFile> {
   const { O_CREAT, O_EXCL, O_RDWR } = disk.flags;

@@ -151,7 +151,7 @@ Deno.test("client program tells what cannot be read or written here, with exit c
       what: "a missing folder to save in",
       args: ["get", "there", "--output", "nowhere/there"],
       code: 6,
-      says: /"nowhere" does not exist; make it first/,
+      says: /"nowhere" does not exist; create it first/,
     },
   ];
   if (unreadable !== undefined) {

@@ -221,7 +221,7 @@ const LODGERS: readonly { readonly what: string; readonly put: (path: string, sc
 ];
 
 for (const { what, put } of LODGERS) {
-  attack(`places nothing but what was written when ${what} takes an unfinished file's place`, async (scene) => {
+  attack(`places nothing but what was written when ${what} takes a partial file's place`, async (scene) => {
     const { root, store } = scene;
     await storeFile(store, "old", { bytes: pattern(10) });
     for (const [name, overwrite] of [["new", false], ["old", true]] as const) {
@@ -232,7 +232,7 @@ for (const { what, put } of LODGERS) {
       const error = assertFailed(await commit(file), "changed");
       assert.match(
         error.message,
-        /^"(?:new|old)" was not stored: another program put something else in the place of the unfinished file/,
+        /^"(?:new|old)" was not stored: another program replaced its partial file/,
       );
       if (names(root).length > 1) Deno.removeSync(partial);
     }

@@ -110,7 +110,7 @@ check("createLocalFile refuses what is no place for a file", async (folder) => {
     await assertRefused("not-a-file", create(`${folder}/new/`, overwrite));
     assert.match(
       (await assertRefused("not-found", create(`${folder}/missing/a`, overwrite))).message,
-      /missing" does not exist; make it first/,
+      /missing" does not exist; create it first/,
     );
     await assertRefused("bad-name", create(`${folder}/${"x".repeat(256)}`, overwrite));
   }
