@@ -1,6 +1,6 @@
 /**
- * The suite that every {@link FileStore} passes: `store/directory_store.ts` on a real folder and on a simulated disk,
- * `memory_store.ts` in memory.
+ * The compliance suite of {@link FileStore}, for `store/directory_store.ts` on a real folder and on a simulated disk,
+ * and for `memory_store.ts`.
  *
  * @module
  */
@@ -16,20 +16,20 @@ import {
 } from "../transfer/file_store.ts";
 import { promised, type PromisedStore } from "./promised_store.ts";
 
-/** A store to be tested, with what only somebody on its machine can do. */
+/** A store under test, and direct access to its files. */
 export interface StoreUnderTest {
   readonly store: FileStore;
-  /** Makes or changes a file from outside, in place. */
+  /** Creates a file, or changes it in place, like another program. */
   put(name: string, bytes: Uint8Array, modifiedMs: number): void;
-  /** What lies under a name, undefined for nothing. */
+  /** The content of a file; undefined if there is none. */
   contents(name: string): Uint8Array | undefined;
-  /** Partial files that lie there now. */
+  /** The present number of partial files. */
   partialFiles(): number;
-  /** Ends the test; fails it where handles are left open. */
+  /** Ends the test; fails it if handles are still open. */
   dispose(): void;
 }
 
-/** Makes a store, empty and to be filled, or one with files that takes no more. */
+/** Makes a store with these files; it accepts others unless `readOnly`. */
 export type MakeStore = (
   options: { readOnly: boolean; files: Readonly<Record<string, Uint8Array>> },
 ) => StoreUnderTest | Promise<StoreUnderTest>;
@@ -46,20 +46,20 @@ export async function assertRefused(kind: StoreErrorKind, call: () => unknown): 
   assert.fail(`a StoreError (${kind}) is expected`);
 }
 
-/** Commits; resolves to what `done` got, and rejects where it is called twice. */
+/** Commits; resolves to the result, and rejects if `done` is called twice. */
 export function commit(file: WritableFile): Promise<string | StoreError> {
   return new Promise((resolve, reject) => {
     let calls = 0;
     file.commit((result) => {
       calls++;
       if (calls > 1) reject(new Error("done was called twice"));
-      // A turn later, so that a second call is seen.
+      // A turn later, so that a second call is detected.
       else setTimeout(() => resolve(result), 0);
     });
   });
 }
 
-/** Writes a whole file and commits it, which must succeed. */
+/** Writes a complete file and commits it, which must succeed. */
 export async function store(
   into: PromisedStore,
   name: string,
@@ -71,7 +71,7 @@ export async function store(
   assert.equal(await commit(file), name);
 }
 
-/** Bytes that differ from place to place. */
+/** Bytes that differ from offset to offset. */
 export function pattern(sizeBytes: number, seed = 1): Uint8Array {
   const bytes = new Uint8Array(sizeBytes);
   for (let i = 0; i < sizeBytes; i++) bytes[i] = (i * 31 + (i >> 8) * 17 + seed * 101) & 0xff;
@@ -82,14 +82,14 @@ const MODIFIED_MS = 1_700_000_000_123;
 const BAD_NAMES = ["", ".", "..", "../a", "a/b", "/etc/passwd", "a\\b", "C:a", "a\0b", "CON", "nul.txt", "a.", "a "]
   .concat([" a", "a\nb", "a\u202eb", "\ud800", "x".repeat(256), ".sluice-0.part", ".SLUICE-x", "a?"]);
 
-/** Registers the suite's tests for one kind of store. */
+/** Registers the tests of the suite for one kind of store. */
 export function describeFileStore(label: string, makeStore: MakeStore): void {
   const check: Check = (what, run) => {
     Deno.test(`${label} ${what}`, async () => {
       const under = await makeStore({ readOnly: false, files: {} });
       try {
         await run({ ...under, store: promised(under.store) });
-        assert.equal(under.partialFiles(), 0, "no partial file may stay");
+        assert.equal(under.partialFiles(), 0, "no partial file may remain");
       } finally {
         under.dispose();
       }
@@ -99,7 +99,7 @@ export function describeFileStore(label: string, makeStore: MakeStore): void {
   checkNames(check);
   checkReading(check);
 
-  Deno.test(`${label} refuses files when read-only, and still gives out its own`, async () => {
+  Deno.test(`${label} refuses files if it is read-only, and still serves its own`, async () => {
     const under = await makeStore({ readOnly: true, files: { "a.bin": pattern(10) } });
     const disk = promised(under.store);
     await assertRefused("read-only", () => disk.create("b", { sizeBytes: 1, modifiedMs: 0, overwrite: true }));
@@ -122,7 +122,7 @@ type Check = (what: string, run: (under: Subject) => void | Promise<void>) => vo
 
 // deno-lint-ignore sluice/function-length -- a list of checks, each of them short
 function checkWriting(check: Check): void {
-  check("keeps files of every size", async ({ store: disk, contents }) => {
+  check("stores files of every size", async ({ store: disk, contents }) => {
     for (const sizeBytes of [0, 1, 2, 1200, 65_535, 65_536, 65_537, 1_000_003]) {
       const name = `size-${sizeBytes}`;
       await store(disk, name, { bytes: pattern(sizeBytes), modifiedMs: MODIFIED_MS });
@@ -131,7 +131,7 @@ function checkWriting(check: Check): void {
     }
   });
 
-  check("takes pieces in any order and reads them back before commit", async (under) => {
+  check("accepts ranges in any order, and reads them back before the commit", async (under) => {
     const piece = fc.record({ sizeBytes: fc.integer({ min: 1, max: 3000 }), rank: fc.integer() });
     let runs = 0;
     await fc.assert(
@@ -151,7 +151,7 @@ function checkWriting(check: Check): void {
           assert.equal(file.read(start, back), end - start);
           assert.deepEqual(back, bytes.slice(start, end));
         }
-        assert.equal(file.read(sizeBytes, new Uint8Array(1)), 0, "nothing lies beyond what was written");
+        assert.equal(file.read(sizeBytes, new Uint8Array(1)), 0, "there is nothing beyond the written bytes");
         assert.equal(await commit(file), name);
         assert.deepEqual(under.contents(name), bytes);
       }),
@@ -159,7 +159,7 @@ function checkWriting(check: Check): void {
     );
   });
 
-  check("shows nothing of a file before its commit", async ({ store: disk, contents, partialFiles }) => {
+  check("does not show a file before its commit", async ({ store: disk, contents, partialFiles }) => {
     const file = await disk.create("a", { sizeBytes: 3, modifiedMs: 0, overwrite: false });
     file.write(0, pattern(3));
     assert.deepEqual(await disk.list(), []);
@@ -171,7 +171,7 @@ function checkWriting(check: Check): void {
     assert.deepEqual((await disk.list()).map((info) => info.name), ["a"]);
   });
 
-  check("leaves nothing of an aborted file", async ({ store: disk, partialFiles }) => {
+  check("removes an aborted file", async ({ store: disk, partialFiles }) => {
     const file = await disk.create("a", { sizeBytes: 3, modifiedMs: 0, overwrite: false });
     file.write(1, pattern(2));
     file.abort();
@@ -182,7 +182,7 @@ function checkWriting(check: Check): void {
     await assertRefused("io", () => file.read(0, new Uint8Array(1)));
   });
 
-  check("ends a file with its commit", async ({ store: disk, contents }) => {
+  check("closes a file with its commit", async ({ store: disk, contents }) => {
     const file = await disk.create("a", { sizeBytes: 2, modifiedMs: 0, overwrite: false });
     file.write(0, pattern(2));
     const result = commit(file);
@@ -212,7 +212,7 @@ function checkWriting(check: Check): void {
     file.abort();
   });
 
-  check("takes a modification time that no calendar holds", async ({ store: disk, contents }) => {
+  check("accepts a modification time beyond those of Date", async ({ store: disk, contents }) => {
     await store(disk, "a", { bytes: pattern(4), modifiedMs: Number.MAX_SAFE_INTEGER });
     assert.deepEqual(contents("a"), pattern(4));
     assert(Number.isSafeInteger((await disk.stat("a")).modifiedMs));
@@ -242,7 +242,7 @@ function checkNames(check: Check): void {
     for (const info of await disk.list()) assert.deepEqual(info, await disk.stat(info.name));
   });
 
-  check("does not find what is not there", async ({ store: disk }) => {
+  check("does not find a missing file", async ({ store: disk }) => {
     assert.match((await assertRefused("not-found", () => disk.stat("a.bin"))).message, /"a\.bin"/);
     await assertRefused("not-found", () => disk.open("a.bin"));
   });
@@ -253,11 +253,11 @@ function checkNames(check: Check): void {
     assert.deepEqual(contents("a"), pattern(5, 1));
   });
 
-  check("replaces a file when asked to", async ({ store: disk, contents }) => {
+  check("replaces a file with the overwrite option", async ({ store: disk, contents }) => {
     await store(disk, "a", { bytes: pattern(5, 1) });
     const file = await disk.create("a", { sizeBytes: 3, modifiedMs: MODIFIED_MS, overwrite: true });
     file.write(0, pattern(3, 2));
-    assert.deepEqual(contents("a"), pattern(5, 1), "the old file stays until the commit");
+    assert.deepEqual(contents("a"), pattern(5, 1), "the old file remains until the commit");
     assert.equal(await commit(file), "a");
     assert.deepEqual(contents("a"), pattern(3, 2));
     assert.equal((await disk.stat("a")).modifiedMs, MODIFIED_MS);
@@ -301,28 +301,28 @@ function checkReading(check: Check): void {
     const outer = new Uint8Array(30);
     assert.equal(file.read(5, outer.subarray(10, 20)), 10);
     assert.deepEqual(outer.slice(10, 20), pattern(1000).slice(5, 15));
-    assert.deepEqual([outer[9], outer[20]], [0, 0], "a view is filled, and nothing beside it");
+    assert.deepEqual([outer[9], outer[20]], [0, 0], "only the view is filled");
     file.close();
     file.close();
     await assertRefused("io", () => file.read(0, outer));
     await assertRefused("io", () => file.hasChanged());
   });
 
-  check("notices that a file changed under its reader", async ({ store: disk, put }) => {
+  check("notices that a file changed while it was read", async ({ store: disk, put }) => {
     put("a", pattern(100, 1), MODIFIED_MS);
     const file = await disk.open("a");
     assert.equal(file.hasChanged(), false);
     put("a", pattern(100, 2), MODIFIED_MS + 1);
-    assert.equal(file.hasChanged(), true, "another modification time");
+    assert.equal(file.hasChanged(), true, "a different modification time");
     file.close();
     const again = await disk.open("a");
     assert.equal(again.hasChanged(), false);
     put("a", pattern(99, 2), MODIFIED_MS + 1);
-    assert.equal(again.hasChanged(), true, "another size");
+    assert.equal(again.hasChanged(), true, "a different size");
     again.close();
   });
 
-  check("lets a reader finish a file that is replaced meanwhile", async ({ store: disk }) => {
+  check("lets a reader finish a file that is replaced in the meantime", async ({ store: disk }) => {
     await store(disk, "a", { bytes: pattern(50, 1), modifiedMs: MODIFIED_MS });
     const file = await disk.open("a");
     await store(disk, "a", { bytes: pattern(60, 2), overwrite: true });

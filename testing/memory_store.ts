@@ -1,6 +1,6 @@
 /**
- * A file store in memory, for tests of sessions and handlers: the same behaviour as `store/directory_store.ts` (both pass one compliance
- * suite), a disk that can be full or slow to commit, and counters that show a leaked handle.
+ * A file store in memory, for tests of sessions and handlers: it behaves like `store/directory_store.ts` (both pass the
+ * same compliance suite), its disk can be full or slow, and its counters reveal leaked handles.
  *
  * @module
  */
@@ -17,42 +17,42 @@ import {
 } from "../transfer/file_store.ts";
 import { fileNameError } from "../transfer/file_name.ts";
 
-/** How a {@link MemoryStore} behaves. */
+/** Options of a {@link MemoryStore}. */
 export interface MemoryStoreOptions {
-  /** Bytes that the disk holds, unfinished files included at their full size. Default: without bound. */
+  /** The capacity of the disk, on which partial files count with their full size. Default: unlimited. */
   readonly capacityBytes?: number;
-  /** Takes no files. Default: false. */
+  /** Whether it accepts no files. Default: false. */
   readonly readOnly?: boolean;
-  /** Given what completes a commit, runs it when the simulated disk is done. Default: at once. */
+  /** Runs the completion of a commit when the simulated disk has finished. Default: at once. */
   readonly schedule?: (run: () => void) => void;
-  /** The same for what answers `list`, `stat`, `open` and `create`. Default: at once. */
+  /** The same for the completion of `list`, `stat`, `open` and `create`. Default: at once. */
   readonly lookUp?: (run: () => void) => void;
   /** Milliseconds since 1970 of the simulated wall clock, for files without a modification time. Default: 0. */
   readonly nowMs?: () => number;
 }
 
 /**
- * First allocation of a growing file. The machine gives memory only for what is written of it, and a file that has its
- * whole size at once is never copied.
+ * The first allocation for a growing file. The operating system provides memory only for the pages that are written,
+ * and a file that has its full size from the start is never copied.
  */
 const FIRST_ALLOCATION_BYTES = 64 * 1024 * 1024;
 
-/** How a file is put there, see {@link MemoryStore.put}. */
+/** Options of {@link MemoryStore.put}. */
 export interface PutOptions {
   readonly modifiedMs?: number;
-  /** The file holds the bytes given over and over up to this size, at no cost. Default: they are all of it. */
+  /** The file repeats the given bytes up to this size, without using memory. Default: it contains them once. */
   readonly sizeBytes?: number;
 }
 
 /** One file's bytes. Changed in place by {@link MemoryStore.put}, replaced by a commit. */
 interface StoredFile {
-  /** What it holds, over and over. */
+  /** The bytes that it repeats. */
   bytes: Uint8Array;
   sizeBytes: number;
   modifiedMs: number;
 }
 
-/** What the handles ask of their store. */
+/** The part of the store that its handles use. */
 interface Disk {
   readonly store: MemoryStore;
   addHandle(count: number): void;
@@ -63,9 +63,9 @@ interface Disk {
 
 /** See the module's description. */
 export class MemoryStore implements FileStore {
-  /** Bytes that the disk holds; lower it in the middle of a run, and the disk is full. */
+  /** The capacity of the disk; lower it during a test to make the disk full. */
   capacityBytes: number;
-  /** Takes no files while true. */
+  /** Whether it accepts no files. */
   readOnly: boolean;
   readonly #files = new Map<string, StoredFile>();
   readonly #nowMs: () => number;
@@ -95,24 +95,24 @@ export class MemoryStore implements FileStore {
     };
   }
 
-  /** Files opened, for reading or for writing, and not closed, committed or aborted yet. */
+  /** The number of open files, for reading or writing. */
   get openHandles(): number {
     return this.#openHandles;
   }
 
-  /** Files on their way in: created, and neither aborted nor through with their commit. */
+  /** The number of partial files: created, and neither aborted nor committed. */
   get partialFiles(): number {
     return this.#partialFiles;
   }
 
-  /** Bytes taken: stored files, and unfinished ones at their full size. */
+  /** Bytes of stored files, and of partial files at their full size. */
   get usedBytes(): number {
     let usedBytes = this.#reservedBytes;
     for (const file of this.#files.values()) usedBytes += file.sizeBytes;
     return usedBytes;
   }
 
-  /** Puts a file there as somebody else on that machine would: at once, and changing it under its readers. */
+  /** Puts a file there like another program: at once, and visible to its present readers. */
   put(name: string, bytes: Uint8Array, options: PutOptions = {}): void {
     requireGoodName(name);
     const { modifiedMs = this.#nowMs(), sizeBytes = bytes.length } = options;
@@ -123,7 +123,7 @@ export class MemoryStore implements FileStore {
     else Object.assign(file, stored);
   }
 
-  /** A file's bytes, or undefined where there is none. */
+  /** A file's bytes, or undefined if there is none. */
   contents(name: string): Uint8Array | undefined {
     const file = this.#files.get(name);
     if (file === undefined || file.bytes.length === file.sizeBytes) return file?.bytes;
@@ -206,7 +206,7 @@ function describe(name: string, file: StoredFile): FileInfo {
   return { name, sizeBytes: file.sizeBytes, modifiedMs: file.modifiedMs };
 }
 
-/** Copies what `file` holds from `offset` on; returns how much that was. */
+/** Copies bytes of `file` from `offset` on; returns their number. */
 function copyFrom(file: Omit<StoredFile, "modifiedMs">, offset: number, into: Uint8Array): number {
   const { bytes, sizeBytes } = file;
   const count = Math.max(0, Math.min(into.length, sizeBytes - offset));
@@ -264,7 +264,7 @@ class MemoryWritableFile implements WritableFile {
   constructor(disk: Disk, created: { name: string; options: CreateOptions }) {
     const { name, options } = created;
     this.#name = name;
-    // Copied: the caller may hand in an object that says more and changes later.
+    // Copied, since the caller's object may have more fields and may change later.
     this.#options = { sizeBytes: options.sizeBytes, modifiedMs: options.modifiedMs, overwrite: options.overwrite };
     this.#disk = disk;
     this.#bytes = new Uint8Array(Math.min(options.sizeBytes, FIRST_ALLOCATION_BYTES));
@@ -324,7 +324,7 @@ class MemoryWritableFile implements WritableFile {
     this.#disk.addPartial(-1, this.#options.sizeBytes);
   }
 
-  /** Doubles the allocation, so that a file announced as huge costs no more than what is written of it. */
+  /** Doubles the allocation, so that a file announced as huge uses no more memory than its written bytes. */
   #grow(neededBytes: number): void {
     if (neededBytes <= this.#bytes.length) return;
     const sizeBytes = Math.min(this.#options.sizeBytes, Math.max(neededBytes, 2 * this.#bytes.length));

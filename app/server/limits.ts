@@ -1,8 +1,8 @@
 /**
- * Every bound of a server that has an option: its value, the option, the attack that it stops, and what happens when it
- * is reached. At each of them the server refuses or forgets what is new, and goes on with what it has.
+ * Every limit of a server that has an option: its default, the option, the attack that it stops, and what happens when
+ * it is reached. At each limit the server refuses or drops what is new, and continues with what it has.
  *
- * The table in `docs/ARCHITECTURE.md` and the options of `sluice-server` are this one: tests hold them to it.
+ * The table in `docs/ARCHITECTURE.md` and the options of `sluice-server` have the same content, which tests check.
  *
  * @module
  */
@@ -10,41 +10,41 @@
 import { type AdmissionLimits, DEFAULT_ADMISSION, DEFAULT_CONFIG } from "../../protocol/mod.ts";
 import { DEFAULT_REQUEST_BOUNDS, type RequestBounds } from "../../transfer/server/request_limits.ts";
 
-/** Bounds of a server that its owner may set. Whole numbers; of times, seconds. */
+/** Limits of a server that its administrator may set. Whole numbers; times are in seconds. */
 export interface ServerLimits extends AdmissionLimits, Omit<RequestBounds, "stallTimeoutUs"> {
-  /** Requests of one connection at once. */
+  /** Concurrent requests of one connection. */
   readonly maxStreams: number;
-  /** What all connections together take in memory, MiB. */
+  /** Memory of all connections together, MiB. */
   readonly maxMemoryMiB: number;
-  /** What one of them takes, MiB. */
+  /** Memory of one connection, MiB. */
   readonly maxMemoryPerConnectionMiB: number;
-  /** A peer that is there, and has let its transfers stand still for so long, loses them. */
+  /** Transfers of a client that responds but makes no progress for this long are aborted. */
   readonly stallTimeoutS: number;
-  /** A connection on which nothing arrives for so long is given up. */
+  /** A connection on which nothing arrives for this long is aborted. */
   readonly idleTimeoutS: number;
 }
 
-/** One bound. */
+/** One limit. */
 export interface LimitEntry {
   readonly name: keyof ServerLimits;
-  /** The option of `sluice-server` that sets it, with its value. */
+  /** The option of `sluice-server` that sets it, with a placeholder for its value. */
   readonly option: string;
-  /** What it bounds, for a person. */
+  /** What it limits, for the help. */
   readonly what: string;
   readonly default: number;
   readonly min: number;
   readonly max: number;
-  /** The attack. */
+  /** The attack that it stops. */
   readonly stops: string;
-  /** What happens to a client at the bound. */
+  /** What happens at the limit. */
   readonly then: string;
 }
 
-/** The highest value of most bounds. */
+/** The highest value of most limits. */
 const MANY = 1_000_000;
 const DAY_S = 86_400;
 
-/** Every bound by its name, so that the compiler misses none; those of admission control first. */
+/** Every limit by its name, so that the compiler checks that none is missing; those of admission control first. */
 const TABLE: Readonly<Record<keyof ServerLimits, Omit<LimitEntry, "name">>> = {
   maxConnections: {
     option: "--max-connections <count>",
@@ -53,7 +53,7 @@ const TABLE: Readonly<Record<keyof ServerLimits, Omit<LimitEntry, "name">>> = {
     min: 1,
     max: MANY,
     stops: "filling the memory with connections from many addresses",
-    then: "a new one is closed at once, and told why",
+    then: "a new one is closed at once, with a reason",
   },
   maxConnectionsPerAddress: {
     option: "--max-connections-per-address <count>",
@@ -61,8 +61,8 @@ const TABLE: Readonly<Record<keyof ServerLimits, Omit<LimitEntry, "name">>> = {
     default: DEFAULT_ADMISSION.maxConnectionsPerAddress,
     min: 1,
     max: MANY,
-    stops: "filling all connections from a few addresses",
-    then: "a new one is closed at once, and told why",
+    stops: "using all connections from a few addresses",
+    then: "a new one is closed at once, with a reason",
   },
   maxHandshakes: {
     option: "--max-handshakes <count>",
@@ -70,7 +70,7 @@ const TABLE: Readonly<Record<keyof ServerLimits, Omit<LimitEntry, "name">>> = {
     default: DEFAULT_ADMISSION.maxHandshakes,
     min: 1,
     max: MANY,
-    stops: "keeping the processor busy with handshakes",
+    stops: "exhausting the processor with handshakes",
     then: "clients must validate their address first (RFC 9000, 8.1); validated ones are delayed",
   },
   maxHandshakesPerAddress: {
@@ -79,8 +79,8 @@ const TABLE: Readonly<Record<keyof ServerLimits, Omit<LimitEntry, "name">>> = {
     default: DEFAULT_ADMISSION.maxHandshakesPerAddress,
     min: 1,
     max: MANY,
-    stops: "opening and closing connections from a few addresses as fast as they can",
-    then: "nothing is answered; the client retries and is delayed",
+    stops: "opening and closing connections at a high rate from a few addresses",
+    then: "the packet is dropped; the client retries and is delayed",
   },
   maxAnswers: {
     option: "--max-answers <count>",
@@ -88,7 +88,7 @@ const TABLE: Readonly<Record<keyof ServerLimits, Omit<LimitEntry, "name">>> = {
     default: DEFAULT_ADMISSION.maxAnswers,
     min: 1,
     max: MANY,
-    stops: "a flood from forged addresses that is to be answered",
+    stops: "reflecting a flood to spoofed addresses",
     then: "nothing is answered",
   },
   maxStreams: {
@@ -97,7 +97,7 @@ const TABLE: Readonly<Record<keyof ServerLimits, Omit<LimitEntry, "name">>> = {
     default: DEFAULT_CONFIG.maxStreams,
     min: 1,
     max: 65_536,
-    stops: "requests without end on one connection",
+    stops: "an unlimited number of requests on one connection",
     then: "the client waits; one that does not is disconnected",
   },
   maxTransfers: {
@@ -106,8 +106,8 @@ const TABLE: Readonly<Record<keyof ServerLimits, Omit<LimitEntry, "name">>> = {
     default: DEFAULT_REQUEST_BOUNDS.maxTransfers,
     min: 1,
     max: MANY,
-    stops: "using up the open files, and 128 KiB of buffers for each",
-    then: "a new transfer is refused as busy; the client tries again for a while",
+    stops: "exhausting open files, and 128 KiB of buffers for each",
+    then: "a new transfer is refused as busy; the client retries for a while",
   },
   maxTransfersPerAddress: {
     option: "--max-transfers-per-address <count>",
@@ -115,8 +115,8 @@ const TABLE: Readonly<Record<keyof ServerLimits, Omit<LimitEntry, "name">>> = {
     default: DEFAULT_REQUEST_BOUNDS.maxTransfersPerAddress,
     min: 1,
     max: MANY,
-    stops: "filling all transfers from a few addresses",
-    then: "a new transfer is refused as busy; the client tries again for a while",
+    stops: "using all transfers from a few addresses",
+    then: "a new transfer is refused as busy; the client retries for a while",
   },
   maxLists: {
     option: "--max-lists <count>",
@@ -124,8 +124,8 @@ const TABLE: Readonly<Record<keyof ServerLimits, Omit<LimitEntry, "name">>> = {
     default: DEFAULT_REQUEST_BOUNDS.maxLists,
     min: 1,
     max: MANY,
-    stops: "asking for long lists and not taking them",
-    then: "a new list is refused as busy; the client tries again for a while",
+    stops: "requesting long listings without receiving them",
+    then: "a new listing is refused as busy; the client retries for a while",
   },
   maxListsPerAddress: {
     option: "--max-lists-per-address <count>",
@@ -134,7 +134,7 @@ const TABLE: Readonly<Record<keyof ServerLimits, Omit<LimitEntry, "name">>> = {
     min: 1,
     max: MANY,
     stops: "the same from a few addresses",
-    then: "a new list is refused as busy; the client tries again for a while",
+    then: "a new listing is refused as busy; the client retries for a while",
   },
   maxMemoryMiB: {
     option: "--max-memory <MiB>",
@@ -142,18 +142,18 @@ const TABLE: Readonly<Record<keyof ServerLimits, Omit<LimitEntry, "name">>> = {
     default: 256,
     min: 16,
     max: 1_048_576,
-    stops: "sending what has to be held, with gaps, on as many streams as there may be; never acknowledging",
-    then: "a connection that holds much of it is closed, and told why",
+    stops: "sending data with gaps, which must be buffered, on all streams; never acknowledging",
+    then: "a connection that uses much of it is closed, with a reason",
   },
   maxMemoryPerConnectionMiB: {
     option: "--max-memory-per-connection <MiB>",
     what: "memory of a connection, MiB",
-    // At 10 Gbit/s and 200 ms some 170,000 packets are on their way, of which a sender remembers 256 bytes each.
+    // At 10 Gbit/s and 200 ms some 170,000 packets are in flight, and a sender remembers 256 bytes of each.
     default: 64,
     min: 1,
     max: 1_048_576,
     stops: "the same on one connection",
-    then: "it is closed, and told why",
+    then: "it is closed, with a reason",
   },
   stallTimeoutS: {
     option: "--stall-timeout <seconds>",
@@ -161,8 +161,8 @@ const TABLE: Readonly<Record<keyof ServerLimits, Omit<LimitEntry, "name">>> = {
     default: DEFAULT_REQUEST_BOUNDS.stallTimeoutUs / 1e6,
     min: 1,
     max: DAY_S,
-    stops: "beginning transfers, and keeping their places with a PING at times",
-    then: "its transfers are given up; the connection stays",
+    stops: "starting transfers and keeping them open with an occasional PING",
+    then: "its transfers are aborted; the connection stays",
   },
   idleTimeoutS: {
     option: "--idle-timeout <seconds>",
@@ -170,14 +170,14 @@ const TABLE: Readonly<Record<keyof ServerLimits, Omit<LimitEntry, "name">>> = {
     default: DEFAULT_CONFIG.idleTimeoutUs / 1e6,
     min: 1,
     max: DAY_S,
-    stops: "beginning connections and leaving them",
-    then: "the connection is given up, and all of its transfers",
+    stops: "starting connections and abandoning them",
+    then: "the connection and all of its transfers are aborted",
   },
 };
 
 const NAMES = Object.keys(TABLE) as (keyof ServerLimits)[];
 
-/** All bounds that can be set, in the order of the help. */
+/** All limits that can be set, in the order of the help. */
 export const SERVER_LIMITS: readonly LimitEntry[] = NAMES.map((name) => ({ name, ...TABLE[name] }));
 
 const DEFAULT_LIMITS = mapValues(TABLE, (limit) => limit.default);
@@ -188,7 +188,7 @@ function mapValues<Key extends string, From, To>(from: Readonly<Record<Key, From
   return to;
 }
 
-/** All bounds; the defaults for those that are not given. */
+/** All limits; those that are not given have their defaults. */
 export function resolveLimits(limits: Partial<ServerLimits> = {}): ServerLimits {
   return { ...DEFAULT_LIMITS, ...limits };
 }

@@ -1,36 +1,35 @@
 /**
- * What all connections of a server take in memory together, and which of them must go when it is too much: none that
- * takes little, and of the others whichever asks for more first.
+ * Limits the memory of all connections of a server together, by closing connections that use much of it.
  *
- * Each connection has bounds of its own that suit a fast and long link, so that thousands of them could take all there
- * is. One may take as much as is left free, and in any case what it would have if all had the same: so the
- * first to go is who takes much. And none may take more than a bound of its own, however much is free.
+ * Each connection has limits that suit a fast and long link, so thousands of connections could exhaust the memory. A
+ * connection may use as much as is still free, and in any case an equal share of the total; so a connection that uses
+ * much is closed before one that uses little. And none may use more than a limit for each, however much is free.
  *
  * @module
  */
 
 import type { ConnectionStats } from "../../protocol/mod.ts";
 
-/** What a connection takes that does nothing, about: its objects, and the program's for it. */
+/** The approximate size of an idle connection: its objects, and the program's objects for it. */
 const CONNECTION_BYTES = 16 * 1024;
 
-/** What a sent packet takes until it is acknowledged, and what a range of packet numbers, about. */
+/** The approximate size of the record of a packet that is not acknowledged, and of a range of packet numbers. */
 const PACKET_BYTES = 256;
 const RANGE_BYTES = 16;
 
-/** Packets and ranges are looked at each so many times: a datagram adds few of them, and asking takes a little. */
+/** Packets and ranges are counted at every so many calls: a datagram adds few of them, and counting takes time. */
 const LOOK_EVERY = 8;
 
-/** What a budget asks of a connection. */
+/** The part of a connection that a budget needs. */
 export interface Measured {
-  /** A single datagram may change this by megabytes, so it is asked for each time. */
+  /** A single datagram may change this by megabytes, so it is read at every call. */
   readonly streamMemoryBytes: number;
   readonly stats: Pick<ConnectionStats, "packetsRemembered" | "rangesRemembered">;
 }
 
 interface Account {
   bytes: number;
-  /** Of those, packets, ranges and the connection itself. */
+  /** The part of them for packets, ranges and the connection itself. */
   otherBytes: number;
   untilLook: number;
 }
@@ -42,20 +41,20 @@ export class MemoryBudget {
   readonly #accounts = new Map<Measured, Account>();
   #usedBytes = 0;
 
-  /** Of all connections together, and of each. */
+  /** The limits of all connections together, and of each. */
   constructor({ maxBytes, maxEachBytes = Infinity }: { readonly maxBytes: number; readonly maxEachBytes?: number }) {
     this.#maxBytes = maxBytes;
     this.#maxEachBytes = maxEachBytes;
   }
 
-  /** What all connections take, as far as is known. */
+  /** The memory of all connections, as of their last calls. */
   get usedBytes(): number {
     return this.#usedBytes;
   }
 
   /**
-   * To be called whenever something may have changed at a connection. Returns what it takes, in bytes, where that is
-   * too much; it is to be closed then. 0 otherwise.
+   * To be called whenever a connection may have changed. Returns the bytes that it uses if those are too many, and the
+   * connection must be closed; otherwise 0.
    */
   excessOf(connection: Measured): number {
     const account = this.#accountOf(connection);
