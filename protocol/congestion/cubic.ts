@@ -18,9 +18,15 @@
  */
 
 import type { SentPacket } from "../sent_packet.ts";
-import type { AckEvent, CongestionController, ControllerOptions, LossEvent } from "./controller.ts";
+import {
+  type AckEvent,
+  type CongestionController,
+  type ControllerOptions,
+  initialWindowBytes,
+  type LossEvent,
+  MIN_WINDOW_DATAGRAMS,
+} from "./controller.ts";
 import { HyStart } from "./hystart.ts";
-import { initialWindowBytes, MIN_WINDOW_DATAGRAMS } from "./window.ts";
 
 /** Section 5.1: C, in segments per second cubed. */
 const C = 0.4;

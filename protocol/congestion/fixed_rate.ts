@@ -7,8 +7,13 @@
 
 import type { SentPacket } from "../sent_packet.ts";
 import { invariant } from "../../base/invariant.ts";
-import type { AckEvent, CongestionController, ControllerOptions, LossEvent } from "./controller.ts";
-import { MIN_WINDOW_DATAGRAMS } from "./window.ts";
+import {
+  type AckEvent,
+  type CongestionController,
+  type ControllerOptions,
+  type LossEvent,
+  MIN_WINDOW_DATAGRAMS,
+} from "./controller.ts";
 
 /** The window covers at least this round trip: timers are late by milliseconds. */
 const MIN_RTT_US = 10_000;

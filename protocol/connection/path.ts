@@ -13,10 +13,9 @@ import {
   MAX_DATAGRAM_BYTES,
   type SendPolicy,
 } from "../config.ts";
-import type { CongestionController } from "../congestion/controller.ts";
+import { type CongestionController, MIN_WINDOW_DATAGRAMS } from "../congestion/controller.ts";
 import { DeliveryRateEstimator } from "../congestion/delivery_rate.ts";
 import { createController } from "../congestion/factory.ts";
-import { MIN_WINDOW_DATAGRAMS } from "../congestion/window.ts";
 import { MAX_KEPT_PTO_US } from "../limits.ts";
 import { PathValidation } from "./path_validation.ts";
 import { JumboPolicy } from "../recovery/jumbo_policy.ts";

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { FrameType } from "./frame_type.ts";
+import { FrameType } from "./frame.ts";
 
 /** The packets that carry frames, by sender. */
 export type FrameSource = "clientFinish" | "clientData" | "serverData";

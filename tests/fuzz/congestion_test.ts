@@ -6,9 +6,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { SendPolicy } from "../../protocol/config.ts";
-import type { AckEvent, CongestionController } from "../../protocol/congestion/controller.ts";
+import {
+  type AckEvent,
+  type CongestionController,
+  MIN_WINDOW_DATAGRAMS,
+} from "../../protocol/congestion/controller.ts";
 import { createController } from "../../protocol/congestion/factory.ts";
-import { MIN_WINDOW_DATAGRAMS } from "../../protocol/congestion/window.ts";
 import { SentPacket } from "../../protocol/sent_packet.ts";
 import { runLink } from "../../testing/link_model.ts";
 import { HostilePath, type PathTimes } from "../../testing/hostile_path.ts";

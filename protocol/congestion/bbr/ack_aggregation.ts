@@ -6,8 +6,10 @@
  * @module
  */
 
-import { EXTRA_ACKED_ROUNDS } from "./bbr_params.ts";
 import { WindowedMax } from "./windowed_max.ts";
+
+/** BBRExtraAckedFilterLen, in rounds. */
+const EXTRA_ACKED_ROUNDS = 10;
 
 /** Estimates BBR.extra_acked. */
 export class AckAggregation {

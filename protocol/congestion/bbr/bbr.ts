@@ -27,13 +27,25 @@
  */
 
 import type { SentPacket } from "../../sent_packet.ts";
-import * as params from "./bbr_params.ts";
-import { AckPhase, BbrState } from "./bbr_params.ts";
 import { ControlParameters, type ControlState } from "./control_parameters.ts";
 import type { AckEvent, CongestionController, ControllerOptions, LossEvent } from "../controller.ts";
 import { FullPipeEstimator } from "./full_pipe.ts";
 import { PathModel } from "./path_model.ts";
 import { ProbeTimer } from "./probe_timer.ts";
+import { FULL_PIPE_ROUNDS } from "./full_pipe.ts";
+import { BETA } from "./inflight_bounds.ts";
+import { AckPhase, BbrState } from "./state.ts";
+
+/** BBRStartupFullLossCnt, here in datagrams. */
+const STARTUP_LOSS_DATAGRAMS = 6;
+/** Section 5.3.1.3: loss for at least one full round. Two, as rounds here begin anywhere in the loss. */
+const STARTUP_LOSS_ROUNDS = 2;
+/** ProbeRTTDuration. */
+const PROBE_RTT_DURATION_US = 200_000;
+/** Ours: rounds of ProbeBW_CRUISE with a queue after which the bandwidth is taken for what arrives, and again. */
+const CRUISE_QUEUE_ROUNDS = 4;
+/** Ours: a path that loses less than this share is taken for one that loses nothing. */
+const MIN_BASE_LOSS = 0.001;
 
 /** The BBR congestion controller. */
 export class Bbr implements CongestionController, ControlState {
@@ -157,7 +169,7 @@ export class Bbr implements CongestionController, ControlState {
     this.#respondToQueue(event);
     // 5.3.1.2, BBRCheckFullBWReached; the round's best rate instead of the one sample that ends it.
     if (!event.sample.appLimited && this.#isAccelerating()) {
-      this.#fullPipe.onRound(bounds.bandwidthLatest, this.model.isPlateauPlain ? 1 : params.FULL_PIPE_ROUNDS);
+      this.#fullPipe.onRound(bounds.bandwidthLatest, this.model.isPlateauPlain ? 1 : FULL_PIPE_ROUNDS);
     }
   }
 
@@ -191,8 +203,8 @@ export class Bbr implements CongestionController, ControlState {
    */
   #respondToQueue({ sample }: AckEvent): void {
     const { baseLoss, queueing } = this.model.loss;
-    if (this.#state !== BbrState.probeCruise || !queueing || baseLoss > params.MIN_BASE_LOSS) this.#queueRounds = 0;
-    else if (++this.#queueRounds % params.CRUISE_QUEUE_ROUNDS === 0 && !sample.appLimited) {
+    if (this.#state !== BbrState.probeCruise || !queueing || baseLoss > MIN_BASE_LOSS) this.#queueRounds = 0;
+    else if (++this.#queueRounds % CRUISE_QUEUE_ROUNDS === 0 && !sample.appLimited) {
       this.model.bounds.limitBandwidth(this.model.bounds.bandwidthLatest);
     }
   }
@@ -216,10 +228,10 @@ export class Bbr implements CongestionController, ControlState {
   #isStartupLossHigh(): boolean {
     const { loss } = this.model;
     const isHigh = loss.isHeavy ||
-      (loss.queueing && loss.lastLostBytes >= params.STARTUP_LOSS_DATAGRAMS * this.#control.maxDatagramBytes &&
+      (loss.queueing && loss.lastLostBytes >= STARTUP_LOSS_DATAGRAMS * this.#control.maxDatagramBytes &&
         loss.isCongestion(loss.lastLoss, loss.lastBytes, this.#control.maxDatagramBytes));
     this.#startupLossRounds = isHigh ? this.#startupLossRounds + 1 : 0;
-    return this.#startupLossRounds >= params.STARTUP_LOSS_ROUNDS;
+    return this.#startupLossRounds >= STARTUP_LOSS_ROUNDS;
   }
 
   #checkDrainDone(event: AckEvent): void {
@@ -333,7 +345,7 @@ export class Bbr implements CongestionController, ControlState {
     if (this.#state !== BbrState.probeUp || this.#ackPhase !== AckPhase.probeFeedback) return;
     const { appLimited, lostBytes, txInFlightBytes } = event.sample;
     if (!appLimited) {
-      const inflightBytes = Math.max(txInFlightBytes, this.#control.targetInflight() * params.BETA);
+      const inflightBytes = Math.max(txInFlightBytes, this.#control.targetInflight() * BETA);
       this.model.bounds.lowerLongTerm(event.nowUs, inflightBytes, lostBytes);
     }
     this.#enterProbeDown(event, { lossToleranceProbe: true });
@@ -360,7 +372,7 @@ export class Bbr implements CongestionController, ControlState {
   #handleProbeRtt(event: AckEvent): void {
     if (this.#probeRttDoneUs === 0) {
       if (event.bytesInFlight > this.#control.probeRttWindow()) return;
-      this.#probeRttDoneUs = event.nowUs + params.PROBE_RTT_DURATION_US;
+      this.#probeRttDoneUs = event.nowUs + PROBE_RTT_DURATION_US;
       this.#probeRttRoundDone = false;
       this.model.startRound(event);
       return;

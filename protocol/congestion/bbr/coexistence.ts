@@ -16,9 +16,12 @@
 
 import type { SentPacket } from "../../sent_packet.ts";
 import { Bbr } from "./bbr.ts";
-import { BbrState, PROBE_QUEUE_ROUNDS } from "./bbr_params.ts";
 import type { AckEvent, CongestionController, ControllerOptions, LossEvent } from "../controller.ts";
 import { Cubic } from "../cubic.ts";
+import { BbrState } from "./state.ts";
+
+/** Ours: rounds of ProbeBW_DOWN, at 0.9 of the rate, that drain what a probe of a quarter more leaves in three. */
+const PROBE_QUEUE_ROUNDS = 8;
 
 /** A round's smallest round trip above this factor of the minimum is a queue that jitter does not explain. */
 const QUEUE_RTT_FACTOR = 1.25;

@@ -5,21 +5,38 @@
  * @module
  */
 
-import {
-  BbrState,
-  INITIAL_WINDOW_DATAGRAMS,
-  LOSS_PROBE_PACING_GAIN,
-  MIN_PIPE_DATAGRAMS,
-  PACING_GAIN,
-  PACING_MARGIN,
-  STARTUP_DISPERSED_GAIN,
-  STARTUP_GROWTH,
-  UNMEASURED_RTT_US,
-  WINDOW_GAIN,
-} from "./bbr_params.ts";
-import type { AckEvent, ControllerOptions } from "../controller.ts";
+import { type AckEvent, type ControllerOptions, MIN_WINDOW_DATAGRAMS } from "../controller.ts";
 import { MIN_ROUND_US, type PathModel } from "./path_model.ts";
-import { MIN_WINDOW_DATAGRAMS } from "../window.ts";
+import { MIN_PIPE_DATAGRAMS } from "./inflight_bounds.ts";
+import { INITIAL_WINDOW_DATAGRAMS } from "./path_model.ts";
+import { BbrState } from "./state.ts";
+
+/**
+ * Pacing gain by state (section 5.6.1; Drain: 2.4, DrainPacingGain). Startup has 4 instead of 2.77, so that the next
+ * window goes out as a train of a quarter to half a round trip, which measures the path (`train_rate.ts`).
+ */
+const PACING_GAIN: readonly number[] = [4, 0.35, 0.9, 1, 1, 1.25, 1];
+/** Window gain by state (section 5.6.1). */
+const WINDOW_GAIN: readonly number[] = [2, 2, 2, 2, 2, 2.25, 0.5];
+/**
+ * Ours: the pacing gain of ProbeBW_DOWN while there is loss to explain. A quarter slower shows whether the loss comes
+ * from sending too fast, see {@link LossModel}.
+ */
+const LOSS_PROBE_PACING_GAIN = 0.75;
+/**
+ * In Startup, once a train of datagrams arrived more slowly than it was sent: the most that {@link FULL_PIPE_GROWTH}
+ * takes for growth, so that the queue does not fill in the rounds that it takes to be sure of the plateau.
+ */
+const STARTUP_DISPERSED_GAIN = 1.25;
+/**
+ * The round trip by which the initial window is paced where nothing is known of the path: that of RFC 9002, section 6.2.2 (kInitialRtt).
+ * The draft has 1 ms (section 5.6.2), a burst, which loads a queue and measures nothing.
+ */
+const UNMEASURED_RTT_US = 333_000;
+/** In Startup, what an acknowledged byte lets the window grow by; the draft has 1. */
+const STARTUP_GROWTH = 5;
+/** PacingMarginPercent = 1: pace that much below the estimate, so that queues drain. */
+const PACING_MARGIN = 0.99;
 
 /** Standard deviations by which the best of a few seconds' samples is above their mean. */
 const MAXIMUM_DEVIATIONS = 1.5;

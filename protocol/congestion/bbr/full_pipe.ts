@@ -4,7 +4,10 @@
  * @module
  */
 
-import { FULL_PIPE_GROWTH, FULL_PIPE_ROUNDS } from "./bbr_params.ts";
+/** Section 5.3.1.2: growth by less than this, so many rounds in a row, is a full pipe. */
+const FULL_PIPE_GROWTH = 1.25;
+/** Rounds without {@link FULL_PIPE_GROWTH} that make a full pipe. */
+export const FULL_PIPE_ROUNDS = 3;
 
 /** Looks for the plateau of the delivery rate. */
 export class FullPipeEstimator {

@@ -8,7 +8,12 @@
  * @module
  */
 
-import { BETA, HEADROOM, MIN_PIPE_DATAGRAMS } from "./bbr_params.ts";
+/** Beta: the most that a round with congestion takes off. */
+export const BETA = 0.7;
+/** Headroom: share of the long-term inflight bound left to others. */
+const HEADROOM = 0.15;
+/** MinPipeCwnd, in datagrams. */
+export const MIN_PIPE_DATAGRAMS = 4;
 
 /**
  * The share of the window by which the long-term bound grows in the first round of a probe. One datagram, as in the

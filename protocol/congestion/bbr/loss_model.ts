@@ -18,7 +18,8 @@
  * @module
  */
 
-import { LOSS_THRESHOLD } from "./bbr_params.ts";
+/** LossThresh: loss beyond this, on top of what the path loses anyway, ends probing. */
+const LOSS_THRESHOLD = 0.02;
 
 /** A round's smallest round trip above this factor of the minimum, and ... */
 const QUEUE_RTT_FACTOR = 1.125;

@@ -8,7 +8,10 @@
  * @module
  */
 
-import { MIN_RTT_WINDOW_US, PROBE_RTT_INTERVAL_US } from "./bbr_params.ts";
+/** MinRTTFilterLen. */
+const MIN_RTT_WINDOW_US = 10_000_000;
+/** ProbeRTTInterval. */
+const PROBE_RTT_INTERVAL_US = 5_000_000;
 
 /** A sample up to this factor of the minimum renews it. */
 const RENEWAL_FACTOR = 1 + 1 / 64;

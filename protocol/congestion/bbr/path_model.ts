@@ -6,13 +6,24 @@
  */
 
 import { AckAggregation } from "./ack_aggregation.ts";
-import { INITIAL_WINDOW_DATAGRAMS, MAX_QUANTUM_BYTES, MIN_PIPE_DATAGRAMS } from "./bbr_params.ts";
 import type { AckEvent } from "../controller.ts";
 import { InflightBounds } from "./inflight_bounds.ts";
 import { LossModel } from "./loss_model.ts";
 import { MinRttFilter } from "./min_rtt_filter.ts";
 import { TrainRate } from "./train_rate.ts";
 import { WindowedMax } from "./windowed_max.ts";
+import { MIN_PIPE_DATAGRAMS } from "./inflight_bounds.ts";
+
+/**
+ * Ours: offload budget (section 5.5.8) of two quanta of a millisecond, each at most this. The draft's three of 64 KiB
+ * would by themselves overrun a socket buffer of 208 KiB.
+ */
+const MAX_QUANTUM_BYTES = 32 * 1024;
+/**
+ * The window before anything is known of the path, in datagrams, paced over a quarter of a round trip. RFC 9002, section
+ * 7.2, has ten sent at once; with pacing, 32 load a queue no more, and save a round trip on a long path.
+ */
+export const INITIAL_WINDOW_DATAGRAMS = 32;
 
 /**
  * Once Startup is over a round lasts at least so long. On a local network a round trip is shorter than the turns that both

@@ -6,7 +6,12 @@
  * @module
  */
 
-import { PROBE_WAIT_RANDOM_US, PROBE_WAIT_ROUNDS, PROBE_WAIT_US } from "./bbr_params.ts";
+/** Section 5.3.3.5: wall-clock time between probes is at least this, and up to a second more. */
+const PROBE_WAIT_US = 2_000_000;
+/** The random part of the wait between probes. */
+const PROBE_WAIT_RANDOM_US = 1_000_000;
+/** Section 5.3.3.5: and at most so many rounds. */
+const PROBE_WAIT_ROUNDS = 63;
 
 /** Times the cycle of ProbeBW. */
 export class ProbeTimer {

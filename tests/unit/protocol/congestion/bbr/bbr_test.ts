@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Bbr } from "../../../../../protocol/congestion/bbr/bbr.ts";
-import { BbrState } from "../../../../../protocol/congestion/bbr/bbr_params.ts";
+import { BbrState } from "../../../../../protocol/congestion/bbr/state.ts";
 import { type Flow, type FlowOptions, type LinkOptions, meanRate, runLink } from "../../../../../testing/link_model.ts";
 
 /** Bytes per second of one Mbit/s. */

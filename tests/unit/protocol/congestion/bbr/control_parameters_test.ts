@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { BbrState } from "../../../../../protocol/congestion/bbr/bbr_params.ts";
+import { BbrState } from "../../../../../protocol/congestion/bbr/state.ts";
 import { ControlParameters } from "../../../../../protocol/congestion/bbr/control_parameters.ts";
 import type { AckEvent } from "../../../../../protocol/congestion/controller.ts";
 import { PathModel } from "../../../../../protocol/congestion/bbr/path_model.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { initialWindowBytes } from "../../../../protocol/congestion/window.ts";
+import { initialWindowBytes } from "../../../../protocol/congestion/controller.ts";
 
 Deno.test("initialWindowBytes is ten datagrams, bounded as RFC 9002 section 7.2 has it", () => {
   assert.equal(initialWindowBytes(1_200), 12_000);
