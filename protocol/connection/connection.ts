@@ -340,13 +340,14 @@ export class Connection {
   /** Something is to be sent that the peer must acknowledge. */
   #hasPending(): boolean {
     const { validation } = this.#path;
-    return this.#recovery.probesPending > 0 || this.#isPingDue || validation.hasPending || this.#streams.hasPending();
+    return this.#recovery.probesPending > 0 || this.#isPingDue || validation.hasPending ||
+      this.#streams.sender.hasPending();
   }
 
   /** Larger datagrams pay where there is much to send: a probe never goes before what fits into one packet. */
   #isMtuProbeDue(nowUs: number): boolean {
     return nowUs >= this.#path.nextMtuProbeUs(nowUs) && this.#state === ConnectionState.established &&
-      this.#path.validation.isValidated && this.#recovery.isAnythingInFlight && this.#streams.hasPending();
+      this.#path.validation.isValidated && this.#recovery.isAnythingInFlight && this.#streams.sender.hasPending();
   }
 
   #armTimers(nowUs: number): void {

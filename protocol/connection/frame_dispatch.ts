@@ -60,51 +60,45 @@ export class FrameReceiver implements FrameHandler {
     return this.#isAckEliciting;
   }
 
-  onPing(): void {
+  onAckEliciting(): void {
     this.#isAckEliciting = true;
   }
+
+  onPing(): void {}
 
   onAck(ack: AckFrame): void {
     this.#options.recovery.onAckFrame(this.#nowUs, ack);
   }
 
   onStream(streamId: number, offset: number, buffer: Uint8Array, start: number, end: number, fin: boolean): void {
-    this.#isAckEliciting = true;
     this.#streams.onStreamFrame(streamId, offset, buffer, start, end, fin);
   }
 
   onResetStream(streamId: number, code: number, finalSize: number): void {
-    this.#isAckEliciting = true;
     this.#streams.onResetStream(streamId, code, finalSize);
   }
 
   onStopSending(streamId: number, code: number): void {
-    this.#isAckEliciting = true;
     this.#streams.onStopSending(streamId, code);
   }
 
   onMaxData(maximum: number): void {
-    this.#isAckEliciting = true;
     this.#streams.onMaxData(maximum);
   }
 
   onMaxStreamData(streamId: number, maximum: number): void {
-    this.#isAckEliciting = true;
     this.#streams.onMaxStreamData(streamId, maximum);
   }
 
   onMaxStreams(maximum: number): void {
-    this.#isAckEliciting = true;
     this.#streams.onMaxStreams(maximum);
   }
 
   onPathChallenge(buffer: Uint8Array, at: number): void {
-    this.#isAckEliciting = true;
     this.#options.path.validation.onChallenge(buffer.slice(at, at + 8));
   }
 
   onPathResponse(buffer: Uint8Array, at: number): void {
-    this.#isAckEliciting = true;
     this.#options.path.validation.onResponse(buffer.slice(at, at + 8));
   }
 
@@ -113,7 +107,6 @@ export class FrameReceiver implements FrameHandler {
   }
 
   onParameters(parameters: TransportParameters): void {
-    this.#isAckEliciting = true;
     this.#options.onParameters(parameters);
   }
 }

@@ -178,7 +178,7 @@ export class LossRecovery {
       const packet = this.#copies.next(this.#sent);
       if (packet === undefined) return false;
       this.#loseReceipts(packet);
-      this.#isCopying = this.#streams.hasPending();
+      this.#isCopying = this.#streams.sender.hasPending();
     }
     return true;
   }
@@ -323,7 +323,7 @@ export class LossRecovery {
    * the oldest's, which the peer has waited for longest. The packets stay in flight: no loss is declared.
    */
   #makeProbeDataPending(): void {
-    if (this.#streams.hasPending()) return;
+    if (this.#streams.sender.hasPending()) return;
     const { firstOutstanding, nextPacketNumber } = this.#sent;
     let last = nextPacketNumber - 1;
     while (last >= firstOutstanding && !this.#makePending(last)) last--;
@@ -337,7 +337,7 @@ export class LossRecovery {
     const packet = this.#sent.get(packetNumber);
     if (packet?.state !== SentState.outstanding || !packet.ackEliciting || packet.mtuProbe) return false;
     this.#loseReceipts(packet);
-    return this.#streams.hasPending();
+    return this.#streams.sender.hasPending();
   }
 
   #acknowledgeReceipts(packet: SentPacket): void {

@@ -12,8 +12,7 @@ import type { Path } from "./path.ts";
 import type { PacketProtection } from "../crypto/packet_protection.ts";
 import { AckReporter } from "../recovery/ack_reporter.ts";
 import type { AckTracker } from "../recovery/ack_tracker.ts";
-import { ReceiptKind, type SentPacket } from "../sent_packet.ts";
-import type { ReceiptTaker } from "../streams/stream_events.ts";
+import type { SentPacket } from "../sent_packet.ts";
 import type { StreamTable } from "../streams/stream_table.ts";
 import { Writer } from "../../base/bytes.ts";
 import {
@@ -59,7 +58,7 @@ export interface PacketBuilderOptions {
 }
 
 /** Builds the packets of one connection. */
-export class PacketBuilder implements ReceiptTaker {
+export class PacketBuilder {
   #protection!: PacketProtection;
   readonly #streams: StreamTable;
   readonly #acks: AckTracker;
@@ -110,7 +109,7 @@ export class PacketBuilder implements ReceiptTaker {
     for (let data = validation.takeResponse(); data !== undefined; data = validation.takeResponse()) {
       writePathResponse(writer, data);
     }
-    this.#streams.fill(writer, this);
+    this.#streams.sender.fill(writer, this.#packet);
     if (writer.position === afterAck) {
       writePing(writer);
       writePadding(writer, Math.max(0, MIN_PING_BYTES - this.#protection.overheadBytes - writer.position));
@@ -150,32 +149,6 @@ export class PacketBuilder implements ReceiptTaker {
     writeConnectionClose(writer, words.close);
     if (writer.position + this.#protection.overheadBytes > this.#path.sendableBytes) return 0;
     return this.#finish({ ackEliciting: false });
-  }
-
-  // --- receipts ---
-
-  onStreamSent(streamId: number, start: number, end: number, fin: boolean): void {
-    this.#packet.addReceipt(ReceiptKind.stream, streamId, start, end, fin ? 1 : 0);
-  }
-
-  onMaxDataSent(): void {
-    this.#packet.addReceipt(ReceiptKind.maxData);
-  }
-
-  onMaxStreamDataSent(streamId: number): void {
-    this.#packet.addReceipt(ReceiptKind.maxStreamData, streamId);
-  }
-
-  onMaxStreamsSent(): void {
-    this.#packet.addReceipt(ReceiptKind.maxStreams);
-  }
-
-  onResetStreamSent(streamId: number): void {
-    this.#packet.addReceipt(ReceiptKind.resetStream, streamId);
-  }
-
-  onStopSendingSent(streamId: number): void {
-    this.#packet.addReceipt(ReceiptKind.stopSending, streamId);
   }
 
   // --- inside ---

@@ -47,10 +47,10 @@ export interface StreamOptions {
 /** A bidirectional stream. */
 export class Stream {
   readonly id: number;
-  /** Internal to `protocol/stream`: the sending half's bytes and what the peer allows. */
+  /** Internal to `protocol/streams`: the sending half's bytes and what the peer allows. */
   readonly outgoing = new SendBuffer();
   readonly credit: SendCredit;
-  /** Internal to `protocol/stream`: the receiving half's bytes and what this side allows. */
+  /** Internal to `protocol/streams`: the receiving half's bytes and what this side allows. */
   readonly incoming: Assembler;
   readonly window: ReceiveWindow;
 
@@ -83,6 +83,11 @@ export class Stream {
     this.credit = new SendCredit(options.sendLimit);
     this.window = new ReceiveWindow(options.orderedWindowBytes);
     this.incoming = new Assembler({ maxGaps: options.maxGaps });
+  }
+
+  /** Bytes of the sending half that the peer has acknowledged, each counted once. */
+  get ackedBytes(): number {
+    return this.outgoing.ackedBytes;
   }
 
   /** Appends bytes; the array belongs to the stream from now on. Throws CallerError after finish. No effect after a reset. */

@@ -1,5 +1,5 @@
 /**
- * What streams report: to the application, and to the record of what a packet carried.
+ * What streams report to the application.
  *
  * @module
  */
@@ -20,13 +20,3 @@ export type StreamEvent =
   | { readonly kind: "stream-delivered"; readonly stream: Stream }
   /** A source could not be read (the error is its own); the sending half was reset. */
   | { readonly kind: "source-failed"; readonly stream: Stream; readonly error: unknown };
-
-/** Takes down what a packet carries, for when it is acknowledged or lost. */
-export interface ReceiptTaker {
-  onStreamSent(streamId: number, start: number, end: number, fin: boolean): void;
-  onMaxDataSent(): void;
-  onMaxStreamDataSent(streamId: number): void;
-  onMaxStreamsSent(): void;
-  onResetStreamSent(streamId: number): void;
-  onStopSendingSent(streamId: number): void;
-}

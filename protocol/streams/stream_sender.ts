@@ -20,9 +20,9 @@ import {
   writeStopSending,
   writeStreamHeader,
 } from "../wire/frame.ts";
+import { ReceiptKind, type SentPacket } from "../sent_packet.ts";
 import { SendCredit } from "./flow_control.ts";
 import { SignalState, type Stream } from "./stream.ts";
-import type { ReceiptTaker } from "./stream_events.ts";
 
 /** A stream frame is not worth its header for fewer bytes, unless they are the stream's last. */
 const MIN_STREAM_FRAME_BYTES = 16;
@@ -113,13 +113,13 @@ export class StreamSender {
   }
 
   /** Fills the rest of a packet with control frames and stream data; returns whether it wrote anything. */
-  fill(writer: Writer, receipts: ReceiptTaker): boolean {
+  fill(writer: Writer, packet: SentPacket): boolean {
     const start = writer.position;
-    this.#fillControl(writer, receipts);
+    this.#fillControl(writer, packet);
     while (writer.remaining > MIN_STREAM_FRAME_BYTES) {
       this.#dropIdle();
       const stream = this.#head;
-      if (stream === undefined || !this.#fillFrom(stream, writer, receipts)) break;
+      if (stream === undefined || !this.#fillFrom(stream, writer, packet)) break;
     }
     return writer.position > start;
   }
@@ -170,44 +170,44 @@ export class StreamSender {
     return stream;
   }
 
-  #fillControl(writer: Writer, receipts: ReceiptTaker): void {
+  #fillControl(writer: Writer, packet: SentPacket): void {
     if (this.#isMaxDataPending && writer.remaining >= MAX_CONTROL_FRAME_BYTES) {
       this.#isMaxDataPending = false;
       writeMaxData(writer, this.#options.takeMaxData());
-      receipts.onMaxDataSent();
+      packet.addReceipt(ReceiptKind.maxData);
     }
     if (this.#isMaxStreamsPending && writer.remaining >= MAX_CONTROL_FRAME_BYTES) {
       this.#isMaxStreamsPending = false;
       writeMaxStreams(writer, this.#options.maxStreams());
-      receipts.onMaxStreamsSent();
+      packet.addReceipt(ReceiptKind.maxStreams);
     }
     while (this.#controlQueue.length > 0 && writer.remaining >= 3 * MAX_CONTROL_FRAME_BYTES) {
       const stream = this.#controlQueue.pop()!;
       stream.isControlScheduled = false;
-      this.#fillSignals(stream, writer, receipts);
+      this.#fillSignals(stream, writer, packet);
     }
   }
 
-  #fillSignals(stream: Stream, writer: Writer, receipts: ReceiptTaker): void {
+  #fillSignals(stream: Stream, writer: Writer, packet: SentPacket): void {
     if (stream.maxStreamDataState === SignalState.pending) {
       stream.maxStreamDataState = SignalState.sent;
       writeMaxStreamData(writer, stream.id, stream.window.takeUpdate());
-      receipts.onMaxStreamDataSent(stream.id);
+      packet.addReceipt(ReceiptKind.maxStreamData, stream.id);
     }
     if (stream.resetState === SignalState.pending) {
       stream.resetState = SignalState.sent;
       writeResetStream(writer, stream.id, stream.resetCode, stream.outgoing.sentOffset);
-      receipts.onResetStreamSent(stream.id);
+      packet.addReceipt(ReceiptKind.resetStream, stream.id);
     }
     if (stream.stopState === SignalState.pending) {
       stream.stopState = SignalState.sent;
       writeStopSending(writer, stream.id, stream.stopCode);
-      receipts.onStopSendingSent(stream.id);
+      packet.addReceipt(ReceiptKind.stopSending, stream.id);
     }
   }
 
   /** Puts one frame of the stream at the queue's head into the packet; at the end of its turn the next one follows. */
-  #fillFrom(stream: Stream, writer: Writer, receipts: ReceiptTaker): boolean {
+  #fillFrom(stream: Stream, writer: Writer, packet: SentPacket): boolean {
     const outgoing = stream.outgoing;
     const room = writer.remaining - streamHeaderSize(stream.id, outgoing.sentOffset, writer.remaining);
     if (room <= 0 || !outgoing.next(room, this.#sendLimit(stream))) return false;
@@ -230,7 +230,7 @@ export class StreamSender {
     const newBytes = outgoing.sentOffset - before;
     stream.credit.use(newBytes);
     this.credit.use(newBytes);
-    receipts.onStreamSent(stream.id, rangeStart, rangeEnd, rangeFin);
+    packet.addReceipt(ReceiptKind.stream, stream.id, rangeStart, rangeEnd, rangeFin ? 1 : 0);
     this.#turnBytes += rangeEnd - rangeStart;
     if (this.#turnBytes < TURN_BYTES) return true;
     this.#popHead();

@@ -14,7 +14,7 @@ import { RangeSet } from "../../base/range_set.ts";
 import { Writer } from "../../base/bytes.ts";
 import { ReceiveWindow } from "./flow_control.ts";
 import { SignalState, Stream, type StreamOwner } from "./stream.ts";
-import type { ReceiptTaker, StreamEvent } from "./stream_events.ts";
+import type { StreamEvent } from "./stream_events.ts";
 import { StreamSender } from "./stream_sender.ts";
 
 /** What a table is made with. */
@@ -32,7 +32,8 @@ export class StreamTable implements StreamOwner {
   readonly #streams = new Map<number, Stream>();
   /** IDs ever opened, so that a frame for an ended stream is told from one that opens a stream. */
   readonly #known = new RangeSet();
-  readonly #sender: StreamSender;
+  /** Fills packets with what the streams have to send. */
+  readonly sender: StreamSender;
   readonly #window: ReceiveWindow;
   #peerStreamDataLimit = 0;
   /** Streams that this side may open in all; streams that the peer may. */
@@ -51,7 +52,7 @@ export class StreamTable implements StreamOwner {
     this.#emit = options.emit;
     this.#window = new ReceiveWindow(options.config.connectionWindowBytes);
     this.#acceptLimit = options.isClient ? 0 : options.config.maxStreams;
-    this.#sender = new StreamSender({
+    this.sender = new StreamSender({
       takeMaxData: () => this.#window.takeUpdate(),
       maxStreams: () => this.#acceptLimit,
       onSourceFailed: (stream, error) => this.#emit({ kind: "source-failed", stream, error }),
@@ -60,7 +61,7 @@ export class StreamTable implements StreamOwner {
 
   /** Applies the limits that the peer announced in its parameters. */
   setPeerLimits(limits: { maxData: number; maxStreamData: number; maxStreams: number }): void {
-    this.#sender.credit.raise(limits.maxData);
+    this.sender.credit.raise(limits.maxData);
     this.#peerStreamDataLimit = limits.maxStreamData;
     this.#openLimit = Math.max(this.#openLimit, this.#isClient ? limits.maxStreams : 0);
     for (const stream of this.#streams.values()) {
@@ -81,7 +82,7 @@ export class StreamTable implements StreamOwner {
 
   /** Stream bytes sent again because a packet was declared lost. */
   get retransmittedBytes(): number {
-    return this.#sender.retransmittedBytes;
+    return this.sender.retransmittedBytes;
   }
 
   /** What all streams take in memory, about, bytes: what is held of both halves, gaps, and each stream itself. */
@@ -103,7 +104,7 @@ export class StreamTable implements StreamOwner {
   takeUnacked(maxBytes: number): Uint8Array {
     const writer = new Writer().reset(new Uint8Array(maxBytes));
     const unsentFirst = [...this.#streams.values()].sort((a, b) => Number(b.hasUnsent) - Number(a.hasUnsent));
-    for (const stream of unsentFirst) this.#sender.repeatHeld(stream, writer);
+    for (const stream of unsentFirst) this.sender.repeatHeld(stream, writer);
     return writer.buffer.subarray(0, writer.position);
   }
 
@@ -155,7 +156,7 @@ export class StreamTable implements StreamOwner {
   }
 
   onMaxData(limit: number): void {
-    if (!this.#sender.credit.raise(limit)) return;
+    if (!this.sender.credit.raise(limit)) return;
     for (const stream of this.#streams.values()) this.schedule(stream);
   }
 
@@ -166,18 +167,6 @@ export class StreamTable implements StreamOwner {
 
   onMaxStreams(limit: number): void {
     if (this.#isClient) this.#openLimit = Math.max(this.#openLimit, limit);
-  }
-
-  // --- packets sent ---
-
-  /** Whether a packet could be filled with something now. */
-  hasPending(): boolean {
-    return this.#sender.hasPending();
-  }
-
-  /** Fills the rest of a packet with control frames and stream data; returns whether it wrote anything. */
-  fill(writer: Writer, receipts: ReceiptTaker): boolean {
-    return this.#sender.fill(writer, receipts);
   }
 
   // --- packets acknowledged and lost ---
@@ -196,15 +185,15 @@ export class StreamTable implements StreamOwner {
     const stream = this.#streams.get(streamId);
     if (stream === undefined || stream.isReset) return;
     stream.outgoing.onLost(start, end, fin);
-    this.#sender.scheduleFirst(stream);
+    this.sender.scheduleFirst(stream);
   }
 
   onMaxDataLost(): void {
-    this.#sender.scheduleMaxData();
+    this.sender.scheduleMaxData();
   }
 
   onMaxStreamsLost(): void {
-    this.#sender.scheduleMaxStreams();
+    this.sender.scheduleMaxStreams();
   }
 
   onMaxStreamDataLost(streamId: number): void {
@@ -239,12 +228,12 @@ export class StreamTable implements StreamOwner {
 
   schedule(stream: Stream): void {
     this.#count(stream);
-    this.#sender.schedule(stream);
+    this.sender.schedule(stream);
   }
 
   scheduleControl(stream: Stream): void {
     this.#count(stream);
-    this.#sender.scheduleControl(stream);
+    this.sender.scheduleControl(stream);
   }
 
   onConsumed(stream: Stream): void {
@@ -327,7 +316,7 @@ export class StreamTable implements StreamOwner {
   }
 
   #announce(stream: Stream): void {
-    if (this.#window.shouldUpdate) this.#sender.scheduleMaxData();
+    if (this.#window.shouldUpdate) this.sender.scheduleMaxData();
     if (stream.isReceiveDone || stream.stopState !== SignalState.none || stream.incoming.finalSize !== undefined) {
       return;
     }
@@ -360,7 +349,7 @@ export class StreamTable implements StreamOwner {
     this.#streamsFreed++;
     if (this.#streamsFreed >= this.#config.maxStreams / 8) {
       this.#streamsFreed = 0;
-      this.#sender.scheduleMaxStreams();
+      this.sender.scheduleMaxStreams();
     }
   }
 }

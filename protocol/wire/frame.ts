@@ -94,6 +94,8 @@ export class AckFrame {
  * Whatever a method throws passes through {@link readFrames}.
  */
 export interface FrameHandler {
+  /** Comes before each frame that asks for an acknowledgement. */
+  onAckEliciting?(): void;
   onPing(): void;
   onAck(ack: AckFrame): void;
   onResetStream(streamId: number, code: number, finalSize: number): void;
@@ -140,6 +142,7 @@ export function readFrames(
     // RFC 9000, section 12.4: a type is in its shortest form. None of ours passes one byte.
     if (type > LAST_ONE_BYTE_TYPE) return UNKNOWN_TYPE;
     if (rule?.[type] === 0) return FORBIDDEN;
+    if (isAckEliciting(type)) handler.onAckEliciting?.();
     let error: FrameError | undefined;
     if (type >= FrameType.stream && type <= LAST_STREAM_TYPE) error = readStream(reader, handler, type);
     else if (type === FrameType.padding) skipPadding(reader);
@@ -148,6 +151,12 @@ export function readFrames(
     if (error !== undefined) return error;
   }
   return undefined;
+}
+
+/** RFC 9000, section 12.4, table 3: all frames but those marked N. */
+function isAckEliciting(type: number): boolean {
+  return type > FrameType.ack && type !== FrameType.connectionClose && type !== FrameType.applicationClose ||
+    type === FrameType.ping;
 }
 
 const ALL_FRAMES: ReadFramesOptions = {};

@@ -53,7 +53,7 @@ export class ClientPut implements ClientRequest {
 
   /** Bytes that the server has acknowledged. */
   get transferredBytes(): number {
-    return Math.min(this.#stream?.outgoing.ackedBytes ?? 0, this.sizeBytes);
+    return Math.min(this.#stream?.ackedBytes ?? 0, this.sizeBytes);
   }
 
   start(stream: Stream): void {

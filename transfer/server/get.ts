@@ -44,7 +44,7 @@ export class ServerGet implements ServerHandler {
   }
 
   get movedBytes(): number {
-    return this.#stream.outgoing.ackedBytes;
+    return this.#stream.ackedBytes;
   }
 
   start(): void {

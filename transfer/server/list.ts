@@ -26,7 +26,7 @@ export class ServerList implements ServerHandler {
   readonly isUnderWay = true;
 
   get movedBytes(): number {
-    return this.#stream.outgoing.ackedBytes;
+    return this.#stream.ackedBytes;
   }
 
   start(): void {

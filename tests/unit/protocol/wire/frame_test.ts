@@ -223,3 +223,19 @@ Deno.test("writePadding overwrites what was there, and stays inside the buffer",
 Deno.test("writePathChallenge takes 8 bytes and no other number", () => {
   assert.throws(() => writePathChallenge(newWriter(), new Uint8Array(7)), InvariantError);
 });
+
+Deno.test("readFrames tells which frames ask for an acknowledgement: all but PADDING, ACK and CONNECTION_CLOSE", () => {
+  const quiet = new Set(["padding", "ack", "close"]);
+  for (const { name, hex, value } of GOLDEN_FRAMES) {
+    class Counter extends Recorder {
+      count = 0;
+      onAckEliciting(): void {
+        this.count++;
+      }
+    }
+    const counter = new Counter();
+    const bytes = fromHex(hex);
+    assert.equal(readFrames(new Reader().reset(bytes, 0, bytes.length), counter), undefined);
+    assert.equal(counter.count, value.filter(({ frame }) => !quiet.has(frame)).length, name);
+  }
+});
