@@ -46,7 +46,7 @@ export const ENDPOINTS: readonly (readonly [string, InputTarget])[] = [
 
 /** What a sender knows that has asked this server before: always the same. */
 interface Known {
-  readonly interceptor: ManInTheMiddle;
+  readonly manInTheMiddle: ManInTheMiddle;
   /** In hex. */
   readonly clientId: string;
   readonly serverId: Uint8Array;
@@ -69,16 +69,16 @@ function whatIsKnown(): Known {
 }
 
 function askAround(): Known {
-  const meeting = new Session();
-  const { client, interceptor } = meeting;
-  const answer = meeting.sayHello();
-  const serverHello = interceptor.open(answer, "client")!;
-  meeting.hearServerHello(answer);
-  const clientFinish = interceptor.open(meeting.sayRequests()[0]!, "server")!;
+  const session = new Session();
+  const { client, manInTheMiddle } = session;
+  const answer = session.sayHello();
+  const serverHello = manInTheMiddle.open(answer, "client")!;
+  session.hearServerHello(answer);
+  const clientFinish = manInTheMiddle.open(session.sayRequests()[0]!, "server")!;
   const { handshakeEnd, handshakeStart } = decoded(clientFinish.seal(clientFinish.body));
   const { sourceIdStart, tokenEnd, tokenStart } = decoded(answer);
   return {
-    interceptor,
+    manInTheMiddle,
     clientId: idOf(client.connection!),
     serverId: answer.slice(sourceIdStart, sourceIdStart + 8),
     token: answer.slice(tokenStart, tokenEnd),
@@ -92,19 +92,19 @@ function askAround(): Known {
 
 /** The cookie that a crowded server gives to the client of a session. */
 function askedForProof(): Uint8Array {
-  const answer = crowdedMeeting().sayHello();
+  const answer = crowdedSession().sayHello();
   const { tokenEnd, tokenStart, type } = decoded(answer);
   assert.equal(type, PacketType.cookie);
   return answer.slice(tokenStart, tokenEnd);
 }
 
 /** A session with a server that validates addresses. */
-function crowdedMeeting(): Session {
-  const meeting = new Session(CROWDED);
+function crowdedSession(): Session {
+  const session = new Session(CROWDED);
   const handshake = new Uint8Array(32).fill(9);
   const hello = written((writer) => writeHello(writer, { sourceId: 5, handshake }));
-  meeting.server.endpoint.handleDatagram(0, hello, "192.0.2.77:7000");
-  return meeting;
+  session.server.endpoint.handleDatagram(0, hello, "192.0.2.77:7000");
+  return session;
 }
 
 // --- unvalidated addresses ---
@@ -143,10 +143,10 @@ function makeFromUnvalidated(random: Random): Uint8Array {
 /** To a server with time, and to one without. */
 function feedFromUnvalidated(input: Uint8Array): Set<string> {
   const features = new Set<string>();
-  for (const [name, meeting] of [["idle", new Session()], ["crowded", crowdedMeeting()]] as const) {
+  for (const [name, session] of [["idle", new Session()], ["crowded", crowdedSession()]] as const) {
     // So that the token that is known is one of this server's.
-    meeting.sayHello();
-    const { server } = meeting;
+    session.sayHello();
+    const { server } = session;
     server.nowUs = 20_000;
     const result = server.endpoint.handleDatagram(server.nowUs, input.slice(), CLIENT);
     const { answer, kind, reason = "" } = result;
@@ -159,7 +159,7 @@ function feedFromUnvalidated(input: Uint8Array): Set<string> {
       const { handshakeEnd, handshakeStart } = decoded(input);
       const said = input.subarray(handshakeStart, handshakeEnd);
       assert.deepEqual(said, whatIsKnown().message, "a forger has a connection");
-      for (const feature of meeting.acceptAndEnd(result.connection!)) features.add(`${name} ${feature}`);
+      for (const feature of session.acceptAndEnd(result.connection!)) features.add(`${name} ${feature}`);
     }
   }
   return features;
@@ -191,7 +191,7 @@ function makeAnswer(random: Random): Uint8Array {
 /** A Refusal has the MAC that it must have, so that the code behind the check is reached. */
 function finishAnswer(random: Random, input: Uint8Array): Uint8Array {
   if (input[0] !== PacketType.refusal || random.chance(0.1)) return input;
-  return whatIsKnown().interceptor.withRefusalMac(input);
+  return whatIsKnown().manInTheMiddle.withRefusalMac(input);
 }
 
 /** To a client that has sent its Hello, to one that has sent its ClientFinish, and to one that is connected. */
@@ -203,9 +203,9 @@ function feedHandshake(input: Uint8Array): Set<string> {
   asking.hearServerHello(asking.sayHello());
   asking.sayRequests();
   for (
-    const [name, meeting] of [["greeting", greeting], ["asking", asking], ["served", Session.established()]] as const
+    const [name, session] of [["greeting", greeting], ["asking", asking], ["served", Session.established()]] as const
   ) {
-    for (const feature of meeting.feedDatagram(meeting.client, input, SERVER)) features.add(`${name}: ${feature}`);
+    for (const feature of session.feedDatagram(session.client, input, SERVER)) features.add(`${name}: ${feature}`);
   }
   return features;
 }
@@ -218,11 +218,11 @@ function makeServerHelloMessage(random: Random): Uint8Array {
 }
 
 function feedServerHelloMessage(input: Uint8Array): Set<string> {
-  const meeting = new Session();
-  const serverHello = meeting.interceptor.open(meeting.sayHello(), "client")!;
+  const session = new Session();
+  const serverHello = session.manInTheMiddle.open(session.sayHello(), "client")!;
   // They wait for the answer, and what goes out then is what it allows.
-  meeting.sayRequests();
-  return meeting.feedDatagram(meeting.client, serverHello.seal(input), SERVER);
+  session.sayRequests();
+  return session.feedDatagram(session.client, serverHello.seal(input), SERVER);
 }
 
 function decoded(datagram: Uint8Array): PacketHeader {

@@ -252,7 +252,7 @@ class HostileFixture {
     this.#bound("rememberedIds", endpoint.rememberedCount, MAX_REMEMBERED_CLOSED);
     this.#bound("openFiles", server.disk.openDescriptors, FIXTURE_LIMITS.maxTransfers + OPEN_BESIDES);
     if (endpoint.connectionCount !== connections.length) throw new InvariantError("a connection is lost");
-    // Reasons are a handful of fixed words: nothing that a stranger sends may make new ones.
+    // Reasons are a handful of fixed words: nothing that a peer sends may make new ones.
     if (endpoint.drops.size > 20) throw new InvariantError("too many reasons to drop");
     let bufferedBytes = 0;
     let memoryBytes = 0;

@@ -45,7 +45,7 @@ const IMPATIENT = { idleTimeoutUs: 1_000_000 };
 
 const CLIENT = "10.0.0.1:4000";
 const SERVER = "10.0.0.2:5000";
-const STRANGER = "10.0.0.3:6000";
+const THIRD_ADDRESS = "10.0.0.3:6000";
 
 /** What the attacker on the path has. */
 type Power = "nothing" | "keys";
@@ -59,15 +59,15 @@ interface Underway {
 
 /** Runs a conversation; throws where an end does what it must not. */
 export async function converse(random: Random, note: (input: Uint8Array) => void): Promise<void> {
-  await new Conversation(random, note).run();
+  await new Script(random, note).run();
 }
 
-class Conversation {
+class Script {
   readonly #random: Random;
   readonly #note: (input: Uint8Array) => void;
   readonly #hostility: number;
   readonly #power: Power;
-  readonly #interceptor: ManInTheMiddle;
+  readonly #manInTheMiddle: ManInTheMiddle;
   readonly #fileBytes: number;
   /** Of the file that is put. */
   readonly #content: Uint8Array;
@@ -87,7 +87,7 @@ class Conversation {
     this.#hostility = random.float() ** 2;
     const secret = random.fork("power");
     this.#power = secret.pick<Power>(["nothing", "keys"]);
-    this.#interceptor = new ManInTheMiddle(secret);
+    this.#manInTheMiddle = new ManInTheMiddle(secret);
     this.#fileBytes = Math.floor(200_000 * random.float() ** 3);
     const config = { ...IMPATIENT, sendPolicy: { kind: random.pick(["bbr", "cubic"] as const) } };
     const machine = { config, quiescence: this.#quiescence };
@@ -183,7 +183,7 @@ class Conversation {
 
   #send(sent: Omit<Underway, "atUs">): void {
     const towards = sent.to === SERVER ? "server" : "client";
-    const opened = this.#power === "keys" ? this.#interceptor.open(sent.bytes, towards) : undefined;
+    const opened = this.#power === "keys" ? this.#manInTheMiddle.open(sent.bytes, towards) : undefined;
     const bytes = opened?.seal(opened.body) ?? sent.bytes;
     const datagram = { ...sent, bytes, atUs: this.#nowUs + DELAY_US };
     if (this.#isHostile()) this.#attack(datagram, opened);
@@ -202,7 +202,7 @@ class Conversation {
     this.#seen.push(datagram);
     if (random.chance(0.5)) this.#underway.push(datagram);
     const bytes = opened === undefined ? this.#spoilt(datagram.bytes) : this.#resealed(opened, datagram.bytes);
-    const from = random.chance(0.05) ? STRANGER : datagram.from;
+    const from = random.chance(0.05) ? THIRD_ADDRESS : datagram.from;
     this.#underway.push({ ...datagram, from, bytes });
     if (random.chance(0.2)) this.#underway.push({ ...random.pick(this.#seen), atUs: datagram.atUs });
   }

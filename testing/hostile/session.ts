@@ -40,7 +40,7 @@ const FED_NUMBER = 100;
 const KEYS = { client: new Uint8Array(32).fill(1), server: new Uint8Array(32).fill(2) } as const;
 
 /** One side: an endpoint, its connection, and what the connection belongs to. */
-export interface End {
+export interface SessionEndpoint {
   readonly endpoint: Endpoint;
   readonly remote: string;
   connection?: Connection;
@@ -56,9 +56,9 @@ export interface SessionOptions {
 
 /** See the module's description. */
 export class Session {
-  readonly client: End;
-  readonly server: End;
-  readonly interceptor: ManInTheMiddle;
+  readonly client: SessionEndpoint;
+  readonly server: SessionEndpoint;
+  readonly manInTheMiddle: ManInTheMiddle;
   readonly #stores = { client: new MemoryStore(), server: new MemoryStore() };
   readonly #features = new Set<string>();
   readonly #buffer = new Uint8Array(65_536);
@@ -68,7 +68,7 @@ export class Session {
   constructor({ limits = {} }: SessionOptions = {}) {
     const random = new Random(1);
     const randomBytes = (count: number): Uint8Array => random.bytes(count);
-    this.interceptor = new ManInTheMiddle(new Random(2));
+    this.manInTheMiddle = new ManInTheMiddle(new Random(2));
     const clientEndpoint = new Endpoint({ isServer: false, randomBytes, staticKey: KEYS.client });
     const serverEndpoint = new Endpoint({ isServer: true, randomBytes, limits, staticKey: KEYS.server });
     this.client = { endpoint: clientEndpoint, remote: SERVER, nowUs: 0 };
@@ -80,17 +80,19 @@ export class Session {
 
   /** The handshake is done; the server has answered a list, and sends a file while it receives another. */
   static established(options?: SessionOptions): Session {
-    const meeting = new Session(options);
-    const { client, server } = meeting;
-    meeting.hearServerHello(meeting.sayHello());
-    const [clientFinish, next] = meeting.sayRequests().map((datagram) => meeting.interceptor.pass(datagram, "server"));
-    meeting.#accept(server.endpoint.handleDatagram(server.nowUs = 30_000, clientFinish!, CLIENT).connection!);
+    const session = new Session(options);
+    const { client, server } = session;
+    session.hearServerHello(session.sayHello());
+    const [clientFinish, next] = session.sayRequests().map((datagram) =>
+      session.manInTheMiddle.pass(datagram, "server")
+    );
+    session.#accept(server.endpoint.handleDatagram(server.nowUs = 30_000, clientFinish!, CLIENT).connection!);
     server.endpoint.handleDatagram(server.nowUs, next!, CLIENT);
-    const [first] = meeting.#take(server);
-    client.endpoint.handleDatagram(client.nowUs = 40_000, meeting.interceptor.pass(first!, "client"), SERVER);
-    meeting.#take(client);
-    meeting.#features.clear();
-    return meeting;
+    const [first] = session.#take(server);
+    client.endpoint.handleDatagram(client.nowUs = 40_000, session.manInTheMiddle.pass(first!, "client"), SERVER);
+    session.#take(client);
+    session.#features.clear();
+    return session;
   }
 
   /** The client's Hello goes to the server; what that answers, as it leaves the server. */
@@ -98,13 +100,14 @@ export class Session {
     const [hello] = this.#take(this.client);
     const { server } = this;
     server.nowUs = 10_000;
-    return server.endpoint.handleDatagram(server.nowUs, this.interceptor.pass(hello!, "server"), CLIENT).answer.slice();
+    return server.endpoint.handleDatagram(server.nowUs, this.manInTheMiddle.pass(hello!, "server"), CLIENT).answer
+      .slice();
   }
 
   /** The client hears what the server has answered. */
   hearServerHello(serverHello: Uint8Array): void {
     const { client } = this;
-    client.endpoint.handleDatagram(client.nowUs = 20_000, this.interceptor.pass(serverHello, "client"), SERVER);
+    client.endpoint.handleDatagram(client.nowUs = 20_000, this.manInTheMiddle.pass(serverHello, "client"), SERVER);
   }
 
   /** The client's requests, as they leave the client: the first in a ClientFinish packet. */
@@ -117,11 +120,11 @@ export class Session {
   feed(side: Towards, payload: Uint8Array): Set<string> {
     const end = this[side];
     const to = idBytes(end.connection!.localId);
-    return this.feedDatagram(end, this.interceptor.data(side, payload, { to, number: FED_NUMBER })!, end.remote);
+    return this.feedDatagram(end, this.manInTheMiddle.data(side, payload, { to, number: FED_NUMBER })!, end.remote);
   }
 
   /** Feeds a datagram, has what follows from it happen, and waits until the connection is gone. */
-  feedDatagram(end: End, datagram: Uint8Array, from: string): Set<string> {
+  feedDatagram(end: SessionEndpoint, datagram: Uint8Array, from: string): Set<string> {
     const features = this.#features;
     const result = end.endpoint.handleDatagram(end.nowUs, datagram.slice(), from);
     features.add(result.kind);
@@ -135,7 +138,7 @@ export class Session {
     return this.#conclude(this.server);
   }
 
-  #conclude(end: End): Set<string> {
+  #conclude(end: SessionEndpoint): Set<string> {
     const features = this.#features;
     features.add(end.connection!.state);
     features.add(`streams ${end.connection!.openStreamCount}`);
@@ -205,7 +208,7 @@ export class Session {
   }
 
   /** All that an end has to send now. */
-  #take({ connection, session, nowUs }: End): Uint8Array[] {
+  #take({ connection, session, nowUs }: SessionEndpoint): Uint8Array[] {
     const sent: Uint8Array[] = [];
     for (;;) {
       session?.process();
@@ -217,7 +220,7 @@ export class Session {
   }
 
   /** Nothing more is heard: the connection goes, and all that it held goes with it. */
-  #end(end: End): void {
+  #end(end: SessionEndpoint): void {
     const { connection, session } = end;
     for (let steps = 0; !connection!.isClosed; steps++) {
       assert(steps < 1_000, "a connection does not end by itself");

@@ -67,8 +67,11 @@ Deno.test("Endpoint takes no more connections of one address than it may, and sa
 
 Deno.test("Endpoint sends no more Resets than it may, drops the rest unseen, and counts all", () => {
   const endpoint = server({ limits: { maxAnswers: 100 } });
-  const stranger = new Uint8Array(100);
-  const kinds = Array.from({ length: 50 }, () => endpoint.handleDatagram(0, dataPacket(stranger), "192.0.2.1:1").kind);
+  const undecryptable = new Uint8Array(100);
+  const kinds = Array.from(
+    { length: 50 },
+    () => endpoint.handleDatagram(0, dataPacket(undecryptable), "192.0.2.1:1").kind,
+  );
   assert.equal(kinds.filter((kind) => kind === "answer").length, 10);
   assert.equal(endpoint.drops.get("unknown connection"), 50);
 });

@@ -4,22 +4,22 @@ import { PacketType } from "../../../../protocol/wire/packet.ts";
 import { decodeFrames, encodeFrames } from "../../../../testing/wire_values.ts";
 
 Deno.test("ManInTheMiddle reads what is sealed, and passes it on without a trace", () => {
-  const meeting = new Session();
-  const serverHello = meeting.sayHello();
-  assert.equal(meeting.interceptor.open(serverHello, "client")?.type, PacketType.serverHello);
-  meeting.hearServerHello(serverHello);
-  assert.equal(meeting.client.connection!.state, "finish-sent");
-  const [clientFinish, next] = meeting.sayRequests();
-  const opened = meeting.interceptor.open(clientFinish!, "server")!;
+  const session = new Session();
+  const serverHello = session.sayHello();
+  assert.equal(session.manInTheMiddle.open(serverHello, "client")?.type, PacketType.serverHello);
+  session.hearServerHello(serverHello);
+  assert.equal(session.client.connection!.state, "finish-sent");
+  const [clientFinish, next] = session.sayRequests();
+  const opened = session.manInTheMiddle.open(clientFinish!, "server")!;
   const { error, values } = decodeFrames(opened.body);
   assert.equal(error, undefined);
   assert.equal(values[0]?.frame, "parameters");
-  const { server } = meeting;
+  const { server } = session;
   server.nowUs = 30_000;
   const result = server.endpoint.handleDatagram(server.nowUs, opened.seal(opened.body), server.remote);
   assert.equal(result.kind, "new-connection");
   assert.equal(result.reason, undefined);
-  const passed = meeting.interceptor.pass(next!, "server");
+  const passed = session.manInTheMiddle.pass(next!, "server");
   assert.equal(server.endpoint.handleDatagram(server.nowUs, passed, server.remote).reason, undefined);
 });
 
@@ -32,9 +32,9 @@ Deno.test("ManInTheMiddle encrypts frames of its own for either side", () => {
 });
 
 Deno.test("ManInTheMiddle reads nothing that was changed on the way", () => {
-  const meeting = new Session();
-  meeting.hearServerHello(meeting.sayHello());
-  const [clientFinish] = meeting.sayRequests();
+  const session = new Session();
+  session.hearServerHello(session.sayHello());
+  const [clientFinish] = session.sayRequests();
   clientFinish![clientFinish!.length - 1]! ^= 1;
-  assert.equal(meeting.interceptor.open(clientFinish!, "server"), undefined);
+  assert.equal(session.manInTheMiddle.open(clientFinish!, "server"), undefined);
 });
