@@ -18,6 +18,7 @@ const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants;
 const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
 
 const fsync = promisify(fs.fsync);
+const ftruncate = promisify(fs.ftruncate);
 const open = promisify(fs.open);
 
 /** A number of seconds is a little more or less than the time meant; with this it is never a millisecond less. */
@@ -58,6 +59,7 @@ export const nodeDisk: Disk = {
   renameSync: (oldPath, newPath) => coded(() => fs.renameSync(oldPath, newPath)),
   link: (existingPath, newPath) => fs.promises.link(existingPath, newPath).catch(rethrow),
   unlink: (path) => coded(() => fs.unlinkSync(path)),
+  freeSpace: (descriptor) => ftruncate(descriptor, 0).catch(rethrow),
 
   readdir: (folder) => fs.promises.readdir(folder).catch(rethrow),
   mkdir: (folder, mode) => fs.promises.mkdir(folder, { recursive: true, mode }).then(() => {}, rethrow),

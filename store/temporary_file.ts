@@ -45,6 +45,12 @@ const SPACE_SLACK_BYTES = 1024 * 1024;
 /** A partial file that has not changed for this long is stale: its program was killed. */
 export const STALE_AFTER_MS = 24 * 60 * 60 * 1000;
 
+/**
+ * A partial file of this size is removed in steps that do not block the event loop: for each gigabyte that has been
+ * written and is not on the disk yet, unlink(2) can take a second.
+ */
+export const LARGE_FILE_BYTES: number = 16 * 1024 * 1024;
+
 /** A file that has just been created. */
 interface CreatedFile {
   readonly path: string;
@@ -63,6 +69,8 @@ export class TemporaryFile implements WritableFile {
   /** The mode of a normal new file in this folder, with umask and default ACLs applied. */
   readonly #finalMode: number;
   #descriptor: number;
+  /** The end of the last range that has been written. */
+  #writtenEnd = 0;
   #state: "open" | "committing" | "closed" = "open";
 
   private constructor(created: CreatedFile, options: TemporaryFileOptions) {
@@ -86,6 +94,7 @@ export class TemporaryFile implements WritableFile {
     const { sizeBytes, subject } = this.#options;
     const end = offset + bytes.length;
     if (end > sizeBytes) throw new StoreError("io", `${subject} was announced with ${sizeBytes} bytes, not ${end}`);
+    this.#writtenEnd = Math.max(this.#writtenEnd, end);
     let doneBytes = 0;
     try {
       while (doneBytes < bytes.length) {
@@ -153,7 +162,20 @@ export class TemporaryFile implements WritableFile {
 
   #discard(): void {
     this.#state = "closed";
+    if (this.#descriptor !== -1 && this.#writtenEnd >= LARGE_FILE_BYTES) return void this.#discardLarge();
     attempt(() => this.#closeDescriptor());
+    removeQuietly(this.#disk, this.#path);
+  }
+
+  /**
+   * Removes the name at once, which is quick while the file is open, and frees its space before it is closed. If the
+   * program ends first, the operating system frees it.
+   */
+  async #discardLarge(): Promise<void> {
+    removeQuietly(this.#disk, this.#path);
+    await attemptAsync(() => this.#disk.freeSpace(this.#descriptor));
+    attempt(() => this.#closeDescriptor());
+    // Again, for platforms on which an open file keeps its name.
     removeQuietly(this.#disk, this.#path);
   }
 

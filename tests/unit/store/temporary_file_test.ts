@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { nodeDisk } from "../../../io/node_disk.ts";
 import type { Disk } from "../../../store/disk.ts";
-import { removeStalePartialFiles, STALE_AFTER_MS, TemporaryFile } from "../../../store/temporary_file.ts";
+import {
+  LARGE_FILE_BYTES,
+  removeStalePartialFiles,
+  STALE_AFTER_MS,
+  TemporaryFile,
+} from "../../../store/temporary_file.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
 import { assertRefused, commit, pattern } from "../../../testing/file_store_compliance.ts";
 
@@ -70,6 +75,35 @@ check("TemporaryFile needs the file's size and a little more", async (folder) =>
   assert(isEmpty(folder));
   (await create(needed)).abort();
 });
+
+for (const sizeBytes of [LARGE_FILE_BYTES - 1, LARGE_FILE_BYTES]) {
+  check(
+    `TemporaryFile.abort removes the name of a file of ${sizeBytes} bytes at once, then frees it`,
+    async (folder) => {
+      const calls: string[] = [];
+      const closed = Promise.withResolvers<void>();
+      const disk: Disk = {
+        ...nodeDisk,
+        freeSpace: async (descriptor) => {
+          await nodeDisk.freeSpace(descriptor);
+          calls.push(`freed to ${nodeDisk.fstat(descriptor).size}`);
+        },
+        close: (descriptor) => {
+          nodeDisk.close(descriptor);
+          calls.push("closed");
+          closed.resolve();
+        },
+      };
+      const place = () => Promise.resolve("");
+      const file = await TemporaryFile.create(folder, { ...plain, disk, sizeBytes, place });
+      file.write(sizeBytes - 1, pattern(1));
+      file.abort();
+      assert(isEmpty(folder));
+      await closed.promise;
+      assert.deepEqual(calls, sizeBytes < LARGE_FILE_BYTES ? ["closed"] : ["freed to 0", "closed"]);
+    },
+  );
+}
 
 check("TemporaryFile says that its folder is missing", async (folder) => {
   const place = () => Promise.resolve("");

@@ -275,6 +275,17 @@ Deno.test("SimulatedDisk is full at its capacity, and has room again for what is
   assert.deepEqual([...disk.meter.faultCounts], [["ENOSPC write", 1], ["ENOSPC open", 2]]);
 });
 
+Deno.test("SimulatedDisk.freeSpace frees a file without a name while it is open", async () => {
+  const disk = new SimulatedDisk({ faults: { capacityBytes: 3 * PAGE_BYTES } });
+  const file = create(disk, "/a", pattern(2 * PAGE_BYTES));
+  disk.unlink("/a");
+  assert.equal(disk.usedBytes, 2 * PAGE_BYTES);
+  await disk.freeSpace(file);
+  assert.equal(await disk.freeBytes("/"), 3 * PAGE_BYTES);
+  assert.equal(disk.fstat(file).size, 0);
+  disk.close(file);
+});
+
 Deno.test("SimulatedDisk fails as often as it is told, and counts it", async () => {
   const disk = new SimulatedDisk({ random: new Random(5), faults: { errorRates: { write: 0.5, fsync: 1 } } });
   const file = await disk.open("/a", CREATE);
