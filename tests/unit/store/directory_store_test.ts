@@ -144,7 +144,7 @@ check("does not write through a link that appears before the commit", async (roo
   }
 });
 
-check("says that its folder has gone", async (root, disk) => {
+check("reports that its folder is missing", async (root, disk) => {
   const file = await disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false });
   file.write(0, pattern(1));
   Deno.removeSync(root, { recursive: true });
@@ -173,7 +173,7 @@ check("opens a file without permission for no one but root", async (root, disk) 
   else assert.match((await assertRefused("denied", () => disk.open("locked"))).message, /"locked"/);
 });
 
-check("takes bytes beyond 4 GiB", async (_root, disk) => {
+check("accepts bytes beyond 4 GiB", async (_root, disk) => {
   const offset = 5 * 2 ** 30 + 7;
   const file = await disk.create("big", { sizeBytes: offset + 1000, modifiedMs: 0, overwrite: false });
   file.write(offset, pattern(1000));
@@ -195,7 +195,7 @@ check("refuses a file that is larger than the space left", async (root, disk) =>
   assert.deepEqual(listPartial(root), []);
 }, { freeBytes: () => Promise.resolve(1024 * 1024) });
 
-check("takes files where the space left is not known", async (_root, disk) => {
+check("accepts files if the free space is unknown", async (_root, disk) => {
   await store(disk, "a", { bytes: pattern(10) });
 }, { freeBytes: () => Promise.resolve(undefined) });
 
@@ -220,7 +220,7 @@ check("lists no names that a peer may not ask for", async (root, disk) => {
   assert.deepEqual((await disk.list()).map((info) => info.name), ["ok"]);
 });
 
-check("removes what killed runs left, and only that", async (root) => {
+check("removes stale partial files, and nothing else", async (root) => {
   const hex = "0123456789abcdef0123456789abcdef";
   const names = [`.sluice-${hex}.part`, `.sluice-${hex}.txt`, ".sluice-0.part", "a.part"];
   for (const name of names) Deno.writeTextFileSync(`${root}/${name}`, "x");
@@ -266,7 +266,7 @@ check("serves a folder that is reached by a link", async (root) => {
   assert.deepEqual(Deno.readFileSync(`${root}/a`), pattern(3));
 });
 
-Deno.test("DirectoryStore makes durable that its folder is there, once and before a file is", async () => {
+Deno.test("DirectoryStore makes its folder durable, once and before the first file", async () => {
   const disk = new SimulatedDisk();
   disk.put("/srv/other", pattern(1));
   const disks = promised(await DirectoryStore.open("/srv/a/b", { disk }));
@@ -290,7 +290,7 @@ Deno.test("DirectoryStore makes a folder durable that a killed run had made", as
   }
 });
 
-Deno.test("DirectoryStore takes files where it may not open the folder above its own", async () => {
+Deno.test("DirectoryStore accepts files even if it may not open the folder above its own", async () => {
   const disk = new SimulatedDisk();
   const open = disk.open.bind(disk);
   disk.open = (path, flags, mode) => {
@@ -315,7 +315,7 @@ Deno.test("DirectoryStore says that its folder could not be made durable, and tr
 /** Spellings of one name to a disk that folds case (NTFS) and Unicode (APFS, HFS+), and three names to any other. */
 const SPELLINGS = ["\u00c4rger.txt", "\u00e4rger.TXT", "A\u0308rger.txt"] as const;
 
-Deno.test("DirectoryStore takes a name for taken that the disk takes for another's", async () => {
+Deno.test("DirectoryStore refuses a name that the disk considers equal to an existing one", async () => {
   const [first, ...others] = SPELLINGS;
   for (const hasNoLinks of [false, true]) {
     const disk = new SimulatedDisk({
@@ -339,7 +339,7 @@ Deno.test("DirectoryStore takes a name for taken that the disk takes for another
   }
 });
 
-Deno.test("DirectoryStore gives a name to one of two that the disk takes for one, when both come at once", async () => {
+Deno.test("DirectoryStore stores one of two concurrent files whose names are the same to the disk", async () => {
   for (const hasNoLinks of [false, true]) {
     const disk = new SimulatedDisk({ faults: { hasNoLinks }, foldName: (name) => name.toLowerCase() });
     const folding = promised(await DirectoryStore.open("/srv", { disk }));
@@ -352,13 +352,13 @@ Deno.test("DirectoryStore gives a name to one of two that the disk takes for one
   }
 });
 
-Deno.test("DirectoryStore keeps names apart that the disk keeps apart", async () => {
+Deno.test("DirectoryStore distinguishes names that the disk distinguishes", async () => {
   const plain = promised(await DirectoryStore.open("/srv", { disk: new SimulatedDisk() }));
   for (const name of SPELLINGS) await store(plain, name, { bytes: pattern(3) });
   assert.deepEqual((await plain.list()).map((info) => info.name), SPELLINGS.toSorted());
 });
 
-Deno.test("DirectoryStore names the disk's failure where that befalls it over the folder of a missing file", async () => {
+Deno.test("DirectoryStore reports an error of the disk that occurs while it checks the folder of a missing file", async () => {
   const disk = new SimulatedDisk();
   const opened = promised(await DirectoryStore.open("/srv/a", { disk }));
   const lstat = disk.lstat.bind(disk);

@@ -7,7 +7,7 @@ function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: it failed, open '/srv/private/path'`), { code });
 }
 
-Deno.test("toStoreError says whose fault it is, and what to do", () => {
+Deno.test("toStoreError says what failed, and what to do", () => {
   const cases: readonly (readonly [string, StoreErrorKind, RegExp])[] = [
     ["ENOSPC", "no-space", /disk is full; free some space/],
     ["EDQUOT", "no-space", /quota/],
@@ -49,7 +49,7 @@ Deno.test("toStoreError understands both of Deno's file interfaces", async () =>
 
 // The device that is always full is Linux's; what it reports is in the table above for every platform.
 if (Deno.build.os === "linux") {
-  Deno.test("toStoreError takes a device's own word that it is full", async () => {
+  Deno.test("toStoreError reports a full device", async () => {
     const descriptor = fs.openSync("/dev/full", "w");
     await assert.rejects(
       () => onDisk('"a"', () => Promise.try(() => fs.writeSync(descriptor, new Uint8Array(10), 0, 10, 0))),
@@ -85,13 +85,13 @@ Deno.test("onDisk resolves to what the call resolves to", async () => {
   assert.equal(await onDisk("it", () => Promise.resolve(7)), 7);
 });
 
-Deno.test("attemptAsync minds no fault of the disk, and lets a bug through", async () => {
+Deno.test("attemptAsync ignores errors of the disk, and throws bugs", async () => {
   await attemptAsync(() => Promise.reject(diskError("EIO")));
   const bug = new TypeError("x is not a function");
   await assert.rejects(() => attemptAsync(() => Promise.reject(bug)), (thrown) => thrown === bug);
 });
 
-Deno.test("attempt minds no fault of the disk, and lets a bug through", () => {
+Deno.test("attempt ignores errors of the disk, and throws bugs", () => {
   attempt(() => {
     throw diskError("EIO");
   });

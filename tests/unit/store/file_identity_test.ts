@@ -9,7 +9,7 @@ Deno.test("isSameFile tells files apart by disk and number", () => {
   assert.equal(isSameFile(file, undefined), false);
 });
 
-Deno.test("isSameFile says nothing against a file where the platform tells no numbers", () => {
+Deno.test("isSameFile assumes the same file if the platform has no inode numbers", () => {
   assert.equal(isSameFile({ dev: 0, ino: 0 }, { dev: 1, ino: 7 }), true);
   assert.equal(isSameFile({ dev: 1, ino: 7 }, { dev: 0, ino: 0 }), true);
 });

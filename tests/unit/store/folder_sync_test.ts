@@ -36,7 +36,7 @@ function ask(shared: SharedFolderSync, count: number, folder = "a"): string[] {
   return ended;
 }
 
-Deno.test("SharedFolderSync makes one sync for all who ask in one turn", async () => {
+Deno.test("SharedFolderSync makes one sync for all callers of one turn", async () => {
   const disk = new SlowDisk();
   const ended = ask(new SharedFolderSync(disk.sync), 100);
   await turn();
@@ -46,7 +46,7 @@ Deno.test("SharedFolderSync makes one sync for all who ask in one turn", async (
   assert.equal(ended.length, 100);
 });
 
-Deno.test("SharedFolderSync has a caller that asks while a sync runs wait for the next, as its entry may be newer", async () => {
+Deno.test("SharedFolderSync lets a caller during a sync wait for the next one, since its entry may be newer", async () => {
   const disk = new SlowDisk();
   const shared = new SharedFolderSync(disk.sync);
   const first = ask(shared, 1);
@@ -67,7 +67,7 @@ Deno.test("SharedFolderSync has a caller that asks while a sync runs wait for th
   assert.equal(disk.folders.length, 4);
 });
 
-Deno.test("SharedFolderSync tells a failure to those alone who waited for that sync", async () => {
+Deno.test("SharedFolderSync reports a failure only to the callers that waited for that sync", async () => {
   const disk = new SlowDisk();
   const shared = new SharedFolderSync(disk.sync);
   const first = ask(shared, 2);
@@ -87,7 +87,7 @@ Deno.test("SharedFolderSync syncs different folders at the same time", async () 
   assert.deepEqual(disk.folders, ["a", "b"]);
 });
 
-Deno.test("syncFolder syncs a folder, and says that one is missing", async () => {
+Deno.test("syncFolder syncs a folder, and rejects if it is missing", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "sluice-test-" });
   await syncFolder(nodeDisk, folder);
   Deno.removeSync(folder);

@@ -131,7 +131,7 @@ check("createLocalFile says that the disk is full", async (folder) => {
   assert.deepEqual(names(folder), []);
 });
 
-check("createLocalFile leaves nothing of an aborted file", async (folder) => {
+check("createLocalFile removes an aborted file", async (folder) => {
   const file = await createLocalFile(`${folder}/a`, { sizeBytes: 2, modifiedMs: 0, overwrite: false, folders });
   file.write(0, pattern(2));
   assert.equal(names(folder).length, 1);
@@ -139,7 +139,7 @@ check("createLocalFile leaves nothing of an aborted file", async (folder) => {
   assert.deepEqual(names(folder), []);
 });
 
-Deno.test("createLocalFile puts a file beside one whose name the disk takes for the same", async () => {
+Deno.test("createLocalFile chooses another name if the disk considers the name equal to an existing one", async () => {
   const disk = new SimulatedDisk({ foldName: (name) => name.toLowerCase() });
   disk.put("/copies/Report", pattern(3));
   const options = { sizeBytes: 0, modifiedMs: 0, overwrite: false, folders: new LocalFolders(disk) };

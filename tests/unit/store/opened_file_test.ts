@@ -66,7 +66,7 @@ Deno.test("OpenedFile.open refuses a file that does not say how large it is", as
   });
 });
 
-Deno.test("OpenedFile.close minds no fault of the disk, and closes once", async () => {
+Deno.test("OpenedFile.close ignores errors of the disk, and closes once", async () => {
   const failing = new SimulatedDisk({ faults: { errorRates: { close: 1 } } });
   failing.put("/a", pattern(5));
   const file = await OpenedFile.open("/a", { disk: failing, name: "a", subject: '"a"', followLinks: false });

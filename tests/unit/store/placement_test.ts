@@ -97,7 +97,7 @@ Deno.test("placeExclusively leaves no empty file when its claim cannot be closed
   assert.deepEqual(disk.names("/"), ["temporary"]);
 });
 
-Deno.test("placeExclusively takes back its own name alone when the folder cannot be synced", async () => {
+Deno.test("placeExclusively removes only its own name if the folder cannot be synced", async () => {
   const disk = new SimulatedDisk();
   const place = (words: string) => {
     disk.put("/temporary", new TextEncoder().encode(words));
@@ -121,7 +121,7 @@ check("placeReplacing takes the name from a file", async (folder) => {
   assert.deepEqual([names(folder), Deno.readTextFileSync(`${folder}/a`)], [["a"], "new"]);
 });
 
-check("requireReplaceable refuses a taken name, and what is no file", async (folder) => {
+check("requireReplaceable refuses a taken name, and anything but a file", async (folder) => {
   Deno.writeTextFileSync(`${folder}/file`, "");
   Deno.mkdirSync(`${folder}/folder`);
   const [disk, subject] = [nodeDisk, '"x"'];
@@ -131,7 +131,7 @@ check("requireReplaceable refuses a taken name, and what is no file", async (fol
   await assertRefused("not-a-file", () => requireReplaceable(`${folder}/folder`, { disk, overwrite: true, subject }));
 });
 
-check("removeQuietly removes, and minds nothing", (folder) => {
+check("removeQuietly removes a file, and ignores errors", (folder) => {
   Deno.writeTextFileSync(`${folder}/a`, "");
   removeQuietly(nodeDisk, `${folder}/a`);
   removeQuietly(nodeDisk, `${folder}/a`);

@@ -57,7 +57,7 @@ class Setting {
   }
 }
 
-Deno.test("usedBytes is whole blocks, one at least", () => {
+Deno.test("usedBytes counts whole blocks, at least one", () => {
   assert.deepEqual([0, 1, BLOCK_BYTES, BLOCK_BYTES + 1].map(usedBytes), [1, 1, 1, 2].map((n) => n * BLOCK_BYTES));
 });
 
@@ -70,7 +70,7 @@ Deno.test("QuotaStore lets a folder be filled to the quota, and says what is lef
   await assertRefused("no-space", () => setting.create("empty", 0));
 });
 
-Deno.test("QuotaStore counts what was there before, and what others without a quota put there", async () => {
+Deno.test("QuotaStore counts earlier files, and those of clients without a quota", async () => {
   const setting = new Setting();
   setting.disk.put("old", pattern(2 * BLOCK_BYTES));
   await setting.add("a", 1);
@@ -79,7 +79,7 @@ Deno.test("QuotaStore counts what was there before, and what others without a qu
   await setting.add("b", 1);
 });
 
-Deno.test("QuotaStore counts a file on its way with its whole size, until it is given up", async () => {
+Deno.test("QuotaStore counts a partial file with its full size until it is aborted", async () => {
   const setting = new Setting();
   const first = await setting.create("a", 3);
   await assertRefused("no-space", () => setting.create("b", 3));
@@ -94,7 +94,7 @@ Deno.test("QuotaStore counts a file on its way with its whole size, until it is 
   await assertRefused("no-space", () => setting.create("c", 3));
 });
 
-Deno.test("QuotaStore counts the room that a replaced file makes free, once", async () => {
+Deno.test("QuotaStore counts the space that a replaced file frees, once", async () => {
   const setting = new Setting();
   await setting.add("a", 4);
   await setting.add("a", 5, { overwrite: true });
@@ -107,7 +107,7 @@ Deno.test("QuotaStore counts the room that a replaced file makes free, once", as
   await setting.add("b", 4);
 });
 
-Deno.test("QuotaStore looks again before it refuses, and not the whole time", async () => {
+Deno.test("QuotaStore counts again before it refuses, but not every time", async () => {
   const setting = new Setting();
   setting.listUs = 100;
   await setting.add("a", 5);
@@ -121,7 +121,7 @@ Deno.test("QuotaStore looks again before it refuses, and not the whole time", as
   assert.equal(setting.lists, 2);
 });
 
-Deno.test("QuotaStore never lets more be stored than the quota, whatever is begun, given up and finished when", async () => {
+Deno.test("QuotaStore never exceeds the quota, in any order of begun, aborted and completed files", async () => {
   const step = fc.record({
     name: fc.constantFrom("a", "b", "c"),
     blocks: fc.nat({ max: 4 }),
@@ -159,7 +159,7 @@ Deno.test("QuotaStore never lets more be stored than the quota, whatever is begu
   }));
 });
 
-Deno.test("QuotaStore shows what is in the folder to all that may fill it", async () => {
+Deno.test("QuotaStore shows the folder's files to all of its clients", async () => {
   const disk = new MemoryStore();
   const limited = promised(new QuotaStore(disk, () => 0).limitedTo(FIVE));
   await store(limited, "a", { bytes: pattern(10) });

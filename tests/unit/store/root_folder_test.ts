@@ -21,7 +21,7 @@ function open(path: string): Promise<RootFolder> {
   return RootFolder.open(path, { disk: nodeDisk, create: true });
 }
 
-check("makes a folder that is its owner's alone, and leaves one that is there as it is", async (folder) => {
+check("creates a private folder, and does not change an existing one", async (folder) => {
   const root = await open(`${folder}/a/b`);
   assert.equal(root.path, `${folder}/a/b`);
   Deno.mkdirSync(`${folder}/there`);
@@ -32,7 +32,7 @@ check("makes a folder that is its owner's alone, and leaves one that is there as
   assert.equal(Deno.statSync(`${folder}/there`).mode! & 0o777, 0o750);
 });
 
-check("is the folder that was opened, and no other in its place", async (folder) => {
+check("detects a folder that replaced the opened one", async (folder) => {
   const root = await open(`${folder}/root`);
   await root.require();
   Deno.renameSync(`${folder}/root`, `${folder}/first`);
@@ -62,7 +62,7 @@ check("notices that a folder above it has become a link", async (folder) => {
   await assertRefused("io", () => root.require());
 });
 
-check("says who else may write there, or above it", async (folder) => {
+check("reports that other users may write to it, or above it", async (folder) => {
   if (!HAS_MODES) return assert.deepEqual(await (await open(`${folder}/above/root`)).exposures(), []);
   const root = await open(`${folder}/above/root`);
   assert.deepEqual([await root.exposures(), root.isShared], [[], false]);
@@ -90,7 +90,7 @@ check("says who else may write there, or above it", async (folder) => {
   assert.equal(root.isShared, false);
 });
 
-check("says nothing of folders that it may not look at", async (folder) => {
+check("does not report folders that it may not read", async (folder) => {
   const above = `${folder}/above`;
   const lstat = (path: string) => {
     if (path === above) return Promise.reject(Object.assign(new Error("Requires"), { name: "NotCapable" }));

@@ -42,7 +42,7 @@ check("TemporaryFile hands a complete, closed file to its placement", async (fol
   assert.equal(await commit(file), "the place");
 });
 
-check("TemporaryFile leaves nothing when its placement fails", async (folder) => {
+check("TemporaryFile removes the file if its placement fails", async (folder) => {
   const failures = [new StoreError("exists", "x"), Object.assign(new Error("x"), { code: "ENOSPC" })];
   for (const failure of failures) {
     const file = await TemporaryFile.create(folder, { ...plain, place: () => Promise.reject(failure) });
@@ -54,7 +54,7 @@ check("TemporaryFile leaves nothing when its placement fails", async (folder) =>
   }
 });
 
-check("TemporaryFile survives that somebody removes it", async (folder) => {
+check("TemporaryFile tolerates that another program removes it", async (folder) => {
   const place = () => Promise.reject(Object.assign(new Error("x"), { code: "ENOENT" }));
   const file = await TemporaryFile.create(folder, { ...plain, modifiedMs: 5, place });
   file.write(0, pattern(3));
@@ -124,7 +124,7 @@ check("removeStalePartialFiles waits for a day", async (folder) => {
   assert(isEmpty(folder));
 });
 
-check("removeStalePartialFiles touches nothing but files, and minds no missing folder", async (folder) => {
+check("removeStalePartialFiles removes only files, and ignores a missing folder", async (folder) => {
   Deno.mkdirSync(`${folder}/${NAME}`);
   Deno.symlinkSync("elsewhere", `${folder}/${NAME.replace("0", "1")}`);
   await removeStalePartialFiles(later(10 * STALE_AFTER_MS), folder);

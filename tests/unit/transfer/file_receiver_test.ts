@@ -51,7 +51,7 @@ function commit(receiver: FileReceiver): string | StoreError {
   return result;
 }
 
-Deno.test("FileReceiver puts bytes where they belong in whatever order they come, and hashes what it wrote", () => {
+Deno.test("FileReceiver writes bytes at their offsets in any order of arrival, and hashes the written bytes", () => {
   const order = fc.integer({ min: 0, max: 0xffff_ffff });
   const sizes = fc.integer({ min: 1, max: 700_000 });
   const pieces = fc.constantFrom(700, 1177, 16_000, 300_000);
@@ -79,14 +79,14 @@ Deno.test("FileReceiver puts bytes where they belong in whatever order they come
   );
 });
 
-Deno.test("FileReceiver of a file of no bytes has the digest of none", () => {
+Deno.test("FileReceiver computes the digest of an empty file", () => {
   const { store, receiver } = receiving(0);
   assert.deepEqual(receiver.finish(), sha256(new Uint8Array(0)));
   commit(receiver);
   assert.equal(store.contents("file")!.length, 0);
 });
 
-Deno.test("FileReceiver.abort leaves nothing, and what comes after it is dropped", () => {
+Deno.test("FileReceiver.abort removes the file, and later bytes are dropped", () => {
   const { store, receiver, write } = receiving(10_000);
   write(0, new Uint8Array(5000));
   receiver.abort();
@@ -97,7 +97,7 @@ Deno.test("FileReceiver.abort leaves nothing, and what comes after it is dropped
   assert.equal(store.contents("file"), undefined);
 });
 
-Deno.test("FileReceiver tells of a failing disk once, lets go of the file and drops the rest", () => {
+Deno.test("FileReceiver reports an error of the disk once, aborts the file and drops the rest", () => {
   const failures: StoreError[] = [];
   const { store, receiver, write } = receiving(2_000_000, (error) => failures.push(error));
   write(0, new Uint8Array(300_000));
@@ -110,7 +110,7 @@ Deno.test("FileReceiver tells of a failing disk once, lets go of the file and dr
   assert.equal(store.partialFiles, 0);
 });
 
-Deno.test("FileReceiver fails where the disk gives back less than was written", () => {
+Deno.test("FileReceiver fails if less can be read back than was written", () => {
   const failures: StoreError[] = [];
   const forgetful: WritableFile = {
     write: () => {},
@@ -152,7 +152,7 @@ Deno.test("FileReceiver writes at offsets beyond 2^32 and up to the largest file
   }
 });
 
-Deno.test("FileReceiver catches up with hashing bit by bit when a gap is filled, and wholly by the end", () => {
+Deno.test("FileReceiver catches up with hashing step by step after a gap is filled, and completely by the end", () => {
   const sizeBytes = 4_000_000;
   const pieceBytes = 1_000;
   const bytes = new Random(1).bytes(sizeBytes);

@@ -29,7 +29,7 @@ function sha256(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(createHash("sha256").update(bytes).digest());
 }
 
-Deno.test("FileSender.read gives the file in order, in pieces of any size", () => {
+Deno.test("FileSender.read returns the file in order, in pieces of any size", () => {
   const bytes = new Random(1).bytes(700_001);
   for (const pieceBytes of [1177, 262_144, 262_145, 700_001]) {
     const { file } = stored(bytes);
@@ -41,7 +41,7 @@ Deno.test("FileSender.read gives the file in order, in pieces of any size", () =
   }
 });
 
-Deno.test("FileSender.read gives earlier bytes again and does not hash them twice", () => {
+Deno.test("FileSender.read returns earlier bytes again without hashing them twice", () => {
   const bytes = new Random(2).bytes(900_000);
   const { file } = stored(bytes);
   const sender = new FileSender(file);
@@ -76,13 +76,13 @@ Deno.test("FileSender.trailer is the DIGEST message, in pieces and again", () =>
   assert.deepEqual(piece, whole.subarray(29, 34));
 });
 
-Deno.test("FileSender sends a file of no bytes with the digest of none", () => {
+Deno.test("FileSender sends an empty file with its digest", () => {
   const sender = new FileSender(stored(new Uint8Array(0)).file);
   trailerOf(sender);
   assert.equal(sender.digest!.toHex(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 });
 
-Deno.test("FileSender.read throws StoreError where the file has become shorter", () => {
+Deno.test("FileSender.read throws StoreError if the file has become shorter", () => {
   const { store, file } = stored(new Random(4).bytes(600_000));
   const sender = new FileSender(file);
   sender.read(0, new Uint8Array(1000));
@@ -90,7 +90,7 @@ Deno.test("FileSender.read throws StoreError where the file has become shorter",
   assert.throws(() => readAll(sender, 1000), (error) => error instanceof StoreError && error.kind === "changed");
 });
 
-Deno.test("FileSender.trailer throws StoreError where the file has changed but not its size", () => {
+Deno.test("FileSender.trailer throws StoreError if the file has changed but not its size", () => {
   const { store, file } = stored(new Uint8Array(1000));
   const sender = new FileSender(file);
   readAll(sender, 1000);
@@ -98,7 +98,7 @@ Deno.test("FileSender.trailer throws StoreError where the file has changed but n
   assert.throws(() => trailerOf(sender), (error) => error instanceof StoreError && error.kind === "changed");
 });
 
-Deno.test("FileSender goes on where a disk read short, and fails where it failed without losing its place", () => {
+Deno.test("FileSender continues after a short read, and keeps its position if a read fails", () => {
   const bytes = new Random(5).bytes(400_000);
   const { file } = stored(bytes);
   let fails = false;

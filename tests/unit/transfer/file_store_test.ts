@@ -53,7 +53,7 @@ Deno.test("MemoryStore can become full in the middle of a file", async () => {
   assert.equal(memory.openHandles, 0);
 });
 
-Deno.test("MemoryStore commits when its scheduler says so", async () => {
+Deno.test("MemoryStore commits when its scheduler runs the completion", async () => {
   const pending: (() => void)[] = [];
   const memory = new MemoryStore({ schedule: (run) => pending.push(run), nowMs: () => 42 });
   const disk = promised(memory);
@@ -85,7 +85,7 @@ Deno.test("MemoryStore allocates for what is written, not for what is announced"
   assert(result instanceof StoreError && result.kind === "io");
 });
 
-Deno.test("MemoryStore.put makes a file of its bytes over and over, up to the size given", async () => {
+Deno.test("MemoryStore.put makes a file that repeats its bytes up to the given size", async () => {
   const memory = new MemoryStore();
   const disk = promised(memory);
   memory.put("a", Uint8Array.of(1, 2, 3), { sizeBytes: 8 });

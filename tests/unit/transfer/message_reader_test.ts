@@ -24,7 +24,7 @@ Deno.test("readMessage takes one message after the other, then the end", () => {
   assert.deepEqual(readMessage(stream), { kind: "end" });
 });
 
-Deno.test("readMessage waits for the rest of a message and takes nothing", () => {
+Deno.test("readMessage consumes nothing of an incomplete message", () => {
   for (let length = 1; length < GET.length; length++) {
     const stream = arrived(GET.subarray(0, length), { finish: false });
     assert.deepEqual(readMessage(stream), { kind: "incomplete" });
@@ -39,7 +39,7 @@ Deno.test("readMessage says so where the stream ends inside a message", () => {
   }
 });
 
-Deno.test("readMessage refuses what is no message", () => {
+Deno.test("readMessage refuses bytes that are not a message", () => {
   for (const bytes of [[0x3f, 0], [0x02, 0x80, 0x01, 0x00, 0x01], [0x02, 0x01, 0x05]]) {
     assert.equal(readMessage(arrived(new Uint8Array(bytes), { finish: false })).kind, "malformed");
   }

@@ -20,7 +20,7 @@ function decoded(hex: string): Message | string {
   return "message" in result ? result.message : "malformed";
 }
 
-Deno.test("decodeMessage waits until the last byte of a message is there", () => {
+Deno.test("decodeMessage waits for the last byte of a message", () => {
   for (const { name, hex } of GOLDEN_MESSAGES) {
     const bytes = fromHex(hex);
     for (let length = 0; length < bytes.length; length++) {
@@ -29,7 +29,7 @@ Deno.test("decodeMessage waits until the last byte of a message is there", () =>
   }
 });
 
-Deno.test("decodeMessage leaves what follows a message", () => {
+Deno.test("decodeMessage ignores bytes after a message", () => {
   assert.deepEqual(decodeMessage(fromHex("03 00 14 01 00")), { message: { type: "list" }, consumed: 2 });
 });
 
@@ -71,7 +71,7 @@ Deno.test("decodeMessage refuses a body that is too short for its fields", () =>
   }
 });
 
-Deno.test("decodeMessage refuses names that are no UTF-8, and keeps a byte order mark", () => {
+Deno.test("decodeMessage refuses names that are not UTF-8, and keeps a byte order mark", () => {
   for (const name of ["ff", "c3", "c0 80", "ed a0 80", "f4 90 80 80"]) {
     const bytes = fromHex(name);
     const prefix = Uint8Array.of(2, bytes.length + 1, bytes.length);
@@ -96,7 +96,7 @@ Deno.test("encodeMessage cuts the text of a refusal between characters", () => {
   assert.deepEqual(decodeMessage(bytes), { message, consumed: bytes.length });
 });
 
-Deno.test("encodeMessage sends times that the wire does not know as the nearest that it does", () => {
+Deno.test("encodeMessage sends the nearest time that the protocol can express", () => {
   const sent = (modifiedMs: number) => {
     const result = decodeMessage(encodeMessage({ type: "file", sizeBytes: 1, modifiedMs }));
     return typeof result === "object" && "message" in result && result.message.type === "file"

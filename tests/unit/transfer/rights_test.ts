@@ -20,7 +20,7 @@ function allowed(...rights: Right[]): string {
     .map(([name]) => name).join(" ");
 }
 
-Deno.test("refusalForRights lets each right do what it says, and nothing else", () => {
+Deno.test("refusalForRights allows with each right its requests, and no others", () => {
   assert.equal(allowed(...RIGHTS), "put replace get list stat");
   assert.equal(allowed(), "");
   assert.equal(allowed("read"), "get stat");
@@ -30,7 +30,7 @@ Deno.test("refusalForRights lets each right do what it says, and nothing else", 
   assert.equal(allowed("write", "overwrite"), "put replace");
 });
 
-Deno.test("refusalForRights says which right is missing, and whom to ask", () => {
+Deno.test("refusalForRights names the missing right, and advises to ask the administrator", () => {
   const whys = [PUT, GET, LIST, STAT].map((request) => refusalForRights(request, new Set()));
   const kinds = ["send", "get", "list", "list"];
   assert.deepEqual(

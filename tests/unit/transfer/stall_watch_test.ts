@@ -27,7 +27,7 @@ function stalledAtUs(at: (nowUs: number) => Moment, forUs = 10 * TIMEOUT_US): nu
   return undefined;
 }
 
-Deno.test("StallWatch.isStalled finds a peer that is there and moves nothing, when the timeout is over", () => {
+Deno.test("StallWatch.isStalled detects a peer that responds without progress, at the timeout", () => {
   const atUs = stalledAtUs(() => ({}))!;
   assert(atUs >= TIMEOUT_US && atUs <= TIMEOUT_US + SECOND_US, `${atUs}`);
 });
@@ -36,7 +36,7 @@ Deno.test("StallWatch.isStalled finds a peer that moves a byte at times to keep 
   assert(stalledAtUs(() => ({ movedBytes: 1 })) !== undefined);
 });
 
-Deno.test("StallWatch.isStalled spares a peer that goes on slowly", () => {
+Deno.test("StallWatch.isStalled spares a peer with slow progress", () => {
   assert.equal(stalledAtUs(() => ({ movedBytes: 2 * MIN_MOVED_BYTES / 60 })), undefined);
   assert.equal(
     stalledAtUs((nowUs) => ({ movedBytes: nowUs % (50 * SECOND_US) === 0 ? MIN_MOVED_BYTES : 0 })),
@@ -51,7 +51,7 @@ Deno.test("StallWatch.isStalled spares a peer that has nothing under way, for ho
   assert(atUs >= beganUs + TIMEOUT_US - 10 * SECOND_US, `${atUs}`);
 });
 
-Deno.test("StallWatch.isStalled counts no time in which nothing is heard: that is the idle timeout's", () => {
+Deno.test("StallWatch.isStalled does not count silence, which is left to the idle timeout", () => {
   assert.equal(stalledAtUs(() => ({ isHeard: false })), undefined);
   // A link that is dead for half a minute, again and again, and carries something between.
   const atUs = stalledAtUs((nowUs) => {
@@ -71,7 +71,7 @@ Deno.test("StallWatch.isStalled begins anew once it has said so", () => {
   assert(found.length >= 2 && found.every((nowUs, i) => i === 0 || nowUs - found[i - 1]! >= TIMEOUT_US), `${found}`);
 });
 
-Deno.test("StallWatch.isStalled takes as long as it says, also where the peer is heard every two seconds", () => {
+Deno.test("StallWatch.isStalled keeps to its timeout, also if the peer sends something every two seconds", () => {
   for (const timeoutUs of [SECOND_US, 3 * SECOND_US, 10 * SECOND_US, TIMEOUT_US]) {
     const watch = new StallWatch(timeoutUs);
     watch.restart(0);

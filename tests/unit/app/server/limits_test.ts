@@ -60,7 +60,7 @@ Deno.test("SERVER_LIMITS have a default each that is allowed, and a name of its 
   }
 });
 
-Deno.test("resolveLimits takes what is given, and defaults for the rest", () => {
+Deno.test("resolveLimits uses the given limits, and defaults for the rest", () => {
   const limits = resolveLimits({ maxLists: 5 });
   assert.equal(limits.maxLists, 5);
   assert.deepEqual(Object.keys(limits).sort(), SERVER_LIMITS.map(({ name }) => name).sort());

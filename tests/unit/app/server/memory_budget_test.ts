@@ -48,7 +48,7 @@ Deno.test("MemoryBudget.excessOf finds connections that take much, and spares th
   assert(budget.usedBytes <= 64 * MIB);
 });
 
-Deno.test("MemoryBudget.excessOf counts packets that nobody acknowledges, and ranges of packet numbers", () => {
+Deno.test("MemoryBudget.excessOf counts unacknowledged packets, and ranges of packet numbers", () => {
   const budget = new MemoryBudget({ maxBytes: 16 * MIB });
   const connection = new Fake();
   connection.stats.packetsRemembered = 100_000;

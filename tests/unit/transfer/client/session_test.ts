@@ -159,7 +159,7 @@ Deno.test("ClientSession tells how a request was refused", () => {
   }
 });
 
-Deno.test("ClientSession fails a request whose answer makes no sense, or ends early, or is reset", () => {
+Deno.test("ClientSession fails a request whose answer is malformed, ends early, or is reset", () => {
   const answers: ((stream: Stream) => void)[] = [
     (stream) => stream.write(new Uint8Array([0x3f, 0])),
     (stream) => stream.finish(),
@@ -177,7 +177,7 @@ Deno.test("ClientSession fails a request whose answer makes no sense, or ends ea
   }
 });
 
-Deno.test("ClientSession.get keeps a file whose checksum agrees, and says so to the server", () => {
+Deno.test("ClientSession.get keeps a file whose checksum agrees, and reports that to the server", () => {
   const scene = new Scene((stream) => sendFile(stream));
   scene.get("file");
   const outcome = scene.outcome();
@@ -194,7 +194,7 @@ Deno.test("ClientSession.get keeps a file whose checksum agrees, and says so to 
   assert.deepEqual(said.subarray(said.length - verified.length), verified);
 });
 
-Deno.test("ClientSession.get keeps nothing of a file whose checksum is another, is cut short, or lacks its checksum", () => {
+Deno.test("ClientSession.get discards a file that has a different checksum, is cut short, or lacks its checksum", () => {
   const answers: ((stream: Stream) => void)[] = [
     (stream) => sendFile(stream, { digestOf: new Uint8Array(1) }),
     (stream) => sendFile(stream, { sizeBytes: CONTENT.length + 100_000 }),
@@ -217,7 +217,7 @@ Deno.test("ClientSession.get keeps nothing of a file whose checksum is another, 
   }
 });
 
-Deno.test("ClientSession.get fails where the file cannot be made here, and the server need not go on", () => {
+Deno.test("ClientSession.get fails if the local file cannot be created, and stops the server", () => {
   const scene = new Scene((stream) => sendFile(stream, { sizeBytes: 2 ** 40, finish: false }));
   scene.session.get({
     name: "file",
@@ -228,7 +228,7 @@ Deno.test("ClientSession.get fails where the file cannot be made here, and the s
   assert.equal(scene.pair.server.heard("stream-stopped").length, 1);
 });
 
-Deno.test("ClientSession.get takes a file whose place is made late, and leaves nothing of one given up by then", () => {
+Deno.test("ClientSession.get accepts a file that is created late, and aborts it if the request has ended by then", () => {
   for (const givenUp of [undefined, "cancel", "reset", "close"] as const) {
     const lookUps: (() => void)[] = [];
     let answered: Stream | undefined;
@@ -272,7 +272,7 @@ Deno.test("ClientSession.query takes a list only with the number of its entries,
   }
 });
 
-Deno.test("ClientSession has requests beyond what the server allows wait, and all end", () => {
+Deno.test("ClientSession lets requests beyond the server's limit wait, and all end", () => {
   const scene = new Scene((stream) => {
     stream.write(encodeMessage({ type: "end", count: 0 }));
     stream.finish();

@@ -22,7 +22,7 @@ class Calls {
   }
 }
 
-Deno.test("CallQueue runs a bounded number of calls, and the sources that wait in rotation", () => {
+Deno.test("CallQueue runs a bounded number of calls, and takes waiting sources in rotation", () => {
   const calls = new Calls();
   for (let i = 0; i < MAX_RUNNING_CALLS; i++) calls.add("a", "first");
   for (let i = 0; i < 3; i++) calls.add("a", `a${i}`);
@@ -33,7 +33,7 @@ Deno.test("CallQueue runs a bounded number of calls, and the sources that wait i
   assert.deepEqual(calls.begun.slice(MAX_RUNNING_CALLS), ["a0", "b0", "c0", "a1", "b1", "a2"]);
 });
 
-Deno.test("CallQueue.remove takes back what has not begun", () => {
+Deno.test("CallQueue.remove removes a call that has not begun", () => {
   const calls = new Calls();
   const running = Array.from({ length: MAX_RUNNING_CALLS }, () => calls.add("a", "first"));
   const [only, kept] = [calls.add("b", "removed"), calls.add("c", "kept")];

@@ -49,7 +49,7 @@ class Lists {
   }
 }
 
-Deno.test("ListingCache makes the whole answer to LIST, and gives it again for twice as long as that took", () => {
+Deno.test("ListingCache makes the complete answer to LIST, and reuses it for twice its duration", () => {
   const lists = new Lists();
   lists.store.put("one", new Uint8Array(3));
   lists.store.put("two", new Uint8Array(4));
@@ -73,7 +73,7 @@ Deno.test("ListingCache makes the whole answer to LIST, and gives it again for t
   assert.equal(lists.reads, 2);
 });
 
-Deno.test("ListingCache gives no client a list from before a file that was stored when it asked", () => {
+Deno.test("ListingCache gives no client a listing that is older than a file stored before its request", () => {
   const lists = new Lists();
   lists.ask();
   lists.store.put("new", new Uint8Array(3));
@@ -89,7 +89,7 @@ Deno.test("ListingCache gives no client a list from before a file that was store
   assert.equal(lists.reads, 2);
 });
 
-Deno.test("ListingCache answers all that waited for a list by one, however much changes meanwhile", () => {
+Deno.test("ListingCache answers all waiting requests with one listing, however much changes in the meantime", () => {
   const lists = new Lists();
   lists.ask();
   lists.cache.invalidate();
@@ -102,7 +102,7 @@ Deno.test("ListingCache answers all that waited for a list by one, however much 
   assert.equal(lists.reads, 2);
 });
 
-Deno.test("ListingCache keeps the list of each store apart", () => {
+Deno.test("ListingCache has a separate listing for each store", () => {
   const lists = new Lists();
   lists.store.put("mine", new Uint8Array(3));
   const other = lists.slowed(new MemoryStore());
@@ -114,7 +114,7 @@ Deno.test("ListingCache keeps the list of each store apart", () => {
   assert.equal(lists.reads, 2);
 });
 
-Deno.test("ListingCache makes one list for all that ask while the store is at work, and another for later files", () => {
+Deno.test("ListingCache makes one listing for all requests during a call to the store, and another for later files", () => {
   const lists = new Lists();
   lists.isSlow = true;
   lists.ask();
@@ -132,7 +132,7 @@ Deno.test("ListingCache makes one list for all that ask while the store is at wo
   assert.equal(lists.got.length, 3);
 });
 
-Deno.test("ListingCache passes on what is wrong with the disk, and asks it again later", () => {
+Deno.test("ListingCache reports an error of the disk, and tries again later", () => {
   const results: (StoreError | number)[] = [];
   let nowUs = 0;
   const cache = new ListingCache({ nowUs: () => nowUs, wakeIn: () => {} });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { RefusalReason } from "../../../../transfer/messages.ts";
 import { RequestLimits } from "../../../../transfer/server/request_limits.ts";
 
-Deno.test("RequestLimits.begin refuses beyond the bounds, in words, and end makes room", () => {
+Deno.test("RequestLimits.begin refuses requests beyond the limits, with a message, and end frees a slot", () => {
   const limits = new RequestLimits({ maxTransfers: 3, maxTransfersPerAddress: 2 });
   assert.equal(limits.begin("transfer", "a"), undefined);
   assert.equal(limits.begin("transfer", "a"), undefined);

@@ -119,7 +119,7 @@ function digest(bytes: Uint8Array): Uint8Array {
 
 const CONTENT = new Random(1).bytes(50_000);
 
-Deno.test("ServerSession takes a put and answers with its own checksum", () => {
+Deno.test("ServerSession accepts a put and answers with its own checksum", () => {
   const scene = new Scene();
   const { answers } = scene.ask(join(put("file", CONTENT), digest(CONTENT)));
   assert(answers[0]?.type === "result" && answers.length === 1);
@@ -132,7 +132,7 @@ Deno.test("ServerSession takes a put and answers with its own checksum", () => {
   scene.assertClean();
 });
 
-Deno.test("ServerSession keeps nothing of a put whose checksum is another, and says so", () => {
+Deno.test("ServerSession discards a put with a different checksum, and reports that", () => {
   const scene = new Scene();
   const { answers } = scene.ask(join(put("file", CONTENT), digest(new Uint8Array(1))));
   assert(answers[0]?.type === "result");
@@ -141,7 +141,7 @@ Deno.test("ServerSession keeps nothing of a put whose checksum is another, and s
   scene.assertClean();
 });
 
-Deno.test("ServerSession keeps nothing of a put that ends early, or without its checksum", () => {
+Deno.test("ServerSession discards a put that ends early, or without its checksum", () => {
   const whole = join(put("file", CONTENT), digest(CONTENT));
   for (const length of [30, 1000, CONTENT.length, whole.length - 34, whole.length - 1]) {
     const scene = new Scene();
@@ -152,7 +152,7 @@ Deno.test("ServerSession keeps nothing of a put that ends early, or without its 
   }
 });
 
-Deno.test("ServerSession keeps nothing of a put that the client resets in the middle", () => {
+Deno.test("ServerSession discards a put that the client resets", () => {
   const scene = new Scene();
   const { stream } = scene.ask(put("file", CONTENT, { sizeBytes: 100_000 }), { finish: false });
   assert.equal(scene.store.partialFiles, 1);
@@ -163,7 +163,7 @@ Deno.test("ServerSession keeps nothing of a put that the client resets in the mi
   scene.assertClean();
 });
 
-Deno.test("ServerSession lets go of everything when the connection ends", () => {
+Deno.test("ServerSession releases everything when the connection ends", () => {
   const scene = new Scene();
   scene.store.put("there", new Random(2).bytes(3_000_000));
   scene.ask(put("file", CONTENT, { sizeBytes: 100_000 }), { finish: false });
@@ -177,7 +177,7 @@ Deno.test("ServerSession lets go of everything when the connection ends", () => 
   scene.assertClean();
 });
 
-Deno.test("ServerSession refuses what cannot be, each with its reason", () => {
+Deno.test("ServerSession refuses impossible requests, each with its reason", () => {
   const scene = new Scene();
   scene.store.put("taken", new Uint8Array(5));
   const cases: [Uint8Array, RefusalReason, { finish: boolean }?][] = [
@@ -227,7 +227,7 @@ Deno.test("ServerSession's refusal arrives though it is lost at first and the cl
   scene.assertClean();
 });
 
-Deno.test("ServerSession refuses everything new while it drains, and ends what is under way", () => {
+Deno.test("ServerSession refuses new requests while it drains, and completes those in progress", () => {
   const scene = new Scene();
   const { stream } = scene.ask(put("old", CONTENT), { finish: false });
   scene.session!.drain();
@@ -242,7 +242,7 @@ Deno.test("ServerSession refuses everything new while it drains, and ends what i
   assert.deepEqual(scene.store.contents("old"), CONTENT);
 });
 
-Deno.test("ServerSession sends a file, and reports what the client says of it", () => {
+Deno.test("ServerSession sends a file, and reports the client's result", () => {
   for (const status of [ResultStatus.verified, ResultStatus.checksumMismatch]) {
     const scene = new Scene();
     scene.store.put("file", CONTENT, { modifiedMs: 77 });
@@ -262,7 +262,7 @@ Deno.test("ServerSession sends a file, and reports what the client says of it", 
   }
 });
 
-Deno.test("ServerSession takes no result before the file was sent", () => {
+Deno.test("ServerSession accepts no result before the file was sent", () => {
   const scene = new Scene();
   scene.store.put("file", new Random(3).bytes(5_000_000));
   const result = encodeMessage({ type: "result", status: 0, sha256: new Uint8Array(32), savedName: "" });
@@ -294,7 +294,7 @@ Deno.test("ServerSession lists nothing, a few and thousands of files, in order",
   }
 });
 
-Deno.test("ServerSession refuses transfers beyond the server's, in words, and takes them when others have ended", () => {
+Deno.test("ServerSession refuses transfers beyond the server's limit, and accepts them after others have ended", () => {
   const scene = new Scene({ maxTransfers: 2 });
   const begun = [0, 1].map((i) => scene.ask(put(`file-${i}`, CONTENT, { sizeBytes: 100_000 }), { finish: false }));
   const { answers } = scene.ask(put("third", CONTENT));
@@ -311,7 +311,7 @@ Deno.test("ServerSession refuses transfers beyond the server's, in words, and ta
   scene.assertClean();
 });
 
-Deno.test("ServerSession keeps no file open for a client that has all of it and is slow to say so", () => {
+Deno.test("ServerSession closes a file that the client has completely, even before its RESULT", () => {
   const scene = new Scene({ maxTransfers: 1 });
   scene.store.put("there", CONTENT);
   scene.ask(encodeMessage({ type: "get", name: "there" }), { finish: false });
@@ -324,7 +324,7 @@ Deno.test("ServerSession keeps no file open for a client that has all of it and 
   assert.deepEqual(scene.events.at(-1)?.kind, "sent");
 });
 
-Deno.test("ServerSession gives up what stands still though the client is there, and nothing of it stays", () => {
+Deno.test("ServerSession aborts stalled transfers of a client that responds, and removes their partial files", () => {
   const scene = new Scene({ stallTimeoutUs: 20_000_000 });
   scene.store.put("there", new Random(2).bytes(3_000_000));
   scene.ask(put("file", CONTENT, { sizeBytes: 100_000 }), { finish: false });
@@ -356,7 +356,7 @@ Deno.test("ServerSession waits for a client that has all of a file for as long a
   scene.assertClean();
 });
 
-Deno.test("ServerSession sends no more lists at a time than it may, and each of them whole", () => {
+Deno.test("ServerSession sends at most the allowed number of concurrent listings, each complete", () => {
   const scene = new Scene({ maxListsPerAddress: 2 });
   for (let i = 0; i < 3000; i++) scene.store.put(`${i}-${"n".repeat(100)}`, new Uint8Array(0));
   const streams = [0, 1, 2].map(() => scene.pair.send(encodeMessage({ type: "list" })));
@@ -366,7 +366,7 @@ Deno.test("ServerSession sends no more lists at a time than it may, and each of 
   scene.assertClean();
 });
 
-Deno.test("ServerSession refuses what its client may not do, opens nothing for it, and does the rest", () => {
+Deno.test("ServerSession refuses requests that the client has no right to, without opening a file, and carries out the rest", () => {
   const scene = new Scene({ maxTransfers: 1 }, { rights: new Set(["list"]) });
   scene.store.put("there", CONTENT);
   for (const request of [encodeMessage({ type: "get", name: "there" }), put("new", CONTENT)]) {
@@ -388,7 +388,7 @@ const REQUESTS = [
 ] as const;
 
 for (const how of ["reset", "connection lost"] as const) {
-  Deno.test(`ServerSession keeps nothing of a request that ends while the store is at work for it: ${how}`, () => {
+  Deno.test(`ServerSession releases everything of a request that ends during its call to the store: ${how}`, () => {
     for (const { request, counts } of REQUESTS) {
       const lookUps: (() => void)[] = [];
       const scene = new Scene({}, { lookUp: (run) => lookUps.push(run) });
@@ -409,7 +409,7 @@ for (const how of ["reset", "connection lost"] as const) {
   });
 }
 
-Deno.test("ServerSession carries out what the store answers late, with what has arrived by then", () => {
+Deno.test("ServerSession carries out a request whose store answers late, with the bytes that have arrived by then", () => {
   const lookUps: (() => void)[] = [];
   const scene = new Scene({}, { lookUp: (run) => lookUps.push(run) });
   scene.store.put("there", CONTENT);
@@ -425,7 +425,7 @@ Deno.test("ServerSession carries out what the store answers late, with what has 
   scene.assertClean();
 });
 
-Deno.test("ServerSession gives up what stands still when the stall timeout is over, and asks to be woken for that", () => {
+Deno.test("ServerSession aborts stalled transfers at the stall timeout, and schedules a call for that", () => {
   const scene = new Scene({ stallTimeoutUs: 3_000_000 });
   scene.pair.send(put("file", CONTENT, { sizeBytes: 100_000 }), { finish: false });
   assert(scene.pair.runUntil(() => scene.store.partialFiles === 1, { withinUs: 1_000_000 }));
