@@ -1,5 +1,5 @@
 /**
- * Limits that hold whatever a peer or a stranger sends, each with the attack that it stops. What a user may want to
+ * Limits that hold whatever a peer or an unvalidated address sends, each with the attack that it stops. What a user may want to
  * change is in `config.ts` instead.
  *
  * @module

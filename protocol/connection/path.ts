@@ -197,10 +197,9 @@ export class Path {
   }
 
   /**
-   * Has the pacer follow the controller; to be called when that may have changed its mind. Never slower than the
-   * smallest window in a round trip, which acknowledgements would let go anyway: who has sent nothing but a few small
-   * packets yet has measured a rate of bytes a second, and would wait minutes for the next. A rate set by hand is meant
-   * as it is.
+   * Updates the pacer from the controller; call it whenever the controller's rate may have changed. The rate is at least
+   * the smallest window in a round trip, which acknowledgements would allow anyway: a side that has sent only a few small
+   * packets has measured a rate of bytes per second, and would wait minutes for the next one. A fixed rate is not raised.
    */
   updatePacer(): void {
     const leastRate = this.isRateFixed

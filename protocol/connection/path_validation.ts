@@ -93,8 +93,8 @@ export class PathValidation {
   }
 
   /**
-   * What is due goes out now, whatever the congestion window says: it does not wait for what was sent to an address
-   * where perhaps nobody is any more. To be asked before each packet.
+   * What is due goes out now, even if the congestion window is full: it does not wait for packets in flight to an address
+   * that the peer may have left. Call it before each packet.
    */
   isUrgent(isWindowFull: boolean): boolean {
     if (!isWindowFull) this.#beyondWindow = 0;

@@ -1,11 +1,11 @@
 /**
- * What to send once more when there is nothing else to send: data that were lost already, and are on their way again.
+ * What to send once more when there is nothing else to send: retransmissions that are in flight.
  *
- * At the end of a file nobody waits for anything but the last repairs, and each that is lost again takes a further
- * round trip: at 10 % loss and 800 packets a round trip, three of them. The link is idle meanwhile, so each repair goes
+ * At the end of a file only the last retransmissions are missing, and each that is lost again takes a further
+ * round trip: at 10 % loss and 800 packets a round trip, three of them. The link is idle meanwhile, so each goes
  * out a second time, and one in a hundred is lost instead of one in ten. A link that loses little, or only
  * reorders, gets none. The proactive recovery of Flach et al., "Reducing Web Latency: the Virtue of Gentle Aggression"
- * (SIGCOMM 2013), for repairs alone.
+ * (SIGCOMM 2013), for retransmissions alone.
  *
  * @module
  */
@@ -13,7 +13,7 @@
 import { type SentPacket, SentState } from "../sent_packet.ts";
 import type { SentPackets } from "./sent_packets.ts";
 
-/** So many packets lost in earnest, and ... */
+/** This many packets genuinely lost (not spuriously), and ... */
 const MIN_LOST_PACKETS = 8;
 
 /** ... such a share of all sent, make a lossy path. */
@@ -24,12 +24,12 @@ export function isLossy(lostPackets: number, sentPackets: number): boolean {
   return lostPackets >= MIN_LOST_PACKETS && lostPackets >= MIN_LOST_SHARE * sentPackets;
 }
 
-/** Finds the repairs to copy, each once. */
+/** Finds the retransmissions to copy, each once. */
 export class TailRedundancy {
   /** Packets below it were looked at. */
   #from = 0;
 
-  /** The next repair in flight of which no copy was sent, or undefined. */
+  /** The next retransmission in flight of which no copy was sent, or undefined. */
   next(sent: SentPackets): SentPacket | undefined {
     for (let at = Math.max(this.#from, sent.firstOutstanding); at < sent.nextPacketNumber; at++) {
       const packet = sent.get(at);

@@ -1,4 +1,4 @@
-// Who may do what on a server, as its owner writes it and people meet it.
+// Access control with the real programs, as an owner writes it and users meet it.
 
 import assert from "node:assert/strict";
 import { namesIn, writeRandomFile } from "../../testing/programs/files.ts";

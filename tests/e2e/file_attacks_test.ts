@@ -72,7 +72,7 @@ Deno.test("server gives out, replaces and lists nothing but files", async () => 
   await using stage = await Stage.open();
   const secret = stage.path("secret");
   await Deno.writeTextFile(secret, "secret");
-  await Deno.writeTextFile(stage.path("up"), "from a stranger");
+  await Deno.writeTextFile(stage.path("up"), "from another user");
   const server = await stage.startServer();
   const traps = await setTraps(server.root, secret);
   using _socket = Deno.listen({ transport: "unix", path: path.join(server.root, "socket") });

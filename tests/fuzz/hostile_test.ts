@@ -39,7 +39,7 @@ Deno.test("an attack does no harm beside others", async () => {
   assert(peaks.connections > 5, `the server was never attacked by more than ${peaks.connections - 1} at a time`);
 });
 
-Deno.test("the arena notices a rule that is broken and not answered", async () => {
+Deno.test("the fixture notices a rule that is broken and not answered", async () => {
   const silent: Attack = {
     name: "silent",
     closesWith: TransportErrorCode.protocolViolation,
@@ -50,7 +50,7 @@ Deno.test("the arena notices a rule that is broken and not answered", async () =
   await assert.rejects(runAttacks([silent], new Random(1)), /silent was answered with nothing, not with 10/);
 });
 
-Deno.test("the arena notices a script that fails", async () => {
+Deno.test("the fixture notices a script that fails", async () => {
   const failing: Attack = {
     name: "failing",
     *script(scene) {

@@ -63,7 +63,7 @@ for (let seed = 1; seed <= 20; seed++) {
       { goals: [put("first", 5_000_000)] },
       { goals: [get] },
       { goals: [put("third", 3_000_000)] },
-      { goals: [put("stranger", 1_000)] },
+      { goals: [put("unauthorized", 1_000)] },
     ]);
     const atUs = 200_000 + 50_000 * seed;
     simulated.at(atUs, () => access.write([line(2)]));
@@ -80,7 +80,7 @@ for (let seed = 1; seed <= 20; seed++) {
       assert.ok(endUs <= atUs + 3 * SECOND_US, `client ${client} went on until ${endUs}`);
     }
     await finish(simulated);
-    assert.deepEqual(["first", "stranger"].map((name) => simulated.server.contents(name)), [undefined, undefined]);
+    assert.deepEqual(["first", "unauthorized"].map((name) => simulated.server.contents(name)), [undefined, undefined]);
   });
 
   Deno.test(`World: clients never exceed the quota of their folder together, seed ${seed}`, async () => {

@@ -12,7 +12,7 @@
  * - A window that persistent congestion has collapsed (5.6.4.4, RTO) is restored by the next acknowledgement.
  * - Startup begins with 32 datagrams, paced, and takes the rate that a short train of datagrams was carried at for the
  *   bandwidth (`train_rate.ts`), so that it grows by up to six times a round trip instead of two; and once a train
- *   was held up it goes on at 1.25 of the rate instead of filling the queue until the plateau is certain (5.3.1).
+ *   arrived dispersed it goes on at 1.25 of the rate instead of filling the queue until the plateau is certain (5.3.1).
  * - The rate sent is lowered by what chance adds to the best of many samples of a lossy path.
  * - After Startup a round lasts 10 ms at least, and where the round trip is shorter the rate is that of a round (5.5.1).
  * - The long-term bound grows by at least a 64th of the window in the first round of a probe (5.3.3.4).

@@ -70,7 +70,7 @@ export class PathModel {
     return this.#deliveryRate;
   }
 
-  /** In Startup: trains held up, and a queue that stood for a round, show what else takes rounds to be sure of. */
+  /** In Startup: dispersed trains, and a queue that persisted for a round, show what otherwise takes rounds to establish. */
   get isPlateauPlain(): boolean {
     return this.#isStartup && this.trains.isDispersed && this.loss.queueing;
   }

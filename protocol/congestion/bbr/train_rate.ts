@@ -27,13 +27,13 @@ export const MIN_TRAIN_US = 4_000;
 /** ...and at least so much of a round trip. */
 const MIN_TRAIN_ROUNDS = 1 / 16;
 
-/** A train that took so many times longer to arrive than to be sent was held up. */
+/** A train that took this many times longer to arrive than to be sent is dispersed. */
 const SLOWER_FACTOR = 4 / 3;
 
-/** A later train so much faster shows that it was not the path's rate that held the other up. */
+/** A later train this much faster shows that it was not the path's rate that dispersed the other. */
 const FASTER_FACTOR = 5 / 4;
 
-/** Smoothing of the rate of trains that are held up. */
+/** Smoothing of the rate of dispersed trains. */
 const DISPERSED_GAIN = 1 / 4;
 
 /** The sender paused if so many round trips went by between two packets: what follows is another train. */
@@ -54,12 +54,12 @@ export class TrainRate {
   #lastSentUs = 0;
   #bytes = 0;
   #bestRate = 0;
-  /** The mean rate of the trains since one was held up; Infinity for none. */
+  /** The mean rate of the trains since one was dispersed; Infinity for none. */
   #bottleneckRate = Infinity;
 
   /**
-   * The fastest train so far, or the mean one since they are held up, in bytes per second of what arrived; 0 before
-   * the first.
+   * The rate of the fastest train so far, or the mean rate since trains are dispersed, in bytes per second of what
+   * arrived; 0 before the first.
    */
   get rate(): number {
     return this.isDispersed ? this.#bottleneckRate : this.#bestRate;

@@ -235,7 +235,7 @@ check("removes stale partial files, and nothing else", async (root) => {
   assert.deepEqual(remaining(), names.slice(1).toSorted());
 });
 
-check("does not take an old modification time for a leftover", async (root, disk) => {
+check("does not take an old modification time for a stale partial file", async (root, disk) => {
   const file = await disk.create("a", { sizeBytes: 0, modifiedMs: 0, overwrite: false });
   Deno.utimeSync(`${root}/${listPartial(root)[0]}`, new Date(1000), new Date(1000));
   await DirectoryStore.open(root, { disk: nodeDisk });

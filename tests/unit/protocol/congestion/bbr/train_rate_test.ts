@@ -59,11 +59,11 @@ Deno.test("TrainRate measures the path where a train arrives more slowly than it
   assert.equal(trains.isDispersed, true);
 });
 
-Deno.test("TrainRate takes a path that was held up as slow until a train is clearly faster", () => {
+Deno.test("TrainRate takes a path that dispersed a train as slow until a train is clearly faster", () => {
   const trains = new TrainRate();
   run(trains, 0, 100, 500);
   run(trains, 50_000, 500, 500);
-  assert.equal(trains.isDispersed, true, "sent as slowly as the path is, nothing is held up: that says nothing new");
+  assert.equal(trains.isDispersed, true, "sent as slowly as the path is, nothing is dispersed: that says nothing new");
   run(trains, 100_000, 450, 450);
   assert.equal(trains.isDispersed, true, "a little faster is chance");
   assert.ok(trains.rate > oneIn(500) && trains.rate < oneIn(450), "the mean counts");
