@@ -46,11 +46,6 @@ export class FairSlots {
     return this.#count;
   }
 
-  /** Who has any of them. */
-  get sourceCount(): number {
-    return this.#taken.size;
-  }
-
   /** Places that a source has. */
   countOf(source: string): number {
     return this.#taken.get(source) ?? 0;

@@ -89,11 +89,6 @@ export class Random {
     return elements[this.integer(0, elements.length - 1)] as T;
   }
 
-  /** A number of the exponential distribution with this mean: the wait for the next of events that come independently. */
-  exponential(mean: number): number {
-    return -mean * Math.log(1 - this.float());
-  }
-
   /**
    * A stream of its own for the part that `label` names. It depends on this stream's seed and the label alone, not on
    * what was drawn before: a part that draws more does not change what the others draw. The same label gives the

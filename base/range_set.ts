@@ -110,11 +110,6 @@ export class RangeSet {
     return at < this.#tail && this.#bounds[2 * at]! <= value ? this.#bounds[2 * at + 1]! : value;
   }
 
-  /** Removes the lowest range; nothing happens to an empty set. */
-  removeFirst(): void {
-    if (this.#head < this.#tail) this.#delete(this.#head, this.#head + 1);
-  }
-
   /** Removes every integer below `value`. */
   removeBelow(value: number): void {
     if (value > 0) this.remove(0, value);

@@ -176,7 +176,7 @@ export class HostilePath {
   #arrive(packetNumber: number, sizeBytes: number): void {
     const received = this.#received;
     received.add(packetNumber, packetNumber + 1);
-    if (received.length > 1_000) received.removeFirst();
+    if (received.length > 1_000) received.removeBelow(received.end(0));
     this.deliveredBytes += sizeBytes;
     if (this.#random.chance(this.#times.ackLoss)) return;
     const ranges: [number, number][] = [];

@@ -37,11 +37,6 @@ export class FileSender implements ByteSource {
     return this.#file.info.sizeBytes;
   }
 
-  /** Bytes read for the first time so far. */
-  get readBytes(): number {
-    return this.#windowEnd;
-  }
-
   /** SHA-256 of the whole file; undefined until all of it has been read. */
   get digest(): Uint8Array | undefined {
     return this.#digest;

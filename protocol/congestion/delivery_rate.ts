@@ -56,11 +56,6 @@ export class DeliveryRateEstimator {
     return this.#deliveredBytes;
   }
 
-  /** Bytes declared lost on the connection so far, those of spurious losses included. */
-  get totalLostBytes(): number {
-    return this.#lostBytes;
-  }
-
   /** The rate of the newest sample in bytes per second, 0 where that is not valid. */
   get latestRate(): number {
     return this.#sample.deliveryRate;

@@ -23,9 +23,6 @@ import { invariant } from "../../base/invariant.ts";
 import { Reader, Writer } from "../../base/bytes.ts";
 import { CONNECTION_ID_BYTES, writeConnectionId } from "../wire/connection_id.ts";
 
-/** How long a token proves its address unless told otherwise: one slow round trip with its retries. */
-export const DEFAULT_TOKEN_LIFETIME_US = 30_000_000;
-
 /** Bytes of a token. */
 export const TOKEN_BYTES = 25;
 
@@ -52,7 +49,7 @@ export class AddressTokens {
   readonly #lifetimeUs: number;
 
   /** `secret` is random, at least 16 bytes, and the same for as long as tokens are to be known again. */
-  constructor(secret: Uint8Array, lifetimeUs: number = DEFAULT_TOKEN_LIFETIME_US) {
+  constructor(secret: Uint8Array, lifetimeUs: number) {
     invariant(secret.length >= MIN_SECRET_BYTES, "a token secret is at least 16 bytes");
     this.#secret = secret.slice();
     this.#lifetimeUs = lifetimeUs;

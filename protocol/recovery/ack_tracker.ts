@@ -87,11 +87,6 @@ export class AckTracker {
     return this.#unackedEliciting > 0;
   }
 
-  /** Ack-eliciting packets after which an ACK goes at once. */
-  get ackElicitingThreshold(): number {
-    return this.#frequency.threshold;
-  }
-
   /** Whether the packet was received, or is so old that this can no longer be known (RFC 9000, section 13.2.3). */
   isDuplicate(packetNumber: number): boolean {
     return packetNumber < this.#floor || this.#received.contains(packetNumber);

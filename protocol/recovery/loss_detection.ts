@@ -125,11 +125,6 @@ export class LossDetection {
     return this.#rack.rttUs;
   }
 
-  /** RACK's reordering window at the last judgement, microseconds. */
-  get reorderingWindowUs(): number {
-    return this.#rack.windowUs;
-  }
-
   /** When the oldest packet that waits for a verdict is lost by time, or Infinity. */
   get lossTimeUs(): number {
     return this.#lossTimeUs;

@@ -15,12 +15,10 @@ import { invariant } from "../../base/invariant.ts";
 import { MAX_SENT_PACKETS } from "../limits.ts";
 import { RangeSet } from "../../base/range_set.ts";
 import { SentPacket, SentState } from "../sent_packet.ts";
+import { MAX_PACKET_NUMBER } from "../wire/packet.ts";
 
 /** What {@link SentPackets.onAckRange} returns for a range with a packet number that was never sent. */
 export const NEVER_SENT = -1;
-
-/** The largest packet number there can be: its half-open end is still a safe integer. */
-export const MAX_PACKET_NUMBER = Number.MAX_SAFE_INTEGER - 1;
 
 /** What a {@link SentPackets} is made with. */
 export interface SentPacketsOptions {

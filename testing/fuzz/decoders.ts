@@ -8,6 +8,7 @@
 import assert from "node:assert/strict";
 import { Reader, varintSize } from "../../base/bytes.ts";
 import { AddressTokens, TOKEN_BYTES } from "../../protocol/handshake/address_token.ts";
+import { TOKEN_LIFETIME_US } from "../../protocol/limits.ts";
 import { MAX_ACK_DELAY_LIMIT_US, readParameters, writeParameters } from "../../protocol/wire/parameters.ts";
 import { PacketHeader, PacketType } from "../../protocol/wire/packet.ts";
 import { decodePacket } from "../wire_decode.ts";
@@ -127,7 +128,7 @@ function feedParameters(input: Uint8Array): Set<string> {
 }
 
 /** Of one secret, for one address, at one time. */
-const TOKENS = new AddressTokens(new Uint8Array(32).fill(7));
+const TOKENS = new AddressTokens(new Uint8Array(32).fill(7), TOKEN_LIFETIME_US);
 const BINDING = { address: "192.0.2.1:4000", clientId: new Uint8Array(8).fill(1), serverId: 2 ** 40 + 1 };
 const ISSUED_US = 1_000_000;
 

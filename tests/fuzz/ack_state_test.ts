@@ -9,7 +9,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { AckReporter } from "../../protocol/recovery/ack_reporter.ts";
 import { AckTracker } from "../../protocol/recovery/ack_tracker.ts";
-import { MAX_PACKET_NUMBER } from "../../protocol/recovery/sent_packets.ts";
+import { MAX_PACKET_NUMBER } from "../../protocol/wire/packet.ts";
 import type { RangeSet } from "../../base/range_set.ts";
 import { RECEIPT_STRIDE, SentPacket } from "../../protocol/sent_packet.ts";
 import { Reader, Writer } from "../../base/bytes.ts";

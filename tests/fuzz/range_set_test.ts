@@ -20,7 +20,6 @@ const STEP = fc.oneof(
   step(10, "remove", { at, length }),
   step(4, "comb", { at, teeth: fc.nat(40), gap: fc.integer({ min: 2, max: 4 }), isDownward: fc.boolean() }),
   step(2, "slide", { count: fc.integer({ min: 1, max: 12 }) }),
-  step(1, "removeFirst"),
   step(1, "removeBelow", { at }),
   step(1, "clear"),
   step(10, "ask", { at, length }),
@@ -58,9 +57,6 @@ class RangeSetMachine implements Machine<StepOf<typeof STEP>> {
         break;
       case "slide":
         for (let i = 0; i < step.count; i++) this.#slide();
-        break;
-      case "removeFirst":
-        this.#removeFirst();
         break;
       case "removeBelow":
         this.#set.removeBelow(start);
@@ -100,15 +96,13 @@ class RangeSetMachine implements Machine<StepOf<typeof STEP>> {
   /** What transport does most: the lowest range goes, and one more comes at the end. */
   #slide(): void {
     const last = rangesOf(this.#model).at(-1)?.[1] ?? this.#base;
-    this.#removeFirst();
+    rangesOf(this.#model).slice(0, 1).forEach(([start, end]) => {
+      this.#set.removeBelow(end);
+      this.#forget(start, end);
+    });
     if (last + 1 >= this.#base + SPAN) return;
     this.#add(last + 1, last + 2);
     this.#seen("slid");
-  }
-
-  #removeFirst(): void {
-    this.#set.removeFirst();
-    rangesOf(this.#model).slice(0, 1).forEach(([start, end]) => this.#forget(start, end));
   }
 
   #ask(start: number, end: number): void {

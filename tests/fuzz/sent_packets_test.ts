@@ -6,7 +6,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { InvariantError } from "../../base/invariant.ts";
-import { MAX_PACKET_NUMBER, NEVER_SENT, SentPackets } from "../../protocol/recovery/sent_packets.ts";
+import { NEVER_SENT, SentPackets } from "../../protocol/recovery/sent_packets.ts";
+import { MAX_PACKET_NUMBER } from "../../protocol/wire/packet.ts";
 import { RECEIPT_STRIDE, ReceiptKind, type SentPacket, SentState } from "../../protocol/sent_packet.ts";
 import { checkModel, type Machine, type Seen, step, type StepOf } from "../../testing/model_check.ts";
 

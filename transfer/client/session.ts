@@ -15,7 +15,6 @@ import { ClientGet, type GetRequest } from "./get.ts";
 import { ClientPut, type PutRequest } from "./put.ts";
 import { ClientQuery, type QueryRequest } from "./query.ts";
 import type { ClientContext, ClientRequest } from "./request.ts";
-import type { TransferFailure } from "../failure.ts";
 
 /** What a session is made with. */
 export interface ClientSessionOptions {
@@ -131,10 +130,5 @@ export class ClientSession implements ClientContext {
     this.#waiting.length = 0;
     for (const request of requests) request.onConnectionClosed(reason);
     this.#options.onClosed?.(reason);
-  }
-
-  /** Cancels every request. */
-  cancelAll(failure: TransferFailure): void {
-    for (const request of [...this.#requests.values(), ...this.#waiting]) request.cancel(failure);
   }
 }

@@ -26,10 +26,4 @@ export class WindowedMax {
     this.#previous = this.#current;
     this.#current = 0;
   }
-
-  /** Forgets everything. */
-  reset(): void {
-    this.#current = 0;
-    this.#previous = 0;
-  }
 }

@@ -52,9 +52,9 @@ Deno.test("RangeSet.remove trims, splits and deletes, and returns how many integ
   assert.equal(set.length, 0);
 });
 
-Deno.test("RangeSet.removeFirst and removeBelow take from the front", () => {
+Deno.test("RangeSet.removeBelow takes from the front", () => {
   const set = setOf([0, 3], [6, 8], [45, 50]);
-  set.removeFirst();
+  set.removeBelow(set.end(0));
   assert.deepEqual(rangesOf(set), [[6, 8], [45, 50]]);
   set.removeBelow(7);
   assert.deepEqual(rangesOf(set), [[7, 8], [45, 50]]);
@@ -62,8 +62,9 @@ Deno.test("RangeSet.removeFirst and removeBelow take from the front", () => {
   assert.deepEqual(rangesOf(set), [[47, 50]]);
   set.removeBelow(0);
   assert.deepEqual(rangesOf(set), [[47, 50]]);
-  set.removeFirst();
-  set.removeFirst();
+  set.removeBelow(50);
+  assert.equal(set.length, 0);
+  set.removeBelow(100);
   assert.equal(set.length, 0);
 });
 
@@ -118,7 +119,7 @@ Deno.test("RangeSet grows to many ranges and keeps them while it slides", () => 
   for (let index = 0; index < 3000; index++) set.add(3 * index, 3 * index + 1);
   assert.equal(set.length, 3000);
   for (let index = 3000; index < 20_000; index++) {
-    set.removeFirst();
+    set.removeBelow(set.end(0));
     set.add(3 * index, 3 * index + 1);
   }
   assert.equal(set.length, 3000);
@@ -131,7 +132,7 @@ Deno.test("RangeSet.add can open a gap in the middle when its storage is full an
     const set = new RangeSet();
     const model: [number, number][] = [];
     for (let index = 0; index < 8; index++) set.add(10 * index, 10 * index + 5);
-    for (let index = 0; index < slid; index++) set.removeFirst();
+    for (let index = 0; index < slid; index++) set.removeBelow(set.end(0));
     for (let index = slid; index < 8; index++) model.push([10 * index, 10 * index + 5]);
     set.add(77, 78);
     set.add(66, 67);

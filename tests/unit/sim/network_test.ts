@@ -309,7 +309,7 @@ function randomRun(seed: number): { digest: string; log: string } {
     mailbox.dueUs = 0;
     mailbox.onTimeout = (nowUs) => {
       mailbox.post(random.pick([A, B, C]), ...random.bytes(random.integer(0, 30)));
-      mailbox.dueUs = nowUs + 1 + Math.floor(random.exponential(3000));
+      mailbox.dueUs = nowUs + 1 + random.integer(0, 6000);
     };
   }
   network.run({ untilUs: 200_000 });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { InvariantError } from "../../../../base/invariant.ts";
-import { AddressTokens, DEFAULT_TOKEN_LIFETIME_US } from "../../../../protocol/handshake/address_token.ts";
+import { AddressTokens } from "../../../../protocol/handshake/address_token.ts";
+import { TOKEN_LIFETIME_US } from "../../../../protocol/limits.ts";
 import { fromHex } from "../../../../testing/wire_values.ts";
 
 const SECRET = Uint8Array.from({ length: 32 }, (_, i) => i);
@@ -11,7 +12,7 @@ const BINDING = {
 };
 const ISSUED_US = 1_000_000;
 
-const tokens = new AddressTokens(SECRET);
+const tokens = new AddressTokens(SECRET, TOKEN_LIFETIME_US);
 const token = tokens.issue(ISSUED_US, BINDING);
 
 Deno.test("AddressTokens.issue makes the token that its layout says", () => {
@@ -22,8 +23,8 @@ Deno.test("AddressTokens.issue makes the token that its layout says", () => {
 Deno.test("AddressTokens.verify accepts a token for its lifetime and no longer", () => {
   const verifyAt = (nowUs: number) => tokens.verify(token, { ...BINDING, nowUs });
   assert.equal(verifyAt(ISSUED_US), true);
-  assert.equal(verifyAt(ISSUED_US + DEFAULT_TOKEN_LIFETIME_US), true);
-  assert.equal(verifyAt(ISSUED_US + DEFAULT_TOKEN_LIFETIME_US + 1), false);
+  assert.equal(verifyAt(ISSUED_US + TOKEN_LIFETIME_US), true);
+  assert.equal(verifyAt(ISSUED_US + TOKEN_LIFETIME_US + 1), false);
   assert.equal(verifyAt(ISSUED_US - 1), false);
 });
 
@@ -40,7 +41,7 @@ Deno.test("AddressTokens.verify refuses another address and other connection IDs
 });
 
 Deno.test("AddressTokens.verify refuses a token of another secret", () => {
-  const others = new AddressTokens(SECRET.map((byte) => byte ^ 1));
+  const others = new AddressTokens(SECRET.map((byte) => byte ^ 1), TOKEN_LIFETIME_US);
   assert.equal(others.verify(token, { ...BINDING, nowUs: ISSUED_US }), false);
 });
 
@@ -64,5 +65,5 @@ Deno.test("AddressTokens keeps a copy of its secret, and wants 16 bytes of it", 
   secret.fill(0);
   assert.equal(own.verify(token, { ...BINDING, nowUs: ISSUED_US }), true);
   assert.equal(own.verify(token, { ...BINDING, nowUs: ISSUED_US + 6 }), false);
-  assert.throws(() => new AddressTokens(new Uint8Array(15)), InvariantError);
+  assert.throws(() => new AddressTokens(new Uint8Array(15), TOKEN_LIFETIME_US), InvariantError);
 });

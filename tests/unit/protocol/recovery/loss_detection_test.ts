@@ -131,7 +131,8 @@ Deno.test("LossDetection takes a packet as late that a later one overtook", () =
   rig.ack(RTT_US + 1_000, 2);
   rig.sendMany(4, RTT_US + 2_000);
   assert.deepEqual(rig.ack(2 * RTT_US + 2_000, 5, 6, 7), [0], "by its time alone");
-  assert.equal(rig.detection.reorderingWindowUs, 25_000);
+  // RACK.rtt and a reordering window of a quarter of it, from the sending of packet 4 on.
+  assert.equal(rig.detection.lossTimeUs, RTT_US + 2_000 + RTT_US + 25_000);
 });
 
 Deno.test("LossDetection declares a packet lost a round trip and a quarter after its sending", () => {

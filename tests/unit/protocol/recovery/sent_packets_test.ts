@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { ReceiptKind, type SentPacket, SentState } from "../../../../protocol/sent_packet.ts";
-import { MAX_PACKET_NUMBER, NEVER_SENT, SentPackets } from "../../../../protocol/recovery/sent_packets.ts";
+import { NEVER_SENT, SentPackets } from "../../../../protocol/recovery/sent_packets.ts";
+import { MAX_PACKET_NUMBER } from "../../../../protocol/wire/packet.ts";
 
 function send(sent: SentPackets, nowUs = 0, options: { sizeBytes?: number; eliciting?: boolean } = {}): number {
   const packet = sent.begin(sent.nextPacketNumber, nowUs);

@@ -301,18 +301,3 @@ Deno.test("ClientSession ends every request once when the connection ends, also 
   }
   scene.assertClean();
 });
-
-Deno.test("ClientSession.cancelAll ends every request once, and the server is told", () => {
-  const scene = new Scene(() => {}, { maxStreams: 2 });
-  for (let i = 0; i < 3; i++) scene.put(`file-${i}`, CONTENT);
-  scene.pair.run(500_000);
-  scene.session.cancelAll({ kind: "interrupted", message: "interrupted" });
-  assert.deepEqual(scene.outcomes.map(({ kind }) => kind), ["interrupted", "interrupted", "interrupted"]);
-  scene.assertClean();
-  scene.pair.run(500_000);
-  assert.equal(scene.outcomes.length, 3);
-  assert.equal(
-    scene.pair.server.heard("stream-reset").length + scene.pair.server.heard("stream-stopped").length >= 2,
-    true,
-  );
-});

@@ -22,12 +22,3 @@ Deno.test("WindowedMax does not advance past a half without a value", () => {
   max.advance();
   assert.equal(max.value, 1);
 });
-
-Deno.test("WindowedMax forgets everything on reset", () => {
-  const max = new WindowedMax();
-  max.update(5);
-  max.advance();
-  max.update(4);
-  max.reset();
-  assert.equal(max.value, 0);
-});
