@@ -266,7 +266,7 @@ export class LossRecovery {
       path.mtu.onProbeAcked(packet.sizeBytes);
       path.onMtuChanged();
     } else {
-      path.onPacketFate(this.#nowUs, packet.sizeBytes, false);
+      path.onPacketAcked(this.#nowUs, packet.sizeBytes);
     }
     this.#acknowledgeReceipts(packet);
   };
@@ -276,7 +276,7 @@ export class LossRecovery {
     if (packet.mtuProbe) {
       path.mtu.onProbeLost(packet.sizeBytes);
     } else {
-      path.onPacketFate(this.#nowUs, packet.sizeBytes, true);
+      path.onPacketLost(this.#nowUs, packet.sizeBytes);
       if (packet.inFlight) {
         this.#packetsLost++;
         this.#lostBytes += packet.sizeBytes;

@@ -216,13 +216,21 @@ export class Path {
     return this.#mtu.nextProbeUs;
   }
 
-  /** A packet that was no MTU probe was acknowledged, or declared lost. */
-  onPacketFate(nowUs: number, sizeBytes: number, isLost: boolean): void {
-    const isGivenUp = this.#jumbo.onPacket(nowUs, sizeBytes, isLost);
-    const isBlackHole = isLost && this.#mtu.onDataLost(sizeBytes, nowUs);
+  /** A packet other than an MTU probe was acknowledged. */
+  onPacketAcked(nowUs: number, sizeBytes: number): void {
+    this.#mtu.onDataAcked(sizeBytes);
+    if (this.#jumbo.onPacket(nowUs, sizeBytes, false)) this.#reduceMtu();
+  }
+
+  /** A packet other than an MTU probe was declared lost. */
+  onPacketLost(nowUs: number, sizeBytes: number): void {
+    const isGivenUp = this.#jumbo.onPacket(nowUs, sizeBytes, true);
+    const isBlackHole = this.#mtu.onDataLost(sizeBytes, nowUs);
     if (isBlackHole) this.#jumbo.onBlackHole(nowUs);
-    if (!isLost) this.#mtu.onDataAcked(sizeBytes);
-    if (!isGivenUp && !isBlackHole) return;
+    if (isGivenUp || isBlackHole) this.#reduceMtu();
+  }
+
+  #reduceMtu(): void {
     if (!this.#jumbo.isInUse) this.#mtu.limitCeiling(this.#ceilingBytes);
     this.onMtuChanged();
   }

@@ -183,11 +183,6 @@ export class Stream {
     return this.resetState !== SignalState.none;
   }
 
-  /** Everything written, and the end, has been acknowledged by the peer. */
-  get isSendComplete(): boolean {
-    return this.outgoing.isFullyAcked;
-  }
-
   /** Everything up to the peer's end has arrived and was read. */
   get isReceiveComplete(): boolean {
     return this.incoming.isComplete;
