@@ -9,6 +9,7 @@
 
 import { randomInt } from "node:crypto";
 import process from "node:process";
+import { setImmediate } from "node:timers";
 import { formatAddress, parseAddress } from "../../app/address.ts";
 import { Random } from "../../base/random.ts";
 import { HostileNode, Scene } from "../../testing/hostile/hostile_peer.ts";

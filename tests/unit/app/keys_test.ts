@@ -11,7 +11,8 @@ Deno.test("parseKey reads what formatKey wrote, 43 characters that need no quoti
 
 Deno.test("parseKey takes nothing that is not the whole key", () => {
   const text = formatKey(new Uint8Array(32).fill(3));
-  for (const wrong of ["", text.slice(1), `${text}A`, `${text.slice(0, -1)}=`, text.replace("A", "!"), ` ${text}`]) {
+  const tooShort = ["", "alice", text.slice(1), text.slice(2), text.slice(3)];
+  for (const wrong of [...tooShort, `${text}A`, `${text.slice(0, -1)}=`, text.replace("A", "!"), ` ${text}`]) {
     assert.equal(parseKey(wrong), undefined, wrong);
   }
   // The last character has two bits that say nothing: only one spelling is taken, so that comparing texts is enough.
