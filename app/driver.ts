@@ -10,6 +10,7 @@
  * @module
  */
 
+import type { NetAddress } from "../base/net_address.ts";
 import { allocateAeadBuffer, type Connection, type DropReason, type Endpoint } from "../protocol/mod.ts";
 import type { DatagramSocket, Platform, Timer } from "./platform.ts";
 
@@ -86,7 +87,7 @@ export class Driver {
 
   /** Connects to a server, see {@link Endpoint.connect}; `makeSession` makes the connection's application. */
   connect<S extends Session>(
-    remote: string,
+    remote: NetAddress,
     makeSession: (connection: Connection, wake: () => void) => S,
     serverKey?: Uint8Array,
   ): S {
@@ -126,7 +127,7 @@ export class Driver {
 
   // --- input ---
 
-  #onDatagram(bytes: Uint8Array, remote: string): void {
+  #onDatagram(bytes: Uint8Array, remote: NetAddress): void {
     if (this.#isStopped) return;
     const result = this.#endpoint.handleDatagram(this.#platform.nowUs(), bytes, remote);
     if (result.reason !== undefined) this.#options.onDropped?.(result.reason);
@@ -216,7 +217,7 @@ export class Driver {
     return entry;
   }
 
-  #send(length: number, remote: string): Promise<void> | undefined {
+  #send(length: number, remote: NetAddress): Promise<void> | undefined {
     if (this.#datagram.length !== length) this.#datagram = this.#buffer.subarray(0, length);
     return this.#socket.send(this.#datagram, remote);
   }

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { isLoopback } from "./address.ts";
 import type { LinkOptions } from "./platform.ts";
+import type { NetAddress } from "../base/net_address.ts";
 import { type ConnectionConfig, MAX_DATAGRAM_BYTES } from "../protocol/mod.ts";
 
 /**
@@ -27,9 +27,9 @@ const IPV6: Partial<ConnectionConfig> = { maxDatagramBytes: 1452, maxJumboBytes:
  * What to assume of the path to `remote`. Away from loopback Ethernet's size is the ceiling, but for high rates: the platform
  * gives no way to forbid fragmentation, so a larger datagram may go in fragments, which pays only there.
  */
-export function configFor(remote: string): Partial<ConnectionConfig> {
-  if (isLoopback(remote)) return LOOPBACK;
-  return remote.startsWith("[") ? IPV6 : {};
+export function configFor(remote: NetAddress): Partial<ConnectionConfig> {
+  if (remote.isLoopback) return LOOPBACK;
+  return remote.isIPv6 ? IPV6 : {};
 }
 
 /**

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { NetAddress } from "../base/net_address.ts";
 import type { Connection, ConnectionConfig, Endpoint } from "../protocol/mod.ts";
 import type { Disk } from "../store/disk.ts";
 import type { FaultOptions } from "./api.ts";
@@ -47,7 +48,7 @@ export interface Timer {
 export interface LinkOptions {
   readonly config: Partial<ConnectionConfig>;
   /** What differs for one peer, by its address. */
-  readonly configFor?: (remote: string) => Partial<ConnectionConfig>;
+  readonly configFor?: (remote: NetAddress) => Partial<ConnectionConfig>;
 }
 
 /** Where to bind, and what to inject. */
@@ -62,7 +63,7 @@ export interface SocketOptions {
 }
 
 /** Takes a datagram; the bytes are a view that is valid during the call alone. */
-export type DatagramReceiver = (bytes: Uint8Array, remote: string) => void;
+export type DatagramReceiver = (bytes: Uint8Array, remote: NetAddress) => void;
 
 /** A UDP socket that was bound. */
 export interface DatagramSocket {
@@ -74,7 +75,7 @@ export interface DatagramSocket {
    * Sends a datagram. The buffer may be reused when the promise has resolved, or at once where there is none. What the
    * network refuses counts as lost on the way.
    */
-  send(bytes: Uint8Array, remote: string): Promise<void> | undefined;
+  send(bytes: Uint8Array, remote: NetAddress): Promise<void> | undefined;
   /** Resolves when nothing is held back any more, so that closing loses no last word. */
   drained(): Promise<void>;
   /** Idempotent. */

@@ -1,10 +1,10 @@
 /**
- * Addresses as a person types them: `HOST:PORT`, `192.0.2.7:65432`, `[::1]:65432`.
+ * Servers as a user names them: `HOST:PORT`, `192.0.2.7:65432`, `[::1]:65432`.
  *
  * @module
  */
 
-import { isIPv6 } from "node:net";
+import { canonicalIp, parsePortNumber, splitHostPort } from "../base/net_address.ts";
 
 /** Where a server listens unless told otherwise. */
 export const DEFAULT_HOST = "127.0.0.1";
@@ -12,13 +12,13 @@ export const DEFAULT_HOST = "127.0.0.1";
 /** The default port, one of the dynamic ports (RFC 6335, section 6), which are assigned to no other service. */
 export const DEFAULT_PORT = 65432;
 
-/** Host and port; an IPv6 host without brackets. */
-export interface Address {
+/** A host, a name or a canonical IP literal without brackets, and a port. */
+export interface ServerName {
   readonly host: string;
   readonly port: number;
 }
 
-/** What is wrong with what was typed, as the end of a sentence. */
+/** What is wrong with what the user typed, as the end of a sentence. */
 export interface AddressError {
   readonly error: string;
 }
@@ -26,17 +26,18 @@ export interface AddressError {
 /** Reads a port. A server may listen on 0 (the system chooses a port); a client cannot connect to 0. */
 export function parsePort(text: string, options: { allowZero: boolean }): number | AddressError {
   const lowest = options.allowZero ? 0 : 1;
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : NaN;
-  if (port >= lowest && port <= 65535) return port;
+  const port = parsePortNumber(text);
+  if (port !== undefined && port >= lowest) return port;
   return { error: `a port is a whole number from ${lowest} to 65535` };
 }
 
-/** Reads a host name or an IP address; brackets around an IPv6 address are taken off. */
+/** Reads a host name or an IP literal; an IPv6 address may be in brackets. */
 export function parseHost(text: string): string | AddressError {
   const bracketed = /^\[(.*)\]$/.exec(text)?.[1];
   const host = bracketed ?? text;
   if (bracketed !== undefined || host.includes(":")) {
-    return isIPv6(host) ? host : { error: "this is not an IPv6 address" };
+    const address = host.includes(":") ? canonicalIp(host) : undefined;
+    return address ?? { error: "this is not an IPv6 address" };
   }
   // RFC 1123, section 2.1, and underscores, which local names have.
   if (/^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?$/i.test(host) && host.length <= 253) return host;
@@ -44,14 +45,13 @@ export function parseHost(text: string): string | AddressError {
 }
 
 /** Reads `HOST:PORT`; without the port it is {@link DEFAULT_PORT}. */
-export function parseAddress(text: string): Address | AddressError {
-  const colon = text.lastIndexOf(":");
-  const hasPort = colon >= 0 && !text.endsWith("]");
-  if (hasPort && text.indexOf(":") !== colon && !text.startsWith("[")) {
+export function parseServer(text: string): ServerName | AddressError {
+  const { host: hostText, port: portText } = splitHostPort(text);
+  if (portText === undefined && hostText.includes(":") && !text.startsWith("[")) {
     return { error: "write an IPv6 address in brackets: [::1]:65432" };
   }
-  const host = parseHost(hasPort ? text.slice(0, colon) : text);
+  const host = parseHost(hostText);
   if (typeof host !== "string") return host;
-  const port = hasPort ? parsePort(text.slice(colon + 1), { allowZero: false }) : DEFAULT_PORT;
+  const port = portText === undefined ? DEFAULT_PORT : parsePort(portText, { allowZero: false });
   return typeof port === "number" ? { host, port } : port;
 }

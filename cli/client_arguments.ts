@@ -8,7 +8,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import type { FaultOptions } from "../app/api.ts";
 import type { ClientOptions } from "../app/client/api.ts";
 import { parseKey } from "../app/keys.ts";
-import { type Address, DEFAULT_HOST, DEFAULT_PORT, parseAddress, parseHost, parsePort } from "./address.ts";
+import { DEFAULT_HOST, DEFAULT_PORT, parseHost, parsePort, parseServer, type ServerName } from "./address.ts";
 import {
   addSendingOptions,
   addSimulateOption,
@@ -64,7 +64,7 @@ export type ConnectionOptions = Omit<ClientOptions, "identity" | "token" | "serv
 
 /** Options of every command. */
 interface CommonOptions extends RawSendingOptions {
-  readonly server?: Address;
+  readonly server?: ServerName;
   readonly timeout?: number;
   readonly simulate?: FaultOptions;
   readonly quiet?: boolean;
@@ -96,7 +96,7 @@ export function parseClientArguments(
     .usage("send FILE... | get NAME... | list | key | HOST PORT   [options]")
     .argument("[host]", "server of an interactive session")
     .argument("[port]", "its port")
-    .option("-s, --server <host:port>", `server (SLUICE_SERVER, else ${DEFAULT_HOST}:${DEFAULT_PORT})`, readAddress)
+    .option("-s, --server <host:port>", `server (SLUICE_SERVER, else ${DEFAULT_HOST}:${DEFAULT_PORT})`, readServer)
     .option("-t, --timeout <seconds>", "give up connecting after this time (10)", readSeconds)
     .option("-q, --quiet", "print errors only")
     .option("--server-key <key>", 'accept only a server with this key, as "sluice-server key" prints it', readKey)
@@ -109,8 +109,8 @@ export function parseClientArguments(
   addSendingOptions(program);
   addSimulateOption(program);
 
-  let understood: { task: ClientTask; server: Address | undefined } | undefined;
-  const accept = (task: ClientTask, server?: Address) => {
+  let understood: { task: ClientTask; server: ServerName | undefined } | undefined;
+  const accept = (task: ClientTask, server?: ServerName) => {
     understood = { task, server };
   };
   addSend(program, accept);
@@ -184,7 +184,7 @@ function addGet(program: Command, accept: Accept): void {
 function interactiveServer(
   program: Command,
   typed: { host: string | undefined; port: string | undefined },
-): Address | undefined {
+): ServerName | undefined {
   if (typed.host === undefined) program.help({ error: true });
   if (typed.port === undefined) {
     program.error(`error: "${typed.host}" is not a command (send, get, list, key), nor a host with a port after it`);
@@ -198,15 +198,15 @@ function interactiveServer(
   return { host, port };
 }
 
-function serverOfEnvironment(program: Command, text: string | undefined): Address {
+function serverOfEnvironment(program: Command, text: string | undefined): ServerName {
   if (text === undefined || text === "") return { host: DEFAULT_HOST, port: DEFAULT_PORT };
-  const address = parseAddress(text);
+  const address = parseServer(text);
   if ("error" in address) program.error(`error: SLUICE_SERVER is "${text}": ${address.error}`);
   return address;
 }
 
-function readAddress(text: string): Address {
-  return valueOrThrow(parseAddress(text));
+function readServer(text: string): ServerName {
+  return valueOrThrow(parseServer(text));
 }
 
 function readSeconds(text: string): number {

@@ -8,10 +8,10 @@
  * @module
  */
 
-import { formatAddress } from "../app/address.ts";
+import { formatHostPort } from "../base/net_address.ts";
 import { SluiceError } from "../app/api.ts";
 import type { Client } from "../app/client/api.ts";
-import type { Address } from "./address.ts";
+import type { ServerName } from "./address.ts";
 import type { ClientTask } from "./client_arguments.ts";
 import { describeError, type LineReader, type StopSignal } from "./console.ts";
 import { type CliSession, nowMs } from "./context.ts";
@@ -39,7 +39,7 @@ const HELP = [
 
 /** The server that the shell talks to. */
 export interface ShellTarget {
-  readonly server: Address;
+  readonly server: ServerName;
   readonly connect: (signal: AbortSignal) => Promise<Client>;
   /** The policy with which `connect` begins; undefined for the default. */
   readonly sendPolicy: SendPolicy | undefined;
@@ -91,7 +91,7 @@ class Shell {
 
   get #address(): string {
     const { host, port } = this.#target.server;
-    return formatAddress(host, port);
+    return formatHostPort(host, port);
   }
 
   async #readAndExecute(lines: LineReader): Promise<ExitCode> {

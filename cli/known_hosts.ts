@@ -7,7 +7,7 @@
  */
 
 import { SluiceError } from "../app/api.ts";
-import { formatAddress } from "../app/address.ts";
+import { formatHostPort } from "../base/net_address.ts";
 import type { Client, ExpectedServer } from "../app/client/api.ts";
 import { formatKey } from "../app/keys.ts";
 import type { ClientArguments } from "./client_arguments.ts";
@@ -21,7 +21,7 @@ export class HostKeyVerifier {
 
   /** Looks the address up. Throws SluiceError. */
   constructor({ connection, serverKey }: Pick<ClientArguments, "connection" | "serverKey">, knownHosts: KnownHosts) {
-    this.#address = formatAddress(connection.host.toLowerCase(), connection.port);
+    this.#address = formatHostPort(connection.host.toLowerCase(), connection.port);
     this.#knownHosts = knownHosts;
     const key = serverKey ?? knownHosts.keyOf(this.#address);
     if (key !== undefined) this.#expected = { key, source: serverKey === undefined ? knownHosts.file : "--server-key" };

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { formatAddress } from "../app/address.ts";
+import { formatHostPort } from "../base/net_address.ts";
 import type { EventOrigin, ServerEvent } from "../app/server/api.ts";
 import { DROP_REASONS, type DropReason } from "../protocol/mod.ts";
 import { sanitizeForDisplay } from "../base/display_text.ts";
@@ -78,7 +78,7 @@ export function levelOf(event: ServerEvent): LogLevel {
 export function describeEvent(event: ServerEvent): string {
   switch (event.kind) {
     case "listening":
-      return `listening on ${formatAddress(event.host, event.port)}, files in ${sanitizeForDisplay(event.root)}, ` +
+      return `listening on ${formatHostPort(event.host, event.port)}, files in ${sanitizeForDisplay(event.root)}, ` +
         (event.entries === undefined ? "no access control, " : `${authorized(event.entries)}, `) +
         `key ${sanitizeForDisplay(event.key)}`;
     case "exposed":

@@ -5,12 +5,16 @@
  */
 
 import { lookup } from "node:dns/promises";
-import { isIP } from "node:net";
 import { SluiceError } from "../app/api.ts";
+import { canonicalIp } from "../base/net_address.ts";
 
-/** An IP literal for a host name; IPv4 where the host has both, as most servers listen there. Throws SluiceError. */
+/**
+ * The canonical IP literal for a host name or an IP literal; IPv4 if the host has both, because most servers listen there.
+ * Throws SluiceError.
+ */
 export async function resolveHost(host: string): Promise<string> {
-  if (isIP(host) !== 0) return host;
+  const literal = canonicalIp(host);
+  if (literal !== undefined) return literal;
   try {
     const found = await lookup(host, { all: true });
     const address = found.find((entry) => entry.family === 4) ?? found[0];

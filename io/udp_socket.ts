@@ -1,20 +1,18 @@
 /**
- * A UDP socket, with the faults that the user wants injected.
+ * A UDP socket, with the faults that the user wants injected. Hot: a datagram from or to a known address allocates no
+ * address.
  *
  * @module
  */
 
-import { formatAddress, parseAddress } from "../app/address.ts";
 import { SluiceError } from "../app/api.ts";
 import type { DatagramReceiver, DatagramSocket, SocketOptions } from "../app/platform.ts";
+import { formatHostPort, type NetAddress, NetAddressCache } from "../base/net_address.ts";
 import { allocateAeadBuffer } from "../protocol/mod.ts";
 import { describeFault, FaultInjector } from "./fault_injector.ts";
 
 /** No UDP payload is larger. */
 const BUFFER_BYTES = 65_536;
-
-/** Addresses whose parsed form is kept; a server's clients come and go. */
-const MAX_CACHED_ADDRESSES = 4096;
 
 /** A socket of the operating system. */
 export class UdpSocket implements DatagramSocket {
@@ -22,9 +20,13 @@ export class UdpSocket implements DatagramSocket {
   readonly port: number;
   readonly #listener: Deno.DatagramConn;
   readonly #faults: FaultInjector | undefined;
-  readonly #addresses = new Map<string, Deno.NetAddr>();
+  /** From what Deno says of a sender to its address. */
+  readonly #senders = new NetAddressCache();
+  /** From an address to what Deno sends to. */
+  readonly #targets = new WeakMap<NetAddress, Deno.NetAddr>();
+  readonly #isIPv6: boolean;
   #isClosed = false;
-  /** Set while someone waits in {@link drained}. */
+  /** Set while a caller waits for {@link drained}. */
   #drained: PromiseWithResolvers<void> | undefined;
 
   private constructor(listener: Deno.DatagramConn, options: SocketOptions) {
@@ -32,6 +34,7 @@ export class UdpSocket implements DatagramSocket {
     const address = listener.addr as Deno.NetAddr;
     this.hostname = address.hostname;
     this.port = address.port;
+    this.#isIPv6 = address.hostname.includes(":");
     const { simulate: faults, onFault = () => {} } = options;
     if (faults !== undefined) {
       this.#faults = new FaultInjector({ faults, onFault: (fault) => onFault(describeFault(fault)) });
@@ -44,7 +47,7 @@ export class UdpSocket implements DatagramSocket {
     try {
       return new UdpSocket(Deno.listenDatagram({ transport: "udp", hostname, port }), options);
     } catch (error) {
-      const where = formatAddress(hostname, port);
+      const where = formatHostPort(hostname, port);
       if (error instanceof Deno.errors.AddrInUse) {
         throw new SluiceError("failed", `${where} is in use by another program; stop it, or choose another port`);
       }
@@ -66,8 +69,6 @@ export class UdpSocket implements DatagramSocket {
   /** Gives every datagram to `receiver`, until the socket is closed. */
   async receiveAll(receiver: DatagramReceiver): Promise<void> {
     const buffer = allocateAeadBuffer(BUFFER_BYTES);
-    let last: Deno.NetAddr | undefined;
-    let remote = "";
     while (!this.#isClosed) {
       let bytes: Uint8Array;
       let from: Deno.NetAddr;
@@ -81,10 +82,7 @@ export class UdpSocket implements DatagramSocket {
         if (isTransient(error)) continue;
         throw error;
       }
-      if (last === undefined || from.port !== last.port || from.hostname !== last.hostname) {
-        remote = formatAddress(from.hostname, from.port);
-        last = from;
-      }
+      const remote = this.#senders.of(from.hostname, from.port);
       if (this.#faults === undefined) receiver(bytes, remote);
       else this.#injectIncoming(bytes, remote, receiver);
     }
@@ -94,7 +92,7 @@ export class UdpSocket implements DatagramSocket {
    * Sends a datagram. The buffer may be reused when the promise has resolved; it resolves at once, but for a send
    * buffer that is full. What the network refuses counts as lost on the way.
    */
-  async send(bytes: Uint8Array, remote: string): Promise<void> {
+  async send(bytes: Uint8Array, remote: NetAddress): Promise<void> {
     if (this.#faults === undefined) return await this.#transmit(bytes, remote);
     this.#faults.outgoing(bytes, async (faulty) => {
       try {
@@ -128,29 +126,29 @@ export class UdpSocket implements DatagramSocket {
     this.#resolveIfDrained();
   }
 
-  #injectIncoming(bytes: Uint8Array, remote: string, receiver: DatagramReceiver): void {
+  #injectIncoming(bytes: Uint8Array, remote: NetAddress, receiver: DatagramReceiver): void {
     this.#faults!.incoming(bytes, (faulty) => {
       if (!this.#isClosed) receiver(faulty, remote);
     });
   }
 
-  async #transmit(bytes: Uint8Array, remote: string): Promise<void> {
+  async #transmit(bytes: Uint8Array, remote: NetAddress): Promise<void> {
     if (this.#isClosed) return;
     try {
-      await this.#listener.send(bytes, this.#address(remote));
+      await this.#listener.send(bytes, this.#targetOf(remote));
     } catch (error) {
       if (!this.#isClosed && !isTransient(error)) throw error;
     }
   }
 
-  #address(remote: string): Deno.NetAddr {
-    let address = this.#addresses.get(remote);
-    if (address === undefined) {
-      if (this.#addresses.size >= MAX_CACHED_ADDRESSES) this.#addresses.clear();
-      address = parseAddress(remote);
-      this.#addresses.set(remote, address);
+  /** What Deno sends to; made once for each address. */
+  #targetOf(remote: NetAddress): Deno.NetAddr {
+    let target = this.#targets.get(remote);
+    if (target === undefined) {
+      target = { transport: "udp", hostname: remote.hostFor({ isIPv6: this.#isIPv6 }), port: remote.port };
+      this.#targets.set(remote, target);
     }
-    return address;
+    return target;
   }
 }
 

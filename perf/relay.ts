@@ -16,6 +16,7 @@
  * @module
  */
 
+import { NetAddress } from "../base/net_address.ts";
 import { Random } from "../base/random.ts";
 import { nowUs } from "../io/clock.ts";
 import { LinkDriver } from "../io/link_driver.ts";
@@ -44,7 +45,7 @@ const HOST = "127.0.0.1";
 /** A socket to send from, and where to. */
 interface Hop {
   readonly socket: UdpSocket;
-  readonly to: string;
+  readonly to: NetAddress;
 }
 
 /** One direction of the relay: its link, and how much later than due datagrams left. */
@@ -82,7 +83,7 @@ class Direction {
 
 /** See the module's description. */
 export class Relay {
-  readonly #target: string;
+  readonly #target: NetAddress;
   readonly #front = UdpSocket.open({ hostname: HOST, port: 0 });
   /** What leads to the server, by the client's address. */
   readonly #clients = new Map<string, Hop>();
@@ -90,11 +91,11 @@ export class Relay {
   readonly #down: Direction;
 
   constructor({ target, up, down, seed }: RelayTask) {
-    this.#target = target;
+    this.#target = NetAddress.parse(target);
     this.#up = new Direction(up, seed);
     this.#down = new Direction(down, seed + 1);
     void this.#front.receiveAll((datagram, from) => {
-      const hop = this.#clients.get(from) ?? this.#addClient(from);
+      const hop = this.#clients.get(from.text) ?? this.#addClient(from);
       if (hop !== undefined) this.#up.link.send(datagram, hop);
     });
   }
@@ -127,10 +128,10 @@ export class Relay {
     for (const { socket } of this.#clients.values()) socket.close();
   }
 
-  #addClient(address: string): Hop | undefined {
+  #addClient(address: NetAddress): Hop | undefined {
     if (this.#clients.size === MAX_CLIENTS) return undefined;
     const hop = { socket: UdpSocket.open({ hostname: HOST, port: 0 }), to: this.#target };
-    this.#clients.set(address, hop);
+    this.#clients.set(address.text, hop);
     const back = { socket: this.#front, to: address };
     void hop.socket.receiveAll((datagram) => this.#down.link.send(datagram, back));
     return hop;

@@ -6,7 +6,7 @@
 
 import { SluiceError } from "../app/api.ts";
 import type { Client, TransferReport } from "../app/client/api.ts";
-import { parseAddress } from "../app/address.ts";
+import { NetAddress } from "../base/net_address.ts";
 import { connect } from "../app/client/client.ts";
 import type { CloseReason, Connection, SendPolicy } from "../protocol/mod.ts";
 import type { FileInfo } from "../transfer/file_store.ts";
@@ -84,7 +84,7 @@ export class ClientHost extends Machine {
     this.#client = undefined;
     this.#abort = new AbortController();
     const program = this.boot(nowUs);
-    const { hostname: host, port } = parseAddress(this.#options.serverAddress);
+    const { host, port } = NetAddress.parse(this.#options.serverAddress);
     const { identity } = this.#options;
     const options = { host, port, signal: this.#abort.signal };
     this.#run(connect({ ...options, ...(identity === undefined ? {} : { identity }) }, program))

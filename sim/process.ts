@@ -5,9 +5,9 @@
  * @module
  */
 
-import { parseAddress } from "../app/address.ts";
 import type { DatagramReceiver, DatagramSocket, LinkOptions, Platform, SocketOptions, Timer } from "../app/platform.ts";
 import { invariant } from "../base/invariant.ts";
+import { NetAddress } from "../base/net_address.ts";
 import type { Random } from "../base/random.ts";
 import type { ConnectionConfig, ConnectionObserver } from "../protocol/mod.ts";
 import { EventHeap, ScheduledEvent } from "../netem/event_heap.ts";
@@ -146,13 +146,15 @@ class ProcessSocket implements DatagramSocket {
   readonly hostname: string;
   readonly port: number;
   readonly #send: SendDatagram;
+  /** The addresses that it received datagrams from, by the text by which the simulated network routes. */
+  readonly #addresses = new Map<string, NetAddress>();
   readonly #closed: PromiseWithResolvers<void>;
   #receiver: DatagramReceiver | undefined;
   #isClosed = false;
 
   constructor({ address, send }: ProcessOptions, closed: PromiseWithResolvers<void>) {
-    const { hostname, port } = parseAddress(address);
-    this.hostname = hostname;
+    const { host, port } = NetAddress.parse(address);
+    this.hostname = host;
     this.port = port;
     this.#send = send;
     this.#closed = closed;
@@ -167,8 +169,8 @@ class ProcessSocket implements DatagramSocket {
     return this.#closed.promise;
   }
 
-  send(bytes: Uint8Array, remote: string): undefined {
-    if (!this.#isClosed) this.#send(bytes, remote);
+  send(bytes: Uint8Array, remote: NetAddress): undefined {
+    if (!this.#isClosed) this.#send(bytes, remote.text);
   }
 
   drained(): Promise<void> {
@@ -181,7 +183,9 @@ class ProcessSocket implements DatagramSocket {
   }
 
   receive(datagram: Uint8Array, from: string): void {
-    this.#receiver?.(datagram, from);
+    let remote = this.#addresses.get(from);
+    if (remote === undefined) this.#addresses.set(from, remote = NetAddress.parse(from));
+    this.#receiver?.(datagram, remote);
   }
 
   /** Closes without notice: the promise of {@link receiveAll} never settles. */

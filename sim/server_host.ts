@@ -8,7 +8,7 @@
 import { SluiceError } from "../app/api.ts";
 import type { Server, ServerEvent } from "../app/server/api.ts";
 import type { AccessSource } from "../app/server/access.ts";
-import { parseAddress } from "../app/address.ts";
+import { NetAddress } from "../base/net_address.ts";
 import type { ServerLimits } from "../app/server/limits.ts";
 import { startServer } from "../app/server/server.ts";
 import type { SendPolicy } from "../protocol/mod.ts";
@@ -67,7 +67,7 @@ export class ServerHost extends Machine {
   start(nowUs: () => number, onFailed?: () => void): void {
     this.#server = undefined;
     const program = this.boot(nowUs);
-    const { hostname: host, port } = parseAddress(this.address);
+    const { host, port } = NetAddress.parse(this.address);
     const { access = "open", limits = {} } = this.#options;
     const onEvent = ({ kind }: ServerEvent): void => void this.events.set(kind, (this.events.get(kind) ?? 0) + 1);
     startServer({ host, port, root: ROOT, onEvent, access, identity: IDENTITY, limits }, program)

@@ -10,6 +10,7 @@
 
 import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
+import { NetAddress } from "../base/net_address.ts";
 import { Random } from "../base/random.ts";
 import { Writer } from "../base/bytes.ts";
 import {
@@ -70,7 +71,7 @@ export class Side {
   readonly name: "client" | "server";
   readonly wire: Wire;
   /** Where its datagrams come from; set it, and it has moved. */
-  address: string;
+  address: NetAddress;
   endpoint: Endpoint;
   readonly connections: Connection[] = [];
   /** The keys of its connections, by their ID. */
@@ -86,7 +87,7 @@ export class Side {
   makeSession: ((connection: Connection) => { process(): void }) | undefined;
   readonly #sessions = new Map<Connection, { process(): void }>();
 
-  constructor(name: "client" | "server", options: { address: string; endpoint: Endpoint; delayUs: number }) {
+  constructor(name: "client" | "server", options: { address: NetAddress; endpoint: Endpoint; delayUs: number }) {
     this.name = name;
     this.address = options.address;
     this.endpoint = options.endpoint;
@@ -140,8 +141,8 @@ interface Delivery {
   readonly atUs: number;
   readonly sequence: number;
   readonly bytes: Uint8Array;
-  readonly from: string;
-  readonly to: string;
+  readonly from: NetAddress;
+  readonly to: NetAddress;
 }
 
 /** The client's private key. */
@@ -149,8 +150,8 @@ export const CLIENT_KEY: Uint8Array = new Uint8Array(32).fill(22);
 /** The server's private key. */
 export const SERVER_KEY: Uint8Array = new Uint8Array(32).fill(11);
 
-const CLIENT_ADDRESS = "10.0.0.1:4000";
-const SERVER_ADDRESS = "10.0.0.2:5000";
+const CLIENT_ADDRESS = NetAddress.parse("10.0.0.1:4000");
+const SERVER_ADDRESS = NetAddress.parse("10.0.0.2:5000");
 
 /** More steps than this at one instant are a livelock. */
 const MAX_STEPS_AT_ONCE = 10_000;
@@ -246,9 +247,15 @@ export class Pair {
   }
 
   /** Delivers a datagram out of nowhere, and whatever is answered goes on the wire. */
-  inject(to: Side, bytes: Uint8Array, from?: string): void {
+  inject(to: Side, bytes: Uint8Array, from?: NetAddress): void {
     const other = to === this.server ? this.client : this.server;
-    this.#receive(to, { atUs: this.nowUs, sequence: 0, bytes: bytes.slice(), from: from ?? other.address, to: "" });
+    this.#receive(to, {
+      atUs: this.nowUs,
+      sequence: 0,
+      bytes: bytes.slice(),
+      from: from ?? other.address,
+      to: to.address,
+    });
   }
 
   /**
@@ -380,7 +387,7 @@ export class Pair {
     }
   }
 
-  #post(side: Side, bytes: Uint8Array, to: string): void {
+  #post(side: Side, bytes: Uint8Array, to: NetAddress): void {
     const { wire } = side;
     const index = wire.sent.length;
     wire.sent.push({ bytes: bytes.slice(), sentUs: this.nowUs });
@@ -392,15 +399,15 @@ export class Pair {
     }
   }
 
-  #deliver(bytes: Uint8Array, way: { atUs: number; from: string; to: string }): void {
+  #deliver(bytes: Uint8Array, way: { atUs: number; from: NetAddress; to: NetAddress }): void {
     const delivery = { ...way, bytes, sequence: this.#sequence++ };
     let at = this.#deliveries.length;
     while (at > 0 && this.#deliveries[at - 1]!.atUs > way.atUs) at--;
     this.#deliveries.splice(at, 0, delivery);
   }
 
-  #sideAt(address: string): Side | undefined {
-    return [this.client, this.server].find((side) => side.address === address);
+  #sideAt(address: NetAddress): Side | undefined {
+    return [this.client, this.server].find((side) => side.address.equals(address));
   }
 
   #nextTimerUs(): number {

@@ -22,7 +22,7 @@ import { type FileInfo, StoreError } from "../../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../../transfer/messages.ts";
 import { settle } from "../../store/completion.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
-import { formatAddress, isLoopback } from "../address.ts";
+import { NetAddress } from "../../base/net_address.ts";
 import { SluiceError } from "../api.ts";
 import type {
   Client,
@@ -59,18 +59,18 @@ interface Cancellable extends Measurable {
 export async function connect(options: ClientOptions, platform: Platform): Promise<Client> {
   if (options.signal?.aborted) throw new SluiceError(INTERRUPTED.kind, INTERRUPTED.message);
   requireSendPolicy(options.sendPolicy);
-  const hostname = await platform.resolveHost(options.host);
+  const server = NetAddress.of(await platform.resolveHost(options.host), options.port);
   const { onFault, simulate } = options;
-  const socket = platform.openSocket({ hostname: localAddressFor(hostname), port: 0, simulate, onFault });
+  const socket = platform.openSocket({ hostname: localHostFor(server), port: 0, simulate, onFault });
   const client = new ConnectedClient(platform, socket, options);
-  await client.connect(formatAddress(hostname, options.port), options);
+  await client.connect(server, options);
   return client;
 }
 
-/** The address to bind for reaching `hostname`: of the same family, and loopback for loopback. */
-function localAddressFor(hostname: string): string {
-  if (isLoopback(hostname)) return hostname.includes(":") ? "::1" : "127.0.0.1";
-  return hostname.includes(":") ? "::" : "0.0.0.0";
+/** The IP literal to bind for reaching a server: of the same family, and loopback for loopback. */
+function localHostFor({ isIPv6, isLoopback }: NetAddress): string {
+  if (isLoopback) return isIPv6 ? "::1" : "127.0.0.1";
+  return isIPv6 ? "::" : "0.0.0.0";
 }
 
 type ConnectOptions = Pick<ClientOptions, "server" | "signal" | "onStats">;
@@ -120,7 +120,7 @@ class ConnectedClient implements Client {
   }
 
   /** Resolves when the server has answered. */
-  async connect(remote: string, { server, signal, onStats }: ConnectOptions): Promise<void> {
+  async connect(remote: NetAddress, { server, signal, onStats }: ConnectOptions): Promise<void> {
     const connected = this.#platform.defer<void>();
     this.#ended.promise.catch((error) => connected.reject(error));
     const onAbort = () => connected.reject(new SluiceError(INTERRUPTED.kind, INTERRUPTED.message));
@@ -150,9 +150,9 @@ class ConnectedClient implements Client {
     return this.#connection.peer!.key;
   }
 
-  #connectError(remote: string, reason: CloseReason, server: ExpectedServer | undefined): SluiceError {
+  #connectError({ text: address }: NetAddress, reason: CloseReason, server: ExpectedServer | undefined): SluiceError {
     if (reason.kind === "server-key") {
-      const message = `the key of ${remote} is ${formatKey(reason.actual)}, but ${server!.source} has ` +
+      const message = `the key of ${address} is ${formatKey(reason.actual)}, but ${server!.source} has ` +
         `${
           formatKey(reason.expected)
         }. Nothing was sent. If the server was reinstalled, remove the old key; otherwise ` +
@@ -161,12 +161,12 @@ class ConnectedClient implements Client {
     }
     if (reason.kind === "handshake-timeout") {
       const message =
-        `no response from ${remote} after ${this.#timeoutS} s: is the server running, the port right, and ` +
+        `no response from ${address} after ${this.#timeoutS} s: is the server running, the port right, and ` +
         "UDP allowed by the firewall?";
       return new SluiceError("unreachable", message);
     }
     const { kind, message } = closeFailure(reason);
-    return new SluiceError(kind === "refused" ? kind : "unreachable", `${remote}: ${message}`);
+    return new SluiceError(kind === "refused" ? kind : "unreachable", `${address}: ${message}`);
   }
 
   async send(filePath: string, options: SendOptions = {}): Promise<TransferReport> {

@@ -10,6 +10,7 @@
 
 import { join } from "node:path";
 import { invariant } from "../../base/invariant.ts";
+import type { NetAddress } from "../../base/net_address.ts";
 import { type Connection, type PeerIdentity } from "../../protocol/mod.ts";
 import type { FileStore } from "../../transfer/file_store.ts";
 import { StoreError } from "../../transfer/file_store.ts";
@@ -94,12 +95,12 @@ export class Authorizer {
   }
 
   /** Why a client is not accepted, in words for its user; undefined where it is. */
-  refusalFor(peer: PeerIdentity, remote: string): string | undefined {
+  refusalFor(peer: PeerIdentity, remote: NetAddress): string | undefined {
     if (this.#table === undefined) return undefined;
     const grant = this.#table.grantOf(peer);
     if (grant !== undefined && this.#folders.has(grant.folder ?? "")) return undefined;
     const key = formatKey(peer.key);
-    const deny = (reason: string) => this.#options.onEvent({ kind: "access-denied", client: remote, key, reason });
+    const deny = (reason: string) => this.#options.onEvent({ kind: "access-denied", client: remote.text, key, reason });
     if (grant !== undefined) {
       // Perhaps it can be by now: then the client is accepted when it tries again.
       void this.#openFolder(grant.folder ?? "");

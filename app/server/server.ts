@@ -20,9 +20,9 @@ import { CallQueue } from "../../transfer/server/call_queue.ts";
 import { ListingCache } from "../../transfer/server/listing_cache.ts";
 import { RequestLimits } from "../../transfer/server/request_limits.ts";
 import { DirectoryStore } from "../../store/directory_store.ts";
+import { NetAddress } from "../../base/net_address.ts";
 import { SluiceError } from "../api.ts";
 import type { Server, ServerEvent, ServerOptions } from "./api.ts";
-import { isLoopback } from "../address.ts";
 import { Driver, type Session } from "../driver.ts";
 import { DropReport } from "./drop_report.ts";
 import { Authorizer } from "./authorizer.ts";
@@ -46,14 +46,15 @@ interface Client {
   /** Wakes its session. */
   readonly timer: Timer;
   /** Its address now. */
-  address: string;
+  address: NetAddress;
 }
 
 /** Starts a server; rejects with SluiceError when the address or the folder cannot be used. */
 export async function startServer(options: ServerOptions, platform: Platform): Promise<Server> {
   requireSendPolicy(options.sendPolicy);
   const hostname = await platform.resolveHost(options.host);
-  if (options.access === undefined && !isLoopback(hostname)) throw new SluiceError("usage", whyNotOpen(hostname));
+  const { isLoopback } = NetAddress.of(hostname, options.port);
+  if (options.access === undefined && !isLoopback) throw new SluiceError("usage", whyNotOpen(hostname));
   const { access, onEvent, readOnly = false } = options;
   let store: DirectoryStore;
   try {
@@ -205,15 +206,15 @@ class RunningServer implements Server {
       shared: this.#shared,
       wake,
       wakeIn: (delayUs) => timer.set(delayUs),
-      onEvent: (event) => this.#onEvent({ ...event, client: client.address, id }),
+      onEvent: (event) => this.#onEvent({ ...event, client: client.address.text, id }),
       onAddressChanged: (address) => this.#onAddressChanged(client, address),
       onClosed: (reason) => {
-        this.#onEvent({ kind: "disconnected", client: client.address, id, reason: describeClose(reason) });
+        this.#onEvent({ kind: "disconnected", client: client.address.text, id, reason: describeClose(reason) });
       },
     });
     const client: Client = { id, session, connection, wake, timer, address: connection.remote };
     this.#clients.set(connection, client);
-    this.#onEvent({ kind: "connected", client: client.address, id, user });
+    this.#onEvent({ kind: "connected", client: client.address.text, id, user });
     this.#onStats?.(() => connection.stats);
     if (this.#stopping !== undefined) session.drain();
     return {
@@ -238,10 +239,10 @@ class RunningServer implements Server {
     this.#driver.closeConnection(connection, { code: ApplicationErrorCode.busy, reason });
   }
 
-  #onAddressChanged(client: Client, address: string): void {
-    const previousClient = client.address;
+  #onAddressChanged(client: Client, address: NetAddress): void {
+    const previousClient = client.address.text;
     client.address = address;
-    this.#onEvent({ kind: "address-changed", client: address, previousClient, id: client.id });
+    this.#onEvent({ kind: "address-changed", client: address.text, previousClient, id: client.id });
   }
 
   async #stop(graceMs: number): Promise<void> {

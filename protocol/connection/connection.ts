@@ -13,6 +13,7 @@
  * @module
  */
 
+import type { NetAddress } from "../../base/net_address.ts";
 import { AckTracker } from "../recovery/ack_tracker.ts";
 import { CloseState } from "./close_state.ts";
 import type { ConnectionConfig, SendPolicy } from "../config.ts";
@@ -95,7 +96,7 @@ export class Connection {
   }
 
   /** The address to which datagrams go. */
-  get remote(): string {
+  get remote(): NetAddress {
     return this.#path.remote;
   }
 
@@ -225,7 +226,7 @@ export class Connection {
 
   // --- receiving ---
 
-  #onPacket(nowUs: number, datagram: Uint8Array, header: PacketHeader, remote: string): DropReason | undefined {
+  #onPacket(nowUs: number, datagram: Uint8Array, header: PacketHeader, remote: NetAddress): DropReason | undefined {
     const payloadEnd = this.#agreement!.protection.open(datagram, header.headerEnd, header.packetNumber);
     if (payloadEnd < 0) return "damaged";
     this.#observer?.onPacketOpened?.(header, datagram, payloadEnd);
@@ -253,7 +254,7 @@ export class Connection {
     }
     if (this.#closeReason !== undefined) return this.#enterDraining(nowUs);
     this.#restartIdle(nowUs);
-    if (remote !== this.#path.remote && isNewest) this.#migrate(nowUs, remote, datagram.length);
+    if (isNewest && !remote.equals(this.#path.remote)) this.#migrate(nowUs, remote, datagram.length);
     this.#armTimers(nowUs);
     return undefined;
   }
@@ -309,7 +310,7 @@ export class Connection {
     this.#idleTimeoutUs = Math.min(this.#config.idleTimeoutUs, parameters.maxIdleTimeoutMs * 1000);
   }
 
-  #migrate(nowUs: number, remote: string, sizeBytes: number): void {
+  #migrate(nowUs: number, remote: NetAddress, sizeBytes: number): void {
     if (this.isClient) return;
     this.#path.migrate(nowUs, remote, sizeBytes);
     this.#emit({ kind: "address-changed", remote });

@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { NetAddress } from "../../base/net_address.ts";
 import {
   BASE_DATAGRAM_BYTES,
   checkSendPolicy,
@@ -33,7 +34,7 @@ const MAX_BURST_BYTES = 64 * 1024;
 /** What a path is made with. */
 export interface PathOptions {
   readonly config: ConnectionConfig;
-  readonly remote: string;
+  readonly remote: NetAddress;
   readonly randomBytes: (count: number) => Uint8Array;
   readonly seed: number;
 }
@@ -52,7 +53,7 @@ export interface PathStats {
 
 /** A path that was proven, and what was measured of it, while packets come from elsewhere. */
 interface ProvenPath {
-  readonly remote: string;
+  readonly remote: NetAddress;
   readonly rtt: RttEstimator;
   readonly controller: CongestionController;
   readonly policy: SendPolicy;
@@ -68,7 +69,7 @@ export class Path {
   readonly validation: PathValidation;
   readonly #config: ConnectionConfig;
   readonly #seed: number;
-  #remote: string;
+  #remote: NetAddress;
   /** Where the peer was when it moved to an address that it has not proven yet. */
   #proven: ProvenPath | undefined;
   #rtt = new RttEstimator();
@@ -100,7 +101,7 @@ export class Path {
     this.updatePacer();
   }
 
-  get remote(): string {
+  get remote(): NetAddress {
     return this.#remote;
   }
 
@@ -254,10 +255,10 @@ export class Path {
     this.validation.onDatagramSent(bytes);
   }
 
-  onDatagramReceived(remote: string, bytes: number): void {
+  onDatagramReceived(remote: NetAddress, bytes: number): void {
     this.#datagramsReceived++;
     this.#bytesReceived += bytes;
-    if (remote === this.#remote) this.validation.onDatagramReceived(bytes);
+    if (remote.equals(this.#remote)) this.validation.onDatagramReceived(bytes);
   }
 
   /**
@@ -265,10 +266,10 @@ export class Path {
    * the last address with a proof is kept until the new one has given it: an attacker that forwards the
    * peer's packets from another address, faster than the peer's path (section 9.3.3), does not cost the connection its window again and again.
    */
-  migrate(nowUs: number, remote: string, receivedBytes: number): void {
+  migrate(nowUs: number, remote: NetAddress, receivedBytes: number): void {
     if (this.validation.isValidated) this.#proven = this.#measured();
-    else if (remote === this.#proven?.remote) return this.#returnTo(nowUs, this.#proven);
-    const isSameHost = hostOf(remote) === hostOf(this.#remote);
+    else if (this.#proven?.remote.equals(remote)) return this.#returnTo(nowUs, this.#proven);
+    const isSameHost = remote.host === this.#remote.host;
     this.#remote = remote;
     this.validation.begin(nowUs, { receivedBytes, ptoUs: this.ptoUs });
     // RFC 9000, section 9.4: another port alone is most likely the same network behind a rebinding NAT.
@@ -330,9 +331,4 @@ export class Path {
     this.#controller = this.#createController(0);
     this.updatePacer();
   }
-}
-
-/** The part of an address before its last colon. */
-function hostOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(":"));
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { NetAddress } from "../../base/net_address.ts";
 import type { ConnectionConfig } from "../config.ts";
 import type { CloseReason } from "../errors.ts";
 import type { Agreement, NoiseClient } from "../handshake/noise_handshake.ts";
@@ -17,7 +18,7 @@ import type { PacketHeader } from "../wire/packet.ts";
 /** How a datagram came: its header, decoded, and the address from which it was sent. */
 export interface Arrival {
   readonly header: PacketHeader;
-  readonly remote: string;
+  readonly remote: NetAddress;
 }
 
 /** What a connection tells its application. */
@@ -26,7 +27,7 @@ export type ConnectionEvent =
   | { readonly kind: "connected" }
   | StreamEvent
   /** The peer was heard from at a new address. */
-  | { readonly kind: "address-changed"; readonly remote: string }
+  | { readonly kind: "address-changed"; readonly remote: NetAddress }
   /** The connection has ended; nothing follows. */
   | { readonly kind: "closed"; readonly reason: CloseReason };
 
@@ -37,8 +38,8 @@ export interface ConnectionOptions {
   readonly nowUs: number;
   /** This side's connection ID, below 2^53. */
   readonly localId: number;
-  /** The peer's address, in whatever form the driver uses. */
-  readonly remote: string;
+  /** The peer's address. */
+  readonly remote: NetAddress;
   /** Random bytes, for path challenges. */
   readonly randomBytes: (count: number) => Uint8Array;
   /** Seed for the congestion controller's own draws. */

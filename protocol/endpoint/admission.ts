@@ -6,7 +6,7 @@
  * limited together, never by address, which would let an attacker who forges an address lock out its owner. Their verdict is
  * "ok" while there is time for them, then "validate": the client must first show, at the price of one HMAC, that it receives
  * at its address (address validation, RFC 9000, section 8.1). A client that has shown that is limited by its source, an IPv4
- * address or an IPv6 network (`source_address.ts`), and a flood from unvalidated addresses takes nothing from it. Even the
+ * address or an IPv6 network (`NetAddress.source`), and a flood from unvalidated addresses takes nothing from it. Even the
  * cheap answer is limited: beyond that limit a Hello is dropped unread, and the client repeats it; a single source gets at
  * most an eighth of the cheap answers, so that one machine cannot take them all.
  *
@@ -18,7 +18,7 @@
 
 import { MAX_CONNECTIONS, MAX_REMEMBERED_SOURCES } from "../limits.ts";
 import { FairSlots } from "../../base/fair_slots.ts";
-import { sourceOf } from "../../base/source_address.ts";
+import type { NetAddress } from "../../base/net_address.ts";
 import { TokenBucket, TokenBuckets } from "../../base/token_bucket.ts";
 
 /** The most that a server does for its clients. */
@@ -109,17 +109,17 @@ export class Admission {
    * Judges a Hello, before anything is computed for it. `isValidated`: its cookie has shown that the client receives at
    * `remote`; it is not asked for that again.
    */
-  judge(nowUs: number, remote: string, { isValidated }: { readonly isValidated: boolean }): Verdict {
+  judge(nowUs: number, remote: NetAddress, { isValidated }: { readonly isValidated: boolean }): Verdict {
     if (!isValidated) {
       if (this.#unvalidated.take(nowUs)) return "ok";
-      const isFair = this.#cheapEach.take(nowUs, this.#bucketOf(sourceOf(remote)));
+      const isFair = this.#cheapEach.take(nowUs, this.#bucketOf(remote.source));
       return isFair && this.#cheap.take(nowUs) ? "validate" : "drop";
     }
     return this.#takeBoth(nowUs, remote, this.#validated) ? "ok" : "drop";
   }
 
   /** Whether a ClientFinish may be read; its token has validated the client's address. */
-  mayEnd(nowUs: number, remote: string): boolean {
+  mayEnd(nowUs: number, remote: NetAddress): boolean {
     return this.#takeBoth(nowUs, remote, this.#completing);
   }
 
@@ -129,8 +129,8 @@ export class Admission {
   }
 
   /** Takes a slot for a new connection; returns why there is none, for a person, or undefined. */
-  admit(connectionId: number, remote: string): string | undefined {
-    const source = sourceOf(remote);
+  admit(connectionId: number, remote: NetAddress): string | undefined {
+    const source = remote.source;
     switch (this.#slots.take(source)) {
       case "all":
         return `the server is full, with ${connections(this.#limits.maxConnections)}; try again later`;
@@ -153,8 +153,8 @@ export class Admission {
   }
 
   /** A token of the source's bucket and one of the shared bucket: both, or neither. */
-  #takeBoth(nowUs: number, remote: string, ofAll: TokenBucket): boolean {
-    const own = this.#rateOf(sourceOf(remote));
+  #takeBoth(nowUs: number, remote: NetAddress, ofAll: TokenBucket): boolean {
+    const own = this.#rateOf(remote.source);
     if (!own.take(nowUs)) return false;
     if (ofAll.take(nowUs)) return true;
     own.putBack();

@@ -25,6 +25,7 @@ import type { PacketProtection } from "../crypto/packet_protection.ts";
 import { KEY_BYTES } from "../crypto/x25519.ts";
 import { INITIAL_RTT_US } from "../recovery/rtt_estimator.ts";
 import { Reader, Writer } from "../../base/bytes.ts";
+import type { NetAddress } from "../../base/net_address.ts";
 import { CONNECTION_ID_BYTES, readConnectionId } from "../wire/connection_id.ts";
 import {
   MIN_HELLO_BYTES,
@@ -45,11 +46,11 @@ export interface EndpointOptions {
   /** Clients only: a token that the handshake proves to the server that the client knows; any bytes. */
   readonly token?: Uint8Array;
   /** Servers only: why a client is refused, in a sentence for a person, or undefined. Default: every client is accepted. */
-  readonly authorize?: (peer: PeerIdentity, remote: string) => string | undefined;
+  readonly authorize?: (peer: PeerIdentity, remote: NetAddress) => string | undefined;
   /** For all connections. */
   readonly config?: Partial<ConnectionConfig>;
   /** What differs for a connection with this peer: a path that the caller knows more of, such as loopback. */
-  readonly configFor?: (remote: string) => Partial<ConnectionConfig>;
+  readonly configFor?: (remote: NetAddress) => Partial<ConnectionConfig>;
   /** Unpredictable bytes, for connection IDs, keys, tokens and challenges. */
   readonly randomBytes: (count: number) => Uint8Array;
   /** Servers only: the limits of admission control. See `admission.ts` for the defaults. */
@@ -81,7 +82,7 @@ export class Endpoint {
   /** Looks into connections that are made from now on. */
   observer: ConnectionObserver | undefined;
   readonly #isServer: boolean;
-  readonly #configFor: (remote: string) => Partial<ConnectionConfig>;
+  readonly #configFor: (remote: NetAddress) => Partial<ConnectionConfig>;
   readonly #randomBytes: (count: number) => Uint8Array;
   readonly #admission: Admission;
   readonly #staticKey: Uint8Array;
@@ -148,7 +149,7 @@ export class Endpoint {
   }
 
   /** Starts a connection to a server, which must have the public key `serverKey` if one is given. Clients only. */
-  connect(nowUs: number, remote: string, serverKey?: Uint8Array): Connection {
+  connect(nowUs: number, remote: NetAddress, serverKey?: Uint8Array): Connection {
     if (this.#isServer) throw new CallerError("a server's endpoint does not connect");
     const localId = this.#freshId(nowUs);
     const ephemeralKey = this.#randomBytes(KEY_BYTES);
@@ -160,7 +161,7 @@ export class Endpoint {
    * Takes a datagram that came from `remote`. `datagram` is used during the call alone and may be changed by it. The
    * result is reused by the next call.
    */
-  handleDatagram(nowUs: number, datagram: Uint8Array, remote: string): DatagramResult {
+  handleDatagram(nowUs: number, datagram: Uint8Array, remote: NetAddress): DatagramResult {
     const header = this.#header;
     if (!header.decode(datagram)) return this.#drop("malformed");
     const connection = header.type === PacketType.reset
@@ -178,7 +179,7 @@ export class Endpoint {
   }
 
   /** A datagram that is for no connection of this endpoint. */
-  #handleUnconnected(nowUs: number, datagram: Uint8Array, remote: string): DatagramResult {
+  #handleUnconnected(nowUs: number, datagram: Uint8Array, remote: NetAddress): DatagramResult {
     const { type } = this.#header;
     if (this.#isServer) {
       switch (type) {
@@ -207,9 +208,9 @@ export class Endpoint {
   }
 
   /** Keeps nothing: all that the answer promises is in its token (RFC 9000, section 8.1.2). */
-  #answerHello(nowUs: number, datagram: Uint8Array, remote: string): DatagramResult {
+  #answerHello(nowUs: number, datagram: Uint8Array, remote: NetAddress): DatagramResult {
     const { handshakeEnd, handshakeStart, tokenEnd, tokenStart } = this.#header;
-    const client = { address: remote, clientId: this.#sourceId(datagram) };
+    const client = { address: remote.text, clientId: this.#sourceId(datagram) };
     const isValidated = this.#noise.isCookie(nowUs, datagram.subarray(tokenStart, tokenEnd), client);
     const verdict = this.#admission.judge(nowUs, remote, { isValidated });
     if (verdict === "drop") return this.#drop("too many handshakes");
@@ -221,12 +222,14 @@ export class Endpoint {
     return length === undefined ? this.#drop("damaged") : this.#send(length);
   }
 
-  #handleClientFinish(nowUs: number, datagram: Uint8Array, remote: string): DatagramResult {
+  #handleClientFinish(nowUs: number, datagram: Uint8Array, remote: NetAddress): DatagramResult {
     const header = this.#header;
     const serverId = header.destinationId;
     const clientId = this.#sourceId(datagram);
     const token = datagram.subarray(header.tokenStart, header.tokenEnd);
-    const proven = serverId < 0 ? undefined : this.#noise.verify(nowUs, token, { address: remote, clientId, serverId });
+    const proven = serverId < 0
+      ? undefined
+      : this.#noise.verify(nowUs, token, { address: remote.text, clientId, serverId });
     // Not answered with a Reset: the packet may be damaged, and the Reset would end an honest connection.
     if (proven === undefined) return this.#drop("bad token");
     if (this.#ended.has(nowUs, serverId)) return this.#drop("repeated");
@@ -249,7 +252,7 @@ export class Endpoint {
   }
 
   /** Takes a slot for a client that has completed the handshake; returns why there is none for it, or undefined. */
-  #admit(serverId: number, peer: PeerIdentity, remote: string): string | undefined {
+  #admit(serverId: number, peer: PeerIdentity, remote: NetAddress): string | undefined {
     if (this.#isClosing) return "the server is shutting down";
     const noSlot = this.#admission.admit(serverId, remote);
     if (noSlot !== undefined) return noSlot;

@@ -9,6 +9,7 @@
  */
 
 import assert from "node:assert/strict";
+import { NetAddress } from "../../base/net_address.ts";
 import type { Random } from "../../base/random.ts";
 import { AMPLIFICATION_FACTOR } from "../../protocol/limits.ts";
 import {
@@ -103,7 +104,7 @@ function crowdedSession(): Session {
   const session = new Session(CROWDED);
   const handshake = new Uint8Array(32).fill(9);
   const hello = written((writer) => writeHello(writer, { sourceId: 5, handshake }));
-  session.server.endpoint.handleDatagram(0, hello, "192.0.2.77:7000");
+  session.server.endpoint.handleDatagram(0, hello, NetAddress.parse("192.0.2.77:7000"));
   return session;
 }
 

@@ -8,6 +8,7 @@
  */
 
 import assert from "node:assert/strict";
+import { NetAddress } from "../../base/net_address.ts";
 import { invariant } from "../../base/invariant.ts";
 import { Random } from "../../base/random.ts";
 import { type AdmissionLimits, type Connection, Endpoint } from "../../protocol/mod.ts";
@@ -23,9 +24,9 @@ import { idBytes, ManInTheMiddle, type Towards } from "./man_in_the_middle.ts";
 import { bucket, withoutNumbers } from "../fuzz/target.ts";
 
 /** The client's address. */
-export const CLIENT = "192.0.2.1:4000";
+export const CLIENT = NetAddress.parse("192.0.2.1:4000");
 /** The server's address. */
-export const SERVER = "192.0.2.2:5000";
+export const SERVER = NetAddress.parse("192.0.2.2:5000");
 
 /** No end sends more than this at one moment: a window of the beginning, and what answers to it. */
 const MAX_SENT_AT_ONCE = 200;
@@ -42,7 +43,7 @@ const KEYS = { client: new Uint8Array(32).fill(1), server: new Uint8Array(32).fi
 /** One side: an endpoint, its connection, and what the connection belongs to. */
 export interface SessionEndpoint {
   readonly endpoint: Endpoint;
-  readonly remote: string;
+  readonly remote: NetAddress;
   connection?: Connection;
   session?: { process(): void; readonly activeCount: number };
   nowUs: number;
@@ -124,7 +125,7 @@ export class Session {
   }
 
   /** Feeds a datagram, has what follows from it happen, and waits until the connection is gone. */
-  feedDatagram(end: SessionEndpoint, datagram: Uint8Array, from: string): Set<string> {
+  feedDatagram(end: SessionEndpoint, datagram: Uint8Array, from: NetAddress): Set<string> {
     const features = this.#features;
     const result = end.endpoint.handleDatagram(end.nowUs, datagram.slice(), from);
     features.add(result.kind);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { NetAddress } from "../../base/net_address.ts";
 import { Driver } from "../../app/driver.ts";
 import { randomBytes } from "../../io/clock.ts";
 import { configFor } from "../../app/path_hints.ts";
@@ -33,7 +34,7 @@ export class RawClient implements Disposable {
       onFatal: (error) => this.#connected.reject(error),
     });
     this.#driver.start();
-    this.#driver.connect(`127.0.0.1:${serverPort}`, (connection, wake) => {
+    this.#driver.connect(NetAddress.parse(`127.0.0.1:${serverPort}`), (connection, wake) => {
       this.#connection = connection;
       this.#wake = wake;
       return { process: () => this.#process() };

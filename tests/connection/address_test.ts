@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { NetAddress } from "../../base/net_address.ts";
 import { Random } from "../../base/random.ts";
 import { MAX_PATH_PACKETS_BEYOND_WINDOW } from "../../protocol/limits.ts";
 import { writeAck, writePathChallenge, writePing } from "../../protocol/wire/frame.ts";
 import { LOST, Pair } from "../../testing/connection_pair.ts";
 
 /** Ports alone, and another host. */
-const MOVES = ["10.0.0.1:4999", "192.168.7.7:4000"];
+const MOVES = [NetAddress.parse("10.0.0.1:4999"), NetAddress.parse("192.168.7.7:4000")];
 
 Deno.test("Connection goes on when the client's address changes during an upload", () => {
   for (const address of MOVES) {
@@ -15,9 +16,12 @@ Deno.test("Connection goes on when the client's address changes during an upload
     pair.run(150_000);
     assert(pair.server.bytesOn(0).length < bytes.length);
     pair.client.address = address;
-    assert(pair.runUntil(() => pair.client.heard("stream-delivered").length === 1, { withinUs: 5_000_000 }), address);
+    assert(
+      pair.runUntil(() => pair.client.heard("stream-delivered").length === 1, { withinUs: 5_000_000 }),
+      address.text,
+    );
     assert.deepEqual(pair.server.bytesOn(0), bytes);
-    assert.equal(pair.server.connection.remote, address);
+    assert.equal(pair.server.connection.remote.text, address.text);
     assert.deepEqual(pair.server.heard("address-changed").map(({ remote }) => remote), [address]);
   }
 });
@@ -37,7 +41,7 @@ Deno.test("Connection goes on when the client's address changes during a downloa
     assert(before > 0 && before < bytes.length);
     pair.client.address = address;
     // The client has nothing to say of itself until it becomes uneasy at the silence.
-    assert(pair.runUntil(() => pair.client.bytesOn(0).length === bytes.length, { withinUs: 8_000_000 }), address);
+    assert(pair.runUntil(() => pair.client.bytesOn(0).length === bytes.length, { withinUs: 8_000_000 }), address.text);
     assert.deepEqual(pair.client.bytesOn(0), bytes);
   }
 });
@@ -53,7 +57,7 @@ Deno.test("Connection sends at most three times what came from a new address unt
   const stream = pair.send(new Uint8Array(10), { finish: false });
   pair.run(200_000);
   // From here on nothing reaches the client: the challenge stays without an answer.
-  pair.client.address = "192.168.7.7:4000";
+  pair.client.address = NetAddress.parse("192.168.7.7:4000");
   pair.server.wire.rule = () => LOST;
   pair.run(1000);
   const clientStart = pair.client.wire.sent.length;
@@ -63,7 +67,7 @@ Deno.test("Connection sends at most three times what came from a new address unt
   let serverSent = pair.server.wire.sent.length;
   for (let i = 0; i < 200; i++) {
     pair.run(100_000);
-    if (pair.server.connection.remote !== pair.client.address) {
+    if (!pair.server.connection.remote.equals(pair.client.address)) {
       serverSent = pair.server.wire.sent.length;
       continue;
     }
@@ -71,7 +75,7 @@ Deno.test("Connection sends at most three times what came from a new address unt
     const sent = sum(pair.server.wire.sent.slice(serverSent));
     assert(sent <= 3 * received, `${sent} bytes to an address that sent ${received}`);
   }
-  assert.equal(pair.server.connection.remote, pair.client.address);
+  assert.equal(pair.server.connection.remote.text, pair.client.address.text);
   pair.server.wire.rule = () => undefined;
   assert(pair.runUntil(() => pair.client.bytesOn(0).length === bytes.length, { withinUs: 20_000_000 }));
 });
@@ -81,7 +85,7 @@ Deno.test("Connection sends at most three times what came from a new address whe
     const pair = Pair.connected();
     pair.send(new Uint8Array(10));
     pair.run(500_000);
-    pair.client.address = "192.168.7.7:4000";
+    pair.client.address = NetAddress.parse("192.168.7.7:4000");
     const sentBefore = pair.server.wire.sent.length;
     // A packet that moves the connection, and others that break a rule; the short words for it are longer than both.
     pair.forge(pair.client, (writer) => writePing(writer), 1_000);
@@ -118,11 +122,11 @@ Deno.test("Connection does not follow a late packet back to the old address", ()
   pair.client.wire.rule = ({ index }) => index === held ? [{ extraDelayUs: 300_000 }] : undefined;
   stream.write(new Uint8Array(1000));
   pair.serve(pair.client);
-  pair.client.address = "10.0.0.1:4999";
+  pair.client.address = NetAddress.parse("10.0.0.1:4999");
   stream.write(new Uint8Array(1000));
   pair.serve(pair.client);
   pair.run(1_000_000);
-  assert.notEqual(pair.server.connection.remote, old);
+  assert.notEqual(pair.server.connection.remote.text, old.text);
   assert.equal(pair.server.heard("address-changed").length, 1);
   assert.equal(pair.server.bytesOn(0).length, 3000);
 });
@@ -132,18 +136,18 @@ Deno.test("Connection does not move for a datagram whose tag is not good", () =>
   pair.run(500_000);
   const copy = pair.client.wire.sent.at(-1)!.bytes.slice();
   copy[9]! += 1; // another packet number
-  pair.inject(pair.server, copy, "203.0.113.5:666");
-  assert.equal(pair.server.connection.remote, pair.client.address);
+  pair.inject(pair.server, copy, NetAddress.parse("203.0.113.5:666"));
+  assert.equal(pair.server.connection.remote.text, pair.client.address.text);
   assert.equal(pair.server.heard("address-changed").length, 0);
 });
 
 Deno.test("Connection of a client stays with the server that it connected to", () => {
   const pair = Pair.connected();
   const remote = pair.client.connection.remote;
-  pair.server.address = "10.0.0.2:5999";
+  pair.server.address = NetAddress.parse("10.0.0.2:5999");
   pair.send(new Uint8Array(100));
   pair.run(500_000);
-  assert.equal(pair.client.connection.remote, remote);
+  assert.equal(pair.client.connection.remote.text, remote.text);
 });
 
 function sum(datagrams: readonly { readonly bytes: Uint8Array }[]): number {

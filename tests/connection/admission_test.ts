@@ -1,6 +1,7 @@
 // What an endpoint refuses and drops when it is asked for too much. Who may begin is `admission.ts`'s to say.
 
 import assert from "node:assert/strict";
+import { NetAddress } from "../../base/net_address.ts";
 import { Random } from "../../base/random.ts";
 import { Writer } from "../../base/bytes.ts";
 import { type AdmissionLimits, Endpoint, TransportErrorCode } from "../../protocol/mod.ts";
@@ -28,11 +29,11 @@ Deno.test("Endpoint answers a flood of Hellos up to its rate, drops the rest, an
   const pair = new Pair({ serverEndpoint: { limits: { maxHandshakes: 100, maxAnswers: 1000 } } });
   const kinds = { answer: 0, drop: 0 };
   for (let i = 0; i < 5000; i++) {
-    const { kind } = endpoint.handleDatagram(0, hello(i + 1), `198.51.${i >> 8}.${i & 255}:1`);
+    const { kind } = endpoint.handleDatagram(0, hello(i + 1), NetAddress.parse(`198.51.${i >> 8}.${i & 255}:1`));
     kinds[kind as keyof typeof kinds]++;
     // The same flood reaches a server between a client's Hello and its ClientFinish.
     if (i === 2500) pair.connect();
-    pair.server.endpoint.handleDatagram(pair.nowUs, hello(i + 1), `198.51.${i >> 8}.${i & 255}:1`);
+    pair.server.endpoint.handleDatagram(pair.nowUs, hello(i + 1), NetAddress.parse(`198.51.${i >> 8}.${i & 255}:1`));
   }
   assert.deepEqual(kinds, { answer: 110, drop: 4890 });
   assert.equal(endpoint.drops.get("too many handshakes"), 4890);
@@ -70,7 +71,7 @@ Deno.test("Endpoint sends no more Resets than it may, drops the rest unseen, and
   const undecryptable = new Uint8Array(100);
   const kinds = Array.from(
     { length: 50 },
-    () => endpoint.handleDatagram(0, dataPacket(undecryptable), "192.0.2.1:1").kind,
+    () => endpoint.handleDatagram(0, dataPacket(undecryptable), NetAddress.parse("192.0.2.1:1")).kind,
   );
   assert.equal(kinds.filter((kind) => kind === "answer").length, 10);
   assert.equal(endpoint.drops.get("unknown connection"), 50);

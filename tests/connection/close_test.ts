@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { NetAddress } from "../../base/net_address.ts";
 import { Writer } from "../../base/bytes.ts";
 import { TransportErrorCode } from "../../protocol/mod.ts";
 import { PacketType, writeReset } from "../../protocol/wire/packet.ts";
@@ -214,7 +215,10 @@ Deno.test("Endpoint of a server answers no Reset, so that two of them cannot kee
   const buffer = new Uint8Array(40);
   const destinationId = new Uint8Array(8).fill(1);
   const length = writeReset(new Writer().reset(buffer), destinationId, new Uint8Array(16));
-  assert.equal(pair.server.endpoint.handleDatagram(0, buffer.slice(0, length), "10.0.0.1:4000").kind, "drop");
+  assert.equal(
+    pair.server.endpoint.handleDatagram(0, buffer.slice(0, length), NetAddress.parse("10.0.0.1:4000")).kind,
+    "drop",
+  );
 });
 
 Deno.test("Connection closes on a packet without frames, and on one that does not decode", () => {

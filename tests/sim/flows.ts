@@ -6,7 +6,7 @@
  */
 
 import assert from "node:assert/strict";
-import { parseAddress } from "../../app/address.ts";
+import { NetAddress } from "../../base/net_address.ts";
 import { Driver, type DriverOptions, type Session } from "../../app/driver.ts";
 import { Random } from "../../base/random.ts";
 import { type Connection, type ConnectionConfig, Endpoint, type SendPolicy } from "../../protocol/mod.ts";
@@ -65,7 +65,7 @@ class Receiver {
     let receivedBytes = 0;
     const write = (_offset: number, bytes: Uint8Array): void => {
       receivedBytes += bytes.length;
-      this.receivedBytes.set(remote, receivedBytes);
+      this.receivedBytes.set(remote.text, receivedBytes);
     };
     const process = (): void => {
       for (let event = connection.pollEvent(); event !== undefined; event = connection.pollEvent()) {
@@ -98,7 +98,10 @@ export class Flows {
       const sender = makeMachine(`10.0.${index}.2:40000`, sendPolicy === undefined ? {} : { sendPolicy });
       shared = this.network.connect(this.network.addNode(sender), serverNode, shared);
       this.network.at(startUs, () => {
-        this.#drive(sender, {}).connect(SERVER_ADDRESS, (connection) => new SendingSession(connection));
+        this.#drive(sender, {}).connect(
+          NetAddress.parse(SERVER_ADDRESS),
+          (connection) => new SendingSession(connection),
+        );
       });
       return sender;
     });
@@ -110,11 +113,12 @@ export class Flows {
     const platform = machine.boot(() => this.network.nowUs);
     const isServer = options.accept !== undefined;
     const { config } = platform.linkOptions(false);
+    const { host, port } = NetAddress.parse(machine.address);
     const randomBytes = (count: number): Uint8Array => platform.randomBytes(count);
     const driver = new Driver({
       platform,
       endpoint: new Endpoint({ isServer, staticKey: PRIVATE_KEY, randomBytes, config }),
-      socket: platform.openSocket(parseAddress(machine.address)),
+      socket: platform.openSocket({ hostname: host, port }),
       onFatal: (error) => assert.fail(error as Error),
       ...options,
     });

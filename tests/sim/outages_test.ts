@@ -139,7 +139,7 @@ async function roam(
   const serverConnection = [...world.server.connections][0]!;
   const { endUs } = world;
   await world.finish();
-  assert(addresses.includes(serverConnection.remote), what);
+  assert(addresses.includes(serverConnection.remote.text), what);
   return endUs;
 }
 

@@ -7,6 +7,7 @@
  */
 
 import { createHmac } from "node:crypto";
+import { NetAddress } from "../../base/net_address.ts";
 import { Writer } from "../../base/bytes.ts";
 import { Endpoint, type EndpointOptions, KeyPair } from "../../protocol/mod.ts";
 import { encodeCredentials } from "../../protocol/handshake/peer_identity.ts";
@@ -21,8 +22,8 @@ import { encodeFrames, type FrameValue, fromHex } from "../../testing/wire_value
 export const CLIENT_ID = 0x0012_3456_789a_bcde;
 export const SERVER_ID = 0x000f_edcb_a987_6543;
 /** Addresses, and the time on both clocks, microseconds. */
-export const CLIENT_ADDRESS = "192.0.2.1:50000";
-export const SERVER_ADDRESS = "192.0.2.2:65432";
+export const CLIENT_ADDRESS = NetAddress.parse("192.0.2.1:50000");
+export const SERVER_ADDRESS = NetAddress.parse("192.0.2.2:65432");
 export const NOW_US = 1_000_000;
 
 const CLIENT_STATIC = new Uint8Array(32).fill(0x11);

@@ -10,7 +10,7 @@
 import { randomInt } from "node:crypto";
 import process from "node:process";
 import { setImmediate } from "node:timers";
-import { formatAddress, parseAddress } from "../../app/address.ts";
+import { formatHostPort, NetAddress } from "../../base/net_address.ts";
 import { Random } from "../../base/random.ts";
 import { HostileNode, Scene } from "../../testing/hostile/hostile_peer.ts";
 import { ATTACK_SCENARIOS } from "./scenarios.ts";
@@ -32,9 +32,9 @@ class SocketNode {
     for (const hostname of hosts) {
       const socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
       const { port: own } = socket.addr as Deno.NetAddr;
-      this.#sockets.set(formatAddress(hostname, own), socket);
+      this.#sockets.set(formatHostPort(hostname, own), socket);
     }
-    const server = formatAddress("127.0.0.1", port);
+    const server = formatHostPort("127.0.0.1", port);
     const secrets = new Random(randomInt(2 ** 32));
     this.#node = new HostileNode({ own: [...this.#sockets.keys()], forged: [], server, secrets });
     for (const [address, socket] of this.#sockets) void this.#receive(address, socket);
@@ -45,7 +45,8 @@ class SocketNode {
   }
 
   async run(): Promise<never> {
-    const to = parseAddress(this.#node.server);
+    const { host, port } = NetAddress.parse(this.#node.server);
+    const to = { transport: "udp", hostname: host, port } as const;
     while (true) {
       const nowUs = Math.round(performance.now() * 1000);
       this.#node.handleTimeout(nowUs);

@@ -80,8 +80,8 @@ export const PEER_MUTANTS: readonly Mutant[] = [
     id: "moved-by-old-packet",
     broken: "A late packet from the old address takes the connection back there",
     file: "protocol/connection/connection.ts",
-    text: "remote && isNewest",
-    becomes: "remote",
+    text: "isNewest && !remote",
+    becomes: "!remote",
     caughtBy: "tests/connection/address_test.ts",
   },
   {
@@ -188,9 +188,16 @@ export const PEER_MUTANTS: readonly Mutant[] = [
   {
     id: "ipv6-address-source",
     broken: "Each address of an IPv6 /64 is a source of its own",
-    file: "base/source_address.ts",
-    text: "IPV6_NETWORK_GROUPS = 4",
-    becomes: "IPV6_NETWORK_GROUPS = 8",
+    file: "base/net_address.ts",
+    text: "IPV6_SOURCE_GROUPS = 4",
+    becomes: "IPV6_SOURCE_GROUPS = 8",
+  },
+  {
+    id: "mapped-address-source",
+    broken: "A client escapes its IPv4 address's limits by an IPv4-mapped IPv6 address",
+    file: "base/net_address.ts",
+    text: "groups[5] === 0xffff",
+    becomes: "groups[5] === 0xfffe",
   },
   {
     id: "files-hidden",

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { sourceOf } from "../../base/source_address.ts";
+import type { NetAddress } from "../../base/net_address.ts";
 import { type CloseReason, type Connection, type ConnectionEvent, type Stream } from "../../protocol/mod.ts";
 import type { TransferEvent } from "../events.ts";
 import {
@@ -71,7 +71,7 @@ export interface ServerSessionOptions {
   readonly wake: () => void;
   /** Schedules one call of {@link ServerSession.process} after this many microseconds; replaces an earlier request. */
   readonly wakeIn: (delayUs: number) => void;
-  readonly onAddressChanged?: (remote: string) => void;
+  readonly onAddressChanged?: (remote: NetAddress) => void;
   readonly onClosed?: (reason: CloseReason) => void;
 }
 
@@ -104,7 +104,7 @@ export class ServerSession implements ServerContext {
   constructor(options: ServerSessionOptions) {
     this.#options = options;
     this.#shared = options.shared;
-    this.#source = sourceOf(options.connection.remote);
+    this.#source = options.connection.remote.source;
     this.#stalls = new StallWatch(this.#shared.limits.bounds.stallTimeoutUs);
   }
 

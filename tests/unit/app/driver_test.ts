@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { NetAddress } from "../../../base/net_address.ts";
 import { Driver, type Session } from "../../../app/driver.ts";
 import type { DatagramSocket, Platform } from "../../../app/platform.ts";
 import { Endpoint } from "../../../protocol/mod.ts";
@@ -30,10 +31,10 @@ function drive(send: DatagramSocket["send"], onServed = (): void => {}): { drive
 
 Deno.test("Driver sends at once all that a socket takes at once", () => {
   const sent: string[] = [];
-  const { driver } = drive((_bytes, remote) => void sent.push(remote));
-  driver.connect("10.0.0.1:1", () => SILENT);
+  const { driver } = drive((_bytes, remote) => void sent.push(remote.text));
+  driver.connect(NetAddress.parse("10.0.0.1:1"), () => SILENT);
   assert.deepEqual(sent, ["10.0.0.1:1"]);
-  driver.connect("10.0.0.2:1", () => SILENT);
+  driver.connect(NetAddress.parse("10.0.0.2:1"), () => SILENT);
   assert.deepEqual(sent, ["10.0.0.1:1", "10.0.0.2:1"]);
 });
 
@@ -41,11 +42,11 @@ Deno.test("Driver sends nothing while a socket makes it wait, and goes on then",
   const sent: string[] = [];
   const taken: (() => void)[] = [];
   const { driver } = drive((_bytes, remote) => {
-    sent.push(remote);
+    sent.push(remote.text);
     return new Promise((resolve) => taken.push(resolve));
   });
-  driver.connect("10.0.0.1:1", () => SILENT);
-  driver.connect("10.0.0.2:1", () => SILENT);
+  driver.connect(NetAddress.parse("10.0.0.1:1"), () => SILENT);
+  driver.connect(NetAddress.parse("10.0.0.2:1"), () => SILENT);
   let isFlushed = false;
   const flushed = driver.flushed().then(() => isFlushed = true);
   await Promise.resolve();
@@ -64,10 +65,10 @@ Deno.test("Driver stops, and says why, where a socket fails and where serving do
     throw error;
   };
   for (const { driver, errors } of [drive(() => Promise.reject(error)), drive(fail), drive(() => undefined, fail)]) {
-    driver.connect("10.0.0.1:1", () => SILENT);
+    driver.connect(NetAddress.parse("10.0.0.1:1"), () => SILENT);
     await driver.flushed();
     assert.deepEqual(errors, [error]);
-    driver.connect("10.0.0.2:1", () => SILENT);
+    driver.connect(NetAddress.parse("10.0.0.2:1"), () => SILENT);
     assert.equal(errors.length, 1, "a driver that has stopped serves nobody");
   }
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { formatAddress } from "../../../app/address.ts";
+import { NetAddress } from "../../../base/net_address.ts";
 import { UdpSocket } from "../../../io/udp_socket.ts";
 import type { FaultOptions } from "../../../app/api.ts";
 import { parseFaults } from "../../../cli/faults.ts";
@@ -12,8 +12,8 @@ function open(simulate?: string, onFault?: (line: string) => void): UdpSocket {
 }
 
 /** Resolves with the first datagram; `done` with the end of receiving. */
-function receiveOne(socket: UdpSocket): { first: Promise<[Uint8Array, string]>; done: Promise<void> } {
-  const first = Promise.withResolvers<[Uint8Array, string]>();
+function receiveOne(socket: UdpSocket): { first: Promise<[Uint8Array, NetAddress]>; done: Promise<void> } {
+  const first = Promise.withResolvers<[Uint8Array, NetAddress]>();
   const done = socket.receiveAll((bytes, remote) => first.resolve([bytes.slice(), remote]));
   return { first: first.promise, done };
 }
@@ -22,15 +22,15 @@ Deno.test("UdpSocket carries datagrams, tells where they came from, and ends whe
   const sender = open();
   const receiver = open();
   const { first, done } = receiveOne(receiver);
-  await sender.send(Uint8Array.of(1, 2, 3), formatAddress(HOST, receiver.port));
-  assert.deepEqual(await first, [Uint8Array.of(1, 2, 3), formatAddress(HOST, sender.port)]);
+  await sender.send(Uint8Array.of(1, 2, 3), NetAddress.of(HOST, receiver.port));
+  assert.deepEqual(await first, [Uint8Array.of(1, 2, 3), NetAddress.of(HOST, sender.port)]);
   receiver.close();
   receiver.close();
   await done;
   assert.equal(receiver.isClosed, true);
-  await sender.send(Uint8Array.of(1), formatAddress(HOST, receiver.port));
+  await sender.send(Uint8Array.of(1), NetAddress.of(HOST, receiver.port));
   sender.close();
-  await sender.send(Uint8Array.of(1), formatAddress(HOST, receiver.port));
+  await sender.send(Uint8Array.of(1), NetAddress.of(HOST, receiver.port));
 });
 
 Deno.test("UdpSocket.open says which address cannot be used, and what to do", () => {
@@ -55,7 +55,7 @@ Deno.test("UdpSocket injects the faults asked for, and lets what it holds back o
   const delayer = open("delay=20ms");
   const receiver = open();
   const { first, done } = receiveOne(receiver);
-  const target = formatAddress(HOST, receiver.port);
+  const target = NetAddress.of(HOST, receiver.port);
   await dropper.send(Uint8Array.of(1), target);
   await delayer.send(Uint8Array.of(2), target);
   await delayer.drained();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { NetAddress } from "../../../base/net_address.ts";
 import { Random } from "../../../base/random.ts";
 import { Machine } from "../../../sim/machine.ts";
 import { Network } from "../../../sim/network.ts";
@@ -6,7 +7,7 @@ import type { Process } from "../../../sim/process.ts";
 import { Quiescence } from "../../../sim/quiescence.ts";
 
 /** Two machines on a link of 1 ms. */
-function twoMachines(): {
+function twoMachines(addresses = ["10.0.0.1:1000", "10.0.0.2:2000"]): {
   network: Network;
   machines: Machine[];
   boot: (machine: number) => Process;
@@ -14,7 +15,7 @@ function twoMachines(): {
 } {
   const network = new Network({ seed: 1 });
   const quiescence = new Quiescence();
-  const machines = ["10.0.0.1:1000", "10.0.0.2:2000"].map((address) =>
+  const machines = addresses.map((address) =>
     new Machine({ address, random: new Random(1).fork(address), config: {}, quiescence })
   );
   const [a, b] = machines.map((machine) => network.addNode(machine));
@@ -29,14 +30,31 @@ Deno.test("Machine sends and receives its program's datagrams, even during a rec
   assert.deepEqual([sender.hostname, sender.port], ["10.0.0.1", 1000]);
   const received: [number[], string, number][] = [];
   void receiver.receiveAll((bytes, remote) => {
-    received.push([[...bytes], remote, network.nowUs]);
-    if (bytes[0]! < 3) receiver.send(Uint8Array.of(bytes[0]! + 1), "10.0.0.2:2000");
+    received.push([[...bytes], remote.text, network.nowUs]);
+    if (bytes[0]! < 3) receiver.send(Uint8Array.of(bytes[0]! + 1), NetAddress.parse("10.0.0.2:2000"));
   });
   const bytes = Uint8Array.of(7);
-  assert.equal(sender.send(bytes, "10.0.0.2:2000"), undefined);
+  assert.equal(sender.send(bytes, NetAddress.parse("10.0.0.2:2000")), undefined);
   bytes[0] = 9;
   network.run({});
   assert.deepEqual(received, [[[7], "10.0.0.1:1000", 1000]]);
+});
+
+Deno.test("Machine has its program send to an address with a zone, and hear from one", () => {
+  const [a, b] = ["[fe80::1%eth0]:1000", "[fe80::2%eth1]:2000"] as const;
+  const { network, boot } = twoMachines([a, b]);
+  const sender = boot(0).openSocket({ hostname: "fe80::1%eth0", port: 0 });
+  const receiver = boot(1).openSocket({ hostname: "fe80::2%eth1", port: 0 });
+  assert.deepEqual([sender.hostname, sender.port], ["fe80::1%eth0", 1000]);
+  const received: string[] = [];
+  void receiver.receiveAll((_bytes, remote) => {
+    received.push(remote.text);
+    receiver.send(Uint8Array.of(2), remote);
+  });
+  void sender.receiveAll((_bytes, remote) => received.push(remote.text));
+  sender.send(Uint8Array.of(1), NetAddress.parse(b));
+  network.run({});
+  assert.deepEqual(received, [a, b]);
 });
 
 Deno.test("Process.timer fires once, in the order of time, unless it is cleared", () => {
@@ -62,7 +80,7 @@ Deno.test("Machine.kill ends all datagrams and timers of its program", () => {
   let calls = 0;
   void socket.receiveAll(() => calls++);
   program.timer(() => calls++).set(5000);
-  boot(1).openSocket({ hostname: "10.0.0.2", port: 0 }).send(Uint8Array.of(1), "10.0.0.1:1000");
+  boot(1).openSocket({ hostname: "10.0.0.2", port: 0 }).send(Uint8Array.of(1), NetAddress.parse("10.0.0.1:1000"));
   machines[0]!.kill();
   assert.equal(machines[0]!.isDown, true);
   network.run({});

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { NetAddress } from "../../../../base/net_address.ts";
 import { type AccessEntry, type AccessSource, AccessTable, type Grant } from "../../../../app/server/access.ts";
 import { SluiceError } from "../../../../app/api.ts";
 import type { ServerEvent } from "../../../../app/server/api.ts";
@@ -13,6 +14,7 @@ import { promised } from "../../../../testing/promised_store.ts";
 
 const KEYS = [1, 2, 3].map((byte) => new Uint8Array(32).fill(byte));
 const [ALICE, BOB] = KEYS.map((key) => new PeerIdentity(key));
+const REMOTE = NetAddress.parse("192.0.2.1:7");
 const NOBODY = new PeerIdentity(new Uint8Array(32));
 
 function line(who: number, name: string, grant: Partial<Grant> = {}): AccessEntry {
@@ -81,7 +83,7 @@ class Setting {
   }
 
   authorize(peer: PeerIdentity) {
-    assert.equal(this.authorizer.refusalFor(peer, "192.0.2.1:7"), undefined);
+    assert.equal(this.authorizer.refusalFor(peer, REMOTE), undefined);
     const connection = { peer } as unknown as Connection;
     return { connection, ...this.authorizer.authorize(connection) };
   }
@@ -127,12 +129,12 @@ Deno.test("Authorizer accepts a client on the list with its rights, and denies a
     const { rights, user } = setting.authorize(ALICE!);
     assert.deepEqual([user, [...rights]], ["alice", ["list"]]);
     assert.match(
-      setting.authorizer.refusalFor(NOBODY, "192.0.2.1:7")!,
+      setting.authorizer.refusalFor(NOBODY, REMOTE)!,
       /^access denied: .*"sluice key".*--token-file/,
     );
     const key = formatKey(new Uint8Array(32));
     assert.deepEqual(setting.events, [
-      { kind: "access-denied", client: "192.0.2.1:7", key, reason: `unknown key ${key}` },
+      { kind: "access-denied", client: REMOTE.text, key, reason: `unknown key ${key}` },
     ]);
   });
 });
@@ -178,7 +180,7 @@ Deno.test("Authorizer ends the connections of those whose line is gone or says s
       [2, 1],
       [0, 1],
     ]);
-    assert.notEqual(setting.authorizer.refusalFor(ALICE!, "a"), undefined);
+    assert.notEqual(setting.authorizer.refusalFor(ALICE!, REMOTE), undefined);
   });
 });
 
@@ -207,9 +209,9 @@ Deno.test("Authorizer does not start with a folder that it cannot have, and late
     const setting = await Setting.open(folder, []);
     setting.write([line(0, "alice", { folder: "file" }), line(1, "bob")]);
     await until(() => setting.events.length === 2);
-    assert.match(setting.authorizer.refusalFor(ALICE!, "a")!, /your folder on the server cannot be opened/);
+    assert.match(setting.authorizer.refusalFor(ALICE!, REMOTE)!, /your folder on the server cannot be opened/);
     assert.deepEqual(setting.events.map(({ kind }) => kind), ["access-changed", "folder-unavailable", "access-denied"]);
-    await until(() => setting.authorizer.refusalFor(BOB!, "b") === undefined);
+    await until(() => setting.authorizer.refusalFor(BOB!, REMOTE) === undefined);
     const readOnly = (name: string) => Setting.open(folder, [line(0, "alice", { folder: name })], { readOnly: true });
     await assert.rejects(() => readOnly("missing"), SluiceError);
     await readOnly("real");

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { NetAddress } from "../../../../base/net_address.ts";
 import { DEFAULT_CONFIG } from "../../../../protocol/config.ts";
 import { localParameters } from "../../../../protocol/handshake/client_handshake.ts";
 import { MAX_KEPT_PTO_US } from "../../../../protocol/limits.ts";
@@ -9,7 +10,7 @@ const CHALLENGE = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
 function makePath(): Path {
   const path = new Path({
     config: DEFAULT_CONFIG,
-    remote: "192.0.2.1:1000",
+    remote: NetAddress.parse("192.0.2.1:1000"),
     randomBytes: () => CHALLENGE,
     seed: 1,
   });
@@ -20,33 +21,33 @@ function makePath(): Path {
 Deno.test("Path lets three times the received bytes go to an address that is not proven, and any to one that is", () => {
   const path = makePath();
   assert.equal(path.sendableBytes, 1200);
-  path.migrate(0, "192.0.2.1:2000", 100);
-  assert.equal(path.remote, "192.0.2.1:2000");
+  path.migrate(0, NetAddress.parse("192.0.2.1:2000"), 100);
+  assert.equal(path.remote.text, "192.0.2.1:2000");
   assert.equal(path.sendableBytes, 300);
   path.onDatagramSent(250);
   assert.equal(path.sendableBytes, 50);
-  path.onDatagramReceived("192.0.2.1:1000", 100);
+  path.onDatagramReceived(NetAddress.parse("192.0.2.1:1000"), 100);
   assert.equal(path.sendableBytes, 50, "bytes from elsewhere earn nothing");
-  path.onDatagramReceived("192.0.2.1:2000", 100);
+  path.onDatagramReceived(NetAddress.parse("192.0.2.1:2000"), 100);
   assert.equal(path.sendableBytes, 350);
 });
 
 Deno.test("Path keeps what it measured when the port alone changes, and forgets it with another host", () => {
   const path = makePath();
-  path.migrate(0, "192.0.2.1:2000", 1200);
+  path.migrate(0, NetAddress.parse("192.0.2.1:2000"), 1200);
   assert.equal(path.rtt.smoothedUs, 40_000);
-  path.migrate(0, "198.51.100.1:2000", 1200);
+  path.migrate(0, NetAddress.parse("198.51.100.1:2000"), 1200);
   assert.equal(path.rtt.hasSample, false);
 });
 
 Deno.test("Path is as it was when its peer comes back from an address that it never proved", () => {
   const path = makePath();
   const controller = path.controller;
-  path.migrate(0, "198.51.100.1:2000", 1200);
-  path.migrate(0, "198.51.100.2:2000", 1200);
+  path.migrate(0, NetAddress.parse("198.51.100.1:2000"), 1200);
+  path.migrate(0, NetAddress.parse("198.51.100.2:2000"), 1200);
   assert.notEqual(path.controller, controller);
-  path.migrate(5, "192.0.2.1:1000", 1200);
-  assert.equal(path.remote, "192.0.2.1:1000");
+  path.migrate(5, NetAddress.parse("192.0.2.1:1000"), 1200);
+  assert.equal(path.remote.text, "192.0.2.1:1000");
   assert.equal(path.validation.isValidated, true);
   assert.equal(path.validation.hasPending, false);
   assert.equal(path.validation.deadlineUs, Infinity);
@@ -57,25 +58,25 @@ Deno.test("Path is as it was when its peer comes back from an address that it ne
 
 Deno.test("Path asks again for the proof of an address that its peer has left for a proven one", () => {
   const path = makePath();
-  path.migrate(0, "198.51.100.1:2000", 1200);
+  path.migrate(0, NetAddress.parse("198.51.100.1:2000"), 1200);
   path.validation.takeChallenge();
   path.validation.onResponse(CHALLENGE);
-  path.migrate(0, "192.0.2.1:1000", 1200);
+  path.migrate(0, NetAddress.parse("192.0.2.1:1000"), 1200);
   assert.equal(path.validation.isValidated, false);
   assert.equal(path.rtt.hasSample, false);
 });
 
 Deno.test("Path keeps to a rate set while its peer was elsewhere", () => {
   const path = makePath();
-  path.migrate(0, "198.51.100.1:2000", 1200);
+  path.migrate(0, NetAddress.parse("198.51.100.1:2000"), 1200);
   path.setSendPolicy(1, { kind: "fixed", rateBytesPerSecond: 500_000 });
-  path.migrate(2, "192.0.2.1:1000", 1200);
+  path.migrate(2, NetAddress.parse("192.0.2.1:1000"), 1200);
   assert.equal(path.controller.name, "fixed");
   assert.equal(path.pacer.rate, 500_000);
 });
 
 Deno.test("Path paces its first window, whether or not its round trip is known, and after a move to another host", () => {
-  const options = { config: DEFAULT_CONFIG, remote: "192.0.2.1:1000", seed: 1 };
+  const options = { config: DEFAULT_CONFIG, remote: NetAddress.parse("192.0.2.1:1000"), seed: 1 };
   const path = new Path({ ...options, randomBytes: () => CHALLENGE });
   // 32 datagrams in a quarter of the round trip that RFC 9002 assumes.
   const rateOf = (rttUs: number): number => 4 * 32 * 1200 * 1e6 / rttUs;
@@ -85,7 +86,7 @@ Deno.test("Path paces its first window, whether or not its round trip is known, 
   assert.equal(path.rtt.hasSample, false);
   path.seedRtt(40_000);
   assert.equal(path.pacer.rate, rateOf(40_000));
-  path.migrate(0, "198.51.100.1:2000", 1200);
+  path.migrate(0, NetAddress.parse("198.51.100.1:2000"), 1200);
   assert.equal(path.pacer.rate, rateOf(333_000));
 });
 
@@ -112,7 +113,7 @@ Deno.test("Path keeps to a rate set by hand: through the handshake's round trip 
   assert.equal(path.controllerSinceUs, 5);
   path.pacer.setRate(1_000_000, 10_000);
   path.seedRtt(30_000);
-  path.migrate(0, "198.51.100.1:2000", 1200);
+  path.migrate(0, NetAddress.parse("198.51.100.1:2000"), 1200);
   assert.deepEqual([path.controller.name, path.pacer.rate], ["fixed", 1_000_000]);
   path.setSendPolicy(6, { kind: "bbr" });
   assert.deepEqual([path.controller.name, path.isRateFixed], ["bbr", false]);

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
+import { NetAddress } from "../../../../base/net_address.ts";
 import { Admission, type AdmissionLimits, type Verdict } from "../../../../protocol/endpoint/admission.ts";
 import { MAX_REMEMBERED_SOURCES } from "../../../../protocol/limits.ts";
 
 const SECOND_US = 1_000_000;
-const HERE = "192.0.2.7:50000";
+const HERE = NetAddress.parse("192.0.2.7:50000");
 
 function admission(limits: Partial<AdmissionLimits> = {}): Admission {
   return new Admission({ limits, hashSeed: 12345 });
@@ -16,8 +17,8 @@ function verdicts(count: number, judge: (index: number) => Verdict): Record<Verd
   return counts;
 }
 
-function unvalidated(index: number): string {
-  return `198.51.${index >> 8 & 255}.${index & 255}:${1024 + (index >> 16)}`;
+function unvalidated(index: number): NetAddress {
+  return NetAddress.parse(`198.51.${index >> 8 & 255}.${index & 255}:${1024 + (index >> 16)}`);
 }
 
 Deno.test("Admission.judge does the work for unvalidated addresses while there is time, then has them prove their address", () => {
@@ -36,11 +37,14 @@ Deno.test("Admission.judge keeps a flood of unvalidated addresses out of the way
 
 Deno.test("Admission.judge gives one source of unvalidated addresses no more than its share of the cheap answers", () => {
   const control = admission({ maxHandshakes: 1, maxAnswers: 800 });
-  const flood = verdicts(5000, (index) => control.judge(0, `203.0.113.1:${index}`, { isValidated: false }));
+  const flood = verdicts(
+    5000,
+    (index) => control.judge(0, NetAddress.parse(`203.0.113.1:${index}`), { isValidated: false }),
+  );
   assert.deepEqual(flood, { "ok": 1, "validate": 10, "drop": 4989 });
   const network = verdicts(
     5000,
-    (index) => control.judge(0, `[2001:db8::${index.toString(16)}]:1`, { isValidated: false }),
+    (index) => control.judge(0, NetAddress.parse(`[2001:db8::${index.toString(16)}]:1`), { isValidated: false }),
   );
   assert.deepEqual(network, { "ok": 0, "validate": 10, "drop": 4990 });
   assert.equal(control.judge(0, HERE, { isValidated: false }), "validate");
@@ -54,10 +58,13 @@ Deno.test("Admission.judge lets no forger lock anybody out: a client whose addre
 
 Deno.test("Admission.judge holds a validated source to its rate, and leaves the others theirs", () => {
   const control = admission({ maxHandshakes: 1000, maxHandshakesPerAddress: 5 });
-  const flood = verdicts(100, (index) => control.judge(0, `203.0.113.1:${index}`, { isValidated: true }));
+  const flood = verdicts(
+    100,
+    (index) => control.judge(0, NetAddress.parse(`203.0.113.1:${index}`), { isValidated: true }),
+  );
   assert.deepEqual(flood, { "ok": 10, "validate": 0, "drop": 90 });
   assert.equal(control.judge(0, HERE, { isValidated: true }), "ok");
-  assert.equal(control.judge(SECOND_US / 5, "203.0.113.1:1", { isValidated: true }), "ok");
+  assert.equal(control.judge(SECOND_US / 5, NetAddress.parse("203.0.113.1:1"), { isValidated: true }), "ok");
 });
 
 Deno.test("Admission.judge holds all validated sources together to the rate of all, and counts a drop against none", () => {
@@ -80,19 +87,22 @@ Deno.test("Admission remembers a bounded number of sources", () => {
 
 Deno.test("Admission.admit bounds connections, of one source and in all, and says so in words", () => {
   const control = admission({ maxConnections: 4, maxConnectionsPerAddress: 2 });
-  assert.equal(control.admit(1, "192.0.2.1:1"), undefined);
-  assert.equal(control.admit(2, "192.0.2.1:2"), undefined);
+  assert.equal(control.admit(1, NetAddress.parse("192.0.2.1:1")), undefined);
+  assert.equal(control.admit(2, NetAddress.parse("192.0.2.1:2")), undefined);
   assert.match(
-    control.admit(3, "192.0.2.1:3")!,
+    control.admit(3, NetAddress.parse("192.0.2.1:3"))!,
     /the server has enough of your address, with 2 connections; try again later/,
   );
-  assert.equal(control.admit(4, "192.0.2.2:1"), undefined);
-  assert.equal(control.admit(5, "192.0.2.3:1"), undefined);
-  assert.match(control.admit(6, "192.0.2.4:1")!, /the server is full, with 4 connections; try again later/);
+  assert.equal(control.admit(4, NetAddress.parse("192.0.2.2:1")), undefined);
+  assert.equal(control.admit(5, NetAddress.parse("192.0.2.3:1")), undefined);
+  assert.match(
+    control.admit(6, NetAddress.parse("192.0.2.4:1"))!,
+    /the server is full, with 4 connections; try again later/,
+  );
   control.release(1);
   control.release(1);
   control.release(6);
-  assert.equal(control.admit(7, "192.0.2.1:3"), undefined);
+  assert.equal(control.admit(7, NetAddress.parse("192.0.2.1:3")), undefined);
 });
 
 Deno.test("Admission.mayAnswerUnknown is bounded, and takes nothing from handshakes", () => {
@@ -104,7 +114,7 @@ Deno.test("Admission.mayAnswerUnknown is bounded, and takes nothing from handsha
 
 Deno.test("Admission.mayEnd is bounded for each source and for all, apart from what is begun", () => {
   const control = admission({ maxHandshakes: 50, maxHandshakesPerAddress: 5 });
-  const ended = (count: number, remote: (index: number) => string): number =>
+  const ended = (count: number, remote: (index: number) => NetAddress): number =>
     Array.from({ length: count }, (_, index) => control.mayEnd(0, remote(index))).filter((may) => may).length;
   assert.equal(ended(100, () => HERE), 10);
   assert.equal(ended(100, unvalidated), 40);
