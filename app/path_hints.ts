@@ -1,5 +1,5 @@
 /**
- * What this machine knows of the way to a peer before a packet is sent.
+ * What this machine knows of a path before it sends the first packet.
  *
  * @module
  */
@@ -24,8 +24,8 @@ const ETHERNET_IPV4_BYTES = 1472;
 const IPV6: Partial<ConnectionConfig> = { maxDatagramBytes: 1452, maxJumboBytes: 8680 };
 
 /**
- * What to assume of the path to `remote`. Away from loopback Ethernet's size is the ceiling, but for high rates: the platform
- * gives no way to forbid fragmentation, so a larger datagram may go in fragments, which pays only there.
+ * What to assume of the path to `remote`. Except on loopback, the datagrams of Ethernet are the ceiling until the rate is
+ * high: the platform cannot forbid fragmentation, so a larger datagram may be sent in fragments, which pays only then.
  */
 export function configFor(remote: NetAddress): Partial<ConnectionConfig> {
   if (remote.isLoopback) return LOOPBACK;
@@ -33,8 +33,8 @@ export function configFor(remote: NetAddress): Partial<ConnectionConfig> {
 }
 
 /**
- * What an endpoint is told of its links. Where faults are injected, loopback stands for a real link and has its
- * datagrams: no larger ones in, nor out.
+ * What to assume of an endpoint's links. If faults are injected, loopback stands for a real link, and datagrams are no larger
+ * than those of one, in either direction.
  */
 export function linkOptions(isSimulated: boolean): LinkOptions {
   return isSimulated ? { config: { maxReceivedBytes: ETHERNET_IPV4_BYTES } } : { config: {}, configFor };

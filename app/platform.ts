@@ -1,6 +1,6 @@
 /**
- * The machine on which the programs run, as far as they need one: a clock, chance, timers, sockets, a disk. `io/` is the
- * real one; `sim/` has one of virtual time, on which the same programs are tried out from a seed.
+ * What the programs need of a machine: a clock, random bytes, timers, sockets, a disk. `io/` has the real one, `sim/` one of
+ * virtual time, which runs the same programs from a seed.
  *
  * @module
  */
@@ -12,39 +12,39 @@ import type { FaultOptions } from "./api.ts";
 
 /** A machine. */
 export interface Platform {
-  /** Microseconds since some moment, whole, never going back. */
+  /** Whole microseconds since some moment; monotonic. */
   nowUs(): number;
   /** Unpredictable bytes. */
   randomBytes(count: number): Uint8Array;
   /** A timer that calls `action`; it is not set yet. */
   timer(action: () => void): Timer;
   /**
-   * A promise to be settled by hand. Programs make theirs here, so that a machine of virtual time hears when one was
-   * settled, and lets those who wait for it go on before time does.
+   * A promise that its maker settles. Programs make theirs here, so that a machine of virtual time learns when one was
+   * settled, and runs what awaits it before its clock advances.
    */
   defer<Value>(): PromiseWithResolvers<Value>;
-  /** An IP literal for a host name. Rejects with SluiceError. */
+  /** The canonical IP literal for a host name or an IP literal. Rejects with SluiceError. */
   resolveHost(host: string): Promise<string>;
-  /** Binds a socket. Throws SluiceError where the address cannot be used. */
+  /** Binds a socket. Throws SluiceError if the address cannot be used. */
   openSocket(options: SocketOptions): DatagramSocket;
-  /** What is known beforehand of its links. `isSimulated`: faults are injected, and loopback stands for a real link. */
+  /** What is known of its links in advance. `isSimulated`: faults are injected, and loopback stands for a real link. */
   linkOptions(isSimulated: boolean): LinkOptions;
   readonly disk: Disk;
-  /** A bug, or a dead socket: ends the program. */
+  /** Ends the program: a bug, or a socket that failed. */
   crash(error: unknown): void;
-  /** Looks on. */
+  /** Observes the connections. */
   readonly watcher?: Watcher;
 }
 
 /** A timer that can be set any number of times. */
 export interface Timer {
-  /** Has it fire once, not before `delayUs` have passed, on a later turn; what it was set to before is forgotten. */
+  /** Sets it to fire once, in a later tick, when at least `delayUs` have passed; replaces the previous deadline. */
   set(delayUs: number): void;
-  /** It does not fire any more until it is set again. */
+  /** Stops it until it is set again. */
   clear(): void;
 }
 
-/** Of the connections to a peer. */
+/** Options of connections, by what is known of their links. */
 export interface LinkOptions {
   readonly config: Partial<ConnectionConfig>;
   /** What differs for one peer, by its address. */
@@ -58,34 +58,34 @@ export interface SocketOptions {
   /** 0 lets the system choose. */
   readonly port: number;
   readonly simulate?: FaultOptions | undefined;
-  /** Hears one line for each injected fault. */
+  /** Called with one line for each injected fault. */
   readonly onFault?: ((line: string) => void) | undefined;
 }
 
-/** Takes a datagram; the bytes are a view that is valid during the call alone. */
+/** Takes a datagram; the bytes are a view that is valid only during the call. */
 export type DatagramReceiver = (bytes: Uint8Array, remote: NetAddress) => void;
 
-/** A UDP socket that was bound. */
+/** A bound UDP socket. */
 export interface DatagramSocket {
   readonly hostname: string;
   readonly port: number;
-  /** Gives every datagram to `receiver`; resolves when the socket was closed. */
+  /** Passes every datagram to `receiver`; resolves when the socket is closed. */
   receiveAll(receiver: DatagramReceiver): Promise<void>;
   /**
-   * Sends a datagram. The buffer may be reused when the promise has resolved, or at once where there is none. What the
-   * network refuses counts as lost on the way.
+   * Sends a datagram. The buffer may be reused when the promise has resolved, or at once if there is none. A datagram that
+   * the network refuses counts as lost.
    */
   send(bytes: Uint8Array, remote: NetAddress): Promise<void> | undefined;
-  /** Resolves when nothing is held back any more, so that closing loses no last word. */
+  /** Resolves when no datagram is held back any more, so that closing loses no CONNECTION_CLOSE. */
   drained(): Promise<void>;
   /** Idempotent. */
   close(): void;
 }
 
-/** Who looks on at a machine's connections, and may throw where something is not as it must be. */
+/** Observes a machine's connections; throws if an invariant does not hold. */
 export interface Watcher {
   onEndpoint(endpoint: Endpoint): void;
-  /** The connection has said all that it has to say for now. */
+  /** The connection has sent all that it has to send now. */
   onServed(connection: Connection): void;
 }
 

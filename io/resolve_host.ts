@@ -1,5 +1,5 @@
 /**
- * Host names to addresses.
+ * Resolves host names.
  *
  * @module
  */
@@ -20,7 +20,7 @@ export async function resolveHost(host: string): Promise<string> {
     const address = found.find((entry) => entry.family === 4) ?? found[0];
     if (address !== undefined) return address.address;
   } catch {
-    // Said below: whatever the resolver's words are, this is what the user can do about it.
+    // Whatever the resolver says, the message below tells the user what to do.
   }
   throw new SluiceError(
     "unreachable",

@@ -20,9 +20,9 @@ export class UdpSocket implements DatagramSocket {
   readonly port: number;
   readonly #listener: Deno.DatagramConn;
   readonly #faults: FaultInjector | undefined;
-  /** From what Deno says of a sender to its address. */
+  /** The addresses of senders. */
   readonly #senders = new NetAddressCache();
-  /** From an address to what Deno sends to. */
+  /** What Deno sends to, by address. */
   readonly #targets = new WeakMap<NetAddress, Deno.NetAddr>();
   readonly #isIPv6: boolean;
   #isClosed = false;
@@ -41,7 +41,7 @@ export class UdpSocket implements DatagramSocket {
     }
   }
 
-  /** Binds a socket. Throws SluiceError where the address cannot be used. */
+  /** Binds a socket. Throws SluiceError if the address cannot be used. */
   static open(options: SocketOptions): UdpSocket {
     const { hostname, port } = options;
     try {
@@ -66,7 +66,7 @@ export class UdpSocket implements DatagramSocket {
     return this.#isClosed;
   }
 
-  /** Gives every datagram to `receiver`, until the socket is closed. */
+  /** Passes every datagram to `receiver`, until the socket is closed. */
   async receiveAll(receiver: DatagramReceiver): Promise<void> {
     const buffer = allocateAeadBuffer(BUFFER_BYTES);
     while (!this.#isClosed) {
@@ -89,8 +89,8 @@ export class UdpSocket implements DatagramSocket {
   }
 
   /**
-   * Sends a datagram. The buffer may be reused when the promise has resolved; it resolves at once, but for a send
-   * buffer that is full. What the network refuses counts as lost on the way.
+   * Sends a datagram. The buffer may be reused when the promise has resolved: at once, unless the send buffer is full. A
+   * datagram that the network refuses counts as lost.
    */
   async send(bytes: Uint8Array, remote: NetAddress): Promise<void> {
     if (this.#faults === undefined) return await this.#transmit(bytes, remote);
@@ -152,7 +152,7 @@ export class UdpSocket implements DatagramSocket {
   }
 }
 
-/** Faults of the network, which the protocol recovers from or times out on, as against faults of the program. */
+/** Whether an error is the network's, from which the protocol recovers or times out, and not the program's. */
 function isTransient(error: unknown): boolean {
   if (!(error instanceof Error) || error instanceof Deno.errors.NotCapable) return false;
   return !(error instanceof TypeError) && !(error instanceof Deno.errors.BadResource);
