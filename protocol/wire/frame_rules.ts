@@ -1,5 +1,5 @@
 /**
- * Which frames which side may send in which packet (`docs/PROTOCOL.md`, section 4; RFC 9000, section 12.4, table 3). Any other
+ * Which frames which side may send in which packet (`docs/PROTOCOL.md`, section 7.2; RFC 9000, section 12.4, table 3). Any other
  * is a PROTOCOL_VIOLATION.
  *
  * A ClientFinish packet is like QUIC's 0-RTT packet (RFC 9000, section 12.5): the client has received no packet with frames
