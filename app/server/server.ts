@@ -98,6 +98,7 @@ class RunningServer implements Server {
   readonly #authorizer: Authorizer;
   readonly #shared: SharedByClients;
   readonly #listingTimer: Timer;
+  readonly #callTimer: Timer;
   readonly #memory: MemoryBudget;
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
@@ -134,13 +135,17 @@ class RunningServer implements Server {
     this.#platform = platform;
     this.#authorizer = authorizer;
     this.#listingTimer = platform.timer(() => this.#shared.listings.wake());
+    this.#callTimer = platform.timer(() => this.#shared.calls.wake());
     this.#shared = {
       limits: new RequestLimits({ ...limits, stallTimeoutUs: limits.stallTimeoutS * 1e6 }),
       listings: new ListingCache({
         nowUs: () => platform.nowUs(),
         wakeIn: (delayUs) => this.#listingTimer.set(delayUs),
       }),
-      calls: new CallQueue(),
+      calls: new CallQueue({
+        nowUs: () => platform.nowUs(),
+        wakeIn: (delayUs) => this.#callTimer.set(delayUs),
+      }),
     };
     const { maxMemoryMiB, maxMemoryPerConnectionMiB } = limits;
     this.#memory = new MemoryBudget({ maxBytes: maxMemoryMiB * MIB, maxEachBytes: maxMemoryPerConnectionMiB * MIB });
@@ -258,6 +263,7 @@ class RunningServer implements Server {
     }
     this.#authorizer.stop();
     this.#listingTimer.clear();
+    this.#callTimer.clear();
     await this.#driver.flushed();
     if (this.#clients.size > 0) await sleep(this.#platform, LINGER_MS);
     for (const { timer } of this.#clients.values()) timer.clear();

@@ -183,11 +183,13 @@ export class Session {
   }
 
   #accept(connection: Connection): void {
-    const listings = new ListingCache({ nowUs: () => this.server.nowUs, wakeIn: () => {} });
+    const waking = { nowUs: () => this.server.nowUs, wakeIn: () => {} };
+    const listings = new ListingCache(waking);
+    const calls = new CallQueue(waking);
     const session = new ServerSession({
       connection,
       store: this.#stores.server,
-      shared: { limits: new RequestLimits(), listings, calls: new CallQueue() },
+      shared: { limits: new RequestLimits(), listings, calls },
       nowUs: () => this.server.nowUs,
       wake: () => {},
       wakeIn: () => {},
@@ -203,6 +205,7 @@ export class Session {
       },
       process: () => {
         listings.wake();
+        calls.wake();
         session.process();
       },
     };

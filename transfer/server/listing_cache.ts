@@ -12,11 +12,11 @@ import { type Done, type FileStore, StoreError } from "../file_store.ts";
 import { type Listing, ListingEncoder } from "./listing.ts";
 
 /**
- * A new listing may be made after this many times the duration of the last one. So a flood of requests costs a third of
- * what listing without a pause would, and a client that asks after a file was stored waits at most as long as three
+ * A new listing may be made after this many times the duration of the last one. So a flood of requests costs a fifth of
+ * what listing without a pause would, and a client that asks after a file was stored waits at most as long as five
  * listings take, even on a server so busy that each takes seconds.
  */
-const LIST_LIFE_FACTOR = 2;
+const LIST_LIFE_FACTOR = 4;
 
 /** What the cache needs from its owner. */
 export interface ListingCacheOptions {

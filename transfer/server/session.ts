@@ -36,7 +36,7 @@ import {
 } from "../messages.ts";
 import { ALL_RIGHTS, refusalForRights, type Right } from "../rights.ts";
 import type { Refusal, ServerContext, TransferStart } from "./context.ts";
-import type { CallQueue, StoreCall } from "./call_queue.ts";
+import { type CallQueue, LARGE_TRANSFER_BYTES, type StoreCall } from "./call_queue.ts";
 import { ServerGet } from "./get.ts";
 import { ServerList } from "./list.ts";
 import type { Listing } from "./listing.ts";
@@ -92,6 +92,8 @@ export class ServerSession implements ServerContext {
   readonly #shared: SharedByClients;
   /** Requests that count against the {@link RequestLimits}. */
   readonly #counted = new Map<Stream, BoundedRequest>();
+  /** Large transfers, for which the calls of other clients pause. */
+  readonly #large = new Set<Stream>();
   /** Calls to the store that wait or run; their requests may have ended in the meantime. */
   readonly #calls = new Map<Stream, StoreCall | "running">();
   /** The source address when the client connected: requests and calls count for it. */
@@ -167,6 +169,7 @@ export class ServerSession implements ServerContext {
   ended(stream: Stream): void {
     this.#movedBytes += this.#handlers.get(stream)?.movedBytes ?? 0;
     this.#handlers.delete(stream);
+    if (this.#large.delete(stream)) this.#shared.calls.endLarge(this.#source);
     this.released(stream);
   }
 
@@ -248,13 +251,15 @@ export class ServerSession implements ServerContext {
       case "put":
         return this.#enqueue<WritableFile>(stream, request, {
           call: (done) => store.create(request.name, request, done),
-          begin: (file) => this.#adopt(stream, new ServerPut(stream, { context: this, request, file })),
+          begin: (file) => {
+            this.#adopt(stream, new ServerPut(stream, { context: this, request, file }), request);
+          },
           undo: (file) => file.abort(),
         });
       case "get":
         return this.#enqueue<ReadableFile>(stream, request, {
           call: (done) => store.open(request.name, done),
-          begin: (file) => this.#adopt(stream, new ServerGet(stream, { context: this, file })),
+          begin: (file) => this.#adopt(stream, new ServerGet(stream, { context: this, file }), file.info),
           undo: (file) => file.close(),
         });
       case "stat":
@@ -310,7 +315,11 @@ export class ServerSession implements ServerContext {
     });
   }
 
-  #adopt(stream: Stream, handler: ServerPut | ServerGet | ServerList): void {
+  #adopt(stream: Stream, handler: ServerPut | ServerGet | ServerList, { sizeBytes = 0 } = {}): void {
+    if (sizeBytes >= LARGE_TRANSFER_BYTES) {
+      this.#large.add(stream);
+      this.#shared.calls.beginLarge(this.#source);
+    }
     this.#handlers.set(stream, handler);
     handler.start();
   }

@@ -44,7 +44,7 @@ class Scene {
     let listingsDueUs = Infinity;
     const nowUs = (): number => this.pair.nowUs;
     const listings = new ListingCache({ nowUs, wakeIn: (delayUs) => listingsDueUs = nowUs() + delayUs });
-    const calls = new CallQueue();
+    const calls = new CallQueue({ nowUs, wakeIn: () => {} });
     this.pair.server.makeSession = (connection) => {
       this.session = new ServerSession({
         connection,
@@ -63,6 +63,7 @@ class Scene {
             listingsDueUs = Infinity;
             listings.wake();
           }
+          calls.wake();
           session.process();
         },
       };
