@@ -22,7 +22,7 @@ import {
 } from "../wire/frame.ts";
 import { ReceiptKind, type SentPacket } from "../sent_packet.ts";
 import { SendCredit } from "./flow_control.ts";
-import { SignalState, type Stream } from "./stream.ts";
+import { SignalState, type StreamEntry } from "./stream_entry.ts";
 
 /** A stream frame is not worth its header for fewer bytes, unless they are the stream's last. */
 const MIN_STREAM_FRAME_BYTES = 16;
@@ -41,7 +41,7 @@ export interface StreamSenderOptions {
   /** The number of streams to allow now. */
   readonly maxStreams: () => number;
   /** A source could not be read. */
-  readonly onSourceFailed: (stream: Stream, error: unknown) => void;
+  readonly onSourceFailed: (stream: StreamEntry, error: unknown) => void;
 }
 
 /** Fills packets from streams. */
@@ -49,10 +49,10 @@ export class StreamSender {
   /** What the peer lets all streams together send. */
   readonly credit = new SendCredit(0);
   readonly #options: StreamSenderOptions;
-  readonly #controlQueue: Stream[] = [];
+  readonly #controlQueue: StreamEntry[] = [];
   /** Streams that may have data to send, linked through themselves, first come first served. */
-  #head: Stream | undefined;
-  #tail: Stream | undefined;
+  #head: StreamEntry | undefined;
+  #tail: StreamEntry | undefined;
   /** What the stream at the head has sent in this turn. */
   #turnBytes = 0;
   #isMaxDataPending = false;
@@ -79,7 +79,7 @@ export class StreamSender {
   }
 
   /** The stream may have data to send. */
-  schedule(stream: Stream): void {
+  schedule(stream: StreamEntry): void {
     if (stream.isScheduled || stream.isReset) return;
     stream.isScheduled = true;
     stream.nextScheduled = undefined;
@@ -89,7 +89,7 @@ export class StreamSender {
   }
 
   /** The stream has something to send again: it is next, unless it waits for its turn already. */
-  scheduleFirst(stream: Stream): void {
+  scheduleFirst(stream: StreamEntry): void {
     if (stream.isScheduled || stream.isReset) return;
     stream.isScheduled = true;
     stream.nextScheduled = this.#head;
@@ -99,7 +99,7 @@ export class StreamSender {
   }
 
   /** The stream has a control frame to send. */
-  scheduleControl(stream: Stream): void {
+  scheduleControl(stream: StreamEntry): void {
     if (stream.isControlScheduled) return;
     stream.isControlScheduled = true;
     this.#controlQueue.push(stream);
@@ -128,7 +128,7 @@ export class StreamSender {
    * Writes what the peer may not have of a stream, if that is all in memory, as far as it fits. For the last packet of
    * a connection: nothing is noted of it.
    */
-  repeatHeld(stream: Stream, writer: Writer): void {
+  repeatHeld(stream: StreamEntry, writer: Writer): void {
     const { outgoing } = stream;
     if (!outgoing.repeatHeld()) return;
     for (;;) {
@@ -151,16 +151,16 @@ export class StreamSender {
     while (this.#head !== undefined && !this.#maySend(this.#head)) this.#popHead();
   }
 
-  #maySend(stream: Stream): boolean {
+  #maySend(stream: StreamEntry): boolean {
     return !stream.isReset && stream.outgoing.hasPending(this.#sendLimit(stream));
   }
 
   /** The highest offset that both levels of flow control let this stream reach. */
-  #sendLimit(stream: Stream): number {
+  #sendLimit(stream: StreamEntry): number {
     return Math.min(stream.credit.limit, stream.outgoing.sentOffset + this.credit.available);
   }
 
-  #popHead(): Stream {
+  #popHead(): StreamEntry {
     const stream = this.#head!;
     this.#head = stream.nextScheduled;
     if (this.#head === undefined) this.#tail = undefined;
@@ -188,7 +188,7 @@ export class StreamSender {
     }
   }
 
-  #fillSignals(stream: Stream, writer: Writer, packet: SentPacket): void {
+  #fillSignals(stream: StreamEntry, writer: Writer, packet: SentPacket): void {
     if (stream.maxStreamDataState === SignalState.pending) {
       stream.maxStreamDataState = SignalState.sent;
       writeMaxStreamData(writer, stream.id, stream.window.takeUpdate());
@@ -207,7 +207,7 @@ export class StreamSender {
   }
 
   /** Puts one frame of the stream at the queue's head into the packet; at the end of its turn the next one follows. */
-  #fillFrom(stream: Stream, writer: Writer, packet: SentPacket): boolean {
+  #fillFrom(stream: StreamEntry, writer: Writer, packet: SentPacket): boolean {
     const outgoing = stream.outgoing;
     const room = writer.remaining - streamHeaderSize(stream.id, outgoing.sentOffset, writer.remaining);
     if (room <= 0 || !outgoing.next(room, this.#sendLimit(stream))) return false;

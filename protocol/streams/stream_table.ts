@@ -13,7 +13,8 @@ import { MAX_STREAM_GAPS } from "../limits.ts";
 import { RangeSet } from "../../base/range_set.ts";
 import { Writer } from "../../base/bytes.ts";
 import { ReceiveWindow } from "./flow_control.ts";
-import { SignalState, Stream, type StreamOwner } from "./stream.ts";
+import type { Stream } from "./stream.ts";
+import { SignalState, StreamEntry, type StreamOwner } from "./stream_entry.ts";
 import type { StreamEvent } from "./stream_events.ts";
 import { StreamSender } from "./stream_sender.ts";
 
@@ -29,7 +30,7 @@ export class StreamTable implements StreamOwner {
   readonly #isClient: boolean;
   readonly #config: ConnectionConfig;
   readonly #emit: (event: StreamEvent) => void;
-  readonly #streams = new Map<number, Stream>();
+  readonly #streams = new Map<number, StreamEntry>();
   /** IDs ever opened, so that a frame for an ended stream is told from one that opens a stream. */
   readonly #known = new RangeSet();
   /** Fills packets with what the streams have to send. */
@@ -71,7 +72,7 @@ export class StreamTable implements StreamOwner {
   }
 
   /** Opens a stream, or returns undefined while the peer allows no more. Clients only. */
-  open(): Stream | undefined {
+  open(): StreamEntry | undefined {
     if (this.#nextId >= this.#openLimit) return undefined;
     return this.#create(this.#nextId++);
   }
@@ -226,17 +227,17 @@ export class StreamTable implements StreamOwner {
 
   // --- what streams ask of their table ---
 
-  schedule(stream: Stream): void {
+  schedule(stream: StreamEntry): void {
     this.#count(stream);
     this.sender.schedule(stream);
   }
 
-  scheduleControl(stream: Stream): void {
+  scheduleControl(stream: StreamEntry): void {
     this.#count(stream);
     this.sender.scheduleControl(stream);
   }
 
-  onConsumed(stream: Stream): void {
+  onConsumed(stream: StreamEntry): void {
     const consumed = stream.incoming.consumedBytes;
     const delta = consumed - stream.consumedBytes;
     if (delta > 0) {
@@ -251,7 +252,7 @@ export class StreamTable implements StreamOwner {
     this.#releaseIfDone(stream);
   }
 
-  onFinished(stream: Stream): void {
+  onFinished(stream: StreamEntry): void {
     if (this.#isClient || stream.isReplaced || !stream.isReceiveDone || !stream.outgoing.isFinished) return;
     if (stream.isReset || stream.outgoing.unackedBytes > SHORT_ANSWER_BYTES) return;
     if (this.#replacedCount >= this.#config.maxStreams) return;
@@ -266,14 +267,15 @@ export class StreamTable implements StreamOwner {
   }
 
   /** The application has heard that the stream is readable, and may hear it again. */
-  onReadableHeard(stream: Stream): void {
-    stream.isReadableReported = false;
+  onReadableHeard({ id }: Stream): void {
+    const stream = this.#streams.get(id);
+    if (stream !== undefined) stream.isReadableReported = false;
   }
 
   // --- inside ---
 
-  #create(id: number): Stream {
-    const stream = new Stream({
+  #create(id: number): StreamEntry {
+    const stream = new StreamEntry({
       id,
       owner: this,
       sendLimit: this.#peerStreamDataLimit,
@@ -288,7 +290,7 @@ export class StreamTable implements StreamOwner {
   }
 
   /** The stream that a peer's frame is for, opened if need be; undefined if it has ended. Throws PeerError. */
-  #forPeerFrame(id: number): Stream | undefined {
+  #forPeerFrame(id: number): StreamEntry | undefined {
     const stream = this.#streams.get(id);
     if (stream !== undefined || this.#known.contains(id)) return stream;
     if (this.#isClient) throw new PeerError(TransportErrorCode.streamStateError, "a frame for a stream never opened");
@@ -298,13 +300,13 @@ export class StreamTable implements StreamOwner {
     return opened;
   }
 
-  #checkReceive(stream: Stream, highest: number, newBytes: number): void {
+  #checkReceive(stream: StreamEntry, highest: number, newBytes: number): void {
     stream.window.onReceived(highest);
     this.#receivedTotal += newBytes;
     this.#window.onReceived(this.#receivedTotal);
   }
 
-  #afterReceive(stream: Stream, fin: boolean): void {
+  #afterReceive(stream: StreamEntry, fin: boolean): void {
     const directDone = stream.incoming.directRemainingBytes === 0;
     const regionEnded = directDone && stream.hasDirectRegion;
     if (regionEnded) stream.endDirect();
@@ -315,7 +317,7 @@ export class StreamTable implements StreamOwner {
     this.#emit({ kind: "stream-readable", stream });
   }
 
-  #announce(stream: Stream): void {
+  #announce(stream: StreamEntry): void {
     if (this.#window.shouldUpdate) this.sender.scheduleMaxData();
     if (stream.isReceiveDone || stream.stopState !== SignalState.none || stream.incoming.finalSize !== undefined) {
       return;
@@ -325,7 +327,7 @@ export class StreamTable implements StreamOwner {
     this.scheduleControl(stream);
   }
 
-  #releaseIfDone(stream: Stream): void {
+  #releaseIfDone(stream: StreamEntry): void {
     if (!stream.isSendDone || !stream.isReceiveDone || !this.#streams.delete(stream.id)) return;
     this.#memoryBytes -= STREAM_BYTES + stream.usedBytes;
     stream.usedBytes = NOT_COUNTED;
@@ -336,7 +338,7 @@ export class StreamTable implements StreamOwner {
   }
 
   /** Brings what is counted for a stream up to date, as long as it is one of the table's. */
-  #count(stream: Stream): void {
+  #count(stream: StreamEntry): void {
     if (stream.usedBytes === NOT_COUNTED) return;
     const bytes = stream.incoming.memoryBytes + stream.outgoing.memoryBytes;
     this.#memoryBytes += bytes - stream.usedBytes;

@@ -1,3 +1,4 @@
+import type { StreamEntry } from "../../protocol/streams/stream_entry.ts";
 import assert from "node:assert/strict";
 import { Random } from "../../base/random.ts";
 import { type Writer } from "../../base/bytes.ts";
@@ -84,7 +85,7 @@ Deno.test("Connection never has more outstanding than the stream's window while 
   pair.server.reads = false;
   const stream = pair.send(pattern(300_000));
   pair.run(5_000_000);
-  assert.equal(stream.outgoing.sentOffset, 65_536);
+  assert.equal((stream as StreamEntry).outgoing.sentOffset, 65_536);
   assert.equal(pair.server.connection.bufferedBytes, 65_536);
   assert.equal(pair.server.connection.state, "established");
 });
@@ -109,7 +110,7 @@ Deno.test("Connection never has more outstanding than the connection's window, s
   const streams = Array.from({ length: 5 }, (_, i) => pair.send(pattern(60_000, i)));
   pair.run(5_000_000);
   assert.equal(pair.server.connection.bufferedBytes, 100_000);
-  const sent = streams.reduce((sum, stream) => sum + stream.outgoing.sentOffset, 0);
+  const sent = streams.reduce((sum, stream) => sum + (stream as StreamEntry).outgoing.sentOffset, 0);
   assert.equal(sent, 100_000);
 });
 
