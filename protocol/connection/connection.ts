@@ -219,7 +219,7 @@ export class Connection {
     timers.expire(Timer.ackDelay, nowUs);
     // What is in flight is asked for by probes, which a PING would put off.
     if (timers.expire(Timer.keepAlive, nowUs)) this.#isPingDue ||= !this.#recovery.isAnythingInFlight;
-    if (timers.expire(Timer.pathValidation, nowUs)) this.#path.validation.onTimeout(nowUs, this.#path.ptoUs);
+    if (timers.expire(Timer.pathValidation, nowUs)) this.#path.validation.onTimeout(nowUs);
     if (timers.expire(Timer.lossDetection, nowUs)) this.#recovery.onTimeout(nowUs);
     this.#armTimers(nowUs);
   }
@@ -322,6 +322,8 @@ export class Connection {
     const mode = this.#recovery.sendMode(nowUs);
     let length = 0;
     if (mode === SendMode.none || mode === SendMode.ackOnly) {
+      // What may be sent to an address that is not proven says nothing of the path there.
+      if (mode === SendMode.none) this.#recovery.onApplicationLimited();
       if (mode === SendMode.ackOnly && this.#acks.shouldAck(nowUs)) length = this.#builder.buildAck(nowUs, buffer);
     } else if (mode === SendMode.any && this.#isMtuProbeDue(nowUs)) {
       length = this.#builder.buildMtuProbe(nowUs, buffer, this.#path.mtu.probeSize(nowUs));

@@ -271,9 +271,9 @@ export class Path {
     else if (this.#proven?.remote.equals(remote)) return this.#returnTo(nowUs, this.#proven);
     const isSameHost = remote.host === this.#remote.host;
     this.#remote = remote;
-    this.validation.begin(nowUs, { receivedBytes, ptoUs: this.ptoUs });
     // RFC 9000, section 9.4: another port alone is most likely the same network behind a rebinding NAT.
-    if (!isSameHost) this.#forgetMeasurements();
+    if (!isSameHost) this.#forgetMeasurements(nowUs);
+    this.validation.begin(nowUs, { receivedBytes, ptoUs: this.ptoUs });
   }
 
   // --- inside ---
@@ -320,7 +320,7 @@ export class Path {
     });
   }
 
-  #forgetMeasurements(): void {
+  #forgetMeasurements(nowUs: number): void {
     this.#rtt = new RttEstimator();
     // A rate set by hand was not measured, and holds on from the first packet.
     if (this.isRateFixed) this.#pacer.datagramBytes = BASE_DATAGRAM_BYTES;
@@ -329,6 +329,7 @@ export class Path {
     this.#mtu = new MtuDiscovery({ ceilingBytes: this.#ceilingBytes });
     this.#jumbo = new JumboPolicy(this.#config.maxDatagramBytes);
     this.#controller = this.#createController(0);
+    this.#controllerSinceUs = nowUs;
     this.updatePacer();
   }
 }

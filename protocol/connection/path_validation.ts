@@ -6,9 +6,7 @@
  */
 
 import { AMPLIFICATION_FACTOR, MAX_PATH_PACKETS_BEYOND_WINDOW, MAX_PENDING_PATH_RESPONSES } from "../limits.ts";
-
-/** A challenge is sent again after so many probe timeouts (RFC 9000, section 8.2.4). */
-const TIMEOUT_PTOS = 3;
+import { DEFAULT_MAX_PTO_BACKOFF_US } from "../recovery/loss_detection.ts";
 
 /** Both sides of it for one connection: asks for the peer's proof, and gives our own. */
 export class PathValidation {
@@ -18,6 +16,8 @@ export class PathValidation {
   #allowanceBytes = 0;
   #challenge: Uint8Array | undefined;
   #isChallengeDue = false;
+  /** Time from one challenge to the next. */
+  #intervalUs = 0;
   #deadlineUs = Infinity;
   /** Responses that are due, oldest first. */
   readonly #responses: Uint8Array[] = [];
@@ -48,13 +48,17 @@ export class PathValidation {
     if (!this.#isValidated) this.#allowanceBytes += AMPLIFICATION_FACTOR * bytes;
   }
 
-  /** The peer's address is another one, from which so many bytes came: asks for its proof. */
+  /**
+   * The peer's address is another one, from which so many bytes came: asks for its proof, and again after a probe timeout
+   * of that path, and twice as long each time, as for a probe (RFC 9000, section 8.2.1).
+   */
   begin(nowUs: number, { receivedBytes, ptoUs }: { receivedBytes: number; ptoUs: number }): void {
     this.#isValidated = false;
     this.#allowanceBytes = AMPLIFICATION_FACTOR * receivedBytes;
     this.#challenge = this.#randomBytes(8);
     this.#isChallengeDue = true;
-    this.#deadlineUs = nowUs + TIMEOUT_PTOS * ptoUs;
+    this.#intervalUs = ptoUs;
+    this.#deadlineUs = nowUs + ptoUs;
   }
 
   /** The address is proven, by a response or because it was a moment ago. */
@@ -70,10 +74,11 @@ export class PathValidation {
     return this.#deadlineUs;
   }
 
-  onTimeout(nowUs: number, ptoUs: number): void {
+  onTimeout(nowUs: number): void {
     if (this.#isValidated) return;
     this.#isChallengeDue = true;
-    this.#deadlineUs = nowUs + TIMEOUT_PTOS * ptoUs;
+    this.#intervalUs = Math.max(this.#intervalUs, Math.min(2 * this.#intervalUs, DEFAULT_MAX_PTO_BACKOFF_US));
+    this.#deadlineUs = nowUs + this.#intervalUs;
   }
 
   /** The peer asks for our proof. Each challenge is answered (RFC 9000, section 8.2.2), up to a limit. */

@@ -113,9 +113,10 @@ Deno.test("Path keeps to a rate set by hand: through the handshake's round trip 
   assert.equal(path.controllerSinceUs, 5);
   path.pacer.setRate(1_000_000, 10_000);
   path.seedRtt(30_000);
-  path.migrate(0, NetAddress.parse("198.51.100.1:2000"), 1200);
+  path.migrate(6, NetAddress.parse("198.51.100.1:2000"), 1200);
   assert.deepEqual([path.controller.name, path.pacer.rate], ["fixed", 1_000_000]);
-  path.setSendPolicy(6, { kind: "bbr" });
+  assert.equal(path.controllerSinceUs, 6, "what was sent to the other host says nothing of this path");
+  path.setSendPolicy(7, { kind: "bbr" });
   assert.deepEqual([path.controller.name, path.isRateFixed], ["bbr", false]);
 });
 

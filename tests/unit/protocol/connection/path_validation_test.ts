@@ -15,9 +15,11 @@ Deno.test("PathValidation is proven by its own challenge alone, which is repeate
   assert.equal(validation.allowanceBytes, 300);
   assert.deepEqual(validation.takeChallenge(), CHALLENGE);
   assert.equal(validation.takeChallenge(), undefined);
-  assert.equal(validation.deadlineUs, 1_030, "three probe timeouts");
-  validation.onTimeout(1_030, 20);
-  assert.equal(validation.deadlineUs, 1_090);
+  assert.equal(validation.deadlineUs, 1_010, "one probe timeout");
+  validation.onTimeout(1_010);
+  assert.equal(validation.deadlineUs, 1_030, "twice as long");
+  validation.onTimeout(1_030);
+  assert.equal(validation.deadlineUs, 1_070);
   assert.deepEqual(validation.takeChallenge(), CHALLENGE);
   validation.onResponse(new Uint8Array(8));
   assert.equal(validation.isValidated, false);
@@ -25,6 +27,19 @@ Deno.test("PathValidation is proven by its own challenge alone, which is repeate
   assert.equal(validation.isValidated, true);
   assert.equal(validation.deadlineUs, Infinity);
   assert.equal(validation.allowanceBytes, Infinity);
+});
+
+Deno.test("PathValidation repeats its challenge at least once in three seconds, or in a probe timeout if that is longer", () => {
+  for (const [ptoUs, longestUs] of [[500_000, 3_000_000], [8_000_000, 8_000_000]] as const) {
+    const validation = makeValidation();
+    validation.begin(0, { receivedBytes: 100, ptoUs });
+    let previousUs = 0;
+    for (let i = 0; i < 10; i++) {
+      previousUs = validation.deadlineUs;
+      validation.onTimeout(previousUs);
+    }
+    assert.equal(validation.deadlineUs - previousUs, longestUs);
+  }
 });
 
 Deno.test("PathValidation answers a challenge once", () => {
