@@ -397,7 +397,7 @@ export const ApplicationErrorCode = {
   cancelled: 1,
   /** The request was refused; a REFUSED message says why. */
   refused: 2,
-  /** The sender's or receiver's disk failed, or the file changed while it was sent. */
+  /** The sender's or receiver's disk failed. */
   storeFailed: 3,
   /** A message was malformed or unexpected. */
   badMessage: 4,
@@ -408,7 +408,17 @@ export const ApplicationErrorCode = {
   busy: 7,
   /** The client's access was revoked. */
   forbidden: 8,
+  /** The file changed while it was sent. */
+  fileChanged: 9,
+  /** The receiver's disk is full, or its quota is used up. */
+  noSpace: 10,
 } as const;
+
+/** The error code that tells the peer of a store's error. */
+export function errorCodeForStoreError(kind: StoreErrorKind): number {
+  if (kind === "changed") return ApplicationErrorCode.fileChanged;
+  return kind === "no-space" ? ApplicationErrorCode.noSpace : ApplicationErrorCode.storeFailed;
+}
 
 /** Describes an error code for the user. */
 export function describeApplicationError(code: number): string {
@@ -420,7 +430,7 @@ export function describeApplicationError(code: number): string {
     case ApplicationErrorCode.refused:
       return "it was refused";
     case ApplicationErrorCode.storeFailed:
-      return "the file could not be read or written there";
+      return "its disk failed, or denied access to the file";
     case ApplicationErrorCode.badMessage:
       return "a message was not understood";
     case ApplicationErrorCode.shuttingDown:
@@ -431,6 +441,10 @@ export function describeApplicationError(code: number): string {
       return "the server is busy";
     case ApplicationErrorCode.forbidden:
       return "permission was taken away";
+    case ApplicationErrorCode.fileChanged:
+      return "the file changed there while it was sent; try again";
+    case ApplicationErrorCode.noSpace:
+      return "its disk or quota has too little space";
     default:
       return `error code ${code}`;
   }

@@ -8,7 +8,7 @@
 export interface ByteSource {
   /**
    * Fills the whole of `into` with the source's bytes from `offset` on. Throws where that cannot be done; the
-   * stream is then reset by its owner.
+   * application then hears of it, and resets the stream.
    */
   read(offset: number, into: Uint8Array): void;
 }

@@ -74,6 +74,7 @@ export class StreamEntry implements Stream {
 
   readonly #owner: StreamOwner;
   readonly #directWindowBytes: number;
+  #hasSourceFailed = false;
   #widenedBytes = 0;
 
   constructor(options: StreamOptions) {
@@ -111,7 +112,7 @@ export class StreamEntry implements Stream {
   }
 
   reset(code: number): void {
-    if (this.isReset || this.outgoing.isFullyAcked) return;
+    if (this.resetState !== SignalState.none || this.outgoing.isFullyAcked) return;
     this.resetCode = code;
     this.resetState = SignalState.pending;
     this.outgoing.reset();
@@ -163,7 +164,7 @@ export class StreamEntry implements Stream {
   }
 
   get isReset(): boolean {
-    return this.resetState !== SignalState.none;
+    return this.#hasSourceFailed || this.resetState !== SignalState.none;
   }
 
   get isReceiveComplete(): boolean {
@@ -183,6 +184,12 @@ export class StreamEntry implements Stream {
   /** Nothing of the receiving half needs this stream any more. */
   get isReceiveDone(): boolean {
     return this.peerResetCode !== undefined || this.incoming.isComplete;
+  }
+
+  /** A source could not be read: nothing more is sent until the application resets the sending half with its code. */
+  onSourceFailed(): void {
+    this.#hasSourceFailed = true;
+    this.outgoing.reset();
   }
 
   /** A direct region is open and its wide window granted. */

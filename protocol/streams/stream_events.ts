@@ -18,5 +18,8 @@ export type StreamEvent =
   | { readonly kind: "stream-stopped"; readonly stream: Stream; readonly code: number }
   /** The peer has acknowledged everything that was written, and the end. */
   | { readonly kind: "stream-delivered"; readonly stream: Stream }
-  /** A source could not be read (the error is its own); the sending half was reset. */
+  /**
+   * A source could not be read (the error is its own). Nothing more is sent: the application must reset the sending half,
+   * with the code that tells the peer why.
+   */
   | { readonly kind: "source-failed"; readonly stream: Stream; readonly error: unknown };

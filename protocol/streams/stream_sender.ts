@@ -221,8 +221,8 @@ export class StreamSender {
       if (error instanceof InvariantError) throw error;
       writer.position = frameStart;
       this.#popHead();
+      stream.onSourceFailed();
       this.#options.onSourceFailed(stream, error);
-      stream.reset(0);
       return true;
     }
     writer.position += rangeEnd - rangeStart;

@@ -1,8 +1,8 @@
-import type { StreamEntry } from "../../protocol/streams/stream_entry.ts";
 import assert from "node:assert/strict";
 import { Random } from "../../base/random.ts";
 import { type Writer } from "../../base/bytes.ts";
 import { TransportErrorCode } from "../../protocol/mod.ts";
+import type { StreamEntry } from "../../protocol/streams/stream_entry.ts";
 import {
   writeMaxStreamData,
   writeResetStream,
@@ -343,4 +343,27 @@ Deno.test("Connection counts what its streams take in memory: both halves, gaps,
   pair.run(2_000_000);
   assert.deepEqual([pair.client, pair.server].map(({ connection }) => connection.openStreamCount), [0, 0]);
   assert.deepEqual([count(pair.client), count(pair.server)], [0, 0]);
+});
+
+Deno.test("Connection sends nothing more of a stream whose source fails, until the application gives its code", () => {
+  const pair = Pair.connected();
+  let reads = 0;
+  const error = new Error("the disk failed");
+  const stream = pair.client.connection.openStream()!;
+  const read = () => {
+    if (++reads > 5) throw error;
+  };
+  stream.writeFrom({ read }, 100_000);
+  pair.run(2_000_000);
+  assert.deepEqual(pair.client.heard("source-failed"), [{ kind: "source-failed", stream, error }]);
+  assert.equal(reads, 6);
+  stream.write(new Uint8Array(10));
+  stream.finish();
+  pair.run(2_000_000);
+  assert.equal(pair.server.heard("stream-reset").length, 0);
+  stream.reset(9);
+  stream.reset(1);
+  pair.serve(pair.client);
+  pair.run(2_000_000);
+  assert.deepEqual(pair.server.heard("stream-reset").map(({ code }) => code), [9]);
 });

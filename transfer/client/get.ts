@@ -24,6 +24,7 @@ import {
   ApplicationErrorCode,
   describeApplicationError,
   encodeMessage,
+  errorCodeForStoreError,
   type Message,
   ResultStatus,
 } from "../messages.ts";
@@ -115,7 +116,7 @@ export class ClientGet implements ClientRequest {
         // The request ended while the file was created.
         if (!(file instanceof StoreError)) file.abort();
       } else if (file instanceof StoreError) {
-        this.#fail(storeFailure(file), ApplicationErrorCode.storeFailed);
+        this.#fail(storeFailure(file), errorCodeForStoreError(file.kind));
       } else {
         this.#receive(file);
         if (isLater) this.#readDigest();
@@ -129,7 +130,7 @@ export class ClientGet implements ClientRequest {
     this.#receiver = new FileReceiver(file, {
       sizeBytes: this.#sizeBytes,
       contiguousBytes: () => this.#stream!.directContiguousBytes,
-      onFailed: (error) => this.#fail(storeFailure(error), ApplicationErrorCode.storeFailed),
+      onFailed: (error) => this.#fail(storeFailure(error), errorCodeForStoreError(error.kind)),
     });
     this.#state = "receiving";
     this.#stream!.receiveInto(this.#receiver, this.#sizeBytes);

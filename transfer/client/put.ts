@@ -20,6 +20,7 @@ import {
   ApplicationErrorCode,
   describeApplicationError,
   encodeMessage,
+  errorCodeForStoreError,
   type Message,
   ResultStatus,
 } from "../messages.ts";
@@ -84,7 +85,7 @@ export class ClientPut implements ClientRequest {
 
   onSourceFailed(error: unknown): void {
     if (!(error instanceof StoreError)) throw error;
-    this.#fail(storeFailure(error), ApplicationErrorCode.storeFailed);
+    this.#fail(storeFailure(error), errorCodeForStoreError(error.kind));
   }
 
   onDelivered(): void {}

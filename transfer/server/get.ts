@@ -15,7 +15,13 @@ import { FileSender } from "../file_sender.ts";
 import { type ReadableFile, StoreError } from "../file_store.ts";
 import { type ServerHandler } from "../handler.ts";
 import { readMessage } from "../message_reader.ts";
-import { ApplicationErrorCode, describeApplicationError, encodeMessage, ResultStatus } from "../messages.ts";
+import {
+  ApplicationErrorCode,
+  describeApplicationError,
+  encodeMessage,
+  errorCodeForStoreError,
+  ResultStatus,
+} from "../messages.ts";
 import type { ServerContext, TransferStart } from "./context.ts";
 
 /** Sends one file. */
@@ -94,7 +100,7 @@ export class ServerGet implements ServerHandler {
 
   onSourceFailed(error: unknown): void {
     if (!(error instanceof StoreError)) throw error;
-    this.#fail(error.message, ApplicationErrorCode.storeFailed);
+    this.#fail(error.message, errorCodeForStoreError(error.kind));
   }
 
   onDelivered(): void {

@@ -5,9 +5,10 @@ import { Random } from "../../../../base/random.ts";
 import { type Stream } from "../../../../protocol/mod.ts";
 import { MemoryStore } from "../../../../testing/memory_store.ts";
 import { atOnce } from "../../../../testing/promised_store.ts";
-import type { FileInfo } from "../../../../transfer/file_store.ts";
+import { type FileInfo, StoreError } from "../../../../transfer/file_store.ts";
 import type { TransferEvent } from "../../../../transfer/events.ts";
 import {
+  ApplicationErrorCode,
   decodeMessage,
   encodeMessage,
   type Message,
@@ -259,6 +260,28 @@ Deno.test("ServerSession sends a file, and reports the client's result", () => {
     assert(sent.kind === "sent");
     assert.equal(sent.verified, status === ResultStatus.verified);
     assert.equal(scene.pair.server.connection.openStreamCount, 0);
+    scene.assertClean();
+  }
+});
+
+Deno.test("ServerSession tells the client why it gives up a file that it can no longer read", () => {
+  const causes = { "changed": ApplicationErrorCode.fileChanged, "io": ApplicationErrorCode.storeFailed } as const;
+  for (const [kind, code] of Object.entries(causes)) {
+    const scene = new Scene();
+    scene.store.put("file", new Random(3).bytes(500_000));
+    const open = scene.store.open.bind(scene.store);
+    scene.store.open = (name, done) =>
+      open(name, (file) => {
+        assert(!(file instanceof StoreError));
+        file.read = () => {
+          throw new StoreError(kind as "changed" | "io", "the cause");
+        };
+        done(file);
+      });
+    scene.ask(encodeMessage({ type: "get", name: "file" }), { finish: false });
+    scene.pair.run(500_000);
+    assert.deepEqual(scene.pair.client.heard("stream-reset").map((event) => event.code), [code]);
+    assert.deepEqual(scene.events.at(-1), { kind: "failed", operation: "get", name: "file", reason: "the cause" });
     scene.assertClean();
   }
 });
