@@ -17,11 +17,11 @@ import type { AckTracker } from "./ack_tracker.ts";
 export const MAX_ACK_BYTES = 1024;
 
 /**
- * The length after which a frame no longer repeats ranges that were reported before. That is room for some 120 to 180
+ * The length after which a frame no longer repeats ranges that were reported before. That is room for some 80 to 120
  * of the newest, so each is in dozens of frames; with more, the losses of a long path would make every ACK a large one
  * and fill a thin return path with repeats.
  */
-export const MAX_REPEAT_BYTES = 384;
+export const MAX_REPEAT_BYTES = 256;
 
 /** Writes the ACK frames of one connection. */
 export class AckReporter {
