@@ -52,8 +52,9 @@ Deno.test("Bbr fills a slow, long link that loses 20 %, where a round trip is tw
 
 Deno.test("Bbr takes jitter for no queue", () => {
   const link: LinkOptions = { rate: 100 * MBIT, rttUs: 50_000, queueBytes: 1_250_000, loss: 0.1, jitterUs: 30_000 };
-  const { utilisation } = runAlone(link, 10);
-  assert.ok(utilisation >= 0.8, `${utilisation}`);
+  const shares = [1, 2, 3, 4].map((seed) => runAlone(link, 10, { controller: bbr(link, { seed }) }).utilisation);
+  const mean = shares.reduce((sum, share) => sum + share) / shares.length;
+  assert.ok(mean >= 0.8, `${mean}`);
 });
 
 Deno.test("Bbr bridges acknowledgements that come in clumps", () => {
