@@ -29,7 +29,7 @@ const KINDS: Readonly<Record<string, StoreErrorKind>> = {
 
 /** The error and what to do about it; the subject precedes it. */
 const ADVICE: Readonly<Record<string, string>> = {
-  EEXIST: "already exists; use --force to replace it, or choose another name",
+  EEXIST: "already exists",
   ENOENT: "does not exist",
   ENAMETOOLONG: "cannot be stored: the name is too long for this disk; choose a shorter one",
   EILSEQ: "cannot be stored: this disk cannot spell the name; choose another one",

@@ -41,12 +41,22 @@ export function refusalFailure(refusal: { reason: RefusalReason; message: string
     case RefusalReason.changed:
     case RefusalReason.io:
       return { kind: "failed", message: `the server failed: ${refusal.message}` };
-    case RefusalReason.busy:
-      return { kind: "refused", message: `the server refused: ${refusal.message}`, isTransient: true };
-    default:
-      return { kind: "refused", message: `the server refused: ${refusal.message}` };
+    default: {
+      const advice = ADVICE[refusal.reason];
+      const message = `the server refused: ${refusal.message}${advice === undefined ? "" : `; ${advice}`}`;
+      const isBusy = refusal.reason === RefusalReason.busy;
+      return { kind: "refused", message, ...(isBusy ? { isTransient: true } : {}) };
+    }
   }
 }
+
+/** What the user can do about a refusal. The server's message only gives the cause, and is in its log as well. */
+const ADVICE: Readonly<Partial<Record<RefusalReason, string>>> = {
+  [RefusalReason.exists]: "use --force to replace it, or choose another name",
+  [RefusalReason.denied]: "ask the server's administrator",
+  [RefusalReason.busy]: "try again later",
+  [RefusalReason.shuttingDown]: "try again later",
+};
 
 /** Converts an error of this machine's disk to a failure; "not-found" is only for files that the server lacks. */
 export function storeFailure(error: StoreError): TransferFailure {

@@ -15,7 +15,7 @@ export type Right = (typeof RIGHTS)[number];
 /** Every right. */
 export const ALL_RIGHTS: ReadonlySet<Right> = new Set(RIGHTS);
 
-/** "You may not ..." */
+/** "No permission to ..." */
 const WHAT: Readonly<Record<Right, string>> = {
   read: "get files",
   write: "send files",
@@ -23,10 +23,10 @@ const WHAT: Readonly<Record<Right, string>> = {
   overwrite: "replace files",
 };
 
-/** Why a client with these rights is refused a request, for its user; undefined if it is not. */
+/** Why a client with these rights is refused a request; undefined if it is not. */
 export function refusalForRights(request: Message, rights: ReadonlySet<Right>): string | undefined {
   const missing = missingRight(request, rights);
-  return missing && `you may not ${WHAT[missing]} there; if you should, ask the server's administrator`;
+  return missing && `no permission to ${WHAT[missing]}`;
 }
 
 function missingRight(request: Message, rights: ReadonlySet<Right>): Right | undefined {

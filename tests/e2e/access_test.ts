@@ -80,10 +80,10 @@ Deno.test("server gives each client the rights, folder and quota of its line", a
   assert.match((await run("list", alice)).stdout, /^a\t100000\t\S+\n$/);
   assert.equal((await run("get b", alice)).code, 3);
   const refusals = [
-    [await run("send a --force", alice), /you may not replace files there/],
+    [await run("send a --force", alice), /no permission to replace files; ask the server's administrator/],
     [await run("send b", alice), /of your quota of 200000 bytes 97600 are left/],
-    [await run("list", bob), /you may not list files there/],
-    [await run("get b -o x", bob), /you may not get files there/],
+    [await run("list", bob), /no permission to list files; ask the server's administrator/],
+    [await run("get b -o x", bob), /no permission to get files; ask the server's administrator/],
   ] as const;
   for (const [{ code, stderr }, why] of refusals) {
     assert.equal(code, 4);

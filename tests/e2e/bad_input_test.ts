@@ -209,6 +209,8 @@ Deno.test("client program tells what the server refuses, with exit code 3 or 4",
       says: /"taken" already exists; use --force to replace it, or choose another name/,
     });
     assert.equal(await Deno.readTextFile(stored), "precious");
+    // The advice is for the client's user, the log for the server's administrator.
+    await server.program.says(/put "taken" refused: "taken" already exists$/m);
   });
   await t.step("a name that is taken, with --force", async () => {
     assert.equal((await stage.client(["send", "taken", "--force", ...target])).code, 0);

@@ -70,7 +70,7 @@ export class RequestLimits {
     const count = refusal === "all" ? slots.count : slots.countOf(source);
     const whose = refusal === "all" ? "" : " of your address";
     const what = `${count} ${kind}${count === 1 ? "" : "s"}${whose}`;
-    return { reason: RefusalReason.busy, message: `it is busy with ${what} already; try again later` };
+    return { reason: RefusalReason.busy, message: `it is busy with ${what} already` };
   }
 
   /** Ends what {@link begin} began. */

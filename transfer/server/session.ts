@@ -225,7 +225,7 @@ export class ServerSession implements ServerContext {
     }
     const name = "name" in request ? request.name : "";
     if (this.#draining) {
-      const message = "the server is shutting down; try again when it is back";
+      const message = "it is shutting down";
       return this.refuse(stream, { operation, name, reason: RefusalReason.shuttingDown, message });
     }
     const forbidden = refusalForRights(request, this.#options.rights ?? ALL_RIGHTS);

@@ -15,7 +15,7 @@ Deno.test("toStoreError says what failed, and what to do", () => {
     ["EROFS", "read-only", /read-only/],
     ["EACCES", "denied", /check its owner and mode/],
     ["EPERM", "denied", /not permit/],
-    ["EEXIST", "exists", /choose another name/],
+    ["EEXIST", "exists", /already exists$/],
     ["ENOENT", "not-found", /does not exist/],
     ["ENAMETOOLONG", "bad-name", /shorter/],
     ["EISDIR", "not-a-file", /folder/],

@@ -8,12 +8,12 @@ Deno.test("RequestLimits.begin refuses requests beyond the limits, with a messag
   assert.equal(limits.begin("transfer", "a"), undefined);
   assert.deepEqual(limits.begin("transfer", "a"), {
     reason: RefusalReason.busy,
-    message: "it is busy with 2 transfers of your address already; try again later",
+    message: "it is busy with 2 transfers of your address already",
   });
   assert.equal(limits.begin("transfer", "b"), undefined);
   assert.deepEqual(limits.begin("transfer", "c"), {
     reason: RefusalReason.busy,
-    message: "it is busy with 3 transfers already; try again later",
+    message: "it is busy with 3 transfers already",
   });
   assert.equal(limits.countOf("transfer"), 3);
   assert.equal(limits.begin("list", "a"), undefined);

@@ -323,7 +323,7 @@ Deno.test("ServerSession refuses transfers beyond the server's limit, and accept
   const begun = [0, 1].map((i) => scene.ask(put(`file-${i}`, CONTENT, { sizeBytes: 100_000 }), { finish: false }));
   const { answers } = scene.ask(put("third", CONTENT));
   assert(answers[0]?.type === "refused" && answers[0].reason === RefusalReason.busy);
-  assert.match(answers[0].message, /it is busy with 2 transfers already; try again later/);
+  assert.match(answers[0].message, /it is busy with 2 transfers already$/);
   // What is no transfer is answered.
   assert.equal(scene.ask(encodeMessage({ type: "list" })).answers[0]?.type, "end");
   begun[0]!.stream.reset(1);

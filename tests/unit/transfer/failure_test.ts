@@ -1,0 +1,27 @@
+import assert from "node:assert/strict";
+import { refusalFailure } from "../../../transfer/failure.ts";
+import { RefusalReason } from "../../../transfer/messages.ts";
+
+Deno.test("refusalFailure adds to the server's cause what the user can do", () => {
+  const failures: [reason: RefusalReason, kind: string, message: RegExp][] = [
+    [RefusalReason.exists, "refused", /^the server refused: CAUSE; use --force to replace it, or choose another name$/],
+    [RefusalReason.denied, "refused", /^the server refused: CAUSE; ask the server's administrator$/],
+    [RefusalReason.busy, "refused", /^the server refused: CAUSE; try again later$/],
+    [RefusalReason.shuttingDown, "refused", /^the server refused: CAUSE; try again later$/],
+    [RefusalReason.badName, "refused", /^the server refused: CAUSE$/],
+    [RefusalReason.notFound, "not-found", /^on the server, CAUSE; list its files to see what there is$/],
+    [RefusalReason.io, "failed", /^the server failed: CAUSE$/],
+  ];
+  for (const [reason, kind, message] of failures) {
+    const failure = refusalFailure({ reason, message: "CAUSE" });
+    assert.equal(failure.kind, kind);
+    assert.match(failure.message, message);
+  }
+});
+
+Deno.test("refusalFailure marks only a busy server as worth another try", () => {
+  const transient = Object.values(RefusalReason).filter((reason) =>
+    refusalFailure({ reason, message: "" }).isTransient
+  );
+  assert.deepEqual(transient, [RefusalReason.busy]);
+});
