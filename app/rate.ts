@@ -5,6 +5,7 @@
  * @module
  */
 
+import { parseDecimal } from "../base/units.ts";
 import { CallerError, checkSendPolicy, type SendPolicy } from "../protocol/mod.ts";
 import { SluiceError } from "./api.ts";
 
@@ -14,10 +15,8 @@ export const MIN_RATE = 8_000;
 /** The highest, bits per second: beyond what one process can send. */
 export const MAX_RATE = 100_000_000_000;
 
-const PREFIXES: Readonly<Record<string, number>> = { "": 1, k: 1e3, m: 1e6, g: 1e9 };
-
-/** "80M", "1.5G", "800k", "8000"; "80Mbit/s", "80 Mbit/s" and "80Mbps" are the same. */
-const PATTERN = /^(?<number>\d+(?:\.\d+)?) ?(?<prefix>[kKmMgG]?)(?:bits?\/s|bit|bps)?$/;
+/** "80Mbit/s", "80 Mbit/s" and "80Mbps" are the same as "80M". */
+const UNIT = /(?:bits?\/s|bit|bps)$/;
 
 /** A rate in bytes is refused: the user might mean eight times as much, or an eighth. */
 const BYTES = /^[\d.]+ ?[kKmMgG]?(?:B|i?B\/s|Bps|bytes?(?:\/s)?)$/;
@@ -25,9 +24,8 @@ const BYTES = /^[\d.]+ ?[kKmMgG]?(?:B|i?B\/s|Bps|bytes?(?:\/s)?)$/;
 /** The rate that `text` says, in bits per second, or what is wrong with it. */
 function parseRate(text: string): number | { readonly error: string } {
   if (BYTES.test(text)) return { error: "a rate is in bits per second, such as 80M; eight bits are a byte" };
-  const { number, prefix } = PATTERN.exec(text)?.groups ?? {};
-  if (number === undefined) return { error: "a rate is a number of bits per second, such as 800k, 80M or 1.5G" };
-  const rate = Math.round(Number(number) * PREFIXES[prefix!.toLowerCase()]!);
+  const rate = parseDecimal(text.replace(UNIT, ""));
+  if (rate === undefined) return { error: "a rate is a number of bits per second, such as 800k, 80M or 1.5G" };
   return isRate(rate) ? rate : { error: OUT_OF_BOUNDS };
 }
 

@@ -45,6 +45,12 @@ export function sanitizeForDisplay(text: string): string {
   return shown;
 }
 
+/** {@link sanitizeForDisplay}, in quotes: single ones if the text has double ones. */
+export function quote(text: string): string {
+  const shown = sanitizeForDisplay(text);
+  return shown.includes('"') ? `'${shown}'` : `"${shown}"`;
+}
+
 function escapeCodePoint(codePoint: number): string {
   if (codePoint === 0x09) return "\\t";
   if (codePoint === 0x0a) return "\\n";

@@ -1,34 +1,14 @@
 /**
- * Numbers and names as people read them. Sizes and rates are decimal (1 MB is 1,000,000 bytes), as disks and links count.
+ * Numbers, durations and rates as people read them. Rates are decimal (1 MB is 1,000,000 bytes), as links count.
  *
  * @module
  */
 
-import { sanitizeForDisplay } from "../base/display_text.ts";
-
-/** A name in quotes, escaped if a peer put control characters into it. */
-export function quote(name: string): string {
-  return `"${sanitizeForDisplay(name)}"`;
-}
+import { formatBytes } from "../base/units.ts";
 
 /** A number with its noun: "1 file", "3 files". */
 export function counted(count: number, noun: string, plural = `${noun}s`): string {
   return `${count} ${count === 1 ? noun : plural}`;
-}
-
-const UNITS = ["kB", "MB", "GB", "TB", "PB"] as const;
-
-/** Bytes with a unit: "999 bytes", "1.5 kB", "104.9 MB". */
-export function formatBytes(bytes: number): string {
-  if (bytes < 1000) return counted(Math.round(bytes), "byte");
-  let value = bytes / 1000;
-  let unit = 0;
-  // 999.95 rounds to 1000.0, which belongs to the next unit.
-  while (value >= 999.95 && unit < UNITS.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return `${value.toFixed(1)} ${UNITS[unit]}`;
 }
 
 /** Megabytes a second: "45.4 MB/s"; below a tenth, "12.3 kB/s". `elapsedMs` below 1 counts as 1 ms. */

@@ -8,9 +8,10 @@
 
 import type { Progress } from "../app/client/api.ts";
 import { sanitizeForDisplay } from "../base/display_text.ts";
+import { formatBytes } from "../base/units.ts";
 import type { ProgressTask, ProgressView } from "./console.ts";
 import { type CliContext, nowMs } from "./context.ts";
-import { formatBytes, formatClock, formatRate } from "./format.ts";
+import { formatClock, formatRate } from "./format.ts";
 import { cut, fit, pad, widthOf } from "./width.ts";
 
 /** A transfer that takes less time needs no bar. */

@@ -5,9 +5,10 @@
  */
 
 import { sanitizeForDisplay } from "../base/display_text.ts";
+import { formatBytes } from "../base/units.ts";
 import type { TransferReport } from "../app/client/api.ts";
 import type { FileInfo } from "../transfer/file_store.ts";
-import { counted, formatBytes, formatDuration, formatRate, formatShare, formatSize, formatTime } from "./format.ts";
+import { counted, formatDuration, formatRate, formatShare, formatSize, formatTime } from "./format.ts";
 import { pad, widthOf } from "./width.ts";
 
 /** Which way a file went. */

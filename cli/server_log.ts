@@ -10,9 +10,10 @@
 import { formatHostPort } from "../base/net_address.ts";
 import type { EventOrigin, ServerEvent } from "../app/server/api.ts";
 import { DROP_REASONS, type DropReason } from "../protocol/mod.ts";
-import { sanitizeForDisplay } from "../base/display_text.ts";
+import { quote, sanitizeForDisplay } from "../base/display_text.ts";
+import { formatBytes } from "../base/units.ts";
 import type { CliContext } from "./context.ts";
-import { counted, formatBytes, formatDuration, formatRate, formatShare, quote } from "./format.ts";
+import { counted, formatDuration, formatRate, formatShare } from "./format.ts";
 import { LineLimit, LINES_PER_SECOND } from "./log_rate_limit.ts";
 import { LOG_LEVELS, type LogLevel } from "./server_arguments.ts";
 

@@ -20,7 +20,7 @@ import {
   type WritableFile,
 } from "../transfer/file_store.ts";
 import { checkFileName, fileNameError } from "../transfer/file_name.ts";
-import { sanitizeForDisplay } from "../base/display_text.ts";
+import { quote } from "../base/display_text.ts";
 import type { Disk } from "./disk.ts";
 import { settle } from "./completion.ts";
 import { diskErrorCode, toStoreError } from "./disk_error.ts";
@@ -95,7 +95,7 @@ export class DirectoryStore implements FileStore {
     try {
       await this.#syncAbove();
     } catch (error) {
-      throw toStoreError(error, `the folder "${sanitizeForDisplay(this.rootPath)}"`);
+      throw toStoreError(error, `the folder ${quote(this.rootPath)}`);
     }
   }
 
@@ -314,8 +314,4 @@ function ancestors(folderPath: string): string[] {
 /** A program that may not read the folders above the store's cannot sync them either; this is no error. */
 function throwUnlessDenied(error: unknown): void {
   if (toStoreError(error, "the folder").kind !== "denied") throw error;
-}
-
-function quote(name: string): string {
-  return `"${sanitizeForDisplay(name)}"`;
 }

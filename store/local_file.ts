@@ -8,7 +8,7 @@
 import { basename, dirname, join, sep } from "node:path";
 import { type CreateOptions, type ReadableFile, StoreError, type WritableFile } from "../transfer/file_store.ts";
 import { receivedName } from "../transfer/file_name.ts";
-import { sanitizeForDisplay } from "../base/display_text.ts";
+import { quote } from "../base/display_text.ts";
 import type { Disk } from "./disk.ts";
 import { diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
 import type { FileIdentity } from "./file_identity.ts";
@@ -117,8 +117,4 @@ async function placeBeside(temporaryPath: string, target: Target): Promise<strin
     if (await placeExclusively({ disk, sync, temporaryPath, identity, finalPath, subject })) return candidate;
   }
   throw alreadyExists(subject);
-}
-
-function quote(filePath: string): string {
-  return `"${sanitizeForDisplay(filePath)}"`;
 }

@@ -20,7 +20,8 @@ import {
   StoreError,
   type WritableFile,
 } from "../transfer/file_store.ts";
-import { sanitizeForDisplay } from "../base/display_text.ts";
+import { quote } from "../base/display_text.ts";
+import { formatBytes } from "../base/units.ts";
 import { settle, whenDone } from "./completion.ts";
 
 /** The block size of most disks. */
@@ -150,10 +151,8 @@ export class QuotaStore implements FileStore {
     const leftBytes = Math.max(0, quotaBytes - this.#storedBytes! - this.#reservedBytes);
     return new StoreError(
       "no-space",
-      `"${
-        sanitizeForDisplay(name)
-      }" takes ${addedBytes} bytes, and of your quota of ${quotaBytes} bytes ${leftBytes} ` +
-        "are left; ask the server's administrator for more",
+      `${quote(name)} needs ${formatBytes(addedBytes)}, but only ${formatBytes(leftBytes)} ` +
+        `of the quota of ${formatBytes(quotaBytes)} are left`,
     );
   }
 

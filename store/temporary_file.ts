@@ -12,6 +12,7 @@
  */
 
 import { join } from "node:path";
+import { formatBytes } from "../base/units.ts";
 import { StoreError, type WritableFile } from "../transfer/file_store.ts";
 import { TEMPORARY_PREFIX } from "../transfer/file_name.ts";
 import type { Disk } from "./disk.ts";
@@ -222,15 +223,11 @@ async function requireSpace(folder: string, options: TemporaryFileOptions): Prom
   if (availableBytes === undefined || availableBytes >= sizeBytes + SPACE_SLACK_BYTES) return;
   throw new StoreError(
     "no-space",
-    `${subject} needs ${inUnits(sizeBytes)}, but only ${
-      inUnits(Math.max(0, availableBytes - SPACE_SLACK_BYTES))
+    `${subject} needs ${formatBytes(sizeBytes)}, but only ${
+      formatBytes(Math.max(0, availableBytes - SPACE_SLACK_BYTES))
     } are usable ` +
-      `(${inUnits(SPACE_SLACK_BYTES)} is kept free); free some space`,
+      `(${formatBytes(SPACE_SLACK_BYTES)} is kept free); free some space`,
   );
-}
-
-function inUnits(bytes: number): string {
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 }
 
 function temporaryName(random: Uint8Array): string {

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { isControl, isDeceptive, isSurrogate, sanitizeForDisplay } from "../base/display_text.ts";
+import { isControl, isDeceptive, isSurrogate, quote } from "../base/display_text.ts";
 import { StoreError } from "./file_store.ts";
 
 /** The longest name in UTF-8 bytes: the limit of ext4, XFS, APFS and Btrfs. */
@@ -39,10 +39,6 @@ function checkCharacter(codePoint: number): string | undefined {
   if (isDeceptive(codePoint)) return `names may not contain invisible characters (${unicodeNotation(codePoint)})`;
   const character = String.fromCodePoint(codePoint);
   return FORBIDDEN_CHARACTERS.includes(character) ? `names may not contain ${quote(character)}` : undefined;
-}
-
-function quote(character: string): string {
-  return character === '"' ? `'"'` : `"${character}"`;
 }
 
 /**
@@ -82,7 +78,7 @@ export function checkFileName(name: string): string | undefined {
 export function fileNameError(name: string): StoreError | undefined {
   const reason = checkFileName(name);
   if (reason === undefined) return undefined;
-  return new StoreError("bad-name", `"${sanitizeForDisplay(name)}" is refused: ${reason}`);
+  return new StoreError("bad-name", `${quote(name)} is refused: ${reason}`);
 }
 
 /**

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { parseDecimal } from "../../base/units.ts";
 import { checkFileName } from "../../transfer/file_name.ts";
 import { type Right, RIGHTS } from "../../transfer/rights.ts";
 import type { AccessEntry, CredentialKind } from "./access.ts";
@@ -125,12 +126,8 @@ function checkFolder(name: string): string | undefined {
   return problem && `"${name}" cannot be a folder in the server's root: ${problem}`;
 }
 
-const PREFIXES: Readonly<Record<string, number>> = { "": 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
-
-/** "10G", "1.5T", "4096": bytes with a decimal prefix, as the programs print them; undefined for anything else. */
+/** "10G", "1.5TB", "4096": bytes with a decimal prefix; undefined for anything else. */
 function parseBytes(text: string): number | undefined {
-  const { number, prefix } = /^(?<number>\d+(?:\.\d+)?)(?<prefix>[kmgt]?)b?$/i.exec(text)?.groups ?? {};
-  if (number === undefined) return undefined;
-  const bytes = Math.round(Number(number) * PREFIXES[prefix!.toLowerCase()]!);
+  const bytes = parseDecimal(text.replace(/b$/i, ""));
   return Number.isSafeInteger(bytes) ? bytes : undefined;
 }

@@ -1,7 +1,7 @@
 // The main job: files up and down through the real programs, whatever their size, checked by sha256sum.
 
 import assert from "node:assert/strict";
-import { formatBytes } from "../../cli/format.ts";
+import { formatBytes } from "../../base/units.ts";
 import path from "node:path";
 import { namesIn, sha256Of, writeRandomFile } from "../../testing/programs/files.ts";
 import { type Finished, Stage } from "../../testing/programs/programs.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { MAX_DISPLAY_LENGTH, sanitizeForDisplay } from "../../../base/display_text.ts";
+import { MAX_DISPLAY_LENGTH, quote, sanitizeForDisplay } from "../../../base/display_text.ts";
 
 Deno.test("sanitizeForDisplay escapes what a terminal would obey", () => {
   assert.equal(sanitizeForDisplay("a\tb\r\n\x1b[31m\x00\x9b"), "a\\tb\\r\\n\\x1b[31m\\x00\\x9b");
@@ -11,4 +11,9 @@ Deno.test("sanitizeForDisplay bounds the length", () => {
   assert.equal(sanitizeForDisplay("x".repeat(MAX_DISPLAY_LENGTH)).length, MAX_DISPLAY_LENGTH);
   assert.equal(sanitizeForDisplay("x".repeat(1_000_000)), "x".repeat(MAX_DISPLAY_LENGTH) + "...");
   assert(sanitizeForDisplay("\x1b".repeat(1_000_000)).length <= MAX_DISPLAY_LENGTH + 3);
+});
+
+Deno.test("quote escapes what it quotes, and uses single quotes around double ones", () => {
+  assert.equal(quote("a.bin\n"), '"a.bin\\n"');
+  assert.equal(quote('"'), `'"'`);
 });

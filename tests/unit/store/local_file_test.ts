@@ -126,7 +126,7 @@ check("createLocalFile says that the disk is full", async (folder) => {
   const options = { sizeBytes: 2 ** 40, modifiedMs: 0, overwrite: false, folders: small };
   assert.match(
     (await assertRefused("no-space", () => createLocalFile(`${folder}/a`, options))).message,
-    /needs 1099\.5 GB, but only 1\.1 GB are usable \(1\.0 MB is kept free\)/,
+    /needs 1\.1 TB, but only 1\.1 GB are usable \(1\.0 MB is kept free\)/,
   );
   assert.deepEqual(names(folder), []);
 });

@@ -65,7 +65,7 @@ Deno.test("QuotaStore lets a folder be filled to the quota, and says what is lef
   const setting = new Setting();
   await setting.add("a", 3);
   const { message } = await assertRefused("no-space", () => setting.create("b", 3));
-  assert.match(message, /^"b" takes 12288 bytes, and of your quota of 20480 bytes 8192 are left; ask/);
+  assert.match(message, /^"b" needs 12.3 kB, but only 8.2 kB of the quota of 20.5 kB are left$/);
   await setting.add("b", 2);
   await assertRefused("no-space", () => setting.create("empty", 0));
 });

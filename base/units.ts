@@ -1,0 +1,30 @@
+/**
+ * Amounts with a decimal prefix, as people write and read them: 1 MB is 1,000,000 bytes, as disks and links count.
+ *
+ * @module
+ */
+
+const PREFIXES: Readonly<Record<string, number>> = { "": 1, k: 1e3, m: 1e6, g: 1e9, t: 1e12 };
+
+const PATTERN = /^(?<number>\d+(?:\.\d+)?) ?(?<prefix>[kmgt]?)$/i;
+
+/** "800k", "1.5G", "10 T", "4096": a whole number, rounded; undefined for anything else. */
+export function parseDecimal(text: string): number | undefined {
+  const { number, prefix } = PATTERN.exec(text)?.groups ?? {};
+  return number === undefined ? undefined : Math.round(Number(number) * PREFIXES[prefix!.toLowerCase()]!);
+}
+
+const BYTE_UNITS = ["kB", "MB", "GB", "TB", "PB"] as const;
+
+/** Bytes with a unit: "999 bytes", "1.5 kB", "104.9 MB". */
+export function formatBytes(bytes: number): string {
+  if (bytes < 1000) return `${Math.round(bytes)} ${Math.round(bytes) === 1 ? "byte" : "bytes"}`;
+  let value = bytes / 1000;
+  let unit = 0;
+  // 999.95 rounds to 1000.0, which belongs to the next unit.
+  while (value >= 999.95 && unit < BYTE_UNITS.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${value.toFixed(1)} ${BYTE_UNITS[unit]}`;
+}
