@@ -63,16 +63,21 @@ function modifiedMsOf({ mtimeMs }: DiskStats): number {
   return Math.max(-MAX_TIME_MS, Math.min(Math.floor(mtimeMs), MAX_TIME_MS));
 }
 
+/** The attributes that reveal a change. */
+type Traces = Pick<DiskStats, "size" | "mtimeMs" | "ctimeMs" | "nlink">;
+
 /** A regular file open for reading. It stays readable, with its old bytes, if another file replaces it. */
 export class OpenedFile implements ReadableFile {
   readonly info: FileInfo;
   readonly #disk: Disk;
   readonly #subject: string;
   #descriptor: number;
+  #traces: Traces;
 
-  private constructor(descriptor: number, opened: { disk: Disk; info: FileInfo; subject: string }) {
+  private constructor(descriptor: number, opened: { disk: Disk; info: FileInfo; stats: DiskStats; subject: string }) {
     this.#descriptor = descriptor;
     this.info = opened.info;
+    this.#traces = tracesOf(opened.stats);
     this.#disk = opened.disk;
     this.#subject = opened.subject;
   }
@@ -91,7 +96,7 @@ export class OpenedFile implements ReadableFile {
         const info = describeRegularFile(stats, options);
         if (!isSameFile(stats, look)) throw new StoreError("changed", `${subject} was just replaced; try again`);
         if (info.sizeBytes === 0) requireEmpty(descriptor, options);
-        return new OpenedFile(descriptor, { disk, info, subject });
+        return new OpenedFile(descriptor, { disk, info, stats, subject });
       } catch (error) {
         attempt(() => disk.close(descriptor));
         throw error;
@@ -104,11 +109,32 @@ export class OpenedFile implements ReadableFile {
     return readAt(this.#descriptor, { disk: this.#disk, offset, into, subject: this.#subject });
   }
 
+  /**
+   * The change time is compared as well, since a program can overwrite a file and restore its modification time
+   * (`touch -r`), but no program can set the change time.
+   *
+   * The operating system sets the change time also when a file gets or loses a name: when it is removed, when another
+   * file replaces it (its bytes stay, for its readers), and when this program places it by link(2) and unlink(2). So a
+   * new change time together with another number of names is no change. Any other new change time is one, although the
+   * bytes may be the same after chmod(2) or rename(2) of the file itself: only a second reading could tell, which takes
+   * too long for a large file.
+   *
+   * Deno gives the change time in whole seconds: a file that is overwritten within the second of its previous change,
+   * and whose modification time is restored, is not noticed.
+   */
   hasChanged(): boolean {
     this.#requireOpen();
+    const { size, mtimeMs, ctimeMs, nlink } = this.#traces;
+    const now = this.#lookAgain();
+    if (now.size !== size || now.mtimeMs !== mtimeMs) return true;
+    if (now.ctimeMs !== ctimeMs && now.nlink === nlink) return true;
+    this.#traces = now;
+    return false;
+  }
+
+  #lookAgain(): Traces {
     try {
-      const stats = this.#disk.fstat(this.#descriptor);
-      return stats.size !== this.info.sizeBytes || modifiedMsOf(stats) !== this.info.modifiedMs;
+      return tracesOf(this.#disk.fstat(this.#descriptor));
     } catch (error) {
       throw toStoreError(error, this.#subject);
     }
@@ -125,6 +151,10 @@ export class OpenedFile implements ReadableFile {
   #requireOpen(): void {
     if (this.#descriptor === -1) throw new StoreError("io", `${this.#subject} is no longer open`);
   }
+}
+
+function tracesOf({ size, mtimeMs, ctimeMs, nlink }: DiskStats): Traces {
+  return { size, mtimeMs, ctimeMs, nlink };
 }
 
 /** Virtual files, such as those in /proc, have a size of 0 but contain bytes. */

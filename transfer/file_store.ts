@@ -53,7 +53,10 @@ export interface ReadableFile {
   readonly info: FileInfo;
   /** Reads at `offset` until `into` is full or the file ends; returns the number of bytes. Throws StoreError. */
   read(offset: number, into: Uint8Array): number;
-  /** Whether the file's size or modification time differs from `info`. Throws StoreError. */
+  /**
+   * Whether the file has changed since it was opened, and the bytes that were read may be of different versions. False
+   * for a file that was removed or replaced by another one: its bytes stay. Throws StoreError.
+   */
   hasChanged(): boolean;
   /** Idempotent. */
   close(): void;

@@ -102,6 +102,7 @@ export class SimulatedDisk implements Disk {
     if (!(file instanceof FileInode)) throw pathError("EISDIR", path);
     this.#account(file, () => {
       file.replace(bytes, { sizeBytes, modifiedMs });
+      file.changedMs = this.nowMs();
       if (inode === undefined) folder.settle(name, file);
     });
   }
@@ -131,6 +132,7 @@ export class SimulatedDisk implements Disk {
   remove(path: string): void {
     const { folder, name, inode } = this.#tree.find(path);
     for (const child of this.names(path)) this.remove(`${path}/${child}`);
+    if (inode instanceof FileInode) inode.changedMs = this.nowMs();
     this.#account(inode, () => folder.settle(name, undefined));
   }
 
@@ -260,6 +262,7 @@ export class SimulatedDisk implements Disk {
   unlink(path: string): void {
     this.meter.begin("unlink");
     const { folder, name, inode } = this.#findFile(path);
+    inode.changedMs = this.nowMs();
     this.#account(inode, () => folder.change(++this.#sequence, [name, undefined]));
   }
 
@@ -345,6 +348,7 @@ export class SimulatedDisk implements Disk {
     // POSIX: renaming to another name of the same file does nothing.
     if (target.inode === inode) return;
     inode.changedMs = this.nowMs();
+    if (target.inode !== undefined) target.inode.changedMs = this.nowMs();
     this.#account(target.inode, () => folder.change(++this.#sequence, [name, undefined], [target.name, inode]));
   }
 

@@ -146,7 +146,7 @@ export class StoreRun {
     await this.#restart(disk);
     this.#nowMs += STALE_AFTER_MS + 1;
     await this.#restart(disk);
-    this.#nowMs = START_MS;
+    this.#nowMs -= STALE_AFTER_MS + 1;
     assert.equal(disk.temporaryFiles, 0, "stale partial files are removed");
     assert.deepEqual(visible(), before);
   }
@@ -155,7 +155,8 @@ export class StoreRun {
     return new SimulatedDisk({
       random: this.#random.fork("disk"),
       faults,
-      nowMs: () => this.#nowMs,
+      // Each change has a time of its own.
+      nowMs: () => this.#nowMs++,
       schedule: (run) => this.#isOver ? run() : this.#pending.push(run),
     });
   }

@@ -24,6 +24,20 @@ export const FILE_MUTANTS: readonly Mutant[] = [
     becomes: "false",
   },
   {
+    id: "restored-time",
+    broken: "A file that is overwritten, and its modification time restored, counts as unchanged",
+    file: "store/opened_file.ts",
+    text: "now.ctimeMs !== ctimeMs &&",
+    becomes: "false &&",
+  },
+  {
+    id: "replaced-file",
+    broken: "A file that was replaced counts as changed",
+    file: "store/opened_file.ts",
+    text: "&& now.nlink === nlink",
+    becomes: "",
+  },
+  {
     id: "late-file-leaks",
     broken: "A file that the store opens after its request has ended stays open",
     file: "transfer/server/session.ts",

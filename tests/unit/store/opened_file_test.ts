@@ -42,6 +42,89 @@ Deno.test(
   }),
 );
 
+/** A file on a simulated disk on which each change has a time of its own, and a call that changes it. */
+async function changedBy(change: (disk: SimulatedDisk) => unknown): Promise<boolean> {
+  let nowMs = 1000;
+  const simulated = new SimulatedDisk({ nowMs: () => nowMs++ });
+  simulated.put("/folder/a", pattern(5), { modifiedMs: 7 });
+  simulated.put("/folder/b", pattern(5, 2), { modifiedMs: 7 });
+  const options = { disk: simulated, name: "a", subject: '"a"', followLinks: false };
+  const file = await OpenedFile.open("/folder/a", options);
+  assert.equal(file.hasChanged(), false);
+  await change(simulated);
+  const result = file.hasChanged();
+  assert.equal(file.hasChanged(), result, "a change that is none is forgotten");
+  file.close();
+  return result;
+}
+
+Deno.test("OpenedFile.hasChanged notices new bytes with the old size and time", async () => {
+  assert(await changedBy((disk) => disk.put("/folder/a", pattern(5, 3), { modifiedMs: 7 })));
+  assert(await changedBy((disk) => disk.put("/folder/a", pattern(6), { modifiedMs: 7 })));
+  assert(await changedBy((disk) => disk.put("/folder/a", pattern(5), { modifiedMs: 8 })));
+});
+
+Deno.test("OpenedFile.hasChanged notices that the file itself was renamed or given another mode", async () => {
+  assert(await changedBy((disk) => disk.rename("/folder/a", "/folder/c")));
+  assert(await changedBy((disk) => disk.fchmod(disk.openSync("/folder/a", disk.flags.O_RDONLY), 0o600)));
+});
+
+Deno.test("OpenedFile.hasChanged is false for a file that was removed, replaced, or given another name", async () => {
+  assert.equal(await changedBy((disk) => disk.unlink("/folder/a")), false);
+  assert.equal(await changedBy((disk) => disk.rename("/folder/b", "/folder/a")), false);
+  assert.equal(await changedBy((disk) => disk.link("/folder/a", "/folder/c")), false);
+});
+
+Deno.test("OpenedFile.hasChanged notices a change after one that is none", async () => {
+  assert(
+    await changedBy(async (disk) => {
+      const descriptor = disk.openSync("/folder/a", disk.flags.O_WRONLY);
+      await disk.rename("/folder/b", "/folder/a");
+      disk.write(descriptor, pattern(5, 4), 0, 5, 0);
+    }),
+  );
+});
+
+Deno.test(
+  "OpenedFile.hasChanged notices on a real disk that a file was overwritten and its time restored",
+  inFolder(async (folder) => {
+    const path = `${folder}/a`;
+    const restored = new Date(1_500_000_000_000);
+    const overwrite = (seed: number) => {
+      const descriptor = fs.openSync(path, "r+");
+      fs.writeSync(descriptor, pattern(5, seed), 0, 5, 0);
+      fs.closeSync(descriptor);
+      Deno.utimeSync(path, restored, restored);
+      return Deno.statSync(path).ctime?.getTime();
+    };
+    Deno.writeFileSync(path, pattern(5));
+    const firstMs = overwrite(1);
+    const file = await OpenedFile.open(path, { disk, name: "a", subject: '"a"', followLinks: false });
+    assert.equal(file.hasChanged(), false);
+    // Deno gives the change time in whole seconds, and on Windows not at all.
+    while (overwrite(2) === firstMs && firstMs !== undefined) await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(file.hasChanged(), firstMs !== undefined);
+    file.close();
+  }),
+);
+
+Deno.test(
+  "OpenedFile.hasChanged is false on a real disk for a file that another one has replaced",
+  inFolder(async (folder) => {
+    const path = `${folder}/a`;
+    Deno.writeFileSync(path, pattern(5));
+    const file = await OpenedFile.open(path, { disk, name: "a", subject: '"a"', followLinks: false });
+    const { ctimeMs } = fs.statSync(path);
+    do {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      Deno.writeFileSync(`${folder}/b`, pattern(6));
+    } while (fs.statSync(`${folder}/b`).ctimeMs === ctimeMs && Deno.build.os !== "windows");
+    Deno.renameSync(`${folder}/b`, path);
+    assert.equal(file.hasChanged(), false);
+    file.close();
+  }),
+);
+
 Deno.test(
   "readAt reports a fault of the disk",
   inFolder(async (folder) => {

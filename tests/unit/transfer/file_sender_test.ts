@@ -98,6 +98,20 @@ Deno.test("FileSender.trailer throws StoreError if the file has changed but not 
   assert.throws(() => trailerOf(sender), (error) => error instanceof StoreError && error.kind === "changed");
 });
 
+Deno.test("FileSender.read throws StoreError within a megabyte after the file has changed", () => {
+  const sizeBytes = 8 * 1024 * 1024;
+  const { store, file } = stored(new Uint8Array(sizeBytes));
+  const sender = new FileSender(file);
+  let readBytes = 0;
+  const readOn = () => {
+    for (; readBytes < sizeBytes; readBytes += 4096) sender.read(readBytes, new Uint8Array(4096));
+  };
+  sender.read(0, new Uint8Array(4096));
+  store.put("file", new Uint8Array(sizeBytes).fill(1), { modifiedMs: 2 });
+  assert.throws(readOn, (error) => error instanceof StoreError && error.kind === "changed");
+  assert(readBytes <= 1024 * 1024, `${readBytes} bytes were read`);
+});
+
 Deno.test("FileSender continues after a short read, and keeps its position if a read fails", () => {
   const bytes = new Random(5).bytes(400_000);
   const { file } = stored(bytes);
