@@ -31,19 +31,29 @@ export async function printListing(
   }
 }
 
-/** The transfers that a command asks for. Throws SluiceError (usage) if `--output` names no folder and must. */
+/**
+ * The transfers that a command asks for. Throws SluiceError (usage) if `--output` names no folder and must, or if two
+ * files would get one name: which one is left would be chance.
+ */
 export function transfersOf(
   task: Extract<ClientTask, { kind: "send" | "get" }>,
+  context: Pick<CliContext, "isFolder">,
+): Transfer[] {
+  if (task.kind === "get") return getsOf(task, context);
+  requireDifferentNames(task.files, "send one of them by itself, with --as NAME");
+  return task.files.map((file) => ({ direction: "send", file, target: task.as, overwrite: task.force }));
+}
+
+function getsOf(
+  task: Extract<ClientTask, { kind: "get" }>,
   { isFolder }: Pick<CliContext, "isFolder">,
 ): Transfer[] {
-  if (task.kind === "send") {
-    return task.files.map((file) => ({ direction: "send", file, target: task.as, overwrite: task.force }));
-  }
   const { names, output, force } = task;
   const intoFolder = output !== undefined && isFolder(output);
   if (output !== undefined && !intoFolder && (names.length > 1 || /[/\\]$/.test(output))) {
     throw new SluiceError("usage", `"${output}" is not an existing folder; create it, or leave out --output`);
   }
+  requireDifferentNames(names, "get one of them by itself, with --output PATH");
   return names.map((file) => ({
     direction: "get",
     file,
@@ -51,6 +61,23 @@ export function transfersOf(
     target: intoFolder ? path.join(output, path.basename(file)) : output,
     overwrite: force,
   }));
+}
+
+/**
+ * Throws SluiceError (usage) if two files have the same last part. Names that differ in case or normalization are left to
+ * the disk that stores them, which may tell them apart, and otherwise refuses the second one.
+ */
+function requireDifferentNames(files: readonly string[], advice: string): void {
+  const fileOf = new Map<string, string>();
+  for (const file of files) {
+    const name = path.basename(file);
+    const other = fileOf.get(name);
+    if (other === file) throw new SluiceError("usage", `"${file}" is given twice`);
+    if (other !== undefined) {
+      throw new SluiceError("usage", `"${other}" and "${file}" would both be stored as "${name}"; ${advice}`);
+    }
+    fileOf.set(name, file);
+  }
 }
 
 /** Deno searches the list of permissions at each call, so a long one costs more than it protects. */

@@ -25,10 +25,12 @@ import type { Disk } from "./disk.ts";
 import { settle } from "./completion.ts";
 import { diskErrorCode, toStoreError } from "./disk_error.ts";
 import type { FileIdentity } from "./file_identity.ts";
-import { SharedFolderSync, type SyncFolder, syncFolder } from "./folder_sync.ts";
+import { type SyncFolder, syncFolder } from "./folder_sync.ts";
 import { type DescribeOptions, describeRegularFile, OpenedFile } from "./opened_file.ts";
 import { alreadyExists, placeExclusively, placeReplacing, requireReplaceable } from "./placement.ts";
 import { RootFolder } from "./root_folder.ts";
+import { SharedFolderCall } from "./shared_folder_call.ts";
+import { Spelling } from "./spelling.ts";
 import { removeStalePartialFiles, TemporaryFile } from "./temporary_file.ts";
 
 /** Options of {@link DirectoryStore.open}. */
@@ -52,6 +54,7 @@ export class DirectoryStore implements FileStore {
   readonly #disk: Disk;
   readonly #readOnly: boolean;
   readonly #sync: SyncFolder;
+  readonly #spelling: Spelling;
   /**
    * Folders above this one that may not be durable yet: this process, or one that was killed, may have created them.
    */
@@ -66,7 +69,8 @@ export class DirectoryStore implements FileStore {
     const { disk, readOnly = false } = options;
     this.#disk = disk;
     this.#readOnly = readOnly;
-    this.#sync = new SharedFolderSync((folder) => syncFolder(disk, folder)).sync;
+    this.#sync = new SharedFolderCall((folder) => syncFolder(disk, folder)).call;
+    this.#spelling = new Spelling(disk);
   }
 
   /** Opens the folder, and removes stale partial files from it. Rejects with StoreError. */
@@ -150,7 +154,7 @@ export class DirectoryStore implements FileStore {
     const disk = this.#disk;
     return this.#inRoot(subject, async () => {
       const finalPath = this.#path(name);
-      await requireReplaceable(finalPath, { disk, overwrite, subject });
+      await requireReplaceable(finalPath, { disk, overwrite: overwrite && { spelling: this.#spelling }, subject });
       const place = (temporaryPath: string, identity: FileIdentity) =>
         this.#place({ temporaryPath, identity, name, overwrite });
       const replaces = overwrite ? { replaces: finalPath } : {};
@@ -213,14 +217,10 @@ export class DirectoryStore implements FileStore {
       // Again, since that waited for the disk.
       await this.#root.require();
     }
-    if (overwrite) {
-      await requireReplaceable(finalPath, { disk: this.#disk, overwrite, subject });
-      await placeReplacing(placement);
-      return name;
-    }
     this.#placing.add(name);
     try {
-      if (!await placeExclusively(placement)) throw alreadyExists(subject);
+      if (overwrite) await placeReplacing({ ...placement, spelling: this.#spelling });
+      else if (!await placeExclusively(placement)) throw alreadyExists(subject);
     } finally {
       this.#placing.delete(name);
     }

@@ -12,9 +12,11 @@ import { quote } from "../base/display_text.ts";
 import type { Disk } from "./disk.ts";
 import { diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
 import type { FileIdentity } from "./file_identity.ts";
-import { SharedFolderSync, type SyncFolder, syncFolder } from "./folder_sync.ts";
+import { type SyncFolder, syncFolder } from "./folder_sync.ts";
 import { OpenedFile } from "./opened_file.ts";
 import { alreadyExists, placeExclusively, placeReplacing, requireReplaceable } from "./placement.ts";
+import { SharedFolderCall } from "./shared_folder_call.ts";
+import { Spelling } from "./spelling.ts";
 import { removeStalePartialFiles, TemporaryFile } from "./temporary_file.ts";
 
 /** What to create. */
@@ -28,11 +30,13 @@ export class LocalFolders {
   readonly disk: Disk;
   /** Makes the entries of a folder durable. */
   readonly sync: SyncFolder;
+  readonly spelling: Spelling;
   readonly #cleared = new Set<string>();
 
   constructor(disk: Disk) {
     this.disk = disk;
-    this.sync = new SharedFolderSync((folder) => syncFolder(disk, folder)).sync;
+    this.sync = new SharedFolderCall((folder) => syncFolder(disk, folder)).call;
+    this.spelling = new Spelling(disk);
   }
 
   /** Removes stale partial files from the folder, but only once, since a large folder takes a while. */
@@ -65,7 +69,9 @@ export async function createLocalFile(filePath: string, options: LocalCreateOpti
   const target = join(folder, name);
   await onDisk(subject, async () => {
     const isFolder = (await disk.lstat(target))?.isDirectory() ?? false;
-    if (overwrite || isFolder) await requireReplaceable(target, { disk, overwrite: true, subject });
+    if (overwrite || isFolder) {
+      await requireReplaceable(target, { disk, overwrite: { spelling: folders.spelling }, subject });
+    }
   });
   await folders.clearOnce(folder);
   const shownFolder = dirname(filePath);
@@ -101,10 +107,9 @@ interface Target {
 }
 
 async function replace(temporaryPath: string, target: Target): Promise<string> {
-  const { identity, subject, folders: { disk, sync } } = target;
+  const { identity, subject, folders: { disk, spelling, sync } } = target;
   const finalPath = join(target.folder, target.name);
-  await requireReplaceable(finalPath, { disk, overwrite: true, subject });
-  await placeReplacing({ disk, sync, temporaryPath, identity, finalPath, subject });
+  await placeReplacing({ disk, spelling, sync, temporaryPath, identity, finalPath, subject });
   return target.name;
 }
 

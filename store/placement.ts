@@ -12,6 +12,7 @@ import { attemptAsync, diskError, diskErrorCode, toStoreError } from "./disk_err
 import { type FileIdentity, isSameFile } from "./file_identity.ts";
 import type { SyncFolder } from "./folder_sync.ts";
 import { describeRegularFile } from "./opened_file.ts";
+import type { Spelling } from "./spelling.ts";
 
 /** The errors of link(2) if the disk or platform has no hard links (FAT, some network file systems). */
 const NO_HARD_LINKS = new Set(["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EINVAL", "EISDIR", "UNKNOWN"]);
@@ -61,15 +62,26 @@ export async function placeExclusively(placement: Placement): Promise<boolean> {
   return true;
 }
 
+/** The tries of {@link placeReplacing}, each lost to another program that creates or removes the file. */
+const MAX_REPLACING_TRIES = 100;
+
 /**
  * Gives the file at `temporaryPath` the name `finalPath`, replacing a file that has it, and makes that durable. Rejects
- * like {@link placeExclusively}.
+ * like {@link placeExclusively}, and if the name is taken by something else, or by a file with another spelling of it.
  */
-export async function placeReplacing(placement: Placement): Promise<void> {
-  const { disk, sync, temporaryPath, finalPath } = placement;
-  await requireOwn(placement);
-  await disk.rename(temporaryPath, finalPath);
-  await sync(dirname(finalPath));
+export async function placeReplacing(placement: Placement & { readonly spelling: Spelling }): Promise<void> {
+  const { disk, spelling, sync, temporaryPath, finalPath, subject } = placement;
+  for (let tries = 0; tries < MAX_REPLACING_TRIES; tries++) {
+    if (await requireReplaceable(finalPath, { disk, overwrite: { spelling }, subject }) === "taken") {
+      await requireOwn(placement);
+      await disk.rename(temporaryPath, finalPath);
+      await sync(dirname(finalPath));
+      return;
+    }
+    // Not by rename: in the meantime, a file may have got a name that the disk takes for this one.
+    if (await placeExclusively(placement)) return;
+  }
+  throw alreadyExists(subject);
 }
 
 /**
@@ -89,19 +101,27 @@ async function requireOwn({ disk, identity, temporaryPath, subject }: Placement)
   );
 }
 
+/** Options of {@link requireReplaceable}. */
+export interface ReplaceableOptions {
+  readonly disk: Disk;
+  /** Whether a file may be replaced, and what then tells its name from other spellings of it. */
+  readonly overwrite: false | { readonly spelling: Spelling };
+  /** The file in messages. */
+  readonly subject: string;
+}
+
 /**
  * Rejects with StoreError unless a file may take the name `finalPath`: it is free, or with `overwrite` it is that of a
  * regular file.
  */
-export async function requireReplaceable(
-  finalPath: string,
-  options: { readonly disk: Disk; readonly overwrite: boolean; readonly subject: string },
-): Promise<void> {
+export async function requireReplaceable(finalPath: string, options: ReplaceableOptions): Promise<"free" | "taken"> {
   const { disk, overwrite, subject } = options;
   const existing = await disk.lstat(finalPath);
-  if (existing === undefined) return;
-  if (overwrite) describeRegularFile(existing, { name: "", subject });
-  else throw alreadyExists(subject);
+  if (existing === undefined) return "free";
+  if (!overwrite) throw alreadyExists(subject);
+  describeRegularFile(existing, { name: "", subject });
+  await overwrite.spelling.require(finalPath, subject);
+  return "taken";
 }
 
 /** The refusal of a name that is taken. */

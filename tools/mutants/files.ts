@@ -94,6 +94,13 @@ export const FILE_MUTANTS: readonly Mutant[] = [
     becomes: "disk.rename(",
   },
   {
+    id: "replaced-by-spelling",
+    broken: "On a disk that folds case, a file replaces one whose name is spelled differently",
+    file: "store/spelling.ts",
+    text: "names === undefined || names.has(name)",
+    becomes: "names !== undefined",
+  },
+  {
     id: "placed-not-durable",
     broken: "A new file is reported before its name is durable",
     file: "store/placement.ts",

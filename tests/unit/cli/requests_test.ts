@@ -16,7 +16,7 @@ Deno.test("needsOf names few files, the folders of many, and all of the disk whe
   const names = Array.from({ length: count }, (_, index) => `${index}`);
   assert.deepEqual(sent(["x/a", "y/b"]), { read: ["x/a", "y/b"], write: [] });
   assert.deepEqual(sent(names.map((name) => path.join("x", name))), { read: ["x"], write: [] });
-  assert.deepEqual(sent(names.map((name) => path.join(name, "a"))), { read: ["/"], write: [] });
+  assert.deepEqual(sent(names.map((name) => path.join(name, name))), { read: ["/"], write: [] });
   const got = needsOf(transfersOf({ kind: "get", names, output: "dir", force: false }, context));
   assert.deepEqual(got, { read: ["dir"], write: ["dir"] });
 });
@@ -35,6 +35,23 @@ Deno.test("transfersOf wants a folder for several files, or for a path that ends
   const isUsage = (error: unknown) => error instanceof SluiceError && error.kind === "usage";
   assert.throws(() => targets(["a", "b"], "new.txt"), isUsage);
   assert.throws(() => targets(["a"], "nowhere/"), isUsage);
+});
+
+Deno.test("transfersOf refuses two files of one name, and names both", () => {
+  const send = (...files: string[]) => transfersOf({ kind: "send", files, as: undefined, force: true }, context);
+  const refusal = (message: string) => ({ name: "SluiceError", kind: "usage", message });
+  const a = path.join("a", "x");
+  const b = path.join("b", "x");
+  assert.throws(
+    () => send("other", a, b),
+    refusal(`"${a}" and "${b}" would both be stored as "x"; send one of them by itself, with --as NAME`),
+  );
+  assert.throws(() => send("x", "y", "x"), refusal('"x" is given twice'));
+  assert.throws(() => targets(["x", "x"], undefined), refusal('"x" is given twice'));
+  assert.throws(() => targets(["x", "x"], "dir"), refusal('"x" is given twice'));
+  const spellings = ["x", "X", "\u00ed", "i\u0301"];
+  assert.equal(send(...spellings).length, 4, "the server's disk may tell them apart");
+  assert.equal(targets(spellings, "dir").length, 4, "so may this one");
 });
 
 Deno.test("transfersOf sends each file, under another name if it is given", () => {

@@ -146,3 +146,16 @@ Deno.test("createLocalFile chooses another name if the disk considers the name e
   assert.equal(await commit(await createLocalFile("/copies/report", options)), "/copies/report_received");
   assert.deepEqual(disk.contents("/copies/Report"), pattern(3));
 });
+
+Deno.test("createLocalFile does not replace a file of another spelling that the disk takes for the same", async () => {
+  const disk = new SimulatedDisk({ foldName: (name) => name.toLowerCase() });
+  const create = (path: string) =>
+    createLocalFile(path, { sizeBytes: 0, modifiedMs: 0, overwrite: true, folders: new LocalFolders(disk) });
+  disk.put("/copies/Report", pattern(3));
+  const error = await assertRefused("exists", () => create("/copies/report"));
+  assert.match(error.message, /^"\/copies\/report" and the existing "Report" differ in spelling/);
+  const files = [await create("/copies/new"), await create("/copies/New")];
+  const results = await Promise.all(files.map(commit));
+  assert.deepEqual([results[0], results[1] instanceof StoreError && results[1].kind], ["/copies/new", "exists"]);
+  assert.deepEqual([disk.names("/copies"), disk.contents("/copies/Report")], [["Report", "new"], pattern(3)]);
+});

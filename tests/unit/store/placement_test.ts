@@ -11,6 +11,7 @@ import {
   removeQuietly,
   requireReplaceable,
 } from "../../../store/placement.ts";
+import { Spelling } from "../../../store/spelling.ts";
 import { assertRefused, pattern } from "../../../testing/file_store_compliance.ts";
 
 function check(what: string, run: (folder: string) => void | Promise<void>): void {
@@ -32,13 +33,21 @@ function failingLink(code: string): Disk["link"] {
 async function placement(
   folder: string,
   options: { from?: string; machine?: Partial<Disk> } = {},
-): Promise<Placement> {
+): Promise<Placement & { readonly spelling: Spelling }> {
   const { from = "temporary", machine = {} } = options;
   const disk = machine instanceof SimulatedDisk ? machine : { ...nodeDisk, ...machine };
   const sync = (path: string) => syncFolder(disk, path);
   const temporaryPath = `${folder}/${from}`;
   const identity = await disk.lstat(temporaryPath) ?? { dev: 0, ino: 0 };
-  return { disk, sync, temporaryPath, identity, finalPath: `${folder}/a`, subject: '"a"' };
+  return {
+    disk,
+    spelling: new Spelling(disk),
+    sync,
+    temporaryPath,
+    identity,
+    finalPath: `${folder}/a`,
+    subject: '"a"',
+  };
 }
 
 function names(folder: string): string[] {
@@ -121,14 +130,48 @@ check("placeReplacing takes the name from a file", async (folder) => {
   assert.deepEqual([names(folder), Deno.readTextFileSync(`${folder}/a`)], [["a"], "new"]);
 });
 
+Deno.test("placeReplacing does not replace a file that got another spelling of the name in the meantime", async () => {
+  for (const hasNoLinks of [false, true]) {
+    const disk = new SimulatedDisk({ faults: { hasNoLinks }, foldName: (name) => name.toUpperCase() });
+    disk.put("/temporary", pattern(3));
+    const placing = await placement("", { machine: disk });
+    const lstat = disk.lstat.bind(disk);
+    disk.lstat = async (path) => {
+      const stats = await lstat(path);
+      // Right after the look, another program takes the name.
+      if (path === "/a" && stats === undefined) disk.put("/A", pattern(5));
+      return stats;
+    };
+    const error = await assertRefused("exists", () => placeReplacing(placing));
+    assert.match(error.message, /^"a" and the existing "A" differ in spelling/);
+    assert.deepEqual([disk.names("/"), disk.contents("/A")], [["A", "temporary"], pattern(5)]);
+  }
+});
+
+Deno.test("placeReplacing gives up on a name that is taken and freed again and again", async () => {
+  const disk = new SimulatedDisk();
+  disk.put("/temporary", pattern(3));
+  const link = (_from: string, to: string) => {
+    disk.put(to, pattern(1));
+    return Promise.reject(diskError("EEXIST"));
+  };
+  const lstat = async (path: string) => {
+    if (path === "/a" && disk.fileAt(path) !== undefined) disk.remove(path);
+    return await SimulatedDisk.prototype.lstat.call(disk, path);
+  };
+  const busy = Object.assign(disk, { link, lstat });
+  await assertRefused("exists", async () => placeReplacing(await placement("", { machine: busy })));
+});
+
 check("requireReplaceable refuses a taken name, and anything but a file", async (folder) => {
   Deno.writeTextFileSync(`${folder}/file`, "");
   Deno.mkdirSync(`${folder}/folder`);
   const [disk, subject] = [nodeDisk, '"x"'];
-  await requireReplaceable(`${folder}/free`, { disk, overwrite: false, subject });
-  await requireReplaceable(`${folder}/file`, { disk, overwrite: true, subject });
+  const overwrite = { spelling: new Spelling(disk) };
+  assert.equal(await requireReplaceable(`${folder}/free`, { disk, overwrite: false, subject }), "free");
+  assert.equal(await requireReplaceable(`${folder}/file`, { disk, overwrite, subject }), "taken");
   await assertRefused("exists", () => requireReplaceable(`${folder}/file`, { disk, overwrite: false, subject }));
-  await assertRefused("not-a-file", () => requireReplaceable(`${folder}/folder`, { disk, overwrite: true, subject }));
+  await assertRefused("not-a-file", () => requireReplaceable(`${folder}/folder`, { disk, overwrite, subject }));
 });
 
 check("removeQuietly removes a file, and ignores errors", (folder) => {

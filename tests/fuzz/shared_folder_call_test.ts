@@ -1,11 +1,11 @@
 /**
- * SharedFolderSync against a disk that takes its time, fails, or refuses at once: no caller hears that its entry is durable
+ * SharedFolderCall against a disk that takes its time, fails, or refuses at once: no caller hears that its entry is durable
  * before a sync that began after it has ended well, everybody hears in the end, and no sync is made for nobody.
  */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { SharedFolderSync } from "../../store/folder_sync.ts";
+import { SharedFolderCall } from "../../store/shared_folder_call.ts";
 import { assertReached, modelParameters, type Seen, step, type StepOf } from "../../testing/model_check.ts";
 
 const folder = fc.constantFrom("a", "b");
@@ -35,7 +35,7 @@ class SyncMachine {
   readonly #seen: Seen;
   readonly #syncs: DiskSync[] = [];
   readonly #callers: Caller[] = [];
-  readonly #shared: SharedFolderSync;
+  readonly #shared: SharedFolderCall<void>;
   #isRefusing = false;
   /** Found where a throw would only be taken for the disk's. */
   #problem: string | undefined;
@@ -44,7 +44,7 @@ class SyncMachine {
 
   constructor(seen: Seen) {
     this.#seen = seen;
-    this.#shared = new SharedFolderSync((folder) => this.#start(folder));
+    this.#shared = new SharedFolderCall((folder) => this.#start(folder));
   }
 
   async take(step: StepOf<typeof STEP>): Promise<void> {
@@ -107,7 +107,7 @@ class SyncMachine {
     const isRunning = this.#syncs.some((sync) => sync.folder === folder && sync.outcome === "running");
     if (isRunning) this.#seen("asked while one runs");
     this.#callers.push(caller);
-    this.#shared.sync(folder).then(() => caller.heard = "done", (error: Error) => caller.heard = error.message);
+    this.#shared.call(folder).then(() => caller.heard = "done", (error: Error) => caller.heard = error.message);
   }
 
   /** What a caller hears is the result of the first sync that began after its request: no other sync covers it. */
@@ -129,7 +129,7 @@ async function settle(): Promise<void> {
   for (let i = 0; i < 20; i++) await Promise.resolve();
 }
 
-Deno.test("SharedFolderSync gives each caller the result of the first sync that began after its request", async () => {
+Deno.test("SharedFolderCall gives each caller the result of the first sync that began after its request", async () => {
   const counts = new Map<string, number>();
   const seen = (what: string): void => void counts.set(what, (counts.get(what) ?? 0) + 1);
   const steps = fc.array(STEP, { maxLength: 40, size: "max" });

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { SimulatedDisk } from "../../../sim/disk/disk.ts";
+import { diskError } from "../../../store/disk_error.ts";
+import { Spelling } from "../../../store/spelling.ts";
+import { assertRefused, pattern } from "../../../testing/file_store_compliance.ts";
+
+function diskWith(names: readonly string[], foldName: (name: string) => string): SimulatedDisk {
+  const disk = new SimulatedDisk({ foldName });
+  for (const name of names) disk.put(`/srv/${name}`, pattern(1));
+  return disk;
+}
+
+Deno.test("Spelling.require accepts an entry's own name, and one that no entry has", async () => {
+  const spelling = new Spelling(diskWith(["a.txt", "B"], (name) => name.toUpperCase()));
+  for (const name of ["a.txt", "B", "c"]) await spelling.require(`/srv/${name}`, '"x"');
+});
+
+Deno.test("Spelling.require names the entry of which a name is another spelling", async () => {
+  const pairs = [["a.txt", "A.TXT"], ["stra\u00dfe", "STRASSE"], ["\u00e4", "A\u0308"], ["\u017f", "S"], [
+    "a\u200db",
+    "AB",
+  ]];
+  for (const [existing, name] of pairs as [string, string][]) {
+    const spelling = new Spelling(diskWith([existing], () => "all are one"));
+    const error = await assertRefused("exists", () => spelling.require(`/srv/${name}`, '"x"'));
+    assert.equal(
+      error.message,
+      `"x" and the existing "${existing}" differ in spelling, but are one name on this disk; ` +
+        "use the existing spelling to replace that file, or choose another name",
+    );
+  }
+});
+
+Deno.test("Spelling.require refuses what the disk finds, even if no entry looks like it", async () => {
+  const spelling = new Spelling(diskWith(["a long name.txt"], () => "all are one"));
+  const error = await assertRefused("exists", () => spelling.require("/srv/ALONGN~1.TXT", '"x"'));
+  assert.match(error.message, /^"x" and an existing file differ in spelling/);
+});
+
+Deno.test("Spelling.require accepts every name in a folder that may not be listed", async () => {
+  for (const code of ["EACCES", "EPERM"]) {
+    const disk = diskWith(["a"], (name) => name.toUpperCase());
+    disk.readdir = () => Promise.reject(diskError(code));
+    await new Spelling(disk).require("/srv/A", '"x"');
+  }
+  const disk = diskWith(["a"], (name) => name.toUpperCase());
+  disk.readdir = () => Promise.reject(diskError("EIO"));
+  await assert.rejects(new Spelling(disk).require("/srv/A", '"x"'), { code: "EIO" });
+});
+
+Deno.test("Spelling.require reads a folder once for many concurrent calls", async () => {
+  const disk = diskWith(["a"], (name) => name.toUpperCase());
+  const spelling = new Spelling(disk);
+  await Promise.all(Array.from({ length: 100 }, () => spelling.require("/srv/a", '"a"')));
+  assert.equal(disk.meter.operations.readdir, 1);
+});
