@@ -1,6 +1,6 @@
 /**
- * The last words of a connection (RFC 9000, section 10.2): what its CONNECTION_CLOSE says, what goes along with it, and
- * how often.
+ * The closing state of a connection (RFC 9000, section 10.2): the contents of the packet with CONNECTION_CLOSE, and how
+ * often it is sent.
  *
  * @module
  */
@@ -8,58 +8,59 @@
 import { type CloseReason, TransportErrorCode } from "../errors.ts";
 import type { ConnectionClose } from "../wire/frame.ts";
 
-/** A program that ends does not stay to answer, so its CONNECTION_CLOSE goes out more than once. */
+/** CONNECTION_CLOSE is sent more than once, because a program that exits is not there to repeat it on request. */
 const COPIES = 2;
 
-/** The same where packets have been lost: at 20 % loss all of them are lost once in 600 times. */
+/** The same on a path that has lost packets: at 20 % loss, all copies are lost once in about 600 times. */
 const COPIES_WHERE_LOST = 4;
 
-/** Most bytes of frames before a CONNECTION_CLOSE: some twenty answers of the shortest kind. */
+/** Maximum bytes of frames before a CONNECTION_CLOSE: about twenty of the shortest responses. */
 const LAST_FRAMES_BYTES = 900;
 
-/** What a closing packet says. */
-export interface LastWords {
-  /** Frames that go first, if there is room. */
+/** The contents of a packet that closes the connection. */
+export interface ClosePacket {
+  /** Frames that precede CONNECTION_CLOSE, if there is room. */
   readonly frames: Uint8Array;
   readonly close: ConnectionClose;
 }
 
-/** What a {@link Closing} asks of its connection. */
+/** What a {@link CloseState} needs from its connection. */
 export interface CloseStateOptions {
-  /** Gives short answers that the peer may not have yet, as frames. */
+  /** Returns short responses that the peer may not have received yet, as frames. */
   readonly streams: { takeUnacked(maxBytes: number): Uint8Array };
   readonly path: { readonly isValidated: boolean };
   /** Packets of this side that were declared lost. */
   readonly packetsLost: number;
 }
 
-/** Decides when a closing side speaks. */
+/** Decides when a closing side sends CONNECTION_CLOSE. */
 export class CloseState {
-  readonly #words: LastWords;
+  readonly #packet: ClosePacket;
   #dueCount: number;
-  #heardCount = 0;
+  #receivedCount = 0;
 
   constructor(reason: CloseReason, { streams, path, packetsLost }: CloseStateOptions) {
-    // What this side wrote last need not wait for its acknowledgement: it arrives with the end, or both are lost. A peer
-    // that broke a rule is told that alone, and an address that is not proven gets no more than it must.
-    const isTold = reason.kind === "local" && path.isValidated;
-    this.#words = { frames: isTold ? streams.takeUnacked(LAST_FRAMES_BYTES) : NOTHING, close: closeFrame(reason) };
+    // With the last responses in the same packet, this side can close without waiting for their acknowledgement: they
+    // arrive with the close, or both are lost. A peer that violated the protocol receives only the error, and an address
+    // that is not validated no more than necessary.
+    const hasFrames = reason.kind === "local" && path.isValidated;
+    this.#packet = { frames: hasFrames ? streams.takeUnacked(LAST_FRAMES_BYTES) : NOTHING, close: closeFrame(reason) };
     this.#dueCount = packetsLost > 0 ? COPIES_WHERE_LOST : COPIES;
   }
 
   /**
-   * The peer goes on talking. It is answered ever more rarely, at its 1st, 2nd, 4th, 8th packet (section 10.2.1), so
-   * that two sides that close at once do not keep answering each other.
+   * A packet arrived from the peer. CONNECTION_CLOSE is repeated with backoff, on its 1st, 2nd, 4th, 8th packet
+   * (section 10.2.1), so that two sides that close at the same time do not keep answering each other.
    */
   onPacketReceived(): undefined {
-    if (Number.isInteger(Math.log2(++this.#heardCount))) this.#dueCount = 1;
+    if (Number.isInteger(Math.log2(++this.#receivedCount))) this.#dueCount = 1;
   }
 
-  /** What is to be sent now, or undefined. */
-  take(): LastWords | undefined {
+  /** The packet to send now, or undefined. */
+  take(): ClosePacket | undefined {
     if (this.#dueCount === 0) return undefined;
     this.#dueCount--;
-    return this.#words;
+    return this.#packet;
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * One connection between two endpoints: wires the parts together and owns no algorithm.
+ * One connection between two endpoints: connects the components to each other and contains no algorithm.
  *
  * ```
  *   handlePacket --> protection --> frames --> streams, acknowledgements, loss recovery, path
@@ -8,7 +8,7 @@
  *   pollEvent --> the application
  * ```
  *
- * Time comes in as an argument, and nothing here waits: `io/` drives it on a real clock, `sim/` on a simulated one.
+ * Time is an argument, and nothing here waits: `io/` drives a connection by a real clock, `sim/` by a simulated one.
  *
  * @module
  */
@@ -36,12 +36,12 @@ import { Timer, TimerTable } from "./timer_table.ts";
 import { type PacketHeader, PacketType } from "../wire/packet.ts";
 import { isSameParameters, type TransportParameters } from "../wire/parameters.ts";
 
-/** A connection. Times are microseconds of any steady clock, the same for every call. */
+/** A connection. Times are microseconds of any monotonic clock, the same clock in every call. */
 export class Connection {
   readonly localId: number;
   readonly isClient: boolean;
   readonly #config: ConnectionConfig;
-  /** A client has none before it has the server's answer. */
+  /** The handshake's result: the keys and the peer's identity. A client has none before the ServerHello. */
   #agreement: Agreement | undefined;
   readonly #path: Path;
   readonly #streams: StreamTable;
@@ -95,12 +95,12 @@ export class Connection {
     }
   }
 
-  /** The address to which datagrams go. */
+  /** The address to which datagrams are sent. */
   get remote(): NetAddress {
     return this.#path.remote;
   }
 
-  /** The peer's proven identity; undefined before the handshake. */
+  /** The peer's authenticated identity; undefined before the handshake is complete. */
   get peer(): Agreement["peer"] | undefined {
     return this.#agreement?.peer;
   }
@@ -113,7 +113,7 @@ export class Connection {
     return this.#state === ConnectionState.closed;
   }
 
-  /** Why it ended, or is about to; undefined while it goes on. */
+  /** Why the connection ended or is closing; undefined while it is open. */
   get closeReason(): CloseReason | undefined {
     return this.#closeReason;
   }
@@ -123,17 +123,17 @@ export class Connection {
     return this.#builder.sendsTo(peerId);
   }
 
-  /** Streams under way. */
+  /** Number of open streams. */
   get openStreamCount(): number {
     return this.#streams.openCount;
   }
 
-  /** Bytes received that this side holds in memory. */
+  /** Received bytes that are buffered in memory. */
   get bufferedBytes(): number {
     return this.#streams.bufferedBytes;
   }
 
-  /** What its streams take in memory, about: what is held of both halves, gaps, and each stream itself. */
+  /** Approximate memory of the streams in bytes: the buffers of both halves, their range sets, and the streams' objects. */
   get streamMemoryBytes(): number {
     return this.#streams.memoryBytes;
   }
@@ -146,34 +146,34 @@ export class Connection {
     return joinStats({ own, path: this.#path.stats, recovery: this.#recovery.stats, acks: this.#acks.stats });
   }
 
-  /** Opens a stream; undefined before the handshake is done, and while the server allows no more. Clients only. */
+  /** Opens a stream; undefined before the handshake is complete and while the server allows no more. Clients only. */
   openStream(): Stream | undefined {
     if (!this.isClient) throw new CallerError("only a client opens streams");
     return isOpen(this.#state) ? this.#streams.open() : undefined;
   }
 
-  /** Ends the connection, telling the peer why. Streams are dropped as they stand. */
+  /** Closes the connection and sends the peer the reason. Streams are dropped, finished or not. */
   close(nowUs: number, code: number, reason: string): void {
     this.#close(nowUs, { kind: "local", code, reason });
   }
 
-  /** Sends by another policy from now on. Throws CallerError for one that is out of bounds. See {@link Path}. */
+  /** Changes the send policy. Throws CallerError if the policy is out of bounds. See {@link Path}. */
   setSendPolicy(nowUs: number, policy: SendPolicy): void {
     this.#path.setSendPolicy(nowUs, policy);
     this.#armTimers(nowUs);
   }
 
-  /** What the application must hear next, or undefined. */
+  /** The next event for the application, or undefined. */
   pollEvent(): ConnectionEvent | undefined {
     const event = this.#events.take();
     if (event === undefined) return undefined;
-    if (event.kind === "stream-readable") this.#streams.onReadableHeard(event.stream);
-    // Not before: what arrived ahead of the end is still read.
+    if (event.kind === "stream-readable") this.#streams.onReadablePolled(event.stream);
+    // Not earlier: the application may still read what arrived before the close.
     if (event.kind === "closed") this.#streams.dropAll();
     return event;
   }
 
-  /** A datagram whose header the endpoint has decoded. Returns why it was dropped, or undefined. */
+  /** Processes a datagram whose header the endpoint has decoded. Returns why it was dropped, or undefined. */
   handlePacket(nowUs: number, datagram: Uint8Array, { header, remote }: Arrival): DropReason | undefined {
     if (this.#state === ConnectionState.closed || this.#state === ConnectionState.draining) return "late";
     switch (header.type) {
@@ -191,7 +191,7 @@ export class Connection {
     }
   }
 
-  /** Writes the next datagram that should be sent now to {@link remote} into `buffer`; returns its length, 0 if none. */
+  /** Writes the next datagram to be sent to {@link remote} into `buffer`; returns its length, or 0 if none is due. */
   pollTransmit(nowUs: number, buffer: Uint8Array): number {
     const state = this.#state;
     let length = 0;
@@ -208,7 +208,7 @@ export class Connection {
     return this.#timers.nextUs();
   }
 
-  /** Does what is due by `nowUs`. To be followed by {@link pollTransmit}. */
+  /** Handles the timers that have expired by `nowUs`. Call {@link pollTransmit} afterwards. */
   handleTimeout(nowUs: number): void {
     const timers = this.#timers;
     if (timers.expire(Timer.handshake, nowUs)) return this.#end({ kind: "handshake-timeout" });
@@ -217,7 +217,7 @@ export class Connection {
     timers.expire(Timer.hello, nowUs);
     timers.expire(Timer.pacing, nowUs);
     timers.expire(Timer.ackDelay, nowUs);
-    // What is in flight is asked for by probes, which a PING would put off.
+    // With packets in flight the probe timeout elicits an acknowledgement; a PING would postpone it.
     if (timers.expire(Timer.keepAlive, nowUs)) this.#isPingDue ||= !this.#recovery.isAnythingInFlight;
     if (timers.expire(Timer.pathValidation, nowUs)) this.#path.validation.onTimeout(nowUs);
     if (timers.expire(Timer.lossDetection, nowUs)) this.#recovery.onTimeout(nowUs);
@@ -277,7 +277,7 @@ export class Connection {
     this.#onPeerParameters(serverHello.parameters);
     this.#emit({ kind: "connected" });
     this.#restartIdle(nowUs);
-    // The server must hear of this connection before its token expires: from a request, or else from a PING.
+    // The server must receive a ClientFinish before its token expires: with a request, or else with a PING.
     this.#timers.set(Timer.keepAlive, nowUs + FIRST_PING_DELAY_US);
     return undefined;
   }
@@ -288,13 +288,13 @@ export class Connection {
     this.#observer?.onKeys?.(this.localId, agreement.protection);
   }
 
-  /** The server does not accept this connection, or does not know it any more. */
+  /** The server rejects this connection, or has lost its state. */
   #onVerdict(datagram: Uint8Array, header: PacketHeader): DropReason | undefined {
     const verdict = this.#handshake?.onVerdict(datagram, header, this.#state);
     return typeof verdict === "object" ? this.#end(verdict) : verdict ?? "out of place";
   }
 
-  /** Every ClientFinish repeats the client's parameters: they may be lost, but not change. Throws PeerError. */
+  /** Every ClientFinish repeats the client's parameters, since any of them may be lost. Throws PeerError if they differ. */
   #onPeerParameters(parameters: TransportParameters): void {
     if (this.#peerParameters !== undefined) {
       if (isSameParameters(this.#peerParameters, parameters)) return;
@@ -322,7 +322,7 @@ export class Connection {
     const mode = this.#recovery.sendMode(nowUs);
     let length = 0;
     if (mode === SendMode.none || mode === SendMode.ackOnly) {
-      // What may be sent to an address that is not proven says nothing of the path there.
+      // The anti-amplification limit, not the path, limits the rate now: samples taken under it say nothing of the path.
       if (mode === SendMode.none) this.#recovery.onApplicationLimited();
       if (mode === SendMode.ackOnly && this.#acks.shouldAck(nowUs)) length = this.#builder.buildAck(nowUs, buffer);
     } else if (mode === SendMode.any && this.#isMtuProbeDue(nowUs)) {
@@ -340,14 +340,14 @@ export class Connection {
     return length;
   }
 
-  /** Something is to be sent that the peer must acknowledge. */
+  /** Whether an ack-eliciting frame is waiting to be sent. */
   #hasPending(): boolean {
     const { validation } = this.#path;
     return this.#recovery.probesPending > 0 || this.#isPingDue || validation.hasPending ||
       this.#streams.sender.hasPending();
   }
 
-  /** Larger datagrams pay where there is much to send: a probe never goes before what fits into one packet. */
+  /** Larger datagrams pay off only for bulk data, so a probe is never sent ahead of data that fits into one packet. */
   #isMtuProbeDue(nowUs: number): boolean {
     return nowUs >= this.#path.nextMtuProbeUs(nowUs) && this.#state === ConnectionState.established &&
       this.#path.validation.isValidated && this.#recovery.isAnythingInFlight && this.#streams.sender.hasPending();
@@ -357,7 +357,7 @@ export class Connection {
     if (!isOpen(this.#state)) return;
     this.#timers.set(Timer.pathValidation, this.#path.validation.deadlineUs);
     if (this.#recovery.sendMode(nowUs) === SendMode.none) {
-      // Whatever is due cannot be sent before the peer is heard from again.
+      // Nothing that is due can be sent before the next datagram from the peer.
       this.#timers.stop(Timer.lossDetection);
       this.#timers.stop(Timer.ackDelay);
       this.#timers.stop(Timer.pacing);
@@ -392,7 +392,7 @@ export class Connection {
     this.#startClosing(nowUs, this.#closeReason!);
   }
 
-  /** RFC 9000, section 10.2: three PTOs, so that what is still on its way finds its connection. */
+  /** RFC 9000, section 10.2: the state is kept for three PTOs, so that packets still in flight are recognized. */
   #startClosing(nowUs: number, reason: CloseReason): void {
     this.#closeReason = reason;
     this.#timers.stopAll();
@@ -400,7 +400,7 @@ export class Connection {
     this.#emit({ kind: "closed", reason });
   }
 
-  /** Ends without a word to the peer. */
+  /** Ends the connection without notifying the peer. */
   #end(reason: CloseReason): undefined {
     if (this.#state === ConnectionState.closing || this.#state === ConnectionState.draining) return this.#enterClosed();
     this.#closeReason = reason;

@@ -1,10 +1,10 @@
 /**
- * What the application has yet to hear, in order.
+ * Events that the application has not polled yet, in order.
  *
  * @module
  */
 
-/** A queue that gives its memory back whenever it has been emptied. */
+/** A queue that releases its memory whenever it becomes empty. */
 export class EventQueue<Event> {
   readonly #events: Event[] = [];
   #readCount = 0;
@@ -13,7 +13,7 @@ export class EventQueue<Event> {
     this.#events.push(event);
   }
 
-  /** Takes the oldest event; undefined if there is none. */
+  /** Removes and returns the oldest event; undefined if there is none. */
   take(): Event | undefined {
     const event = this.#events[this.#readCount];
     if (event !== undefined && ++this.#readCount === this.#events.length) {

@@ -1,5 +1,5 @@
 /**
- * Acts on the frames of a packet that was authenticated: hands each to the part that it concerns.
+ * Processes the frames of an authenticated packet: passes each to the component that handles it.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { FRAME_RULES } from "../wire/frame_rules.ts";
 import { type PacketHeader, PacketType } from "../wire/packet.ts";
 import type { TransportParameters } from "../wire/parameters.ts";
 
-/** What a receiver is made with. */
+/** Options of a {@link FrameReceiver}. */
 export interface FrameReceiverOptions {
   readonly streams: StreamTable;
   readonly recovery: LossRecovery;
@@ -24,12 +24,12 @@ export interface FrameReceiverOptions {
   readonly onParameters: (parameters: TransportParameters) => void;
 }
 
-/** Reads packets' frames. */
+/** Reads the frames of packets and acts on them. */
 export class FrameReceiver implements FrameHandler {
   readonly #options: FrameReceiverOptions;
   readonly #streams: StreamTable;
   readonly #reader = new Reader();
-  /** How ClientFinish and Data packets are read. */
+  /** How the frames of ClientFinish and Data packets are read. */
   readonly #clientFinish: ReadFramesOptions;
   readonly #data: ReadFramesOptions;
   #nowUs = 0;
@@ -44,8 +44,8 @@ export class FrameReceiver implements FrameHandler {
   }
 
   /**
-   * Acts on the frames of a ClientFinish or Data packet, which end before `payloadEnd`; returns whether any of them asks for
-   * an acknowledgement. Throws PeerError.
+   * Processes the frames of a ClientFinish or Data packet, which end before `payloadEnd`. Returns whether any of them is
+   * ack-eliciting. Throws PeerError.
    */
   receive(nowUs: number, datagram: Uint8Array, { type, headerEnd }: PacketHeader, payloadEnd: number): boolean {
     this.#nowUs = nowUs;

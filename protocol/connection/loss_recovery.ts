@@ -1,6 +1,6 @@
 /**
- * Wires loss detection, round-trip time, congestion control and pacing around the packets sent: what an ACK frame or
- * a timer means for each, and whether something may be sent now.
+ * Combines the record of sent packets with loss detection, RTT estimation, congestion control and pacing: passes each
+ * of them what an ACK frame or a timer means for it, and decides whether a packet may be sent now.
  *
  * Hot: `begin`, `commit` and `onAckFrame` run for every packet; nothing here is allocated per packet.
  *
@@ -21,11 +21,11 @@ import type { AckFrame } from "../wire/frame.ts";
 
 /** What may be sent now. */
 export const SendMode = {
-  /** Nothing at all: the address is not proven and its allowance is spent. */
+  /** Nothing: the address is not validated, and its anti-amplification limit is reached. */
   none: 0,
-  /** Acknowledgements alone: the congestion window is full, or the pacer says wait. */
+  /** Only acknowledgements: the congestion window is full, or the pacer does not allow a packet yet. */
   ackOnly: 1,
-  /** A probe, whatever the window says (RFC 9002, section 6.2.4). */
+  /** A probe, even if the congestion window is full (RFC 9002, section 6.2.4). */
   probe: 2,
   any: 3,
 } as const;
@@ -33,7 +33,7 @@ export const SendMode = {
 /** One of {@link SendMode}'s values. */
 export type SendMode = (typeof SendMode)[keyof typeof SendMode];
 
-/** With less allowed, nothing is sent: so much takes a header, an ACK of one range, a challenge and the tag. */
+/** With a smaller allowance nothing is sent: a header, an ACK of one range, a PATH_CHALLENGE and the tag need this much. */
 const MIN_DATAGRAM_BYTES = 64;
 
 /** Probes sent when the probe timeout expires (RFC 9002, section 6.2.4). */
@@ -53,19 +53,19 @@ export class LossRecovery {
   readonly #sent = new SentPackets();
   readonly #detection = new LossDetection();
   readonly #copies = new TailRedundancy();
-  /** What was sent again before the packet begun, and whether that is to be a copy. */
+  /** Retransmitted bytes before the packet being built, and whether that packet is a redundant copy. */
   #repairedBytes = 0;
   #isCopying = false;
   #probesPending = 0;
   #packetsLost = 0;
   #spuriousLosses = 0;
-  // What the ACK frame being processed brought.
+  // Results of the ACK frame being processed.
   #nowUs = 0;
   #ackedBytes = 0;
   #newestAcked = -1;
   #newestAckedSentUs = 0;
   #ackedEliciting = false;
-  // What one pass of loss detection found.
+  // Results of one pass of loss detection.
   #lostBytes = 0;
   #largestLostSentUs = 0;
   readonly #ackEvent: AckEvent;
@@ -96,15 +96,15 @@ export class LossRecovery {
     };
   }
 
-  /** Probes that must go out whatever the congestion window says. */
+  /** Probes to be sent even if the congestion window is full. */
   get probesPending(): number {
     return this.#probesPending;
   }
 
   /**
-   * Bytes of UDP payload for the next datagram with data: the path's, but no more than any path carries from the
-   * second probe timeout in a row on. Were the path to have become narrower, larger probes would never arrive, and
-   * nothing would show the losses by which that is found out.
+   * Bytes of UDP payload for the next datagram with data: the path's size, but from the second consecutive probe timeout
+   * on at most the size that every path carries. If the path MTU has shrunk, larger probes would never arrive, and without
+   * their acknowledgements the losses that reveal the smaller MTU would never be declared.
    */
   get datagramBytes(): number {
     const { sendableBytes } = this.#path;
@@ -122,7 +122,7 @@ export class LossRecovery {
     };
   }
 
-  /** Whether a packet that counts towards the congestion window is on its way. */
+  /** Whether any packet that counts towards the congestion window is in flight. */
   get isAnythingInFlight(): boolean {
     return this.#sent.bytesInFlight > 0;
   }
@@ -137,25 +137,25 @@ export class LossRecovery {
     return path.pacer.nextSendUs(nowUs, path.datagramBytes) > nowUs ? SendMode.ackOnly : SendMode.any;
   }
 
-  /** When the pacer lets the next datagram go; Infinity where an acknowledgement must come first. */
+  /** When the pacer allows the next datagram; Infinity if an acknowledgement must arrive first. */
   pacingDeadlineUs(nowUs: number): number {
     if (this.#isWindowFull()) return Infinity;
     const nextUs = this.#path.pacer.nextSendUs(nowUs, this.#path.datagramBytes);
     return nextUs > nowUs ? nextUs : Infinity;
   }
 
-  /** The application has nothing to send, though it might: rate samples say little for a while. */
+  /** The window allows sending, but there is no data: marks the delivery rate samples as application-limited. */
   onApplicationLimited(): void {
     this.#path.rate.setAppLimited(this.#sent.bytesInFlight);
   }
 
-  /** The packet to be built next. */
+  /** Starts the record of the next packet. */
   begin(nowUs: number): SentPacket {
     this.#repairedBytes = this.#streams.retransmittedBytes;
     return this.#sent.begin(this.#sent.nextPacketNumber, nowUs);
   }
 
-  /** The packet begun last goes out, as its fields now say. */
+  /** Records the packet that was begun last as sent, with its fields as they are now. */
   commit(packet: SentPacket): void {
     this.#sent.commit(packet);
     const isRepair = this.#streams.retransmittedBytes > this.#repairedBytes;
@@ -171,7 +171,7 @@ export class LossRecovery {
     else if (this.#probesPending > 0) this.#probesPending--;
   }
 
-  /** With nothing else to send: makes what a repair in flight carries pending once more. False where there is none. */
+  /** With nothing else to send: makes the data of a retransmission in flight pending again. False if there is none. */
   copyTail(): boolean {
     if (!isLossy(this.#packetsLost - this.#spuriousLosses, this.#sent.nextPacketNumber)) return false;
     while (!this.#isCopying) {
@@ -185,7 +185,7 @@ export class LossRecovery {
 
   // --- acknowledgements ---
 
-  /** Throws PeerError where the frame acknowledges what was never sent. */
+  /** Processes an ACK frame. Throws PeerError if it acknowledges a packet that was never sent. */
   onAckFrame(nowUs: number, ack: AckFrame): void {
     const path = this.#path;
     const priorBytesInFlight = this.#sent.bytesInFlight;
@@ -219,7 +219,7 @@ export class LossRecovery {
     event.sample = path.rate.onAckDone(nowUs, path.rtt.minUs);
     path.controller.onAck(event);
     path.updatePacer();
-    // A late acknowledgement shows a loss as spurious only while the packet is remembered.
+    // A late acknowledgement can show that a loss was spurious only while the lost packet is remembered.
     this.#sent.forgetLost(nowUs - 3 * path.ptoUs);
   }
 
@@ -234,7 +234,7 @@ export class LossRecovery {
     if (this.#detection.onTimeout(nowUs).kind === "loss") {
       this.#detectLost(nowUs);
       this.#path.updatePacer();
-      // With no packet left that waits for its verdict the probe timeout counts again, and may have passed meanwhile.
+      // If no packet's loss is undecided any more, the probe timeout applies again, and may have expired in the meantime.
       if (this.timerUs() > nowUs) return;
       this.#detection.onTimeout(nowUs);
     }
@@ -242,12 +242,12 @@ export class LossRecovery {
     this.#makeProbeDataPending();
   }
 
-  // --- inside ---
+  // --- internals ---
 
   /** Bound once, so that an ACK frame allocates no closure. */
   readonly #onPacketAcked = (packet: SentPacket): void => {
     const path = this.#path;
-    // Of the loss of an MTU probe, or of ACKs alone, congestion control was not told.
+    // Congestion control was not told of the loss of an MTU probe or of an ACK-only packet.
     const next = this.#sent.nextPacketNumber;
     if (this.#detection.onPacketAcked(packet, this.#nowUs, path.rtt, next) && !packet.mtuProbe) {
       this.#spuriousLosses++;
@@ -287,7 +287,7 @@ export class LossRecovery {
     this.#loseReceipts(packet);
   };
 
-  /** Declares lost what is; returns the bytes that congestion control hears of. */
+  /** Declares packets lost; returns the lost bytes that count for congestion control. */
   #detectLost(nowUs: number): number {
     const path = this.#path;
     this.#lostBytes = 0;
@@ -304,7 +304,7 @@ export class LossRecovery {
     return this.#lostBytes;
   }
 
-  /** RFC 9002, section 5.1: only where the largest of all is newly acknowledged, and something ack-eliciting is. */
+  /** RFC 9002, section 5.1: only if the largest acknowledged and an ack-eliciting packet are newly acknowledged. */
   #sampleRtt(ack: AckFrame): number {
     const isNewest = this.#newestAcked === ack.largestAcked && this.#newestAcked === this.#detection.newestAcked;
     if (!isNewest || !this.#ackedEliciting) return 0;
@@ -318,9 +318,9 @@ export class LossRecovery {
   }
 
   /**
-   * Makes what packets in flight carry pending again, so that the probes carry data and not a PING alone (RFC 9002,
-   * section 6.2.4): the last packet's, as what is lost without a sign is most often the tail (RFC 8985, section 7.3), and
-   * the oldest's, which the peer has waited for longest. The packets stay in flight: no loss is declared.
+   * Makes the data of packets in flight pending again, so that the probes carry data instead of only a PING (RFC 9002,
+   * section 6.2.4): the data of the last packet, because an undetected loss is most often a tail loss (RFC 8985,
+   * section 7.3), and of the oldest, which the peer has been missing longest. The packets stay in flight: none is declared lost.
    */
   #makeProbeDataPending(): void {
     if (this.#streams.sender.hasPending()) return;
@@ -332,7 +332,7 @@ export class LossRecovery {
     }
   }
 
-  /** Makes pending again what a packet in flight carries; whether anything is pending then. */
+  /** Makes the data of a packet in flight pending again; returns whether anything is pending then. */
   #makePending(packetNumber: number): boolean {
     const packet = this.#sent.get(packetNumber);
     if (packet?.state !== SentState.outstanding || !packet.ackEliciting || packet.mtuProbe) return false;

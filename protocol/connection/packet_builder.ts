@@ -1,12 +1,12 @@
 /**
- * Fills one datagram: header, frames in order of urgency, protection; and notes in a SentPacket what it carries.
+ * Builds one datagram: header, frames in order of urgency, packet protection. Records in a SentPacket what it carries.
  *
  * Hot: nothing is allocated for a Data packet of stream frames and acknowledgements.
  *
  * @module
  */
 
-import type { LastWords } from "./close_state.ts";
+import type { ClosePacket } from "./close_state.ts";
 import type { LossRecovery } from "./loss_recovery.ts";
 import type { Path } from "./path.ts";
 import type { PacketProtection } from "../crypto/packet_protection.ts";
@@ -26,30 +26,30 @@ import {
 import { type ClientFinishHeader, writeClientFinishHeader, writeDataHeader } from "../wire/packet.ts";
 import type { TransportParameters } from "../wire/parameters.ts";
 
-/** Beside stream data an ACK frame takes at most this share of a datagram. */
+/** The largest share of a datagram that an ACK frame takes from stream data. */
 const MAX_ACK_SHARE = 0.5;
 
-/** After so many packets of ACKs alone a PING asks the peer to acknowledge one, so that old ranges can be forgotten. */
+/** After so many consecutive ACK-only packets a PING elicits an acknowledgement, so that old ranges can be discarded. */
 const ACKS_BEFORE_PING = 8;
 
 /**
- * A PING alone is padded to this: if its sender has moved without knowing, three times as much (RFC 9000, section 8)
- * must let a challenge through.
+ * A packet with only a PING is padded to this size: if its sender's address has changed unnoticed, three times this size,
+ * the peer's anti-amplification limit (RFC 9000, section 8), must suffice for a PATH_CHALLENGE.
  */
 const MIN_PING_BYTES = 32;
 
 /** The longest CONNECTION_CLOSE: type, code, a reason of 256 bytes and its length. */
 const MAX_CLOSE_BYTES = 1 + 8 + 2 + 256;
 
-/** With fewer ranges than this there is nothing worth forgetting. */
+/** With fewer ranges than this a PING does not pay: too little could be discarded. */
 const RANGES_WORTH_A_PING = 8;
 
-/** What goes into every ClientFinish packet; the server may see any of them first. */
+/** The contents of every ClientFinish packet: all are alike, because any of them may be the first to reach the server. */
 export interface ClientFinishFields extends Omit<ClientFinishHeader, "destinationId" | "packetNumber"> {
   readonly parameters: TransportParameters;
 }
 
-/** What a builder is made with. */
+/** Options of a {@link PacketBuilder}. */
 export interface PacketBuilderOptions {
   readonly streams: StreamTable;
   readonly acks: AckTracker;
@@ -80,23 +80,23 @@ export class PacketBuilder {
     this.#recovery = options.recovery;
   }
 
-  /** The connection ID that the peer chose for itself, and what protects the packets that go there. */
+  /** Sets the connection ID that the peer chose, and the keys that protect the packets sent to it. */
   setPeer(peerId: Uint8Array, protection: PacketProtection): void {
     this.#peerId = peerId;
     this.#protection = protection;
   }
 
-  /** Whether packets go to this connection ID. */
+  /** Whether packets are sent to this connection ID. */
   sendsTo(peerId: Uint8Array): boolean {
     return this.#peerId.every((byte, i) => byte === peerId[i]);
   }
 
-  /** While set, packets are ClientFinish packets with these fields. */
+  /** While the fields are set, packets are built as ClientFinish packets with these fields. */
   setClientFinish(clientFinish: ClientFinishFields | undefined): void {
     this.#clientFinish = clientFinish;
   }
 
-  /** A packet with whatever is pending, or else with a PING: in any case the peer acknowledges it. Returns its length. */
+  /** Builds a packet with the pending frames, or else with a PING, so that it is ack-eliciting. Returns its length. */
   build(nowUs: number, buffer: Uint8Array): number {
     const writer = this.#begin(nowUs, buffer, this.#recovery.datagramBytes);
     if (this.#acks.hasUnackedEliciting) {
@@ -117,19 +117,19 @@ export class PacketBuilder {
     return this.#finish({ ackEliciting: true });
   }
 
-  /** A packet of an ACK alone, or 0 where there is nothing to acknowledge. */
+  /** Builds an ACK-only packet. Returns its length, or 0 if there is nothing to acknowledge. */
   buildAck(nowUs: number, buffer: Uint8Array): number {
     const writer = this.#begin(nowUs, buffer, this.#path.sendableBytes);
     if (!this.#ackReporter.write(writer, this.#packet, nowUs, writer.remaining - 1)) return 0;
     this.#ackOnlyCount++;
-    // One a round trip is enough, and more of them would fill the congestion window, which they do not ask.
+    // One PING per RTT is enough; more would fill the congestion window, which these packets may exceed.
     const ping = this.#ackOnlyCount >= ACKS_BEFORE_PING && this.#acks.ranges.length >= RANGES_WORTH_A_PING &&
       !this.#recovery.isAnythingInFlight;
     if (ping) writePing(writer);
     return this.#finish({ ackEliciting: ping });
   }
 
-  /** A path MTU probe of `sizeBytes` (RFC 8899, section 4.1): a PING and padding. */
+  /** Builds a path MTU probe of `sizeBytes` (RFC 8899, section 4.1): a PING and padding. Returns its length. */
   buildMtuProbe(nowUs: number, buffer: Uint8Array, sizeBytes: number): number {
     const writer = this.#begin(nowUs, buffer, sizeBytes);
     this.#packet.mtuProbe = true;
@@ -139,19 +139,19 @@ export class PacketBuilder {
   }
 
   /**
-   * A packet that closes the connection, or 0 where there is nothing to say, or the address is not proven and may not be
-   * sent so much. Not remembered: it is sent again when the peer is heard from.
+   * Builds a packet with CONNECTION_CLOSE. Returns its length, or 0 if none is due or the anti-amplification limit leaves
+   * too little. The packet is not recorded as sent: it is repeated when further packets arrive from the peer.
    */
-  buildClose(nowUs: number, buffer: Uint8Array, words: LastWords | undefined): number {
-    if (words === undefined) return 0;
+  buildClose(nowUs: number, buffer: Uint8Array, close: ClosePacket | undefined): number {
+    if (close === undefined) return 0;
     const writer = this.#begin(nowUs, buffer, this.#path.datagramBytes);
-    if (words.frames.length + MAX_CLOSE_BYTES <= writer.remaining) writer.bytes(words.frames);
-    writeConnectionClose(writer, words.close);
+    if (close.frames.length + MAX_CLOSE_BYTES <= writer.remaining) writer.bytes(close.frames);
+    writeConnectionClose(writer, close.close);
     if (writer.position + this.#protection.overheadBytes > this.#path.sendableBytes) return 0;
     return this.#finish({ ackEliciting: false });
   }
 
-  // --- inside ---
+  // --- internals ---
 
   #begin(nowUs: number, buffer: Uint8Array, sizeBytes: number): Writer {
     this.#packet = this.#recovery.begin(nowUs);

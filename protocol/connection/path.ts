@@ -1,6 +1,6 @@
 /**
- * The way to the peer: its address, whether that is proven, and all that is measured of it. When the peer moves,
- * what was measured of another network is forgotten.
+ * The network path to the peer: the peer's address, its validation, and everything measured on the path. When the peer
+ * migrates to another network, the measurements are reset.
  *
  * @module
  */
@@ -26,12 +26,12 @@ import { RttEstimator } from "../recovery/rtt_estimator.ts";
 import type { TransportParameters } from "../wire/parameters.ts";
 
 /**
- * The most that leaves at once: what a receive buffer of 208 KiB holds in datagrams of 1,200 bytes is 110 KB, and
- * half of it may be taken.
+ * The largest burst. A receive buffer of 208 KiB (Linux's default) holds 110 KB in datagrams of 1,200 bytes, and half of
+ * that may be occupied already.
  */
 const MAX_BURST_BYTES = 64 * 1024;
 
-/** What a path is made with. */
+/** Options of a {@link Path}. */
 export interface PathOptions {
   readonly config: ConnectionConfig;
   readonly remote: NetAddress;
@@ -51,7 +51,7 @@ export interface PathStats {
   readonly datagramBytes: number;
 }
 
-/** A path that was proven, and what was measured of it, while packets come from elsewhere. */
+/** The last validated path and its measurements, kept while packets come from another address. */
 interface ProvenPath {
   readonly remote: NetAddress;
   readonly rtt: RttEstimator;
@@ -63,18 +63,18 @@ interface ProvenPath {
   readonly jumbo: JumboPolicy;
 }
 
-/** One path. */
+/** The path of one connection. */
 export class Path {
-  /** Whether the peer receives at the address. */
+  /** Validates the peer's address. */
   readonly validation: PathValidation;
   readonly #config: ConnectionConfig;
   readonly #seed: number;
   #remote: NetAddress;
-  /** Where the peer was when it moved to an address that it has not proven yet. */
+  /** The last validated path, while the peer's current address is not validated. */
   #proven: ProvenPath | undefined;
   #rtt = new RttEstimator();
   #controller: CongestionController;
-  /** Packets sent before that are another controller's. */
+  /** Packets sent before this time belong to an earlier controller. */
   #controllerSinceUs = -Infinity;
   #policy: SendPolicy;
   #pacer = new Pacer(BASE_DATAGRAM_BYTES);
@@ -113,12 +113,12 @@ export class Path {
     return this.#controller;
   }
 
-  /** The controller hears of no loss among packets sent before that: another one had sent them. */
+  /** The controller is not told of losses of packets sent before this time: an earlier controller sent them. */
   get controllerSinceUs(): number {
     return this.#controllerSinceUs;
   }
 
-  /** The user has set the rate, and no measurement changes it. */
+  /** Whether the user has set a fixed rate, which no measurement changes. */
   get isRateFixed(): boolean {
     return this.#policy.kind === "fixed";
   }
@@ -135,7 +135,7 @@ export class Path {
     return this.#mtu;
   }
 
-  /** Bytes of UDP payload that one datagram may have now. */
+  /** The current maximum UDP payload of a datagram, bytes. */
   get datagramBytes(): number {
     return this.#mtu.currentBytes;
   }
@@ -162,22 +162,22 @@ export class Path {
     };
   }
 
-  /** The handshake measured a round trip: the first windows are paced by it. */
+  /** Takes the RTT that the handshake measured; the first windows are paced by it. */
   seedRtt(rttUs: number): void {
     this.#rtt.seed(rttUs);
     this.#controller = this.#createController(rttUs);
     this.updatePacer();
   }
 
-  /** The handshake's round trip is not known but for its least: the first window is paced by that, and no sample is taken. */
+  /** Takes a lower bound of the RTT, if the handshake measured no more: it paces the first window, and is no RTT sample. */
   seedPacing(leastRttUs: number): void {
     this.#controller = this.#createController(0, leastRttUs);
     this.updatePacer();
   }
 
   /**
-   * Sends by another policy from now on, with a new controller. Packets in flight stay in flight and count towards the
-   * new window; RTT and datagram size stay. Throws CallerError for a policy that is out of bounds.
+   * Changes the send policy, with a new controller. Packets in flight stay in flight and count towards the new window;
+   * RTT and datagram size are kept. Throws CallerError if the policy is out of bounds.
    */
   setSendPolicy(nowUs: number, policy: SendPolicy): void {
     checkSendPolicy(policy);
@@ -188,7 +188,7 @@ export class Path {
     this.updatePacer();
   }
 
-  /** Applies what the peer said of the datagrams and delays to expect. */
+  /** Applies the peer's transport parameters: its largest datagram and its ACK delay. */
   setPeerLimits(parameters: TransportParameters): void {
     this.#peerMaxAckDelayUs = parameters.maxAckDelayUs;
     const peerMaxDatagramBytes = Math.min(parameters.maxDatagramBytes, MAX_DATAGRAM_BYTES);
@@ -198,9 +198,9 @@ export class Path {
   }
 
   /**
-   * Updates the pacer from the controller; call it whenever the controller's rate may have changed. The rate is at least
-   * the smallest window in a round trip, which acknowledgements would allow anyway: a side that has sent only a few small
-   * packets has measured a rate of bytes per second, and would wait minutes for the next one. A fixed rate is not raised.
+   * Updates the pacer from the controller; call it whenever the controller's rate may have changed. The pacing rate is at
+   * least the minimum window per RTT, which the window would allow anyway: a side that has sent only a few small packets
+   * has measured a rate of a few bytes per second, and would wait minutes before the next packet. A fixed rate is not raised.
    */
   updatePacer(): void {
     const leastRate = this.isRateFixed
@@ -209,7 +209,7 @@ export class Path {
     this.#pacer.setRate(Math.max(this.#controller.pacingRate, leastRate), MAX_BURST_BYTES);
   }
 
-  /** When an MTU probe is due; at high rates, of a jumbo frame. */
+  /** When the next MTU probe is due; at high rates this includes probes for jumbo frames. */
   nextMtuProbeUs(nowUs: number): number {
     if (this.#jumbo.shouldTry(nowUs, this.#rate.latestRate, this.#rtt.minUs)) {
       this.#mtu.raiseCeiling(Math.min(this.#config.maxJumboBytes, this.#peerMaxDatagramBytes));
@@ -244,7 +244,7 @@ export class Path {
 
   // --- the address ---
 
-  /** The most bytes that the next datagram may have: to an address not proven, no more than its allowance. */
+  /** The maximum size of the next datagram, bytes: to an unvalidated address at most what the anti-amplification limit leaves. */
   get sendableBytes(): number {
     return Math.min(this.datagramBytes, this.validation.allowanceBytes);
   }
@@ -262,21 +262,22 @@ export class Path {
   }
 
   /**
-   * The peer was heard from at another address: go there, but ask for proof (RFC 9000, section 9.3). What was measured of
-   * the last address with a proof is kept until the new one has given it: an attacker that forwards the
-   * peer's packets from another address, faster than the peer's path (section 9.3.3), does not cost the connection its window again and again.
+   * The peer's packets come from another address: sends there from now on, and validates it (RFC 9000, section 9.3). The
+   * measurements of the last validated address are kept until the new one is validated: an attacker that forwards the
+   * peer's packets from another address, faster than the peer's own path (section 9.3.3), cannot reset the congestion
+   * window again and again.
    */
   migrate(nowUs: number, remote: NetAddress, receivedBytes: number): void {
     if (this.validation.isValidated) this.#proven = this.#measured();
     else if (this.#proven?.remote.equals(remote)) return this.#returnTo(nowUs, this.#proven);
     const isSameHost = remote.host === this.#remote.host;
     this.#remote = remote;
-    // RFC 9000, section 9.4: another port alone is most likely the same network behind a rebinding NAT.
+    // RFC 9000, section 9.4: a change of only the port is most likely a NAT rebinding, on the same path.
     if (!isSameHost) this.#forgetMeasurements(nowUs);
     this.validation.begin(nowUs, { receivedBytes, ptoUs: this.ptoUs });
   }
 
-  // --- inside ---
+  // --- internals ---
 
   get #ceilingBytes(): number {
     return Math.min(this.#config.maxDatagramBytes, this.#peerMaxDatagramBytes);
@@ -295,7 +296,7 @@ export class Path {
     };
   }
 
-  /** RFC 9000, section 9.3: an address that was proven a moment ago need not be proven again. */
+  /** RFC 9000, section 9.3: an address that was validated recently need not be validated again. */
   #returnTo(nowUs: number, proven: ProvenPath): void {
     this.#remote = proven.remote;
     this.#rtt = proven.rtt;
@@ -322,7 +323,7 @@ export class Path {
 
   #forgetMeasurements(nowUs: number): void {
     this.#rtt = new RttEstimator();
-    // A rate set by hand was not measured, and holds on from the first packet.
+    // A fixed rate is no measurement: it applies from the first packet.
     if (this.isRateFixed) this.#pacer.datagramBytes = BASE_DATAGRAM_BYTES;
     else this.#pacer = new Pacer(BASE_DATAGRAM_BYTES);
     this.#rate = new DeliveryRateEstimator();

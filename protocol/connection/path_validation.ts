@@ -1,6 +1,6 @@
 /**
- * Whether the peer receives at the address that its packets come from (RFC 9000, section 8): what may be sent there before
- * that is proven, and the challenges and responses that prove it.
+ * Address validation (RFC 9000, section 8): whether the peer receives packets at the address that they come from. Contains
+ * the anti-amplification limit, which applies until then, and PATH_CHALLENGE and PATH_RESPONSE.
  *
  * @module
  */
@@ -8,33 +8,33 @@
 import { AMPLIFICATION_FACTOR, MAX_PATH_PACKETS_BEYOND_WINDOW, MAX_PENDING_PATH_RESPONSES } from "../limits.ts";
 import { DEFAULT_MAX_PTO_BACKOFF_US } from "../recovery/loss_detection.ts";
 
-/** Both sides of it for one connection: asks for the peer's proof, and gives our own. */
+/** Both roles for one connection: validates the peer's address, and answers the peer's challenges. */
 export class PathValidation {
   readonly #randomBytes: (count: number) => Uint8Array;
   #isValidated = true;
-  /** What may still be sent to an address that is not proven (RFC 9000, section 8.1). */
+  /** Bytes that may still be sent to the unvalidated address (RFC 9000, section 8.1). */
   #allowanceBytes = 0;
   #challenge: Uint8Array | undefined;
   #isChallengeDue = false;
   /** Time from one challenge to the next. */
   #intervalUs = 0;
   #deadlineUs = Infinity;
-  /** Responses that are due, oldest first. */
+  /** Pending responses, oldest first. */
   readonly #responses: Uint8Array[] = [];
   /** Challenges and responses taken since the congestion window last had room. */
   #beyondWindow = 0;
 
-  /** The first address is proven: the handshake has seen to that. */
+  /** The first address counts as validated: the handshake has validated it. */
   constructor(randomBytes: (count: number) => Uint8Array) {
     this.#randomBytes = randomBytes;
   }
 
-  /** The peer has proven that it receives at the address. */
+  /** Whether the peer's address is validated. */
   get isValidated(): boolean {
     return this.#isValidated;
   }
 
-  /** The most bytes that may be sent to the address now; Infinity once it is proven. */
+  /** Bytes that may be sent to the address now; Infinity once it is validated. */
   get allowanceBytes(): number {
     return this.#isValidated ? Infinity : this.#allowanceBytes;
   }
@@ -43,14 +43,14 @@ export class PathValidation {
     if (!this.#isValidated) this.#allowanceBytes -= bytes;
   }
 
-  /** A datagram came from the address. */
+  /** A datagram of `bytes` bytes arrived from the address. */
   onDatagramReceived(bytes: number): void {
     if (!this.#isValidated) this.#allowanceBytes += AMPLIFICATION_FACTOR * bytes;
   }
 
   /**
-   * The peer's address is another one, from which so many bytes came: asks for its proof, and again after a probe timeout
-   * of that path, and twice as long each time, as for a probe (RFC 9000, section 8.2.1).
+   * Starts the validation of a new address, from which `receivedBytes` have come. The challenge is repeated after a probe
+   * timeout of the new path, with exponential backoff as for a probe (RFC 9000, section 8.2.1).
    */
   begin(nowUs: number, { receivedBytes, ptoUs }: { receivedBytes: number; ptoUs: number }): void {
     this.#isValidated = false;
@@ -61,7 +61,7 @@ export class PathValidation {
     this.#deadlineUs = nowUs + ptoUs;
   }
 
-  /** The address is proven, by a response or because it was a moment ago. */
+  /** Ends the validation with success: after a valid response, or because the address was validated recently. */
   end(): void {
     this.#isValidated = true;
     this.#challenge = undefined;
@@ -69,7 +69,7 @@ export class PathValidation {
     this.#deadlineUs = Infinity;
   }
 
-  /** When to send the challenge again; Infinity while none is open. */
+  /** When to repeat the challenge; Infinity while none is outstanding. */
   get deadlineUs(): number {
     return this.#deadlineUs;
   }
@@ -81,25 +81,25 @@ export class PathValidation {
     this.#deadlineUs = nowUs + this.#intervalUs;
   }
 
-  /** The peer asks for our proof. Each challenge is answered (RFC 9000, section 8.2.2), up to a limit. */
+  /** PATH_CHALLENGE: each is answered (RFC 9000, section 8.2.2), up to a limit of pending responses. */
   onChallenge(data: Uint8Array): void {
     if (this.#responses.length < MAX_PENDING_PATH_RESPONSES) this.#responses.push(data);
   }
 
-  /** The peer answers a challenge; it counts if it is ours. */
+  /** PATH_RESPONSE: counts only if it echoes an outstanding challenge of ours. */
   onResponse(data: Uint8Array): void {
     if (this.#challenge === undefined || !data.every((byte, i) => byte === this.#challenge![i])) return;
     this.end();
   }
 
-  /** A challenge or a response is due. */
+  /** Whether a challenge or a response is due. */
   get hasPending(): boolean {
     return this.#isChallengeDue || this.#responses.length > 0;
   }
 
   /**
-   * What is due goes out now, even if the congestion window is full: it does not wait for packets in flight to an address
-   * that the peer may have left. Call it before each packet.
+   * Whether a pending challenge or response may be sent although the congestion window is full: it must not wait for
+   * acknowledgements of packets sent to an address that the peer may have left. Call it before each packet.
    */
   isUrgent(isWindowFull: boolean): boolean {
     if (!isWindowFull) this.#beyondWindow = 0;

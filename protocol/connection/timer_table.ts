@@ -1,28 +1,28 @@
 /**
- * Every timer of a connection, named, in one table. The connection has one deadline: the earliest of these.
+ * All timers of a connection, by name, in one table. The connection's deadline is the earliest of them.
  *
  * @module
  */
 
-/** The timers, each with what it is for. */
+/** The timers and their purposes. */
 export const Timer = {
-  /** When to send the Hello again, because no ServerHello came. */
+  /** When to repeat the Hello, because no ServerHello has arrived. */
   hello: 0,
-  /** When to give up reaching the server. */
+  /** When to give up the handshake. */
   handshake: 1,
-  /** When to give up the connection, because nothing arrived. */
+  /** When to give up the connection, because nothing has arrived (idle timeout). */
   idle: 2,
-  /** When to send a PING, so that neither the peer nor a NAT in between forgets this connection. */
+  /** When to send a PING, so that neither the peer nor a NAT on the path discards its state of this connection. */
   keepAlive: 3,
   /** When to declare packets lost, or to send a probe (PTO). */
   lossDetection: 4,
-  /** When to acknowledge what is being held back. */
+  /** When to send a delayed acknowledgement. */
   ackDelay: 5,
-  /** When the pacer lets the next datagram go. */
+  /** When the pacer allows the next datagram. */
   pacing: 6,
-  /** When to ask again whether the peer is at its new address. */
+  /** When to repeat the PATH_CHALLENGE to the peer's new address. */
   pathValidation: 7,
-  /** When to forget the connection after it was closed. */
+  /** When to discard the state of a closed connection. */
   closing: 8,
 } as const;
 
@@ -31,7 +31,7 @@ export type Timer = (typeof Timer)[keyof typeof Timer];
 
 const TIMER_COUNT = Object.keys(Timer).length;
 
-/** Deadlines in microseconds, Infinity where a timer is not armed. */
+/** Deadlines in microseconds; Infinity for a timer that is not armed. */
 export class TimerTable {
   readonly #deadlines = new Float64Array(TIMER_COUNT).fill(Infinity);
 
@@ -52,7 +52,7 @@ export class TimerTable {
     return this.#deadlines[timer]!;
   }
 
-  /** The earliest deadline of all, or Infinity. */
+  /** The earliest deadline, or Infinity. */
   nextUs(): number {
     let earliest = Infinity;
     for (let i = 0; i < TIMER_COUNT; i++) {
@@ -62,7 +62,7 @@ export class TimerTable {
     return earliest;
   }
 
-  /** Whether the timer is due; a due timer is disarmed. */
+  /** Returns whether the timer is due; disarms it if so. */
   expire(timer: Timer, nowUs: number): boolean {
     if (this.#deadlines[timer]! > nowUs) return false;
     this.#deadlines[timer] = Infinity;

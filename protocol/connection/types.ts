@@ -1,5 +1,5 @@
 /**
- * What a connection is made with, what it tells its application, and what it counts.
+ * A connection's options, its events for the application, and its counters.
  *
  * @module
  */
@@ -15,23 +15,23 @@ import type { AckStats } from "../recovery/ack_tracker.ts";
 import type { StreamEvent } from "../streams/stream_events.ts";
 import type { PacketHeader } from "../wire/packet.ts";
 
-/** How a datagram came: its header, decoded, and the address from which it was sent. */
+/** A received datagram's decoded header and its source address. */
 export interface Arrival {
   readonly header: PacketHeader;
   readonly remote: NetAddress;
 }
 
-/** What a connection tells its application. */
+/** Events for the application. */
 export type ConnectionEvent =
-  /** The handshake is done: streams may be opened. */
+  /** The handshake is complete: streams may be opened. */
   | { readonly kind: "connected" }
   | StreamEvent
-  /** The peer was heard from at a new address. */
+  /** The peer has migrated to a new address. */
   | { readonly kind: "address-changed"; readonly remote: NetAddress }
-  /** The connection has ended; nothing follows. */
+  /** The connection has ended; no event follows. */
   | { readonly kind: "closed"; readonly reason: CloseReason };
 
-/** What a connection is made with. Only an endpoint makes one. */
+/** Options of a connection. Only an endpoint creates connections. */
 export interface ConnectionOptions {
   readonly isClient: boolean;
   readonly config: ConnectionConfig;
@@ -44,7 +44,7 @@ export interface ConnectionOptions {
   readonly randomBytes: (count: number) => Uint8Array;
   /** Seed for the congestion controller's own draws. */
   readonly seed: number;
-  /** Looks on. */
+  /** Observes the connection's packets and keys. */
   readonly observer?: ConnectionObserver | undefined;
   /** Clients only. */
   readonly client?: {
@@ -52,27 +52,27 @@ export interface ConnectionOptions {
     /** The public key that the server must have; undefined for any. */
     readonly expectedKey: Uint8Array | undefined;
   };
-  /** Servers only: what was agreed on with the client. */
+  /** Servers only: the result of the handshake with the client. */
   readonly server?: {
     readonly clientId: Uint8Array;
     readonly agreement: Agreement;
-    /** The time from ServerHello to the first packet, microseconds, where it says something of the round trip. */
+    /** The time from ServerHello to the first packet, microseconds, if it is a valid RTT sample. */
     readonly handshakeRttUs: number | undefined;
   };
 }
 
-/** What a connection counts itself. */
+/** Counters that the connection itself keeps. */
 interface OwnStats {
-  /** Stream bytes sent again because a packet was declared lost. */
+  /** Stream bytes retransmitted because a packet was declared lost. */
   readonly retransmittedBytes: number;
   readonly duplicatesReceived: number;
 }
 
-/** Counters of one connection, since it began. */
+/** Counters of one connection since it was created. */
 export interface ConnectionStats extends OwnStats, PathStats, RecoveryStats, AckStats {}
 
 /**
- * All counters in one object. Hot: a server asks after every few datagrams, and to spread the parts would take four
+ * All counters in one object. Hot: a server reads them after every few datagrams, and object spread would take four
  * times as long.
  */
 export function joinStats(

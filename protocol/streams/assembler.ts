@@ -1,16 +1,16 @@
 /**
- * The receiving half of a stream: puts bytes that arrive in any order, split and repeated at will, where they belong.
+ * The receiving half of a stream: reassembles bytes that arrive in any order, split and repeated in any way.
  *
- * A stream's bytes are read in one of two ways. *Ordered* bytes are messages: they are held until all before them
- * has arrived and the owner has consumed them. A *direct region* is a file: its bytes go to a {@link ByteSink} as
- * they arrive, whatever is missing before them, and are never held.
+ * A stream's bytes are read in one of two ways. *Ordered* bytes are messages: they are buffered until all bytes before
+ * them have arrived and the owner has consumed them. A *direct region* is a file: its bytes are written to a
+ * {@link ByteSink} as they arrive, even if bytes before them are missing, and are never buffered.
  *
- * Every byte is delivered exactly once. Where two copies of a byte differ, the one that arrived first counts and
- * the other is not looked at (RFC 9000, section 2.2, allows that).
+ * Every byte is delivered exactly once. If two copies of a byte differ, the one that arrived first is used and the
+ * other is ignored (RFC 9000, section 2.2, allows this).
  *
- * Held bytes lie in blocks of a fixed size, not in one piece for each frame: however finely a peer cuts the stream,
- * the memory is that of the flow control window and a block at each end. The ranges are bounded by `maxGaps`.
- * The owner checks flow control before it inserts (`flow_control.ts`).
+ * Buffered bytes are kept in blocks of a fixed size, not in one buffer for each frame: even if a peer splits the stream
+ * into tiny frames, the memory is at most the flow control window plus a block at each end. The number of ranges is
+ * bounded by `maxGaps`. The owner checks flow control before it inserts (`flow_control.ts`).
  *
  * Hot: a frame in the direct region costs one view of the input buffer; ordered bytes are copied.
  *
@@ -22,13 +22,13 @@ import { invariant } from "../../base/invariant.ts";
 import { RangeSet } from "../../base/range_set.ts";
 import type { ByteSink } from "./byte_flow.ts";
 
-/** Size of a block of held bytes: small next to a window, large next to a message. */
+/** Size of a block of buffered bytes: small compared to a window, large compared to a message. */
 const BLOCK_BYTES = 4096;
 
-/** What a range of a {@link RangeSet} takes: two numbers. */
+/** Memory of one range in a {@link RangeSet}: two numbers. */
 const RANGE_BYTES = 16;
 
-/** Default of {@link AssemblerOptions.maxGaps}: a window of 800 MB in packets of 1200 bytes that loses every tenth. */
+/** Default of {@link AssemblerOptions.maxGaps}: enough for a window of 800 MB in 1200-byte packets with 10 % loss. */
 const DEFAULT_MAX_GAPS = 65_536;
 
 const NO_BYTES = new Uint8Array(0);
@@ -36,11 +36,11 @@ const NO_BYTES = new Uint8Array(0);
 /** Options of an {@link Assembler}. */
 export interface AssemblerOptions {
   /**
-   * The most gaps below the highest byte received. Stops a peer that sends every other byte in order to have this
-   * side remember each (RFC 9000, section 21.7).
+   * The maximum number of gaps below the highest byte received. Stops a peer that sends every other byte so that this
+   * side must track each one (stream fragmentation attack; RFC 9000, section 21.7).
    */
   readonly maxGaps?: number;
-  /** Offset of the first byte; anything but 0 is for tests near the ends of the number range. */
+  /** Offset of the first byte; values other than 0 are for tests near 2^53. */
   readonly startOffset?: number;
 }
 
@@ -48,21 +48,21 @@ export interface AssemblerOptions {
 export class Assembler {
   readonly #startOffset: number;
   readonly #maxGaps: number;
-  /** Everything received, also what is long read; what precedes `startOffset` counts as such. */
+  /** All offsets received, including those already read; offsets before `startOffset` count as received. */
   readonly #received = new RangeSet();
   #receivedBytes = 0;
   #highestOffset: number;
   #finalSize: number | undefined;
   #isStopped = false;
 
-  /** Where ordered reading goes on: behind the direct region, as soon as there is one. */
+  /** Where ordered reading continues: after the direct region, as soon as there is one. */
   #readOffset: number;
-  /** Held bytes by offset divided by BLOCK_BYTES. */
+  /** Blocks of buffered bytes, by offset divided by BLOCK_BYTES. */
   readonly #blocks = new Map<number, Uint8Array>();
-  /** A block that is free, so that reading in step with arrival allocates none. */
+  /** A free block for reuse, so that reading at the pace of arrival allocates none. */
   #spareBlock: Uint8Array | undefined;
   #bufferedBytes = 0;
-  /** Readable bytes that `peek` joined, from `#joinedOffset` on. */
+  /** Readable bytes that `peek` has joined into one array, from `#joinedOffset` on. */
   #joined: Uint8Array = NO_BYTES;
   #joinedOffset = 0;
 
@@ -70,10 +70,10 @@ export class Assembler {
   #directStart = 0;
   #directEnd = 0;
   #directRemaining = 0;
-  /** While held bytes are being given to the sink: where those begin that it has not been given. */
-  #unsunkOffset = Infinity;
+  /** While buffered bytes are being written to the sink: the offset of the first byte not yet written. */
+  #undeliveredOffset = Infinity;
 
-  /** The frame being inserted: its buffer, and what to add to a stream offset to find the byte in there. */
+  /** The frame being inserted: its buffer, and the difference between a position in the buffer and a stream offset. */
   #input: Uint8Array = NO_BYTES;
   #inputShift = 0;
   readonly #deliverGap = (start: number, end: number): void => this.#deliver(start, end);
@@ -86,31 +86,31 @@ export class Assembler {
     this.#received.add(0, this.#startOffset);
   }
 
-  /** Bytes received, each counted once, whatever became of them. */
+  /** Bytes received, each counted once, including consumed and dropped ones. */
   get receivedBytes(): number {
     return this.#receivedBytes;
   }
 
-  /** Bytes in memory: received, but neither read nor given to a sink. */
+  /** Buffered bytes: received, but neither read nor written to a sink. */
   get bufferedBytes(): number {
     return this.#bufferedBytes;
   }
 
-  /** What it takes in memory, about: blocks however little of them is held, and what remembers which bytes came. */
+  /** Approximate memory in bytes: whole blocks, however little of them is used, and the set of ranges received. */
   get memoryBytes(): number {
     const blocks = this.#blocks.size + (this.#spareBlock === undefined ? 0 : 1);
     return blocks * BLOCK_BYTES + this.#joined.length + this.#received.length * RANGE_BYTES;
   }
 
   /**
-   * Bytes that take no flow control credit any more: read, sunk, or of no interest since {@link stop}. Never falls;
-   * its growth is what the windows are told.
+   * Bytes that free their flow control credit: read, written to a sink, or dropped after {@link stop}. Never decreases;
+   * its growth is reported to the receive windows.
    */
   get consumedBytes(): number {
     return this.#isStopped ? this.#highestOffset - this.#startOffset : this.#receivedBytes - this.#bufferedBytes;
   }
 
-  /** One past the highest byte received, or the final size: the flow control credit that the stream has used. */
+  /** One past the highest byte received, or the final size: the flow control credit used by the stream. */
   get highestOffset(): number {
     return this.#highestOffset;
   }
@@ -120,19 +120,19 @@ export class Assembler {
     return this.#finalSize;
   }
 
-  /** How many runs of bytes are missing below the highest byte received. */
+  /** The number of gaps below the highest byte received. */
   get gapCount(): number {
     const ranges = this.#received.length;
     return ranges > 0 && this.#received.start(0) === 0 ? ranges - 1 : ranges;
   }
 
-  /** Whether everything up to the final size has arrived and was read, sunk or, after {@link stop}, dropped. */
+  /** Whether all bytes up to the final size have arrived and were read, written to a sink or, after {@link stop}, dropped. */
   get isComplete(): boolean {
     return this.#bufferedBytes === 0 && this.#finalSize !== undefined &&
       this.#receivedBytes === this.#finalSize - this.#startOffset;
   }
 
-  /** Bytes that {@link peek} gives; none while a direct region is incomplete, since ordered bytes come after it. */
+  /** Length of what {@link peek} returns; 0 while a direct region is incomplete, since ordered bytes follow it. */
   get readableBytes(): number {
     if (this.#isStopped || this.#directRemaining > 0) return 0;
     return this.#received.coveredUntil(this.#readOffset) - this.#readOffset;
@@ -144,25 +144,25 @@ export class Assembler {
   }
 
   /**
-   * Length of the direct region's beginning that has arrived without a gap; of the latest region, also when done. The
-   * sink may rely on it that it was given all of these bytes, but for those of the call that it is in.
+   * Length of the contiguous part at the beginning of the direct region that has arrived; of the latest region, also
+   * once it is complete. All of these bytes have been written to the sink, except for those of a write still in progress.
    */
   get directContiguousBytes(): number {
     const covered = this.#received.coveredUntil(this.#directStart);
-    return Math.min(covered, this.#directEnd, this.#unsunkOffset) - this.#directStart;
+    return Math.min(covered, this.#directEnd, this.#undeliveredOffset) - this.#directStart;
   }
 
   /**
-   * Takes the bytes of a STREAM frame: `buffer` from `start` up to, not including, `end` belongs at `offset`, and
-   * `fin` says that the stream ends there. The buffer may be reused afterwards. Returns how many bytes are new.
+   * Inserts the bytes of a STREAM frame: `buffer` from `start` up to `end`, exclusive, belongs at `offset`, and with
+   * `fin` the stream ends there. The buffer may be reused afterwards. Returns the number of new bytes.
    *
-   * A RESET_STREAM frame's final size is taken as a FIN at that offset with no bytes, then {@link stop}.
+   * For a RESET_STREAM frame, insert a FIN without bytes at its final size, then call {@link stop}.
    *
-   * Throws PeerError for an offset beyond 2^53-1, a final size that changes or is exceeded, or too many gaps; the
-   * first two change nothing. What a sink throws passes through, and the assembler is stopped then.
+   * Throws PeerError for an offset beyond 2^53-1, a final size that changes or is exceeded, or too many gaps; in the
+   * first two cases nothing changes. An error thrown by the sink is passed on, and stops the assembler.
    */
   insert(offset: number, buffer: Uint8Array, start: number, end: number, fin: boolean): number {
-    invariant(start >= 0 && start <= end && end <= buffer.length, "Assembler.insert: not a part of the buffer");
+    invariant(start >= 0 && start <= end && end <= buffer.length, "Assembler.insert: range outside the buffer");
     const endOffset = offset + (end - start);
     this.#checkFinalSize(endOffset, fin);
     if (endOffset > this.#highestOffset) this.#highestOffset = endOffset;
@@ -181,14 +181,14 @@ export class Assembler {
       this.#input = NO_BYTES;
     }
     if (this.gapCount > this.#maxGaps) {
-      throw new PeerError(TransportErrorCode.protocolViolation, "a stream with too many gaps");
+      throw new PeerError(TransportErrorCode.protocolViolation, "stream with too many gaps");
     }
     return newBytes;
   }
 
   /**
-   * The ordered bytes that can be read now, in one piece; empty if there are none. Valid until the next call of
-   * `insert`, `consume`, `direct` or `stop`. Meant for messages: more than one block is joined by copying, once.
+   * Returns the ordered bytes that can be read now, in one array; empty if there are none. Valid until the next call of
+   * `insert`, `consume`, `direct` or `stop`. Meant for messages: bytes in more than one block are copied once to join them.
    */
   peek(): Uint8Array {
     const length = this.readableBytes;
@@ -204,11 +204,11 @@ export class Assembler {
     }
     this.#joined = new Uint8Array(length);
     this.#joinedOffset = from;
-    this.#forEachHeldPiece(from, from + length, (offset, bytes) => this.#joined.set(bytes, offset - from));
+    this.#forEachBufferedPiece(from, from + length, (offset, bytes) => this.#joined.set(bytes, offset - from));
     return this.#joined;
   }
 
-  /** Moves the read position on by `count` bytes, at most `readableBytes`, and frees them. */
+  /** Advances the read position by `count` bytes, at most `readableBytes`, and frees them. */
   consume(count: number): void {
     invariant(count >= 0 && count <= this.readableBytes, "Assembler.consume: more than is readable");
     const from = this.#readOffset;
@@ -216,24 +216,24 @@ export class Assembler {
     this.#readOffset = to;
     this.#bufferedBytes -= count;
     if (to >= this.#joinedOffset + this.#joined.length) this.#joined = NO_BYTES;
-    // With nothing held the block at the read position is of no use either.
+    // With nothing buffered, the block at the read position is not needed either.
     if (this.#bufferedBytes === 0) this.#freeAllBlocks();
     else for (let key = blockKey(from); key < blockKey(to); key++) this.#freeBlock(key);
   }
 
   /**
-   * From the read position on, the next `lengthBytes` go to `sink`, the first of them at the sink's offset 0, as
-   * they arrive; what is held of them goes there now. Ordered bytes follow after them. The stream may still end
-   * before the region does: `isComplete` with `directRemainingBytes` above 0. Does nothing after {@link stop}. What
-   * the sink throws passes through, and the assembler is stopped then.
+   * Begins a direct region: from the read position on, the next `lengthBytes` are written to `sink` as they arrive, the
+   * first of them at the sink's offset 0; those already buffered are written now. Ordered bytes follow the region. The
+   * stream may end before the region does: then `isComplete` is true and `directRemainingBytes` is above 0. Does nothing
+   * after {@link stop}. An error thrown by the sink is passed on, and stops the assembler.
    */
   direct(lengthBytes: number, sink: ByteSink): void {
-    invariant(lengthBytes >= 0, "Assembler.direct: a negative length");
+    invariant(lengthBytes >= 0, "Assembler.direct: negative length");
     if (this.#isStopped) return;
-    invariant(this.#directRemaining === 0, "Assembler.direct: the direct region before is incomplete");
+    invariant(this.#directRemaining === 0, "Assembler.direct: the previous direct region is incomplete");
     const start = this.#readOffset;
     const end = start + lengthBytes;
-    invariant(Number.isSafeInteger(end), "Assembler.direct: a stream ends at 2^53-1 bytes");
+    invariant(Number.isSafeInteger(end), "Assembler.direct: region ends beyond 2^53-1");
     this.#sink = sink;
     this.#directStart = start;
     this.#directEnd = end;
@@ -246,7 +246,7 @@ export class Assembler {
       this.stop();
       throw error;
     } finally {
-      this.#unsunkOffset = Infinity;
+      this.#undeliveredOffset = Infinity;
     }
     const endKey = blockKey(end);
     for (const key of this.#blocks.keys()) {
@@ -255,8 +255,7 @@ export class Assembler {
   }
 
   /**
-   * Drops everything held and delivers nothing more; final size and flow control are still kept account of.
-   * Idempotent.
+   * Drops all buffered bytes and delivers nothing more; final size and flow control are still tracked. Idempotent.
    */
   stop(): void {
     this.#isStopped = true;
@@ -267,35 +266,35 @@ export class Assembler {
     this.#sink = undefined;
   }
 
-  /** The rules of RFC 9000, section 4.5, and the range of offsets (section 19.8). */
+  /** Checks the final size (RFC 9000, section 4.5) and the range of offsets (section 19.8). */
   #checkFinalSize(endOffset: number, fin: boolean): void {
     if (endOffset > Number.MAX_SAFE_INTEGER) {
-      throw new PeerError(TransportErrorCode.frameEncodingError, "a stream beyond 2^53-1 bytes");
+      throw new PeerError(TransportErrorCode.frameEncodingError, "stream offset beyond 2^53-1");
     }
     if (this.#finalSize === undefined) {
       if (!fin) return;
       if (endOffset < this.#highestOffset) {
-        throw new PeerError(TransportErrorCode.finalSizeError, "a stream that ends before bytes it has sent");
+        throw new PeerError(TransportErrorCode.finalSizeError, "final size below data already received");
       }
       this.#finalSize = endOffset;
       return;
     }
     if (endOffset > this.#finalSize) {
-      throw new PeerError(TransportErrorCode.finalSizeError, "bytes beyond the end of a stream");
+      throw new PeerError(TransportErrorCode.finalSizeError, "stream data beyond the final size");
     }
     if (fin && endOffset !== this.#finalSize) {
-      throw new PeerError(TransportErrorCode.finalSizeError, "a stream that ends in two places");
+      throw new PeerError(TransportErrorCode.finalSizeError, "final size changed");
     }
   }
 
-  /** Brings new bytes of the input, from offset `start` to `end`, to where they belong. */
+  /** Writes new bytes of the input, from offset `start` to `end`, to the sink or buffers them. */
   #deliver(start: number, end: number): void {
     if (this.#isStopped) return;
     if (this.#directRemaining === 0 || start >= this.#directEnd) {
       this.#hold(start, end);
       return;
     }
-    // While a region is incomplete, no byte before it is missing: new bytes lie in it or behind it.
+    // While a region is incomplete, no byte before it is missing: new bytes belong to it or follow it.
     const directEnd = Math.min(end, this.#directEnd);
     this.#sinkBytes(start, this.#input.subarray(start + this.#inputShift, directEnd + this.#inputShift));
     if (directEnd < end && !this.#isStopped) this.#hold(directEnd, end);
@@ -318,22 +317,22 @@ export class Assembler {
     this.#sink?.write(offset - this.#directStart, bytes);
   }
 
-  /** Gives the sink what is held from `start` up to, not including, `end`. */
+  /** Writes the buffered bytes from `start` up to `end`, exclusive, to the sink. */
   #sinkBufferedBytes(start: number, end: number): void {
     const received = this.#received;
     for (let index = 0; index < received.length && received.start(index) < end; index++) {
       const from = Math.max(start, received.start(index));
       const to = Math.min(end, received.end(index));
-      this.#forEachHeldPiece(from, to, (offset, bytes) => {
+      this.#forEachBufferedPiece(from, to, (offset, bytes) => {
         this.#bufferedBytes -= bytes.length;
-        this.#unsunkOffset = offset;
+        this.#undeliveredOffset = offset;
         this.#sinkBytes(offset, bytes);
       });
     }
   }
 
-  /** Visits held bytes in pieces that lie in one block each, until `visit` stops the assembler, as a sink may. */
-  #forEachHeldPiece(start: number, end: number, visit: (offset: number, bytes: Uint8Array) => void): void {
+  /** Visits buffered bytes in pieces within one block each, until `visit` stops the assembler, as an error of the sink does. */
+  #forEachBufferedPiece(start: number, end: number, visit: (offset: number, bytes: Uint8Array) => void): void {
     for (let offset = start; offset < end && !this.#isStopped;) {
       const inBlock = offset % BLOCK_BYTES;
       const count = Math.min(end - offset, BLOCK_BYTES - inBlock);
@@ -344,7 +343,7 @@ export class Assembler {
 
   #block(key: number): Uint8Array {
     const block = this.#blocks.get(key);
-    invariant(block !== undefined, "Assembler: held bytes were dropped");
+    invariant(block !== undefined, "Assembler: buffered bytes are missing");
     return block;
   }
 
@@ -368,7 +367,7 @@ export class Assembler {
   }
 }
 
-/** Which block holds the byte at `offset`. */
+/** The key of the block that contains the byte at `offset`. */
 function blockKey(offset: number): number {
   return Math.floor(offset / BLOCK_BYTES);
 }

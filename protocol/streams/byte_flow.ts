@@ -1,20 +1,20 @@
 /**
- * Where a stream's bytes come from and go to, when that is not memory: a file.
+ * Source and sink of a stream's bytes outside memory: files.
  *
  * @module
  */
 
-/** Bytes that can be read again at any offset, so that a lost range is read anew instead of being kept in memory. */
+/** Bytes that can be read repeatedly at any offset, so that a lost range is read again instead of being kept in memory. */
 export interface ByteSource {
   /**
-   * Fills the whole of `into` with the source's bytes from `offset` on. Throws where that cannot be done; the
-   * application then hears of it, and resets the stream.
+   * Fills all of `into` with the source's bytes from `offset` on. Throws if that is not possible; the application then
+   * receives an event, and resets the stream.
    */
   read(offset: number, into: Uint8Array): void;
 }
 
 /** Takes bytes in any order, each exactly once. */
 export interface ByteSink {
-  /** `bytes` is a view that is valid during the call alone. */
+  /** Writes `bytes` at `offset`. The view is valid only during the call. */
   write(offset: number, bytes: Uint8Array): void;
 }

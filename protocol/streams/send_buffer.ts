@@ -1,15 +1,15 @@
 /**
- * The sending half of a stream: which byte ranges are to be sent, sent again, or done with.
+ * The sending half of a stream: tracks which byte ranges are unsent, in flight, lost or acknowledged.
  *
  * Ranges of bytes are retransmitted, never packets (RFC 9000, section 13.3). Bytes appended from memory are kept
- * until the peer has them; those of a {@link ByteSource} are not kept at all, but read again when they are lost.
+ * until the peer has acknowledged them; those of a {@link ByteSource} are never kept, but read again if they are lost.
  *
- * For each packet the owner calls {@link SendBuffer.next}, writes the frame's header now that the range is known,
- * and has {@link SendBuffer.take} copy the bytes behind it. The range goes into the packet's receipt and comes back
- * as {@link SendBuffer.onAcked} or {@link SendBuffer.onLost}. Flow control is the owner's: it passes the highest
- * offset that the peer allows (`flow_control.ts`).
+ * For each packet the owner calls {@link SendBuffer.next} to pick a range, writes the frame's header, and calls
+ * {@link SendBuffer.take} to copy the bytes after it. The packet's receipt records the range, with which
+ * {@link SendBuffer.onAcked} or {@link SendBuffer.onLost} is called later. The owner is responsible for flow control:
+ * it passes the highest offset that the peer allows (`flow_control.ts`).
  *
- * Hot: per packet, one view of the target is made for each segment that the range touches, and nothing else.
+ * Hot: per packet, one view of the target is allocated for each segment that the range touches, and nothing else.
  *
  * @module
  */
@@ -19,14 +19,14 @@ import { invariant } from "../../base/invariant.ts";
 import { RangeSet } from "../../base/range_set.ts";
 import type { ByteSource } from "./byte_flow.ts";
 
-/** A stretch of the stream that comes from one place. */
+/** A part of the stream that comes from one source. */
 interface Segment {
   readonly start: number;
   readonly end: number;
   readonly source: ByteSource;
 }
 
-/** Bytes in memory, read as a source. */
+/** Bytes in memory as a {@link ByteSource}. */
 class MemorySource implements ByteSource {
   readonly #bytes: Uint8Array;
 
@@ -39,22 +39,22 @@ class MemorySource implements ByteSource {
   }
 }
 
-/** What a range of a {@link RangeSet} takes: two numbers. */
+/** Memory of one range in a {@link RangeSet}: two numbers. */
 const RANGE_BYTES = 16;
 
 /** Options of a {@link SendBuffer}. */
 export interface SendBufferOptions {
-  /** Offset of the first byte, in bytes; anything but 0 is for tests near the ends of the number range. */
+  /** Offset of the first byte; values other than 0 are for tests near 2^53. */
   readonly startOffset?: number;
 }
 
 /** The sending half of a stream. All offsets are in bytes from the beginning of the stream. */
 export class SendBuffer {
   readonly #startOffset: number;
-  /** Ascending and disjoint; segments that are wholly acknowledged are gone. */
+  /** Ascending and disjoint; fully acknowledged segments have been removed. */
   readonly #segments: Segment[] = [];
   readonly #acked = new RangeSet();
-  /** Sent, declared lost, and neither acknowledged nor sent again since. */
+  /** Ranges declared lost, and neither acknowledged nor retransmitted since. */
   readonly #lost = new RangeSet();
   readonly #addLost = (start: number, end: number): void => {
     this.#lost.add(start, end);
@@ -69,7 +69,7 @@ export class SendBuffer {
   #finSent = false;
   #finLost = false;
   #finAcked = false;
-  // The picked range.
+  // The range that `next` picked.
   #isPicked = false;
   #rangeStart = 0;
   #rangeEnd = 0;
@@ -93,8 +93,8 @@ export class SendBuffer {
   }
 
   /**
-   * One past the highest byte sent so far: what the stream has used of the peer's flow control credit, and the
-   * final size that a RESET_STREAM frame states (RFC 9000, section 4.5).
+   * One past the highest byte sent so far: the flow control credit that the stream has used, and the final size for a
+   * RESET_STREAM frame (RFC 9000, section 4.5).
    */
   get sentOffset(): number {
     return this.#sentOffset;
@@ -105,12 +105,12 @@ export class SendBuffer {
     return this.#ackedBytes;
   }
 
-  /** Bytes appended, sent or not, that the peer has not acknowledged; 0 after {@link reset}. */
+  /** Bytes appended, sent or unsent, that the peer has not acknowledged; 0 after {@link reset}. */
   get unackedBytes(): number {
     return this.#isReset ? 0 : this.#endOffset - this.#startOffset - this.#ackedBytes;
   }
 
-  /** What it takes in memory, about: bytes that were appended from there and are not acknowledged, and ranges. */
+  /** Approximate memory in bytes: unacknowledged bytes that were appended from memory, and the sets of ranges. */
   get memoryBytes(): number {
     return this.#isReset ? 0 : this.#appendedBytes + (this.#acked.length + this.#lost.length) * RANGE_BYTES;
   }
@@ -141,7 +141,7 @@ export class SendBuffer {
   }
 
   /**
-   * Appends `bytes`, which the caller must not change afterwards: they are kept, not copied. Does nothing after
+   * Appends `bytes`, which the caller must not modify afterwards: the array is kept, not copied. Does nothing after
    * {@link reset}. Throws CallerError after {@link finish}.
    */
   append(bytes: Uint8Array): void {
@@ -150,29 +150,29 @@ export class SendBuffer {
   }
 
   /**
-   * Appends `lengthBytes` bytes that `source` gives when they are sent; the source's offset 0 is what is now the
-   * end of the stream. Does nothing after {@link reset}. Throws CallerError after {@link finish}, and where the
-   * stream would outgrow 2^53-1 bytes.
+   * Appends `lengthBytes` bytes, read from `source` when they are sent; the source's offset 0 is the current end of the
+   * stream. Does nothing after {@link reset}. Throws CallerError after {@link finish}, and if the stream would exceed
+   * 2^53-1 bytes.
    */
   appendSource(source: ByteSource, lengthBytes: number): void {
     if (this.#isReset) return;
-    if (this.#isFinished) throw new CallerError("The stream is finished: nothing can follow its end");
+    if (this.#isFinished) throw new CallerError("the stream is finished: nothing can be written after its end");
     const end = this.#endOffset + lengthBytes;
-    if (!(lengthBytes >= 0) || !Number.isSafeInteger(end)) throw new CallerError("A stream ends at 2^53-1 bytes");
+    if (!(lengthBytes >= 0) || !Number.isSafeInteger(end)) throw new CallerError("a stream cannot exceed 2^53-1 bytes");
     if (lengthBytes === 0) return;
     this.#segments.push({ start: this.#endOffset, end, source });
     this.#endOffset = end;
   }
 
-  /** Ends the stream where it is now; the end is sent with the last byte, or alone. Idempotent. */
+  /** Ends the stream at its current end; the FIN is sent with the last byte, or in a frame of its own. Idempotent. */
   finish(): void {
     this.#isFinished = true;
     this.#isPicked = false;
   }
 
   /**
-   * Whether anything may be sent while the peer allows offsets below `limitOffset`. Lost ranges and a FIN alone
-   * need no credit (RFC 9000, section 4.1, limits new offsets alone).
+   * Whether anything may be sent while the peer allows offsets below `limitOffset`. Lost ranges and a FIN without data
+   * need no credit (RFC 9000, section 4.1, limits only new offsets).
    */
   hasPending(limitOffset: number): boolean {
     if (this.#isReset) return false;
@@ -180,9 +180,9 @@ export class SendBuffer {
   }
 
   /**
-   * Picks the range to send next: the lowest lost one, else new bytes below `limitOffset`, else a FIN alone; at
-   * most `maxBytes` long. Sets `rangeStart`, `rangeEnd`, `rangeFin` and `rangeIsRetransmission`; false if there is
-   * nothing to send. Changes nothing else: the range counts as sent once it is taken.
+   * Picks the range to send next: the lowest lost one, else new bytes below `limitOffset`, else a FIN without data; at
+   * most `maxBytes` long. Sets `rangeStart`, `rangeEnd`, `rangeFin` and `rangeIsRetransmission`; returns false if there is
+   * nothing to send. Changes nothing else: the range counts as sent once `take` is called.
    */
   next(maxBytes: number, limitOffset: number): boolean {
     this.#isPicked = false;
@@ -200,8 +200,8 @@ export class SendBuffer {
   }
 
   /**
-   * Copies the picked range's bytes into `target` from `at` on and marks the range sent. What a source throws
-   * passes through; nothing is marked sent then, and the owner is to reset the stream.
+   * Copies the picked range's bytes into `target` from `at` on and marks the range as sent. An error thrown by a source
+   * is passed on; then nothing is marked as sent, and the owner must reset the stream.
    */
   take(target: Uint8Array, at: number): void {
     invariant(this.#isPicked, "SendBuffer.take: no range is picked");
@@ -218,7 +218,7 @@ export class SendBuffer {
     }
   }
 
-  /** The peer has the bytes from `start` up to, not including, `end`, and the end of the stream where `fin`. */
+  /** The peer has acknowledged the bytes from `start` up to `end`, exclusive, and with `fin` the end of the stream. */
   onAcked(start: number, end: number, fin: boolean): void {
     if (this.#isReset) return;
     this.#checkSent(start, end, fin);
@@ -226,7 +226,7 @@ export class SendBuffer {
     const newlyAcked = this.#acked.add(start, end);
     if (newlyAcked > 0) {
       this.#ackedBytes += newlyAcked;
-      // A late acknowledgement of what was declared lost: no need to send it again.
+      // A late acknowledgement of bytes that were declared lost: no need to retransmit them.
       this.#lost.remove(start, end);
       this.#dropAckedSegments(start, end);
     }
@@ -236,7 +236,7 @@ export class SendBuffer {
     }
   }
 
-  /** A packet that carried these bytes was lost; what the peer has not acknowledged since is pending again. */
+  /** A packet with these bytes was lost: those that the peer has not acknowledged since become pending again. */
   onLost(start: number, end: number, fin: boolean): void {
     if (this.#isReset) return;
     this.#checkSent(start, end, fin);
@@ -246,16 +246,16 @@ export class SendBuffer {
   }
 
   /**
-   * Makes pending whatever the peer has not acknowledged, if all of it is in memory; returns whether it is. For a
-   * connection that ends now, and will hear of no loss.
+   * Makes all unacknowledged bytes pending, if all of them are in memory; returns whether they are. For a connection that
+   * closes now and will detect no more losses.
    */
-  repeatHeld(): boolean {
+  repeatBuffered(): boolean {
     if (this.#isReset || !this.#segments.every(({ source }) => source instanceof MemorySource)) return false;
     this.onLost(this.#startOffset, this.#sentOffset, this.#finSent);
     return true;
   }
 
-  /** Gives the stream up: forgets data and sources and sends nothing more. `sentOffset` stays. Idempotent. */
+  /** Abandons the stream: drops data and sources and sends nothing more. `sentOffset` stays. Idempotent. */
   reset(): void {
     this.#isReset = true;
     this.#isPicked = false;
@@ -268,9 +268,9 @@ export class SendBuffer {
     return this.#isFinished && this.#sentOffset === this.#endOffset && (!this.#finSent || this.#finLost);
   }
 
-  /** Notes a range as picked; false if it is empty and does not carry the end of the stream either. */
+  /** Records a range as picked; returns false if it is empty and does not carry the end of the stream either. */
   #pick(start: number, end: number, isRetransmission: boolean): boolean {
-    // Whichever frame holds the last byte says that it is the last, also when it is sent again.
+    // Every frame with the last byte carries the FIN, also a retransmission.
     const fin = this.#isFinished && end === this.#endOffset;
     if (end <= start && !fin) return false;
     this.#rangeStart = start;
@@ -285,7 +285,7 @@ export class SendBuffer {
     let offset = this.#rangeStart;
     for (let index = this.#firstSegmentEndingAfter(offset); offset < this.#rangeEnd; index++) {
       const segment = this.#segments[index];
-      invariant(segment !== undefined && segment.start <= offset, "SendBuffer: bytes to send were dropped");
+      invariant(segment !== undefined && segment.start <= offset, "SendBuffer: bytes to send are missing");
       const count = Math.min(this.#rangeEnd, segment.end) - offset;
       segment.source.read(offset - segment.start, target.subarray(at, at + count));
       offset += count;
@@ -294,11 +294,11 @@ export class SendBuffer {
   }
 
   #checkSent(start: number, end: number, fin: boolean): void {
-    invariant(start >= this.#startOffset && end <= this.#sentOffset, "SendBuffer: a range that was never sent");
-    invariant(!fin || this.#finSent, "SendBuffer: a FIN that was never sent");
+    invariant(start >= this.#startOffset && end <= this.#sentOffset, "SendBuffer: the range was never sent");
+    invariant(!fin || this.#finSent, "SendBuffer: the FIN was never sent");
   }
 
-  /** Lets go of segments between `start` and `end` that the peer has wholly, so that their memory is freed. */
+  /** Removes the segments between `start` and `end` that are fully acknowledged, to free their memory. */
   #dropAckedSegments(start: number, end: number): void {
     let index = this.#firstSegmentEndingAfter(start);
     for (let segment = this.#segments[index]; segment !== undefined && segment.start < end;) {

@@ -1,8 +1,8 @@
 /**
- * A bidirectional stream, as the application holds it: bytes out, bytes in, an end or a reset for each direction.
+ * A bidirectional stream as the application sees it: bytes to send, bytes received, an end or a reset for each direction.
  *
- * Bytes of a file never wait in memory: {@link Stream.writeFrom} reads them when a packet has room, and
- * {@link Stream.receiveInto} hands them on as they arrive, in any order.
+ * The bytes of a file are never buffered: {@link Stream.writeFrom} reads them when a packet has room, and
+ * {@link Stream.receiveInto} writes them to a sink as they arrive, in any order.
  *
  * @module
  */
@@ -17,38 +17,38 @@ export interface Stream {
 
   /** Bytes that the peer has acknowledged, each counted once. */
   readonly ackedBytes: number;
-  /** The sending half was given up. */
+  /** Whether the sending half was reset. */
   readonly isReset: boolean;
-  /** Appends bytes; the array belongs to the stream from now on. Throws CallerError after finish. No effect after a reset. */
+  /** Appends bytes; the caller must not modify the array afterwards. Throws CallerError after finish. No effect after a reset. */
   write(bytes: Uint8Array): void;
-  /** Appends `lengthBytes` that are read from `source` when there is room, and again if they are lost. */
+  /** Appends `lengthBytes` bytes that are read from `source` when a packet has room, and again if they are lost. */
   writeFrom(source: ByteSource, lengthBytes: number): void;
   /** Ends the sending half after what was written. */
   finish(): void;
-  /** Gives up the sending half with an application error code; what was not sent never will be. */
+  /** Resets the sending half with an application error code; unsent and lost bytes are discarded. */
   reset(code: number): void;
 
   // --- the receiving half ---
 
   /** Bytes that {@link Stream.peek} would return. */
   readonly readableBytes: number;
-  /** Bytes still missing of those that go straight to the sink. */
+  /** Bytes of the direct region that have not arrived. */
   readonly directRemainingBytes: number;
   /** Bytes from the start of the direct region that have arrived without a gap. */
   readonly directContiguousBytes: number;
-  /** The peer's end is known and everything before it has arrived, read or not. */
+  /** Whether the stream's end is known and all bytes before it have arrived, read or unread. */
   readonly isEndReceived: boolean;
-  /** Everything up to the peer's end has arrived and was read. */
+  /** Whether all bytes up to the stream's end have arrived and were read. */
   readonly isReceiveComplete: boolean;
   /** The bytes that may be read now, in order. */
   peek(): Uint8Array;
-  /** Takes the first `count` readable bytes off the stream. */
+  /** Removes the first `count` readable bytes. */
   consume(count: number): void;
   /**
-   * Sends the next `lengthBytes` straight to `sink`, in any order, each once, as they arrive. After them, bytes come
-   * in order again.
+   * Begins a direct region: writes the next `lengthBytes` bytes to `sink` as they arrive, in any order, each once. After
+   * them, bytes are read in order again.
    */
   receiveInto(sink: ByteSink, lengthBytes: number): void;
-  /** Tells the peer to send no more on this stream; what still arrives is dropped. */
+  /** Asks the peer to stop sending on this stream (STOP_SENDING); what still arrives is dropped. */
   stopReading(code: number): void;
 }

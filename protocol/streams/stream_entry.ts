@@ -1,8 +1,8 @@
 /**
- * One stream, as its table holds it: what the application sees of it is {@link Stream}.
+ * One stream with the fields that its table needs. The application sees it as {@link Stream}.
  *
- * A stream does not send anything itself: it tells its table that it has something to send, and the table fills
- * packets.
+ * A stream does not send anything itself: it notifies its table that it has something to send, and the table's sender
+ * fills packets.
  *
  * @module
  */
@@ -14,27 +14,27 @@ import { ReceiveWindow, SendCredit } from "./flow_control.ts";
 import { SendBuffer } from "./send_buffer.ts";
 import type { Stream } from "./stream.ts";
 
-/** A control frame of a stream on its way: not wanted, to be sent, sent, or acknowledged. */
+/** State of a stream's control frame: not needed, pending, sent, or acknowledged. */
 export const SignalState = { none: 0, pending: 1, sent: 2, acked: 3 } as const;
 
 /** One of {@link SignalState}'s values. */
 export type SignalState = (typeof SignalState)[keyof typeof SignalState];
 
-/** What a stream asks of the table that it belongs to. */
+/** What a stream needs from the table that it belongs to. */
 export interface StreamOwner {
   /** The stream may have something to send. */
   schedule(stream: StreamEntry): void;
   /** The stream has a control frame to send: RESET_STREAM, STOP_SENDING or MAX_STREAM_DATA. */
   scheduleControl(stream: StreamEntry): void;
-  /** Received bytes were taken off the protocol's hands. */
+  /** Received bytes were consumed, so that they free flow control credit. */
   onConsumed(stream: StreamEntry): void;
-  /** The sending half has its end. */
+  /** The application has finished the sending half. */
   onFinished(stream: StreamEntry): void;
-  /** The bytes of a file begin (positive) or have all come (negative): what may be outstanding changes. */
+  /** Widens the connection's receive window when a direct region begins (positive), narrows it at its end (negative). */
   widenWindow(bytes: number): void;
 }
 
-/** What a stream is made with; sizes in bytes. */
+/** Options of a {@link StreamEntry}; sizes in bytes. */
 export interface StreamOptions {
   readonly id: number;
   readonly owner: StreamOwner;
@@ -44,13 +44,13 @@ export interface StreamOptions {
   readonly maxGaps: number;
 }
 
-/** A stream and what its table keeps of it. */
+/** A stream, and what its table records about it. */
 export class StreamEntry implements Stream {
   readonly id: number;
-  /** The sending half's bytes and what the peer allows. */
+  /** The sending half: its bytes, and the credit from the peer. */
   readonly outgoing = new SendBuffer();
   readonly credit: SendCredit;
-  /** The receiving half's bytes and what this side allows. */
+  /** The receiving half: its bytes, and the window granted to the peer. */
   readonly incoming: Assembler;
   readonly window: ReceiveWindow;
 
@@ -60,16 +60,16 @@ export class StreamEntry implements Stream {
   isControlScheduled = false;
   isReadableReported = false;
   consumedBytes = 0;
-  /** What its table has counted for it. */
+  /** The memory that the table counts for this stream, bytes. */
   usedBytes = 0;
-  /** The peer may open another stream in place of this one, which is answered though not acknowledged yet. */
+  /** Whether the peer may already open another stream in place of this one: its response is written, not acknowledged. */
   isReplaced = false;
   maxStreamDataState: SignalState = SignalState.none;
   resetState: SignalState = SignalState.none;
   resetCode = 0;
   stopState: SignalState = SignalState.none;
   stopCode = 0;
-  /** The peer reset its sending half, with this code. */
+  /** The code with which the peer reset its sending half, if it did. */
   peerResetCode: number | undefined;
 
   readonly #owner: StreamOwner;
@@ -171,33 +171,33 @@ export class StreamEntry implements Stream {
     return this.incoming.isComplete;
   }
 
-  /** Something waits to be sent that the peer's credit allows. */
+  /** Whether there is something to send within the stream's credit. */
   get hasUnsent(): boolean {
     return this.outgoing.hasPending(this.credit.limit);
   }
 
-  /** Nothing of the sending half needs this stream any more. */
+  /** Whether the sending half is in a terminal state: everything, or its reset, is acknowledged. */
   get isSendDone(): boolean {
     return this.isReset ? this.resetState === SignalState.acked : this.outgoing.isFullyAcked;
   }
 
-  /** Nothing of the receiving half needs this stream any more. */
+  /** Whether the receiving half is in a terminal state: everything was read, or the peer has reset it. */
   get isReceiveDone(): boolean {
     return this.peerResetCode !== undefined || this.incoming.isComplete;
   }
 
-  /** A source could not be read: nothing more is sent until the application resets the sending half with its code. */
+  /** A source could not be read: nothing is sent from now on until the application resets the sending half with a code. */
   onSourceFailed(): void {
     this.#hasSourceFailed = true;
     this.outgoing.reset();
   }
 
-  /** A direct region is open and its wide window granted. */
+  /** Whether a direct region is open, with its wide window granted. */
   get hasDirectRegion(): boolean {
     return this.#widenedBytes > 0;
   }
 
-  /** The direct region is over; its wide window is taken back. */
+  /** Ends the direct region: narrows the connection's window again. */
   endDirect(): void {
     if (this.#widenedBytes === 0) return;
     this.#owner.widenWindow(-this.#widenedBytes);

@@ -1,7 +1,7 @@
 /**
- * What the streams of one connection have to send: which stream has its turn, what fits into a packet, and what of
- * it must go out again. Streams take turns, first come first served, some tens of kilobytes each; what was lost goes
- * before what is new, and control frames before data.
+ * Sends the streams of one connection: decides which stream sends next, what fits into a packet, and what must be
+ * retransmitted. Streams take turns in first-come, first-served order, some tens of kilobytes each; lost data is sent
+ * before new data, and control frames before data.
  *
  * Hot: {@link StreamSender.fill} runs for every packet sent, and allocates nothing.
  *
@@ -24,21 +24,21 @@ import { ReceiptKind, type SentPacket } from "../sent_packet.ts";
 import { SendCredit } from "./flow_control.ts";
 import { SignalState, type StreamEntry } from "./stream_entry.ts";
 
-/** A stream frame is not worth its header for fewer bytes, unless they are the stream's last. */
+/** Minimum data in a STREAM frame, except at the stream's end: less is not worth the frame's header. */
 const MIN_STREAM_FRAME_BYTES = 16;
 
 /**
- * Bytes of one stream before the next has its turn. A small file goes out in one go, so that many of them end one after
- * the other: with a frame each in turn all would end at once, and the line would be idle until the peer has answered and
- * the next may begin. A request behind large files waits for one turn of each.
+ * Bytes that one stream sends before the next takes its turn. A small file is sent in one turn, so that many small files
+ * finish one after the other: with one frame per turn all would finish at the same time, and the link would be idle until
+ * the peer has responded and the next files may start. A request behind large files waits for one turn of each.
  */
 const TURN_BYTES = 64 * 1024;
 
-/** What a sender is made with. */
+/** Options of a {@link StreamSender}. */
 export interface StreamSenderOptions {
-  /** The connection-level limit to announce now; it counts as announced. */
+  /** Returns the connection-level limit to announce now; it counts as announced afterwards. */
   readonly takeMaxData: () => number;
-  /** The number of streams to allow now. */
+  /** Returns the limit for MAX_STREAMS. */
   readonly maxStreams: () => number;
   /** A source could not be read. */
   readonly onSourceFailed: (stream: StreamEntry, error: unknown) => void;
@@ -46,14 +46,14 @@ export interface StreamSenderOptions {
 
 /** Fills packets from streams. */
 export class StreamSender {
-  /** What the peer lets all streams together send. */
+  /** Connection-level flow control credit, for all streams together. */
   readonly credit = new SendCredit(0);
   readonly #options: StreamSenderOptions;
   readonly #controlQueue: StreamEntry[] = [];
-  /** Streams that may have data to send, linked through themselves, first come first served. */
+  /** Streams that may have data to send: an intrusive linked list, first come, first served. */
   #head: StreamEntry | undefined;
   #tail: StreamEntry | undefined;
-  /** What the stream at the head has sent in this turn. */
+  /** Bytes that the stream at the head has sent in this turn. */
   #turnBytes = 0;
   #isMaxDataPending = false;
   #isMaxStreamsPending = false;
@@ -63,22 +63,22 @@ export class StreamSender {
     this.#options = options;
   }
 
-  /** Stream bytes sent again because a packet was declared lost. */
+  /** Stream bytes retransmitted because a packet was declared lost. */
   get retransmittedBytes(): number {
     return this.#retransmittedBytes;
   }
 
-  /** MAX_DATA is to be sent. */
+  /** Schedules a MAX_DATA frame. */
   scheduleMaxData(): void {
     this.#isMaxDataPending = true;
   }
 
-  /** MAX_STREAMS is to be sent. */
+  /** Schedules a MAX_STREAMS frame. */
   scheduleMaxStreams(): void {
     this.#isMaxStreamsPending = true;
   }
 
-  /** The stream may have data to send. */
+  /** Queues a stream that may have data to send. */
   schedule(stream: StreamEntry): void {
     if (stream.isScheduled || stream.isReset) return;
     stream.isScheduled = true;
@@ -88,7 +88,7 @@ export class StreamSender {
     this.#tail = stream;
   }
 
-  /** The stream has something to send again: it is next, unless it waits for its turn already. */
+  /** Queues a stream with data to retransmit: at the head, unless it is queued already. */
   scheduleFirst(stream: StreamEntry): void {
     if (stream.isScheduled || stream.isReset) return;
     stream.isScheduled = true;
@@ -98,14 +98,14 @@ export class StreamSender {
     this.#turnBytes = 0;
   }
 
-  /** The stream has a control frame to send. */
+  /** Queues a stream that has a control frame to send. */
   scheduleControl(stream: StreamEntry): void {
     if (stream.isControlScheduled) return;
     stream.isControlScheduled = true;
     this.#controlQueue.push(stream);
   }
 
-  /** Whether a packet could be filled with something now. */
+  /** Whether there is anything to put into a packet now. */
   hasPending(): boolean {
     if (this.#isMaxDataPending || this.#isMaxStreamsPending || this.#controlQueue.length > 0) return true;
     this.#dropIdle();
@@ -125,12 +125,12 @@ export class StreamSender {
   }
 
   /**
-   * Writes what the peer may not have of a stream, if that is all in memory, as far as it fits. For the last packet of
-   * a connection: nothing is noted of it.
+   * Writes the unacknowledged data of a stream as far as it fits, if all of it is in memory. For the last packet of a
+   * connection: nothing is recorded for acknowledgements.
    */
-  repeatHeld(stream: StreamEntry, writer: Writer): void {
+  repeatBuffered(stream: StreamEntry, writer: Writer): void {
     const { outgoing } = stream;
-    if (!outgoing.repeatHeld()) return;
+    if (!outgoing.repeatBuffered()) return;
     for (;;) {
       const room = writer.remaining - streamHeaderSize(stream.id, outgoing.endOffset, writer.remaining);
       if (room <= 0 || !outgoing.next(room, stream.credit.limit)) return;
@@ -146,7 +146,7 @@ export class StreamSender {
     }
   }
 
-  /** Takes streams that have nothing to send, or may not, off the head of the queue. */
+  /** Removes from the head of the queue the streams that have nothing to send or no credit. */
   #dropIdle(): void {
     while (this.#head !== undefined && !this.#maySend(this.#head)) this.#popHead();
   }
@@ -155,7 +155,7 @@ export class StreamSender {
     return !stream.isReset && stream.outgoing.hasPending(this.#sendLimit(stream));
   }
 
-  /** The highest offset that both levels of flow control let this stream reach. */
+  /** The highest offset that both levels of flow control allow this stream to send. */
   #sendLimit(stream: StreamEntry): number {
     return Math.min(stream.credit.limit, stream.outgoing.sentOffset + this.credit.available);
   }
@@ -206,7 +206,7 @@ export class StreamSender {
     }
   }
 
-  /** Puts one frame of the stream at the queue's head into the packet; at the end of its turn the next one follows. */
+  /** Writes one frame of the stream at the queue's head; at the end of its turn, moves the stream to the queue's end. */
   #fillFrom(stream: StreamEntry, writer: Writer, packet: SentPacket): boolean {
     const outgoing = stream.outgoing;
     const room = writer.remaining - streamHeaderSize(stream.id, outgoing.sentOffset, writer.remaining);

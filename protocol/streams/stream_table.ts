@@ -1,6 +1,6 @@
 /**
- * All streams of one connection: opens and ends them, hands them what arrives, keeps both levels of flow control.
- * What they send is `stream_sender.ts`'s.
+ * All streams of one connection: opens and removes them, passes them the frames received, and enforces both levels of
+ * flow control. Sending is in `stream_sender.ts`.
  *
  * Hot: `onStreamFrame` runs for every packet received.
  *
@@ -18,7 +18,7 @@ import { SignalState, StreamEntry, type StreamOwner } from "./stream_entry.ts";
 import type { StreamEvent } from "./stream_events.ts";
 import { StreamSender } from "./stream_sender.ts";
 
-/** What a table is made with. */
+/** Options of a {@link StreamTable}. */
 export interface StreamTableOptions {
   readonly isClient: boolean;
   readonly config: ConnectionConfig;
@@ -31,19 +31,19 @@ export class StreamTable implements StreamOwner {
   readonly #config: ConnectionConfig;
   readonly #emit: (event: StreamEvent) => void;
   readonly #streams = new Map<number, StreamEntry>();
-  /** IDs ever opened, so that a frame for an ended stream is told from one that opens a stream. */
+  /** All stream IDs ever opened, to distinguish a frame for a finished stream from one that opens a stream. */
   readonly #known = new RangeSet();
-  /** Fills packets with what the streams have to send. */
+  /** Fills packets with the streams' frames. */
   readonly sender: StreamSender;
   readonly #window: ReceiveWindow;
   #peerStreamDataLimit = 0;
-  /** Streams that this side may open in all; streams that the peer may. */
+  /** Cumulative numbers of streams that this side and the peer may open. */
   #openLimit = 0;
   #acceptLimit: number;
   #nextId = 0;
   #receivedTotal = 0;
   #streamsFreed = 0;
-  /** Streams under way that count no more towards the limit. */
+  /** Open streams that no longer count towards the peer's limit. */
   #replacedCount = 0;
   #memoryBytes = 0;
 
@@ -81,17 +81,17 @@ export class StreamTable implements StreamOwner {
     return this.#streams.size;
   }
 
-  /** Stream bytes sent again because a packet was declared lost. */
+  /** Stream bytes retransmitted because a packet was declared lost. */
   get retransmittedBytes(): number {
     return this.sender.retransmittedBytes;
   }
 
-  /** What all streams take in memory, about, bytes: what is held of both halves, gaps, and each stream itself. */
+  /** Approximate memory of all streams in bytes: the buffers of both halves, their range sets, and the streams' objects. */
   get memoryBytes(): number {
     return this.#memoryBytes;
   }
 
-  /** Bytes held in memory for the application or because of a gap. */
+  /** Received bytes that are buffered, until the application reads them or because of a gap. */
   get bufferedBytes(): number {
     let held = 0;
     for (const stream of this.#streams.values()) held += stream.incoming.bufferedBytes;
@@ -99,17 +99,17 @@ export class StreamTable implements StreamOwner {
   }
 
   /**
-   * Frames of short answers that the peer may not have yet, at most `maxBytes`, those that were never sent first: for
-   * the packet that ends the connection.
+   * Returns the frames of short responses that the peer may not have received yet, at most `maxBytes`, unsent ones first:
+   * for the packet that closes the connection.
    */
   takeUnacked(maxBytes: number): Uint8Array {
     const writer = new Writer().reset(new Uint8Array(maxBytes));
     const unsentFirst = [...this.#streams.values()].sort((a, b) => Number(b.hasUnsent) - Number(a.hasUnsent));
-    for (const stream of unsentFirst) this.sender.repeatHeld(stream, writer);
+    for (const stream of unsentFirst) this.sender.repeatBuffered(stream, writer);
     return writer.buffer.subarray(0, writer.position);
   }
 
-  /** The connection is over: lets go of every stream and of what it holds. */
+  /** Drops all streams and frees their buffers, when the connection has ended. */
   dropAll(): void {
     for (const stream of this.#streams.values()) {
       stream.incoming.stop();
@@ -133,7 +133,7 @@ export class StreamTable implements StreamOwner {
     this.#afterReceive(stream, fin);
   }
 
-  /** RESET_STREAM: the peer gives up its half at `finalSize` bytes. Throws PeerError. */
+  /** RESET_STREAM: the peer abandons its sending half at `finalSize` bytes. Throws PeerError. */
   onResetStream(streamId: number, code: number, finalSize: number): void {
     const stream = this.#forPeerFrame(streamId);
     if (stream === undefined || stream.peerResetCode !== undefined || stream.isReceiveDone) return;
@@ -148,7 +148,7 @@ export class StreamTable implements StreamOwner {
     this.#releaseIfDone(stream);
   }
 
-  /** STOP_SENDING: the peer wants no more; answered with RESET_STREAM (RFC 9000, section 3.5). */
+  /** STOP_SENDING: the peer does not want the rest of the stream; answered with RESET_STREAM (RFC 9000, section 3.5). */
   onStopSending(streamId: number, code: number): void {
     const stream = this.#forPeerFrame(streamId);
     if (stream === undefined || stream.isReset || stream.outgoing.isFullyAcked) return;
@@ -225,7 +225,7 @@ export class StreamTable implements StreamOwner {
     this.scheduleControl(stream);
   }
 
-  // --- what streams ask of their table ---
+  // --- StreamOwner: called by the streams ---
 
   schedule(stream: StreamEntry): void {
     this.#count(stream);
@@ -266,13 +266,13 @@ export class StreamTable implements StreamOwner {
     else this.#window.narrow(-bytes);
   }
 
-  /** The application has heard that the stream is readable, and may hear it again. */
-  onReadableHeard({ id }: Stream): void {
+  /** The application has polled the stream's readable event, so the event may be emitted again. */
+  onReadablePolled({ id }: Stream): void {
     const stream = this.#streams.get(id);
     if (stream !== undefined) stream.isReadableReported = false;
   }
 
-  // --- inside ---
+  // --- internals ---
 
   #create(id: number): StreamEntry {
     const stream = new StreamEntry({
@@ -289,7 +289,7 @@ export class StreamTable implements StreamOwner {
     return stream;
   }
 
-  /** The stream that a peer's frame is for, opened if need be; undefined if it has ended. Throws PeerError. */
+  /** Returns the stream of a peer's frame, opened if necessary; undefined if it has finished. Throws PeerError. */
   #forPeerFrame(id: number): StreamEntry | undefined {
     const stream = this.#streams.get(id);
     if (stream !== undefined || this.#known.contains(id)) return stream;
@@ -337,7 +337,7 @@ export class StreamTable implements StreamOwner {
     else this.#allowAnother();
   }
 
-  /** Brings what is counted for a stream up to date, as long as it is one of the table's. */
+  /** Updates the memory counted for a stream, as long as it is in the table. */
   #count(stream: StreamEntry): void {
     if (stream.usedBytes === NOT_COUNTED) return;
     const bytes = stream.incoming.memoryBytes + stream.outgoing.memoryBytes;
@@ -346,7 +346,7 @@ export class StreamTable implements StreamOwner {
   }
 
   #allowAnother(): void {
-    // The peer hears of room for more streams once a good part of it has come free: one frame for many streams.
+    // MAX_STREAMS is sent once an eighth of the limit has been freed: one frame for many streams.
     this.#acceptLimit++;
     this.#streamsFreed++;
     if (this.#streamsFreed >= this.#config.maxStreams / 8) {
@@ -357,16 +357,17 @@ export class StreamTable implements StreamOwner {
 }
 
 /**
- * A stream whose request has come and whose answer is written makes room for another before that answer is
- * acknowledged, which takes a round trip more: else small files on a long link would wait for each other. Longer answers
- * do not, nor more of them than streams may be open, so that what a peer can have held stays bounded.
+ * Longest unacknowledged response with which a stream stops counting towards the peer's stream limit: once its request
+ * has arrived and its response is written, the peer may open another stream without waiting a round trip for the
+ * acknowledgement. Otherwise small files on a long link would wait for each other. Streams with longer responses keep
+ * counting, and at most as many streams as the limit stop counting, so that the memory a peer can occupy stays bounded.
  */
 const SHORT_ANSWER_BYTES = 1024;
 
-/** What a stream takes that holds nothing, about: its objects and what they begin with. */
+/** Approximate memory of a stream without data, bytes: its objects with their initial buffers. */
 const STREAM_BYTES = 4096;
 
-/** Of a stream that the table does not have any more. */
+/** `usedBytes` of a stream that is no longer in the table. */
 const NOT_COUNTED = -1;
 
 const NO_BYTES = new Uint8Array(0);

@@ -32,7 +32,7 @@ const STEP = fc.oneof(
   step(8, "lose", range),
   step(2, "ackFirst", { length: fc.nat(90) }),
   step(1, "refuse", { beyond: fc.integer({ min: 1, max: 9 }) }),
-  step(1, "repeatHeld"),
+  step(1, "repeatBuffered"),
   step(2, "end", { isReset: rarely(10) }),
 );
 
@@ -103,8 +103,8 @@ class SendBufferMachine implements Machine<StepOf<typeof STEP>> {
       case "refuse":
         this.#refuse(step.beyond);
         break;
-      case "repeatHeld":
-        this.#repeatHeld();
+      case "repeatBuffered":
+        this.#repeatBuffered();
         break;
       case "end":
         this.#end(step.isReset);
@@ -266,10 +266,10 @@ class SendBufferMachine implements Machine<StepOf<typeof STEP>> {
   }
 
   /** That a source is let go of once the peer has all of it shows here alone: whatever is held still is in memory. */
-  #repeatHeld(): void {
+  #repeatBuffered(): void {
     const held = new Set(this.#bytes.filter(({ state }) => state !== "acked").map(({ segment }) => segment));
     const isInMemory = this.#bytes.every((byte) => byte.isInMemory || !held.has(byte.segment));
-    assert.equal(this.#buffer.repeatHeld(), isInMemory && !this.#isReset, "whether all that is held is in memory");
+    assert.equal(this.#buffer.repeatBuffered(), isInMemory && !this.#isReset, "whether all that is held is in memory");
     if (!isInMemory || this.#isReset) return;
     if (this.#bytes.some((byte) => !byte.isInMemory)) this.#seen("a source was let go of");
     this.#settleRepeated();

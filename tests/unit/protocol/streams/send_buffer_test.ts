@@ -268,32 +268,32 @@ for (const startOffset of [2 ** 31 - 3, 2 ** 32 - 3, Number.MAX_SAFE_INTEGER - 1
   });
 }
 
-Deno.test("SendBuffer.repeatHeld makes pending what is not acknowledged, if all of it is in memory", () => {
+Deno.test("SendBuffer.repeatBuffered makes pending what is not acknowledged, if all of it is in memory", () => {
   const buffer = bufferOf("hello world");
   buffer.finish();
   send(buffer, 6);
   buffer.onAcked(0, 2, false);
-  assert.equal(buffer.repeatHeld(), true);
+  assert.equal(buffer.repeatBuffered(), true);
   assert.equal(send(buffer), "2:llo *");
   assert.equal(send(buffer), "6:world!");
-  assert.equal(buffer.repeatHeld(), true);
+  assert.equal(buffer.repeatBuffered(), true);
   assert.equal(send(buffer), "2:llo world!*");
   buffer.onAcked(2, 11, true);
-  assert.equal(buffer.repeatHeld(), true);
+  assert.equal(buffer.repeatBuffered(), true);
   assert.equal(send(buffer), undefined);
 });
 
-Deno.test("SendBuffer.repeatHeld leaves alone what would be read, and what was given up", () => {
+Deno.test("SendBuffer.repeatBuffered leaves alone what would be read, and what was given up", () => {
   const source = new TextSource("file");
   const buffer = bufferOf("head");
   buffer.appendSource(source, 4);
   send(buffer);
-  assert.equal(buffer.repeatHeld(), false);
+  assert.equal(buffer.repeatBuffered(), false);
   assert.equal(send(buffer), undefined);
   const given = bufferOf("gone");
   send(given);
   given.reset();
-  assert.equal(given.repeatHeld(), false);
+  assert.equal(given.repeatBuffered(), false);
 });
 
 Deno.test("SendBuffer.memoryBytes counts what was appended from memory until it is acknowledged, and no source", () => {
