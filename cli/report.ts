@@ -9,7 +9,7 @@ import { formatBytes } from "../base/units.ts";
 import type { TransferReport } from "../app/client/api.ts";
 import type { FileInfo } from "../transfer/file_store.ts";
 import { counted, formatDuration, formatRate, formatShare, formatSize, formatTime } from "./format.ts";
-import { pad, widthOf } from "./width.ts";
+import { pad } from "./width.ts";
 
 /** Which way a file went. */
 export type Direction = "send" | "get";
@@ -63,17 +63,20 @@ export function totalLine(total: Total, direction: Direction): string {
     formatRate(doneBytes, elapsedMs);
 }
 
-/** The lines of a listing: a table for people, tab-separated name, size in bytes and time for programs. */
+/**
+ * The lines of a listing: a table for people, tab-separated name, size in bytes and time for programs. The table has the
+ * name last, so that a long one lengthens no line but its own.
+ */
 export function listingLines(files: readonly FileInfo[], options: { readonly forTerminal: boolean }): string[] {
   if (!options.forTerminal) return files.map((file) => cells(file).join("\t"));
   if (files.length === 0) return ["The server has no files."];
   const rows = [["NAME", "BYTES", "MODIFIED (UTC)"] as const, ...files.map(cells)];
-  const nameColumns = Math.max(...rows.map(([name]) => widthOf(name)));
   const sizeColumns = Math.max(...rows.map(([, size]) => size.length));
+  const timeColumns = Math.max(...rows.map(([, , time]) => time.length));
   const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
   return [
     ...rows.map(([name, size, time]) =>
-      `${pad(name, nameColumns)}  ${pad(size, sizeColumns, { align: "right" })}  ${time}`
+      `${pad(size, sizeColumns, { align: "right" })}  ${pad(time, timeColumns)}  ${name}`
     ),
     `${counted(files.length, "file")}, ${formatBytes(sizeBytes)}`,
   ];
