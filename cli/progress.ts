@@ -36,6 +36,9 @@ const UP = "\x1b[1A";
 /** Erases from the cursor to the end of the screen. */
 const ERASE = "\r\x1b[J";
 
+/** At the right edge: two for the "^C" that a terminal shows, one because a full line wraps on some. */
+const FREE_COLUMNS = 3;
+
 class TerminalProgressView implements ProgressView {
   readonly #context: Pick<CliContext, "clock" | "console">;
   readonly #shown = new Set<Meter>();
@@ -78,8 +81,7 @@ class TerminalProgressView implements ProgressView {
 
   #redraw(): void {
     this.#drawnMs = nowMs(this.#context);
-    // A line as wide as the terminal would wrap on some.
-    const columns = this.#context.console.columns() - 1;
+    const columns = this.#context.console.columns() - FREE_COLUMNS;
     this.#draw([...this.#shown].map((meter) => progressLine(meter, { columns })));
   }
 

@@ -20,6 +20,8 @@ export class FakeConsole implements Console {
   outIsTerminal = false;
   errIsTerminal = false;
   outHasColors = false;
+  /** Columns of the terminal. */
+  width = 100;
   out(line: string): void {
     this.outLines.push(...line.split("\n"));
   }
@@ -30,7 +32,7 @@ export class FakeConsole implements Console {
     this.drawn += text;
   }
   columns(): number {
-    return 100;
+    return this.width;
   }
 }
 

@@ -113,6 +113,18 @@ Deno.test("createProgressView draws a bar for each transfer and removes them to 
   assert.deepEqual(screenOf(console.drawn), ["a line", ""]);
 });
 
+Deno.test("createProgressView leaves three columns free, so that a typed ^C does not wrap the line", () => {
+  const { console, passMs, view } = makeView();
+  const task = view.start();
+  passMs(100);
+  for (console.width = 40; console.width <= 80; console.width++) {
+    passMs(1000);
+    task.update(progress({ name: "n".repeat(200), phase: "verifying", transferredBytes: 100_000_000 }));
+    const [line] = screenOf(console.drawn);
+    assert.ok(widthOf(line!) <= console.width - 3, `${widthOf(line!)} of ${console.width}: ${line}`);
+  }
+});
+
 Deno.test("createProgressView draws ten times a second at most, however many updates there are", () => {
   const { console, passMs, view } = makeView();
   const task = view.start();
