@@ -93,10 +93,10 @@ function readFaults(text: string): FaultOptions {
   return valueOrThrow(parseFaults(text));
 }
 
-/** Turns a reader's `{ error }` into what commander reports. */
+/** Turns a reader's `{ error }` into what commander reports, as the second sentence after its own. */
 export function valueOrThrow<T>(result: T | { readonly error: string }): T {
-  if (typeof result === "object" && result !== null && "error" in result) throw new InvalidArgumentError(result.error);
-  return result as T;
+  if (typeof result !== "object" || result === null || !("error" in result)) return result as T;
+  throw new InvalidArgumentError(result.error.replace(/^[a-z]/, (letter) => letter.toUpperCase()));
 }
 
 /** A reader of whole numbers for commander. */
@@ -104,6 +104,6 @@ export function wholeNumber(options: { min: number; max: number }): (text: strin
   return (text) => {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : NaN;
     if (value >= options.min && value <= options.max) return value;
-    throw new InvalidArgumentError(`a whole number from ${options.min} to ${options.max} is needed`);
+    throw new InvalidArgumentError(`It must be a whole number from ${options.min} to ${options.max}.`);
   };
 }

@@ -81,31 +81,31 @@ function example(key: string): string {
 
 function parseShare(key: string, value: string): number | FaultError {
   const match = SHARE_PATTERN.exec(value);
-  if (match === null) return { error: `${key}=${value} is not a share: write ${key}=10% or ${key}=0.1` };
+  if (match === null) return { error: `'${key}=${value}' is not a share: write ${key}=10% or ${key}=0.1` };
   const isPercent = match[2] === "%";
   const number = Number(match[1]);
-  if (isPercent && number > 100) return { error: `${key}=${value} is more than 100%` };
+  if (isPercent && number > 100) return { error: `'${key}=${value}' is more than 100%` };
   // 1 may be meant as 1% or as 100%.
   if (!isPercent && number >= 1) {
-    return { error: `${key}=${value} is ambiguous: write ${key}=${value}% or less than 1` };
+    return { error: `'${key}=${value}' is ambiguous: write ${key}=${value}% or less than 1` };
   }
   return isPercent ? number / 100 : number;
 }
 
 function parseTime(key: string, value: string): number | FaultError {
   if (value.startsWith("-")) {
-    return { error: `${key}=${value} is negative: a datagram cannot arrive before it is sent` };
+    return { error: `'${key}=${value}' is negative: a datagram cannot arrive before it is sent` };
   }
   const match = TIME_PATTERN.exec(value);
-  if (match === null) return { error: `${key}=${value} is not a time: write ${key}=50ms, ${key}=2s or ${key}=500us` };
+  if (match === null) return { error: `'${key}=${value}' is not a time: write ${key}=50ms, ${key}=2s or ${key}=500us` };
   const timeUs = Math.round(Number(match[1]) * (US_PER_UNIT[match[2] ?? ""] ?? NaN));
-  if (timeUs > MAX_DELAY_US) return { error: `${key}=${value} is more than ${formatTime(MAX_DELAY_US)}` };
+  if (timeUs > MAX_DELAY_US) return { error: `'${key}=${value}' is more than ${formatTime(MAX_DELAY_US)}` };
   return timeUs;
 }
 
 function parseSeed(value: string): number | FaultError {
   const seed = /^\d+$/.test(value) ? Number(value) : NaN;
-  if (!Number.isSafeInteger(seed)) return { error: `seed=${value} is not an integer from 0 to 2^53-1` };
+  if (!Number.isSafeInteger(seed)) return { error: `'seed=${value}' is not an integer from 0 to 2^53-1` };
   return seed;
 }
 

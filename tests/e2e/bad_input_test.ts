@@ -35,7 +35,7 @@ const SERVER_MISTAKES: readonly Mistake[] = [
   { what: "no port after --port", args: ["--port"], code: 2, says: /argument missing/ },
   { what: "an argument too many", args: ["here"], code: 2, says: /too many arguments/ },
   { what: "a host that is none", args: ["--host", "not a host"], code: 2, says: /'not a host'/ },
-  { what: "a fault that is none", args: ["--simulate", "explode=1%"], code: 2, says: /unknown fault 'explode'/ },
+  { what: "a fault that is none", args: ["--simulate", "explode=1%"], code: 2, says: /Unknown fault 'explode'/ },
   { what: "a share above 100 %", args: ["--simulate", "drop=200%"], code: 2, says: /more than 100%/ },
   {
     what: "an address of another machine",

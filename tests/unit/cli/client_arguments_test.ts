@@ -73,11 +73,11 @@ Deno.test("parseClientArguments answers a mistake with one line and the way to t
     [["send", "a", "--bogus"], /unknown option '--bogus'/],
     [["get"], /missing required argument/],
     [["list", "extra"], /too many arguments/],
-    [["list", "--server", "h:0"], /a port is a whole number from 1 to 65535/],
+    [["list", "--server", "h:0"], /A port is a whole number from 1 to 65535/],
     [["list", "--timeout", "0"], /seconds/],
-    [["list", "--simulate", "nonsense"], /nonsense/],
+    [["list", "--simulate", "nonsense"], /Unknown fault 'nonsense': choose from/],
     [["list", "--congestion", "reno"], /'reno' is invalid\. Allowed choices are bbr, cubic\./],
-    [["list", "--rate", "fast"], /bits per second, such as 800k, 80M or 1\.5G/],
+    [["list", "--rate", "fast"], /A rate is a number of bits per second, such as 800k, 80M or 1\.5G/],
     [["list", "--rate", "8M", "--congestion", "bbr"], /'--rate <rate>' cannot be used with .*'--congestion <name>'/],
     [["sned"], /"sned" is not a command/],
     [["sned", "file.txt"], /the commands are send, get, list and key/],
@@ -88,6 +88,30 @@ Deno.test("parseClientArguments answers a mistake with one line and the way to t
     const lines = refusal(args);
     assert.match(lines[0]!, message);
     assert.deepEqual(lines.slice(1), ["Try --help."], args.join(" "));
+  }
+});
+
+Deno.test("parseClientArguments begins each sentence of an error with a capital letter", () => {
+  for (
+    const [option, value] of [
+      ["--server", "::1"],
+      ["--server", "h:0"],
+      ["--server", "a/b:7"],
+      ["--timeout", "0"],
+      ["--server-key", "abc"],
+      ["--congestion", "reno"],
+      ["--rate", "fast"],
+      ["--rate", "8MB/s"],
+      ["--rate", "1"],
+      ["--simulate", "loss=1%"],
+      ["--simulate", "drop=10"],
+      ["--simulate", "drop=ten"],
+      ["--simulate", "delay=-5ms"],
+      ["--simulate", "seed=x"],
+    ] as const
+  ) {
+    const [line] = refusal(["list", option, value]);
+    assert.match(line!, /^error: option '.*' argument '.*' is invalid\. (?:[A-Z]|'.*' is )/);
   }
 });
 

@@ -30,7 +30,8 @@ Deno.test("wholeNumber keeps to its bounds", () => {
   for (const text of ["0", "11", "1.5", "-1", "", "1e1"]) assert.throws(() => read(text), /from 1 to 10/, text);
 });
 
-Deno.test("valueOrThrow throws the error and passes on the rest", () => {
+Deno.test("valueOrThrow throws the error as a sentence and passes on the rest", () => {
   assert.equal(valueOrThrow<number>(3), 3);
-  assert.throws(() => valueOrThrow<number>({ error: "no good" }), /no good/);
+  assert.throws(() => valueOrThrow<number>({ error: "no good" }), { message: "No good" });
+  assert.throws(() => valueOrThrow<number>({ error: "'x=1' is no good" }), { message: "'x=1' is no good" });
 });

@@ -59,9 +59,9 @@ Deno.test("parseServerArguments reads what concerns keys", () => {
 
 Deno.test("parseServerArguments answers a mistake with one line and the way to the help", () => {
   const mistakes: [string, RegExp][] = [
-    ["--port 65536", /whole number from 0 to 65535/],
-    ["--host a/b", /host is a name/],
-    ["--grace -1", /from 0 to 86400/],
+    ["--port 65536", /is invalid\. A port is a whole number from 0 to 65535/],
+    ["--host a/b", /is invalid\. A host is a name/],
+    ["--grace -1", /is invalid\. It must be a whole number from 0 to 86400/],
     ["--max-connections 0", /from 1 to/],
     ["--log-level loud", /debug, info, warning, error/],
     ["--simulate drop=2000%", /drop/],
