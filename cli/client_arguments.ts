@@ -5,6 +5,8 @@
  */
 
 import { type Command, InvalidArgumentError } from "commander";
+import { quote } from "../base/display_text.ts";
+import { invariant } from "../base/invariant.ts";
 import type { FaultOptions } from "../app/api.ts";
 import type { ClientOptions } from "../app/client/api.ts";
 import { parseKey } from "../app/keys.ts";
@@ -123,7 +125,7 @@ export function parseClientArguments(
     accept({ kind: "interactive" }, interactiveServer(program, { host, port }));
   });
 
-  return parseWith(program, args, () => {
+  const value = (): ClientArguments => {
     const options = program.opts<CommonOptions>();
     const server = understood!.server ?? options.server ?? serverOfEnvironment(program, environment("SLUICE_SERVER"));
     return {
@@ -139,7 +141,8 @@ export function parseClientArguments(
       tokenFile: options.tokenFile,
       quiet: options.quiet ?? false,
     };
-  });
+  };
+  return parseWith(program, args, { check: () => checkCommand(program, args), value });
 }
 
 function readKey(text: string): Uint8Array {
@@ -180,20 +183,41 @@ function addGet(program: Command, accept: Accept): void {
     });
 }
 
-/** The server of `sluice HOST PORT`. A single word is more likely a misspelt command than a host. */
+/**
+ * Reports an unknown command, such as `sluice snd a --as b`, before commander takes it for a host and reports what follows
+ * it. A word is a host if it looks like an address or a port follows it.
+ */
+function checkCommand(program: Command, args: readonly string[]): void {
+  const { operands: [word, next] } = program.parseOptions([...args]);
+  if (word === undefined || program.commands.some((each) => each.name() === word || each.aliases().includes(word))) {
+    return;
+  }
+  if (next !== undefined && (/^\d+$/.test(next) || /[.:]/.test(word))) return;
+  program.error(
+    `error: unknown command ${quote(word)}; the commands are ${
+      commandNames(program)
+    }; HOST PORT starts an interactive session`,
+  );
+}
+
+/** "send, get, list and key". */
+function commandNames(program: Command): string {
+  const names = program.commands.map((command) => command.name());
+  return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+}
+
+/** The server of `sluice HOST PORT`. */
 function interactiveServer(
   program: Command,
   typed: { host: string | undefined; port: string | undefined },
 ): ServerName | undefined {
   if (typed.host === undefined) program.help({ error: true });
-  if (typed.port === undefined) {
-    program.error(`error: "${typed.host}" is not a command (send, get, list, key), nor a host with a port after it`);
-  }
+  invariant(typed.port !== undefined, "a word without a port after it is a command");
   const host = parseHost(typed.host);
   if (typeof host !== "string") program.error(`error: "${typed.host}": ${host.error}`);
   const port = parsePort(typed.port, { allowZero: false });
   if (typeof port !== "number") {
-    program.error(`error: "${typed.port}": ${port.error}; the commands are send, get, list and key`);
+    program.error(`error: "${typed.port}": ${port.error}; the commands are ${commandNames(program)}`);
   }
   return { host, port };
 }

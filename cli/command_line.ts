@@ -40,9 +40,14 @@ export function createCommand(name: string, console: Console): Command {
 
 const HELP_WIDTH = 100;
 
-/** Parses `args`; `value` is called once the actions of `command` have run. */
-export function parseWith<T>(command: Command, args: readonly string[], value: () => T): Parsed<T> {
+/** Parses `args`; `value` is called once the actions of `command` have run, and `check` before. */
+export function parseWith<T>(
+  command: Command,
+  args: readonly string[],
+  { check, value }: { readonly check?: () => void; readonly value: () => T },
+): Parsed<T> {
   try {
+    check?.();
     command.parse(args, { from: "user" });
     return { value: value() };
   } catch (error) {

@@ -125,7 +125,7 @@ export function parseServerArguments(args: readonly string[], console: Console):
     .action(() => void (task = "key"));
   const limits = SERVER_LIMITS.map((entry) => ({ entry, option: limitOption(entry) }));
   for (const { option } of limits) command.addOption(option);
-  return parseWith(command, args, () => {
+  const value = (): ServerArguments => {
     const options = command.opts<RawOptions>();
     return {
       task,
@@ -146,7 +146,8 @@ export function parseServerArguments(args: readonly string[], console: Console):
       logLevel: options.logLevel,
       json: options.json ?? false,
     };
-  });
+  };
+  return parseWith(command, args, { value });
 }
 
 function readPort(text: string): number {

@@ -9,7 +9,7 @@ Deno.test("VERSION is deno.json's", () => {
 
 Deno.test("parseWith gives the value, or the exit code of what was asked or mistaken", () => {
   const console = new FakeConsole();
-  const parse = (...args: string[]) => parseWith(createCommand("x", console), args, () => 7);
+  const parse = (...args: string[]) => parseWith(createCommand("x", console), args, { value: () => 7 });
   assert.deepEqual(parse(), { value: 7 });
   assert.deepEqual(parse("--version"), { exitCode: 0 });
   assert.deepEqual(console.outLines, [VERSION]);
@@ -21,7 +21,7 @@ Deno.test("parseWith lets a bug through", () => {
   const fail = () => {
     throw new TypeError("bug");
   };
-  assert.throws(() => parseWith(createCommand("x", new FakeConsole()), [], fail), TypeError);
+  assert.throws(() => parseWith(createCommand("x", new FakeConsole()), [], { value: fail }), TypeError);
 });
 
 Deno.test("wholeNumber keeps to its bounds", () => {
