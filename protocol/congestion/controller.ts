@@ -1,18 +1,18 @@
 /**
- * The one interface every congestion controller implements, and the factory that makes one by name.
+ * The interface that every congestion controller implements (`factory.ts` creates them).
  *
- * A controller is told what was sent, acknowledged and lost, and answers with a window and a pacing rate. It
- * knows nothing of streams, frames or timers, and holds no clock: time is in what it is told.
+ * A controller receives what was sent, acknowledged and lost, and provides a window and a pacing rate. It knows nothing of
+ * streams, frames or timers, and has no clock: the events contain the time.
  *
  * @module
  */
 
 import type { SentPacket } from "../sent_packet.ts";
 
-/** RFC 9002, section 7.2: the window never goes below so many datagrams. */
+/** The minimum window in datagrams (RFC 9002, section 7.2). */
 export const MIN_WINDOW_DATAGRAMS = 2;
 
-/** The window before anything is known of the path: ten datagrams (RFC 9002, section 7.2; RFC 6928, section 2). */
+/** The initial window: ten datagrams (RFC 9002, section 7.2; RFC 6928, section 2). */
 export function initialWindowBytes(maxDatagramBytes: number): number {
   return Math.min(10 * maxDatagramBytes, Math.max(14_720, 2 * maxDatagramBytes));
 }
@@ -22,37 +22,37 @@ export function initialWindowBytes(maxDatagramBytes: number): number {
  * (draft-cheng-iccrg-delivery-rate-estimation-02, section 2).
  */
 export interface RateSample {
-  /** Bytes per second; 0 where the sample is not valid. */
+  /** Bytes per second; 0 if the sample is not valid. */
   deliveryRate: number;
   /** Bytes delivered over the sample's interval. */
   deliveredBytes: number;
   /** Length of the interval in microseconds. */
   intervalUs: number;
-  /** Connection's delivered bytes when the sampled packet was sent; tells one round trip from the next. */
+  /** The connection's delivered bytes when the sampled packet was sent; delimits packet-timed round trips. */
   priorDeliveredBytes: number;
-  /** The sender had nothing more to send when the sampled packet left, so the rate may be below the path's. */
+  /** Whether the sender was application-limited when it sent the packet, so that the rate may be below the path's. */
   appLimited: boolean;
-  /** Bytes in flight when the sampled packet left. */
+  /** Bytes in flight when the sampled packet was sent. */
   txInFlightBytes: number;
-  /** Bytes declared lost between the sampled packet's sending and now. */
+  /** Bytes declared lost since the sampled packet was sent. */
   lostBytes: number;
 }
 
-/** What one ACK frame (with the loss detection that it set off) brought. The object is reused: copy what you keep. */
+/** The results of one ACK frame and of the loss detection that followed. The object is reused: copy what you keep. */
 export interface AckEvent {
   nowUs: number;
   /** Bytes newly acknowledged by this frame. */
   ackedBytes: number;
-  /** Bytes declared lost on this frame's evidence, MTU probes left out. */
+  /** Bytes declared lost because of this frame, excluding MTU probes. */
   lostBytes: number;
   /** Bytes in flight before and after this frame was processed. */
   priorBytesInFlight: number;
   bytesInFlight: number;
-  /** Total bytes delivered on the connection so far, this frame included. */
+  /** Total bytes delivered on the connection so far, including this frame. */
   totalDeliveredBytes: number;
   /** When the newest newly acknowledged packet was sent. */
   largestAckedSentUs: number;
-  /** This frame's RTT sample in microseconds, or 0 where it gave none. */
+  /** This frame's RTT sample in microseconds, or 0 if it yielded none. */
   rttUs: number;
   minRttUs: number;
   smoothedRttUs: number;
@@ -66,20 +66,20 @@ export interface LossEvent {
   bytesInFlight: number;
   /** When the newest of the lost packets was sent. */
   largestLostSentUs: number;
-  /** The losses amount to persistent congestion (RFC 9002, section 7.6). */
+  /** Whether the losses amount to persistent congestion (RFC 9002, section 7.6). */
   persistentCongestion: boolean;
 }
 
 /** A congestion controller. Bytes are of UDP payload. */
 export interface CongestionController {
   readonly name: string;
-  /** The most bytes that may be in flight. */
+  /** The congestion window: the maximum bytes in flight. */
   readonly windowBytes: number;
   /** Bytes per second at which to pace; Infinity for no pacing. */
   readonly pacingRate: number;
   /** Called for every in-flight packet just after it was sent; `bytesInFlight` includes it. */
   onPacketSent(packet: SentPacket, bytesInFlight: number): void;
-  /** Called once per ACK frame that newly acknowledged something, after {@link onPacketsLost} for its losses. */
+  /** Called once per ACK frame with newly acknowledged packets, after {@link onPacketsLost} for its losses. */
   onAck(event: AckEvent): void;
   /** Called when packets were declared lost, by an ACK frame or by a timer. */
   onPacketsLost(event: LossEvent): void;
@@ -89,14 +89,14 @@ export interface CongestionController {
   onMtuChanged(maxDatagramBytes: number): void;
 }
 
-/** What a controller is made with. */
+/** Options of a congestion controller. */
 export interface ControllerOptions {
   /** Bytes of UDP payload in one datagram at the start. */
   readonly maxDatagramBytes: number;
-  /** Round trip measured by the handshake in microseconds, or 0 where unknown. */
+  /** The RTT that the handshake measured in microseconds, or 0 if unknown. */
   readonly initialRttUs: number;
-  /** Where it is unknown, what it cannot be less than; 0 or left out where that is unknown, too. */
+  /** A lower bound of the RTT, if the RTT is unknown; 0 or omitted if there is none. */
   readonly leastRttUs?: number;
-  /** Seed for the randomness that a controller wants (BBR draws its probing intervals). */
+  /** Seed for the controller's random numbers (BBR randomizes its probing intervals). */
   readonly seed: number;
 }

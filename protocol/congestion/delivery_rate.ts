@@ -1,13 +1,13 @@
 /**
  * Delivery-rate estimation: how fast the path delivers, measured from acknowledgements
- * (draft-cheng-iccrg-delivery-rate-estimation-02). Each sent packet is stamped with how much had been delivered when
- * it left; when it is acknowledged, what was delivered since then, over the time since then, is one sample.
+ * (draft-cheng-iccrg-delivery-rate-estimation-02). Each sent packet is stamped with the bytes delivered when it was sent;
+ * when it is acknowledged, the bytes delivered since then, divided by the time since then, are one sample.
  *
  * Hot: it runs for every packet sent and acknowledged, and allocates nothing.
  *
- * Done otherwise than in the draft:
+ * Differences from the draft:
  * - Bytes are of UDP payload and counted per packet: packet numbers are never reused, so a packet is delivered once.
- * - The caller tells when the sender is application-limited; section 3.4's test of the send queue is the caller's.
+ * - The caller reports when the sender is application-limited, so the test of the send queue in section 3.4 is up to it.
  *
  * @module
  */
@@ -16,22 +16,22 @@ import type { SentPacket } from "../sent_packet.ts";
 import type { RateSample } from "./controller.ts";
 
 /**
- * Measures the delivery rate of one connection. For every in-flight packet {@link onPacketSent}; for an ACK frame
- * {@link onPacketAcked} per packet newly acknowledged, {@link onLost} for what it showed as lost, and then
+ * Measures the delivery rate of one connection. Call {@link onPacketSent} for every in-flight packet; for an ACK frame,
+ * {@link onPacketAcked} per newly acknowledged packet, {@link onLost} for the bytes declared lost, and then
  * {@link onAckDone} once.
  */
 export class DeliveryRateEstimator {
   /** C.delivered: bytes delivered on the connection. */
   #deliveredBytes = 0;
-  /** C.delivered_time: when the last of them was acknowledged. */
+  /** C.delivered_time: when the last of these bytes was acknowledged. */
   #deliveredUs = 0;
-  /** C.first_sent_time: when the flight being measured began to be sent. */
+  /** C.first_sent_time: when the first packet of the flight being measured was sent. */
   #firstSentUs = 0;
   #lostBytes = 0;
-  /** C.app_limited: the sample of a packet sent before this much was delivered is application-limited; 0 for none. */
+  /** C.app_limited: samples are application-limited until this many bytes have been delivered; 0 for none. */
   #appLimitedUntilBytes = 0;
 
-  // The newest packet acknowledged since the last onAckDone; #newestNumber is -1 for none.
+  // The newest packet acknowledged since the last onAckDone; `#newestNumber` is -1 for none.
   #newestNumber = -1;
   #newestSentUs = 0;
   #priorDeliveredBytes = 0;
@@ -56,7 +56,7 @@ export class DeliveryRateEstimator {
     return this.#deliveredBytes;
   }
 
-  /** The rate of the newest sample in bytes per second, 0 where that is not valid. */
+  /** The rate of the latest sample in bytes per second; 0 if the sample is not valid. */
   get latestRate(): number {
     return this.#sample.deliveryRate;
   }
@@ -68,7 +68,7 @@ export class DeliveryRateEstimator {
 
   /** Stamps a packet that was just sent. `bytesInFlight` includes it. */
   onPacketSent(packet: SentPacket, nowUs: number, bytesInFlight: number): void {
-    // Section 3.2: with nothing else in flight this packet starts a new flight, and idle time counts for nothing.
+    // Section 3.2: with nothing else in flight this packet starts a new flight, so that idle time is not counted.
     if (bytesInFlight <= packet.sizeBytes) {
       this.#firstSentUs = nowUs;
       this.#deliveredUs = nowUs;
@@ -82,8 +82,8 @@ export class DeliveryRateEstimator {
   }
 
   /**
-   * Counts a packet newly acknowledged. Call it once a packet, also for one that had been declared lost: its bytes
-   * were delivered all the same.
+   * Counts a newly acknowledged packet. Call it once per packet, also for one that had been declared lost: its bytes
+   * were delivered nevertheless.
    */
   onPacketAcked(packet: SentPacket, nowUs: number): void {
     this.#deliveredBytes += packet.sizeBytes;
@@ -109,16 +109,16 @@ export class DeliveryRateEstimator {
   }
 
   /**
-   * The sender has nothing more to send while window and pacer would let it (section 3.4). Samples of packets sent
-   * from now on are marked, until what is in flight now has been delivered.
+   * The sender has nothing more to send although window and pacer allow it (section 3.4). Samples of packets sent from
+   * now on are marked as application-limited until the bytes now in flight have been delivered.
    */
   setAppLimited(bytesInFlight: number): void {
     this.#appLimitedUntilBytes = Math.max(1, this.#deliveredBytes + bytesInFlight);
   }
 
   /**
-   * Ends one ACK frame and returns its sample: a reused object, overwritten by the next call. The sample's
-   * `deliveryRate` is 0 where the frame gave no reliable one. `minRttUs` is 0 while unknown.
+   * Ends one ACK frame and returns its sample: a reused object that the next call overwrites. Its `deliveryRate` is 0 if
+   * the frame yielded no reliable sample. `minRttUs` is 0 while unknown.
    */
   onAckDone(_nowUs: number, minRttUs: number): RateSample {
     const sample = this.#sample;
@@ -141,7 +141,7 @@ export class DeliveryRateEstimator {
     sample.deliveredBytes = this.#deliveredBytes - this.#priorDeliveredBytes;
     // Section 2.2.4: the slower of the send rate and the ACK rate, so that compressed ACKs do not inflate the rate.
     sample.intervalUs = Math.max(this.#sendElapsedUs, this.#deliveredUs - this.#priorDeliveredUs);
-    // Section 3.3: an interval below the minimum RTT cannot be right.
+    // Section 3.3: an interval below the minimum RTT is not plausible.
     if (sample.intervalUs > 0 && sample.intervalUs >= minRttUs) {
       sample.deliveryRate = sample.deliveredBytes * 1_000_000 / sample.intervalUs;
     }

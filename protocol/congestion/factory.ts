@@ -1,5 +1,5 @@
 /**
- * Makes the congestion controller that a send policy asks for.
+ * Creates the congestion controller for a send policy.
  *
  * @module
  */
@@ -10,16 +10,16 @@ import type { CongestionController, ControllerOptions } from "./controller.ts";
 import { Cubic } from "./cubic.ts";
 import { FixedRate } from "./fixed_rate.ts";
 
-/** What {@link createController} takes beside the policy. */
+/** Options of {@link createController} besides the policy. */
 export interface CreateControllerOptions extends ControllerOptions {
   /**
-   * The most bytes that any controller may have in flight; unbounded by default. For a path whose buffer is known,
-   * such as loopback's socket buffer.
+   * Upper bound of any controller's window, bytes; unbounded by default. For a path whose buffer is known, such as the
+   * socket buffer on loopback.
    */
   readonly maxWindowBytes?: number;
 }
 
-/** A new controller for that policy, which is within its bounds (`checkSendPolicy`). */
+/** Creates a controller for a policy that `checkSendPolicy` has accepted. */
 export function createController(policy: SendPolicy, options: CreateControllerOptions): CongestionController {
   const { maxWindowBytes = Infinity } = options;
   switch (policy.kind) {

@@ -1,6 +1,6 @@
 /**
- * A controller that does not control: it paces at the rate it was given, whatever is lost. For links whose rate is
- * known and owned, and for measuring everything else without a congestion controller in the way.
+ * A controller without congestion control: it paces at a fixed rate, whatever is lost. For links of known rate that are
+ * not shared, and for measuring everything else without the influence of congestion control.
  *
  * @module
  */
@@ -15,21 +15,21 @@ import {
   MIN_WINDOW_DATAGRAMS,
 } from "./controller.ts";
 
-/** The window covers at least this round trip: timers are late by milliseconds. */
+/** Lower bound of the RTT that the window covers, because timers fire milliseconds late. */
 const MIN_RTT_US = 10_000;
 /**
- * The window in round trips at the rate. What arrives is in flight for one; what is lost is for as long as it takes to
- * find out: up to two, where reordering is allowed for (RFC 8985, section 6.2). So not even a link that loses nearly
- * everything makes the window the limit.
+ * The window in round trips at the rate. A packet that arrives is in flight for one round trip; a lost one until its loss
+ * is detected: up to two, with the allowance for reordering (RFC 8985, section 6.2). So the window is not the limit, not
+ * even on a link that loses nearly everything.
  */
 const WINDOW_ROUND_TRIPS = 2;
-/** On top of that, the longest that a peer holds back an acknowledgement by default. */
+/** Added to that: the default maximum ACK delay of a peer. */
 const ACK_DELAY_US = 25_000;
-/** On top of that, for acknowledgements that come in bursts. */
+/** Added to that: an allowance for acknowledgements that arrive in bursts. */
 const WINDOW_EXTRA_BYTES = 64 * 1024;
 /**
- * The most in flight whatever the rate: 1 Gbit/s for a second. A rate far above the link's fills the queue before it,
- * and the round trip grows with the queue; what is remembered of packets in flight must not grow on and on.
+ * Upper bound of the window at any rate: 1 Gbit/s for one second. A rate far above the link's capacity fills the
+ * bottleneck queue, and the RTT grows with the queue; the record of packets in flight must not grow without bound.
  */
 const MAX_WINDOW_BYTES = 128 * 1024 * 1024;
 

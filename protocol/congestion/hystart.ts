@@ -1,13 +1,14 @@
 /**
- * HyStart++ (RFC 9406): leaves the first slow start when the round trip grows, before the queue overflows. A rise of
- * the round trip leads to Conservative Slow Start (CSS), a quarter as fast; if it falls again the rise was jitter, and
- * slow start goes on; if it does not within five rounds, slow start is over.
+ * HyStart++ (RFC 9406): exits the first slow start when the RTT increases, before the queue overflows. An increase of the
+ * RTT leads to Conservative Slow Start (CSS), a quarter as fast; if the RTT decreases again, the increase was jitter and
+ * slow start resumes; if it does not within five rounds, slow start ends.
  *
- * Done otherwise than in RFC 9406:
- * - A round ends when a packet sent after its start is acknowledged: packets have times here, bytes have no numbers.
- * - L, the limit on growth by one acknowledgement, is infinite, as section 4.3 has it for a sender that paces.
- * - One sample is taken of each ACK frame, as RFC 9002, section 5.1, takes them. A receiver that sends fewer than eight
- *   of them in a round trip leaves slow start to end by loss.
+ * Differences from RFC 9406:
+ * - A round ends when a packet sent after its start is acknowledged: packets have send times, bytes have no sequence
+ *   numbers.
+ * - L, the limit on growth per acknowledgement, is infinite, as section 4.3 specifies for a sender that paces.
+ * - There is one RTT sample per ACK frame, as in RFC 9002, section 5.1. If the receiver sends fewer than eight ACK frames
+ *   per round trip, slow start ends only by loss.
  *
  * @module
  */
@@ -22,28 +23,28 @@ const N_RTT_SAMPLE = 8;
 const CSS_GROWTH_DIVISOR = 4;
 const CSS_ROUNDS = 5;
 
-/** Watches the round trips of one slow start. */
+/** Monitors the RTT during one slow start. */
 export class HyStart {
-  /** Packets sent from then on belong to the next round; -1 before the first acknowledgement. */
+  /** Packets sent from this time on belong to the next round; -1 before the first acknowledgement. */
   #roundStartUs = -1;
   #lastRoundMinRttUs = Infinity;
   #currentRoundMinRttUs = Infinity;
   #rttSampleCount = 0;
-  /** The round trip at which CSS began; Infinity outside of it. */
+  /** The minimum RTT of the round in which CSS began; Infinity outside CSS. */
   #cssBaselineMinRttUs = Infinity;
   #cssRounds = 0;
 
-  /** What to divide the growth of slow start by now. */
+  /** The current divisor for the growth of slow start. */
   get growthDivisor(): number {
     return this.#isInCss ? CSS_GROWTH_DIVISOR : 1;
   }
 
-  /** Slow start is over: the round trip stayed high. */
+  /** Whether slow start has ended, because the RTT stayed high. */
   get isDone(): boolean {
     return this.#cssRounds >= CSS_ROUNDS;
   }
 
-  /** Takes in one ACK frame (section 4.2). To be called for every one while in the first slow start. */
+  /** Processes one ACK frame (section 4.2). Call it for every ACK frame during the first slow start. */
   onAck(event: AckEvent): void {
     if (this.#roundStartUs < 0) this.#roundStartUs = event.nowUs;
     else if (event.largestAckedSentUs >= this.#roundStartUs) this.#beginRound(event.nowUs);
@@ -64,7 +65,7 @@ export class HyStart {
     this.#lastRoundMinRttUs = this.#currentRoundMinRttUs;
     this.#currentRoundMinRttUs = Infinity;
     this.#rttSampleCount = 0;
-    // The round in which CSS began counts, partial as it is.
+    // The round in which CSS began counts, although it is a partial one.
     if (this.#isInCss) this.#cssRounds++;
   }
 
@@ -77,7 +78,7 @@ export class HyStart {
     this.#cssRounds = 0;
   }
 
-  /** In CSS: a round trip shorter than that which began it shows that it was no queue. */
+  /** In CSS: an RTT below that at which CSS began shows that there was no queue. */
   #reconsider(): void {
     if (this.#currentRoundMinRttUs < this.#cssBaselineMinRttUs) this.#cssBaselineMinRttUs = Infinity;
   }

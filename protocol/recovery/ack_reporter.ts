@@ -1,9 +1,9 @@
 /**
- * Writes the ACK frames of a connection: the newest ranges first, as many as fit, older ones left out (RFC 9000, section
- * 13.2.3). Each range is repeated in many frames, so a lost frame costs nothing.
+ * Writes the ACK frames of a connection: the newest ranges first, as many as fit, without the older ones (RFC 9000,
+ * section 13.2.3). Each range is repeated in many frames, so the loss of a frame costs nothing.
  *
- * Hot: called for every ACK frame. A frame's size is bounded, because its receiver looks at every range of every frame,
- * and because on a thin return path a large one takes long.
+ * Hot: called for every ACK frame. A frame's size is bounded, because its receiver processes every range of every frame,
+ * and because a large frame takes long on a slow return path.
  *
  * @module
  */
@@ -13,13 +13,13 @@ import type { Writer } from "../../base/bytes.ts";
 import { writeAck } from "../wire/frame.ts";
 import type { AckTracker } from "./ack_tracker.ts";
 
-/** The longest ACK frame, bytes: some 400 ranges. */
+/** Maximum size of an ACK frame, bytes: about 400 ranges. */
 export const MAX_ACK_BYTES = 1024;
 
 /**
- * The length after which a frame no longer repeats ranges that were reported before. That is room for some 80 to 120
- * of the newest, so each is in dozens of frames; with more, the losses of a long path would make every ACK a large one
- * and fill a thin return path with repeats.
+ * The size up to which a frame repeats ranges that were reported before, bytes. It has room for the newest 80 to 120
+ * ranges, so each is in dozens of frames; with more, the losses of a long path would make every ACK large and fill a slow
+ * return path with repetitions.
  */
 export const MAX_REPEAT_BYTES = 256;
 
@@ -34,8 +34,8 @@ export class AckReporter {
   }
 
   /**
-   * Writes an ACK frame of at most `maxBytes` and leaves a receipt of it in `packet`. Returns false, having written
-   * nothing, if there is nothing to report or no room for it.
+   * Writes an ACK frame of at most `maxBytes` and records a receipt for it in `packet`. Returns false and writes nothing
+   * if there is nothing to report or no room for it.
    */
   write(writer: Writer, packet: SentPacket, nowUs: number, maxBytes: number): boolean {
     const acks = this.#acks;

@@ -1,9 +1,9 @@
 /**
- * The receiver's side of acknowledgements (RFC 9000, section 13.2): which packets arrived, and when to say so.
+ * The receiver's side of acknowledgements (RFC 9000, section 13.2): which packets have arrived, and when to send an ACK.
  *
- * Goals: every ack-eliciting packet is acknowledged within the promised delay, a gap at once; a packet is never
- * processed twice; memory is bounded. Non-goals: writing the ACK frame, and deciding when to send something
- * ack-eliciting along with it so that the peer acknowledges our ACKs (section 13.2.4). Hot: called for every packet.
+ * Goals: every ack-eliciting packet is acknowledged within max_ack_delay, and a gap immediately; no packet is processed
+ * twice; memory is bounded. Non-goals: writing the ACK frame, and deciding when to add an ack-eliciting frame so that the
+ * peer acknowledges our ACKs (section 13.2.4). Hot: called for every packet.
  *
  * @module
  */
@@ -14,40 +14,40 @@ import { RangeSet } from "../../base/range_set.ts";
 import { AckFrequency } from "./ack_frequency.ts";
 
 /**
- * For so long after the peer knew of all that arrived below a number, packets below it are taken that come late. It
- * must exceed any lateness that a sender waits for, which is a round trip or two.
+ * How long late packets below a number are still accepted, after the peer has acknowledged our ACK of everything received
+ * below it. It must exceed the lateness that a sender's reordering window allows, which is a round trip or two.
  */
 const LATENESS_US = 1_000_000;
 
-/** What an {@link AckTracker} is made with. */
+/** Options of an {@link AckTracker}. */
 export interface AckTrackerOptions {
-  /** The longest an acknowledgement is held back: our own max_ack_delay, as told to the peer. */
+  /** The longest that an acknowledgement is delayed: our own max_ack_delay, as announced to the peer. */
   readonly maxAckDelayUs: number;
-  /** Disjoint ranges remembered. Default {@link MAX_ACK_RANGES}. */
+  /** Maximum number of disjoint ranges remembered. Default {@link MAX_ACK_RANGES}. */
   readonly maxRanges?: number;
 }
 
 /** Counters for a connection's stats. */
 export interface AckStats {
-  /** Ranges of received packet numbers that are remembered, for whatever purpose. */
+  /** Ranges of received packet numbers that are remembered, for any purpose. */
   readonly rangesRemembered: number;
 }
 
 /** Tracks received packet numbers, and when they are to be acknowledged. */
 export class AckTracker {
   /**
-   * The packet numbers to report: those received that the peer is not known to know of. Read only: the tracker alone
+   * The packet numbers to report: those received whose ACK the peer has not acknowledged. Read only: only the tracker
    * changes it.
    */
   readonly ranges = new RangeSet();
-  /** All that were received from `#floor` on. */
+  /** All packet numbers received from `#floor` on. */
   readonly #received = new RangeSet();
   readonly #maxAckDelayUs: number;
   readonly #maxRanges: number;
   readonly #frequency = new AckFrequency();
-  /** Every number below counts as received: it was, or it is too late to know. */
+  /** Every number below it counts as received: it was, or it is no longer known. */
   #floor = 0;
-  /** What `#floor` is to be raised to, once `LATENESS_US` have passed since then. */
+  /** The next value of `#floor`, which applies once `LATENESS_US` have passed. */
   #nextFloor = 0;
   #nextFloorUs = Infinity;
   #largestReceived = -1;
@@ -55,7 +55,7 @@ export class AckTracker {
   #largestAckEliciting = -1;
   /** Ack-eliciting packets received since the last ACK was sent. */
   #unackedEliciting = 0;
-  /** When the first of those arrived, and how large the last is. */
+  /** When the first of those arrived, and the size of the last. */
   #firstUnackedUs = 0;
   #lastSizeBytes = 0;
   /** The lowest number that no ACK frame has reported, or Infinity. */
@@ -65,7 +65,7 @@ export class AckTracker {
   constructor(options: AckTrackerOptions) {
     this.#maxAckDelayUs = options.maxAckDelayUs;
     this.#maxRanges = options.maxRanges ?? MAX_ACK_RANGES;
-    invariant(this.#maxRanges >= 1, "an ACK needs room for one range");
+    invariant(this.#maxRanges >= 1, "at least one range is remembered");
   }
 
   /** The largest packet number received, or -1. */
@@ -77,22 +77,22 @@ export class AckTracker {
     return { rangesRemembered: this.#received.length + this.ranges.length };
   }
 
-  /** When an ACK must go: Infinity if none is due, a time already past if it must go at once. */
+  /** When an ACK must be sent: Infinity if none is due, a time in the past if it must be sent immediately. */
   get ackDeadlineUs(): number {
     return this.#deadlineUs;
   }
 
-  /** Whether an ack-eliciting packet waits for its ACK, so that a packet sent for another reason should carry one. */
+  /** Whether an ack-eliciting packet is unacknowledged, so that a packet sent for another reason should carry an ACK. */
   get hasUnackedEliciting(): boolean {
     return this.#unackedEliciting > 0;
   }
 
-  /** Whether the packet was received, or is so old that this can no longer be known (RFC 9000, section 13.2.3). */
+  /** Whether the packet was received before, or is so old that this is no longer known (RFC 9000, section 13.2.3). */
   isDuplicate(packetNumber: number): boolean {
     return packetNumber < this.#floor || this.#received.contains(packetNumber);
   }
 
-  /** Notes that a packet was received and processed. Returns false, and does nothing, for a duplicate. */
+  /** Records that a packet was received and processed. Returns false, and does nothing, for a duplicate. */
   onPacketReceived(packetNumber: number, nowUs: number, ackEliciting: boolean, sizeBytes: number): boolean {
     if (packetNumber < this.#floor || this.#received.add(packetNumber, packetNumber + 1) === 0) return false;
     this.ranges.add(packetNumber, packetNumber + 1);
@@ -104,7 +104,7 @@ export class AckTracker {
       this.#largestReceived = packetNumber;
       this.#largestReceivedUs = nowUs;
     }
-    // RFC 9000, section 13.2.1: an ACK is never sent for packets alone that are not ack-eliciting.
+    // RFC 9000, section 13.2.1: packets that are not ack-eliciting never trigger an ACK.
     if (!ackEliciting) return true;
     if (this.#unackedEliciting++ === 0) this.#firstUnackedUs = nowUs;
     this.#lastSizeBytes = sizeBytes;
@@ -126,7 +126,7 @@ export class AckTracker {
     return Math.max(0, nowUs - this.#largestReceivedUs);
   }
 
-  /** ACK frames with all of {@link ranges}, or some and the highest among these, go out. Returns their number. */
+  /** An ACK frame is being sent with all of {@link ranges}, or with some, including the highest. */
   onAckSent(nowUs: number): void {
     const waitedUs = nowUs - this.#firstUnackedUs;
     if (this.#isBatchFull) this.#frequency.onBatch(waitedUs, this.#lastSizeBytes);
@@ -144,8 +144,8 @@ export class AckTracker {
   }
 
   /**
-   * The peer has an ACK frame that reported numbers below `end`: these need not be reported again (RFC 9000, section
-   * 13.2.4).
+   * The peer has acknowledged a packet with an ACK frame that reported numbers below `end`: these need not be reported
+   * again (RFC 9000, section 13.2.4).
    */
   onAckAcked(end: number, nowUs: number): void {
     invariant(end <= this.#largestReceived + 1, "an ACK never reports more than was received");
@@ -164,16 +164,16 @@ export class AckTracker {
     return this.#unackedEliciting >= this.#frequency.threshold;
   }
 
-  /** RFC 9000, section 13.2.1: below another ack-eliciting packet, or above it with packets missing in between. */
+  /** RFC 9000, section 13.2.1: lower than another ack-eliciting packet, or higher with packets missing in between. */
   #isOutOfOrder(packetNumber: number): boolean {
     const largest = this.#largestAckEliciting;
     if (packetNumber < largest) return true;
-    // What is below the floor counts as received: the first packet of all may have any number.
+    // Numbers below the floor count as received: the very first packet may have any number.
     const from = Math.max(largest + 1, this.#floor);
     return largest >= 0 && from < packetNumber && !this.#received.containsRange(from, packetNumber);
   }
 
-  /** Takes all below `floor` as received, so that memory stays bounded (RFC 9000, section 13.2.3). */
+  /** Counts everything below `floor` as received, so that memory stays bounded (RFC 9000, section 13.2.3). */
   #dropBelow(floor: number): void {
     this.#floor = Math.max(this.#floor, floor);
     this.#received.removeBelow(floor);

@@ -1,44 +1,45 @@
 /**
- * Whether datagrams beyond Ethernet's size are worth trying, and keeping.
+ * Decides whether datagrams larger than Ethernet's MTU are worth trying and keeping.
  *
- * At high rates a sender is limited by what a datagram costs, nearly whatever its size: one of 9,000 bytes costs a sixth.
- * Where the network has no jumbo frames, and the platform no way to forbid fragmentation, IP cuts such a datagram into six,
- * which is still cheaper than six of our own. But one fragment lost loses all; a host keeps the rest for 30 s, and once these
- * fill its 4 MB takes no fragments at all; some networks drop them anyway (RFC 8900). So they are for a local network, which
- * loses next to nothing and answers soon, and only where the rate is high. They are found by probes as every size is
- * (RFC 8899), and given up where clearly more of them are lost than of the small ones, unless those, once alone, fare no
- * better: then it is the receiver that cannot keep up, and large ones help it.
+ * At high rates a sender is limited by the cost per datagram, which hardly depends on the size: with 9,000 bytes the cost
+ * per byte is a sixth. If the network has no jumbo frames and the platform cannot forbid fragmentation, IP splits such a
+ * datagram into six fragments, which is still cheaper than six datagrams of our own. But the loss of one fragment loses the
+ * datagram; a host keeps the other fragments for 30 s, and once they fill its 4 MB it accepts no more fragments; and some
+ * networks drop fragments anyway (RFC 8900). So large datagrams are used only on a local network, with hardly any loss and
+ * a short RTT, and only at a high rate. They are probed like every size (RFC 8899), and given up if clearly more of them
+ * are lost than of small ones. If small ones alone turn out to be lost as often, they are tried again: then the receiver
+ * cannot keep up, and large datagrams help it.
  *
  * Hot: called for every packet, and allocates nothing.
  *
  * @module
  */
 
-/** Below this rate, in bytes per second, the cost of a datagram is not what limits: 20,000 a second of 1,200 bytes. */
+/** Below this rate, in bytes per second, the cost per datagram is not the limit: about 20,000 datagrams of 1,200 bytes. */
 export const JUMBO_MIN_RATE = 25_000_000;
 
-/** A path with a longer round trip than this is no local network's. */
+/** A path with a longer RTT than this is not a local network. */
 export const JUMBO_MAX_RTT_US = 10_000;
 
-/** Large packets after which their loss is looked at, ... */
+/** Sample size for the loss of large packets, ... */
 export const JUMBO_SAMPLE_PACKETS = 512;
 
-/** ... and small ones: about as many bytes. */
+/** ... and of small ones: about as many bytes. */
 export const SMALL_SAMPLE_PACKETS = 6 * JUMBO_SAMPLE_PACKETS;
 
-/** Large ones are kept whatever they lose up to this share, ... */
+/** Large packets are kept if their loss is at most this share, ... */
 const TOLERATED_LOSS = 0.06;
 
-/** ... and up to so many times what the small ones lost. */
+/** ... or at most this multiple of the small packets' loss. */
 const TOLERATED_FACTOR = 2;
 
-/** After they were given up: how long until they are tried again; twice as long after each time. */
+/** Time until large packets are tried again after they were given up; doubled each time. */
 export const JUMBO_RETRY_US = 10_000_000;
 
-/** The same after none of them arrived any more: twice as long as a host keeps fragments. */
+/** The same after a black hole: twice as long as a host keeps fragments. */
 export const JUMBO_BLACK_HOLE_RETRY_US = 60_000_000;
 
-/** Losses of one kind of packet: the running sample, and the share in the last full one. */
+/** Losses of one kind of packet: the current sample, and the share lost in the last full one. */
 class LossCount {
   readonly #samplePackets: number;
   #packets = 0;
@@ -53,7 +54,7 @@ class LossCount {
     return this.#share;
   }
 
-  /** Returns true where a sample is full. */
+  /** Counts one packet. Returns true if the sample is full. */
   count(isLost: boolean): boolean {
     if (isLost) this.#lost++;
     if (++this.#packets < this.#samplePackets) return false;
@@ -74,22 +75,22 @@ export class JumboPolicy {
   readonly #small = new LossCount(SMALL_SAMPLE_PACKETS);
   readonly #large = new LossCount(JUMBO_SAMPLE_PACKETS);
   #isInUse = false;
-  /** What large ones lost when they were given up; the small ones are being compared with it. -1 for no comparison. */
+  /** Share of large packets lost when they were given up, to compare with the small ones'; -1 without a comparison. */
   #suspectShare = -1;
   #retryUs = 0;
   #waitUs = JUMBO_RETRY_US;
 
-  /** A datagram above `largestSmallBytes` is a large one. */
+  /** A datagram larger than `largestSmallBytes` counts as large. */
   constructor(largestSmallBytes: number) {
     this.#largestSmallBytes = largestSmallBytes;
   }
 
-  /** Large datagrams are allowed now. */
+  /** Whether large datagrams are allowed now. */
   get isInUse(): boolean {
     return this.#isInUse;
   }
 
-  /** Whether to begin to use large datagrams, where so many bytes arrive per second after such a round trip. */
+  /** Whether to start using large datagrams, at a delivery rate in bytes per second and a minimum RTT. */
   shouldTry(nowUs: number, rate: number, minRttUs: number): boolean {
     if (this.#isInUse || rate < JUMBO_MIN_RATE || minRttUs > JUMBO_MAX_RTT_US || nowUs < this.#retryUs) return false;
     this.#isInUse = true;
@@ -98,7 +99,7 @@ export class JumboPolicy {
     return true;
   }
 
-  /** A packet was acknowledged, or declared lost. Returns true where large datagrams are to be given up. */
+  /** A packet was acknowledged, or declared lost. Returns true if large datagrams are to be given up. */
   onPacket(nowUs: number, sizeBytes: number, isLost: boolean): boolean {
     if (sizeBytes <= this.#largestSmallBytes) {
       if (this.#small.count(isLost) && this.#suspectShare >= 0) this.#compare(nowUs);
@@ -112,7 +113,7 @@ export class JumboPolicy {
     return true;
   }
 
-  /** None of the large ones arrives any more. */
+  /** No large datagram arrives any more. */
   onBlackHole(nowUs: number): void {
     if (this.#isInUse) this.#giveUp(nowUs + JUMBO_BLACK_HOLE_RETRY_US);
   }
@@ -122,7 +123,7 @@ export class JumboPolicy {
     this.#retryUs = retryUs;
   }
 
-  /** There is a sample of small ones alone. */
+  /** A sample of only small packets is full: compares it with the large packets' loss. */
   #compare(nowUs: number): void {
     if (this.#suspectShare <= TOLERATED_FACTOR * this.#small.share) this.#retryUs = nowUs;
     else this.#waitUs *= 2;

@@ -1,22 +1,22 @@
 /**
- * Which packets are lost, and when to probe: RACK-TLP (RFC 8985) in the frame of RFC 9002, section 6; one packet number
- * space, as Sluice has.
+ * Detects lost packets, and decides when to send a probe: RACK-TLP (RFC 8985) within RFC 9002, section 6, for a single
+ * packet number space.
  *
- * A judgement is a pure function ({@link isLost}, {@link isPersistentCongestion}); the class holds what it takes, and
- * `rack.ts` knows how long to wait. Packets are judged in the order of sending and only while they are lost, so an ACK
- * costs no scan of the window.
+ * The decisions are pure functions ({@link isLost}, {@link isPersistentCongestion}); the class holds their state, and
+ * `rack.ts` computes how long to wait. Packets are examined in the order of sending, up to the first that is not lost, so
+ * an ACK does not scan the whole window.
  *
  * The connection calls, for one ACK frame: {@link LossDetection.onAckReceived}; {@link LossDetection.onPacketAcked}
  * for every newly acknowledged packet; {@link LossDetection.detectLost}; then arms its timer at
  * {@link LossDetection.timerUs}. When that fires: {@link LossDetection.onTimeout}.
  *
- * What of RFC 8985, section 7 (TLP), is otherwise: the probe timeout is the lesser of its own and RFC 9002's; there are
- * two probes at a time and more of them after a longer wait, as RFC 9002 has it, and no retransmission timeout behind
- * them; whether a probe repaired the only loss (7.4) needs no reckoning, since its acknowledgement shows the original
- * packet, which has a number of its own, as lost.
+ * Differences from RFC 8985, section 7 (TLP): the probe timeout is the lesser of TLP's and RFC 9002's; as in RFC 9002, two
+ * probes are sent at a time, and further ones with backoff, and there is no retransmission timeout after them; detecting
+ * whether a probe repaired the only loss (7.4) is not necessary, since its acknowledgement shows that the original
+ * packet, which has a different packet number, was lost.
  *
- * Non-goals: ECN; anti-deadlock probes of a client (RFC 9002, section 6.2.2.1), since the address is proven before any
- * state.
+ * Non-goals: ECN; a client's anti-deadlock probes (RFC 9002, section 6.2.2.1), since the server validates the client's
+ * address before it creates state.
  *
  * @module
  */
@@ -28,66 +28,66 @@ import { type SentPacket, SentState } from "../sent_packet.ts";
 import type { SentPackets } from "./sent_packets.ts";
 
 /**
- * The longest wait between two probes, unless one plain PTO is longer. RFC 9002, section 6.2.1, doubles without bound
- * below the idle timeout; after 30 s of a dead link that would cost up to 30 s more.
+ * The longest interval between two probes, unless one PTO without backoff is longer. RFC 9002, section 6.2.1, doubles
+ * without bound up to the idle timeout; after an outage of 30 s recovery would take up to 30 s more.
  */
 export const DEFAULT_MAX_PTO_BACKOFF_US = 3_000_000;
 
 /** RFC 9002, section 7.6.1: kPersistentCongestionThreshold, in PTOs. */
 export const PERSISTENT_CONGESTION_THRESHOLD = 3;
 
-/** The max_ack_delay assumed of a peer that has not said (RFC 9000, section 18.2). */
+/** The max_ack_delay assumed until the peer's parameters arrive (RFC 9000, section 18.2). */
 const DEFAULT_MAX_ACK_DELAY_US = 25_000;
 
-/** Doublings beyond this change nothing: every cap is reached, and the product stays a safe integer. */
+/** Maximum number of doublings: by then every cap is reached, and the product is still a safe integer. */
 const MAX_PTO_DOUBLINGS = 20;
 
-/** What is thought of one packet. */
+/** The state of one packet for loss detection. */
 export type LossVerdict =
-  /** Acknowledged, or lost already: nothing to judge. */
+  /** Acknowledged, or already declared lost: nothing to decide. */
   | "settled"
-  /** No later packet was acknowledged: only a probe can tell. */
+  /** No later packet was acknowledged: only a probe can decide. */
   | "unknown"
-  /** A later packet was acknowledged, but this one may just be late. */
+  /** A later packet was acknowledged, but this one may be reordered. */
   | "wait"
   | "lost";
 
-/** What a packet is judged by. */
+/** Input of {@link isLost}. */
 export interface LossParameters {
   nowUs: number;
-  /** The most recently sent packet that arrived. */
+  /** The most recently sent packet that was acknowledged. */
   newestAcked: number;
   /** Age in microseconds at which a packet is lost. */
   lossDelayUs: number;
 }
 
 /**
- * Whether a packet is lost (RFC 8985, section 6.2, step 5). Where the verdict is "wait", it is at `sentUs + lossDelayUs`.
+ * Whether a packet is lost (RFC 8985, section 6.2, step 5). With the verdict "wait" it is lost at `sentUs + lossDelayUs`.
  */
 export function isLost(packet: SentPacket, parameters: LossParameters): LossVerdict {
   if (packet.state !== SentState.outstanding) return "settled";
-  // RACK_sent_after: only what was sent before a packet that arrived.
+  // RACK_sent_after: only packets sent before one that was acknowledged.
   if (packet.packetNumber >= parameters.newestAcked) return "unknown";
   return parameters.nowUs - packet.sentUs >= parameters.lossDelayUs ? "lost" : "wait";
 }
 
 /**
- * Whether losses amount to persistent congestion (RFC 9002, section 7.6.2), given when the first and the last
- * ack-eliciting packet were sent of a run of packets in which all are lost and none acknowledged.
- * `ptoUs` is the probe timeout without backoff, max_ack_delay included.
+ * Whether losses amount to persistent congestion (RFC 9002, section 7.6.2). The arguments are the send times of the first
+ * and the last ack-eliciting packet of a run of packets that are all lost, and the probe timeout without backoff,
+ * including max_ack_delay.
  */
 export function isPersistentCongestion(firstLostSentUs: number, lastLostSentUs: number, ptoUs: number): boolean {
   // Section 7.6.1: (smoothed_rtt + max(4*rttvar, kGranularity) + max_ack_delay) * kPersistentCongestionThreshold.
   return lastLostSentUs - firstLostSentUs > ptoUs * PERSISTENT_CONGESTION_THRESHOLD;
 }
 
-/** What the loss detection timer fired for: judge packets by time anew, or send a probe. */
+/** Why the loss detection timer fired: to detect losses by time, or to send a probe. */
 export type LossTimeout = { readonly kind: "loss" } | { readonly kind: "probe" };
 
 const LOSS_TIMEOUT: LossTimeout = Object.freeze({ kind: "loss" });
 const PROBE_TIMEOUT: LossTimeout = Object.freeze({ kind: "probe" });
 
-/** What a {@link LossDetection} is made with. */
+/** Options of a {@link LossDetection}. */
 export interface LossDetectionOptions {
   /** Default {@link DEFAULT_MAX_PTO_BACKOFF_US}. */
   readonly maxPtoBackoffUs?: number;
@@ -95,18 +95,18 @@ export interface LossDetectionOptions {
 
 /** Loss detection of one connection. */
 export class LossDetection {
-  /** The peer's max_ack_delay; to be set when its parameters arrive. Before that RFC 9000's default of 25 ms. */
+  /** The peer's max_ack_delay, to be set when its parameters arrive; until then RFC 9000's default of 25 ms. */
   maxAckDelayUs = DEFAULT_MAX_ACK_DELAY_US;
   readonly #maxPtoBackoffUs: number;
   readonly #rack = new Rack();
-  /** Reused for every judgement. */
+  /** Reused for every call of {@link isLost}. */
   readonly #parameters: LossParameters = { nowUs: 0, newestAcked: -1, lossDelayUs: 0 };
-  /** The newest packet that had arrived before the ACK frame at hand. */
+  /** The newest packet acknowledged before the current ACK frame. */
   #priorNewestAcked = -1;
   #lossTimeUs = Infinity;
   #ptoCount = 0;
   #firstSampleUs = Infinity;
-  // The run of packets, one after the other, that are all lost: its last number, and the first one's time.
+  // The current run of consecutive lost packets: the number of its last packet, and the send time of its first.
   #runLastNumber = -1;
   #runStartUs = Infinity;
   #persistentCongestion = false;
@@ -120,17 +120,17 @@ export class LossDetection {
     return this.#rack.newestAcked;
   }
 
-  /** The round trip of {@link newestAcked}, the delay of its acknowledgement included. */
+  /** The RTT of {@link newestAcked}, including the peer's ACK delay. */
   get newestRttUs(): number {
     return this.#rack.rttUs;
   }
 
-  /** When the oldest packet that waits for a verdict is lost by time, or Infinity. */
+  /** When the oldest undecided packet is lost by time, or Infinity. */
   get lossTimeUs(): number {
     return this.#lossTimeUs;
   }
 
-  /** Probes sent since something was last acknowledged. */
+  /** Consecutive probe timeouts since the last acknowledgement. */
   get ptoCount(): number {
     return this.#ptoCount;
   }
@@ -140,15 +140,15 @@ export class LossDetection {
     return this.#persistentCongestion;
   }
 
-  /** An ACK frame arrived. Comes before its packets. */
+  /** An ACK frame arrived. Call it before {@link onPacketAcked} for the frame's packets. */
   onAckReceived(): void {
     this.#priorNewestAcked = this.#rack.newestAcked;
   }
 
   /**
-   * A packet was newly acknowledged; its state is still what it was before. Returns whether it had been declared
-   * lost: a spurious loss, from which the reordering window learns. `nextPacketNumber` is that of the next to be sent.
-   * Of a packet of ACKs alone nothing is learned: the peer acknowledges it when it has another reason to.
+   * A packet was newly acknowledged; its state is still that from before. Returns whether it had been declared lost: a
+   * spurious loss, to which the reordering window adapts. `nextPacketNumber` is that of the next packet to be sent.
+   * ACK-only packets are ignored: the peer acknowledges them only when it has another reason to send an ACK.
    */
   onPacketAcked(packet: SentPacket, nowUs: number, rtt: RttEstimator, nextPacketNumber: number): boolean {
     // RFC 9002, section 6.2.1: the backoff is reset when an acknowledgment is received.
@@ -156,7 +156,7 @@ export class LossDetection {
     this.#rack.onPacketAcked(packet, nowUs);
     if (packet.packetNumber > this.#priorNewestAcked) return false;
     const wasLost = packet.state === SentState.lost;
-    // Section 7.6.2: none of the packets in between is acknowledged. One is.
+    // Section 7.6.2: no packet within the run may be acknowledged. This one is, so the run ends.
     if (wasLost) this.#endRun();
     if (!packet.ackEliciting) return false;
     this.#rack.onLatePacket(packet, nowUs, rtt.minUs, nextPacketNumber);
@@ -165,8 +165,8 @@ export class LossDetection {
 
   /**
    * Marks the packets that are lost by now, calls `onLost` for each, lowest first, and sets {@link lossTimeUs} and
-   * {@link persistentCongestion}. Returns how many. To be called after every ACK frame that acknowledged something
-   * new, and when the timer fires for "loss".
+   * {@link persistentCongestion}. Returns the number of lost packets. Call it after every ACK frame with newly
+   * acknowledged packets, and when the timer fires for "loss".
    */
   detectLost(nowUs: number, sent: SentPackets, rtt: RttEstimator, onLost: (packet: SentPacket) => void): number {
     if (rtt.hasSample && this.#firstSampleUs === Infinity) this.#firstSampleUs = nowUs;
@@ -178,7 +178,7 @@ export class LossDetection {
     this.#lossTimeUs = Infinity;
     this.#persistentCongestion = false;
     let lostCount = 0;
-    // Packets are in the order of sending: after the first that is not lost, none is.
+    // Packets are in the order of sending: after the first that is not lost, no other is.
     while (sent.firstOutstanding < rack.newestAcked) {
       const packet = sent.get(sent.firstOutstanding);
       invariant(packet !== undefined, "an outstanding packet is remembered");
@@ -201,24 +201,24 @@ export class LossDetection {
   timerUs(sent: SentPackets, rtt: RttEstimator): number {
     // Section 6.2.1: no PTO while the time threshold's timer is set.
     if (this.#lossTimeUs !== Infinity) return this.#lossTimeUs;
-    // Section 6.2.1: nothing ack-eliciting in flight, nothing to probe for.
+    // Section 6.2.1: without ack-eliciting packets in flight there is nothing to probe for.
     if (sent.ackElicitingInFlight === 0) return Infinity;
     return sent.lastAckElicitingSentUs + this.#probeIntervalUs(rtt);
   }
 
   /** The timer fired at {@link timerUs}: detect losses, or send one or two probes (RFC 9002, section 6.2.4). */
   onTimeout(_nowUs: number): LossTimeout {
-    // Should the timer have been set before the loss time moved, judging anew finds nothing and does no harm.
+    // If the timer was set before the loss time changed, detecting losses again finds none and does no harm.
     if (this.#lossTimeUs !== Infinity) return LOSS_TIMEOUT;
-    // Section 6.2.1: each PTO without an acknowledgment doubles the next. Packets are not marked lost by it.
+    // Section 6.2.1: each PTO without an acknowledgment doubles the next. It declares no packet lost.
     this.#ptoCount++;
     return PROBE_TIMEOUT;
   }
 
   /**
    * The lesser of two: RFC 9002, section 6.2.1, smoothed_rtt + max(4*rttvar, kGranularity) + max_ack_delay, which is
-   * short where the round trip is steady; RFC 8985, section 7.2, 2*SRTT and the delay, which is while it is little known.
-   * The delay is in it however much is in flight: a peer may hold back its answer to more than one packet.
+   * short if the RTT is stable; and RFC 8985, section 7.2, 2*SRTT + max_ack_delay, which is short while there are few
+   * samples. max_ack_delay is included however many packets are in flight: a peer may delay the ACK of several packets.
    */
   #probeIntervalUs(rtt: RttEstimator): number {
     const leastUs = 2 * Math.max(rtt.smoothedUs, GRANULARITY_US) + this.maxAckDelayUs;
@@ -227,11 +227,11 @@ export class LossDetection {
     return Math.min(backedOffUs, Math.max(ptoUs, this.#maxPtoBackoffUs));
   }
 
-  /** Section 7.6.2: packets lost one after another, with no acknowledged one in between, make a run. */
+  /** Section 7.6.2: consecutive lost packets, with no acknowledged packet in between, form a run. */
   #continueRun(packet: SentPacket, rtt: RttEstimator): void {
     if (packet.packetNumber !== this.#runLastNumber + 1) this.#endRun();
     this.#runLastNumber = packet.packetNumber;
-    // Section 7.6.2: both ends are ack-eliciting. RFC 8899, section 3: an MTU probe's loss tells nothing.
+    // Section 7.6.2: both ends are ack-eliciting. RFC 8899, section 3: the loss of an MTU probe is no sign of congestion.
     if (!packet.ackEliciting || packet.mtuProbe) return;
     // Section 7.6.2: the period does not start before there is an RTT sample.
     if (packet.sentUs < this.#firstSampleUs) return;

@@ -1,14 +1,13 @@
 /**
  * Finds the largest datagram that a path carries (DPLPMTUD, RFC 8899), from the base that every path carries up to a
- * ceiling, and falls back when the path stops carrying what it did.
+ * ceiling, and falls back when the path no longer carries the current size (a black hole).
  *
- * One probe is out at a time. A size is given up after three probes of it were lost. Most paths carry the ceiling, so
- * it is tried first; then sizes that are common, largest first; then, below Ethernet's, the gap is halved until it is
- * small. Sizes are
- * bytes of UDP payload. States of RFC 8899, section 5.2, here: "base" and "searching" while a candidate is left,
- * "search complete" when none is. "Error" cannot be: no path below 1200 bytes is served.
+ * One probe is in flight at a time. A size is given up after the loss of three probes. Most paths carry the ceiling, so
+ * it is tried first; then common sizes, largest first; then, below Ethernet's size, a binary search narrows the gap.
+ * Sizes are bytes of UDP payload. The states of RFC 8899, section 5.2: "base" and "searching" while a candidate is left,
+ * "search complete" when none is. "Error" cannot occur: paths below 1200 bytes are not supported.
  *
- * Non-goals: ICMP messages (section 4.6), which the platform does not hand over.
+ * Non-goals: ICMP messages (section 4.6), which the platform does not provide.
  *
  * @module
  */
@@ -16,34 +15,34 @@
 import { BASE_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES } from "../config.ts";
 import { invariant } from "../../base/invariant.ts";
 
-/** Probes of one size lost before the size is given up (RFC 8899, section 5.1.2: MAX_PROBES). */
+/** Lost probes of one size after which the size is given up (RFC 8899, section 5.1.2: MAX_PROBES). */
 export const MAX_PROBES = 3;
 
-/** When to look for something larger again, after the search ended (RFC 8899, section 5.1.1: PMTU_RAISE_TIMER). */
+/** Time after a completed search until larger sizes are probed again (RFC 8899, section 5.1.1: PMTU_RAISE_TIMER). */
 export const RAISE_INTERVAL_US = 600_000_000;
 
-/** The search ends when what works and what does not are so near. */
+/** The search ends when the largest working and the smallest failed size differ by no more than this. */
 export const GRANULARITY_BYTES = 16;
 
 /**
- * Packets above the base lost, with none as large acknowledged in between, that show a black hole: at 20 % random
- * loss, one packet in 250 million would.
+ * Consecutive losses of packets above the base size, with none as large acknowledged in between, that indicate a black
+ * hole: at 20 % random loss, one packet in 250 million would cause a false alarm.
  */
 export const BLACK_HOLE_LOSSES = 12;
 
-/** ...if they were noticed at so many different times: a queue that overflows loses many, but at one time. */
+/** ...if they were detected at this many different times: a queue overflow loses many packets, but at one time. */
 export const BLACK_HOLE_EVENTS = 3;
 
 /**
  * UDP payloads of common paths, largest first: jumbo frames; Ethernet with IPv4 and with IPv6; PPPoE; a tunnel over
- * Ethernet; IPv6's minimum less headers is below our base, so 1280 bytes of payload stands for the tighter tunnels.
+ * Ethernet. IPv6's minimum MTU less headers is not above our base, so 1280 bytes of payload represents smaller tunnels.
  */
 const COMMON_BYTES: readonly number[] = [8972, 1472, 1452, 1444, 1400, 1280];
 
 /** UDP payload of an Ethernet frame over IPv6. */
 const ETHERNET_IPV6_BYTES = 1452;
 
-/** What an {@link MtuDiscovery} is made with. */
+/** Options of an {@link MtuDiscovery}. */
 export interface MtuDiscoveryOptions {
   /** The largest size to try. */
   readonly ceilingBytes: number;
@@ -56,14 +55,14 @@ export class MtuDiscovery {
   readonly #baseBytes: number;
   #ceilingBytes: number;
   #currentBytes: number;
-  /** The smallest size thought not to work; above the ceiling at first. */
+  /** The smallest size believed not to work; above the ceiling at first. */
   #failedBytes: number;
-  /** The size being tried, 0 for none; it stays through its repetitions. */
+  /** The size being probed, 0 for none; it is kept while its probes are repeated. */
   #candidateBytes = 0;
   #probeOutstanding = false;
   #probesLost = 0;
   #lastProbeSentUs = 0;
-  // Packets above the base lost since one as large was acknowledged, and the different times at which that was noticed.
+  // Packets above the base size lost since one as large was acknowledged, and at how many different times.
   #largeLosses = 0;
   #smallestLostBytes = Infinity;
   #lossEvents = 0;
@@ -80,7 +79,7 @@ export class MtuDiscovery {
     this.#candidateBytes = this.#nextCandidate();
   }
 
-  /** The size datagrams may have now: the largest known to arrive. */
+  /** The current maximum datagram size: the largest that is known to arrive. */
   get currentBytes(): number {
     return this.#currentBytes;
   }
@@ -90,16 +89,16 @@ export class MtuDiscovery {
     return this.#candidateBytes === 0;
   }
 
-  /** Times that the path stopped carrying what it did. */
+  /** Number of black holes detected. */
   get blackHoles(): number {
     return this.#blackHoles;
   }
 
-  /** When {@link probeSize} has a probe to send: in the past if at once, Infinity if an answer must come first. */
+  /** When {@link probeSize} returns the next probe: in the past if it is due, Infinity while a probe is in flight. */
   get nextProbeUs(): number {
     if (this.#probeOutstanding) return Infinity;
     if (!this.isComplete) return 0;
-    // At the ceiling there is nothing to gain.
+    // At the ceiling there is nothing left to find.
     return this.#currentBytes === this.#ceilingBytes ? Infinity : this.#lastProbeSentUs + RAISE_INTERVAL_US;
   }
 
@@ -110,23 +109,23 @@ export class MtuDiscovery {
     return this.#candidateBytes;
   }
 
-  /** The probe that {@link probeSize} asked for was sent. */
+  /** The probe that {@link probeSize} requested was sent. */
   onProbeSent(sizeBytes: number, nowUs: number): void {
-    invariant(sizeBytes === this.#candidateBytes && !this.#probeOutstanding, "an MTU probe nobody asked for");
+    invariant(sizeBytes === this.#candidateBytes && !this.#probeOutstanding, "the MTU probe was not requested");
     this.#probeOutstanding = true;
     this.#lastProbeSentUs = nowUs;
   }
 
-  /** A probe arrived: the path carries its size. One that was counted lost before is as good. */
+  /** A probe was acknowledged: the path carries its size. This includes a probe that had been declared lost. */
   onProbeAcked(sizeBytes: number): void {
-    // Another size is from a search that has ended since, perhaps because the path changed: it proves nothing now.
+    // A different size belongs to an earlier search, perhaps on another path: it proves nothing now.
     if (sizeBytes !== this.#candidateBytes) return;
     this.#currentBytes = sizeBytes;
     this.#resetBlackHole();
     this.#tryNext();
   }
 
-  /** A probe was declared lost. Not to be told to congestion control (RFC 8899, section 3). */
+  /** A probe was declared lost. Do not report it to congestion control (RFC 8899, section 3). */
   onProbeLost(sizeBytes: number): void {
     if (sizeBytes !== this.#candidateBytes || !this.#probeOutstanding) return;
     this.#probeOutstanding = false;
@@ -135,17 +134,17 @@ export class MtuDiscovery {
     this.#tryNext();
   }
 
-  /** A packet that was no probe arrived. */
+  /** A packet other than a probe was acknowledged. */
   onDataAcked(sizeBytes: number): void {
     if (sizeBytes >= this.#smallestLostBytes) this.#resetBlackHole();
   }
 
   /**
-   * A packet that was no probe was declared lost. Returns true if that shows a black hole (RFC 8899, section 4.3):
-   * {@link currentBytes} is then back at the base, and the search begins again below the size that failed.
+   * A packet other than a probe was declared lost. Returns true if a black hole is detected (RFC 8899, section 4.3):
+   * {@link currentBytes} is then reset to the base, and the search restarts below the size that failed.
    */
   onDataLost(sizeBytes: number, nowUs: number): boolean {
-    // Not full-size packets alone: a sender with little to send fills none, and its packets may be too large all the same.
+    // Not only full-size packets count: a sender with little data fills none, but its packets may still be too large.
     if (this.#currentBytes === this.#baseBytes || sizeBytes <= this.#baseBytes) return false;
     this.#largeLosses++;
     this.#smallestLostBytes = Math.min(this.#smallestLostBytes, sizeBytes);
@@ -159,7 +158,7 @@ export class MtuDiscovery {
     return true;
   }
 
-  /** Allows larger sizes than before, and looks for them. */
+  /** Raises the ceiling and searches for a larger size. */
   raiseCeiling(ceilingBytes: number): void {
     invariant(ceilingBytes <= MAX_DATAGRAM_BYTES, "the MTU ceiling is not above the largest datagram");
     if (ceilingBytes <= this.#ceilingBytes) return;
@@ -167,7 +166,7 @@ export class MtuDiscovery {
     this.#searchFrom(ceilingBytes + 1);
   }
 
-  /** The peer receives nothing larger, or it does not pay: lowers the ceiling, and what is in use. */
+  /** Lowers the ceiling, and the current size if it is larger: the peer does not accept more, or it does not pay off. */
   limitCeiling(ceilingBytes: number): void {
     if (ceilingBytes >= this.#ceilingBytes) return;
     this.#ceilingBytes = Math.max(ceilingBytes, this.#baseBytes);
@@ -187,7 +186,7 @@ export class MtuDiscovery {
     this.#candidateBytes = this.#nextCandidate();
   }
 
-  /** RFC 8899, section 5.3.2, leaves the choice of sizes open. Returns 0 where none is worth a probe. */
+  /** RFC 8899, section 5.3.2, leaves the choice of sizes open. Returns 0 if no size is worth a probe. */
   #nextCandidate(): number {
     const current = this.#currentBytes;
     const failed = this.#failedBytes;
@@ -195,7 +194,7 @@ export class MtuDiscovery {
     for (const size of COMMON_BYTES) {
       if (size > current && size < failed) return size;
     }
-    // Between Ethernet and jumbo frames there is nothing that links have.
+    // No links have an MTU between Ethernet's and jumbo frames.
     if (current >= ETHERNET_IPV6_BYTES) return 0;
     return failed - current > GRANULARITY_BYTES ? Math.floor((current + failed) / 2) : 0;
   }

@@ -1,11 +1,11 @@
 /**
- * Spreads packets over time at the rate that congestion control asks for (RFC 9002, section 7.7): a token bucket.
+ * Paces packets at the rate that congestion control sets (RFC 9002, section 7.7), with a token bucket.
  *
- * The platform's timers fire after about 2.1 ms at best, so the bucket holds what accrues in two such turns, within
- * bounds, and the deadline told is that of half a bucket: one wake-up sends many packets, and a timer set a moment before
- * its deadline fires a turn late without a token lost. A caller that polls earlier, because an ACK came in, may send as soon as
- * there is enough for one packet: where the bound on a burst leaves less room than two turns, that is what keeps the rate.
- * Hot, and allocates nothing.
+ * The platform's timers fire after about 2.1 ms at best, so the bucket holds the tokens of two such ticks, within bounds,
+ * and the deadline is the time at which it is half full: one wake-up sends many packets, and a timer that was set just
+ * before its deadline, and so fires a tick late, loses no tokens. A caller that polls earlier, because an ACK arrived, may
+ * send as soon as there are tokens for one packet: this keeps the rate up if the bound on bursts is below two ticks.
+ * Hot: allocates nothing.
  *
  * @module
  */
@@ -13,38 +13,38 @@
 import { BASE_DATAGRAM_BYTES } from "../config.ts";
 import { invariant } from "../../base/invariant.ts";
 
-/** What accrues in this time may leave at once: a little over what two turns of the platform's timer take. */
+/** A burst is at most the tokens of this interval: slightly more than two ticks of the platform's timer. */
 export const BURST_INTERVAL_US = 4_400;
 
-/** Datagrams that may always leave together, however low the rate. */
+/** Datagrams that may always be sent in one burst, however low the rate. */
 export const MIN_BURST_DATAGRAMS = 2;
 
-/** Slack in bytes for rounding, so that the time told is never a moment too early for the bytes asked for. */
+/** Slack for rounding, bytes, so that at the returned time the requested bytes may really be sent. */
 const ROUNDING_BYTES = 1e-3;
 
-/** A token bucket in bytes that accrues fractions of a byte. It starts full, and with no limit on the rate. */
+/** A token bucket in bytes that accrues fractions of a byte. It starts full and with an unlimited rate. */
 export class Pacer {
   #datagramBytes: number;
   /** Bytes per second. */
   #rate = Infinity;
   #burstBytes = Infinity;
   #capacityBytes = Infinity;
-  /** Below 0 when more was sent than was allowed: probes do not wait. */
+  /** Below 0 if more was sent than allowed, since probes are not paced. */
   #tokensBytes = Infinity;
   #accruedUs = -Infinity;
 
-  /** `datagramBytes` is the size of a full datagram now; by default the base that path MTU discovery starts from. */
+  /** `datagramBytes` is the current size of a full datagram; by default the base size of path MTU discovery. */
   constructor(datagramBytes: number = BASE_DATAGRAM_BYTES) {
     invariant(datagramBytes > 0, "a datagram has a size");
     this.#datagramBytes = datagramBytes;
   }
 
-  /** Bytes per second; Infinity where nothing is held back. */
+  /** Bytes per second; Infinity without pacing. */
   get rate(): number {
     return this.#rate;
   }
 
-  /** The most that may leave at once. */
+  /** The size of the bucket: the largest burst, bytes. */
   get capacityBytes(): number {
     return this.#capacityBytes;
   }
@@ -57,25 +57,25 @@ export class Pacer {
   }
 
   /**
-   * Sets the rate, Infinity for no pacing, and the most that may leave at once (but two datagrams always may). The
-   * time since the bucket was last looked at counts at the new rate.
+   * Sets the rate, Infinity for no pacing, and the largest burst (two datagrams are always allowed). For the time since
+   * the last update of the bucket, tokens accrue at the new rate.
    */
   setRate(bytesPerSecond: number, burstBytes: number): void {
-    invariant(bytesPerSecond > 0 && burstBytes > 0, "a pacing rate and its burst are positive");
+    invariant(bytesPerSecond > 0 && burstBytes > 0, "the pacing rate and the burst are positive");
     if (bytesPerSecond === this.#rate && burstBytes === this.#burstBytes) return;
     this.#rate = bytesPerSecond;
     this.#burstBytes = burstBytes;
     this.#resize();
   }
 
-  /** Takes what was sent out of the bucket, whether or not it was allowed yet. */
+  /** Removes the bytes sent from the bucket, whether or not they were allowed yet. */
   onSent(nowUs: number, bytes: number): void {
     if (this.#rate === Infinity) return;
     this.#accrue(nowUs);
     this.#tokensBytes -= bytes;
   }
 
-  /** When a packet of so many bytes may leave: `nowUs` if now, otherwise when a worthwhile burst may. */
+  /** When a packet of `bytes` may be sent: `nowUs` if now, otherwise when a burst worth a wake-up may be sent. */
   nextSendUs(nowUs: number, bytes: number): number {
     if (this.#rate === Infinity) return nowUs;
     this.#accrue(nowUs);
@@ -87,7 +87,7 @@ export class Pacer {
 
   #accrue(nowUs: number): void {
     if (nowUs <= this.#accruedUs) return;
-    // However long nothing was sent, no more than one burst is saved up (RFC 9002, section 7.7).
+    // However long nothing was sent, at most one burst accumulates (RFC 9002, section 7.7).
     const accruedBytes = this.#rate * (nowUs - this.#accruedUs) / 1_000_000;
     this.#tokensBytes = Math.min(this.#capacityBytes, this.#tokensBytes + accruedBytes);
     this.#accruedUs = nowUs;

@@ -1,12 +1,13 @@
 /**
- * The packets sent and not yet done with: outstanding, and lost ones for a while longer (RFC 9002, appendix A.1).
+ * The record of sent packets: outstanding ones, and lost ones for a while longer (RFC 9002, appendix A.1).
  *
- * Hot: a packet's life costs a few array reads and no allocation once the ring is warm. Packet numbers follow one
- * another, so a packet's place in the ring is its distance from the oldest one remembered: a small integer, wherever
- * below 2^53 the numbers are. A RangeSet of acknowledged numbers makes an old range of an ACK frame cost one look.
+ * Hot: from sending to acknowledgement a packet costs a few array reads, and no allocation once the ring has grown. Packet
+ * numbers are consecutive, so a packet's index in the ring follows from its distance to the oldest one remembered: a small
+ * integer for all packet numbers below 2^53. With a RangeSet of acknowledged numbers, a range that was acknowledged
+ * before costs one lookup.
  *
- * The ring grows by doubling and does not shrink, and a slot keeps the array of its receipts: memory follows the
- * largest window there was, up to `maxPackets`.
+ * The ring grows by doubling and does not shrink, and each slot keeps its array of receipts: memory is proportional to
+ * the largest window so far, up to `maxPackets`.
  *
  * @module
  */
@@ -20,15 +21,15 @@ import { MAX_PACKET_NUMBER } from "../wire/packet.ts";
 /** What {@link SentPackets.onAckRange} returns for a range with a packet number that was never sent. */
 export const NEVER_SENT = -1;
 
-/** What a {@link SentPackets} is made with. */
+/** Options of {@link SentPackets}. */
 export interface SentPacketsOptions {
   /** The number of the first packet. Default 0. */
   readonly firstPacketNumber?: number;
-  /** Packets remembered at most. Default {@link MAX_SENT_PACKETS}. */
+  /** Maximum number of packets remembered. Default {@link MAX_SENT_PACKETS}. */
   readonly maxPackets?: number;
 }
 
-/** From so many packets on, the oldest are forgotten where they carry ACKs alone. */
+/** Beyond this number of packets, the oldest are dropped if they are ACK-only. */
 const ACKS_REMEMBERED = 1_024;
 
 const INITIAL_CAPACITY = 64;
@@ -36,7 +37,7 @@ const INITIAL_CAPACITY = 64;
 /** Counters for a connection's stats. */
 export interface SentStats {
   readonly bytesInFlight: number;
-  /** Packets sent that are remembered, whatever became of them. */
+  /** Sent packets that are remembered, in any state. */
   readonly packetsRemembered: number;
 }
 
@@ -44,16 +45,16 @@ export interface SentStats {
 export class SentPackets {
   readonly #firstPacketNumber: number;
   readonly #maxPackets: number;
-  /** Length is a power of two; slots are made when first used, then reused. */
+  /** The length is a power of two; slots are allocated at first use, then reused. */
   #ring: (SentPacket | undefined)[] = new Array(INITIAL_CAPACITY).fill(undefined);
   /** The oldest packet number remembered, and its slot. Everything from there to `#next` is in the ring. */
   #base: number;
   #baseSlot = 0;
   #next: number;
   #firstOutstanding: number;
-  /** Numbers known to be acknowledged; ranges wholly below `#base` are dropped. */
+  /** Acknowledged packet numbers; ranges entirely below `#base` are dropped. */
   readonly #acked = new RangeSet();
-  /** Index into `#acked` where the last search ended: an ACK frame's next range is mostly the one below. */
+  /** Index into `#acked` where the last search ended: an ACK frame's next range is usually the one below. */
   #hint = 0;
   #outstanding = 0;
   #bytesInFlight = 0;
@@ -63,24 +64,27 @@ export class SentPackets {
   constructor(options: SentPacketsOptions = {}) {
     this.#firstPacketNumber = options.firstPacketNumber ?? 0;
     this.#maxPackets = options.maxPackets ?? MAX_SENT_PACKETS;
-    invariant(Number.isSafeInteger(this.#firstPacketNumber) && this.#firstPacketNumber >= 0, "bad first packet number");
+    invariant(
+      Number.isSafeInteger(this.#firstPacketNumber) && this.#firstPacketNumber >= 0,
+      "invalid first packet number",
+    );
     invariant(this.#maxPackets >= 1, "at least one packet is remembered");
     this.#base = this.#firstPacketNumber;
     this.#next = this.#firstPacketNumber;
     this.#firstOutstanding = this.#firstPacketNumber;
   }
 
-  /** Packets that are neither acknowledged nor lost nor forgotten, those of ACKs alone included. */
+  /** Packets that are neither acknowledged nor lost nor dropped, including ACK-only packets. */
   get outstanding(): number {
     return this.#outstanding;
   }
 
-  /** Bytes of the packets that are in flight: outstanding, and not of ACKs alone (RFC 9002, section 2). */
+  /** Bytes in flight: of outstanding packets that are not ACK-only (RFC 9002, section 2). */
   get bytesInFlight(): number {
     return this.#bytesInFlight;
   }
 
-  /** Ack-eliciting packets in flight; while there is one, a timer runs (RFC 9002, section 6.2.1). */
+  /** Ack-eliciting packets in flight; while there are any, a timer is armed (RFC 9002, section 6.2.1). */
   get ackElicitingInFlight(): number {
     return this.#ackElicitingInFlight;
   }
@@ -90,17 +94,17 @@ export class SentPackets {
     return this.#lastAckElicitingSentUs;
   }
 
-  /** The number that the next packet gets. */
+  /** The packet number of the next packet. */
   get nextPacketNumber(): number {
     return this.#next;
   }
 
-  /** The lowest number still outstanding, or {@link nextPacketNumber}. */
+  /** The lowest outstanding packet number, or {@link nextPacketNumber}. */
   get firstOutstanding(): number {
     return this.#firstOutstanding;
   }
 
-  /** Packet numbers remembered, whatever became of them. */
+  /** Packet numbers remembered, in any state. */
   get length(): number {
     return this.#next - this.#base;
   }
@@ -109,7 +113,7 @@ export class SentPackets {
     return { bytesInFlight: this.#bytesInFlight, packetsRemembered: this.length };
   }
 
-  /** Nothing more may be sent until the oldest packet is acknowledged or lost. */
+  /** Whether nothing may be sent until the oldest packet is acknowledged or lost. */
   get isFull(): boolean {
     if (this.length < this.#maxPackets) return false;
     const oldest = this.#at(this.#base);
@@ -117,14 +121,14 @@ export class SentPackets {
   }
 
   /**
-   * Hands out the clean object for the packet that is about to be built: its number must be {@link nextPacketNumber}.
-   * Nothing counts until {@link commit}; a packet that is not sent after all is just begun anew.
+   * Returns a cleared record for the packet to be built: its number must be {@link nextPacketNumber}. Nothing is counted
+   * until {@link commit}; if the packet is not sent after all, begin it again.
    */
   begin(packetNumber: number, nowUs: number): SentPacket {
-    invariant(packetNumber === this.#next, "packet numbers follow one another");
-    invariant(packetNumber <= MAX_PACKET_NUMBER, "packet numbers are used up");
+    invariant(packetNumber === this.#next, "packet numbers are consecutive");
+    invariant(packetNumber <= MAX_PACKET_NUMBER, "packet numbers are exhausted");
     this.#makeRoom();
-    // One slot more than remembered, so that the packet begun is in the ring too.
+    // One more slot than packets remembered, for the packet being built.
     if (this.length === this.#ring.length) this.#grow();
     const slot = this.#slot(packetNumber);
     const packet = this.#ring[slot] ??= new SentPacket();
@@ -147,10 +151,13 @@ export class SentPackets {
     return packet;
   }
 
-  /** The packet begun last was sent: its size, `ackEliciting` and `inFlight` are set and change no more. */
+  /** The packet begun last was sent: its size, `ackEliciting` and `inFlight` are final. */
   commit(packet: SentPacket): void {
-    invariant(packet.packetNumber === this.#next && packet.state === SentState.unused, "commit what was begun last");
-    invariant(packet.sizeBytes > 0, "a packet sent has a size");
+    invariant(
+      packet.packetNumber === this.#next && packet.state === SentState.unused,
+      "only the packet begun last can be committed",
+    );
+    invariant(packet.sizeBytes > 0, "a sent packet has a size");
     packet.state = SentState.outstanding;
     this.#next++;
     this.#outstanding++;
@@ -160,19 +167,19 @@ export class SentPackets {
     if (packet.ackEliciting) this.#ackElicitingInFlight++;
   }
 
-  /** The packet if it is still remembered. The object is reused: do not keep it. */
+  /** The packet, if it is still remembered. The object is reused: do not keep it. */
   get(packetNumber: number): SentPacket | undefined {
     return packetNumber >= this.#base && packetNumber < this.#next ? this.#at(packetNumber) : undefined;
   }
 
   /**
-   * Takes in one range of an ACK frame, half-open, and calls `visit` for every packet in it that was not acknowledged
-   * before, lowest first. The visitor finds `packet.state` as it was, outstanding or (a spurious loss) lost, and the
-   * counts here already without it; it may not begin, commit or acknowledge anything.
+   * Processes one range of an ACK frame, half-open, and calls `visit` for every newly acknowledged packet in it, lowest
+   * first. During the call `packet.state` is still that from before, outstanding or (a spurious loss) lost, while the
+   * counters here no longer include the packet; the visitor must not begin, commit or acknowledge anything.
    *
-   * Returns the packets visited, or {@link NEVER_SENT} if the range has a number that was never sent: then nothing
-   * has changed, and the peer is at fault (RFC 9000, section 13.1). Give an ACK frame's ranges from the largest down:
-   * that way the first tells whether the frame is honest, and old ones cost least.
+   * Returns the number of packets visited, or {@link NEVER_SENT} if the range contains a number that was never sent: then
+   * nothing has changed, and the peer is at fault (RFC 9000, section 13.1). Pass an ACK frame's ranges in descending order:
+   * then the first shows whether the frame is valid, and old ranges cost least.
    */
   onAckRange(start: number, end: number, visit: (packet: SentPacket) => void): number {
     if (start < this.#firstPacketNumber || end > this.#next || start >= end) return NEVER_SENT;
@@ -212,7 +219,7 @@ export class SentPackets {
     this.#advance();
   }
 
-  /** Forgets packets declared lost before then; an acknowledgement later than that is taken as known. */
+  /** Drops packets declared lost before `beforeUs`; a later acknowledgement of them is ignored. */
   forgetLost(beforeUs: number): void {
     while (this.#base < this.#firstOutstanding) {
       const packet = this.#at(this.#base);
@@ -223,7 +230,10 @@ export class SentPackets {
   }
 
   #acknowledge(packet: SentPacket, visit: (packet: SentPacket) => void): void {
-    invariant(packet.state === SentState.outstanding || packet.state === SentState.lost, "acknowledged twice");
+    invariant(
+      packet.state === SentState.outstanding || packet.state === SentState.lost,
+      "a packet is settled only once",
+    );
     if (packet.state === SentState.outstanding) this.#leaveFlight(packet);
     visit(packet);
     packet.state = SentState.acked;
@@ -234,10 +244,13 @@ export class SentPackets {
     if (!packet.inFlight) return;
     this.#bytesInFlight -= packet.sizeBytes;
     if (packet.ackEliciting) this.#ackElicitingInFlight--;
-    invariant(this.#bytesInFlight >= 0 && this.#ackElicitingInFlight >= 0, "more left the network than entered it");
+    invariant(
+      this.#bytesInFlight >= 0 && this.#ackElicitingInFlight >= 0,
+      "the counters of packets in flight are never negative",
+    );
   }
 
-  /** Moves `firstOutstanding` and the oldest remembered over what is done with. Each packet is passed once. */
+  /** Advances `firstOutstanding` and the oldest packet remembered past settled packets. Each packet is passed once. */
   #advance(): void {
     while (this.#firstOutstanding < this.#next && this.#at(this.#firstOutstanding).state !== SentState.outstanding) {
       this.#firstOutstanding++;
@@ -260,8 +273,8 @@ export class SentPackets {
   }
 
   /**
-   * Before the limit, packets of ACKs alone go: the peer acknowledges them only along with something else, so a side
-   * that just receives would remember all of them. At the limit the oldest goes, a lost one before its time.
+   * Below the limit, ACK-only packets are dropped: the peer acknowledges them only together with others, so a side that
+   * only receives would remember all of them. At the limit the oldest is dropped, even a lost one before its time.
    */
   #makeRoom(): void {
     while (this.length >= ACKS_REMEMBERED) {
@@ -271,12 +284,12 @@ export class SentPackets {
       this.#advance();
     }
     if (this.length < this.#maxPackets) return;
-    invariant(!this.isFull, "more packets in flight than may be remembered");
+    invariant(!this.isFull, "no more packets are in flight than can be remembered");
     this.#dropBase(this.#at(this.#base));
     this.#advance();
   }
 
-  /** Whether acknowledged range `index`, if there is such, holds all of these numbers. */
+  /** Whether the acknowledged range `index`, if it exists, contains all of these numbers. */
   #isKnown(index: number, start: number, end: number): boolean {
     const acked = this.#acked;
     return index >= 0 && index < acked.length && acked.start(index) <= start && end <= acked.end(index);

@@ -1,11 +1,11 @@
 /**
- * What to send once more when there is nothing else to send: retransmissions that are in flight.
+ * Tail redundancy: selects retransmissions in flight to send again when there is nothing else to send.
  *
- * At the end of a file only the last retransmissions are missing, and each that is lost again takes a further
- * round trip: at 10 % loss and 800 packets a round trip, three of them. The link is idle meanwhile, so each goes
- * out a second time, and one in a hundred is lost instead of one in ten. A link that loses little, or only
- * reorders, gets none. The proactive recovery of Flach et al., "Reducing Web Latency: the Virtue of Gentle Aggression"
- * (SIGCOMM 2013), for retransmissions alone.
+ * At the end of a file only the last retransmissions are missing, and each that is lost again costs another round trip:
+ * at 10 % loss and 800 packets per round trip, three round trips. The link is idle in the meantime, so each
+ * retransmission is sent twice, and one in a hundred is lost instead of one in ten. On a path with little loss, or with
+ * only reordering, no copies are sent. This is the proactive recovery of Flach et al., "Reducing Web Latency: the Virtue
+ * of Gentle Aggression" (SIGCOMM 2013), limited to retransmissions.
  *
  * @module
  */
@@ -13,23 +13,23 @@
 import { type SentPacket, SentState } from "../sent_packet.ts";
 import type { SentPackets } from "./sent_packets.ts";
 
-/** This many packets genuinely lost (not spuriously), and ... */
+/** A path is lossy if this many packets were genuinely lost (not spuriously), and ... */
 const MIN_LOST_PACKETS = 8;
 
-/** ... such a share of all sent, make a lossy path. */
+/** ... this share of all packets sent. */
 const MIN_LOST_SHARE = 0.005;
 
-/** Whether copies pay on a path that has lost so many of the packets sent. */
+/** Whether copies pay off on a path that has lost `lostPackets` of `sentPackets`. */
 export function isLossy(lostPackets: number, sentPackets: number): boolean {
   return lostPackets >= MIN_LOST_PACKETS && lostPackets >= MIN_LOST_SHARE * sentPackets;
 }
 
-/** Finds the retransmissions to copy, each once. */
+/** Selects the retransmissions to copy, each once. */
 export class TailRedundancy {
-  /** Packets below it were looked at. */
+  /** Packets below this number have been examined. */
   #from = 0;
 
-  /** The next retransmission in flight of which no copy was sent, or undefined. */
+  /** The next retransmission in flight that was not copied yet, or undefined. */
   next(sent: SentPackets): SentPacket | undefined {
     for (let at = Math.max(this.#from, sent.firstOutstanding); at < sent.nextPacketNumber; at++) {
       const packet = sent.get(at);

@@ -1,31 +1,31 @@
 /**
- * An attacker on the path without the keys: of the packets of each direction some get another byte,
- * some are sent again, at once and much later, and forged ones come in between. Which ones follows from their number, so
- * that nothing depends on time.
+ * An on-path attacker without the keys: in each direction they modify a byte of some packets, replay some, immediately
+ * and much later, and inject forged ones. The packet's position in the sequence decides what happens to it, so that
+ * nothing depends on time.
  *
  * @module
  */
 
 import type { Mischief, Relay } from "./relay.ts";
 
-/** First bytes of packets. */
+/** First bytes of packets, by type. */
 const DATA = 0x40;
 const HANDSHAKE = { hello: 0xc1, serverHello: 0xc2, clientFinish: 0xc3 } as const;
 
-/** Where a Data packet's number stands, after its type and the connection ID. */
+/** Offset of the packet number in a Data packet, after the type and the connection ID. */
 const NUMBER_AT = 9;
 
-/** Every packet of these numbers, modulo {@link PERIOD}, has its fate. */
+/** Data packets with these positions, modulo {@link PERIOD}, are attacked. */
 const PERIOD = 8;
 const FLIPPED = 2;
 const AT_ONCE = 4;
 const LATER = 5;
 const FORGED = 7;
 
-/** How much later "much later" is, in packets at least. */
+/** Minimum distance between a packet and its late replay, in packets. */
 const LATER_BY = 40;
 
-/** What was done, by what it is. */
+/** Counts of the attacks, by kind. */
 export interface Deeds {
   flipped: number;
   repeated: number;
@@ -33,10 +33,10 @@ export interface Deeds {
   truncated: number;
 }
 
-/** See the module's description; for one direction of one relay. */
+/** The attacker, for one direction of one relay. */
 export class Tampering {
   readonly deeds: Deeds = { flipped: 0, repeated: 0, forged: 0, truncated: 0 };
-  /** The first Data packets, as they were. */
+  /** The first Data packets, unmodified. */
   readonly kept: Uint8Array[] = [];
   readonly #pass: (relay: Relay, datagram: Uint8Array) => Promise<void>;
   /** A Data packet of another connection. */
@@ -50,7 +50,7 @@ export class Tampering {
     this.#pass = (relay, datagram) => towards === "server" ? relay.toServer(datagram) : relay.toClient(datagram);
   }
 
-  /** To be given to a {@link Relay}. */
+  /** The function to pass to a {@link Relay}. */
   readonly mischief: Mischief = async (datagram, relay) => {
     const [type] = datagram;
     if (type !== DATA) return this.#onHandshake(type!, datagram);
@@ -59,7 +59,7 @@ export class Tampering {
     switch (this.#count++ % PERIOD) {
       case FLIPPED:
         this.deeds.flipped++;
-        // Behind the header, wherever it ends, and in front of the tag's last bytes or in them.
+        // After the header, at any of the last 16 bytes.
         flip(datagram, datagram.length - 1 - this.#count % 16);
         return;
       case AT_ONCE:
@@ -74,16 +74,16 @@ export class Tampering {
     }
   };
 
-  /** The first of each type arrives damaged; the next one has to do. */
+  /** Damages the first packet of each handshake type; the retransmission arrives unmodified. */
   #onHandshake(type: number, datagram: Uint8Array): void {
     if (!Object.values<number>(HANDSHAKE).includes(type) || this.#seenTypes.has(type)) return;
     this.#seenTypes.add(type);
     this.deeds.flipped++;
-    // Of a ClientFinish packet that is a byte of its token; of the others any, under their checksum.
+    // In a ClientFinish this is a byte of the token; in the others it is any byte that their MAC covers.
     flip(datagram, 60);
   }
 
-  /** Something under a real header, or what is left of a packet. */
+  /** Random or foreign bytes after a genuine header, or a truncated packet. */
   #forgery(genuine: Uint8Array): Uint8Array {
     const headerEnd = NUMBER_AT + 2 ** (genuine[NUMBER_AT]! >> 6);
     switch (this.#forgeries++ % 4) {

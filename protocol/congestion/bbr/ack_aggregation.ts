@@ -1,7 +1,7 @@
 /**
- * How much more the path acknowledges at once than its rate explains: radio links, offloads and lazy receivers send
- * acknowledgements in clumps, and the window must bridge the silence between two (draft-ietf-ccwg-bbr-04, section
- * 5.5.9, BBRUpdateACKAggregation).
+ * Estimates ACK aggregation: how many more bytes are acknowledged at once than the rate explains. Radio links, offloads and
+ * receivers with delayed ACKs send acknowledgements in bursts, and the window must cover the pauses between them
+ * (draft-ietf-ccwg-bbr-04, section 5.5.9, BBRUpdateACKAggregation).
  *
  * @module
  */
@@ -23,13 +23,13 @@ export class AckAggregation {
     return this.#extra.value;
   }
 
-  /** Begins a new interval: acknowledgements paused because nothing was sent. */
+  /** Begins a new interval, after a pause of acknowledgements because nothing was sent. */
   restart(nowUs: number): void {
     this.#startUs = nowUs;
     this.#ackedBytes = 0;
   }
 
-  /** A round trip went by. `short`: remember one round only, as in Startup. */
+  /** A round has ended. `short`: use a filter of one round, as in Startup. */
   onRound(short: boolean): void {
     // The filter's length is 10 rounds: two halves of 5.
     if (++this.#roundsInHalf < (short ? 1 : EXTRA_ACKED_ROUNDS / 2)) return;
@@ -37,7 +37,7 @@ export class AckAggregation {
     this.#extra.advance();
   }
 
-  /** Takes in an ACK at an estimated `bandwidth` in bytes per second; a sample is at most `capBytes`. */
+  /** Processes an ACK, given the estimated `bandwidth` in bytes per second; a sample is at most `capBytes`. */
   onAck(nowUs: number, ackedBytes: number, bandwidth: number, capBytes: number): void {
     let expectedBytes = this.#startUs < 0 ? 0 : bandwidth * (nowUs - this.#startUs) / 1_000_000;
     if (this.#ackedBytes <= expectedBytes) {

@@ -1,27 +1,29 @@
 /**
- * BBR, the default controller: it measures how fast the path delivers and how short its round trip is without a
- * queue, and sends at that rate with little more than that product in flight. Sections cited are those of
- * draft-ietf-ccwg-bbr-04 (BBRv3). Hot: `onPacketSent` and `onAck` allocate nothing.
+ * BBR, the default controller: it measures the path's delivery rate and its RTT without a queue, and sends at that rate
+ * with little more than their product in flight. The sections cited are those of draft-ietf-ccwg-bbr-04 (BBRv3). Hot:
+ * `onPacketSent` and `onAck` allocate nothing.
  *
- * Done otherwise than in the draft, so that random loss costs nothing but the bytes lost:
- * - Loss counts as congestion by the verdict of `LossModel`, not by a bare 2 % (5.3.1.3, 5.5.10).
- * - The rate sent is the delivery rate estimated, divided by the share that arrives; the window likewise, with room
- *   for lost packets until they are declared lost.
- * - While there is loss to explain, ProbeBW_DOWN lasts a full round at 0.75 of the rate.
- * - Congestion is judged once per packet-timed round (5.5.1); there is no round count of its own for losses.
- * - A window that persistent congestion has collapsed (5.6.4.4, RTO) is restored by the next acknowledgement.
- * - Startup begins with 32 datagrams, paced, and takes the rate that a short train of datagrams was carried at for the
- *   bandwidth (`train_rate.ts`), so that it grows by up to six times a round trip instead of two; and once a train
- *   arrived dispersed it goes on at 1.25 of the rate instead of filling the queue until the plateau is certain (5.3.1).
- * - The rate sent is lowered by what chance adds to the best of many samples of a lossy path.
- * - After Startup a round lasts 10 ms at least, and where the round trip is shorter the rate is that of a round (5.5.1).
+ * Differences from the draft, so that random loss costs no more than the bytes lost:
+ * - `LossModel` decides whether loss counts as congestion, not a fixed threshold of 2 % (5.3.1.3, 5.5.10).
+ * - The sending rate is the estimated delivery rate divided by the share of packets that arrive; the window likewise, with
+ *   room for lost packets until they are declared lost.
+ * - While there is unexplained loss, ProbeBW_DOWN lasts a full round at 0.75 of the rate.
+ * - Congestion is evaluated once per packet-timed round (5.5.1); losses have no round count of their own.
+ * - A window collapsed by persistent congestion (5.6.4.4, RTO) is restored by the next acknowledgement.
+ * - Startup begins with 32 datagrams, paced, and uses the rate at which a short train of datagrams was delivered as the
+ *   bandwidth (`train_rate.ts`), so that it grows by up to six times per round trip instead of two; and once a train
+ *   arrived dispersed, Startup continues at 1.25 of the rate instead of filling the queue until the plateau is certain
+ *   (5.3.1).
+ * - The sending rate is lowered by the amount that chance adds to the maximum of many samples on a lossy path.
+ * - After Startup a round lasts at least 10 ms, and if the RTT is shorter, the rate is measured per round (5.5.1).
  * - The long-term bound grows by at least a 64th of the window in the first round of a probe (5.3.3.4).
- * - A queue that stands in ProbeBW_CRUISE lowers BBR.bw_shortterm to what arrives, as only loss does there (5.5.10.3).
- * - A ProbeRTT by itself does not age the bandwidth filter (5.5.6), which would forget the last probe's result.
+ * - A standing queue in ProbeBW_CRUISE lowers BBR.bw_shortterm to the delivery rate; in the draft only loss does
+ *   (5.5.10.3).
+ * - ProbeRTT alone does not age the bandwidth filter (5.5.6), which would forget the last probe's result.
  *
- * Not done: ECN (3.7); the inflight at which the loss threshold was crossed inside a burst (5.5.10.2,
- * BBRInflightAtLoss), as losses are told in sums; marking the connection application-limited in ProbeRTT (5.3.4.3),
- * as its samples are not looked at for a full pipe; send quantum (5.6.3), which is the pacer's.
+ * Not implemented: ECN (3.7); the inflight at which the loss threshold was crossed inside a burst (5.5.10.2,
+ * BBRInflightAtLoss), as losses are reported as sums; marking the connection application-limited in ProbeRTT (5.3.4.3),
+ * as its samples are not used to detect a full pipe; the send quantum (5.6.3), which the pacer determines.
  *
  * @module
  */
@@ -38,19 +40,19 @@ import { AckPhase, BbrState } from "./state.ts";
 
 /** BBRStartupFullLossCnt, here in datagrams. */
 const STARTUP_LOSS_DATAGRAMS = 6;
-/** Section 5.3.1.3: loss for at least one full round. Two, as rounds here begin anywhere in the loss. */
+/** Section 5.3.1.3: loss for at least one full round. Two, because a round may begin in the middle of the loss. */
 const STARTUP_LOSS_ROUNDS = 2;
 /** ProbeRTTDuration. */
 const PROBE_RTT_DURATION_US = 200_000;
-/** Ours: rounds of ProbeBW_CRUISE with a queue after which the bandwidth is taken for what arrives, and again. */
+/** Ours: after this many rounds of ProbeBW_CRUISE with a queue, each time, the bandwidth is lowered to the delivery rate. */
 const CRUISE_QUEUE_ROUNDS = 4;
-/** Ours: a path that loses less than this share is taken for one that loses nothing. */
+/** Ours: a path that loses less than this share counts as loss-free. */
 const MIN_BASE_LOSS = 0.001;
 
 /** The BBR congestion controller. */
 export class Bbr implements CongestionController, ControlState {
   readonly name = "bbr";
-  /** What is known of the path. Read only: the controller alone changes it. */
+  /** The model of the path. Read only: only the controller changes it. */
   readonly model: PathModel;
   readonly #control: ControlParameters;
   readonly #fullPipe = new FullPipeEstimator();
@@ -60,22 +62,22 @@ export class Bbr implements CongestionController, ControlState {
   /** Rounds begun since the state was entered. */
   #roundsInState = 0;
   #startupLossRounds = 0;
-  /** Rounds of ProbeBW_CRUISE in a row that saw a queue. */
+  /** Consecutive rounds of ProbeBW_CRUISE with a queue. */
   #queueRounds = 0;
   #ackPhase: AckPhase = AckPhase.none;
-  /** Slow down more, and for a whole round, to see whether the loss stays. */
+  /** Whether ProbeBW_DOWN uses the lower rate, for a full round, to find out whether the loss persists. */
   #isLossToleranceProbe = false;
   #wasWindowLimited = false;
   #isIdleRestart = false;
-  /** When ProbeRTT may end, 0 until enough has drained; whether a round has gone by since. */
+  /** When ProbeRTT may end, 0 until the queue has drained; whether a round has ended since. */
   #probeRttDoneUs = 0;
   #probeRttRoundDone = false;
 
   #isCollapsed = false;
-  /** Samples of packets sent before more than this was delivered span a collapse: their losses mean nothing. */
+  /** Samples of packets sent before more than this was delivered span a collapse: their losses are ignored. */
   #excusedDelivered = -1;
 
-  /** `maxWindowBytes` bounds the window from above. */
+  /** `maxWindowBytes` is an upper bound of the window. */
   constructor(options: ControllerOptions, { maxWindowBytes = Infinity }: { maxWindowBytes?: number } = {}) {
     this.model = new PathModel(options.initialRttUs);
     this.#probeTimer = new ProbeTimer(options.seed);
@@ -90,22 +92,22 @@ export class Bbr implements CongestionController, ControlState {
     return this.#control.pacingRate;
   }
 
-  /** The state it is in, for logs and tests. */
+  /** The current state, for logs and tests. */
   get state(): BbrState {
     return this.#state;
   }
 
-  /** BBR.full_bw_reached: the pipe was full at least once. */
+  /** BBR.full_bw_reached: whether the pipe was full at least once. */
   get fullBandwidthReached(): boolean {
     return this.#fullPipe.fullBandwidthReached;
   }
 
-  /** In, or bound for, a ProbeBW_DOWN at the lower rate. */
+  /** Whether the current or next ProbeBW_DOWN uses the lower rate. */
   get isLossToleranceProbe(): boolean {
     return this.#isLossToleranceProbe;
   }
 
-  /** Rounds begun in that state. */
+  /** Rounds begun in the current state. */
   get roundsInState(): number {
     return this.#roundsInState;
   }
@@ -142,7 +144,7 @@ export class Bbr implements CongestionController, ControlState {
   onPacketsLost(event: LossEvent): void {
     const { loss } = this.model;
     if (!event.persistentCongestion) return loss.onLost(event.lostBytes, event.largestLostSentUs);
-    // 5.6.4.4: the path is down; send next to nothing until it answers. The model stays: it will be the same path.
+    // 5.6.4.4: the path is down; send almost nothing until acknowledgements arrive. The model is kept for the same path.
     this.#control.save(this.#isCollapsed || this.#state === BbrState.probeRtt);
     this.#isCollapsed = true;
     this.#isIdleRestart = true;
@@ -159,7 +161,7 @@ export class Bbr implements CongestionController, ControlState {
     this.#control.setMaxDatagramBytes(maxDatagramBytes);
   }
 
-  /** What is done once a round, with the figures of the one that has just ended. */
+  /** Runs once per round, with the measurements of the round that has just ended. */
   #onRound(event: AckEvent): void {
     const { aggregation, bounds } = this.model;
     this.#roundsInState++;
@@ -167,7 +169,7 @@ export class Bbr implements CongestionController, ControlState {
     aggregation.onRound(!this.fullBandwidthReached);
     this.#respondToLoss(event);
     this.#respondToQueue(event);
-    // 5.3.1.2, BBRCheckFullBWReached; the round's best rate instead of the one sample that ends it.
+    // 5.3.1.2, BBRCheckFullBWReached; with the round's maximum rate instead of the one sample that ends it.
     if (!event.sample.appLimited && this.#isAccelerating()) {
       this.#fullPipe.onRound(bounds.bandwidthLatest, this.model.isPlateauPlain ? 1 : FULL_PIPE_ROUNDS);
     }
@@ -177,8 +179,8 @@ export class Bbr implements CongestionController, ControlState {
   #respondToLoss(event: AckEvent): void {
     const { bounds, loss, maxBandwidth } = this.model;
     const state = this.#state;
-    // Before the first slow phase there is no better to learn from; and growth would be hidden by loss not made up for.
-    // Past the path's rate the queue may overflow before the round trip of a whole round shows that it is there.
+    // Before the first slow phase there are no better samples, and uncompensated loss would hide growth of the rate.
+    // Above the path's rate the queue may overflow before the RTTs of a whole round reveal it.
     if (state === BbrState.startup) {
       if (!this.model.trains.isDispersed) loss.learnFromRound(this.#control.maxDatagramBytes);
       return;
@@ -191,15 +193,15 @@ export class Bbr implements CongestionController, ControlState {
     if (loss.queueing || loss.isHeavy) {
       bounds.cutShortTerm(event.nowUs, maxBandwidth.value, this.#control.windowBytes, loss.lastLostBytes);
     }
-    // Loss with no queue to explain it: go slower for a round, and see whether it stays.
+    // Loss that no queue explains: send more slowly for a round, to find out whether the loss persists.
     if (!loss.queueing && isCruise && this.#roundsInState >= 2) {
       this.#enterProbeDown(event, { lossToleranceProbe: true });
     }
   }
 
   /**
-   * Jitter makes the best of many samples too high, and in ProbeBW_CRUISE the excess becomes a queue. Where one stands
-   * there, what arrives is the better estimate, until the next probe. On a lossy path the margin for chance sees to it.
+   * With jitter the maximum of many samples is too high, and in ProbeBW_CRUISE the excess builds a queue. If a queue stands
+   * there, the delivery rate is the better estimate until the next probe. On a lossy path the margin for chance covers this.
    */
   #respondToQueue({ sample }: AckEvent): void {
     const { baseLoss, queueing } = this.model.loss;
@@ -244,7 +246,7 @@ export class Bbr implements CongestionController, ControlState {
 
   #updateProbeCycle(event: AckEvent): void {
     if (!this.fullBandwidthReached) return;
-    const isHeld = this.#isHeldByLongTerm(); // Before the bound is raised: the window follows it afterwards.
+    const isHeld = this.#isHeldByLongTerm(); // Before the bound is raised, since the window follows the bound.
     this.#adaptLongTermModel(event, isHeld);
     switch (this.#state) {
       case BbrState.probeDown:
@@ -258,7 +260,7 @@ export class Bbr implements CongestionController, ControlState {
         if (this.model.isRoundStart) this.#enterProbeUp(event);
         break;
       case BbrState.probeUp:
-        // BBRIsTimeToGoDown: what the long-term bound holds back cannot show whether the pipe is full.
+        // BBRIsTimeToGoDown: while the long-term bound limits sending, samples cannot show whether the pipe is full.
         if (isHeld) this.#fullPipe.reset(this.model.deliveryRate);
         else if (this.#fullPipe.fullNow) {
           this.#enterProbeDown(event, { lossToleranceProbe: this.model.loss.isWorthTesting });
@@ -269,7 +271,7 @@ export class Bbr implements CongestionController, ControlState {
 
   #enterProbeDown(event: AckEvent, { lossToleranceProbe }: { lossToleranceProbe: boolean }): void {
     const { bounds, loss } = this.model;
-    // Drain was slower still, and its losses count along: its slow phase goes on.
+    // Drain was even slower, so its slow phase continues and includes its losses.
     loss.beginSlowPhase(event.nowUs);
     this.#isLossToleranceProbe = lossToleranceProbe;
     bounds.stopRaising();
@@ -305,14 +307,14 @@ export class Bbr implements CongestionController, ControlState {
   }
 
   #isTimeToCruise(event: AckEvent): boolean {
-    // A loss test needs packets sent for a whole round at the lower rate.
+    // A loss-tolerance probe needs packets sent for a whole round at the lower rate.
     if (this.#isLossToleranceProbe && this.#roundsInState < 2) return false;
     if (event.bytesInFlight > this.model.bounds.longTermWithHeadroom(this.#control.maxDatagramBytes)) return false;
     return event.bytesInFlight <= this.#control.inflight(1);
   }
 
   #isHeldByLongTerm(): boolean {
-    // The bound has a fraction, the window is whole bytes.
+    // The bound is fractional, the window whole bytes.
     return this.#wasWindowLimited && this.#control.windowBytes >= Math.floor(this.model.bounds.inflightLong);
   }
 
@@ -322,12 +324,12 @@ export class Bbr implements CongestionController, ControlState {
     const { bounds, isRoundStart, loss, maxBandwidth } = this.model;
     if (isRoundStart && this.#ackPhase === AckPhase.probeStarting) this.#ackPhase = AckPhase.probeFeedback;
     if (isRoundStart && this.#ackPhase === AckPhase.probeStopping && this.#isInProbeBandwidth()) {
-      // 5.5.6, BBRAdvanceMaxBwFilter: one round after the probe its samples are all in.
+      // 5.5.6, BBRAdvanceMaxBwFilter: one round after the probe, all of its samples have arrived.
       if (!sample.appLimited) maxBandwidth.advance();
       this.#ackPhase = AckPhase.none;
     }
     if (sample.priorDeliveredBytes <= this.#excusedDelivered) return;
-    // IsInflightTooHigh, over the round trip of the packet sampled.
+    // IsInflightTooHigh, over the round trip of the sampled packet.
     const inflightBytes = Math.max(sample.txInFlightBytes, this.#control.maxDatagramBytes);
     if (loss.isCongestion(sample.lostBytes / inflightBytes, inflightBytes, this.#control.maxDatagramBytes)) {
       this.#onInflightTooHigh(event);
@@ -357,8 +359,8 @@ export class Bbr implements CongestionController, ControlState {
     const { loss, minRtt } = this.model;
     if (this.#state !== BbrState.probeRtt && minRtt.probeExpired && !this.#isIdleRestart) {
       this.#control.save(this.#isCollapsed);
-      loss.beginSlowPhase(event.nowUs); // The only one where ProbeRTT cuts every probe short.
-      // The probe that this may cut short still ages the bandwidth filter, once ProbeRTT is over.
+      loss.beginSlowPhase(event.nowUs); // The only slow phase if ProbeRTT interrupts every probe.
+      // A probe interrupted by ProbeRTT still ages the bandwidth filter, once ProbeRTT has ended.
       const wasProbing = this.#state === BbrState.probeUp || this.#ackPhase === AckPhase.probeStopping;
       this.#ackPhase = wasProbing ? AckPhase.probeStopping : AckPhase.none;
       this.#enterState(BbrState.probeRtt);
@@ -392,7 +394,7 @@ export class Bbr implements CongestionController, ControlState {
     this.#enterState(this.fullBandwidthReached ? BbrState.probeCruise : BbrState.startup);
   }
 
-  /** The path answers again: what it could carry before is the best guess at what it can carry now. */
+  /** Acknowledgements arrive again: the path's earlier capacity is the best estimate of its current one. */
   #restoreAfterCollapse(event: AckEvent): void {
     this.#isCollapsed = false;
     this.#excusedDelivered = event.totalDeliveredBytes;

@@ -1,15 +1,16 @@
 /**
- * BBR that gives way to flows that give way: beside TCP CUBIC it becomes CUBIC itself. Not in the draft; the idea, and the
- * name of the mode, are those of Copa (Arun and Balakrishnan, NSDI 2018, section 2.2).
+ * BBR with a competitive mode: sharing a bottleneck with loss-based flows such as TCP CUBIC, it behaves like CUBIC. Not in
+ * the draft; the idea and the name of the mode are from Copa (Arun and Balakrishnan, NSDI 2018, section 2.2).
  *
- * BBR alone keeps the queue empty between its probes. A queue that stands there round after round is another flow's, most
- * likely one that fills it until it overflows and then halves its rate, more or less. Whatever that one leaves, BBR's next
- * probe takes, within a few round trips where CUBIC needs seconds, and it answers the loss of a packet in a hundred with
- * nothing: so the other ends up with a tenth of the link. From such a queue on, a CUBIC of our own sets window and rate,
- * beside the BBR that goes on measuring and takes over again once the queue is gone. Two CUBICs share.
+ * A BBR flow that is alone keeps the queue empty between its probes. A queue that stands in round after round is caused by
+ * another flow, most likely one that fills the queue until it overflows and then roughly halves its rate. BBR's next probe
+ * takes all the bandwidth that this releases within a few round trips, where CUBIC needs seconds, and BBR does not respond
+ * to 1 % of loss: so the other flow ends up with a tenth of the link. Therefore, once such a queue is detected, our own
+ * CUBIC instance sets window and rate, while BBR continues to measure, and takes over again when the queue is gone. Two
+ * CUBIC flows share fairly.
  *
- * Non-goals: a path that loses at random, where CUBIC would hardly send at all, so that none can be there; and flows that
- * keep the queue full whatever is lost, as BBR's first version does, which get more than their share.
+ * Non-goals: paths with random loss, on which a CUBIC flow would hardly send anything, so there is none to share with; and
+ * flows that keep the queue full despite loss, as BBRv1 does, which get more than their share.
  *
  * @module
  */
@@ -20,25 +21,25 @@ import type { AckEvent, CongestionController, ControllerOptions, LossEvent } fro
 import { Cubic } from "../cubic.ts";
 import { BbrState } from "./state.ts";
 
-/** Ours: rounds of ProbeBW_DOWN, at 0.9 of the rate, that drain what a probe of a quarter more leaves in three. */
+/** Ours: rounds of ProbeBW_DOWN, at 0.9 of the rate, that drain the queue of three rounds of probing at 1.25. */
 const PROBE_QUEUE_ROUNDS = 8;
 
-/** A round's smallest round trip above this factor of the minimum is a queue that jitter does not explain. */
+/** A round's minimum RTT above this multiple of the path's minimum indicates a queue that jitter does not explain. */
 const QUEUE_RTT_FACTOR = 1.25;
-/** Rounds with a queue, each between two probes, after which it is another flow's. */
+/** Rounds with a queue, between probes, after which the queue is attributed to another flow. */
 const QUEUE_ROUNDS = 6;
-/** Rounds without one after which that flow is gone, or no longer what limits. */
+/** Rounds without a queue after which that flow has ended, or is no longer the limit. */
 const EMPTY_ROUNDS = 10;
-/** After so long in competitive mode ProbeRTT ends it, to see whether the queue comes back. */
+/** Time in competitive mode after which the next ProbeRTT ends it, to find out whether the queue returns. */
 const TRIAL_US = 20_000_000;
-/** Where more is lost than this without a queue, nobody's CUBIC competes. */
+/** With more loss than this without a queue, no CUBIC flow can be competing. */
 const MAX_RANDOM_LOSS = 0.002;
-/** Smoothing of that loss. */
+/** Smoothing of the loss without a queue. */
 const RANDOM_LOSS_GAIN = 1 / 16;
-/** Below this share of the window that CUBIC began with the other flow does not give way: for so long BBR competes as BBR. */
+/** If CUBIC's window falls below this share of its first, the other flow does not yield: BBR then stays BBR for so long. */
 const LEAST_WINDOW = 0.4;
 const STUBBORN_US = 30_000_000;
-/** What CUBIC begins with, of the bytes in flight: BBR has them because it gave the other no room. */
+/** CUBIC's first window as a share of the bytes in flight, which BBR has only because it did not yield to the other flow. */
 const FIRST_WINDOW = 0.95;
 
 /** The BBR congestion controller, with a competitive mode. */
@@ -48,17 +49,17 @@ export class CompetingBbr implements CongestionController {
   readonly #options: ControllerOptions;
   readonly #maxWindowBytes: number;
   #maxDatagramBytes: number;
-  /** Sets the pace while there is competition. */
+  /** Controls window and rate in competitive mode. */
   #cubic: Cubic | undefined;
   #queueRounds = 0;
   #emptyRounds = 0;
   #sinceUs = 0;
   #firstWindowBytes = 0;
   #notBeforeUs = 0;
-  /** Share lost in rounds without a queue, smoothed; it begins with what Startup took for the path's own. */
+  /** Share lost in rounds without a queue, smoothed; its initial value is Startup's estimate of the base loss. */
   #randomLoss = 0;
 
-  /** `maxWindowBytes` bounds the window from above. */
+  /** `maxWindowBytes` is an upper bound of the window. */
   constructor(options: ControllerOptions, { maxWindowBytes = Infinity }: { maxWindowBytes?: number } = {}) {
     this.#bbr = new Bbr(options, { maxWindowBytes });
     this.#options = options;
@@ -74,7 +75,7 @@ export class CompetingBbr implements CongestionController {
     return this.#leader.pacingRate;
   }
 
-  /** In competitive mode. */
+  /** Whether competitive mode is active. */
   get isCompeting(): boolean {
     return this.#cubic !== undefined;
   }
@@ -114,7 +115,7 @@ export class CompetingBbr implements CongestionController {
     this.#cubic?.onMtuChanged(maxDatagramBytes);
   }
 
-  /** ProbeRTT is BBR's in either mode: the minimum round trip has to be seen now and then. */
+  /** The controller in charge. In ProbeRTT it is always BBR, because the minimum RTT must be measured now and then. */
   get #leader(): CongestionController {
     return this.#cubic === undefined || this.#bbr.state === BbrState.probeRtt ? this.#bbr : this.#cubic;
   }

@@ -1,6 +1,6 @@
 /**
- * What BBR's model comes to: the pacing rate and the congestion window (draft-ietf-ccwg-bbr-04, section 5.6). Hot:
- * nothing here allocates.
+ * Computes the pacing rate and the congestion window from BBR's model (draft-ietf-ccwg-bbr-04, section 5.6). Hot: nothing
+ * here allocates.
  *
  * @module
  */
@@ -13,43 +13,43 @@ import { BbrState } from "./state.ts";
 
 /**
  * Pacing gain by state (section 5.6.1; Drain: 2.4, DrainPacingGain). Startup has 4 instead of 2.77, so that the next
- * window goes out as a train of a quarter to half a round trip, which measures the path (`train_rate.ts`).
+ * window is sent as a train of a quarter to half a round trip, which measures the path (`train_rate.ts`).
  */
 const PACING_GAIN: readonly number[] = [4, 0.35, 0.9, 1, 1, 1.25, 1];
 /** Window gain by state (section 5.6.1). */
 const WINDOW_GAIN: readonly number[] = [2, 2, 2, 2, 2, 2.25, 0.5];
 /**
- * Ours: the pacing gain of ProbeBW_DOWN while there is loss to explain. A quarter slower shows whether the loss comes
- * from sending too fast, see {@link LossModel}.
+ * Ours: the pacing gain of ProbeBW_DOWN while there is unexplained loss. Sending a quarter more slowly shows whether the
+ * loss is caused by sending too fast, see {@link LossModel}.
  */
 const LOSS_PROBE_PACING_GAIN = 0.75;
 /**
- * In Startup, once a train of datagrams arrived more slowly than it was sent: the most that {@link FULL_PIPE_GROWTH}
- * takes for growth, so that the queue does not fill in the rounds that it takes to be sure of the plateau.
+ * The pacing gain of Startup once a train of datagrams arrived more slowly than it was sent: the growth that
+ * {@link FULL_PIPE_GROWTH} requires, so that the queue does not fill during the rounds that confirm the plateau.
  */
 const STARTUP_DISPERSED_GAIN = 1.25;
 /**
- * The round trip by which the initial window is paced where nothing is known of the path: that of RFC 9002, section 6.2.2 (kInitialRtt).
- * The draft has 1 ms (section 5.6.2), a burst, which loads a queue and measures nothing.
+ * The RTT by which the initial window is paced if nothing is known of the path: kInitialRtt of RFC 9002, section 6.2.2.
+ * The draft has 1 ms (section 5.6.2), which makes it a burst that loads the queue and measures nothing.
  */
 const UNMEASURED_RTT_US = 333_000;
-/** In Startup, what an acknowledged byte lets the window grow by; the draft has 1. */
+/** Growth of the window per acknowledged byte in Startup; the draft has 1. */
 const STARTUP_GROWTH = 5;
-/** PacingMarginPercent = 1: pace that much below the estimate, so that queues drain. */
+/** PacingMarginPercent = 1: the pacing rate is that much below the estimate, so that queues drain. */
 const PACING_MARGIN = 0.99;
 
-/** Standard deviations by which the best of a few seconds' samples is above their mean. */
+/** Standard deviations by which the maximum of a few seconds' samples exceeds their mean. */
 const MAXIMUM_DEVIATIONS = 1.5;
 
-/** ...and the most that is taken off for it. */
+/** ...and the upper bound of the reduction for it. */
 const MAX_CHANCE = 0.05;
 
-/** What of BBR's state the control parameters depend on. */
+/** The part of BBR's state that the control parameters depend on. */
 export interface ControlState {
   readonly state: BbrState;
   /** BBR.full_bw_reached. */
   readonly fullBandwidthReached: boolean;
-  /** ProbeBW_DOWN is at its lower rate. */
+  /** Whether ProbeBW_DOWN uses its lower rate. */
   readonly isLossToleranceProbe: boolean;
 }
 
@@ -62,10 +62,10 @@ export class ControlParameters {
   #pacingRate: number;
   /** BBR.prior_cwnd: the window to return to after ProbeRTT or a collapse. */
   #priorWindowBytes = 0;
-  /** The pacing rate comes from a round trip that was measured. */
+  /** Whether the pacing rate is based on a measured RTT. */
   #hasRtt: boolean;
 
-  /** `maxWindowBytes` bounds the window from above. */
+  /** `maxWindowBytes` is an upper bound of the window. */
   constructor(options: ControllerOptions, model: PathModel, { maxWindowBytes }: { maxWindowBytes: number }) {
     this.#model = model;
     this.#maxWindowBytes = maxWindowBytes;
@@ -96,7 +96,7 @@ export class ControlParameters {
   /** BBRUpdateControlParameters, after an ACK. */
   update(event: AckEvent, control: ControlState): void {
     const { state } = control;
-    // As the rate only rises from here on, the first one has to be that of this path.
+    // Since the rate only increases from here on, its first value must be based on this path's RTT.
     if (!this.#hasRtt && event.rttUs > 0) {
       this.#hasRtt = true;
       this.#pacingRate = this.#initialRate(event.rttUs);
@@ -109,7 +109,7 @@ export class ControlParameters {
     this.#setWindow(event, control);
   }
 
-  /** 5.6.2, BBRSetPacingRateWithGain: until the pipe was full once, the rate only rises. */
+  /** 5.6.2, BBRSetPacingRateWithGain: until the pipe was full once, the rate only increases. */
   setPacingRate(gain: number, fullBandwidthReached: boolean): void {
     const { bandwidth, loss } = this.#model;
     const margin = fullBandwidthReached ? PACING_MARGIN - this.#chanceOfMaximum() : PACING_MARGIN;
@@ -117,7 +117,7 @@ export class ControlParameters {
     if (rate > this.#pacingRate || (fullBandwidthReached && rate > 0)) this.#pacingRate = rate;
   }
 
-  /** Bytes in flight of `gain` bandwidth-delay products: BBRInflight. */
+  /** Bytes in flight for `gain` bandwidth-delay products: BBRInflight. */
   inflight(gain: number): number {
     return this.#model.inflight(gain, this.#maxDatagramBytes, this.#pacingRate);
   }
@@ -132,7 +132,7 @@ export class ControlParameters {
     return this.inflight(WINDOW_GAIN[BbrState.probeRtt]!);
   }
 
-  /** 5.6.4.4, BBRSaveCwnd; `isModulated`: the window is held down already. */
+  /** 5.6.4.4, BBRSaveCwnd; `isModulated`: the window is reduced already. */
   save(isModulated: boolean): void {
     this.#priorWindowBytes = isModulated ? Math.max(this.#priorWindowBytes, this.#windowBytes) : this.#windowBytes;
   }
@@ -142,15 +142,15 @@ export class ControlParameters {
     this.#windowBytes = this.#clamped(Math.max(this.#windowBytes, this.#priorWindowBytes));
   }
 
-  /** 5.6.4.4, BBROnEnterRTO: next to nothing; a few datagrams rather than one, as any of them may be lost. */
+  /** 5.6.4.4, BBROnEnterRTO: collapses the window; to a few datagrams rather than one, as any of them may be lost. */
   collapse(): void {
     this.#windowBytes = this.#clamped(this.#minPipeBytes());
   }
 
   /**
-   * The share by which chance lifts the best of many samples of a round in which so many datagrams were lost at
-   * random: the standard deviation of the share that arrives, times {@link MAXIMUM_DEVIATIONS}. Without it a lossy
-   * path would be sent that much too much all the time, and its queue grow.
+   * The share by which chance raises the maximum of many samples when datagrams are lost at random: the standard deviation
+   * of the share that arrives in a round, times {@link MAXIMUM_DEVIATIONS}. Without this correction the rate on a lossy
+   * path would always be that much too high, and the queue would grow.
    */
   #chanceOfMaximum(): number {
     const { baseLoss } = this.#model.loss;
@@ -187,7 +187,7 @@ export class ControlParameters {
     return Math.max(Math.min(cap, bounds.inflightShort), this.#minPipeBytes());
   }
 
-  /** 5.6.2, BBRInitPacingRate: the initial window in a round trip, with Startup's gain. */
+  /** 5.6.2, BBRInitPacingRate: the initial window per RTT, with Startup's gain. */
   #initialRate(rttUs: number): number {
     const initialBytes = INITIAL_WINDOW_DATAGRAMS * this.#maxDatagramBytes;
     return PACING_GAIN[BbrState.startup]! * initialBytes * 1_000_000 / rttUs;

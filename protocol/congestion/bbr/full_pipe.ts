@@ -1,46 +1,47 @@
 /**
- * Whether sending faster still delivers faster (draft-ietf-ccwg-bbr-04, section 5.3.1.2, BBRCheckFullBWReached).
+ * Detects a full pipe: whether sending faster still raises the delivery rate (draft-ietf-ccwg-bbr-04, section 5.3.1.2,
+ * BBRCheckFullBWReached).
  *
  * @module
  */
 
-/** Section 5.3.1.2: growth by less than this, so many rounds in a row, is a full pipe. */
+/** Section 5.3.1.2: growth below this factor in {@link FULL_PIPE_ROUNDS} consecutive rounds means a full pipe. */
 const FULL_PIPE_GROWTH = 1.25;
-/** Rounds without {@link FULL_PIPE_GROWTH} that make a full pipe. */
+/** Consecutive rounds without {@link FULL_PIPE_GROWTH} after which the pipe counts as full. */
 export const FULL_PIPE_ROUNDS = 3;
 
-/** Looks for the plateau of the delivery rate. */
+/** Detects the plateau of the delivery rate. */
 export class FullPipeEstimator {
   #baseline = 0;
   #rounds = 0;
   #fullNow = false;
   #fullBandwidthReached = false;
 
-  /** BBR.full_bw_now: full since the last {@link reset}. */
+  /** BBR.full_bw_now: whether the pipe was found full since the last {@link reset}. */
   get fullNow(): boolean {
     return this.#fullNow;
   }
 
-  /** BBR.full_bw_reached: full at least once. */
+  /** BBR.full_bw_reached: whether the pipe was found full at least once. */
   get fullBandwidthReached(): boolean {
     return this.#fullBandwidthReached;
   }
 
-  /** Looks anew, for growth over `baseline` bytes per second. */
+  /** Restarts the detection, with `baseline` bytes per second. */
   reset(baseline = 0): void {
     this.#baseline = baseline;
     this.#rounds = 0;
     this.#fullNow = false;
   }
 
-  /** Takes it as full on other evidence. */
+  /** Marks the pipe as full on other evidence. */
   setFull(): void {
     this.#fullBandwidthReached = true;
   }
 
   /**
-   * A round that was not application-limited went by, in which the path delivered this much at best. So many rounds
-   * without growth are a full pipe.
+   * A round that was not application-limited has ended, with this maximum delivery rate. After `roundsNeeded` rounds
+   * without growth the pipe counts as full.
    */
   onRound(deliveryRate: number, roundsNeeded: number = FULL_PIPE_ROUNDS): void {
     if (this.#fullNow) return;

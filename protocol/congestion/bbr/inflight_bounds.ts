@@ -1,27 +1,27 @@
 /**
- * The bounds that congestion puts on BBR's model: the long-term bound on bytes in flight, found while probing, and
- * the short-term ones on bandwidth and bytes in flight, which last until the next probe
+ * The bounds on BBR's model due to congestion: the long-term bound on bytes in flight, found by probing, and the
+ * short-term bounds on bandwidth and bytes in flight, which apply until the next probe
  * (draft-ietf-ccwg-bbr-04, sections 2.8, 5.3.3.6 and 5.5.10).
  *
- * Added to the draft: a cut whose losses all prove spurious is undone.
+ * Addition to the draft: a reduction whose losses all prove spurious is undone.
  *
  * @module
  */
 
-/** Beta: the most that a round with congestion takes off. */
+/** Beta: a round with congestion reduces a bound to no less than this share. */
 export const BETA = 0.7;
-/** Headroom: share of the long-term inflight bound left to others. */
+/** Headroom: share of the long-term inflight bound left for other flows. */
 const HEADROOM = 0.15;
 /** MinPipeCwnd, in datagrams. */
 export const MIN_PIPE_DATAGRAMS = 4;
 
 /**
- * The share of the window by which the long-term bound grows in the first round of a probe. One datagram, as in the
- * draft, would take twelve rounds to double a bound of five megabytes.
+ * The share of the window by which the long-term bound grows in the first round of a probe. With one datagram, as in the
+ * draft, doubling a bound of 5 MB would take twelve rounds.
  */
 const FIRST_RAISE = 1 / 64;
 
-/** BBR.inflight_longterm, BBR.inflight_shortterm and BBR.bw_shortterm, and what was delivered in the latest round. */
+/** BBR.inflight_longterm, BBR.inflight_shortterm and BBR.bw_shortterm, and the delivery signals of the latest round. */
 export class InflightBounds {
   #inflightLong = Infinity;
   #inflightShort = Infinity;
@@ -29,18 +29,18 @@ export class InflightBounds {
   #bandwidthLatest = 0;
   #inflightLatest = 0;
 
-  // Growth of the long-term bound in ProbeBW_UP: so many bytes for each byte acknowledged.
+  // Growth of the long-term bound in ProbeBW_UP, in bytes per acknowledged byte.
   #raiseRounds = 0;
   #raisePerByte = 0;
 
-  // What the latest cut took away, and the losses that it was for.
+  // The bounds before the latest reduction, and the losses that caused it.
   #undoInflightLong = Infinity;
   #undoInflightShort = Infinity;
   #undoBandwidthShort = Infinity;
   #undoLostBytes = 0;
   #cutUs = -1;
 
-  /** Bytes in flight that the path was seen not to bear; Infinity for no such. */
+  /** Bytes in flight at which the path was found to be congested; Infinity if it was not. */
   get inflightLong(): number {
     return this.#inflightLong;
   }
@@ -55,29 +55,29 @@ export class InflightBounds {
     return this.#bandwidthShort;
   }
 
-  /** Best delivery rate of the running round, in bytes per second. */
+  /** Maximum delivery rate of the current round, in bytes per second. */
   get bandwidthLatest(): number {
     return this.#bandwidthLatest;
   }
 
-  /** Most bytes delivered within one sample in the running round. */
+  /** Maximum bytes delivered within one sample in the current round. */
   get inflightLatest(): number {
     return this.#inflightLatest;
   }
 
-  /** The long-term bound less what is left to others: BBRInflightWithHeadroom. */
+  /** The long-term bound minus the headroom for other flows: BBRInflightWithHeadroom. */
   longTermWithHeadroom(maxDatagramBytes: number): number {
     if (this.#inflightLong === Infinity) return Infinity;
     const headroomBytes = Math.max(maxDatagramBytes, HEADROOM * this.#inflightLong);
     return Math.max(this.#inflightLong - headroomBytes, MIN_PIPE_DATAGRAMS * maxDatagramBytes);
   }
 
-  /** BBRUpdateLatestDeliverySignals: the delivery rate was measured. */
+  /** BBRUpdateLatestDeliverySignals, for a measured delivery rate. */
   onRate(bytesPerSecond: number): void {
     if (bytesPerSecond > this.#bandwidthLatest) this.#bandwidthLatest = bytesPerSecond;
   }
 
-  /** BBRUpdateLatestDeliverySignals: so much was delivered within one sample. */
+  /** BBRUpdateLatestDeliverySignals, for the bytes delivered within one sample. */
   onDelivered(bytes: number): void {
     if (bytes > this.#inflightLatest) this.#inflightLatest = bytes;
   }
@@ -97,12 +97,12 @@ export class InflightBounds {
     this.#inflightShort = Math.max(this.#inflightLatest, BETA * inflightBytes);
   }
 
-  /** No more than this arrives for now. */
+  /** Limits the bandwidth to this rate until the next probe. */
   limitBandwidth(bytesPerSecond: number): void {
     this.#bandwidthShort = Math.min(this.#bandwidthShort, bytesPerSecond);
   }
 
-  /** Forgets the short-term bounds: BBRResetShortTermModel. */
+  /** Removes the short-term bounds: BBRResetShortTermModel. */
   resetShortTerm(): void {
     this.#bandwidthShort = Infinity;
     this.#inflightShort = Infinity;
@@ -110,47 +110,47 @@ export class InflightBounds {
     this.#undoInflightShort = Infinity;
   }
 
-  /** Bandwidth is about to be probed: BBRStartProbeBW_REFILL. */
+  /** Prepares for probing for bandwidth: BBRStartProbeBW_REFILL. */
   beginProbe(): void {
     this.resetShortTerm();
     this.#raiseRounds = 0;
     this.#raisePerByte = 0;
   }
 
-  /** Sets the long-term bound as Startup leaves it. */
+  /** Sets the long-term bound at the end of Startup. */
   setLongTerm(inflightBytes: number): void {
     this.#inflightLong = inflightBytes;
   }
 
-  /** Lowers the long-term bound to what was in flight when too much was lost: BBRHandleInflightTooHigh. */
+  /** Lowers the long-term bound to the bytes in flight at which too much was lost: BBRHandleInflightTooHigh. */
   lowerLongTerm(nowUs: number, inflightBytes: number, lostBytes: number): void {
     this.#rememberForUndo(nowUs, lostBytes);
     this.#inflightLong = inflightBytes;
   }
 
-  /** So much was in flight and all was well. */
+  /** Raises the long-term bound to `inflightBytes`, which the path has carried without congestion. */
   raiseTo(inflightBytes: number): void {
     if (inflightBytes > this.#inflightLong) this.#inflightLong = inflightBytes;
   }
 
-  /** BBRRaiseInflightLongtermSlope: twice as much in each round as in the one before. */
+  /** BBRRaiseInflightLongtermSlope: doubles the growth of the bound in each round. */
   raiseSlope(windowBytes: number, maxDatagramBytes: number): void {
     const firstBytes = Math.max(maxDatagramBytes, windowBytes * FIRST_RAISE);
     this.#raisePerByte = Math.min(firstBytes * 2 ** this.#raiseRounds / windowBytes, 1);
     this.#raiseRounds = Math.min(this.#raiseRounds + 1, 30);
   }
 
-  /** BBRProbeInflightLongtermUpward, for bytes acknowledged while the bound held the sender back. */
+  /** BBRProbeInflightLongtermUpward, for bytes acknowledged while the bound limited the sender. */
   raise(ackedBytes: number): void {
     this.#inflightLong += ackedBytes * this.#raisePerByte;
   }
 
-  /** The probe is over. */
+  /** Ends the growth of the bound, with the probe. */
   stopRaising(): void {
     this.#raisePerByte = 0;
   }
 
-  /** A packet sent at `sentUs`, at most of this size, had not been lost. */
+  /** The loss of a packet sent at `sentUs`, of at most `bytes`, proved spurious. */
   onSpurious(sentUs: number, bytes: number): void {
     if (this.#cutUs < 0 || sentUs > this.#cutUs) return;
     this.#undoLostBytes -= bytes;

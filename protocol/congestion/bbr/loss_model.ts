@@ -1,64 +1,63 @@
 /**
- * Tells the loss that a path has anyway from the loss that sending too fast causes. Not in any draft: BBRv3 takes
- * every round with more than 2 % of loss as congestion, which on a path that loses 10 % at random means never to
- * use it.
+ * Distinguishes the random loss of a path from loss caused by sending too fast. Not in any draft: BBRv3 treats every round
+ * with more than 2 % of loss as congestion, and so can never use a path with 10 % of random loss.
  *
- * Two observations tell them apart:
- * - A queue. Drops from a full queue come with a round trip clearly above the minimum, random ones do not. The
- *   smallest round trip of a round is looked at, so that jitter is not taken for a queue.
- * - The loss while sending slower. Loss that stays when the sender slows down is the path's: that is the base loss.
- *   Loss that goes away with less speed (a policer, a tiny buffer, a socket buffer overrun) is the sender's own.
+ * Two observations distinguish them:
+ * - A queue. When a full queue drops packets, the RTT is clearly above the minimum; with random loss it is not. The model
+ *   uses the minimum RTT of a round, so that jitter is not mistaken for a queue.
+ * - The loss at a lower rate. Loss that persists when the sender slows down is the path's own: this is the base loss. Loss
+ *   that disappears at a lower rate (a policer, a tiny buffer, a socket buffer overrun) is caused by the sender.
  *
- * Base loss is not answered by slowing down, but by sending so much more that the path stays full. Loss beyond it is
- * judged by {@link LossModel.isCongestion}.
+ * The response to base loss is not to slow down, but to send enough more to keep the path full. Whether loss beyond it is
+ * congestion is decided by {@link LossModel.isCongestion}.
  *
- * Non-goal: where many flows overflow one short queue, the loss is the same whatever a single one of them does, so
- * none can see that it is theirs. The bounds on the base loss keep them from driving each other up without end.
+ * Non-goal: if many flows overflow one short queue, the loss does not depend on the rate of any single flow, so none can
+ * detect that the flows cause it. The bounds on the base loss prevent them from raising each other's rates without limit.
  *
  * @module
  */
 
-/** LossThresh: loss beyond this, on top of what the path loses anyway, ends probing. */
+/** LossThresh: loss beyond this, in addition to the base loss, ends probing. */
 const LOSS_THRESHOLD = 0.02;
 
-/** A round's smallest round trip above this factor of the minimum, and ... */
+/** A standing queue: a round's minimum RTT above this multiple of the path's minimum, and ... */
 const QUEUE_RTT_FACTOR = 1.125;
-/** ... by this much more, in microseconds, is a standing queue. */
+/** ... above that by this much, in microseconds. */
 const QUEUE_RTT_EXTRA_US = 1_000;
-/** Without a queue loss beyond the base has to be so much more plain to count as congestion. */
+/** LossThresh without a queue: a higher threshold, because the loss is more likely random. */
 const LOSS_THRESHOLD_WITHOUT_QUEUE = 0.05;
-/** Loss beyond the base by this much is answered even without a queue. */
+/** Loss beyond the base loss by this much gets a response even without a queue. */
 const HEAVY_LOSS = 0.35;
-/** Standard deviations, and mean deviations between rounds, by which chance must not explain it. */
+/** Significance level for excess loss, in standard deviations or in mean deviations between rounds. */
 const SIGNIFICANCE = 3;
-/** Even a path taken as free of loss is granted the chance deviations of this loss. */
+/** Lower bound of the loss from which chance deviations are computed, also for a path that counts as loss-free. */
 const MIN_CHANCE_LOSS = 0.01;
-/** The base loss remembers about so many datagrams. */
+/** The memory of the base loss estimate, in datagrams. */
 const BASE_MEMORY_DATAGRAMS = 64;
 /**
- * Base loss beyond this is not believed, so that what is sent is at most 1.43 times what arrives. With the pacing gain
- * of ProbeBW_UP that still finds the bandwidth of a path that loses 40 %.
+ * Upper bound of the base loss: the sending rate is at most 1.43 times the delivery rate. With the pacing gain of
+ * ProbeBW_UP this still finds the bandwidth of a path that loses 40 %.
  */
 const MAX_BASE_LOSS = 0.3;
-/** What is believed of loss measured beside a standing queue: it may be the others' congestion. */
+/** Upper bound of base loss measured with a standing queue: other flows may have caused the loss. */
 const MAX_BASE_LOSS_WITH_QUEUE = 0.1;
-/** Loss that fell with the rate is expected to fall by so many times as much again with still less rate. */
+/** If loss decreased at the lower rate, the self-inflicted loss is assumed to be this multiple of the decrease. */
 const SELF_INFLICTED_FACTOR = 2;
-/** Smoothing of the deviation between rounds, and the most that it may excuse. */
+/** Smoothing of the deviation between rounds, and its upper bound. */
 const DEVIATION_GAIN = 1 / 8;
 const MAX_DEVIATION = 0.15;
 
 /**
- * A program that receives pauses for some milliseconds now and then, and what comes meanwhile overruns the buffer of its
- * socket. On a path with a shorter round trip than this, in microseconds, a slow phase may be one such pause, so that ...
+ * A receiving program pauses for some milliseconds now and then, and packets that arrive in the meantime overrun its
+ * socket buffer. With an RTT shorter than this, in microseconds, a slow phase may coincide with one such pause, so ...
  */
 const PAUSE_US = 10_000;
-/** ... only what so many slow phases in a row have lost is believed. */
+/** ... the minimum of the loss over this many consecutive slow phases is used. */
 const SLOW_PHASES = 4;
 
-/** Counts losses round by round, and holds the estimate of the base loss. Bytes all through. */
+/** Counts losses per round, and estimates the base loss. All counts are in bytes. */
 export class LossModel {
-  // The running round, and the last full one.
+  // The current round, and the last full one.
   #roundAckedBytes = 0;
   #roundLostBytes = 0;
   #roundMinRttUs = Infinity;
@@ -70,32 +69,32 @@ export class LossModel {
   #baseLoss = 0;
   #baseBytes = 0;
   #startupBytes = 0;
-  /** Smoothed absolute deviation of a round's loss from the base: large where losses come in bursts. */
+  /** Smoothed absolute deviation of a round's loss from the base loss: large if losses are bursty. */
   #deviation = 0;
 
   // Rounds at full rate since the last slow phase.
   #fastBytes = 0;
   #fastLostBytes = 0;
-  // The slow phase being measured, by sending time; -1 for none or not ended.
+  // The slow phase being measured, by send times; -1 for none or not ended.
   #slowFromUs = -1;
   #slowUntilUs = -1;
   #slowAckedBytes = 0;
   #slowLostBytes = 0;
-  /** What the latest slow phases lost, as a ring. */
+  /** Loss of the latest slow phases, a ring. */
   readonly #slowLosses = new Float64Array(SLOW_PHASES);
   #slowPhases = 0;
 
-  /** The share of bytes that the path loses whatever is sent, 0 to 0.3. */
+  /** The share of bytes that the path loses at any rate, 0 to 0.3. */
   get baseLoss(): number {
     return this.#baseLoss;
   }
 
-  /** A standing queue was seen in the last full round that measured a round trip. */
+  /** Whether the last full round with an RTT sample had a standing queue. */
   get queueing(): boolean {
     return this.#queueing;
   }
 
-  /** The smallest round trip of the last full round that measured one, 0 before the first. */
+  /** The minimum RTT of the last full round with an RTT sample, 0 before the first. */
   get lastMinRttUs(): number {
     return this.#lastMinRttUs;
   }
@@ -115,35 +114,35 @@ export class LossModel {
     return this.#lastBytes;
   }
 
-  /** The last round lost so much that it is to be answered even without a queue. */
+  /** Whether the last round lost so much that it requires a response even without a queue. */
   get isHeavy(): boolean {
     return this.lastLoss - this.#baseLoss > HEAVY_LOSS;
   }
 
-  /** There is loss of which a slow phase would show whether the path has it anyway. */
+  /** Whether there is loss for which a slow phase would show whether it is base loss. */
   get isWorthTesting(): boolean {
     return Math.max(this.#baseLoss, this.#fastLoss(), this.lastLoss) > MIN_CHANCE_LOSS;
   }
 
-  /** Takes in an ACK; `sentUs` is when the newest of its packets was sent, `rttUs` 0 where it gave no round trip. */
+  /** Processes an ACK; `sentUs` is when the newest of its packets was sent, `rttUs` is 0 if it yielded no RTT sample. */
   onAck(ackedBytes: number, sentUs: number, rttUs: number): void {
     this.#roundAckedBytes += ackedBytes;
     if (this.#isInSlowPhase(sentUs)) this.#slowAckedBytes += ackedBytes;
     if (rttUs > 0 && rttUs < this.#roundMinRttUs) this.#roundMinRttUs = rttUs;
   }
 
-  /** Takes in losses; `sentUs` is when the newest of the packets was sent. */
+  /** Processes losses; `sentUs` is when the newest of the packets was sent. */
   onLost(lostBytes: number, sentUs: number): void {
     this.#roundLostBytes += lostBytes;
     if (this.#isInSlowPhase(sentUs)) this.#slowLostBytes += lostBytes;
   }
 
-  /** Bytes counted as lost in this round were not. */
+  /** Bytes counted as lost in this round proved not to be lost. */
   onSpurious(bytes: number): void {
     this.#roundLostBytes = Math.max(0, this.#roundLostBytes - bytes);
   }
 
-  /** The losses so far in this round say nothing: the path was down altogether. */
+  /** Discards the losses so far in this round, because the path was down completely. */
   forgetRound(): void {
     this.#roundAckedBytes = 0;
     this.#roundLostBytes = 0;
@@ -153,7 +152,7 @@ export class LossModel {
     this.#slowUntilUs = -1;
   }
 
-  /** A round trip went by: what it showed becomes the last full round. */
+  /** A round has ended: its counts become those of the last full round. */
   onRound(minRttUs: number): void {
     this.#lastBytes = this.#roundAckedBytes + this.#roundLostBytes;
     this.#lastLostBytes = this.#roundLostBytes;
@@ -166,23 +165,23 @@ export class LossModel {
     this.#roundMinRttUs = Infinity;
   }
 
-  /** The last round was one of steady sending, at the estimated rate or just below: learns how much rounds differ. */
+  /** The last round was sent steadily, at the estimated rate or just below: updates the deviation between rounds. */
   noteSteadyRound(): void {
     if (this.#queueing || this.#lastBytes === 0) return;
     const deviation = Math.abs(this.lastLoss - this.#baseLoss);
     this.#deviation = Math.min(this.#deviation + (deviation - this.#deviation) * DEVIATION_GAIN, MAX_DEVIATION);
   }
 
-  /** The last round was one at the estimated rate or above: the slow phase is compared with it. */
+  /** The last round was sent at the estimated rate or above: slow phases are compared with such rounds. */
   noteFastRound(): void {
     this.#fastBytes += this.#lastBytes;
     this.#fastLostBytes += this.#lastLostBytes;
   }
 
   /**
-   * Learns the base loss from the last full round, if it had no queue: for Startup, which has no slow phase yet. What
-   * the path loses anyway it has lost from the beginning: from one round to the next, each faster than the one before,
-   * the loss is believed to grow by no more than chance explains.
+   * Updates the base loss from the last full round, if it had no queue: for Startup, before the first slow phase. Base loss
+   * is present from the beginning, so from one round to the next, each faster than the one before, the estimate grows by no
+   * more than chance explains.
    */
   learnFromRound(maxDatagramBytes: number): void {
     if (this.#queueing) return;
@@ -193,7 +192,7 @@ export class LossModel {
     this.#learn(Math.min(this.lastLoss, most), this.#lastBytes, maxDatagramBytes);
   }
 
-  /** From now on packets are sent more slowly than the path is thought to deliver; one slow phase may be two states. */
+  /** From now on packets are sent more slowly than the estimated delivery rate; a slow phase may span two states. */
   beginSlowPhase(nowUs: number): void {
     if (this.#slowFromUs >= 0 && this.#slowUntilUs < 0) return;
     this.#slowFromUs = nowUs;
@@ -202,14 +201,14 @@ export class LossModel {
     this.#slowLostBytes = 0;
   }
 
-  /** And from now on no more. */
+  /** Ends the slow phase: from now on packets are sent at the estimated rate or above. */
   endSlowPhase(nowUs: number): void {
     if (this.#slowFromUs >= 0 && this.#slowUntilUs < 0) this.#slowUntilUs = nowUs;
   }
 
   /**
-   * Learns the base loss from the slow phase once its losses must be known: when a packet sent half a round trip after
-   * it was acknowledged.
+   * Updates the base loss from the slow phase once all of its losses must be known: when a packet sent more than half a
+   * round trip after it was acknowledged.
    */
   settleSlowPhase(ackedSentUs: number, minRttUs: number, maxDatagramBytes: number): void {
     if (this.#slowUntilUs < 0 || ackedSentUs <= this.#slowUntilUs + minRttUs / 2) return;
@@ -221,7 +220,7 @@ export class LossModel {
     const fallen = this.#fastLoss() - loss;
     const inverse = maxDatagramBytes * (1 / bytes + 1 / Math.max(this.#fastBytes, 1));
     const chance = Math.sqrt(Math.max(loss, MIN_CHANCE_LOSS) * inverse);
-    // Loss that went down with the rate is the sender's own, and more of it than this one step has shown.
+    // Loss that decreased with the rate is self-inflicted, and an even lower rate would decrease it further.
     if (fallen > 2 * (chance + this.#deviation)) loss = Math.max(0, loss - SELF_INFLICTED_FACTOR * fallen);
     this.#slowLosses[this.#slowPhases++ % SLOW_PHASES] = loss;
     if (minRttUs < PAUSE_US) loss = Math.min(...this.#slowLosses);
@@ -232,9 +231,9 @@ export class LossModel {
   }
 
   /**
-   * Whether losing `loss` of `bytes` means that too much is sent: the threshold beyond the base loss, and beyond what
-   * chance explains. Chance is the larger of the binomial deviation of so few datagrams and the deviation seen
-   * between rounds.
+   * Whether losing the share `loss` of `bytes` indicates congestion: whether it exceeds the base loss by more than the
+   * threshold plus what chance explains. Chance is the larger of the binomial deviation for this number of datagrams and
+   * the observed deviation between rounds.
    */
   isCongestion(loss: number, bytes: number, maxDatagramBytes: number): boolean {
     const base = this.#baseLoss;
@@ -257,8 +256,8 @@ export class LossModel {
 
   #learn(loss: number, bytes: number, maxDatagramBytes: number): void {
     if (bytes === 0) return;
-    const bufferedBytes = Math.min(this.#baseBytes, BASE_MEMORY_DATAGRAMS * maxDatagramBytes);
-    this.#baseBytes = bufferedBytes + bytes;
+    const rememberedBytes = Math.min(this.#baseBytes, BASE_MEMORY_DATAGRAMS * maxDatagramBytes);
+    this.#baseBytes = rememberedBytes + bytes;
     this.#baseLoss = Math.min(this.#baseLoss + (loss - this.#baseLoss) * bytes / this.#baseBytes, MAX_BASE_LOSS);
   }
 }

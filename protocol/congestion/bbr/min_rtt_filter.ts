@@ -1,9 +1,9 @@
 /**
- * The path's round trip without queues, as the minimum over a window of time, and when it is due to be measured anew
+ * The path's RTT without queues, as the minimum over a time window, and when it must be measured again
  * (draft-ietf-ccwg-bbr-04, sections 5.3.4.3 and 5.5.7, BBRUpdateMinRTT).
  *
- * Done otherwise than in the draft: a sample that comes within a hair of the minimum renews it. On a clock of
- * microseconds no two round trips are equal, and a queue seen to be empty need not be drained to be measured.
+ * Difference from the draft: a sample slightly above the minimum renews it, too. On a microsecond clock no two RTTs are
+ * equal, and a queue that is known to be empty need not be drained for a measurement.
  *
  * @module
  */
@@ -30,17 +30,17 @@ export class MinRttFilter {
     this.#probeMinUs = this.#minUs;
   }
 
-  /** The minimum in microseconds; Infinity with no sample yet. */
+  /** The minimum in microseconds; Infinity before the first sample. */
   get minUs(): number {
     return this.#minUs;
   }
 
-  /** Whether, at the last update, nothing near the minimum had been seen for ProbeRTTInterval. */
+  /** Whether, at the last update, there had been no sample near the minimum for ProbeRTTInterval. */
   get probeExpired(): boolean {
     return this.#expired;
   }
 
-  /** Takes in a round trip, or 0 where an ACK gave none. */
+  /** Adds an RTT sample, or 0 if an ACK yielded none. */
   update(nowUs: number, rttUs: number): void {
     if (this.#probeStampUs < 0) {
       this.#probeStampUs = nowUs;
@@ -62,7 +62,7 @@ export class MinRttFilter {
     }
   }
 
-  /** ProbeRTT is over: the next is due an interval from now. */
+  /** ProbeRTT has ended: the next is due an interval from now. */
   onProbeDone(nowUs: number): void {
     this.#probeStampUs = nowUs;
   }

@@ -1,6 +1,6 @@
 /**
- * What BBR knows of the path: how fast it delivers, how short its round trip is, how it loses and clumps, and so how
- * much has to be in flight to fill it. Sections are those of draft-ietf-ccwg-bbr-04. Hot: nothing here allocates.
+ * BBR's model of the path: its delivery rate, minimum RTT, loss and ACK aggregation, and from these the bytes in flight that
+ * fill it. The sections cited are those of draft-ietf-ccwg-bbr-04. Hot: nothing here allocates.
  *
  * @module
  */
@@ -15,19 +15,19 @@ import { WindowedMax } from "./windowed_max.ts";
 import { MIN_PIPE_DATAGRAMS } from "./inflight_bounds.ts";
 
 /**
- * Ours: offload budget (section 5.5.8) of two quanta of a millisecond, each at most this. The draft's three of 64 KiB
- * would by themselves overrun a socket buffer of 208 KiB.
+ * Ours: the offload budget (section 5.5.8) is two quanta of 1 ms, each at most this size. The draft's three quanta of
+ * 64 KiB alone would overrun a socket buffer of 208 KiB.
  */
 const MAX_QUANTUM_BYTES = 32 * 1024;
 /**
- * The window before anything is known of the path, in datagrams, paced over a quarter of a round trip. RFC 9002, section
- * 7.2, has ten sent at once; with pacing, 32 load a queue no more, and save a round trip on a long path.
+ * The initial window in datagrams, paced over a quarter of a round trip. RFC 9002, section 7.2, has ten sent at once; 32
+ * paced datagrams load a queue no more than these, and save a round trip on a long path.
  */
 export const INITIAL_WINDOW_DATAGRAMS = 32;
 
 /**
- * Once Startup is over a round lasts at least so long. On a local network a round trip is shorter than the turns that both
- * programs take, and a single one shows when they ran, not what the path carries or loses.
+ * Minimum duration of a round after Startup. On a local network the RTT is shorter than the time slices of both programs,
+ * and a single round trip shows when the programs ran, not what the path carries or loses.
  */
 export const MIN_ROUND_US = 10_000;
 
@@ -43,44 +43,44 @@ export class PathModel {
   #isStartup = true;
   #nextRoundDelivered = 0;
   #isRoundStart = false;
-  // The running round: when it began, what was delivered then, and whether the application held a part of it down.
+  // The current round: when it began, the bytes delivered until then, and whether part of it was application-limited.
   #roundStartUs = 0;
   #roundStartDelivered = 0;
   #isRoundAppLimited = false;
   #deliveryRate = 0;
 
-  /** `initialRttUs` is the handshake's round trip, or 0. */
+  /** `initialRttUs` is the handshake's RTT, or 0. */
   constructor(initialRttUs: number) {
     this.minRtt = new MinRttFilter(initialRttUs);
   }
 
-  /** BBR.bw (BBRBoundBWForModel): bytes per second that arrive, 0 while unknown. */
+  /** BBR.bw (BBRBoundBWForModel): the estimated delivery rate in bytes per second, 0 while unknown. */
   get bandwidth(): number {
     const bandwidth = Math.min(this.maxBandwidth.value, this.bounds.bandwidthShort);
     return this.#isStartup ? Math.max(bandwidth, this.trains.rate) : bandwidth;
   }
 
-  /** The ACK taken in last began a round. */
+  /** Whether the last ACK began a round. */
   get isRoundStart(): boolean {
     return this.#isRoundStart;
   }
 
-  /** The latest measure of the delivery rate, in bytes per second. */
+  /** The latest measurement of the delivery rate, in bytes per second. */
   get deliveryRate(): number {
     return this.#deliveryRate;
   }
 
-  /** In Startup: dispersed trains, and a queue that persisted for a round, show what otherwise takes rounds to establish. */
+  /** In Startup: whether dispersed trains and a queue for a whole round show the plateau, which otherwise takes more rounds. */
   get isPlateauPlain(): boolean {
     return this.#isStartup && this.trains.isDispersed && this.loss.queueing;
   }
 
-  /** Startup is over, and what it alone goes by. */
+  /** Startup has ended: the measurements that only it uses no longer count. */
   endStartup(): void {
     this.#isStartup = false;
   }
 
-  /** Ends the running round now: BBRStartRound. */
+  /** Ends the current round now: BBRStartRound. */
   startRound(event: AckEvent): void {
     this.#nextRoundDelivered = event.totalDeliveredBytes;
     this.#roundStartUs = event.nowUs;
@@ -88,7 +88,7 @@ export class PathModel {
     this.#isRoundAppLimited = false;
   }
 
-  /** Takes in an ACK's samples: BBRUpdateRound (5.5.1), BBRUpdateLatestDeliverySignals, BBRUpdateMaxBw (5.5.5). */
+  /** Processes an ACK's samples: BBRUpdateRound (5.5.1), BBRUpdateLatestDeliverySignals, BBRUpdateMaxBw (5.5.5). */
   onAck(event: AckEvent, maxDatagramBytes: number): void {
     const { sample } = event;
     if (this.#isStartup) {
@@ -115,8 +115,8 @@ export class PathModel {
   }
 
   /**
-   * Where a round trip is shorter than a round the rate is that of the round, otherwise that of the sample. 5.5.4: one that the
-   * application held down counts only where it is above the estimate.
+   * If the RTT is shorter than a round, the rate is that of the round, otherwise that of the sample. 5.5.4: an
+   * application-limited rate counts only if it exceeds the estimate.
    */
   #measureRate(event: AckEvent): void {
     const { sample } = event;
@@ -136,8 +136,8 @@ export class PathModel {
   }
 
   /**
-   * Bytes in flight that make `gain` bandwidth-delay products, with room for what is lost and not yet declared so,
-   * and for a sender that wakes at most every millisecond: BBRInflight (5.6.4.2).
+   * Bytes in flight for `gain` bandwidth-delay products, with an allowance for packets lost but not yet declared lost, and
+   * for a sender that wakes at most every millisecond: BBRInflight (5.6.4.2).
    */
   inflight(gain: number, maxDatagramBytes: number, pacingRate: number): number {
     const quantumBytes = Math.min(pacingRate / 1_000, MAX_QUANTUM_BYTES);
@@ -148,7 +148,7 @@ export class PathModel {
       return Math.max(gain * INITIAL_WINDOW_DATAGRAMS * maxDatagramBytes, floorBytes);
     }
     const { baseLoss } = this.loss;
-    // What is sent for one byte delivered; a lost packet stays in flight for up to half a round trip longer.
+    // Bytes sent per byte delivered; a lost packet stays in flight for up to half a round trip longer.
     const allowance = (1 + baseLoss / 2) / (1 - baseLoss);
     return Math.max(gain * bandwidth * minRttUs / 1_000_000 * allowance, floorBytes);
   }

@@ -19,7 +19,7 @@ export const BbrState = {
 /** One of {@link BbrState}'s values. */
 export type BbrState = (typeof BbrState)[keyof typeof BbrState];
 
-/** What the acknowledgements arriving now say about bandwidth probing (the draft, section 5.3.3.6). */
+/** What the acknowledgements that arrive now mean for bandwidth probing (the draft, section 5.3.3.6). */
 export const AckPhase = { none: 0, refilling: 1, probeStarting: 2, probeFeedback: 3, probeStopping: 4 } as const;
 
 /** One of {@link AckPhase}'s values. */

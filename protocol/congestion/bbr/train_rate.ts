@@ -1,48 +1,48 @@
 /**
- * How fast the path carries a short train of datagrams: what was acknowledged between two ACKs, over the longer of
- * the time in which it was sent and the time in which it was acknowledged.
+ * Measures the rate at which the path carries a short train of datagrams: the bytes acknowledged between two ACKs, divided
+ * by the longer of the times in which they were sent and in which they were acknowledged.
  *
- * A delivery-rate sample (`delivery_rate.ts`) spans a whole round trip, so while a sender that has sent but a few
- * datagrams a round trip waits, it measures its own waiting. A train shows at once that the path carries the rate
- * at which the train was paced, or that it does not: then it arrives more slowly than it was sent. The idea is that of
- * packet-train dispersion (Dovrolis et al., "What do packet dispersion techniques measure?", 2001), used for a
- * faster slow start as in SUSS (Arghavani et al., "SUSS: Improving TCP Performance by Speeding Up Slow-Start", 2024).
+ * A delivery-rate sample (`delivery_rate.ts`) spans a whole round trip, so if a sender sends only a few datagrams per round
+ * trip and then waits, the sample measures mostly its waiting. A train shows immediately whether the path carries the rate
+ * at which the train was paced: if it does not, the train arrives more slowly than it was sent. This is packet-train
+ * dispersion (Dovrolis et al., "What do packet dispersion techniques measure?", 2001), used for a faster slow start as in
+ * SUSS (Arghavani et al., "SUSS: Improving TCP Performance by Speeding Up Slow-Start", 2024).
  *
  * Hot: called for every ACK, and allocates nothing.
  *
- * Non-goal: to tell the path's rate in the long run. A short train passes a token bucket or a Wi-Fi aggregate faster than a
- * long one, so the rate is good for the next step of Startup, and forgotten after it.
+ * Non-goal: measuring the path's long-term rate. A short train passes a token bucket or a Wi-Fi aggregate faster than a long
+ * one, so the rate is used only during Startup.
  *
  * @module
  */
 
 import type { AckEvent } from "../controller.ts";
 
-/** Datagrams in a train: with fewer, the delay of one acknowledgement weighs too much. */
+/** Datagrams in a train: with fewer, the delay of one acknowledgement would distort the rate too much. */
 export const TRAIN_DATAGRAMS = 16;
 
-/** A train takes at least so long: in less, a burst of the sender and a pause of the receiver look like a fast path. */
+/** Minimum duration of a train: in less, a burst of the sender or a pause of the receiver looks like a fast path. */
 export const MIN_TRAIN_US = 4_000;
 
-/** ...and at least so much of a round trip. */
+/** ...and its minimum duration in round trips. */
 const MIN_TRAIN_ROUNDS = 1 / 16;
 
-/** A train that took this many times longer to arrive than to be sent is dispersed. */
+/** A train is dispersed if it took this many times longer to arrive than to be sent. */
 const SLOWER_FACTOR = 4 / 3;
 
-/** A later train this much faster shows that it was not the path's rate that dispersed the other. */
+/** A later train that is faster by this factor shows that the bottleneck rate was not the cause of the dispersion. */
 const FASTER_FACTOR = 5 / 4;
 
 /** Smoothing of the rate of dispersed trains. */
 const DISPERSED_GAIN = 1 / 4;
 
-/** The sender paused if so many round trips went by between two packets: what follows is another train. */
+/** A gap between two packets of this many round trips is a pause of the sender, after which a new train begins. */
 const PAUSE_ROUNDS = 1 / 16;
 
-/** A smoothed round trip above this factor of the minimum is that of a queue. */
+/** A smoothed RTT above this multiple of the minimum indicates a queue. */
 const QUEUE_RTT_FACTOR = 1.25;
 
-/** Whether packets wait somewhere on the path, as far as the round trip tells. */
+/** Whether the RTT indicates a queue on the path. */
 function isQueueing({ smoothedRttUs, minRttUs }: AckEvent): boolean {
   return smoothedRttUs > QUEUE_RTT_FACTOR * minRttUs;
 }
@@ -54,23 +54,23 @@ export class TrainRate {
   #lastSentUs = 0;
   #bytes = 0;
   #bestRate = 0;
-  /** The mean rate of the trains since one was dispersed; Infinity for none. */
+  /** The mean rate of the trains since one was dispersed; Infinity if none was. */
   #bottleneckRate = Infinity;
 
   /**
-   * The rate of the fastest train so far, or the mean rate since trains are dispersed, in bytes per second of what
-   * arrived; 0 before the first.
+   * The rate of the fastest train so far, or the mean rate since trains are dispersed, in bytes delivered per second;
+   * 0 before the first train.
    */
   get rate(): number {
     return this.isDispersed ? this.#bottleneckRate : this.#bestRate;
   }
 
-  /** A train arrived clearly more slowly than it was sent, and none clearly faster since: the path is not as fast. */
+  /** Whether a train arrived clearly more slowly than it was sent, and none clearly faster since. */
   get isDispersed(): boolean {
     return this.#bottleneckRate < Infinity;
   }
 
-  /** Takes in an ACK. */
+  /** Processes an ACK. */
   onAck(event: AckEvent, maxDatagramBytes: number): void {
     const { nowUs, ackedBytes, largestAckedSentUs: sentUs, minRttUs } = event;
     const isPause = sentUs - this.#lastSentUs > minRttUs * PAUSE_ROUNDS;
@@ -82,7 +82,7 @@ export class TrainRate {
     const arrivedInUs = nowUs - this.#startUs;
     const intervalUs = Math.max(sentInUs, arrivedInUs);
     if (intervalUs < Math.max(MIN_TRAIN_US, minRttUs * MIN_TRAIN_ROUNDS)) return;
-    // Where packets overtook one another the train has no length.
+    // If packets were reordered, the train may have no duration.
     if (sentInUs > 0) {
       const isDispersed = arrivedInUs > SLOWER_FACTOR * sentInUs;
       this.#onTrain(this.#bytes * 1_000_000 / intervalUs, isDispersed, isQueueing(event));
@@ -91,7 +91,7 @@ export class TrainRate {
   }
 
   #onTrain(rate: number, isDispersed: boolean, isQueueing: boolean): void {
-    // Where there is a queue already, a fast train is one that something else had held back before.
+    // If there is a queue already, a fast train is one that was delayed elsewhere on the path before.
     if (rate > FASTER_FACTOR * this.#bottleneckRate && !isQueueing) this.#bottleneckRate = Infinity;
     if (this.isDispersed) this.#bottleneckRate += (rate - this.#bottleneckRate) * DISPERSED_GAIN;
     else if (isDispersed) this.#bottleneckRate = rate;
