@@ -57,7 +57,7 @@ export interface ClientArguments {
   readonly tokenFile: string | undefined;
   /** Where the client's key and known_servers are; the user's state folder if undefined. */
   readonly stateFolder: string | undefined;
-  /** Neither progress nor reports: only errors, and what was asked for. */
+  /** Neither progress nor reports: only errors, warnings, and what was asked for. */
   readonly quiet: boolean;
 }
 
@@ -100,7 +100,7 @@ export function parseClientArguments(
     .argument("[port]", "its port")
     .option("-s, --server <host:port>", `server (SLUICE_SERVER, else ${DEFAULT_HOST}:${DEFAULT_PORT})`, readServer)
     .option("-t, --timeout <seconds>", "give up connecting after this time (10)", readSeconds)
-    .option("-q, --quiet", "print errors only")
+    .option("-q, --quiet", "print errors and warnings only")
     .option("--server-key <key>", 'accept only a server with this key, as "sluice-server key" prints it', readKey)
     .option("--token-file <file>", "file with a token that the server knows")
     .option(
@@ -172,9 +172,9 @@ function addSend(program: Command, accept: Accept): void {
 
 function addGet(program: Command, accept: Accept): void {
   program.command("get")
-    .description("get files; an existing file is kept, and the new one saved as NAME_received")
+    .description("get files; if one exists here, the new one is saved as NAME_received, with a warning")
     .argument("<name...>", "names on the server")
-    .option("-o, --output <path>", "path to save at; several files need an existing folder")
+    .option("-o, --output <path>", "path to save at, where no file is unless --force is given; or an existing folder")
     .option("-f, --force", "replace existing files")
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", "\nExample:\n  sluice get may.pdf june.pdf --output ~/Downloads")

@@ -71,7 +71,8 @@ export interface CliContext {
   readonly connect: Connect;
   readonly startServer: StartServer;
 
-  readonly isFolder: (path: string) => boolean;
+  /** What is at a path, through links: a folder, or anything else, such as a link that leads nowhere. */
+  readonly entryAt: (path: string) => "folder" | "other" | undefined;
   /** The key pair of this user's server or client, made on first use. Throws SluiceError, as do those below. */
   readonly openIdentity: (owner: KeyOwner, stateFolder: string | undefined) => Identity;
   /** The same, if it has been made. */
@@ -87,7 +88,7 @@ export interface CliContext {
 /** A context with what the command line adds to it. */
 export interface CliSession extends CliContext {
   readonly view: ProgressView;
-  /** Neither progress nor reports: only errors, and what was asked for. */
+  /** Neither progress nor reports: only errors, warnings, and what was asked for. */
   readonly quiet: boolean;
 }
 

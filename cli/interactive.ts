@@ -27,7 +27,7 @@ const MAX_IDLE_MS = 30_000;
 
 const HELP = [
   "put FILE [NAME]    send a file, stored as NAME",
-  "get NAME [PATH]    get a file, saved at PATH; an existing file is kept, and this one saved as NAME_received",
+  "get NAME [PATH]    get a file, saved at PATH, where no file may be, or as NAME, or NAME_received if that exists",
   "ls                 list the server's files",
   "rate RATE          send at this rate whatever is lost, such as 20M (bits per second); also during a transfer",
   "rate auto          send as fast as the link allows; rate alone: what it is",

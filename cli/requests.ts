@@ -6,6 +6,7 @@
 
 import path from "node:path";
 import { SluiceError } from "../app/api.ts";
+import { quote } from "../base/display_text.ts";
 import type { Client } from "../app/client/api.ts";
 import type { ClientTask } from "./client_arguments.ts";
 import type { Console } from "./console.ts";
@@ -32,35 +33,49 @@ export async function printListing(
 }
 
 /**
- * The transfers that a command asks for. Throws SluiceError (usage) if `--output` names no folder and must, or if two
- * files would get one name: which one is left would be chance.
+ * The transfers that a command asks for. Throws SluiceError if it cannot be done as it is written: `--output` names no
+ * folder and must, or a file that exists, or two files would get one name, so that it would be chance which one is left.
  */
 export function transfersOf(
   task: Extract<ClientTask, { kind: "send" | "get" }>,
-  context: Pick<CliContext, "isFolder">,
+  context: Pick<CliContext, "entryAt">,
 ): Transfer[] {
   if (task.kind === "get") return getsOf(task, context);
   requireDifferentNames(task.files, "send one of them by itself, with --as NAME");
-  return task.files.map((file) => ({ direction: "send", file, target: task.as, overwrite: task.force }));
+  if (task.files.includes("-")) throw noStreaming("standard input cannot be sent yet", "send");
+  const ifExists = task.force ? "replace" : "refuse";
+  return task.files.map((file) => ({ direction: "send", file, target: task.as, ifExists }));
 }
 
 function getsOf(
   task: Extract<ClientTask, { kind: "get" }>,
-  { isFolder }: Pick<CliContext, "isFolder">,
+  { entryAt }: Pick<CliContext, "entryAt">,
 ): Transfer[] {
   const { names, output, force } = task;
-  const intoFolder = output !== undefined && isFolder(output);
+  if (output === "-") throw noStreaming("standard output cannot be written to yet", "--output");
+  const found = output === undefined ? undefined : entryAt(output);
+  const intoFolder = found === "folder";
   if (output !== undefined && !intoFolder && (names.length > 1 || /[/\\]$/.test(output))) {
-    throw new SluiceError("usage", `"${output}" is not an existing folder; create it, or leave out --output`);
+    throw new SluiceError("usage", `${quote(output)} is not an existing folder; create it, or leave out --output`);
   }
+  // The place that was asked for, or none: a script would go on with what is there.
+  if (found === "other" && !force) {
+    const advice = "use --force to replace it, or --output for another place";
+    throw new SluiceError("local-disk", `${quote(output!)} already exists; ${advice}`);
+  }
+  const ifExists = force ? "replace" : output === undefined || intoFolder ? "beside" : "refuse";
   requireDifferentNames(names, "get one of them by itself, with --output PATH");
   return names.map((file) => ({
     direction: "get",
     file,
     // A name on the server never leads out of the folder that the user named.
-    target: intoFolder ? path.join(output, path.basename(file)) : output,
-    overwrite: force,
+    target: intoFolder ? path.join(output!, path.basename(file)) : output,
+    ifExists,
   }));
+}
+
+function noStreaming(what: string, before: string): SluiceError {
+  return new SluiceError("usage", `${what}; for a file of the name "-": ${before} ./-`);
 }
 
 /**
@@ -72,9 +87,12 @@ function requireDifferentNames(files: readonly string[], advice: string): void {
   for (const file of files) {
     const name = path.basename(file);
     const other = fileOf.get(name);
-    if (other === file) throw new SluiceError("usage", `"${file}" is given twice`);
+    if (other === file) throw new SluiceError("usage", `${quote(file)} is given twice`);
     if (other !== undefined) {
-      throw new SluiceError("usage", `"${other}" and "${file}" would both be stored as "${name}"; ${advice}`);
+      throw new SluiceError(
+        "usage",
+        `${quote(other)} and ${quote(file)} would both be stored as ${quote(name)}; ${advice}`,
+      );
     }
     fileOf.set(name, file);
   }

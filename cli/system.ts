@@ -9,8 +9,8 @@ import { openAccess, readToken } from "../io/access_files.ts";
 import { confine } from "../io/permissions.ts";
 import { systemPlatform } from "../io/platform.ts";
 import {
+  entryAt,
   findIdentity,
-  isFolder,
   KnownServers,
   openIdentity,
   readableEnvironment,
@@ -33,7 +33,7 @@ export function systemContext(): CliContext {
     exit: (code) => Deno.exit(code),
     connect,
     startServer,
-    isFolder,
+    entryAt,
     openIdentity: (owner, folder) => openIdentity(stateFolder(folder, readableEnvironment), owner),
     findIdentity: (owner, folder) => findIdentity(stateFolder(folder, readableEnvironment), owner),
     openKnownHosts: (folder) => new KnownServers(stateFolder(folder, readableEnvironment)),

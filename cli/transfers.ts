@@ -5,21 +5,21 @@
  * @module
  */
 
-import { sanitizeForDisplay } from "../base/display_text.ts";
+import { basename } from "node:path";
+import { quote } from "../base/display_text.ts";
 import { SluiceError } from "../app/api.ts";
 import type { Client, Progress, TransferReport } from "../app/client/api.ts";
 import { describeError } from "./console.ts";
 import { type CliSession, nowMs } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { Parallelism, type Slot } from "../app/client/parallelism.ts";
+import type { IfExists } from "../transfer/file_store.ts";
+import { ProblemList } from "./problem_list.ts";
 import { checksumsMatch, type Direction, reportLine, reportLines, totalLine } from "./report.ts";
 import { TotalProgress } from "./total_progress.ts";
 
 /** More transfers than this have a line each. */
 export const MAX_REPORTED_AT_LENGTH = 10;
-
-/** So many failures of the same words are told one by one: when a connection ends, so do all transfers on it. */
-const MAX_SAME_ERRORS = 4;
 
 /** One file to transfer. */
 export interface Transfer {
@@ -28,7 +28,8 @@ export interface Transfer {
   readonly file: string;
   /** The name to store it under (send), or the path to save it at (get). */
   readonly target: string | undefined;
-  readonly overwrite: boolean;
+  /** What to do with a file of that name there; a server knows no "beside". */
+  readonly ifExists: IfExists;
 }
 
 /** A session that is connected to a server. */
@@ -55,7 +56,7 @@ class TransferRun {
   readonly #parallelism = new Parallelism();
   readonly #total: TotalProgress | undefined;
   readonly #exitCodes: ExitCode[];
-  readonly #errors = new Map<string, number>();
+  readonly #problems: ProblemList;
   readonly #ended = Promise.withResolvers<void>();
   #next = 0;
   #running = 0;
@@ -64,6 +65,7 @@ class TransferRun {
   constructor(transfers: readonly Transfer[], session: ConnectedSession) {
     this.#transfers = transfers;
     this.#session = session;
+    this.#problems = new ProblemList(session, { isSummary: transfers.length > MAX_REPORTED_AT_LENGTH });
     this.#exitCodes = transfers.map(() => ExitCode.interrupted);
     if (transfers.length > MAX_REPORTED_AT_LENGTH) {
       this.#total = new TotalProgress(transfers.length, session.view.start());
@@ -75,7 +77,7 @@ class TransferRun {
     this.#beginMore();
     await this.#ended.promise;
     this.#total?.finish();
-    this.#tellUntoldErrors();
+    this.#problems.finish();
     if (this.#total !== undefined) this.#tellTotal(this.#total, nowMs(this.#session) - startMs);
     return this.#exitCodes.find((code) => code !== ExitCode.done) ?? ExitCode.done;
   }
@@ -109,6 +111,7 @@ class TransferRun {
       display.end(isVerified ? report : undefined);
       // A line says that all is well; what is not has its error.
       if (isVerified || this.#total === undefined) this.#tellReport(report, transfer.direction);
+      this.#warnIfBeside(transfer, report);
       if (!isVerified) throw new SluiceError("failed", "the checksums differ; transfer it again");
       this.#exitCodes[index] = ExitCode.done;
     } catch (thrown) {
@@ -137,21 +140,18 @@ class TransferRun {
     });
   }
 
-  #tellError(transfer: Transfer, words: string): void {
-    const { console, view } = this.#session;
-    const count = (this.#errors.get(words) ?? 0) + 1;
-    this.#errors.set(words, count);
-    if (this.#total !== undefined && count > MAX_SAME_ERRORS) return;
-    const subject = this.#transfers.length > 1 ? `${sanitizeForDisplay(transfer.file)}: ` : "";
-    view.print(() => console.err(`error: ${subject}${words}`));
+  /** Also where only errors are printed: a script must not take the older file for the one that it got. */
+  #warnIfBeside({ direction, file, target = file }: Transfer, { savedAs }: TransferReport): void {
+    if (direction === "send" || savedAs === target) return;
+    const text = `${quote(target)} exists; saved as ${quote(savedAs)}`;
+    this.#problems.add({ severity: "warning", text, names: [target, savedAs] });
   }
 
-  #tellUntoldErrors(): void {
-    if (this.#total === undefined) return;
-    const { console, view } = this.#session;
-    for (const [words, count] of this.#errors) {
-      if (count > MAX_SAME_ERRORS) view.print(() => console.err(`error: ${count - MAX_SAME_ERRORS} more: ${words}`));
-    }
+  #tellError({ file, target = file }: Transfer, words: string): void {
+    const names = [file, basename(file), target] as const;
+    const isNamed = this.#transfers.length === 1 || names.some((name) => words.includes(quote(name)));
+    const text = isNamed ? words : `${quote(file)}: ${words}`;
+    this.#problems.add({ severity: "error", names, text });
   }
 
   #tellTotal(total: TotalProgress, elapsedMs: number): void {
@@ -169,10 +169,15 @@ function runTransfer(
   { client, signal }: ConnectedSession,
   onProgress: (progress: Progress) => void,
 ): Promise<TransferReport> {
-  const { file, target, overwrite } = transfer;
+  const { file, target, ifExists } = transfer;
   return transfer.direction === "send"
-    ? client.send(file, { overwrite, onProgress, signal, ...(target === undefined ? {} : { as: target }) })
-    : client.get(file, { overwrite, onProgress, signal, ...(target === undefined ? {} : { output: target }) });
+    ? client.send(file, {
+      overwrite: ifExists === "replace",
+      onProgress,
+      signal,
+      ...(target === undefined ? {} : { as: target }),
+    })
+    : client.get(file, { ifExists, onProgress, signal, ...(target === undefined ? {} : { output: target }) });
 }
 
 /** What was thrown because of an abort is an interruption, in whatever words it comes. */

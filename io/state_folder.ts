@@ -158,7 +158,8 @@ function asSluiceError(error: unknown, what: string): SluiceError {
   return new SluiceError("local-disk", `${what}: ${code}; name another folder with --state`);
 }
 
-/** Whether there is a folder at `path`. */
-export function isFolder(path: string): boolean {
-  return fs.statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+/** What is at `path`: a folder, or a link to one; anything else, also a link that leads nowhere; or nothing. */
+export function entryAt(path: string): "folder" | "other" | undefined {
+  if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return "folder";
+  return fs.lstatSync(path, { throwIfNoEntry: false }) && "other";
 }

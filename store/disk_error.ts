@@ -31,8 +31,8 @@ const KINDS: Readonly<Record<string, StoreErrorKind>> = {
 const ADVICE: Readonly<Record<string, string>> = {
   EEXIST: "already exists",
   ENOENT: "does not exist",
-  ENAMETOOLONG: "cannot be stored: the name is too long for this disk; choose a shorter one",
-  EILSEQ: "cannot be stored: this disk cannot spell the name; choose another one",
+  ENAMETOOLONG: "cannot be stored: the name is too long for this disk",
+  EILSEQ: "cannot be stored: this disk cannot spell the name",
   ENOSPC: "cannot be written: the disk is full; free some space and try again",
   EDQUOT: "cannot be written: the disk quota is used up; free some space and try again",
   EFBIG: "cannot be written: it is larger than this disk or the process's limit allows",

@@ -6,7 +6,13 @@
  */
 
 import { basename, dirname, join, sep } from "node:path";
-import { type CreateOptions, type ReadableFile, StoreError, type WritableFile } from "../transfer/file_store.ts";
+import {
+  type CreateOptions,
+  type IfExists,
+  type ReadableFile,
+  StoreError,
+  type WritableFile,
+} from "../transfer/file_store.ts";
 import { receivedName } from "../transfer/file_name.ts";
 import { quote } from "../base/display_text.ts";
 import type { Disk } from "./disk.ts";
@@ -20,7 +26,8 @@ import { Spelling } from "./spelling.ts";
 import { removeStalePartialFiles, TemporaryFile } from "./temporary_file.ts";
 
 /** What to create. */
-export interface LocalCreateOptions extends CreateOptions {
+export interface LocalCreateOptions extends Omit<CreateOptions, "overwrite"> {
+  readonly ifExists: IfExists;
   /** Shared by files that are created concurrently. */
   readonly folders: LocalFolders;
 }
@@ -57,30 +64,29 @@ export function openLocalFile(filePath: string, options: { readonly disk: Disk }
 }
 
 /**
- * Creates the file at `filePath`, in a folder that exists. If the name is taken at commit and `overwrite` is false, the
- * file gets the name NAME_received, NAME_received_2, ...; `commit` reports its path. Rejects with StoreError.
+ * Creates the file at `filePath`, in a folder that exists. If the name is taken and `ifExists` is "beside", the file
+ * gets the name NAME_received, NAME_received_2, ...; `commit` reports its path. Rejects with StoreError.
  */
 export async function createLocalFile(filePath: string, options: LocalCreateOptions): Promise<WritableFile> {
   const subject = quote(filePath);
-  const { sizeBytes, modifiedMs, overwrite, folders } = options;
+  const { sizeBytes, modifiedMs, ifExists, folders } = options;
   const { disk } = folders;
   const folder = await realFolder(disk, filePath);
   const name = basename(filePath);
   const target = join(folder, name);
   await onDisk(subject, async () => {
     const isFolder = (await disk.lstat(target))?.isDirectory() ?? false;
-    if (overwrite || isFolder) {
-      await requireReplaceable(target, { disk, overwrite: { spelling: folders.spelling }, subject });
-    }
+    if (ifExists === "beside" && !isFolder) return;
+    await requireReplaceable(target, { disk, overwrite: (isFolder || ifExists === "replace") && folders, subject });
   });
   await folders.clearOnce(folder);
   const shownFolder = dirname(filePath);
   const place = async (temporaryPath: string, identity: FileIdentity): Promise<string> => {
     const goal = { identity, folder, name, subject, folders };
-    const placedName = overwrite ? await replace(temporaryPath, goal) : await placeBeside(temporaryPath, goal);
+    const placedName = await PLACE[ifExists](temporaryPath, goal);
     return placedName === name ? filePath : join(shownFolder, placedName);
   };
-  const replaces = overwrite ? { replaces: target } : {};
+  const replaces = ifExists === "replace" ? { replaces: target } : {};
   return await TemporaryFile.create(folder, { disk, sizeBytes, modifiedMs, subject, place, ...replaces });
 }
 
@@ -104,6 +110,22 @@ interface Target {
   readonly name: string;
   readonly subject: string;
   readonly folders: LocalFolders;
+}
+
+/** Each gives the complete file at a temporary path a name in the folder, and resolves to it. */
+const PLACE: Readonly<Record<IfExists, (temporaryPath: string, target: Target) => Promise<string>>> = {
+  "beside": placeBeside,
+  "refuse": placeOrRefuse,
+  "replace": replace,
+};
+
+async function placeOrRefuse(temporaryPath: string, target: Target): Promise<string> {
+  const { identity, folder, name, subject, folders: { disk, sync } } = target;
+  const finalPath = join(folder, name);
+  if (!await placeExclusively({ disk, sync, temporaryPath, identity, finalPath, subject })) {
+    throw alreadyExists(subject);
+  }
+  return name;
 }
 
 async function replace(temporaryPath: string, target: Target): Promise<string> {

@@ -26,7 +26,7 @@ export class Spelling {
   }
 
   /**
-   * Rejects with StoreError (exists) if the disk finds an entry at `path` that has another name. `subject` is the file
+   * Rejects with StoreError (bad-name) if the disk finds an entry at `path` that has another name. `subject` is the file
    * in messages.
    */
   async require(path: string, subject: string): Promise<void> {
@@ -37,12 +37,8 @@ export class Spelling {
     const other = names.values().find((candidate) => foldName(candidate) === folded);
     // Disks may fold in more ways than foldName, so look again: only an entry that has gone meanwhile is not found.
     if (other === undefined && await this.#disk.lstat(path) === undefined) return;
-    const existing = other === undefined ? "an existing file" : `the existing "${sanitizeForDisplay(other)}"`;
-    throw new StoreError(
-      "exists",
-      `${subject} and ${existing} differ in spelling, but are one name on this disk; ` +
-        "use the existing spelling to replace that file, or choose another name",
-    );
+    const existing = other === undefined ? "a file that exists" : `"${sanitizeForDisplay(other)}", which exists`;
+    throw new StoreError("bad-name", `${subject} is to this disk another spelling of ${existing}`);
   }
 
   /** Undefined for a folder in which files may be created, but not listed: it cannot be checked. */

@@ -163,7 +163,9 @@ export class FakeEngine {
   async #transfer(kind: string, name: string, options: SendOptions & GetOptions): Promise<TransferReport> {
     const target = options.as ?? options.output;
     this.calls.push(
-      `${kind} ${name}${target === undefined ? "" : ` -> ${target}`}${options.overwrite === true ? " (force)" : ""}`,
+      `${kind} ${name}${target === undefined ? "" : ` -> ${target}`}${
+        options.overwrite === true || options.ifExists === "replace" ? " (force)" : ""
+      }`,
     );
     this.mostRunning = Math.max(this.mostRunning, ++this.running);
     try {
@@ -215,7 +217,7 @@ export class FakeContext implements CliContext {
   readonly exit = (code: number) => void this.exits.push(code);
   readonly connect = this.engine.connect;
   startServer: StartServer = () => Promise.reject(new Error("no server is expected"));
-  isFolder = (path: string) => path === "dir" || path === "dir/";
+  entryAt = (path: string) => path === "dir" || path === "dir/" ? "folder" : path === "taken" ? "other" : undefined;
   readonly openIdentity = (_owner: "server" | "client", stateFolder: string | undefined): Identity => {
     this.stateFolders.push(stateFolder);
     if (this.identityError !== undefined) throw this.identityError;

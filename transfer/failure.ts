@@ -5,7 +5,7 @@
  */
 
 import type { CloseReason } from "../protocol/mod.ts";
-import type { StoreError } from "./file_store.ts";
+import type { StoreError, StoreErrorKind } from "./file_store.ts";
 import { ApplicationErrorCode, RefusalReason } from "./messages.ts";
 
 /** Why a request failed; programs turn it into an exit code. */
@@ -52,7 +52,8 @@ export function refusalFailure(refusal: { reason: RefusalReason; message: string
 
 /** What the user can do about a refusal. The server's message only gives the cause, and is in its log as well. */
 const ADVICE: Readonly<Partial<Record<RefusalReason, string>>> = {
-  [RefusalReason.exists]: "use --force to replace it, or choose another name",
+  [RefusalReason.exists]: "use --force to replace it, or --as for another name",
+  [RefusalReason.badName]: "use --as for another name",
   [RefusalReason.denied]: "ask the server's administrator",
   [RefusalReason.busy]: "try again later",
   [RefusalReason.shuttingDown]: "try again later",
@@ -60,8 +61,15 @@ const ADVICE: Readonly<Partial<Record<RefusalReason, string>>> = {
 
 /** Converts an error of this machine's disk to a failure; "not-found" is only for files that the server lacks. */
 export function storeFailure(error: StoreError): TransferFailure {
-  return { kind: "local-disk", message: error.message };
+  const advice = LOCAL_ADVICE[error.kind];
+  return { kind: "local-disk", message: advice === undefined ? error.message : `${error.message}; ${advice}` };
 }
+
+/** What the user can do about a file that cannot be saved on this machine. */
+const LOCAL_ADVICE: Readonly<Partial<Record<StoreErrorKind, string>>> = {
+  "exists": "use --force to replace it, or --output for another place",
+  "bad-name": "use --output for another name",
+};
 
 /** Converts the end of a connection to a failure of a request in progress. */
 export function closeFailure(reason: CloseReason): TransferFailure {

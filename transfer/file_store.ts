@@ -86,6 +86,9 @@ export interface CreateOptions {
   readonly overwrite: boolean;
 }
 
+/** What a client does with a file that it receives and whose name is taken: save it beside the other one as NAME_received, refuse it, or replace it. */
+export type IfExists = "beside" | "refuse" | "replace";
+
 /** Called exactly once, later or before the call returns, with the result or the error. */
 export type Done<Result> = (result: Result | StoreError) => void;
 

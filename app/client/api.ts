@@ -7,7 +7,7 @@
 
 import type { SendPolicy } from "../../protocol/mod.ts";
 import type { TransferredFile } from "../../transfer/client/request.ts";
-import type { FileInfo } from "../../transfer/file_store.ts";
+import type { FileInfo, IfExists } from "../../transfer/file_store.ts";
 import type { FaultOptions, SendingOptions, StatsReader } from "../api.ts";
 
 /** How far a transfer is. */
@@ -83,8 +83,8 @@ export interface SendOptions {
 export interface GetOptions {
   /** Path to save it at; its own name in the current folder without it. */
   readonly output?: string;
-  /** Replace an existing file. Without it an existing file stays and the new one is saved beside it. */
-  readonly overwrite?: boolean;
+  /** What to do if there is a file. Default: "beside", so `savedAs` of the report may differ from `output`. */
+  readonly ifExists?: IfExists;
   readonly onProgress?: (progress: Progress) => void;
   /** Gives up: nothing of the file stays, the promise rejects with kind `interrupted`. */
   readonly signal?: AbortSignal;

@@ -188,13 +188,13 @@ class ConnectedClient implements Client {
     if (badName !== undefined) {
       throw new SluiceError("usage", `"${name}" cannot be a file's name on a server: ${badName}`);
     }
-    const overwrite = options.overwrite ?? false;
+    const ifExists = options.ifExists ?? "beside";
     return await this.#transfer(name, options, (onDone, onSize) =>
       this.#session.get({
         name,
         create: (info, done) => {
           onSize();
-          settle(createLocalFile(output, { ...info, overwrite, folders: this.#folders }), done);
+          settle(createLocalFile(output, { ...info, ifExists, folders: this.#folders }), done);
         },
         onDone,
       }));

@@ -169,6 +169,12 @@ Deno.test("client program tells what cannot be read or written here, with exit c
     const finished = await stage.client(["get", "there", "other", "--output", "nowhere", ...target]);
     assertMistake(finished, { code: 2, says: /"nowhere" is not an existing folder/ });
   });
+  await t.step("a place that is taken", async () => {
+    await Deno.writeTextFile(stage.path("kept"), "older");
+    const finished = await stage.client(["get", "there", "--output", "kept", "--quiet", ...target]);
+    assertMistake(finished, { code: 6, says: /"kept" already exists; use --force to replace it, or --output/ });
+    assert.equal(await Deno.readTextFile(stage.path("kept")), "older");
+  });
   assert.deepEqual(await namesIn(server.root), ["there"]);
   assert.deepEqual(await namesIn(stage.path("there")), []);
 });
@@ -206,7 +212,7 @@ Deno.test("client program tells what the server refuses, with exit code 3 or 4",
     const finished = await stage.client(["send", "taken", ...target]);
     assertMistake(finished, {
       code: 4,
-      says: /"taken" already exists; use --force to replace it, or choose another name/,
+      says: /"taken" already exists; use --force to replace it, or --as for another name/,
     });
     assert.equal(await Deno.readTextFile(stored), "precious");
     // The advice is for the client's user, the log for the server's administrator.

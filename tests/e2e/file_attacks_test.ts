@@ -203,7 +203,7 @@ Deno.test("client saves through nothing that stands in its way, and sends nothin
   await withClient(server, async (client) => {
     for (const { name, says } of traps) {
       const output = stage.path("copies", name);
-      await assertFails(client.get("a", { output, overwrite: true }), { kind: "local-disk", says });
+      await assertFails(client.get("a", { output, ifExists: "replace" }), { kind: "local-disk", says });
     }
     assert.deepEqual(await namesIn(stage.path("copies")), before);
     for (const { name } of traps.filter(({ name }) => name !== "folder")) {

@@ -337,7 +337,12 @@ attack("keeps from others what was kept from them when a file is replaced", asyn
     assert.equal(modeOf(`${root}/a`), expected);
     Deno.writeTextFileSync(`${folder}/local`, "old");
     Deno.chmodSync(`${folder}/local`, mode);
-    const file = await createLocalFile(`${folder}/local`, { sizeBytes: 0, modifiedMs: 0, overwrite: true, folders });
+    const file = await createLocalFile(`${folder}/local`, {
+      sizeBytes: 0,
+      modifiedMs: 0,
+      ifExists: "replace",
+      folders,
+    });
     assert.equal(await commit(file), `${folder}/local`);
     assert.equal(modeOf(`${folder}/local`), expected);
     Deno.removeSync(`${folder}/local`);

@@ -209,7 +209,8 @@ export class StoreRun {
     const { disk } = this;
     if (this.plan.side === "client") {
       const folders = new LocalFolders(disk);
-      create = (name, options) => createLocalFile(`${FOLDER}/${name}`, { ...options, folders });
+      create = (name, { overwrite, ...options }) =>
+        createLocalFile(`${FOLDER}/${name}`, { ...options, ifExists: overwrite ? "replace" : "beside", folders });
       open = (name) => openLocalFile(`${FOLDER}/${name}`, { disk });
     } else {
       let store: PromisedStore;

@@ -54,9 +54,35 @@ Deno.test("transfersOf refuses two files of one name, and names both", () => {
   assert.equal(targets(spellings, "dir").length, 4, "so may this one");
 });
 
+Deno.test("transfersOf refuses a place that is taken, unless it may be replaced", () => {
+  const get = (output: string | undefined, force: boolean) =>
+    transfersOf({ kind: "get", names: ["a"], output, force }, context)[0]!.ifExists;
+  assert.throws(() => get("taken", false), {
+    kind: "local-disk",
+    message: '"taken" already exists; use --force to replace it, or --output for another place',
+  });
+  assert.equal(get("taken", true), "replace");
+  assert.equal(get("free", false), "refuse", "it may be taken by then");
+  assert.equal(get("dir", false), "beside");
+  assert.equal(get(undefined, false), "beside");
+  assert.equal(get(undefined, true), "replace");
+});
+
+Deno.test("transfersOf takes - for a stream, not for a file", () => {
+  assert.throws(() => transfersOf({ kind: "send", files: ["a", "-"], as: undefined, force: false }, context), {
+    kind: "usage",
+    message: 'standard input cannot be sent yet; for a file of the name "-": send ./-',
+  });
+  assert.throws(() => targets(["a"], "-"), {
+    kind: "usage",
+    message: 'standard output cannot be written to yet; for a file of the name "-": --output ./-',
+  });
+  assert.deepEqual(targets(["-"], "./-"), ["./-"]);
+});
+
 Deno.test("transfersOf sends each file, under another name if it is given", () => {
   assert.deepEqual(transfersOf({ kind: "send", files: ["x/a"], as: "b", force: true }, context), [
-    { direction: "send", file: "x/a", target: "b", overwrite: true },
+    { direction: "send", file: "x/a", target: "b", ifExists: "replace" },
   ]);
 });
 

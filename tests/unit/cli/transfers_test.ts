@@ -8,7 +8,7 @@ import { FakeClock } from "../../../testing/fake_clock.ts";
 const SHA256 = "ab".repeat(32);
 
 function gets(...names: string[]): Transfer[] {
-  return names.map((file) => ({ direction: "get", file, target: undefined, overwrite: false }));
+  return names.map((file) => ({ direction: "get", file, target: undefined, ifExists: "beside" }));
 }
 
 async function run(
@@ -84,7 +84,7 @@ Deno.test("runTransfers reports many files in a line each, and a total", async (
     names(100).map((name) => `${SHA256}  ${name}`).toSorted(),
   );
   assert.match(console.outLines[100]!, /^100 of 101 files received and verified, 200.0 MB in /);
-  assert.deepEqual(console.errLines, ['error: missing: "missing" does not exist']);
+  assert.deepEqual(console.errLines, ['error: "missing" does not exist']);
 });
 
 Deno.test("runTransfers says nothing but errors where it is to be quiet", async () => {
@@ -101,10 +101,27 @@ Deno.test("runTransfers tells the same error of many files a few times, and then
   });
   assert.equal(exitCode, 1);
   assert.deepEqual(console.errLines, [
-    ...names(4, "lost").map((name) => `error: ${name}: the connection was lost`),
-    "error: 46 more: the connection was lost",
+    ...names(4, "lost").map((name) => `error: "${name}": the connection was lost`),
+    'error: and 46 more for the same reason as "lost-0"',
   ]);
   assert.match(console.outLines[0]!, /^0 of 50 files received/);
+});
+
+Deno.test("runTransfers warns of a file that is not where it was to be, also where it is to be quiet", async () => {
+  for (const quiet of [false, true]) {
+    const { console, exitCode } = await run(
+      [...gets("a", "b"), { direction: "send", file: "x/c", target: undefined, ifExists: "refuse" }],
+      (engine) => engine.report = (name) => fakeReport(name, { savedAs: name === "a" ? "a_received" : name }),
+      { quiet },
+    );
+    assert.equal(exitCode, 0);
+    assert.deepEqual(console.errLines, ['warning: "a" exists; saved as "a_received"']);
+  }
+  const { console } = await run(gets(...names(50)), (engine) => {
+    engine.report = (name) => fakeReport(name, { savedAs: `${name}_received` });
+  });
+  assert.equal(console.errLines.length, 5);
+  assert.equal(console.errLines[4], 'warning: and 46 more for the same reason as "file-0"');
 });
 
 Deno.test("runTransfers shows one bar for many files", async () => {
@@ -122,8 +139,8 @@ Deno.test("runTransfers goes on after a failure and ends with the first one's co
   assert.equal(exitCode, 4);
   assert.equal(engine.calls.length, 5);
   assert.deepEqual(console.errLines, [
-    'error: refused: "refused" exists already',
-    'error: missing: "missing" does not exist',
+    'error: "refused" exists already',
+    'error: "missing" does not exist',
   ]);
 });
 
@@ -152,8 +169,8 @@ Deno.test("runTransfers begins nothing after an abort", async () => {
 
 Deno.test("runTransfers passes on name, path and force", async () => {
   const { engine } = await run([
-    { direction: "send", file: "x/a", target: "b", overwrite: true },
-    { direction: "get", file: "c", target: "d", overwrite: false },
+    { direction: "send", file: "x/a", target: "b", ifExists: "replace" },
+    { direction: "get", file: "c", target: "d", ifExists: "beside" },
   ]);
   assert.deepEqual(engine.calls, ["send x/a -> b (force)", "get c -> d"]);
 });

@@ -17,7 +17,7 @@ Deno.test("toStoreError says what failed, and what to do", () => {
     ["EPERM", "denied", /not permit/],
     ["EEXIST", "exists", /already exists$/],
     ["ENOENT", "not-found", /does not exist/],
-    ["ENAMETOOLONG", "bad-name", /shorter/],
+    ["ENAMETOOLONG", "bad-name", /too long for this disk$/],
     ["EISDIR", "not-a-file", /folder/],
     ["ELOOP", "not-a-file", /link/],
     ["EIO", "io", /check the disk/],

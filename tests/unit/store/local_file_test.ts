@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { nodeDisk } from "../../../io/node_disk.ts";
 import { SimulatedDisk } from "../../../sim/disk/disk.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../../store/local_file.ts";
-import { StoreError } from "../../../transfer/file_store.ts";
+import { type IfExists, StoreError } from "../../../transfer/file_store.ts";
 import { assertRefused, commit, pattern } from "../../../testing/file_store_compliance.ts";
 
 function check(what: string, run: (folder: string) => void | Promise<void>): void {
@@ -24,12 +24,12 @@ function names(folder: string): string[] {
 }
 
 /** Creates a file of `bytes` at `path` and commits it. */
-async function save(path: string, options: { bytes: Uint8Array; overwrite?: boolean }): Promise<string | StoreError> {
-  const { bytes, overwrite = false } = options;
+async function save(path: string, options: { bytes: Uint8Array; ifExists?: IfExists }): Promise<string | StoreError> {
+  const { bytes, ifExists = "beside" } = options;
   const file = await createLocalFile(path, {
     sizeBytes: bytes.length,
     modifiedMs: 1_700_000_000_123,
-    overwrite,
+    ifExists,
     folders,
   });
   file.write(0, bytes);
@@ -79,7 +79,7 @@ check("createLocalFile never overwrites unasked", async (folder) => {
 
 check("createLocalFile decides about the name at the commit", async (folder) => {
   const files = await Promise.all([1, 2, 3].map(async (seed) => {
-    const file = await createLocalFile(`${folder}/a`, { sizeBytes: 4, modifiedMs: 0, overwrite: false, folders });
+    const file = await createLocalFile(`${folder}/a`, { sizeBytes: 4, modifiedMs: 0, ifExists: "beside", folders });
     file.write(0, pattern(4, seed));
     return file;
   }));
@@ -93,37 +93,47 @@ check("createLocalFile decides about the name at the commit", async (folder) => 
   assert.equal(Deno.readLinkSync(`${folder}/a`), "dangling");
 });
 
+check("createLocalFile refuses a name that is taken, now or later, when told to", async (folder) => {
+  const refusing = () => createLocalFile(`${folder}/a`, { sizeBytes: 0, modifiedMs: 0, ifExists: "refuse", folders });
+  const [first, second] = [await refusing(), await refusing()];
+  assert.equal(await commit(first), `${folder}/a`);
+  const result = await commit(second);
+  assert(result instanceof StoreError && result.kind === "exists", String(result));
+  assert.equal((await assertRefused("exists", refusing)).message, `"${folder}/a" already exists`);
+  assert.deepEqual(names(folder), ["a"]);
+});
+
 check("createLocalFile overwrites when told to", async (folder) => {
   Deno.writeTextFileSync(`${folder}/a`, "old");
-  assert.equal(await save(`${folder}/a`, { bytes: pattern(9), overwrite: true }), `${folder}/a`);
+  assert.equal(await save(`${folder}/a`, { bytes: pattern(9), ifExists: "replace" }), `${folder}/a`);
   assert.deepEqual(Deno.readFileSync(`${folder}/a`), pattern(9));
   assert.deepEqual(names(folder), ["a"]);
 });
 
 check("createLocalFile refuses what is no place for a file", async (folder) => {
-  const create = (path: string, overwrite: boolean) => () =>
-    createLocalFile(path, { sizeBytes: 1, modifiedMs: 0, overwrite, folders });
-  for (const overwrite of [true, false]) {
-    await assertRefused("not-a-file", create(folder, overwrite));
-    await assertRefused("not-a-file", create(`${folder}/`, overwrite));
-    await assertRefused("not-a-file", create("", overwrite));
-    await assertRefused("not-a-file", create(`${folder}/new/`, overwrite));
+  const create = (path: string, ifExists: IfExists) => () =>
+    createLocalFile(path, { sizeBytes: 1, modifiedMs: 0, ifExists, folders });
+  for (const ifExists of ["beside", "refuse", "replace"] as const) {
+    await assertRefused("not-a-file", create(folder, ifExists));
+    await assertRefused("not-a-file", create(`${folder}/`, ifExists));
+    await assertRefused("not-a-file", create("", ifExists));
+    await assertRefused("not-a-file", create(`${folder}/new/`, ifExists));
     assert.match(
-      (await assertRefused("not-found", create(`${folder}/missing/a`, overwrite))).message,
+      (await assertRefused("not-found", create(`${folder}/missing/a`, ifExists))).message,
       /missing" does not exist; create it first/,
     );
-    await assertRefused("bad-name", create(`${folder}/${"x".repeat(256)}`, overwrite));
+    await assertRefused("bad-name", create(`${folder}/${"x".repeat(256)}`, ifExists));
   }
   Deno.symlinkSync("elsewhere", `${folder}/link`);
-  await assertRefused("not-a-file", create(`${folder}/link`, true));
+  await assertRefused("not-a-file", create(`${folder}/link`, "replace"));
   Deno.writeTextFileSync(`${folder}/file`, "");
-  await assertRefused("not-a-file", create(`${folder}/file/a`, false));
+  await assertRefused("not-a-file", create(`${folder}/file/a`, "beside"));
   assert.deepEqual(names(folder), ["file", "link"]);
 });
 
 check("createLocalFile says that the disk is full", async (folder) => {
   const small = new LocalFolders({ ...nodeDisk, freeBytes: () => Promise.resolve(2 ** 30) });
-  const options = { sizeBytes: 2 ** 40, modifiedMs: 0, overwrite: false, folders: small };
+  const options = { sizeBytes: 2 ** 40, modifiedMs: 0, ifExists: "beside" as const, folders: small };
   assert.match(
     (await assertRefused("no-space", () => createLocalFile(`${folder}/a`, options))).message,
     /needs 1\.1 TB, but only 1\.1 GB are usable \(1\.0 MB is kept free\)/,
@@ -132,7 +142,7 @@ check("createLocalFile says that the disk is full", async (folder) => {
 });
 
 check("createLocalFile removes an aborted file", async (folder) => {
-  const file = await createLocalFile(`${folder}/a`, { sizeBytes: 2, modifiedMs: 0, overwrite: false, folders });
+  const file = await createLocalFile(`${folder}/a`, { sizeBytes: 2, modifiedMs: 0, ifExists: "beside", folders });
   file.write(0, pattern(2));
   assert.equal(names(folder).length, 1);
   file.abort();
@@ -142,7 +152,7 @@ check("createLocalFile removes an aborted file", async (folder) => {
 Deno.test("createLocalFile chooses another name if the disk considers the name equal to an existing one", async () => {
   const disk = new SimulatedDisk({ foldName: (name) => name.toLowerCase() });
   disk.put("/copies/Report", pattern(3));
-  const options = { sizeBytes: 0, modifiedMs: 0, overwrite: false, folders: new LocalFolders(disk) };
+  const options = { sizeBytes: 0, modifiedMs: 0, ifExists: "beside" as const, folders: new LocalFolders(disk) };
   assert.equal(await commit(await createLocalFile("/copies/report", options)), "/copies/report_received");
   assert.deepEqual(disk.contents("/copies/Report"), pattern(3));
 });
@@ -150,12 +160,12 @@ Deno.test("createLocalFile chooses another name if the disk considers the name e
 Deno.test("createLocalFile does not replace a file of another spelling that the disk takes for the same", async () => {
   const disk = new SimulatedDisk({ foldName: (name) => name.toLowerCase() });
   const create = (path: string) =>
-    createLocalFile(path, { sizeBytes: 0, modifiedMs: 0, overwrite: true, folders: new LocalFolders(disk) });
+    createLocalFile(path, { sizeBytes: 0, modifiedMs: 0, ifExists: "replace", folders: new LocalFolders(disk) });
   disk.put("/copies/Report", pattern(3));
-  const error = await assertRefused("exists", () => create("/copies/report"));
-  assert.match(error.message, /^"\/copies\/report" and the existing "Report" differ in spelling/);
+  const error = await assertRefused("bad-name", () => create("/copies/report"));
+  assert.match(error.message, /^"\/copies\/report" is to this disk another spelling of "Report"/);
   const files = [await create("/copies/new"), await create("/copies/New")];
   const results = await Promise.all(files.map(commit));
-  assert.deepEqual([results[0], results[1] instanceof StoreError && results[1].kind], ["/copies/new", "exists"]);
+  assert.deepEqual([results[0], results[1] instanceof StoreError && results[1].kind], ["/copies/new", "bad-name"]);
   assert.deepEqual([disk.names("/copies"), disk.contents("/copies/Report")], [["Report", "new"], pattern(3)]);
 });

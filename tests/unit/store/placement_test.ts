@@ -142,8 +142,8 @@ Deno.test("placeReplacing does not replace a file that got another spelling of t
       if (path === "/a" && stats === undefined) disk.put("/A", pattern(5));
       return stats;
     };
-    const error = await assertRefused("exists", () => placeReplacing(placing));
-    assert.match(error.message, /^"a" and the existing "A" differ in spelling/);
+    const error = await assertRefused("bad-name", () => placeReplacing(placing));
+    assert.match(error.message, /^"a" is to this disk another spelling of "A", which exists$/);
     assert.deepEqual([disk.names("/"), disk.contents("/A")], [["A", "temporary"], pattern(5)]);
   }
 });

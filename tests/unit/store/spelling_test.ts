@@ -22,19 +22,18 @@ Deno.test("Spelling.require names the entry of which a name is another spelling"
   ]];
   for (const [existing, name] of pairs as [string, string][]) {
     const spelling = new Spelling(diskWith([existing], () => "all are one"));
-    const error = await assertRefused("exists", () => spelling.require(`/srv/${name}`, '"x"'));
+    const error = await assertRefused("bad-name", () => spelling.require(`/srv/${name}`, '"x"'));
     assert.equal(
       error.message,
-      `"x" and the existing "${existing}" differ in spelling, but are one name on this disk; ` +
-        "use the existing spelling to replace that file, or choose another name",
+      `"x" is to this disk another spelling of "${existing}", which exists`,
     );
   }
 });
 
 Deno.test("Spelling.require refuses what the disk finds, even if no entry looks like it", async () => {
   const spelling = new Spelling(diskWith(["a long name.txt"], () => "all are one"));
-  const error = await assertRefused("exists", () => spelling.require("/srv/ALONGN~1.TXT", '"x"'));
-  assert.match(error.message, /^"x" and an existing file differ in spelling/);
+  const error = await assertRefused("bad-name", () => spelling.require("/srv/ALONGN~1.TXT", '"x"'));
+  assert.match(error.message, /another spelling of a file that exists$/);
 });
 
 Deno.test("Spelling.require accepts every name in a folder that may not be listed", async () => {

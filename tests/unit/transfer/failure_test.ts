@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
-import { refusalFailure } from "../../../transfer/failure.ts";
+import { refusalFailure, storeFailure } from "../../../transfer/failure.ts";
+import { StoreError } from "../../../transfer/file_store.ts";
 import { RefusalReason } from "../../../transfer/messages.ts";
 
 Deno.test("refusalFailure adds to the server's cause what the user can do", () => {
   const failures: [reason: RefusalReason, kind: string, message: RegExp][] = [
-    [RefusalReason.exists, "refused", /^the server refused: CAUSE; use --force to replace it, or choose another name$/],
+    [
+      RefusalReason.exists,
+      "refused",
+      /^the server refused: CAUSE; use --force to replace it, or --as for another name$/,
+    ],
     [RefusalReason.denied, "refused", /^the server refused: CAUSE; ask the server's administrator$/],
     [RefusalReason.busy, "refused", /^the server refused: CAUSE; try again later$/],
     [RefusalReason.shuttingDown, "refused", /^the server refused: CAUSE; try again later$/],
-    [RefusalReason.badName, "refused", /^the server refused: CAUSE$/],
+    [RefusalReason.badName, "refused", /^the server refused: CAUSE; use --as for another name$/],
     [RefusalReason.notFound, "not-found", /^on the server, CAUSE; list its files to see what there is$/],
     [RefusalReason.io, "failed", /^the server failed: CAUSE$/],
   ];
@@ -24,4 +29,11 @@ Deno.test("refusalFailure marks only a busy server as worth another try", () => 
     refusalFailure({ reason, message: "" }).isTransient
   );
   assert.deepEqual(transient, [RefusalReason.busy]);
+});
+
+Deno.test("storeFailure adds what the user can do about a name", () => {
+  const message = (kind: "bad-name" | "exists" | "io") => storeFailure(new StoreError(kind, "CAUSE")).message;
+  assert.equal(message("exists"), "CAUSE; use --force to replace it, or --output for another place");
+  assert.equal(message("bad-name"), "CAUSE; use --output for another name");
+  assert.equal(message("io"), "CAUSE");
 });
