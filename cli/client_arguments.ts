@@ -86,7 +86,7 @@ Examples:
   sluice 192.0.2.7 65432                    interactive session, like sftp; type "help"
 
 Exit codes: 0 done and verified, 1 transfer failed, 2 usage, 3 not found, 4 refused, 5 cannot reach the
-server, 6 local disk, 130 interrupted.`;
+server, 6 local disk, 7 standard output, 130 interrupted.`;
 
 /** Parses the client's command line; prints help, version and usage errors. */
 export function parseClientArguments(

@@ -7,7 +7,7 @@
 import type { Client, ClientOptions } from "../app/client/api.ts";
 import { formatKey } from "../app/keys.ts";
 import { type ClientArguments, type ClientTask, parseClientArguments } from "./client_arguments.ts";
-import { describeError } from "./console.ts";
+import { describeError, finishOutput } from "./console.ts";
 import { type CliContext, type CliSession, WHOLE_DISK } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { runShell } from "./interactive.ts";
@@ -18,6 +18,10 @@ import { asInterruption, runTransfers } from "./transfers.ts";
 
 /** Runs the client; returns its exit code and never throws. */
 export async function runClient(args: readonly string[], context: CliContext): Promise<ExitCode> {
+  return await finishOutput(context.console, await run(args, context));
+}
+
+async function run(args: readonly string[], context: CliContext): Promise<ExitCode> {
   const parsed = parseClientArguments(args, context);
   if ("exitCode" in parsed) return parsed.exitCode;
   const { quiet, stateFolder, task } = parsed.value;

@@ -7,21 +7,32 @@
 import { SluiceError } from "../app/api.ts";
 import type { Progress } from "../app/client/api.ts";
 import { sanitizeForDisplay } from "../base/display_text.ts";
+import { ExitCode } from "./exit_codes.ts";
 
-/** Where a program's lines go. Results go to `out`; errors, prompts and progress go to `err`. */
+/**
+ * Where a program's lines go. Results go to `out`; errors, prompts and progress go to `err`. Nothing here throws or blocks:
+ * what the reader does not take yet waits in memory.
+ */
 export interface Console {
   readonly outIsTerminal: boolean;
   readonly errIsTerminal: boolean;
   /** Whether to use colours: on a terminal, and without NO_COLOR. */
   readonly outHasColors: boolean;
-  /** Writes a line to standard output; the line break is added. */
-  out(line: string): void;
+  /** Writes a line to standard output; the line break is added. `onLost` is called if it cannot be written. */
+  out(line: string, onLost?: () => void): void;
   /** Writes a line to standard error; the line break is added. */
   err(line: string): void;
   /** Writes to standard error without a line break: a progress bar, which is overwritten later. */
   draw(text: string): void;
   /** Width of the terminal behind standard error, in columns. */
   columns(): number;
+  /** Bytes that wait to be written before the next line to standard output, and to standard error. */
+  outWaitingBytes(): number;
+  errWaitingBytes(): number;
+  /** Resolves when no line to standard output waits; to the reason if some could not be written. */
+  flushOut(): Promise<string | undefined>;
+  /** Resolves when no line to standard error waits. */
+  flushErr(): Promise<void>;
 }
 
 /** The bars of several transfers. */
@@ -58,6 +69,21 @@ export interface LineReader {
   /** Ctrl-C as the line editor sees it: while it reads the keyboard, the terminal sends no signal. */
   readonly onInterrupt: OnStopSignal;
   close(): void;
+}
+
+/**
+ * Writes what still waits before a program ends. Returns the exit code, which tells if standard output could not be written.
+ * Waits for a reader for as long as it takes, or, with `timeout`, until that resolves.
+ */
+export async function finishOutput(
+  console: Console,
+  exitCode: ExitCode,
+  timeout: () => Promise<void> = () => new Promise(() => {}),
+): Promise<ExitCode> {
+  const failure = await Promise.race([console.flushOut(), timeout().then(() => "it is not being read")]);
+  if (failure !== undefined) console.err(`error: could not write to standard output: ${failure}`);
+  await Promise.race([console.flushErr(), timeout()]);
+  return failure !== undefined && exitCode === ExitCode.done ? ExitCode.output : exitCode;
 }
 
 /** The text to show for a thrown value: the message of a SluiceError; of a bug the stack, too. */

@@ -23,6 +23,8 @@ export const ExitCode = {
   unreachable: 5,
   /** A file of this machine could not be read or written. */
   localDisk: 6,
+  /** All went well, but standard output could not be written. */
+  output: 7,
   /** Ended by Ctrl-C: 128 + SIGINT, as a shell reports it. */
   interrupted: 130,
 } as const;

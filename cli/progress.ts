@@ -60,6 +60,8 @@ class TerminalProgressView implements ProgressView {
         if (atMs - startMs < SHOW_AFTER_MS) return;
         const isNew = !this.#shown.has(meter);
         this.#shown.add(meter);
+        // A reader that is slow gets the newest state, not all that there were.
+        if (this.#context.console.errWaitingBytes() > 0) return;
         if (isNew || atMs - this.#drawnMs >= REDRAW_MS) this.#redraw();
       },
       finish: () => {

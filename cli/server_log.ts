@@ -2,7 +2,9 @@
  * The server's log: one line for each event, as text or, with `--json`, as an object.
  *
  * Names and reasons that a peer chose are escaped, so a file's name cannot forge a line. How many lines clients can cause
- * is limited: `log_rate_limit.ts`.
+ * is limited: `log_rate_limit.ts`. So is the memory for lines that the reader of the log does not take: further ones are
+ * left out. Lines left out, or lost because standard output could not be written, are counted, and the next line that can
+ * be written tells how many.
  *
  * @module
  */
@@ -30,6 +32,9 @@ export interface ServerLog {
   close(): void;
 }
 
+/** The most that waits for a reader: some ten thousand lines. */
+export const MAX_WAITING_BYTES = 2 ** 20;
+
 /** Opens a log on standard output. */
 export function openServerLog(
   { clock, console }: Pick<CliContext, "clock" | "console">,
@@ -37,9 +42,23 @@ export function openServerLog(
 ): ServerLog {
   const isLogged = (level: LogLevel) => LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(logLevel);
   const format = json ? formatJson : (line: LogLine) => formatText(line, console.outHasColors);
-  const write = (level: LogLevel, text: string, event: LogLine["event"]) => {
+  let lostLines = 0;
+  const print = (line: Omit<LogLine, "time">, count: number) => {
     // Date and not the clock: a log shows the time of day.
-    if (isLogged(level)) console.out(format({ time: new Date().toISOString(), level, text, event }));
+    console.out(format({ time: new Date().toISOString(), ...line }), () => lostLines += count);
+  };
+  const reportLost = () => {
+    if (lostLines === 0) return;
+    const lines = lostLines;
+    lostLines = 0;
+    const text = `${counted(lines, "line")} lost: standard output could not be written, or was not read`;
+    print({ level: "warning", text, event: { kind: "left-out", lines } }, lines);
+  };
+  const write = (level: LogLevel, text: string, event: LogLine["event"]) => {
+    if (!isLogged(level)) return;
+    if (console.outWaitingBytes() > MAX_WAITING_BYTES) return void lostLines++;
+    reportLost();
+    print({ level, text, event }, 1);
   };
   const limit = new LineLimit(clock, (lines) => {
     const text = `${counted(lines, "line")} left out: clients caused more than ${LINES_PER_SECOND} a second`;
@@ -51,7 +70,10 @@ export function openServerLog(
       const level = levelOf(event);
       if (isLogged(level) && limit.admits(event)) write(level, describeEvent(event), event);
     },
-    close: () => limit.flush(),
+    close() {
+      limit.flush();
+      reportLost();
+    },
   };
 }
 

@@ -6,14 +6,23 @@
 
 import type { ServerOptions } from "../app/server/api.ts";
 import { formatKey } from "../app/keys.ts";
-import { describeError } from "./console.ts";
+import { describeError, finishOutput } from "./console.ts";
 import type { CliContext } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { parseServerArguments, type ServerArguments } from "./server_arguments.ts";
 import { openServerLog } from "./server_log.ts";
 
+/** How long a server that stops waits for the reader of its log. */
+const FLUSH_TIMEOUT_US = 2_000_000;
+
 /** Runs the server, or prints its key; returns its exit code and never throws. */
 export async function runServer(args: readonly string[], context: CliContext): Promise<ExitCode> {
+  const { clock, console } = context;
+  const timeout = () => new Promise<void>((resolve) => clock.timer(resolve).set(FLUSH_TIMEOUT_US));
+  return await finishOutput(console, await run(args, context), timeout);
+}
+
+async function run(args: readonly string[], context: CliContext): Promise<ExitCode> {
   const parsed = parseServerArguments(args, context.console);
   if ("exitCode" in parsed) return parsed.exitCode;
   const { console, openIdentity } = context;

@@ -4,30 +4,36 @@
  * @module
  */
 
-/** Writes lines at once, so that none is lost when the program ends. */
+import { Output, OutputQueue } from "./output.ts";
+import { atomicBytesOf, leadToSamePlace, LineBufferedSink, UnbufferedSink } from "./standard_stream.ts";
+
+/** File descriptors. */
+const STDOUT = 1;
+const STDERR = 2;
+
+/** Standard output and error; their lines wait in order for a slow reader. */
 export function processConsole() {
-  const outIsTerminal = Deno.stdout.isTerminal();
+  const outQueue = new OutputQueue();
+  const errQueue = leadToSamePlace(STDOUT, STDERR) ? outQueue : new OutputQueue();
+  const out = new Output(new LineBufferedSink(Deno.stdout, atomicBytesOf(STDOUT)), outQueue);
+  const err = new Output(new UnbufferedSink(Deno.stderr), errQueue);
+  const outIsTerminal = out.sink.isTerminal;
   return {
     outIsTerminal,
-    errIsTerminal: Deno.stderr.isTerminal(),
+    errIsTerminal: err.sink.isTerminal,
     outHasColors: outIsTerminal && !Deno.noColor,
-    out: (line: string) => writeAll(Deno.stdout, line + "\n"),
-    err: (line: string) => writeAll(Deno.stderr, line + "\n"),
-    draw: (text: string) => writeAll(Deno.stderr, text),
+    out: (line: string, onLost?: () => void) => out.write(line + "\n", onLost),
+    err: (line: string) => err.write(line + "\n"),
+    draw: (text: string) => err.write(text),
     columns: terminalColumns,
+    outWaitingBytes: () => outQueue.waitingBytes,
+    errWaitingBytes: () => errQueue.waitingBytes,
+    async flushOut() {
+      await outQueue.flush();
+      return out.failure;
+    },
+    flushErr: () => errQueue.flush(),
   };
-}
-
-const utf8 = new TextEncoder();
-
-function writeAll(stream: typeof Deno.stdout, text: string): void {
-  let bytes = utf8.encode(text);
-  try {
-    while (bytes.length > 0) bytes = bytes.subarray(stream.writeSync(bytes));
-  } catch (error) {
-    // The reader has gone (`sluice list | head -1`): no reason to break off a transfer.
-    if (!(error instanceof Deno.errors.BrokenPipe || error instanceof Deno.errors.WouldBlock)) throw error;
-  }
 }
 
 /** Width if the terminal does not say. */

@@ -22,8 +22,13 @@ export class FakeConsole implements Console {
   outHasColors = false;
   /** Columns of the terminal. */
   width = 100;
-  out(line: string): void {
-    this.outLines.push(...line.split("\n"));
+  waitingBytes = 0;
+  /** Why standard output cannot be written; undefined if it can. */
+  outFailure: string | undefined;
+  isFlushed = false;
+  out(line: string, onLost?: () => void): void {
+    if (this.outFailure === undefined) this.outLines.push(...line.split("\n"));
+    else onLost?.();
   }
   err(line: string): void {
     this.errLines.push(...line.split("\n"));
@@ -33,6 +38,20 @@ export class FakeConsole implements Console {
   }
   columns(): number {
     return this.width;
+  }
+  outWaitingBytes(): number {
+    return this.waitingBytes;
+  }
+  errWaitingBytes(): number {
+    return this.waitingBytes;
+  }
+  /** Never resolves while bytes wait. */
+  flushOut(): Promise<string | undefined> {
+    return this.waitingBytes > 0 ? new Promise(() => {}) : Promise.resolve(this.outFailure);
+  }
+  flushErr(): Promise<void> {
+    this.isFlushed = true;
+    return Promise.resolve();
   }
 }
 

@@ -136,6 +136,18 @@ Deno.test("createProgressView draws ten times a second at most, however many upd
   assert.ok(drawings >= 9 && drawings <= 11, `${drawings} in a second`);
 });
 
+Deno.test("createProgressView draws nothing new while the last drawing waits for a slow reader", () => {
+  const { console, passMs, view } = makeView();
+  const task = view.start();
+  passMs(1000);
+  console.waitingBytes = 1;
+  task.update(progress({ transferredBytes: 1 }));
+  assert.equal(console.drawn, "");
+  console.waitingBytes = 0;
+  task.update(progress({ transferredBytes: 2 }));
+  assert.notEqual(console.drawn, "");
+});
+
 Deno.test("createProgressView shows nothing of a short transfer, nor of a closed view", () => {
   const { console, passMs, view } = makeView();
   const short = view.start();

@@ -1,7 +1,13 @@
 import assert from "node:assert/strict";
 import type { ServerEvent } from "../../../app/server/api.ts";
 import { LINES_AT_ONCE } from "../../../cli/log_rate_limit.ts";
-import { describeEvent, levelOf, openServerLog, type ServerLogOptions } from "../../../cli/server_log.ts";
+import {
+  describeEvent,
+  levelOf,
+  MAX_WAITING_BYTES,
+  openServerLog,
+  type ServerLogOptions,
+} from "../../../cli/server_log.ts";
 import { FakeConsole } from "../../../testing/cli_fakes.ts";
 import { FakeClock } from "../../../testing/fake_clock.ts";
 
@@ -214,4 +220,39 @@ Deno.test("openServerLog writes JSON with the event as it was", () => {
   assert.deepEqual(parsed.map((line) => line.event), events);
   assert.deepEqual(parsed.map((line) => line.text), CASES.map(([, words]) => words));
   assert.equal(parsed[0].level, "info");
+});
+
+Deno.test("openServerLog keeps no more lines for a reader than memory is meant for, and says how many it left out", () => {
+  const console = new FakeConsole();
+  const log = openServerLog({ clock: new FakeClock(), console }, { logLevel: "info", json: true });
+  const fault = (line: string) => log.event({ kind: "fault", line });
+  console.waitingBytes = MAX_WAITING_BYTES + 1;
+  fault("one");
+  fault("two");
+  assert.deepEqual(console.outLines, []);
+  console.waitingBytes = 0;
+  fault("three");
+  assert.deepEqual(console.outLines.map((line) => JSON.parse(line).event), [
+    { kind: "left-out", lines: 2 },
+    { kind: "fault", line: "three" },
+  ]);
+});
+
+Deno.test("openServerLog says how many lines could not be written once one can, at its end at the latest", () => {
+  for (const isLast of [false, true]) {
+    const console = new FakeConsole();
+    const log = openServerLog({ clock: new FakeClock(), console }, { logLevel: "error", json: false });
+    console.outFailure = "No space left on device";
+    const event: ServerEvent = { kind: "access-unreadable", reason: "gone" };
+    log.event(event);
+    log.event(event);
+    console.outFailure = undefined;
+    if (!isLast) log.event(event);
+    log.close();
+    assert.match(
+      console.outLines[0]!,
+      /WARN {2}2 lines lost: standard output could not be written, or was not read$/,
+    );
+    assert.equal(console.outLines.length, isLast ? 1 : 2);
+  }
 });

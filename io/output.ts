@@ -1,0 +1,152 @@
+/**
+ * Writes text to the standard streams of this process without blocking its event loop, and without losing any of it to a
+ * slow reader: what cannot be written yet waits its turn, in order, in memory.
+ *
+ * It bounds nothing: a program whose output has no end of its own asks `waitingBytes` before it writes more.
+ *
+ * @module
+ */
+
+/** Where text is written to: `standard_stream.ts`. */
+export interface Sink {
+  /** Resolves to how many of the first bytes have been taken; 0 if none can be now. */
+  write(bytes: Uint8Array): Promise<number>;
+  readonly isTerminal: boolean;
+}
+
+/** Text that waits to be written. */
+interface Entry {
+  readonly output: Output;
+  readonly bytes: Uint8Array;
+  readonly onLost: (() => void) | undefined;
+}
+
+/** So much is written at once: as much as a pipe of Linux holds. */
+const BATCH_BYTES = 65_536;
+
+/** Time between two attempts to write to a stream that can take nothing now: doubled each time, up to a limit. */
+const FIRST_RETRY_MS = 1;
+const MAX_RETRY_MS = 64;
+
+/** The order in which texts are written. Streams that lead to the same place, such as one terminal, share a queue. */
+export class OutputQueue {
+  readonly #sleep: (delayMs: number) => Promise<void>;
+  readonly #entries: Entry[] = [];
+  #waitingBytes = 0;
+  /** Settles when nothing waits; undefined if nothing does. */
+  #writing: Promise<void> | undefined;
+
+  /** `sleep` is a parameter for tests. */
+  constructor(
+    sleep: (delayMs: number) => Promise<void> = (delayMs) => new Promise((wake) => setTimeout(wake, delayMs)),
+  ) {
+    this.#sleep = sleep;
+  }
+
+  /** Bytes that have not been written yet. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
+  add(entry: Entry): void {
+    this.#entries.push(entry);
+    this.#waitingBytes += entry.bytes.length;
+    this.#writing ??= this.#writeAll();
+  }
+
+  /** Resolves when everything has been written or has failed. */
+  async flush(): Promise<void> {
+    await this.#writing;
+  }
+
+  /** Never rejects. */
+  async #writeAll(): Promise<void> {
+    while (this.#entries.length > 0) {
+      const batch = this.#takeBatch();
+      const lost = await this.#writeBatch(batch);
+      for (const { bytes } of batch) this.#waitingBytes -= bytes.length;
+      for (const { onLost } of lost) onLost?.();
+    }
+    this.#writing = undefined;
+  }
+
+  /** The next entries of one stream, to be written together. */
+  #takeBatch(): Entry[] {
+    const { output } = this.#entries[0]!;
+    let count = 0;
+    let sizeBytes = 0;
+    for (const entry of this.#entries) {
+      if (entry.output !== output || (count > 0 && sizeBytes + entry.bytes.length > BATCH_BYTES)) break;
+      sizeBytes += entry.bytes.length;
+      count++;
+    }
+    return this.#entries.splice(0, count);
+  }
+
+  /** Returns the entries that were not written in full. */
+  async #writeBatch(batch: readonly Entry[]): Promise<readonly Entry[]> {
+    const { output } = batch[0]!;
+    const bytes = concatenate(batch);
+    let writtenBytes = 0;
+    let retryMs = FIRST_RETRY_MS;
+    while (writtenBytes < bytes.length) {
+      try {
+        const count = await output.sink.write(bytes.subarray(writtenBytes));
+        writtenBytes += count;
+        if (count === 0) await this.#sleep(retryMs);
+        retryMs = count === 0 ? Math.min(2 * retryMs, MAX_RETRY_MS) : FIRST_RETRY_MS;
+      } catch (error) {
+        output.onFailure(error);
+        return afterFirst(writtenBytes, batch);
+      }
+    }
+    return [];
+  }
+}
+
+function concatenate(batch: readonly Entry[]): Uint8Array {
+  const bytes = new Uint8Array(batch.reduce((sum, entry) => sum + entry.bytes.length, 0));
+  let offset = 0;
+  for (const entry of batch) {
+    bytes.set(entry.bytes, offset);
+    offset += entry.bytes.length;
+  }
+  return bytes;
+}
+
+/** The entries that do not lie within the first bytes of a batch. */
+function afterFirst(writtenBytes: number, batch: readonly Entry[]): readonly Entry[] {
+  let endOffset = 0;
+  return batch.filter((entry) => (endOffset += entry.bytes.length) > writtenBytes);
+}
+
+const utf8 = new TextEncoder();
+
+/** One stream, and what became of the text written to it. A stream that fails is tried again for the next text. */
+export class Output {
+  readonly sink: Sink;
+  readonly #queue: OutputQueue;
+  #failure: string | undefined;
+
+  constructor(sink: Sink, queue: OutputQueue) {
+    this.sink = sink;
+    this.#queue = queue;
+  }
+
+  /** Why text was lost the first time, in the system's words. A reader who has gone is no failure. */
+  get failure(): string | undefined {
+    return this.#failure;
+  }
+
+  /** Writes after everything that waits. `onLost` is called if it cannot be written in full. */
+  write(text: string, onLost?: () => void): void {
+    this.#queue.add({ output: this, bytes: utf8.encode(text), onLost });
+  }
+
+  onFailure(error: unknown): void {
+    // The reader has closed the pipe (`sluice list | head -1`), or the terminal is gone.
+    if (error instanceof Deno.errors.BrokenPipe || this.sink.isTerminal) return;
+    const words = error instanceof Error ? error.message : String(error);
+    this.#failure ??= words.replace(/ \(os error \d+\)$/, "");
+  }
+}
