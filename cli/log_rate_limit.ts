@@ -40,6 +40,7 @@ const BUCKETS: Readonly<Record<ServerEvent["kind"], "file" | "other" | "unlimite
   "folder-unavailable": "unlimited",
   "listening": "unlimited",
   "exposed": "unlimited",
+  "root-created": "unlimited",
   "access-changed": "unlimited",
   "access-unreadable": "unlimited",
   // Once a minute: app/server/drop_report.ts.

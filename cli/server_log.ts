@@ -106,6 +106,8 @@ export function describeEvent(event: ServerEvent): string {
         `key ${sanitizeForDisplay(event.key)}`;
     case "exposed":
       return sanitizeForDisplay(event.reason);
+    case "root-created":
+      return `created the folder ${sanitizeForDisplay(event.root)}`;
     case "connected":
       return `${origin(event)} connected` + (event.user === undefined ? "" : ` as ${sanitizeForDisplay(event.user)}`);
     case "access-denied":

@@ -62,7 +62,7 @@ export const nodeDisk: Disk = {
   freeSpace: (descriptor) => ftruncate(descriptor, 0).catch(rethrow),
 
   readdir: (folder) => fs.promises.readdir(folder).catch(rethrow),
-  mkdir: (folder, mode) => fs.promises.mkdir(folder, { recursive: true, mode }).then(() => {}, rethrow),
+  mkdir: (folder, mode) => fs.promises.mkdir(folder, { mode }).then(() => {}, rethrow),
   realpath: (path) => fs.promises.realpath(path).catch(rethrow),
   freeBytes,
 

@@ -38,7 +38,7 @@ export interface DirectoryStoreOptions {
   readonly disk: Disk;
   /** Whether it accepts no files. Default: false. */
   readonly readOnly?: boolean;
-  /** Whether to create the folder, and those above it, if they are missing. Default: true. */
+  /** Whether to create the folder if it is missing. Default: true. */
   readonly create?: boolean;
 }
 
@@ -55,17 +55,14 @@ export class DirectoryStore implements FileStore {
   readonly #readOnly: boolean;
   readonly #sync: SyncFolder;
   readonly #spelling: Spelling;
-  /**
-   * Folders above this one that may not be durable yet: this process, or one that was killed, may have created them.
-   */
-  #unsynced: readonly string[];
+  /** The folder's entry in the one above is durable. It may not be: this process, or one that was killed, may have created it. */
+  #isDurable = false;
 
   /** Names that are being given to files; such a file has two names for a moment. */
   readonly #placing = new Set<string>();
 
   private constructor(root: RootFolder, options: DirectoryStoreOptions) {
     this.#root = root;
-    this.#unsynced = ancestors(root.path);
     const { disk, readOnly = false } = options;
     this.#disk = disk;
     this.#readOnly = readOnly;
@@ -84,6 +81,11 @@ export class DirectoryStore implements FileStore {
   /** The folder, absolute, without symbolic links. */
   get rootPath(): string {
     return this.#root.path;
+  }
+
+  /** The folder was missing, and was created. */
+  get isNew(): boolean {
+    return this.#root.isNew;
   }
 
   /** A sentence for each way in which other users can change the folder. Rejects with StoreError. */
@@ -212,7 +214,7 @@ export class DirectoryStore implements FileStore {
     const finalPath = this.#path(name);
     const placement = { disk: this.#disk, sync: this.#sync, temporaryPath, identity, finalPath, subject };
     await this.#root.require();
-    if (this.#unsynced.length > 0) {
+    if (!this.#isDurable) {
       await this.#syncAbove();
       // Again, since that waited for the disk.
       await this.#root.require();
@@ -229,13 +231,13 @@ export class DirectoryStore implements FileStore {
 
   /** Makes the folder itself durable, once; otherwise its files could be lost together with it. */
   async #syncAbove(): Promise<void> {
-    if (this.#unsynced.length === 0) return;
+    if (this.#isDurable) return;
     try {
-      for (const folder of this.#unsynced) await this.#sync(folder);
+      await this.#sync(dirname(this.rootPath));
     } catch (error) {
       throwUnlessDenied(error);
     }
-    this.#unsynced = [];
+    this.#isDurable = true;
   }
 
   /** `name` has been validated, so the result is an entry of the folder itself. */
@@ -299,16 +301,6 @@ interface Finished {
   readonly identity: FileIdentity;
   readonly name: string;
   readonly overwrite: boolean;
-}
-
-/** The folders above one, from the innermost outwards. */
-function ancestors(folderPath: string): string[] {
-  const found: string[] = [];
-  for (let folder = dirname(folderPath), last = folderPath; folder !== last; folder = dirname(folder)) {
-    found.push(folder);
-    last = folder;
-  }
-  return found;
 }
 
 /** A program that may not read the folders above the store's cannot sync them either; this is no error. */

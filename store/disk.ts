@@ -81,7 +81,7 @@ export interface Disk {
 
   /** The names in a folder, in any order. */
   readdir(folder: string): Promise<string[]>;
-  /** Creates a folder, and those above it, if they are missing; `mode` is for each that it creates. */
+  /** Creates a folder; EEXIST if the name is taken, ENOENT if the folder above is missing. */
   mkdir(folder: string, mode: number): Promise<void>;
   /** The absolute path, without symbolic links. */
   realpath(path: string): Promise<string>;

@@ -16,7 +16,7 @@ import { dirname } from "node:path";
 import { StoreError } from "../transfer/file_store.ts";
 import { sanitizeForDisplay } from "../base/display_text.ts";
 import type { Disk, DiskStats } from "./disk.ts";
-import { attemptAsync, onDisk } from "./disk_error.ts";
+import { attemptAsync, diskErrorCode, onDisk } from "./disk_error.ts";
 import { type FileIdentity, isSameFile } from "./file_identity.ts";
 
 /** The mode of a new folder: private until its owner changes it. */
@@ -31,28 +31,34 @@ const STICKY = 0o1000;
 export class RootFolder {
   /** Absolute, without symbolic links. */
   readonly path: string;
+  /** It was missing, and was created. */
+  readonly isNew: boolean;
   readonly #disk: Disk;
   readonly #identity: FileIdentity;
   #isShared: boolean;
 
-  private constructor(path: string, options: { disk: Disk; stats: DiskStats }) {
-    const { disk, stats } = options;
+  private constructor(path: string, options: { disk: Disk; stats: DiskStats; isNew: boolean }) {
+    const { disk, stats, isNew } = options;
     this.path = path;
+    this.isNew = isNew;
     this.#disk = disk;
     this.#identity = { dev: stats.dev, ino: stats.ino };
     this.#isShared = this.#isWritableByOthers(stats);
   }
 
-  /** Opens the folder; with `create`, creates it and those above it if missing. Rejects with StoreError. */
+  /**
+   * Opens the folder; with `create`, creates it if it is missing, but no folder above it: that would hide that a disk is
+   * not mounted. Rejects with StoreError.
+   */
   static open(path: string, options: { readonly disk: Disk; readonly create: boolean }): Promise<RootFolder> {
     const { disk, create } = options;
     const shown = sanitizeForDisplay(path);
     return onDisk(`the folder "${shown}"`, async () => {
-      if (create) await disk.mkdir(path, ROOT_MODE);
+      const isNew = create && await createFolder(disk, path);
       const realPath = await disk.realpath(path);
       const stats = await disk.stat(realPath);
       if (!stats.isDirectory()) throw new StoreError("not-a-file", `"${shown}" is not a folder`);
-      return new RootFolder(realPath, { disk, stats });
+      return new RootFolder(realPath, { disk, stats, isNew });
     });
   }
 
@@ -110,5 +116,18 @@ export class RootFolder {
   /** Windows has ACLs instead of modes, and reports 0o777; it does not have this flag either. */
   get #hasModes(): boolean {
     return this.#disk.flags.O_NOFOLLOW !== 0;
+  }
+}
+
+/** Creates a folder unless there is something of that name; returns whether it did. */
+async function createFolder(disk: Disk, path: string): Promise<boolean> {
+  try {
+    await disk.mkdir(path, ROOT_MODE);
+    return true;
+  } catch (error) {
+    if (diskErrorCode(error) === "EEXIST") return false;
+    if (diskErrorCode(error) !== "ENOENT") throw error;
+    const shown = sanitizeForDisplay(dirname(path));
+    throw new StoreError("not-found", `the folder "${shown}" does not exist; mount its disk, or create it`);
   }
 }

@@ -17,7 +17,7 @@ export interface ServerOptions extends SendingOptions {
   readonly host: string;
   /** Port to listen on; 0 lets the system choose. */
   readonly port: number;
-  /** Folder of the files; created when it is not there. */
+  /** Folder of the files; created if it is missing, but not the folders above it. */
   readonly root: string;
   /** Take no files. */
   readonly readOnly?: boolean;
@@ -62,6 +62,8 @@ export type ServerEvent =
   }
   /** Others on this machine can change the folder; `reason` says how, and what to do. Comes before "listening". */
   | { readonly kind: "exposed"; readonly reason: string }
+  /** The folder of the files was missing, and was created. */
+  | { readonly kind: "root-created"; readonly root: string }
   /** `user` is the name in the client's line; undefined without access control. */
   | { readonly kind: "connected"; readonly user: string | undefined } & EventOrigin
   /** A client was denied access. `key` is its public key, see {@link formatKey}. */

@@ -79,6 +79,7 @@ export async function startServer(options: ServerOptions, platform: Platform): P
     simulate: options.simulate,
     onFault: (line) => onEvent({ kind: "fault", line }),
   });
+  if (store.isNew) onEvent({ kind: "root-created", root: store.rootPath });
   return new RunningServer(options, { platform, root: store.rootPath, authorizer, socket });
 }
 

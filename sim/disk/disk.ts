@@ -285,9 +285,9 @@ export class SimulatedDisk implements Disk {
 
   mkdir(folder: string, mode: number): Promise<void> {
     return this.#lookUp("mkdir", () => {
-      this.#tree.makeFolders(folder, (place) => {
-        place.folder.change(++this.#sequence, [place.name, this.#newFolder(mode)]);
-      });
+      const place = this.#tree.find(folder);
+      if (place.inode !== undefined) throw pathError("EEXIST", folder);
+      place.folder.change(++this.#sequence, [place.name, this.#newFolder(mode)]);
     });
   }
 

@@ -46,7 +46,7 @@ interface Write extends PlannedFile {
   result: string | StoreError | undefined;
 }
 
-const FOLDER = "/srv/files";
+const FOLDER = "/files";
 const OLD_BYTES = pattern(5000, 99);
 const TEMPORARY_NAME = /^\.sluice-[0-9a-f]{32}\.part$/;
 const START_MS = 1_700_000_000_000;

@@ -29,6 +29,7 @@ const EXPECTED: Readonly<Record<ServerEvent["kind"], readonly (readonly [ServerE
     ],
   ],
   "exposed": [[{ kind: "exposed", reason: "/srv is writable by others" }, "/srv is writable by others"]],
+  "root-created": [[{ kind: "root-created", root: "/srv/new" }, "created the folder /srv/new"]],
   "connected": [
     [{ kind: "connected", ...WHO, user: undefined }, "[3] 192.0.2.7:50000 connected"],
     [{ kind: "connected", ...WHO, user: "al\u202eice" }, "[3] 192.0.2.7:50000 connected as al\\u202eice"],

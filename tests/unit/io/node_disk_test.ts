@@ -60,8 +60,9 @@ check("keeps times to the millisecond", async (folder) => {
 });
 
 check("knows folders and links", async (folder) => {
-  await nodeDisk.mkdir(`${folder}/x/y`, 0o700);
-  await nodeDisk.mkdir(`${folder}/x/y`, 0o755);
+  await assert.rejects(() => nodeDisk.mkdir(`${folder}/x/y`, 0o700), { code: "ENOENT" });
+  for (const made of ["x", "x/y"]) await nodeDisk.mkdir(`${folder}/${made}`, 0o700);
+  await assert.rejects(() => nodeDisk.mkdir(`${folder}/x/y`, 0o755), { code: "EEXIST" });
   if (Deno.build.os !== "windows") {
     for (const made of ["x", "x/y"]) assert.equal((await nodeDisk.stat(`${folder}/${made}`)).mode & 0o777, 0o700);
   }

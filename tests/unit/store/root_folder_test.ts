@@ -22,14 +22,21 @@ function open(path: string): Promise<RootFolder> {
 }
 
 check("creates a private folder, and does not change an existing one", async (folder) => {
-  const root = await open(`${folder}/a/b`);
-  assert.equal(root.path, `${folder}/a/b`);
+  const root = await open(`${folder}/new`);
+  assert.deepEqual([root.path, root.isNew], [`${folder}/new`, true]);
+  assert.equal((await open(`${folder}/new`)).isNew, false);
   Deno.mkdirSync(`${folder}/there`);
   if (!HAS_MODES) return;
-  for (const made of ["a", "a/b"]) assert.equal(Deno.statSync(`${folder}/${made}`).mode! & 0o777, 0o700);
+  assert.equal(Deno.statSync(`${folder}/new`).mode! & 0o777, 0o700);
   Deno.chmodSync(`${folder}/there`, 0o750);
   await open(`${folder}/there`);
   assert.equal(Deno.statSync(`${folder}/there`).mode! & 0o777, 0o750);
+});
+
+check("creates no folder above it, whose disk may not be mounted", async (folder) => {
+  const { message } = await assertRefused("not-found", () => open(`${folder}/mount/backup`));
+  assert.equal(message, `the folder "${folder}/mount" does not exist; mount its disk, or create it`);
+  assert.deepEqual([...Deno.readDirSync(folder)], []);
 });
 
 check("detects a folder that replaced the opened one", async (folder) => {
@@ -55,6 +62,7 @@ check("detects a folder that replaced the opened one", async (folder) => {
 
 check("notices that a folder above it has become a link", async (folder) => {
   if (!HAS_MODES) return;
+  Deno.mkdirSync(`${folder}/above`);
   const root = await open(`${folder}/above/root`);
   Deno.mkdirSync(`${folder}/foreign/root`, { recursive: true });
   Deno.renameSync(`${folder}/above`, `${folder}/first`);
@@ -63,6 +71,7 @@ check("notices that a folder above it has become a link", async (folder) => {
 });
 
 check("reports that other users may write to it, or above it", async (folder) => {
+  Deno.mkdirSync(`${folder}/above`, { mode: 0o700 });
   if (!HAS_MODES) return assert.deepEqual(await (await open(`${folder}/above/root`)).exposures(), []);
   const root = await open(`${folder}/above/root`);
   assert.deepEqual([await root.exposures(), root.isShared], [[], false]);
@@ -96,6 +105,7 @@ check("does not report folders that it may not read", async (folder) => {
     if (path === above) return Promise.reject(Object.assign(new Error("Requires"), { name: "NotCapable" }));
     return nodeDisk.lstat(path);
   };
+  Deno.mkdirSync(above);
   const root = await RootFolder.open(`${above}/root`, { disk: { ...nodeDisk, lstat }, create: true });
   if (HAS_MODES) Deno.chmodSync(above, 0o777);
   assert.deepEqual(await root.exposures(), []);

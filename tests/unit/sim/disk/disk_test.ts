@@ -119,6 +119,7 @@ Deno.test("SimulatedDisk.crashed never leaves a renamed name without a file", as
 
 Deno.test("SimulatedDisk.crashed keeps two names of a file one file, and made folders with what is in them", async () => {
   const disk = new SimulatedDisk();
+  await disk.mkdir("/x", 0o777);
   await disk.mkdir("/x/y", 0o777);
   const descriptor = create(disk, "/x/y/a", text("a"));
   await disk.fsync(descriptor);
@@ -236,7 +237,9 @@ Deno.test("SimulatedDisk refuses what an operating system refuses", async () => 
     ["ENOTDIR", () => disk.lstat("/file/a")],
     ["ENOTDIR", () => disk.readdir("/file")],
     ["ENOTDIR", () => disk.mkdir("/file/a", 0o777)],
+    ["ENOENT", () => disk.mkdir("/none/a", 0o777)],
     ["EEXIST", () => disk.mkdir("/file", 0o777)],
+    ["EEXIST", () => disk.mkdir("/folder", 0o777)],
     ["EEXIST", () => disk.open("/file", CREATE)],
     ["EISDIR", () => disk.open("/folder", O_RDWR)],
     ["EISDIR", () => disk.unlink("/folder")],
@@ -328,6 +331,7 @@ Deno.test("SimulatedDisk.put makes a file of its bytes over and over, at no cost
 
 Deno.test("SimulatedDisk.remove takes a folder away under a store", async () => {
   const disk = new SimulatedDisk();
+  await disk.mkdir("/a", 0o700);
   const store = promised(await DirectoryStore.open("/a/b", { disk }));
   const file = await store.create("x", { sizeBytes: 1, modifiedMs: 0, overwrite: false });
   file.write(0, pattern(1));
