@@ -79,7 +79,7 @@ export class Tampering {
     if (!Object.values<number>(HANDSHAKE).includes(type) || this.#seenTypes.has(type)) return;
     this.#seenTypes.add(type);
     this.deeds.flipped++;
-    // In a ClientFinish this is a byte of the token; in the others it is any byte that their MAC covers.
+    // In a ClientFinish this is a byte of the token; in the others any byte will do.
     flip(datagram, 60);
   }
 

@@ -5,10 +5,10 @@ import { MAX_PATH_PACKETS_BEYOND_WINDOW } from "../../protocol/limits.ts";
 import { writeAck, writePathChallenge, writePing } from "../../protocol/wire/frame.ts";
 import { LOST, Pair } from "../../testing/connection_pair.ts";
 
-/** Ports alone, and another host. */
+/** Addresses that differ in the port only, and one on another host. */
 const MOVES = [NetAddress.parse("10.0.0.1:4999"), NetAddress.parse("192.168.7.7:4000")];
 
-Deno.test("Connection goes on when the client's address changes during an upload", () => {
+Deno.test("Connection continues when the client's address changes during an upload", () => {
   for (const address of MOVES) {
     const pair = Pair.connected();
     const bytes = new Random(1).bytes(2_000_000);
@@ -26,7 +26,7 @@ Deno.test("Connection goes on when the client's address changes during an upload
   }
 });
 
-Deno.test("Connection goes on when the client's address changes during a download", () => {
+Deno.test("Connection continues when the client's address changes during a download", () => {
   for (const address of MOVES) {
     const pair = Pair.connected();
     const bytes = new Random(1).bytes(2_000_000);
@@ -40,13 +40,13 @@ Deno.test("Connection goes on when the client's address changes during a downloa
     const before = pair.client.bytesOn(0).length;
     assert(before > 0 && before < bytes.length);
     pair.client.address = address;
-    // The client has nothing to say of itself until it becomes uneasy at the silence.
+    // The client sends nothing until its keep-alive timer expires.
     assert(pair.runUntil(() => pair.client.bytesOn(0).length === bytes.length, { withinUs: 8_000_000 }), address.text);
     assert.deepEqual(pair.client.bytesOn(0), bytes);
   }
 });
 
-Deno.test("Connection sends at most three times what came from a new address until that is proven", () => {
+Deno.test("Connection sends at most three times the received bytes to a new address until it is validated", () => {
   const pair = Pair.connected();
   const bytes = new Random(1).bytes(1_000_000);
   pair.server.onEvent = (event) => {
@@ -56,7 +56,7 @@ Deno.test("Connection sends at most three times what came from a new address unt
   };
   const stream = pair.send(new Uint8Array(10), { finish: false });
   pair.run(200_000);
-  // From here on nothing reaches the client: the challenge stays without an answer.
+  // From here on nothing reaches the client, so the challenge gets no response.
   pair.client.address = NetAddress.parse("192.168.7.7:4000");
   pair.server.wire.rule = () => LOST;
   pair.run(1000);
@@ -80,28 +80,28 @@ Deno.test("Connection sends at most three times what came from a new address unt
   assert(pair.runUntil(() => pair.client.bytesOn(0).length === bytes.length, { withinUs: 20_000_000 }));
 });
 
-Deno.test("Connection sends at most three times what came from a new address when it closes, too", () => {
+Deno.test("Connection sends at most three times the received bytes to a new address when it closes, too", () => {
   for (const packets of [1, 2, 5]) {
     const pair = Pair.connected();
     pair.send(new Uint8Array(10));
     pair.run(500_000);
     pair.client.address = NetAddress.parse("192.168.7.7:4000");
     const sentBefore = pair.server.wire.sent.length;
-    // A packet that moves the connection, and others that break a rule; the short words for it are longer than both.
+    // A packet that migrates the connection, and others that violate the protocol; CONNECTION_CLOSE is longer than both.
     pair.forge(pair.client, (writer) => writePing(writer), 1_000);
     const neverSent = { length: 1, start: () => 60, end: () => 61 };
     for (let n = 0; n < packets; n++) {
       pair.forge(pair.client, (w) => writeAck(w, neverSent, { ackDelayUs: 0, maxBytes: 40 }), 2_000 + n);
     }
     const sent = sum(pair.server.wire.sent.slice(sentBefore));
-    // Of a header, a packet number of two bytes, a frame and a tag.
+    // A header, a packet number of two bytes, a frame and a tag.
     const received = 1 + 8 + 2 + 1 + 16 + packets * (1 + 8 + 2 + 5 + 16);
     assert.equal(pair.server.heard("closed").length, 1);
     assert(sent <= 3 * received, `${sent} bytes for ${received}`);
   }
 });
 
-Deno.test("Connection answers a flood of challenges with no more than its congestion window lets go, and a little", () => {
+Deno.test("Connection responds to a flood of challenges with little more than its congestion window allows", () => {
   const pair = Pair.connected();
   pair.client.wire.rule = () => LOST;
   pair.send(new Uint8Array(1_000_000));
@@ -131,7 +131,7 @@ Deno.test("Connection does not follow a late packet back to the old address", ()
   assert.equal(pair.server.bytesOn(0).length, 3000);
 });
 
-Deno.test("Connection does not move for a datagram whose tag is not good", () => {
+Deno.test("Connection does not migrate for a datagram whose tag is invalid", () => {
   const pair = Pair.connected();
   pair.run(500_000);
   const copy = pair.client.wire.sent.at(-1)!.bytes.slice();
@@ -141,7 +141,7 @@ Deno.test("Connection does not move for a datagram whose tag is not good", () =>
   assert.equal(pair.server.heard("address-changed").length, 0);
 });
 
-Deno.test("Connection of a client stays with the server that it connected to", () => {
+Deno.test("Connection of a client does not follow the server to another address", () => {
   const pair = Pair.connected();
   const remote = pair.client.connection.remote;
   pair.server.address = NetAddress.parse("10.0.0.2:5999");

@@ -1,4 +1,4 @@
-// What an endpoint refuses and drops when it is asked for too much. Who may begin is `admission.ts`'s to say.
+// What an endpoint refuses and drops under overload. The decision is in `admission.ts`.
 
 import assert from "node:assert/strict";
 import { NetAddress } from "../../base/net_address.ts";
@@ -24,7 +24,7 @@ function server(options: { readonly limits: Partial<AdmissionLimits> }): Endpoin
   });
 }
 
-Deno.test("Endpoint answers a flood of Hellos up to its rate, drops the rest, and goes on with who has a token", () => {
+Deno.test("Endpoint responds to a flood of Hellos up to its rate limit, drops the rest, and still serves clients with a token", () => {
   const endpoint = server({ limits: { maxHandshakes: 100, maxAnswers: 1000 } });
   const pair = new Pair({ serverEndpoint: { limits: { maxHandshakes: 100, maxAnswers: 1000 } } });
   const kinds = { answer: 0, drop: 0 };
@@ -41,7 +41,7 @@ Deno.test("Endpoint answers a flood of Hellos up to its rate, drops the rest, an
   assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: 2_000_000 }));
 });
 
-Deno.test("Endpoint drops a ClientFinish beyond its source's rate, and takes it when it comes again", () => {
+Deno.test("Endpoint drops a ClientFinish beyond its source's rate limit, and accepts its retransmission", () => {
   const pair = new Pair({ serverEndpoint: { limits: { maxHandshakesPerAddress: 1 } } });
   const connections = [0, 1, 2].map(() => pair.connect());
   pair.run(200_000);
@@ -51,7 +51,7 @@ Deno.test("Endpoint drops a ClientFinish beyond its source's rate, and takes it 
   assert.equal(connections[2]!.state, "established");
 });
 
-Deno.test("Endpoint takes no more connections of one address than it may, and says so", () => {
+Deno.test("Endpoint accepts no more connections from one address than allowed, and refuses others with a reason", () => {
   const pair = new Pair({ serverEndpoint: { limits: { maxConnectionsPerAddress: 2 } } });
   const connections = [0, 1, 2].map(() => pair.connect());
   pair.run(500_000);
@@ -66,7 +66,7 @@ Deno.test("Endpoint takes no more connections of one address than it may, and sa
   assert.equal(another.state, "established");
 });
 
-Deno.test("Endpoint sends no more Resets than it may, drops the rest unseen, and counts all", () => {
+Deno.test("Endpoint sends no more Resets than its rate limit allows, drops the rest unread, and counts all", () => {
   const endpoint = server({ limits: { maxAnswers: 100 } });
   const undecryptable = new Uint8Array(100);
   const kinds = Array.from(

@@ -6,10 +6,10 @@ import { PacketType, writeReset } from "../../protocol/wire/packet.ts";
 import { ResetTokens } from "../../protocol/handshake/reset_tokens.ts";
 import { losing, LOST, Pair, SERVER_KEY } from "../../testing/connection_pair.ts";
 
-/** Three PTOs of a side that has not measured a round trip yet, and a little. */
+/** Slightly more than three PTOs of a side without an RTT sample. */
 const CLOSING_US = 4_000_000;
 
-Deno.test("Connection.close tells the peer code and reason, whichever side closes", () => {
+Deno.test("Connection.close sends the peer code and reason, whichever side closes", () => {
   for (const [closer, other] of [["client", "server"], ["server", "client"]] as const) {
     const pair = Pair.connected();
     pair[closer].connection.close(pair.nowUs, 5, "enough — genug");
@@ -27,12 +27,12 @@ Deno.test("Connection.close tells the peer code and reason, whichever side close
   }
 });
 
-Deno.test("Connection.close takes along what the peer may not have, though all before it and the first copy are lost", () => {
+Deno.test("Connection.close repeats unacknowledged data, even if all packets before it and its first copy are lost", () => {
   const pair = Pair.connected();
   const answered = pair.send(new Uint8Array([1, 2, 3]), { finish: false });
   pair.run(200_000);
   const first = pair.client.wire.sent.length;
-  // The packet with the last bytes, and the first of the two that end the connection.
+  // The packet with the last bytes, and the first of the two with CONNECTION_CLOSE.
   pair.client.wire.rule = losing(first, first + 1);
   answered.write(new Uint8Array([4, 5]));
   answered.finish();
@@ -47,7 +47,7 @@ Deno.test("Connection.close takes along what the peer may not have, though all b
   assert(pair.isQuiet);
 });
 
-Deno.test("Connection.close takes along nothing that must be read from a source, nor more than fits", () => {
+Deno.test("Connection.close repeats no data that must be read from a source, and no more than fits", () => {
   const pair = Pair.connected();
   const read = () => assert.fail("a source was read for a connection that ends");
   pair.client.connection.openStream()!.writeFrom({ read }, 10);
@@ -59,7 +59,7 @@ Deno.test("Connection.close takes along nothing that must be read from a source,
   assert.equal(pair.server.heard("closed").length, 1);
 });
 
-Deno.test("Connection.close is repeated when the peer goes on, because the first was lost", () => {
+Deno.test("Connection.close repeats CONNECTION_CLOSE while the peer keeps sending because the first was lost", () => {
   const pair = Pair.connected();
   const stream = pair.client.connection.openStream()!;
   const firstLost = pair.server.wire.sent.length;
@@ -74,7 +74,7 @@ Deno.test("Connection.close is repeated when the peer goes on, because the first
   assert(pair.isQuiet);
 });
 
-Deno.test("Connection ends by its idle timeout when the peer's close was lost for good", () => {
+Deno.test("Connection ends by its idle timeout when every CONNECTION_CLOSE of the peer was lost", () => {
   const pair = Pair.connected();
   pair.client.wire.rule = () => LOST;
   pair.client.connection.close(pair.nowUs, 0, "");
@@ -85,7 +85,7 @@ Deno.test("Connection ends by its idle timeout when the peer's close was lost fo
   assert(pair.isQuiet);
 });
 
-Deno.test("Connection.close before the handshake is done ends without a word", () => {
+Deno.test("Connection.close before the handshake is complete sends nothing", () => {
   const pair = new Pair();
   const connection = pair.connect();
   connection.close(pair.nowUs, 1, "changed my mind");
@@ -95,7 +95,7 @@ Deno.test("Connection.close before the handshake is done ends without a word", (
   assert.equal(pair.client.wire.sent.length, 0);
 });
 
-Deno.test("Connection.close right after the ServerHello leaves the server with nothing", () => {
+Deno.test("Connection.close right after the ServerHello leaves no state on the server", () => {
   const pair = new Pair();
   pair.connect();
   assert(pair.runUntil(() => pair.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
@@ -105,7 +105,7 @@ Deno.test("Connection.close right after the ServerHello leaves the server with n
   assert(pair.isQuiet);
 });
 
-Deno.test("Connection.close twice, and at both ends at once, is one end each and a handful of packets", () => {
+Deno.test("Connection.close called twice, or on both sides at once, yields one event per side and a few packets", () => {
   const pair = Pair.connected();
   pair.run(1_000_000);
   const before = pair.client.wire.sent.length + pair.server.wire.sent.length;
@@ -120,7 +120,7 @@ Deno.test("Connection.close twice, and at both ends at once, is one end each and
   assert(pair.isQuiet);
 });
 
-Deno.test("Connection holds nothing in memory once it has ended", () => {
+Deno.test("Connection buffers nothing once it has ended", () => {
   const pair = Pair.connected();
   pair.server.reads = false;
   pair.send(new Uint8Array(50_000), { finish: false });
@@ -148,7 +148,7 @@ Deno.test("Connection sends nothing and opens nothing after its end", () => {
   assert.equal(connection.pollEvent(), undefined);
 });
 
-Deno.test("Connection on which nothing arrives ends by the lower idle timeout", () => {
+Deno.test("Connection on which nothing arrives ends by the smaller of both idle timeouts", () => {
   for (const [client, server] of [[5_000_000, 30_000_000], [30_000_000, 5_000_000]] as const) {
     const pair = Pair.connected({
       client: { idleTimeoutUs: client, keepAliveUs: 3_600_000_000 },
@@ -164,7 +164,7 @@ Deno.test("Connection on which nothing arrives ends by the lower idle timeout", 
   }
 });
 
-Deno.test("Connection keeps itself alive by a PING now and then, and by few of them", () => {
+Deno.test("Connection keeps itself alive with few PINGs", () => {
   const pair = Pair.connected();
   pair.run(1_000_000);
   const before = pair.client.wire.sent.length;
@@ -175,7 +175,7 @@ Deno.test("Connection keeps itself alive by a PING now and then, and by few of t
   assert(sent >= 5 && sent <= 31, `${sent} packets in 5 minutes`);
 });
 
-Deno.test("Connection ends at once when a restarted server does not know it", () => {
+Deno.test("Connection ends immediately when a restarted server has lost its state", () => {
   const pair = Pair.connected();
   pair.run(1_000_000);
   pair.restartServer();
@@ -187,7 +187,7 @@ Deno.test("Connection ends at once when a restarted server does not know it", ()
   assert.equal(pair.client.wire.sent.at(-1)!.bytes[0], PacketType.data);
 });
 
-Deno.test("Connection takes no Reset whose token is not the one that the server gave", () => {
+Deno.test("Connection ignores a Reset whose token is not the one that the server issued", () => {
   const pair = Pair.connected();
   pair.run(1_000_000);
   const id = new Uint8Array(8);
@@ -210,7 +210,7 @@ Deno.test("Connection takes no Reset whose token is not the one that the server 
   assert.equal(pair.client.connection.isClosed, true);
 });
 
-Deno.test("Endpoint of a server answers no Reset, so that two of them cannot keep each other busy", () => {
+Deno.test("Endpoint of a server does not respond to a Reset, so that two servers cannot form a loop", () => {
   const pair = Pair.connected();
   const buffer = new Uint8Array(40);
   const destinationId = new Uint8Array(8).fill(1);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Random } from "../../base/random.ts";
 import { LOST, Pair } from "../../testing/connection_pair.ts";
 
-/** A pair whose client follows CUBIC: its window does what the standard says, and nothing else. */
+/** A pair whose client uses CUBIC, whose window is predictable from the RFC. */
 function cubicPair(): Pair {
   const pair = Pair.connected({ client: { sendPolicy: { kind: "cubic" } } });
   pair.run(500_000);
@@ -27,7 +27,7 @@ Deno.test("Connection has no more in flight than the congestion window", () => {
   assert(isDone(), `${mostBytes} bytes were in flight`);
 });
 
-Deno.test("Connection undoes what congestion control did for a loss that was none", () => {
+Deno.test("Connection undoes the congestion response to a spurious loss", () => {
   const pair = cubicPair();
   const isDone = send(pair, 1_000_000);
   pair.run(90_000);
@@ -47,7 +47,7 @@ Deno.test("Connection undoes what congestion control did for a loss that was non
   assert(pair.runUntil(isDone, { withinUs: 20_000_000 }));
 });
 
-Deno.test("Connection begins with the least window after an outage: persistent congestion", () => {
+Deno.test("Connection restarts with the minimum window after an outage: persistent congestion", () => {
   const pair = cubicPair();
   const isDone = send(pair, 5_000_000);
   pair.run(200_000);

@@ -1,5 +1,5 @@
-// What becomes of datagrams that somebody on the way has changed, repeated or made up: each is dropped, changes nothing,
-// and is counted under a reason that tells what it was.
+// Datagrams that an on-path attacker has modified, replayed or forged: each is dropped, changes nothing,
+// and is counted under the matching reason.
 
 import assert from "node:assert/strict";
 import { Random } from "../../base/random.ts";
@@ -25,7 +25,7 @@ function delivered(clientKey = 22): Pair {
   return pair;
 }
 
-/** What the client sent first, or last, of a type. */
+/** The first, or last, packet of a type that the client sent. */
 function sent(pair: Pair, type: PacketType, which: "first" | "last" = "first"): Uint8Array {
   const packets = pair.client.wire.sent.filter(({ bytes }) => bytes[0] === type);
   return packets.at(which === "first" ? 0 : -1)!.bytes.slice();
@@ -37,7 +37,7 @@ function flipped(bytes: Uint8Array, at: number): Uint8Array {
   return out;
 }
 
-/** Counts of the server that are new. */
+/** The increase of the server's drop counters. */
 function newDrops(pair: Pair, act: () => void): Partial<Record<DropReason, number>> {
   const before = new Map(pair.server.endpoint.drops);
   act();
@@ -45,7 +45,7 @@ function newDrops(pair: Pair, act: () => void): Partial<Record<DropReason, numbe
   return Object.fromEntries(now.filter(([, count]) => count !== 0));
 }
 
-Deno.test("Endpoint.drops tells a packet that was changed or forged from one that was repeated", () => {
+Deno.test("Endpoint.drops distinguishes modified and forged packets from replayed ones", () => {
   const pair = delivered();
   const data = sent(pair, PacketType.data, "last");
   const other = sent(delivered(33), PacketType.data, "last");
@@ -70,7 +70,7 @@ Deno.test("Endpoint.drops tells a packet that was changed or forged from one tha
   assert.deepEqual(pair.server.bytesOn(0), TEXT);
 });
 
-Deno.test("Endpoint.drops counts Hellos and ClientFinish packets that were changed, and takes the genuine ones", () => {
+Deno.test("Endpoint.drops counts modified Hello and ClientFinish packets, and the endpoint accepts the genuine ones", () => {
   const pair = delivered();
   const hello = sent(pair, PacketType.hello);
   const clientFinish = sent(pair, PacketType.clientFinish);
@@ -88,7 +88,7 @@ Deno.test("Endpoint.drops counts Hellos and ClientFinish packets that were chang
   assert.equal(pair.server.connections.length, 1);
 });
 
-Deno.test("Endpoint.drops tells what is repeated after its connection's end", () => {
+Deno.test("Endpoint.drops identifies packets replayed after the end of their connection", () => {
   const pair = delivered();
   const data = sent(pair, PacketType.data);
   const clientFinish = sent(pair, PacketType.clientFinish);
@@ -101,7 +101,7 @@ Deno.test("Endpoint.drops tells what is repeated after its connection's end", ()
   assert.equal(pair.server.endpoint.connectionCount, 0);
 });
 
-Deno.test("Endpoint.drops counts on the client's side what was changed on the way there", () => {
+Deno.test("Endpoint.drops of a client counts packets that were modified on the way to it", () => {
   const pair = delivered();
   const answers = pair.server.wire.sent.map(({ bytes }) => bytes);
   const data = answers.filter((bytes) => bytes[0] === PacketType.data).at(-1)!;

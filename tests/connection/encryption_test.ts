@@ -26,7 +26,7 @@ function allSent(pair: Pair): Uint8Array[] {
   return [pair.client, pair.server].flatMap(({ wire }) => wire.sent.map(({ bytes }) => bytes));
 }
 
-Deno.test("encryption lets data flow after one round trip, and each side knows the other's key", () => {
+Deno.test("encryption lets data flow after one round trip, and each side knows the peer's key", () => {
   const pair = new Pair();
   const startUs = pair.nowUs;
   pair.connect();
@@ -51,7 +51,7 @@ Deno.test("encryption leaves nothing readable on the wire, neither data nor the 
   );
 });
 
-Deno.test("encryption drops what was changed on the way, packet by packet, and all arrives", () => {
+Deno.test("encryption drops every modified packet, and all data arrives", () => {
   const pair = new Pair();
   pair.client.wire.rule = ({ index }) => index > 0 && index % 3 === 1 ? [{ corrupt: true }] : undefined;
   pair.server.wire.rule = ({ index }) => index > 0 && index % 4 === 1 ? [{ corrupt: true }] : undefined;
@@ -60,7 +60,7 @@ Deno.test("encryption drops what was changed on the way, packet by packet, and a
   assert.ok((drops.get("damaged") ?? 0) + (drops.get("bad token") ?? 0) + (drops.get("malformed") ?? 0) > 0);
 });
 
-Deno.test("encryption takes no packet twice", () => {
+Deno.test("encryption accepts no packet twice", () => {
   const pair = delivered(new Pair());
   const before = pair.server.connection.stats.duplicatesReceived;
   for (const { bytes } of [...pair.client.wire.sent]) pair.inject(pair.server, bytes);
@@ -85,7 +85,7 @@ Deno.test("encryption drops a packet that is sealed with other keys", () => {
   assert.equal(pair.server.connection.state, "draining", "the test's own packets are authentic with the right keys");
 });
 
-Deno.test("encryption ends the connection, and sends nothing, where the server has another key than it must", () => {
+Deno.test("encryption ends the connection, and sends nothing, if the server's key is not the expected one", () => {
   const pair = new Pair();
   const expected = new KeyPair(CLIENT_KEY).publicKey;
   pair.connect(expected);
@@ -96,13 +96,13 @@ Deno.test("encryption ends the connection, and sends nothing, where the server h
   assert.deepEqual(pair.client.wire.sent.map(({ bytes }) => bytes[0]), [PacketType.hello]);
 });
 
-Deno.test("encryption goes on where the server has the key that it must", () => {
+Deno.test("encryption continues if the server has the expected key", () => {
   const pair = new Pair();
   pair.connect(new KeyPair(SERVER_KEY).publicKey);
   assert(pair.runUntil(() => pair.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
 });
 
-Deno.test("encryption takes the genuine ServerHello after forged ones", () => {
+Deno.test("encryption accepts the genuine ServerHello after forged ones", () => {
   const pair = new Pair();
   const held: Uint8Array[] = [];
   pair.server.wire.rule = ({ bytes, index }) => {
@@ -119,7 +119,7 @@ Deno.test("encryption takes the genuine ServerHello after forged ones", () => {
   });
   const hello = pair.client.wire.sent[0]!.bytes.slice();
   const ofAnother = other.handleDatagram(pair.nowUs, hello, pair.client.address).answer.slice();
-  // Another server's, over this client's own Hello, is as good as the genuine one: a client tells by the key.
+  // Another server's ServerHello for this client's Hello is valid, too: only the key distinguishes it.
   assert.equal(ofAnother[0], PacketType.serverHello);
   const broken = held[0]!.slice();
   broken[broken.length - 30]! ^= 1;
@@ -129,7 +129,7 @@ Deno.test("encryption takes the genuine ServerHello after forged ones", () => {
   assert.equal(pair.client.connection.state, "finish-sent");
 });
 
-Deno.test("encryption tells a client in words that it is not taken, and takes no such word from others", () => {
+Deno.test("encryption lets a server refuse a client with a reason, and a client ignore a Refusal from others", () => {
   const pair = new Pair({ serverEndpoint: { limits: { maxConnections: 0 } } });
   const refusals: Uint8Array[] = [];
   pair.server.wire.rule = ({ bytes }) => {
@@ -153,14 +153,14 @@ Deno.test("encryption tells a client in words that it is not taken, and takes no
   assert.deepEqual(pair.client.heard("closed"), [{ kind: "closed", reason }]);
 });
 
-Deno.test("encryption: a man on the path who asks the server for the reset token can forge no Refusal with it", () => {
+Deno.test("encryption: an on-path attacker who obtains the reset token from the server cannot forge a Refusal with it", () => {
   const pair = new Pair();
   pair.client.wire.rule = ({ bytes }) => bytes[0] === PacketType.clientFinish ? LOST : undefined;
   pair.connect(new KeyPair(SERVER_KEY).publicKey);
   assert(pair.runUntil(() => pair.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
   const serverHello = pair.server.wire.sent[0]!.bytes;
   const serverId = serverHello.slice(13, 21);
-  // Any packet for the server's ID, before the server has a connection of it, is answered with a Reset.
+  // The server responds with a Reset to any packet for its ID before the connection exists.
   const question = Uint8Array.of(PacketType.data, ...serverId, ...new Uint8Array(30));
   const { kind, answer } = pair.server.endpoint.handleDatagram(pair.nowUs, question, NetAddress.parse("10.9.9.9:1"));
   assert.deepEqual([kind, answer[0]], ["answer", PacketType.reset]);
@@ -183,12 +183,12 @@ Deno.test("encryption: a man on the path who asks the server for the reset token
     assert.equal(pair.client.connection.state, "finish-sent");
   }
   assert.equal(pair.client.endpoint.drops.get("damaged"), macs.length);
-  // The token authenticates what it is for.
+  // The token authenticates a Reset, as it is meant to.
   pair.inject(pair.client, answer.slice());
   assert.deepEqual(pair.client.heard("closed"), [{ kind: "closed", reason: { kind: "reset" } }]);
 });
 
-Deno.test("encryption: a server that was started anew ends the connections of the one before, and nobody else can", () => {
+Deno.test("encryption: a restarted server ends the connections of its predecessor, and nobody else can", () => {
   const pair = delivered(new Pair());
   assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: 1_000_000 }));
   const buffer = new Uint8Array(100);
@@ -201,7 +201,7 @@ Deno.test("encryption: a server that was started anew ends the connections of th
   assert.deepEqual(pair.client.heard("closed"), [{ kind: "closed", reason: { kind: "reset" } }]);
 });
 
-Deno.test("encryption: an address token is good for its address and its connection alone", () => {
+Deno.test("encryption: an address token is valid only for its address and its connection", () => {
   const pair = new Pair();
   pair.client.wire.rule = ({ index }) => index > 0 ? LOST : undefined;
   pair.connect();
@@ -217,7 +217,7 @@ Deno.test("encryption: an address token is good for its address and its connecti
   assert.equal(pair.server.connections.length, 1);
 });
 
-Deno.test("encryption: whatever stands in a Hello ends nothing but itself", () => {
+Deno.test("encryption: a Hello with any content is either answered or dropped", () => {
   const random = new Random(3);
   const endpoint = new Endpoint({ isServer: true, staticKey: SERVER_KEY, randomBytes: (count) => random.bytes(count) });
   const buffer = new Uint8Array(1200);
@@ -231,7 +231,7 @@ Deno.test("encryption: whatever stands in a Hello ends nothing but itself", () =
   }
 });
 
-Deno.test("encryption: under a flood of Hellos a client proves its address first, and is served a round trip later", () => {
+Deno.test("encryption: during a flood of Hellos a client's address is validated first, and it is served a round trip later", () => {
   const pair = new Pair({ serverEndpoint: { limits: { maxHandshakes: 20 } } });
   const random = new Random(4);
   const buffer = new Uint8Array(1200);
@@ -260,7 +260,7 @@ Deno.test("encryption: under a flood of Hellos a client proves its address first
   assert(pair.runUntil(() => pair.server.bytesOn(0).length === SECRET.length, { withinUs: 1_000_000 }));
 });
 
-Deno.test("encryption: a cookie is good for one client at one address, and makes it say Hello once more, not again and again", () => {
+Deno.test("encryption: a cookie is valid for one client at one address, and makes the client repeat its Hello only once", () => {
   const pair = new Pair();
   pair.client.wire.rule = () => LOST;
   pair.connect();
@@ -274,7 +274,7 @@ Deno.test("encryption: a cookie is good for one client at one address, and makes
   assert.equal(pair.client.wire.sent.length, 2);
 });
 
-Deno.test("encryption: a forged ClientFinish takes no place from a client", () => {
+Deno.test("encryption: a forged ClientFinish does not use up a client's connection slot", () => {
   const pair = new Pair({ serverEndpoint: { limits: { maxConnections: 1 } } });
   pair.client.wire.rule = ({ bytes }) => bytes[0] === PacketType.clientFinish ? LOST : undefined;
   pair.connect();
@@ -291,7 +291,7 @@ Deno.test("encryption: a forged ClientFinish takes no place from a client", () =
 
 const TOKEN = new TextEncoder().encode("a token of both sides");
 
-Deno.test("an endpoint takes who proves a token, and tells its application who that is", () => {
+Deno.test("an endpoint accepts a client that proves knowledge of a token, and passes the proof to its application", () => {
   const pair = new Pair({
     serverEndpoint: { authorize: (peer) => peer.provesToken(TOKEN) ? undefined : "no" },
     clientEndpoint: { token: TOKEN },
@@ -301,7 +301,7 @@ Deno.test("an endpoint takes who proves a token, and tells its application who t
   assert.equal(pair.server.connection.peer?.provesToken(SECRET), false);
 });
 
-Deno.test("an endpoint refuses in words whom its application will not have, keeps nothing, and takes none of its data", () => {
+Deno.test("an endpoint refuses with a reason a client that its application rejects, and keeps no state or data of it", () => {
   const asked: (readonly [Uint8Array, NetAddress])[] = [];
   const pair = new Pair({
     serverEndpoint: {

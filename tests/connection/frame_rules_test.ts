@@ -1,4 +1,4 @@
-// Which frames a connection accepts from whom and in which packet, and what it makes of the client's parameters.
+// Which frames a connection accepts from which side and in which packet, and how it handles the client's parameters.
 
 import assert from "node:assert/strict";
 import type { Writer } from "../../base/bytes.ts";
@@ -20,7 +20,7 @@ function finishing(): { pair: Pair; clientFinish: Uint8Array } {
   return { pair, clientFinish: sent.bytes };
 }
 
-/** Injects a ClientFinish packet of these frames, with the header of one that was sent but for its number. */
+/** Injects a ClientFinish packet with these frames, with the header of a genuine one except for the packet number. */
 function forgeFinish(pair: Pair, clientFinish: Uint8Array, frames: readonly FrameValue[]): void {
   const header = new PacketHeader();
   assert(header.decode(clientFinish) && header.packetNumber < 2 ** 6);

@@ -9,7 +9,7 @@ import { losing, LOST, Pair, SERVER_KEY } from "../../testing/connection_pair.ts
 
 const ROUND_TRIP_US = 40_000;
 
-/** What two sides with nothing to say take longer: the first PING is held back for 20 ms, its acknowledgement for 25. */
+/** Extra time with no data to send: the first PING is delayed by 20 ms, its acknowledgement by 25 ms. */
 const SILENCE_US = 45_000;
 
 /** The type of a packet on the wire. */
@@ -28,7 +28,7 @@ function server(limits: Partial<AdmissionLimits> = {}): Endpoint {
   return new Endpoint({ isServer: true, staticKey: SERVER_KEY, randomBytes: (count) => random.bytes(count), limits });
 }
 
-/** The first ClientFinish packet of a client whose connection was never told anything by the server but ServerHello. */
+/** The first ClientFinish packet of a client that has received nothing but the ServerHello from the server. */
 function firstClientFinish(pair: Pair): Uint8Array {
   const clientFinish = pair.client.wire.sent.find(({ bytes }) => typeOf(bytes) === PacketType.clientFinish);
   assert(clientFinish !== undefined);
@@ -52,14 +52,14 @@ Deno.test("handshake lets data flow after one round trip", () => {
   ]);
 });
 
-Deno.test("handshake is seeded with the round trip of the Hello", () => {
+Deno.test("handshake seeds the client's RTT estimate with the round trip of the Hello", () => {
   const pair = new Pair();
   pair.connect();
   assert(pair.runUntil(() => pair.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
   assert.equal(pair.client.connection.stats.smoothedRttUs, ROUND_TRIP_US);
 });
 
-Deno.test("handshake seeds the server too, with the age of the token", () => {
+Deno.test("handshake seeds the server's RTT estimate with the age of the token", () => {
   const pair = new Pair();
   pair.connect();
   assert(pair.runUntil(() => pair.client.heard("connected").length > 0, { withinUs: 1_000_000 }));
@@ -68,7 +68,7 @@ Deno.test("handshake seeds the server too, with the age of the token", () => {
   assert.equal(pair.server.connection.stats.smoothedRttUs, ROUND_TRIP_US);
 });
 
-Deno.test("handshake seeds the server with nothing where the first packets were lost and the token is old", () => {
+Deno.test("handshake does not seed the server's RTT estimate if the first packets were lost and the token is old", () => {
   const pair = new Pair();
   pair.client.wire.rule = losing(1, 2, 3);
   pair.connect();
@@ -115,7 +115,7 @@ Deno.test("handshake survives a lost ServerHello", () => {
   pair.connect();
   assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: 600_000 }));
   assert.equal(pair.client.wire.sent.filter(({ bytes }) => typeOf(bytes) === PacketType.hello).length, 2);
-  // Which Hello was answered cannot be told, so it says nothing of the round trip.
+  // It is ambiguous which Hello was answered, so there is no RTT sample.
   assert.equal(pair.server.connections.length, 1);
 });
 
@@ -135,7 +135,7 @@ Deno.test("handshake survives the loss of the server's first Data packets", () =
   assert.equal(pair.server.connections.length, 1);
 });
 
-Deno.test("handshake is not confused by duplicates of everything", () => {
+Deno.test("handshake succeeds if every packet is duplicated", () => {
   const pair = new Pair();
   pair.client.wire.rule = () => [{}, { extraDelayUs: 5000 }];
   pair.server.wire.rule = () => [{}, { extraDelayUs: 5000 }];
@@ -146,7 +146,7 @@ Deno.test("handshake is not confused by duplicates of everything", () => {
   assert.equal(pair.client.connection.state, "established");
 });
 
-Deno.test("handshake drops damaged packets and goes on", () => {
+Deno.test("handshake drops corrupted packets and continues", () => {
   const pair = new Pair();
   pair.client.wire.rule = ({ index }) => index < 2 ? [{ corrupt: true }] : undefined;
   pair.server.wire.rule = ({ index }) => index < 1 ? [{ corrupt: true }] : undefined;
@@ -154,7 +154,7 @@ Deno.test("handshake drops damaged packets and goes on", () => {
   assert(pair.runUntil(() => pair.client.connection.state === "established", { withinUs: 5_000_000 }));
 });
 
-Deno.test("handshake gives up after its timeout and says so once", () => {
+Deno.test("handshake gives up after its timeout and reports it once", () => {
   const pair = new Pair();
   pair.client.wire.rule = () => LOST;
   pair.connect();
@@ -167,7 +167,7 @@ Deno.test("handshake gives up after its timeout and says so once", () => {
   assert(pair.isQuiet);
 });
 
-Deno.test("handshake gives up when the server proves nothing but its ServerHello", () => {
+Deno.test("handshake gives up when nothing but the ServerHello arrives from the server", () => {
   const pair = new Pair();
   pair.server.wire.rule = ({ index }) => index > 0 ? LOST : undefined;
   pair.connect();
@@ -176,7 +176,7 @@ Deno.test("handshake gives up when the server proves nothing but its ServerHello
 });
 
 Deno.test("Endpoint keeps nothing for 2,000 Hellos and answers less than three times their bytes", () => {
-  // All of them are answered: how many a server answers is not what this is about.
+  // The rate limit allows all of them: it is not what this test is about.
   const endpoint = server({ maxHandshakes: 100_000 });
   for (let i = 1; i <= 2_000; i++) {
     const bytes = hello(i);
@@ -188,7 +188,7 @@ Deno.test("Endpoint keeps nothing for 2,000 Hellos and answers less than three t
   assert.equal(endpoint.connectionCount, 0);
 });
 
-Deno.test("Endpoint drops Hellos that are short, or whose key is none", () => {
+Deno.test("Endpoint drops Hellos that are too short or have an invalid key", () => {
   const endpoint = server();
   const short = hello(5).subarray(0, 1199);
   assert.equal(endpoint.handleDatagram(0, short.slice(), NetAddress.parse("10.0.0.1:1")).kind, "drop");
@@ -198,7 +198,7 @@ Deno.test("Endpoint drops Hellos that are short, or whose key is none", () => {
   assert.equal(endpoint.drops.get("damaged"), 1);
 });
 
-Deno.test("Endpoint answers nothing to empty datagrams, rubbish and single bytes", () => {
+Deno.test("Endpoint sends no response to empty datagrams, random bytes and single bytes", () => {
   const endpoint = server();
   const random = new Random(3);
   assert.equal(endpoint.handleDatagram(0, new Uint8Array(0), NetAddress.parse("10.0.0.1:1")).kind, "drop");
@@ -210,7 +210,7 @@ Deno.test("Endpoint answers nothing to empty datagrams, rubbish and single bytes
   assert.equal(endpoint.connectionCount, 0);
 });
 
-Deno.test("Endpoint makes no connection from a ClientFinish whose token has expired", () => {
+Deno.test("Endpoint creates no connection for a ClientFinish whose token has expired", () => {
   const pair = new Pair();
   pair.client.wire.rule = ({ bytes }) => typeOf(bytes) === PacketType.clientFinish ? LOST : undefined;
   pair.connect();
@@ -224,7 +224,7 @@ Deno.test("Endpoint makes no connection from a ClientFinish whose token has expi
   assert.equal(endpoint.handleDatagram(pair.nowUs, clientFinish.slice(), pair.client.address).kind, "new-connection");
 });
 
-Deno.test("Endpoint takes a ClientFinish whose token was ten seconds on its way, there and back", () => {
+Deno.test("Endpoint accepts a ClientFinish whose token took ten seconds there and back", () => {
   const pair = new Pair();
   pair.client.wire.rule = ({ bytes }) => typeOf(bytes) === PacketType.clientFinish ? LOST : undefined;
   pair.connect();
@@ -234,7 +234,7 @@ Deno.test("Endpoint takes a ClientFinish whose token was ten seconds on its way,
   assert.equal(result.kind, "new-connection");
 });
 
-Deno.test("Endpoint makes no connection from a token that was issued to another address", () => {
+Deno.test("Endpoint creates no connection for a token that was issued to another address", () => {
   const pair = new Pair();
   pair.client.wire.rule = ({ bytes }) => typeOf(bytes) === PacketType.clientFinish ? LOST : undefined;
   pair.connect();
@@ -246,7 +246,7 @@ Deno.test("Endpoint makes no connection from a token that was issued to another 
   assert.equal(endpoint.connectionCount, 0);
 });
 
-Deno.test("Endpoint begins no connection, and refuses none, with a ClientFinish whose frames or tag were changed", () => {
+Deno.test("Endpoint neither creates nor refuses a connection for a ClientFinish whose frames or tag were modified", () => {
   for (const authorize of [() => undefined, () => "not you"]) {
     const pair = new Pair({ serverEndpoint: { authorize } });
     pair.client.wire.rule = ({ bytes }) => typeOf(bytes) === PacketType.clientFinish ? LOST : undefined;
@@ -266,7 +266,7 @@ Deno.test("Endpoint begins no connection, and refuses none, with a ClientFinish 
   }
 });
 
-Deno.test("Endpoint begins no connection while it could not remember its end, and does later", () => {
+Deno.test("Endpoint creates no connection while its record of ended connections is full, and does so later", () => {
   const pair = Pair.connected({ serverEndpoint: { maxRememberedClosed: 1 } });
   pair.client.connection.close(pair.nowUs, 0, "");
   pair.run(4_000_000);
@@ -301,7 +301,7 @@ Deno.test("Endpoint drops a ClientFinish that is replayed after its connection h
   assert.equal(endpoint.connectionCount, 0);
 });
 
-Deno.test("Endpoint answers an unknown version of a Hello's size with the versions that it speaks", () => {
+Deno.test("Endpoint responds to an unknown version of a Hello's size with the versions that it supports", () => {
   const endpoint = server();
   const bytes = hello(0x1234).slice();
   new DataView(bytes.buffer).setUint32(1, 0x534c_0099);
@@ -315,7 +315,7 @@ Deno.test("Endpoint answers an unknown version of a Hello's size with the versio
   assert.equal(endpoint.handleDatagram(0, bytes.subarray(0, 1199), NetAddress.parse("10.0.0.1:1")).kind, "drop");
 });
 
-Deno.test("handshake ends when the server speaks other versions only, and not for a list that holds ours", () => {
+Deno.test("handshake ends when the server supports only other versions, but not on a list that includes ours", () => {
   for (
     const [versions, ends] of [[[0x534c_0008, 0x534c_0009], true], [[0x534c_0008, VERSION], false]] as const
   ) {
@@ -337,7 +337,7 @@ Deno.test("handshake ends when the server speaks other versions only, and not fo
   }
 });
 
-Deno.test("Endpoint that is full refuses in words and keeps nothing", () => {
+Deno.test("Endpoint that is full sends a Refusal with a reason and keeps no state", () => {
   const pair = new Pair({ serverEndpoint: { limits: { maxConnections: 1 } } });
   pair.connect();
   pair.run(200_000);
@@ -352,7 +352,7 @@ Deno.test("Endpoint that is full refuses in words and keeps nothing", () => {
   assert.equal(pair.client.connections[0]!.state, "established");
 });
 
-Deno.test("Endpoint that is about to stop refuses new connections and keeps those it has", () => {
+Deno.test("Endpoint that is about to stop refuses new connections and keeps the existing ones", () => {
   const pair = Pair.connected();
   pair.server.endpoint.refuseNew();
   pair.connect();
@@ -364,9 +364,9 @@ Deno.test("Endpoint that is about to stop refuses new connections and keeps thos
   assert.equal(pair.server.endpoint.connectionCount, 1);
 });
 
-Deno.test("Endpoint gives no connection an ID that another has, or had shortly before", () => {
+Deno.test("Endpoint assigns no connection ID that another connection has, or had recently", () => {
   const random = new Random(3);
-  // Each ID is drawn five times, as chance might have it.
+  // The random source returns each ID five times.
   let draws = 0;
   let drawn = random.bytes(8);
   const randomBytes = (count: number): Uint8Array => {
@@ -389,7 +389,7 @@ Deno.test("Endpoint gives no connection an ID that another has, or had shortly b
   assert.equal(pair.server.endpoint.connectionCount, 5);
 });
 
-Deno.test("Endpoint takes its place back when a connection has ended", () => {
+Deno.test("Endpoint accepts another connection when one has ended", () => {
   const pair = new Pair({ serverEndpoint: { limits: { maxConnections: 1 } } });
   for (let i = 0; i < 5; i++) {
     pair.connect();

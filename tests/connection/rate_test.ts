@@ -9,7 +9,7 @@ function policyOf(rate: number | undefined): SendPolicy {
   return rate === undefined ? DEFAULT_CONFIG.sendPolicy : { kind: "fixed", rateBytesPerSecond: rate };
 }
 
-/** A connection with more to send than it can, at this rate in bytes per second from before its handshake on. */
+/** A connection with unlimited data to send, at this rate in bytes per second, which is set before the handshake. */
 function sending(rate: number | undefined, bytes = 30_000_000): Pair {
   const pair = new Pair();
   pair.connect().setSendPolicy(pair.nowUs, policyOf(rate));
@@ -18,13 +18,13 @@ function sending(rate: number | undefined, bytes = 30_000_000): Pair {
   return pair;
 }
 
-/** Sets the policy as a program does: what may be sent now goes out at once. */
+/** Sets the policy as a program does: what may be sent now is sent immediately. */
 function setPolicy(pair: Pair, policy: SendPolicy): void {
   pair.client.connection.setSendPolicy(pair.nowUs, policy);
   pair.serve(pair.client);
 }
 
-/** Bytes per second that the client sends in the next so many microseconds. */
+/** The client's sending rate during the given microseconds, in bytes per second. */
 function measure(pair: Pair, forUs: number): number {
   const first = pair.client.wire.sent.length;
   pair.run(forUs);
@@ -36,31 +36,31 @@ function assertRate(actual: number, expected: number): void {
   assert(Math.abs(actual - expected) <= 0.03 * expected, `${actual} bytes per second, not ${expected}`);
 }
 
-Deno.test("Connection sends at the rate that is set, from the first packet on, and at another once it is changed", () => {
+Deno.test("Connection sends at the fixed rate from the first packet on, and at another once it is changed", () => {
   const pair = sending(1_000_000);
   assertRate(measure(pair, SECOND_US), 1_000_000);
   setPolicy(pair, policyOf(3_000_000));
   assertRate(measure(pair, SECOND_US), 3_000_000);
   setPolicy(pair, policyOf(200_000));
-  // What was waiting for the old rate's moment goes; then the new rate holds.
+  // The packet that waited for the old rate is sent; then the new rate applies.
   pair.run(100_000);
   assertRate(measure(pair, SECOND_US), 200_000);
 });
 
-Deno.test("Connection keeps to a rate far below two datagrams a round trip", () => {
+Deno.test("Connection keeps a fixed rate far below two datagrams per round trip", () => {
   const pair = sending(2_000);
   pair.run(2 * SECOND_US);
   assertRate(measure(pair, 100 * SECOND_US), 2_000);
 });
 
-Deno.test("Connection sends at its rate whatever is lost, and all that it sent arrives in the end", () => {
+Deno.test("Connection sends at its fixed rate despite any loss, and all data arrives in the end", () => {
   const pair = sending(1_000_000, 1_000_000);
   pair.client.wire.rule = ({ index }) => index % 3 === 0 ? LOST : undefined;
   assertRate(measure(pair, SECOND_US), 1_000_000);
   assert(pair.runUntil(() => pair.client.heard("stream-delivered").length === 1, { withinUs: 3 * SECOND_US }));
 });
 
-Deno.test("Connection goes on under congestion control when the rate is taken back, and under it again when it is set", () => {
+Deno.test("Connection returns to congestion control when the fixed rate is removed, and to the rate when it is set again", () => {
   for (const kind of ["bbr", "cubic"] as const) {
     const pair = new Pair({ client: { sendPolicy: { kind } } });
     pair.connect().setSendPolicy(pair.nowUs, policyOf(500_000));
@@ -69,7 +69,7 @@ Deno.test("Connection goes on under congestion control when the rate is taken ba
     pair.run(SECOND_US);
     setPolicy(pair, { kind });
     pair.run(SECOND_US);
-    // The wire has no limit; what the receiver lets go is 256 KiB in a round trip.
+    // The link has no limit; flow control allows 256 KiB per round trip.
     assert(measure(pair, SECOND_US) > 3_000_000, kind);
     setPolicy(pair, policyOf(500_000));
     pair.run(100_000);
@@ -78,7 +78,7 @@ Deno.test("Connection goes on under congestion control when the rate is taken ba
   }
 });
 
-Deno.test("Connection keeps what is in flight and what it measured when its rate changes", () => {
+Deno.test("Connection keeps the packets in flight and its measurements when its rate changes", () => {
   const pair = sending(3_000_000);
   pair.run(SECOND_US);
   const { connection } = pair.client;
@@ -98,7 +98,7 @@ Deno.test("Connection keeps what is in flight and what it measured when its rate
   assert.equal(connection.stats.bytesInFlight, 0);
 });
 
-Deno.test("Connection leaves losses of packets sent at a fixed rate out of congestion control's account", () => {
+Deno.test("Connection does not report losses of packets sent at a fixed rate to a later congestion controller", () => {
   const windowAfter = (isLossy: boolean): number => {
     const pair = new Pair({ client: { sendPolicy: { kind: "cubic" } } });
     pair.connect().setSendPolicy(pair.nowUs, policyOf(2_000_000));
@@ -106,7 +106,7 @@ Deno.test("Connection leaves losses of packets sent at a fixed rate out of conge
     pair.send(new Uint8Array(1_000_000));
     pair.run(200_000);
     const first = pair.client.wire.sent.length;
-    // The last round trip at the fixed rate loses every fifth packet, what comes after it nothing.
+    // In the last round trip at the fixed rate every fifth packet is lost, after that none.
     const untilUs = pair.nowUs + 40_000;
     pair.client.wire.rule = ({ index, nowUs }) => {
       return isLossy && nowUs < untilUs && (index - first) % 5 === 0 ? LOST : undefined;
@@ -121,7 +121,7 @@ Deno.test("Connection leaves losses of packets sent at a fixed rate out of conge
   assert(lossy > 0.7 * clean, `${lossy} and ${clean}`);
 });
 
-Deno.test("Connection refuses a rate that is none, and goes on as it was", () => {
+Deno.test("Connection rejects an invalid rate and keeps its policy", () => {
   const pair = sending(1_000_000);
   for (const rate of [0, -1, NaN, Infinity]) {
     assert.throws(() => pair.client.connection.setSendPolicy(pair.nowUs, policyOf(rate)), CallerError);
@@ -129,7 +129,7 @@ Deno.test("Connection refuses a rate that is none, and goes on as it was", () =>
   assertRate(measure(pair, SECOND_US), 1_000_000);
 });
 
-Deno.test("Connection that has ended takes a rate without waking up", () => {
+Deno.test("Connection that has ended accepts a rate without arming a timer", () => {
   const pair = sending(1_000_000);
   pair.client.connection.close(pair.nowUs, 0, "");
   pair.run(10 * SECOND_US);

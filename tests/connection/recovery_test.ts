@@ -11,7 +11,7 @@ function pattern(length: number, seed = 1): Uint8Array {
   return new Random(seed).bytes(length);
 }
 
-/** A pair that has measured its round trip both ways, without anything in flight. */
+/** A pair that has measured its RTT in both directions, with nothing in flight. */
 function settled(options: PairOptions = {}): Pair {
   const pair = Pair.connected(options);
   pair.server.onEvent = (event) => {
@@ -49,13 +49,13 @@ Deno.test("Connection closes on an ACK of a packet that it never sent", () => {
   }
 });
 
-Deno.test("Connection takes an ACK of what it sent, again and again", () => {
+Deno.test("Connection accepts an ACK of packets that it sent, however often it is repeated", () => {
   const pair = settled();
   for (let i = 0; i < 10; i++) pair.forge(pair.server, ackOf(0, 1), 99_000 + i);
   assert.equal(pair.client.heard("closed").length, 0);
 });
 
-Deno.test("Connection measures no round trip by an ACK that tells nothing new of the newest packet", () => {
+Deno.test("Connection takes no RTT sample from an ACK that does not newly acknowledge the largest packet", () => {
   const pair = settled();
   pair.server.wire.rule = () => LOST;
   const stream = pair.send(pattern(1_000), { finish: false });
@@ -76,7 +76,7 @@ Deno.test("Connection measures no round trip by an ACK that tells nothing new of
   assert.equal(pair.client.connection.stats.smoothedRttUs, smoothedRttUs);
 });
 
-Deno.test("Connection takes a packet but once: copies of it are counted, and keep nothing alive", () => {
+Deno.test("Connection processes a packet only once: duplicates are counted, and do not restart the idle timeout", () => {
   const pair = settled({ server: { idleTimeoutUs: 5_000_000 } });
   const { bytes } = pair.client.wire.sent.at(-1)!;
   pair.client.wire.rule = () => LOST;
@@ -90,7 +90,7 @@ Deno.test("Connection takes a packet but once: copies of it are counted, and kee
   assert.deepEqual(pair.server.heard("closed").map(({ reason }) => reason.kind), ["idle-timeout"]);
 });
 
-Deno.test("Connection repairs a lost last packet within about one PTO", () => {
+Deno.test("Connection retransmits a lost last packet after about one PTO", () => {
   for (const size of [100, 5000]) {
     const pair = settled();
     const { smoothedRttUs } = pair.client.connection.stats;
@@ -114,7 +114,7 @@ Deno.test("Connection repairs a lost last packet within about one PTO", () => {
   }
 });
 
-/** Sends some packets, the last `lost` of which are; when the peer had all, after the last of them was sent the first time. */
+/** Sends some packets and loses the last `lost`; returns the time from sending the last one until the peer has all. */
 function repairUs(lost: number): number {
   const pair = settled({ delayUs: 50_000, client: { maxDatagramBytes: 1200 } });
   // Enough of them to measure the round trip well.
@@ -135,7 +135,7 @@ function repairUs(lost: number): number {
   return pair.nowUs - lastUs;
 }
 
-Deno.test("Connection repairs a lost tail a round trip later, and one longer than its probes after two", () => {
+Deno.test("Connection recovers from a tail loss in one round trip after the PTO, and in two if the tail exceeds its probes", () => {
   const roundTripUs = 100_000;
   const oneWayUs = roundTripUs / 2;
   assert.equal(repairUs(0), oneWayUs);
@@ -147,7 +147,7 @@ Deno.test("Connection repairs a lost tail a round trip later, and one longer tha
   }
 });
 
-Deno.test("Connection's probes cost two packets where nothing is lost, but every answer late", () => {
+Deno.test("Connection's probes cost two packets if nothing is lost but every ACK is late", () => {
   const pair = settled({ delayUs: 50_000 });
   const before = pair.client.wire.sent.length;
   pair.server.wire.rule = () => [{ extraDelayUs: 150_000 }];
@@ -156,17 +156,17 @@ Deno.test("Connection's probes cost two packets where nothing is lost, but every
   assert(pair.runUntil(isDone, { withinUs: 2_000_000 }));
   pair.run(1_000_000);
   const { packetsLost, retransmittedBytes } = pair.client.connection.stats;
-  // What a probe carries a second time is none of a loss's.
+  // Data that a probe repeats does not count as retransmitted because of a loss.
   assert.equal(packetsLost, 0);
   assert(retransmittedBytes <= 1_000, `${retransmittedBytes} bytes again`);
   const sent = pair.client.wire.sent.slice(before).filter(({ bytes }) => bytes.length > 100);
   assert(sent.length <= 3, `${sent.length} packets`);
 });
 
-Deno.test("Connection's probes carry data, also where older packets in flight carried none", () => {
+Deno.test("Connection's probes carry data, also if older packets in flight carry none", () => {
   const pair = settled({ client: { keepAliveUs: 1_000_000 } });
   pair.client.wire.rule = () => LOST;
-  // A stream that is open keeps the client asking whether anybody is there.
+  // With an open stream the client sends keep-alive PINGs.
   const stream = pair.send(new Uint8Array(0), { finish: false });
   pair.run(5_000_000);
   stream.write(pattern(500));
@@ -176,8 +176,8 @@ Deno.test("Connection's probes carry data, also where older packets in flight ca
   assert(sizes.some((size) => size > 500), `the last probes are ${sizes} bytes long`);
 });
 
-Deno.test("Connection of a side that has sent but little answers at once, however slow that was", () => {
-  // Lost and slow beginnings measure a rate of some bytes a second: the answer is not to wait for it.
+Deno.test("Connection that has sent little so far responds immediately, even if it sent that slowly", () => {
+  // Losses and a slow start result in a measured rate of some bytes per second, which must not delay the response.
   const pair = Pair.connected({ delayUs: 400_000 });
   const random = new Random(2);
   pair.server.wire.rule = () => random.chance(0.5) ? LOST : undefined;
@@ -197,7 +197,7 @@ Deno.test("Connection of a side that has sent but little answers at once, howeve
   assert(pair.server.wire.sent.length >= before + 2, `${pair.server.wire.sent.length - before} packets in 2 s`);
 });
 
-Deno.test("Connection finds a loss in the middle by later ACKs, within two round trips", () => {
+Deno.test("Connection detects a loss in the middle by later ACKs, within two round trips", () => {
   const pair = settled();
   const isDone = delivered(pair);
   const first = pair.client.wire.sent.length;
@@ -209,7 +209,7 @@ Deno.test("Connection finds a loss in the middle by later ACKs, within two round
   assert.equal(pair.client.connection.stats.packetsLost, 1);
 });
 
-Deno.test("Connection sends lost bytes again and no others", () => {
+Deno.test("Connection retransmits lost bytes and no others", () => {
   const pair = settled();
   const isDone = delivered(pair);
   const first = pair.client.wire.sent.length;
@@ -217,12 +217,12 @@ Deno.test("Connection sends lost bytes again and no others", () => {
   pair.send(pattern(30_000));
   assert(pair.runUntil(isDone, { withinUs: 2_000_000 }));
   const { retransmittedBytes, packetsLost } = pair.client.connection.stats;
-  // The first one that is due for MTU discovery may be among the lost.
+  // The first MTU probe may be among the lost packets.
   assert(packetsLost >= 2 && packetsLost <= 3, `${packetsLost} packets`);
   assert(retransmittedBytes > 0 && retransmittedBytes <= 3 * 1472, `${retransmittedBytes} bytes sent again`);
 });
 
-Deno.test("Connection sees that a loss was none when the packet turns up late", () => {
+Deno.test("Connection detects a spurious loss when the packet is acknowledged late", () => {
   const pair = settled();
   const isDone = delivered(pair);
   const first = pair.client.wire.sent.length;
@@ -233,7 +233,7 @@ Deno.test("Connection sees that a loss was none when the packet turns up late", 
   assert.equal(pair.client.connection.stats.spuriousLosses, 1);
 });
 
-Deno.test("Connection goes on within 5 s after the wire was dead for half a minute, without end in the meantime", () => {
+Deno.test("Connection resumes within 5 s after an outage of 30 s, and does not end during it", () => {
   const pair = settled();
   const isDone = delivered(pair);
   pair.send(pattern(300_000));
@@ -249,7 +249,7 @@ Deno.test("Connection goes on within 5 s after the wire was dead for half a minu
   assert(pair.runUntil(isDone, { withinUs: 5_000_000 }));
 });
 
-Deno.test("Connection acknowledges a lone packet within its ACK delay, and a second at once", () => {
+Deno.test("Connection acknowledges a single packet within max_ack_delay, and a second one immediately", () => {
   const pair = settled();
   const before = pair.server.wire.sent.length;
   pair.server.onEvent = () => {};
@@ -266,7 +266,7 @@ Deno.test("Connection acknowledges a lone packet within its ACK delay, and a sec
   assert.equal(pair.server.wire.sent.at(-1)!.sentUs - againUs, ROUND_TRIP_US / 2);
 });
 
-Deno.test("Connection sends no ACK in answer to ACKs alone: it falls silent", () => {
+Deno.test("Connection sends no ACK for ACK-only packets, so that traffic ceases", () => {
   const pair = settled({ client: { keepAliveUs: 3_600_000_000 } });
   pair.send(pattern(100_000));
   pair.run(5_000_000);
@@ -275,19 +275,19 @@ Deno.test("Connection sends no ACK in answer to ACKs alone: it falls silent", ()
   assert.equal(pair.client.wire.sent.length + pair.server.wire.sent.length, sent);
 });
 
-Deno.test("Connection forgets old ACK ranges though it only receives", () => {
+Deno.test("Connection discards old ACK ranges although it only receives", () => {
   const pair = settled();
   const random = new Random(9);
   pair.client.wire.rule = () => random.chance(0.1) ? LOST : undefined;
   pair.send(pattern(3_000_000));
   assert(pair.runUntil(delivered(pair), { withinUs: 60_000_000 }));
   pair.run(300_000);
-  // A fifth of 300 losses would stand in every ACK for good; what is acknowledged of ACKs need not be told again.
+  // A fifth of 300 losses would stay in every ACK forever; ranges in an acknowledged ACK need not be reported again.
   const last = pair.server.wire.sent.at(-1)!.bytes;
   assert(last.length < 200, `the last ACK is ${last.length} bytes long`);
 });
 
-Deno.test("Connection paces: no burst is more than half of what a receive buffer holds", () => {
+Deno.test("Connection paces: no burst is larger than half of a receive buffer", () => {
   const pair = settled();
   const first = pair.client.wire.sent.length;
   pair.send(pattern(3_000_000));
@@ -301,7 +301,7 @@ Deno.test("Connection paces: no burst is more than half of what a receive buffer
   assert(sizes.size > 50, `all was sent at ${sizes.size} times`);
 });
 
-Deno.test("Connection raises its datagrams to what the wire carries", () => {
+Deno.test("Connection raises its datagram size to the path MTU", () => {
   for (const [widthBytes, expected] of [[1472, 1472], [1452, 1452], [1300, 1284], [1200, 1200]] as const) {
     const pair = settled();
     const rule = ({ bytes }: { bytes: Uint8Array }) => bytes.length > widthBytes ? LOST : undefined;
@@ -322,7 +322,7 @@ Deno.test("Connection never sends a datagram above the configured or the peer's 
   assert.equal(largest, 1350);
 });
 
-Deno.test("Connection finds its way out of a black hole: a path that got narrower in the middle", () => {
+Deno.test("Connection recovers from a black hole after the path MTU has shrunk", () => {
   const pair = settled();
   const isDone = delivered(pair);
   pair.send(pattern(4_000_000));
@@ -334,7 +334,7 @@ Deno.test("Connection finds its way out of a black hole: a path that got narrowe
   assert(pair.nowUs - startUs < 15_000_000, `it took ${pair.nowUs - startUs} us`);
 });
 
-Deno.test("Connection does not spin while its window is full and nothing comes back", () => {
+Deno.test("Connection does not spin while its window is full and no ACK arrives", () => {
   const pair = settled();
   pair.send(pattern(10_000_000));
   pair.run(100_000);

@@ -5,13 +5,13 @@ import { Pair, type Rule } from "../../testing/connection_pair.ts";
 const BITS_PER_US = 100;
 const ROUND_TRIP_US = 50_000;
 const BYTES = 6_000_000;
-/** The mean lateness where each packet has its own. */
+/** The mean extra delay if each packet has its own. */
 const MEAN_US = 10_000;
 
-/** How late one datagram is, beyond the line's delay. */
+/** The extra delay of one datagram, in addition to the link's delay. */
 type Lateness = (random: Random, nowUs: number) => number;
 
-/** A line of 100 Mbit/s with a queue without end, behind which datagrams overtake each other. */
+/** A link of 100 Mbit/s with an unbounded queue, after which datagrams are reordered. */
 function lineOf(lateness: Lateness, random: Random): Rule {
   let freeUs = 0;
   return ({ bytes, nowUs }) => {
@@ -20,7 +20,7 @@ function lineOf(lateness: Lateness, random: Random): Rule {
   };
 }
 
-/** Sends some megabytes over such a line; the shares of the packets sent that were taken for lost, and sent again. */
+/** Sends some megabytes over such a link; returns the shares of packets declared lost and of bytes retransmitted. */
 function transfer(lateness: Lateness, options: { seed: number; delayUs: number }): { lost: number; again: number } {
   const pair = Pair.connected({ delayUs: options.delayUs });
   const random = new Random(options.seed);
@@ -30,7 +30,7 @@ function transfer(lateness: Lateness, options: { seed: number; delayUs: number }
   assert(pair.runUntil(() => pair.client.heard("stream-delivered").length > 0, { withinUs: 30_000_000 }));
   pair.run(500_000);
   const { packetsLost, spuriousLosses, retransmittedBytes, datagramsSent } = pair.client.connection.stats;
-  assert.equal(spuriousLosses, packetsLost, "the line loses nothing");
+  assert.equal(spuriousLosses, packetsLost, "the link loses nothing");
   return { lost: spuriousLosses / datagramsSent, again: retransmittedBytes / BYTES };
 }
 
@@ -54,11 +54,11 @@ for (const { name, delayUs, lateness } of LINES) {
   });
 }
 
-Deno.test("Connection takes no packet for lost that only queues", () => {
+Deno.test("Connection does not declare a packet lost that is only queued", () => {
   assert.equal(transfer(() => 0, { seed: 1, delayUs: ROUND_TRIP_US / 2 }).lost, 0);
 });
 
-Deno.test("Connection is not slowed by reordering in the first round trips of a path, before it knows of any", () => {
+Deno.test("Connection is not slowed by reordering in the first round trips of a path, before it has observed any", () => {
   const timeUs = (isReordered: boolean): number => {
     const pair = Pair.connected({ delayUs: ROUND_TRIP_US / 2 - MEAN_US });
     const random = new Random(1);

@@ -23,7 +23,7 @@ function streamFrame(id: number, range: { offset: number; length: number; fin?: 
   };
 }
 
-/** A forged packet that is no violation. Its ACK is lost: the client never sent it. */
+/** A forged packet that is no protocol violation. Its ACK is dropped, because the client never sent the packet. */
 function forgeHonest(pair: Pair, writeFrames: (writer: Writer) => void): void {
   pair.server.wire.rule = () => LOST;
   pair.forge(pair.client, writeFrames, 99_999);
@@ -31,7 +31,7 @@ function forgeHonest(pair: Pair, writeFrames: (writer: Writer) => void): void {
   assert.equal(pair.server.heard("closed").length, 0);
 }
 
-/** Holds `side` to having closed the connection for this violation, and the other to having heard it. */
+/** Asserts that `side` has closed the connection for this violation, and that the other side received the close. */
 function assertViolation(pair: Pair, side: Side, code: number): void {
   const [closed] = side.heard("closed");
   assert(closed?.reason.kind === "violation", `the ${side.name} saw no violation`);
@@ -42,7 +42,7 @@ function assertViolation(pair: Pair, side: Side, code: number): void {
   assert.equal(heard.reason.code, code);
 }
 
-Deno.test("Connection brings many streams' bytes over, each in order", () => {
+Deno.test("Connection transfers the bytes of many streams, each in order", () => {
   const pair = Pair.connected();
   const contents = Array.from({ length: 20 }, (_, i) => pattern(1 + i * 3000, i));
   for (const bytes of contents) pair.send(bytes);
@@ -50,7 +50,7 @@ Deno.test("Connection brings many streams' bytes over, each in order", () => {
   contents.forEach((bytes, id) => assert.deepEqual(pair.server.bytesOn(id), bytes));
 });
 
-Deno.test("Connection brings bytes over a wire that loses, repeats, reorders and damages", () => {
+Deno.test("Connection transfers bytes over a link that loses, duplicates, reorders and corrupts packets", () => {
   const random = new Random(11);
   const pair = Pair.connected();
   const rule = () => {
@@ -68,7 +68,7 @@ Deno.test("Connection brings bytes over a wire that loses, repeats, reorders and
   assert.deepEqual(pair.server.bytesOn(0), bytes);
 });
 
-Deno.test("Connection lets go of a stream when both halves have ended", () => {
+Deno.test("Connection removes a stream when both halves have ended", () => {
   const pair = Pair.connected();
   pair.server.onEvent = (event) => {
     if (event.kind === "stream-opened") event.stream.finish();
@@ -80,7 +80,7 @@ Deno.test("Connection lets go of a stream when both halves have ended", () => {
   assert.equal(pair.server.connection.bufferedBytes, 0);
 });
 
-Deno.test("Connection never has more outstanding than the stream's window while nobody reads", () => {
+Deno.test("Connection never sends more than the stream's window while the application does not read", () => {
   const pair = Pair.connected({ server: { orderedWindowBytes: 65_536 } });
   pair.server.reads = false;
   const stream = pair.send(pattern(300_000));
@@ -90,7 +90,7 @@ Deno.test("Connection never has more outstanding than the stream's window while 
   assert.equal(pair.server.connection.state, "established");
 });
 
-Deno.test("Connection goes on when a blocked stream is read at last", () => {
+Deno.test("Connection resumes when the application reads a blocked stream", () => {
   const pair = Pair.connected({ server: { orderedWindowBytes: 65_536 } });
   pair.server.reads = false;
   const bytes = pattern(300_000);
@@ -104,7 +104,7 @@ Deno.test("Connection goes on when a blocked stream is read at last", () => {
   assert.deepEqual(pair.server.bytesOn(0), bytes);
 });
 
-Deno.test("Connection never has more outstanding than the connection's window, shared by all streams", () => {
+Deno.test("Connection never sends more than the connection's window, shared by all streams", () => {
   const pair = Pair.connected({ server: { connectionWindowBytes: 100_000 } });
   pair.server.reads = false;
   const streams = Array.from({ length: 5 }, (_, i) => pair.send(pattern(60_000, i)));
@@ -114,7 +114,7 @@ Deno.test("Connection never has more outstanding than the connection's window, s
   assert.equal(sent, 100_000);
 });
 
-Deno.test("Connection repairs lost window updates, the stream's and its own", () => {
+Deno.test("Connection retransmits lost MAX_STREAM_DATA and MAX_DATA frames", () => {
   for (const server of [{ orderedWindowBytes: 32_768 }, { connectionWindowBytes: 65_536 }]) {
     const pair = Pair.connected({ server });
     const random = new Random(5);
@@ -142,13 +142,13 @@ Deno.test("Connection closes on data above the connection's limit", () => {
 });
 
 Deno.test("Connection counts a reset stream's final size towards the connection's limit", () => {
-  // On its own the stream might have been so long.
+  // The stream's own limit would have allowed this length.
   const pair = Pair.connected({ server: { connectionWindowBytes: 65_536, orderedWindowBytes: 131_072 } });
   pair.forge(pair.client, (writer) => writeResetStream(writer, 0, 1, 65_537));
   assertViolation(pair, pair.server, TransportErrorCode.flowControlError);
 });
 
-Deno.test("Connection.openStream gives no more than the server allows, until streams have ended", () => {
+Deno.test("Connection.openStream opens no more streams than the server allows, until streams have ended", () => {
   const pair = Pair.connected({ server: { maxStreams: 8 } });
   pair.server.onEvent = (event) => {
     if (event.kind === "stream-opened") event.stream.finish();
@@ -159,7 +159,7 @@ Deno.test("Connection.openStream gives no more than the server allows, until str
   assert.notEqual(pair.client.connection.openStream(), undefined);
 });
 
-Deno.test("Connection.openStream gives more once streams have ended, though the frame that says so is lost at first", () => {
+Deno.test("Connection.openStream opens more once streams have ended, even if the first MAX_STREAMS is lost", () => {
   const pair = Pair.connected({ server: { maxStreams: 8 } });
   pair.server.onEvent = (event) => {
     if (event.kind === "stream-opened") event.stream.finish();
@@ -174,7 +174,7 @@ Deno.test("Connection.openStream gives more once streams have ended, though the 
   assert.notEqual(pair.client.connection.openStream(), undefined);
 });
 
-/** Streams that a server takes that answers each, of a client that acknowledges nothing. */
+/** The number of streams that a server accepts from a client that acknowledges nothing, if it responds to each. */
 function streamsTaken(answerBytes: number): number {
   const pair = Pair.connected({ server: { maxStreams: 8 } });
   pair.server.wire.rule = () => LOST;
@@ -189,15 +189,15 @@ function streamsTaken(answerBytes: number): number {
   }
 }
 
-Deno.test("Connection takes streams in place of those that are answered, as many again as may be open", () => {
+Deno.test("Connection accepts another stream for each one that is answered, up to as many again as the limit", () => {
   assert.equal(streamsTaken(40), 16);
 });
 
-Deno.test("Connection keeps a stream with a long answer until that is acknowledged", () => {
+Deno.test("Connection counts a stream with a long response until the response is acknowledged", () => {
   assert.equal(streamsTaken(5000), 8);
 });
 
-Deno.test("Connection sends a small stream in one go, and lets others have their turn after 64 KiB of a large one", () => {
+Deno.test("Connection sends a small stream in one turn, and gives others a turn after 64 KiB of a large one", () => {
   const pair = Pair.connected();
   const order: number[] = [];
   pair.server.onEvent = (event) => {
@@ -221,13 +221,13 @@ Deno.test("Connection closes on a stream above the limit", () => {
   assertViolation(pair, pair.server, TransportErrorCode.streamLimitError);
 });
 
-Deno.test("Connection of a client closes on a stream that it did not open", () => {
+Deno.test("Connection of a client closes on a frame for a stream that it did not open", () => {
   const pair = Pair.connected();
   pair.forge(pair.server, streamFrame(0, { offset: 0, length: 1 }));
   assertViolation(pair, pair.client, TransportErrorCode.streamStateError);
 });
 
-Deno.test("Connection closes when a stream's end moves, or bytes lie beyond it", () => {
+Deno.test("Connection closes when a stream's final size changes or is exceeded", () => {
   const violations: ((writer: Writer) => void)[] = [
     streamFrame(0, { offset: 90, length: 20 }),
     streamFrame(0, { offset: 100, length: 1, fin: true }),
@@ -243,7 +243,7 @@ Deno.test("Connection closes when a stream's end moves, or bytes lie beyond it",
   }
 });
 
-Deno.test("Connection closes when a stream ends below what it has sent", () => {
+Deno.test("Connection closes when a final size is below bytes already received", () => {
   const pair = Pair.connected();
   forgeHonest(pair, streamFrame(0, { offset: 0, length: 100 }));
   pair.forge(pair.client, (writer) => writeResetStream(writer, 0, 1, 50));
@@ -265,7 +265,7 @@ Deno.test("Connection ignores frames for a stream that has ended", () => {
   assert.equal(pair.server.heard("stream-opened").length, 1);
 });
 
-Deno.test("Stream.reset reaches the peer with its code, though the frame is lost at first", () => {
+Deno.test("Stream.reset reaches the peer with its code, even if the first frame is lost", () => {
   const pair = Pair.connected();
   const stream = pair.send(pattern(10_000), { finish: false });
   pair.run(500_000);
@@ -277,7 +277,7 @@ Deno.test("Stream.reset reaches the peer with its code, though the frame is lost
   assert.equal(pair.server.heard("stream-reset")[0]!.code, 7);
 });
 
-Deno.test("Stream.stopReading makes the peer reset with the same code, and both let go", () => {
+Deno.test("Stream.stopReading makes the peer reset with the same code, and both sides remove the stream", () => {
   const pair = Pair.connected();
   pair.server.reads = false;
   pair.server.onEvent = (event) => {
@@ -293,7 +293,7 @@ Deno.test("Stream.stopReading makes the peer reset with the same code, and both 
   assert.equal(pair.server.connection.bufferedBytes, 0);
 });
 
-Deno.test("Stream.stopReading reaches the peer, though the frame is lost at first", () => {
+Deno.test("Stream.stopReading reaches the peer, even if the first frame is lost", () => {
   const pair = Pair.connected();
   pair.server.reads = false;
   pair.send(pattern(1000), { finish: false });
@@ -325,14 +325,14 @@ for (const reads of [true, false]) {
   });
 }
 
-Deno.test("Connection counts what its streams take in memory: both halves, gaps, and the streams themselves", () => {
+Deno.test("Connection counts the memory of its streams: both halves, range sets, and the streams' objects", () => {
   const pair = Pair.connected();
   pair.server.reads = false;
   const count = (side: Side): number => side.connection.streamMemoryBytes;
   const streams = [pair.send(pattern(50_000), { finish: true }), pair.send(pattern(1_000), { finish: true })];
   assert(count(pair.client) >= 51_000);
   pair.run(2_000_000);
-  assert(count(pair.client) < 51_000, "what is acknowledged is not kept");
+  assert(count(pair.client) < 51_000, "acknowledged bytes are not kept");
   assert(count(pair.server) >= 51_000);
   pair.server.heard("stream-opened").forEach(({ stream }) => {
     stream.consume(stream.readableBytes);
@@ -345,7 +345,7 @@ Deno.test("Connection counts what its streams take in memory: both halves, gaps,
   assert.deepEqual([count(pair.client), count(pair.server)], [0, 0]);
 });
 
-Deno.test("Connection sends nothing more of a stream whose source fails, until the application gives its code", () => {
+Deno.test("Connection sends nothing more of a stream whose source fails, until the application resets it with a code", () => {
   const pair = Pair.connected();
   let reads = 0;
   const error = new Error("the disk failed");

@@ -13,7 +13,7 @@ Deno.test("resolveConfig fills in the defaults, which pass their own bounds", ()
   assert.equal(resolveConfig({ maxStreams: 7 }).maxStreams, 7);
 });
 
-Deno.test("resolveConfig names the value that is out of bounds or no whole number", () => {
+Deno.test("resolveConfig names the value that is out of bounds or not a whole number", () => {
   const bad: Partial<ConnectionConfig>[] = [
     { idleTimeoutUs: 999_999 },
     { handshakeTimeoutUs: 0 },
@@ -37,7 +37,7 @@ Deno.test("resolveConfig names the value that is out of bounds or no whole numbe
   assert.equal(bad.length, numbers.length, "every bound is tried");
 });
 
-Deno.test("resolveConfig takes every send policy within its bounds", () => {
+Deno.test("resolveConfig accepts every send policy within its bounds", () => {
   for (const sendPolicy of [{ kind: "cubic" }, { kind: "fixed", rateBytesPerSecond: 0.5 }] as const) {
     assert.equal(resolveConfig({ sendPolicy }).sendPolicy, sendPolicy);
   }

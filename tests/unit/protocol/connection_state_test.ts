@@ -3,7 +3,7 @@ import { ConnectionState, isOpen, transition } from "../../../protocol/connectio
 
 const { helloSent, finishSent, established, closing, draining, closed } = ConnectionState;
 
-/** As docs/PROTOCOL.md, sections 6.4 and 6.5, have them. */
+/** The transitions of docs/PROTOCOL.md, sections 6.4 and 6.5. */
 const ALLOWED: readonly (readonly [ConnectionState, ConnectionState])[] = [
   [helloSent, finishSent],
   [helloSent, closed],
@@ -19,7 +19,7 @@ const ALLOWED: readonly (readonly [ConnectionState, ConnectionState])[] = [
   [draining, closed],
 ];
 
-Deno.test("transition takes the steps of the table and refuses every other", () => {
+Deno.test("transition accepts the steps of the table and refuses every other", () => {
   const states = Object.values(ConnectionState);
   for (const from of states) {
     for (const to of states) {

@@ -69,7 +69,7 @@ function assertNear(actual: number, expected: number): void {
   assert.ok(Math.abs(actual - expected) <= 2, `${actual}, not ${expected}`);
 }
 
-Deno.test("Cubic that is given a window begins there with congestion avoidance", () => {
+Deno.test("Cubic with a given window begins congestion avoidance there", () => {
   const cubic = new Cubic(OPTIONS, { windowBytes: 120_000 });
   assert.equal(cubic.windowBytes, 120_000);
   assert.equal(cubic.inSlowStart, false);
@@ -77,7 +77,7 @@ Deno.test("Cubic that is given a window begins there with congestion avoidance",
   assert.ok(cubic.windowBytes < 122_000, `${cubic.windowBytes}`);
 });
 
-Deno.test("Cubic doubles in slow start and paces at twice the window a round trip", () => {
+Deno.test("Cubic doubles in slow start and paces at twice the window per round trip", () => {
   const cubic = new Cubic(OPTIONS);
   assert.equal(cubic.windowBytes, 12_000);
   assert.equal(cubic.pacingRate, 240_000);
@@ -86,11 +86,11 @@ Deno.test("Cubic doubles in slow start and paces at twice the window a round tri
   assert.equal(cubic.pacingRate, 480_000);
 });
 
-Deno.test("Cubic does not pace while the round trip is unknown", () => {
+Deno.test("Cubic does not pace while the RTT is unknown", () => {
   assert.equal(new Cubic({ ...OPTIONS, initialRttUs: 0 }).pacingRate, Infinity);
 });
 
-Deno.test("Cubic cuts to 0.7 once a round trip, and not again for packets sent before", () => {
+Deno.test("Cubic reduces the window to 0.7 once per round trip, and not again for packets sent before", () => {
   const cubic = grown(100);
   lose(cubic, { nowUs: 200_000, largestLostSentUs: 100_000 });
   assert.equal(cubic.windowBytes, 84_000);
@@ -123,7 +123,7 @@ Deno.test("Cubic returns to the old window K seconds after a cut, flat there, an
   assert.ok(Math.abs(cubic.windowBytes / atPlateau - 1.3) < 0.02, `${cubic.windowBytes}`);
 });
 
-Deno.test("Cubic grows no less than Reno where the window is small", () => {
+Deno.test("Cubic grows no less than Reno if the window is small", () => {
   const cubic = grown(10);
   lose(cubic, { nowUs: 200_000, largestLostSentUs: 100_000 });
   assert.equal(cubic.windowBytes, 8_400);
@@ -136,7 +136,7 @@ Deno.test("Cubic grows no less than Reno where the window is small", () => {
   assert.ok(rounds > 3.5 && rounds < 4.5, `${rounds}`);
 });
 
-Deno.test("Cubic grows by no more than a half in a round trip", () => {
+Deno.test("Cubic grows by no more than half of the window per round trip", () => {
   const cubic = grown(100);
   lose(cubic, { nowUs: 200_000, largestLostSentUs: 100_000 });
   avoid(cubic, { fromUs: 310_000, untilUs: 320_000 });
@@ -146,7 +146,7 @@ Deno.test("Cubic grows by no more than a half in a round trip", () => {
   assertNear(cubic.windowBytes, 1.5 * before);
 });
 
-Deno.test("Cubic aims lower after a second cut below the first, so that others have room", () => {
+Deno.test("Cubic lowers the plateau after a second cut below the first (fast convergence)", () => {
   const windowAfter = (secondCutUs: number): number => {
     const cubic = grown(1_000);
     lose(cubic, { nowUs: 200_000, largestLostSentUs: 100_000 });
@@ -161,7 +161,7 @@ Deno.test("Cubic aims lower after a second cut below the first, so that others h
   assert.ok(windowAfter(12_010_000) > 0.95);
 });
 
-Deno.test("Cubic does not grow a window that is not used, and that time does not count", () => {
+Deno.test("Cubic does not grow a window that is not fully used, and that time does not count", () => {
   const cubic = new Cubic(OPTIONS);
   ack(cubic, { ackedBytes: DATAGRAM, sentUs: 0, inFlight: 3_600 });
   assert.equal(cubic.windowBytes, 12_000);
@@ -185,7 +185,7 @@ Deno.test("Cubic does not grow a window that is not used, and that time does not
   assert.equal(limited.windowBytes, busy.windowBytes);
 });
 
-Deno.test("Cubic goes down to two datagrams on persistent congestion, and by slow start back to 0.7", () => {
+Deno.test("Cubic falls to two datagrams on persistent congestion, and returns to 0.7 by slow start", () => {
   const cubic = grown(20);
   lose(cubic, { nowUs: 1_000_000, largestLostSentUs: 900_000, persistentCongestion: true });
   assert.equal(cubic.windowBytes, 2_400);
@@ -196,12 +196,12 @@ Deno.test("Cubic goes down to two datagrams on persistent congestion, and by slo
     ack(cubic, { ackedBytes: cubic.windowBytes, sentUs });
   }
   assert.equal(cubic.windowBytes, 19_200);
-  // Then the curve begins at its plateau: Reno's growth is what there is.
+  // Then the curve begins at its plateau, so that the window grows as Reno's.
   ack(cubic, { ackedBytes: 19_200, sentUs: 2_000_000 });
   assert.equal(cubic.windowBytes, 20_400);
 });
 
-Deno.test("Cubic undoes a cut whose losses were all spurious, and goes on along its curve", () => {
+Deno.test("Cubic undoes a reduction whose losses were all spurious, and continues along its curve", () => {
   const cubic = grown(100);
   lose(cubic, { nowUs: 200_000, lostBytes: 2_400, largestLostSentUs: 90_000 });
   cubic.onSpuriousLoss(210_000, 80_000);
@@ -232,7 +232,7 @@ Deno.test("Cubic keeps a window that has outgrown the one before the spurious lo
   assert.equal(cubic.windowBytes, before);
 });
 
-Deno.test("Cubic leaves slow start when the round trip has grown for five rounds, and grows from there", () => {
+Deno.test("Cubic leaves slow start when the RTT was increased for five rounds, and grows from there", () => {
   const cubic = new Cubic(OPTIONS);
   let nowUs = 0;
   const round = (rttUs: number): void => {
@@ -286,7 +286,7 @@ Deno.test("Cubic leaves slow start with a third of the loss that doubling into t
   }
 });
 
-Deno.test("Cubic shares a link with another that came first", () => {
+Deno.test("Cubic shares a link with another flow that started first", () => {
   const [first, second] = runLink(LINK, [
     { controller: new Cubic({ ...OPTIONS, initialRttUs: 50_000 }) },
     { controller: new Cubic({ ...OPTIONS, initialRttUs: 50_000 }), startUs: 5_000_000 },
@@ -297,7 +297,7 @@ Deno.test("Cubic shares a link with another that came first", () => {
   assert.ok(rates[0]! + rates[1]! >= 0.95 * LINK.rate);
 });
 
-Deno.test("Cubic comes back within seconds of a blackout", () => {
+Deno.test("Cubic recovers within seconds after a blackout", () => {
   const controller = new Cubic({ ...OPTIONS, initialRttUs: 50_000 });
   const link = { ...LINK, blackouts: [[5_000_000, 8_000_000]] as const };
   const [flow] = runLink(link, [{ controller }], 20_000_000);

@@ -44,7 +44,7 @@ Deno.test("DeliveryRateEstimator measures the rate of a paced flight", () => {
   assert.equal(sender.rate.totalDeliveredBytes, 40_000);
 });
 
-Deno.test("DeliveryRateEstimator takes the send rate where acknowledgements come compressed", () => {
+Deno.test("DeliveryRateEstimator uses the send rate if acknowledgements are compressed", () => {
   const sender = new Sender();
   const packets = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((ms) => sender.send(ms * 1_000));
   // All come back at once, 9 ms after the last was sent: the sender took 9 ms to send what the ACKs show in none.
@@ -53,7 +53,7 @@ Deno.test("DeliveryRateEstimator takes the send rate where acknowledgements come
   const later = sender.send(18_000);
   sender.ack(packets[9]!, 18_001);
   const sample = sender.rate.onAckDone(18_001, 5_000);
-  assert.equal(sample.intervalUs, 18_001, "of the ACK rate and the send rate the slower");
+  assert.equal(sample.intervalUs, 18_001, "the slower of the ACK rate and the send rate");
   sender.ack(later, 23_001);
   assert.equal(sender.rate.onAckDone(23_001, 5_000).intervalUs, 10_000, "from the first packet of the flight acked");
 });
@@ -77,7 +77,7 @@ Deno.test("DeliveryRateEstimator gives no rate for an interval below the minimum
   assert.equal(sender.rate.onAckDone(4_000, 5_000).deliveryRate, 0);
 });
 
-Deno.test("DeliveryRateEstimator gives no rate where nothing was acknowledged", () => {
+Deno.test("DeliveryRateEstimator gives no rate if nothing was acknowledged", () => {
   const sender = new Sender();
   sender.ack(sender.send(0), 1_000);
   assert.equal(sender.rate.onAckDone(1_000, 0).deliveryRate, 1_000_000);
@@ -112,7 +112,7 @@ Deno.test("DeliveryRateEstimator marks samples as application-limited until the 
   assert.equal(sender.send(12_000).appLimited, false);
 });
 
-Deno.test("DeliveryRateEstimator counts what was lost while the sampled packet was under way", () => {
+Deno.test("DeliveryRateEstimator counts the bytes lost while the sampled packet was in flight", () => {
   const sender = new Sender();
   sender.rate.onLost(5_000);
   const packet = sender.send(0);

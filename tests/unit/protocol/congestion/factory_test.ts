@@ -9,7 +9,7 @@ const POLICIES: readonly SendPolicy[] = [
   { kind: "fixed", rateBytesPerSecond: 1_000_000 },
 ];
 
-Deno.test("createController makes the controller of each policy", () => {
+Deno.test("createController creates the controller of each policy", () => {
   for (const policy of POLICIES) assert.equal(createController(policy, OPTIONS).name, policy.kind);
 });
 

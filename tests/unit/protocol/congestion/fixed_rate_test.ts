@@ -10,7 +10,7 @@ Deno.test("FixedRate paces at its rate with a window of two round trips, an ACK'
   assert.equal(controller.windowBytes, 125_000 + 65_536);
 });
 
-Deno.test("FixedRate takes a round trip below 10 ms as 10 ms", () => {
+Deno.test("FixedRate treats an RTT below 10 ms as 10 ms", () => {
   const controller = new FixedRate({ ...OPTIONS, initialRttUs: 0 }, { rateBytesPerSecond: 1_000_000 });
   assert.equal(controller.windowBytes, 45_000 + 65_536);
 });
@@ -23,13 +23,13 @@ Deno.test("FixedRate keeps its window within the bounds", () => {
   assert.equal(new FixedRate(OPTIONS, { rateBytesPerSecond: 1e12 }).windowBytes, 128 * 1024 * 1024);
 });
 
-Deno.test("FixedRate is never given a rate that is not positive and finite", () => {
+Deno.test("FixedRate throws InvariantError for a rate that is not positive and finite", () => {
   for (const rateBytesPerSecond of [0, -1, NaN, Infinity]) {
     assert.throws(() => new FixedRate(OPTIONS, { rateBytesPerSecond }), { name: "InvariantError" });
   }
 });
 
-Deno.test("FixedRate sends at its rate whatever is lost, over a long link too", () => {
+Deno.test("FixedRate sends at its rate whatever is lost, also over a long link", () => {
   const controllers = [0, 0.3, 0.9].map((loss) => ({
     loss,
     controller: new FixedRate({ ...OPTIONS, initialRttUs: 300_000 }, { rateBytesPerSecond: 1_000_000 }),

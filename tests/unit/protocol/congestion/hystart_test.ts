@@ -40,14 +40,14 @@ class Rounds {
   }
 }
 
-Deno.test("HyStart lets slow start be while the round trip is even", () => {
+Deno.test("HyStart does not end slow start while the RTT is constant", () => {
   const rounds = new Rounds();
   for (let i = 0; i < 20; i++) rounds.add(50_000 + 100 * (i % 3));
   assert.equal(rounds.hyStart.growthDivisor, 1);
   assert.equal(rounds.hyStart.isDone, false);
 });
 
-Deno.test("HyStart takes an eighth of the round trip for a rise, from 4 to 16 ms", () => {
+Deno.test("HyStart detects an increase by an eighth of the RTT, bounded to 4 to 16 ms", () => {
   for (const [rttUs, riseUs] of [[1_000, 4_000], [80_000, 10_000], [500_000, 16_000]] as const) {
     const below = new Rounds();
     below.add(rttUs);
@@ -60,7 +60,7 @@ Deno.test("HyStart takes an eighth of the round trip for a rise, from 4 to 16 ms
   }
 });
 
-Deno.test("HyStart judges a round by its least sample, and needs eight of them", () => {
+Deno.test("HyStart uses the minimum sample of a round, and needs eight samples", () => {
   const rounds = new Rounds();
   rounds.add(50_000);
   rounds.add([90_000, 90_000, 90_000, 51_000, 90_000, 90_000, 90_000, 90_000, 90_000]);
@@ -70,7 +70,7 @@ Deno.test("HyStart judges a round by its least sample, and needs eight of them",
   assert.equal(rounds.hyStart.isDone, false);
 });
 
-Deno.test("HyStart ends slow start after five rounds of a longer round trip", () => {
+Deno.test("HyStart ends slow start after five rounds with an increased RTT", () => {
   const rounds = new Rounds();
   rounds.add(50_000);
   for (let round = 1; round <= 5; round++) {
@@ -82,7 +82,7 @@ Deno.test("HyStart ends slow start after five rounds of a longer round trip", ()
   assert.equal(rounds.hyStart.isDone, true);
 });
 
-Deno.test("HyStart goes back to slow start where the round trip falls below where it had risen to", () => {
+Deno.test("HyStart resumes slow start if the RTT falls below that at which CSS began", () => {
   const rounds = new Rounds();
   rounds.add(50_000);
   rounds.add(70_000);
@@ -96,7 +96,7 @@ Deno.test("HyStart goes back to slow start where the round trip falls below wher
   assert.equal(rounds.hyStart.growthDivisor, 4, "and watches on");
 });
 
-Deno.test("HyStart learns nothing of frames without a sample", () => {
+Deno.test("HyStart ignores ACK frames without an RTT sample", () => {
   const rounds = new Rounds();
   rounds.add(50_000);
   for (let i = 0; i < 5; i++) rounds.add(0);

@@ -17,7 +17,7 @@ function drain(closing: CloseState): number {
   return count;
 }
 
-Deno.test("CloseState says it twice unasked, then to the 1st, 2nd, 4th and 8th packet that still comes", () => {
+Deno.test("CloseState sends the close twice, then on the 1st, 2nd, 4th and 8th packet that still arrives", () => {
   const closing = make(LOCAL);
   assert.equal(drain(closing), 2);
   const answered: number[] = [];
@@ -28,17 +28,17 @@ Deno.test("CloseState says it twice unasked, then to the 1st, 2nd, 4th and 8th p
   assert.deepEqual(answered, [1, 2, 4, 8, 16]);
 });
 
-Deno.test("CloseState says it four times where packets were lost", () => {
+Deno.test("CloseState sends the close four times if packets were lost", () => {
   assert.equal(drain(make(LOCAL, { packetsLost: 1 })), 4);
 });
 
-Deno.test("CloseState tells the application's code from the transport's", () => {
+Deno.test("CloseState distinguishes application codes from transport codes", () => {
   assert.deepEqual(make(LOCAL).take()!.close, { isApplication: true, code: 3, reason: "enough" });
   const { code } = VIOLATION as { code: number };
   assert.deepEqual(make(VIOLATION).take()!.close, { isApplication: false, code, reason: "two ends" });
 });
 
-Deno.test("CloseState takes last answers along, but not to who broke a rule, nor to an address not proven", () => {
+Deno.test("CloseState adds the last responses, but not after a protocol violation or for an unvalidated address", () => {
   assert.deepEqual(make(LOCAL).take()!.frames, ANSWERS);
   assert.equal(make(VIOLATION).take()!.frames.length, 0);
   assert.equal(make(LOCAL, { path: { isValidated: false } }).take()!.frames.length, 0);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { EventQueue } from "../../../../protocol/connection/event_queue.ts";
 
-Deno.test("EventQueue gives events back in order, also those pushed between takes", () => {
+Deno.test("EventQueue returns events in order, also those pushed between takes", () => {
   const queue = new EventQueue<number>();
   assert.equal(queue.take(), undefined);
   queue.push(1);

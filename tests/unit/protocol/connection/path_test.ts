@@ -18,7 +18,7 @@ function makePath(): Path {
   return path;
 }
 
-Deno.test("Path lets three times the received bytes go to an address that is not proven, and any to one that is", () => {
+Deno.test("Path allows three times the received bytes to an unvalidated address, and any number to a validated one", () => {
   const path = makePath();
   assert.equal(path.sendableBytes, 1200);
   path.migrate(0, NetAddress.parse("192.0.2.1:2000"), 100);
@@ -32,7 +32,7 @@ Deno.test("Path lets three times the received bytes go to an address that is not
   assert.equal(path.sendableBytes, 350);
 });
 
-Deno.test("Path keeps what it measured when the port alone changes, and forgets it with another host", () => {
+Deno.test("Path keeps its measurements when only the port changes, and resets them for another host", () => {
   const path = makePath();
   path.migrate(0, NetAddress.parse("192.0.2.1:2000"), 1200);
   assert.equal(path.rtt.smoothedUs, 40_000);
@@ -40,7 +40,7 @@ Deno.test("Path keeps what it measured when the port alone changes, and forgets 
   assert.equal(path.rtt.hasSample, false);
 });
 
-Deno.test("Path is as it was when its peer comes back from an address that it never proved", () => {
+Deno.test("Path is restored when its peer returns from an address that was never validated", () => {
   const path = makePath();
   const controller = path.controller;
   path.migrate(0, NetAddress.parse("198.51.100.1:2000"), 1200);
@@ -53,10 +53,10 @@ Deno.test("Path is as it was when its peer comes back from an address that it ne
   assert.equal(path.validation.deadlineUs, Infinity);
   assert.equal(path.rtt.smoothedUs, 40_000);
   assert.equal(path.controller, controller);
-  assert.equal(path.controllerSinceUs, 5, "what was sent elsewhere says nothing of this path");
+  assert.equal(path.controllerSinceUs, 5, "packets sent to the other address do not count for this path");
 });
 
-Deno.test("Path asks again for the proof of an address that its peer has left for a proven one", () => {
+Deno.test("Path validates an address again after its peer left it for a validated one", () => {
   const path = makePath();
   path.migrate(0, NetAddress.parse("198.51.100.1:2000"), 1200);
   path.validation.takeChallenge();
@@ -66,7 +66,7 @@ Deno.test("Path asks again for the proof of an address that its peer has left fo
   assert.equal(path.rtt.hasSample, false);
 });
 
-Deno.test("Path keeps to a rate set while its peer was elsewhere", () => {
+Deno.test("Path keeps a fixed rate that was set while its peer was at another address", () => {
   const path = makePath();
   path.migrate(0, NetAddress.parse("198.51.100.1:2000"), 1200);
   path.setSendPolicy(1, { kind: "fixed", rateBytesPerSecond: 500_000 });
@@ -75,7 +75,7 @@ Deno.test("Path keeps to a rate set while its peer was elsewhere", () => {
   assert.equal(path.pacer.rate, 500_000);
 });
 
-Deno.test("Path paces its first window, whether or not its round trip is known, and after a move to another host", () => {
+Deno.test("Path paces its first window, whether or not its RTT is known, and after a migration to another host", () => {
   const options = { config: DEFAULT_CONFIG, remote: NetAddress.parse("192.0.2.1:1000"), seed: 1 };
   const path = new Path({ ...options, randomBytes: () => CHALLENGE });
   // 32 datagrams in a quarter of the round trip that RFC 9002 assumes.
@@ -90,7 +90,7 @@ Deno.test("Path paces its first window, whether or not its round trip is known, 
   assert.equal(path.pacer.rate, rateOf(333_000));
 });
 
-Deno.test("Path probes no larger than its peer takes", () => {
+Deno.test("Path probes no size larger than its peer accepts", () => {
   const path = makePath();
   path.setPeerLimits({ ...localParameters(DEFAULT_CONFIG), maxDatagramBytes: 1300, maxAckDelayUs: 7_000 });
   assert.equal(path.mtu.probeSize(0), 1300);
@@ -106,7 +106,7 @@ Deno.test("Path counts datagrams and bytes both ways", () => {
   assert.deepEqual([datagramsSent, bytesSent, datagramsReceived, bytesReceived], [1, 100, 2, 60]);
 });
 
-Deno.test("Path keeps to a rate set by hand: through the handshake's round trip and to another host", () => {
+Deno.test("Path keeps a fixed rate: after the handshake's RTT sample and after migration to another host", () => {
   const path = makePath();
   path.setSendPolicy(5, { kind: "fixed", rateBytesPerSecond: 1_000_000 });
   assert.deepEqual([path.controller.name, path.controller.pacingRate, path.isRateFixed], ["fixed", 1_000_000, true]);
@@ -115,12 +115,12 @@ Deno.test("Path keeps to a rate set by hand: through the handshake's round trip 
   path.seedRtt(30_000);
   path.migrate(6, NetAddress.parse("198.51.100.1:2000"), 1200);
   assert.deepEqual([path.controller.name, path.pacer.rate], ["fixed", 1_000_000]);
-  assert.equal(path.controllerSinceUs, 6, "what was sent to the other host says nothing of this path");
+  assert.equal(path.controllerSinceUs, 6, "packets sent to the other host do not count for this path");
   path.setSendPolicy(7, { kind: "bbr" });
   assert.deepEqual([path.controller.name, path.isRateFixed], ["bbr", false]);
 });
 
-Deno.test("Path starts congestion control anew only where the rate changes", () => {
+Deno.test("Path restarts congestion control only if the policy changes", () => {
   const path = makePath();
   const { controller } = path;
   path.setSendPolicy(5, { kind: "bbr" });
@@ -133,7 +133,7 @@ Deno.test("Path starts congestion control anew only where the rate changes", () 
   assert.equal(path.controller, fixed);
 });
 
-Deno.test("Path gives a probe timeout that keeps no connection for hours, however late a peer acknowledges", () => {
+Deno.test("Path.ptoUs is bounded, however late a peer acknowledges, so that no connection is kept for hours", () => {
   const path = makePath();
   for (let n = 0; n < 100; n++) path.rtt.update(3_600_000_000, 0, 0);
   assert.equal(path.ptoUs, MAX_KEPT_PTO_US);

@@ -8,7 +8,7 @@ function makeValidation(): PathValidation {
   return new PathValidation(() => CHALLENGE);
 }
 
-Deno.test("PathValidation is proven by its own challenge alone, which is repeated until then", () => {
+Deno.test("PathValidation succeeds only with its own challenge, which is repeated until then", () => {
   const validation = makeValidation();
   assert.equal(validation.allowanceBytes, Infinity);
   validation.begin(1_000, { receivedBytes: 100, ptoUs: 10 });
@@ -51,7 +51,7 @@ Deno.test("PathValidation answers a challenge once", () => {
   assert.equal(validation.hasPending, false);
 });
 
-Deno.test("PathValidation lets a challenge or a response go beyond a full window, but only so often until that has room", () => {
+Deno.test("PathValidation lets a limited number of challenges and responses exceed a full window until it has room", () => {
   const validation = makeValidation();
   assert.equal(validation.isUrgent(true), false, "nothing is due");
   let count = 0;

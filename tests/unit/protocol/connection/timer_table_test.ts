@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Timer, TimerTable } from "../../../../protocol/connection/timer_table.ts";
 
-Deno.test("TimerTable.nextUs tells the earliest deadline, and Infinity where nothing is armed", () => {
+Deno.test("TimerTable.nextUs returns the earliest deadline, and Infinity if no timer is armed", () => {
   const timers = new TimerTable();
   assert.equal(timers.nextUs(), Infinity);
   timers.set(Timer.idle, 300);
@@ -25,6 +25,6 @@ Deno.test("TimerTable.expire disarms a timer that is due, once, and no other", (
   assert.equal(timers.get(Timer.keepAlive), 100);
 });
 
-Deno.test("Timer names each slot of its own", () => {
+Deno.test("Timer has a distinct slot for each name", () => {
   assert.equal(new Set(Object.values(Timer)).size, Object.keys(Timer).length);
 });

@@ -54,7 +54,7 @@ Deno.test("PacketProtection refuses a flipped bit anywhere, another number, a cu
   assert.equal(opens(other, datagram, 7), true);
 });
 
-Deno.test("PacketProtection changes its keys with the packet number, and opens what comes late", () => {
+Deno.test("PacketProtection changes its keys with the packet number, and opens late packets", () => {
   const { one, other } = makeSides();
   const numbers = [PACKETS_PER_KEY - 2, PACKETS_PER_KEY - 1, PACKETS_PER_KEY, PACKETS_PER_KEY + 1];
   const [late, ...rest] = numbers.map((number) => ({ number, datagram: seal(one, number) }));
@@ -66,7 +66,7 @@ Deno.test("PacketProtection changes its keys with the packet number, and opens w
   assert.equal(opens(other, ofFirst, 5), false, "the key before the one before is gone");
 });
 
-Deno.test("PacketProtection does not go on to the next key for a forged packet, nor further than that", () => {
+Deno.test("PacketProtection does not advance to the next key for a forged packet, and never further than that", () => {
   const { one, other } = makeSides();
   const forged = seal(one, 3);
   assert.equal(opens(other, forged.slice(), PACKETS_PER_KEY + 3), false);

@@ -21,10 +21,10 @@ function unvalidated(index: number): NetAddress {
   return NetAddress.parse(`198.51.${index >> 8 & 255}.${index & 255}:${1024 + (index >> 16)}`);
 }
 
-Deno.test("Admission.judge does the work for unvalidated addresses while there is time, then has them prove their address", () => {
+Deno.test("Admission.judge answers unvalidated addresses with ServerHello up to a rate, then requires address validation", () => {
   const control = admission({ maxHandshakes: 100, maxAnswers: 1000 });
   const counts = verdicts(5000, (index) => control.judge(0, unvalidated(index), { isValidated: false }));
-  // Of a second's worth a tenth at once.
+  // A burst of a tenth of a second's worth.
   assert.deepEqual(counts, { "ok": 10, "validate": 100, "drop": 4890 });
   assert.equal(control.judge(SECOND_US / 100, HERE, { isValidated: false }), "ok");
 });
@@ -56,7 +56,7 @@ Deno.test("Admission.judge lets no forger lock anybody out: a client whose addre
   assert.equal(control.judge(0, HERE, { isValidated: true }), "ok");
 });
 
-Deno.test("Admission.judge holds a validated source to its rate, and leaves the others theirs", () => {
+Deno.test("Admission.judge limits a validated source to its rate, and does not affect the others", () => {
   const control = admission({ maxHandshakes: 1000, maxHandshakesPerAddress: 5 });
   const flood = verdicts(
     100,
@@ -67,7 +67,7 @@ Deno.test("Admission.judge holds a validated source to its rate, and leaves the 
   assert.equal(control.judge(SECOND_US / 5, NetAddress.parse("203.0.113.1:1"), { isValidated: true }), "ok");
 });
 
-Deno.test("Admission.judge holds all validated sources together to the rate of all, and counts a drop against none", () => {
+Deno.test("Admission.judge limits all validated sources together to the total rate, and charges no source for a drop", () => {
   const control = admission({ maxHandshakes: 50, maxHandshakesPerAddress: 1 });
   const counts = verdicts(200, (index) => control.judge(0, unvalidated(index), { isValidated: true }));
   assert.deepEqual(counts, { "ok": 50, "validate": 0, "drop": 150 });
@@ -85,7 +85,7 @@ Deno.test("Admission remembers a bounded number of sources", () => {
   assert.equal(control.rememberedSources, MAX_REMEMBERED_SOURCES);
 });
 
-Deno.test("Admission.admit bounds connections, of one source and in all, and says so in words", () => {
+Deno.test("Admission.admit bounds connections, per source and in total, and refuses with a reason", () => {
   const control = admission({ maxConnections: 4, maxConnectionsPerAddress: 2 });
   assert.equal(control.admit(1, NetAddress.parse("192.0.2.1:1")), undefined);
   assert.equal(control.admit(2, NetAddress.parse("192.0.2.1:2")), undefined);
@@ -105,14 +105,14 @@ Deno.test("Admission.admit bounds connections, of one source and in all, and say
   assert.equal(control.admit(7, NetAddress.parse("192.0.2.1:3")), undefined);
 });
 
-Deno.test("Admission.mayAnswerUnknown is bounded, and takes nothing from handshakes", () => {
+Deno.test("Admission.mayAnswerUnknown is bounded, and does not reduce the rate of handshakes", () => {
   const control = admission({ maxAnswers: 100 });
   const answered = Array.from({ length: 1000 }, () => control.mayAnswerUnknown(0)).filter((isAnswered) => isAnswered);
   assert.equal(answered.length, 10);
   assert.equal(control.judge(0, HERE, { isValidated: false }), "ok");
 });
 
-Deno.test("Admission.mayEnd is bounded for each source and for all, apart from what is begun", () => {
+Deno.test("Admission.mayEnd is bounded per source and in total, independently of new connections", () => {
   const control = admission({ maxHandshakes: 50, maxHandshakesPerAddress: 5 });
   const ended = (count: number, remote: (index: number) => NetAddress): number =>
     Array.from({ length: count }, (_, index) => control.mayEnd(0, remote(index))).filter((may) => may).length;

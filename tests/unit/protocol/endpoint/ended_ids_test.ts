@@ -11,7 +11,7 @@ Deno.test("EndedIds.has knows an ID for the lifetime of tokens after its end, an
   assert(!ended.has(1_000, 8));
 });
 
-Deno.test("EndedIds.isFull says so at its bound until the oldest has expired, and forgets none before", () => {
+Deno.test("EndedIds.isFull is true at the bound until the oldest ID has expired, and none is dropped before", () => {
   const ended = new EndedIds(2);
   ended.add(1_000, 1);
   assert(!ended.isFull(1_000));
@@ -25,7 +25,7 @@ Deno.test("EndedIds.isFull says so at its bound until the oldest has expired, an
   assert.equal(ended.size, 1);
 });
 
-Deno.test("EndedIds.add forgets what has expired", () => {
+Deno.test("EndedIds.add drops expired IDs", () => {
   const ended = new EndedIds(10);
   for (let i = 0; i < 5; i++) ended.add(i, i + 1);
   ended.add(TOKEN_LIFETIME_US + 100, 9);

@@ -15,8 +15,8 @@ const ISSUED_US = 1_000_000;
 const tokens = new AddressTokens(SECRET, TOKEN_LIFETIME_US);
 const token = tokens.issue(ISSUED_US, BINDING);
 
-Deno.test("AddressTokens.issue makes the token that its layout says", () => {
-  // Computed with another HMAC.
+Deno.test("AddressTokens.issue creates a token with the documented layout", () => {
+  // Computed with another implementation of HMAC.
   assert.equal(token.toHex(), "01c0000000000f42405f63efe92dd1dab8767e1d3ffb0f2514");
 });
 
@@ -59,7 +59,7 @@ Deno.test("AddressTokens.verify refuses a token with a bit flipped, and of any o
   }
 });
 
-Deno.test("AddressTokens keeps a copy of its secret, and wants 16 bytes of it", () => {
+Deno.test("AddressTokens keeps a copy of its secret, and requires at least 16 bytes", () => {
   const secret = SECRET.slice();
   const own = new AddressTokens(secret, 5);
   secret.fill(0);

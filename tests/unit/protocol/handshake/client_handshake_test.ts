@@ -71,7 +71,7 @@ function answered(): { handshake: ClientHandshake; refusalKey: Uint8Array } {
   return { handshake, refusalKey: SERVER.verify(1, result.token, BINDING)!.agree(result.handshake)!.refusalKey };
 }
 
-Deno.test("ClientHandshake.pollHello sends a full-size Hello at once, then waits 300 ms, and 600 ms each time", () => {
+Deno.test("ClientHandshake.pollHello sends a full-size Hello immediately, then after 300 ms, then every 600 ms", () => {
   const handshake = makeHandshake(1_000);
   const buffer = new Uint8Array(1500);
   assert.equal(handshake.pollHello(999, buffer), 0);
@@ -107,7 +107,7 @@ Deno.test("ClientHandshake.onServerHello gives token, ID, parameters, and the ro
   assert.equal(ambiguous.leastRttUs, 10_000, "but not a later one than the last");
 });
 
-Deno.test("ClientHandshake.onServerHello ends the attempt where the server has another key than it must", () => {
+Deno.test("ClientHandshake.onServerHello ends the attempt if the server's key is not the expected one", () => {
   const expected = new Uint8Array(32).fill(9);
   const { datagram, header } = serverHello();
   const actual = new KeyPair(SERVER_KEY).publicKey;
@@ -120,7 +120,7 @@ Deno.test("ClientHandshake.onServerHello ends the attempt where the server has a
   assert.ok(result !== undefined && "token" in result);
 });
 
-Deno.test("ClientHandshake.onServerHello takes nothing from a damaged one, and the genuine one afterwards", () => {
+Deno.test("ClientHandshake.onServerHello ignores a corrupted ServerHello, and accepts the genuine one afterwards", () => {
   const handshake = makeHandshake(0);
   const { datagram, header } = serverHello();
   const damaged = datagram.slice();
@@ -148,7 +148,7 @@ Deno.test("ClientHandshake.onVerdict takes a Refusal that only the server of thi
   const { handshake, refusalKey } = answered();
   const refusal = (key: Uint8Array): Received =>
     received((writer) => writeRefusalFor(writer, { clientId: CLIENT_ID, reason: "full", refusalKey: key }));
-  // The reset token can be asked for by anyone, and authenticates a Reset alone.
+  // Anyone can obtain the reset token, which authenticates only a Reset.
   for (const key of [RESET_TOKEN, new Uint8Array(32)]) {
     const { datagram, header } = refusal(key);
     assert.equal(handshake.onVerdict(datagram, header, ConnectionState.finishSent), "damaged");

@@ -129,7 +129,7 @@ Deno.test("NoiseServer.verify accepts a whole token of its own, for its client, 
   }
 });
 
-Deno.test("NoiseServer takes no message that was changed, nor a Hello that is too short", () => {
+Deno.test("NoiseServer accepts no modified message, and no Hello that is too short", () => {
   const [client, server] = [makeClient(), makeServer()];
   const { datagram, token } = answer(server, client);
   const { handshake } = take(client, datagram)!;
@@ -142,7 +142,7 @@ Deno.test("NoiseServer takes no message that was changed, nor a Hello that is to
   assert.equal(server.writeServerHello(0, writer, client.hello.subarray(1), BINDING), undefined);
 });
 
-Deno.test("NoiseClient takes no ServerHello with any byte changed, ID and token included, and the genuine one afterwards", () => {
+Deno.test("NoiseClient accepts no ServerHello with any byte modified, and the genuine one afterwards", () => {
   const server = makeServer();
   const client = makeClient();
   const { datagram } = answer(server, client);
@@ -192,7 +192,7 @@ function agreement(): { client: ServerAnswer; server: Agreement } {
   return { client: taken, server: server.verify(1, token, BINDING)!.agree(taken.handshake)! };
 }
 
-Deno.test("writeRefusalFor writes a Refusal that the client of the same handshake believes, its reason truncated to fit", () => {
+Deno.test("writeRefusalFor writes a Refusal that the client of the same handshake accepts, its reason truncated to fit", () => {
   const { client, server } = agreement();
   const buffer = new Uint8Array(600);
   const fields = { clientId: CLIENT_ID, reason: "ä".repeat(200), refusalKey: server.refusalKey };

@@ -4,7 +4,7 @@ import { AckFrequency, MAX_BYTES_PER_ACK, MIN_ACK_THRESHOLD } from "../../../../
 
 const MAX_DELAY_US = 25_000;
 
-/** As many full batches as it takes to get to the most. */
+/** As many full batches as it takes to reach the maximum. */
 function settle(frequency: AckFrequency, sizeBytes: number): void {
   for (let i = 0; i < 200; i++) frequency.onBatch(1_000, sizeBytes);
 }
@@ -15,13 +15,13 @@ Deno.test("AckFrequency begins with every second packet and the full delay", () 
   assert.equal(frequency.delayUs(MAX_DELAY_US), MAX_DELAY_US);
 });
 
-Deno.test("AckFrequency goes up to an ACK for 48 KiB while packets keep coming", () => {
+Deno.test("AckFrequency rises to one ACK per 48 KiB while packets keep arriving", () => {
   const frequency = new AckFrequency();
   settle(frequency, 1_472);
   assert.equal(frequency.threshold, Math.floor(MAX_BYTES_PER_ACK / 1_472));
 });
 
-Deno.test("AckFrequency stays at two where two datagrams are more than 48 KiB", () => {
+Deno.test("AckFrequency stays at two if two datagrams are more than 48 KiB", () => {
   const frequency = new AckFrequency();
   settle(frequency, 65_507);
   assert.equal(frequency.threshold, MIN_ACK_THRESHOLD);
@@ -34,7 +34,7 @@ Deno.test("AckFrequency stays at two where two datagrams are more than 48 KiB", 
   );
 });
 
-Deno.test("AckFrequency halves when packets stop coming", () => {
+Deno.test("AckFrequency halves when packets stop arriving", () => {
   const frequency = new AckFrequency();
   settle(frequency, 1_472);
   const before = frequency.threshold;
@@ -44,7 +44,7 @@ Deno.test("AckFrequency halves when packets stop coming", () => {
   assert.equal(frequency.threshold, MIN_ACK_THRESHOLD);
 });
 
-Deno.test("AckFrequency waits for the rest of a batch little longer than the batch before took", () => {
+Deno.test("AckFrequency waits for the rest of a batch little longer than the previous batch took", () => {
   const frequency = new AckFrequency();
   settle(frequency, 1_472);
   assert.equal(frequency.delayUs(MAX_DELAY_US), 3_000);
@@ -52,7 +52,7 @@ Deno.test("AckFrequency waits for the rest of a batch little longer than the bat
   assert.equal(frequency.delayUs(MAX_DELAY_US), MAX_DELAY_US);
 });
 
-Deno.test("AckFrequency keeps its bounds whatever comes", () => {
+Deno.test("AckFrequency stays within its bounds for any input", () => {
   const step = fc.oneof(
     fc.record({ batchUs: fc.nat(1_000_000), sizeBytes: fc.integer({ min: 20, max: 65_507 }) }),
     fc.constant("pause" as const),

@@ -77,7 +77,7 @@ Deno.test("AckReporter repeats the newest ranges in few bytes, and each new rang
   for (let i = 0; i < 100; i++) assert.ok(counts.get(600 + 4 * i)! >= 40, `${counts.get(600 + 4 * i)} frames`);
 });
 
-Deno.test("AckReporter gives a late packet all the room that it needs, however deep below the newest", () => {
+Deno.test("AckReporter gives a late packet all the room that it needs, however far below the newest it is", () => {
   const rig = new Rig();
   rig.receive(400);
   rig.report();
@@ -88,7 +88,7 @@ Deno.test("AckReporter gives a late packet all the room that it needs, however d
   assert.ok(rig.report().sizeBytes <= MAX_REPEAT_BYTES, "once is enough");
 });
 
-Deno.test("AckReporter keeps to the room that there is, and has nothing to report once the peer has the frame", () => {
+Deno.test("AckReporter stays within the given size, and has nothing to report once the peer has received the frame", () => {
   for (const maxBytes of [12, 20, 33, 64, 200]) {
     const rig = new Rig();
     rig.receive(200, 1_000_000);

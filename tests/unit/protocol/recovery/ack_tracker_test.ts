@@ -10,7 +10,7 @@ function tracker(maxRanges = 1_000): AckTracker {
   return new AckTracker({ maxAckDelayUs: MAX_ACK_DELAY_US, maxRanges });
 }
 
-/** A tracker that has come to acknowledge several packets at once, and has acknowledged numbers 0 to 999. */
+/** A tracker that acknowledges several packets at once, and has acknowledged numbers 0 to 999. */
 function seasoned(): AckTracker {
   const acks = tracker();
   for (let pn = 0; pn < 1_000; pn++) {
@@ -21,7 +21,7 @@ function seasoned(): AckTracker {
   return acks;
 }
 
-/** Receives packets from number `first` on until their ACK is due at once, and sends it; how many that took. */
+/** Receives packets from `first` on until an ACK is due immediately, and sends it; returns the number of packets. */
 function packetsPerAck(acks: AckTracker, first: number, nowUs: number): number {
   for (let count = 1;; count++) {
     acks.onPacketReceived(first + count - 1, nowUs, true, SIZE_BYTES);
@@ -35,7 +35,7 @@ function rangesOf(acks: AckTracker): [number, number][] {
   return Array.from({ length: acks.ranges.length }, (_, i) => [acks.ranges.start(i), acks.ranges.end(i)]);
 }
 
-Deno.test("AckTracker holds back the ACK of a single packet for max_ack_delay", () => {
+Deno.test("AckTracker delays the ACK of a single packet by max_ack_delay", () => {
   const acks = tracker();
   assert.equal(acks.ackDeadlineUs, Infinity);
   assert.equal(acks.shouldAck(Number.MAX_SAFE_INTEGER), false);
@@ -46,7 +46,7 @@ Deno.test("AckTracker holds back the ACK of a single packet for max_ack_delay", 
   assert.equal(acks.shouldAck(26_000), true);
 });
 
-Deno.test("AckTracker acknowledges every second ack-eliciting packet at once", () => {
+Deno.test("AckTracker acknowledges every second ack-eliciting packet immediately", () => {
   const acks = tracker();
   acks.onPacketReceived(0, 1_000, true, SIZE_BYTES);
   acks.onPacketReceived(1, 2_000, true, SIZE_BYTES);
@@ -58,7 +58,7 @@ Deno.test("AckTracker acknowledges every second ack-eliciting packet at once", (
   assert.equal(acks.shouldAck(3_000), false);
 });
 
-Deno.test("AckTracker acknowledges less often while packets keep coming, and at once what stopped short", () => {
+Deno.test("AckTracker acknowledges less often while packets keep arriving, and soon when they stop", () => {
   const acks = seasoned();
   const threshold = packetsPerAck(acks, 1_000, 2_000);
   assert.ok(threshold > 4);
@@ -69,14 +69,14 @@ Deno.test("AckTracker acknowledges less often while packets keep coming, and at 
   assert.equal(packetsPerAck(acks, next, 30_000), threshold >> 1, "the sender's window may be as small as that");
 });
 
-Deno.test("AckTracker never asks for an ACK of packets that are not ack-eliciting", () => {
+Deno.test("AckTracker never schedules an ACK for packets that are not ack-eliciting", () => {
   const acks = tracker();
   for (const pn of [0, 1, 5, 3]) acks.onPacketReceived(pn, 0, false, SIZE_BYTES);
   assert.equal(acks.ackDeadlineUs, Infinity);
   assert.deepEqual(rangesOf(acks), [[0, 2], [3, 4], [5, 6]]);
 });
 
-Deno.test("AckTracker acknowledges a gap, and what fills it, at once", () => {
+Deno.test("AckTracker acknowledges a gap, and the packets that fill it, immediately", () => {
   const acks = seasoned();
   acks.onPacketReceived(1_001, 2_010, true, SIZE_BYTES);
   assert.equal(acks.ackDeadlineUs, 2_010);
@@ -87,7 +87,7 @@ Deno.test("AckTracker acknowledges a gap, and what fills it, at once", () => {
   assert.equal(acks.ackDeadlineUs, 2_030);
 });
 
-Deno.test("AckTracker sees no gap where packets of ACKs alone fill it, nor before the first packet", () => {
+Deno.test("AckTracker detects no gap if ACK-only packets fill it, nor before the first packet", () => {
   const acks = seasoned();
   acks.onPacketReceived(1_000, 2_001, false, SIZE_BYTES);
   acks.onPacketReceived(1_001, 2_002, true, SIZE_BYTES);
@@ -114,7 +114,7 @@ Deno.test("AckTracker.ackDelayUs counts from the arrival of the largest packet",
   assert.equal(acks.ackDelayUs(1_000), 900);
 });
 
-Deno.test("AckTracker.onAckAcked forgets ranges, and still knows their packets as duplicates", () => {
+Deno.test("AckTracker.onAckAcked drops ranges, and still recognizes their packets as duplicates", () => {
   const acks = tracker();
   for (const pn of [0, 1, 3, 4, 8]) acks.onPacketReceived(pn, 0, true, SIZE_BYTES);
   acks.onAckSent(0);
@@ -124,7 +124,7 @@ Deno.test("AckTracker.onAckAcked forgets ranges, and still knows their packets a
   for (const pn of [2, 5]) assert.equal(acks.isDuplicate(pn), false);
 });
 
-Deno.test("AckTracker takes a packet that comes late, and reports it alone", () => {
+Deno.test("AckTracker accepts a late packet, and reports only that one", () => {
   const acks = tracker();
   for (const pn of [0, 1, 3]) acks.onPacketReceived(pn, 0, true, SIZE_BYTES);
   acks.onAckSent(0);
@@ -134,7 +134,7 @@ Deno.test("AckTracker takes a packet that comes late, and reports it alone", () 
   assert.deepEqual(rangesOf(acks), [[2, 3]]);
 });
 
-Deno.test("AckTracker takes a packet as received that comes a second after the peer knew of all around it", () => {
+Deno.test("AckTracker counts a packet as received if it arrives a second after the ranges around it were acknowledged", () => {
   const acks = tracker();
   for (const pn of [0, 1, 3]) acks.onPacketReceived(pn, 0, true, SIZE_BYTES);
   acks.onAckSent(0);
@@ -146,12 +146,12 @@ Deno.test("AckTracker takes a packet as received that comes a second after the p
   acks.onPacketReceived(6, 1_000_009, true, SIZE_BYTES);
   acks.onAckSent(0);
   acks.onAckAcked(5, 1_000_010);
-  assert.equal(acks.isDuplicate(2), true, "too old to know");
+  assert.equal(acks.isDuplicate(2), true, "no longer known");
   assert.equal(acks.onPacketReceived(2, 1_000_011, true, SIZE_BYTES), false);
   assert.equal(acks.isDuplicate(5), false);
 });
 
-Deno.test("AckTracker reports a late packet at least once, whatever the peer acknowledges meanwhile", () => {
+Deno.test("AckTracker reports a late packet at least once, whatever the peer acknowledges in the meantime", () => {
   const acks = tracker();
   for (const pn of [0, 1, 3]) acks.onPacketReceived(pn, 0, true, SIZE_BYTES);
   acks.onAckSent(0);
@@ -174,7 +174,7 @@ Deno.test("AckTracker remembers no more ranges than allowed, and drops the oldes
   assert.equal(acks.isDuplicate(10), true);
 });
 
-Deno.test("AckTracker works up to the largest packet number there can be", () => {
+Deno.test("AckTracker works up to the largest packet number", () => {
   const acks = tracker();
   const last = Number.MAX_SAFE_INTEGER - 1;
   for (let pn = last - 3; pn <= last; pn++) {
@@ -227,7 +227,7 @@ Deno.test("AckTracker agrees with a plain Set, and always has a range to report 
           for (let each = from; each < to; each++) assert.equal(seen.has(each), true, `${each} was not received`);
         }
       });
-      // Once the peer has a frame with the largest number, nothing is left to report.
+      // Once the peer has received a frame with the largest number, nothing is left to report.
       acks.onAckSent(steps.length);
       acks.onAckAcked(Math.max(0, ...seen) + (seen.size > 0 ? 1 : 0), steps.length);
       assert.equal(acks.ranges.length, 0);
@@ -236,7 +236,7 @@ Deno.test("AckTracker agrees with a plain Set, and always has a range to report 
   );
 });
 
-Deno.test("AckTracker remembers a bounded number of ranges where every other packet is late and no ACK is heard of", () => {
+Deno.test("AckTracker remembers a bounded number of ranges if every other packet is late and no ACK is acknowledged", () => {
   const acks = tracker(10);
   for (let first = 0; first < 1_000; first += 10) {
     for (const packetNumber of [1, 3, 5, 7, 9, 0, 2, 4, 6, 8]) {

@@ -13,7 +13,7 @@ const SMALL = 1_472;
 const LARGE = 8_872;
 const RTT_US = 1_000;
 
-/** A full sample of which a share is lost; returns whether that made the policy give large datagrams up. */
+/** A full sample with a share of losses; returns whether the policy gave up large datagrams because of it. */
 function sample(policy: JumboPolicy, sizeBytes: number, loss: number, nowUs = 0): boolean {
   const packets = sizeBytes === SMALL ? SMALL_SAMPLE_PACKETS : JUMBO_SAMPLE_PACKETS;
   let isGivenUp = false;
@@ -21,7 +21,7 @@ function sample(policy: JumboPolicy, sizeBytes: number, loss: number, nowUs = 0)
   return isGivenUp;
 }
 
-Deno.test("JumboPolicy tries large datagrams at high rates of a local network alone, and once", () => {
+Deno.test("JumboPolicy tries large datagrams only at high rates on a local network, and once", () => {
   const policy = new JumboPolicy(SMALL);
   assert.equal(policy.shouldTry(0, JUMBO_MIN_RATE - 1, RTT_US), false);
   assert.equal(policy.shouldTry(0, JUMBO_MIN_RATE, JUMBO_MAX_RTT_US + 1), false);
@@ -30,14 +30,14 @@ Deno.test("JumboPolicy tries large datagrams at high rates of a local network al
   assert.equal(policy.shouldTry(0, JUMBO_MIN_RATE, RTT_US), false, "they are in use");
 });
 
-Deno.test("JumboPolicy keeps what loses next to nothing", () => {
+Deno.test("JumboPolicy keeps large datagrams if hardly any are lost", () => {
   const policy = new JumboPolicy(SMALL);
   policy.shouldTry(0, JUMBO_MIN_RATE, RTT_US);
   assert.equal(sample(policy, LARGE, 0.05), false);
   assert.equal(policy.isInUse, true);
 });
 
-Deno.test("JumboPolicy gives up what loses more than small datagrams do", () => {
+Deno.test("JumboPolicy gives up large datagrams if more of them are lost than of small ones", () => {
   const policy = new JumboPolicy(SMALL);
   sample(policy, SMALL, 0.05);
   policy.shouldTry(0, JUMBO_MIN_RATE, RTT_US);
@@ -46,7 +46,7 @@ Deno.test("JumboPolicy gives up what loses more than small datagrams do", () => 
   assert.equal(policy.isInUse, false);
 });
 
-Deno.test("JumboPolicy tries again after a while, and waits twice as long each time that small ones fare better", () => {
+Deno.test("JumboPolicy tries again after a while, and waits twice as long each time that fewer small ones are lost", () => {
   const policy = new JumboPolicy(SMALL);
   policy.shouldTry(0, JUMBO_MIN_RATE, RTT_US);
   assert.equal(sample(policy, LARGE, 1, 1_000), true);
@@ -58,7 +58,7 @@ Deno.test("JumboPolicy tries again after a while, and waits twice as long each t
   assert.equal(policy.shouldTry(2 * JUMBO_RETRY_US, JUMBO_MIN_RATE, RTT_US), true);
 });
 
-Deno.test("JumboPolicy returns to large datagrams where small ones alone are lost as often", () => {
+Deno.test("JumboPolicy returns to large datagrams if small ones alone are lost as often", () => {
   const policy = new JumboPolicy(SMALL);
   policy.shouldTry(0, JUMBO_MIN_RATE, RTT_US);
   assert.equal(sample(policy, LARGE, 0.1), true);
@@ -67,7 +67,7 @@ Deno.test("JumboPolicy returns to large datagrams where small ones alone are los
   assert.equal(sample(policy, LARGE, 0.1), false, "now it is known what small ones lose");
 });
 
-Deno.test("JumboPolicy leaves a black hole alone until fragments are forgotten", () => {
+Deno.test("JumboPolicy does not try again after a black hole until hosts have dropped the fragments", () => {
   const policy = new JumboPolicy(SMALL);
   policy.shouldTry(0, JUMBO_MIN_RATE, RTT_US);
   policy.onBlackHole(1_000);
@@ -77,7 +77,7 @@ Deno.test("JumboPolicy leaves a black hole alone until fragments are forgotten",
   assert.equal(policy.shouldTry(JUMBO_BLACK_HOLE_RETRY_US + 1_000, JUMBO_MIN_RATE, RTT_US), true);
 });
 
-Deno.test("JumboPolicy does not count what arrives late of a trial that is over", () => {
+Deno.test("JumboPolicy does not count late packets of an earlier trial", () => {
   const policy = new JumboPolicy(SMALL);
   assert.equal(sample(policy, LARGE, 1), false);
 });

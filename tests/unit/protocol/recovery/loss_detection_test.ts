@@ -14,7 +14,7 @@ const RTT_US = 100_000;
 const LOSS_DELAY_US = 125_000;
 const MAX_ACK_DELAY_US = 25_000;
 
-/** Loss detection with what it works on, driven as a connection drives it. */
+/** Loss detection with its inputs, driven as a connection drives it. */
 class Rig {
   readonly sent: SentPackets;
   readonly rtt = new RttEstimator();
@@ -42,7 +42,7 @@ class Rig {
     for (let i = 0; i < count; i++) this.send(nowUs);
   }
 
-  /** One ACK frame with these numbers; returns the numbers declared lost on its evidence. */
+  /** Processes one ACK frame with these numbers; returns the numbers declared lost because of it. */
   ack(nowUs: number, ...packetNumbers: number[]): number[] {
     this.detection.onAckReceived();
     for (const packetNumber of packetNumbers) {
@@ -68,7 +68,7 @@ class Rig {
   }
 }
 
-Deno.test("isLost judges by time, and only what was sent before a packet that arrived", () => {
+Deno.test("isLost decides by time, and only for packets sent before one that was acknowledged", () => {
   const packet = new SentPacket();
   packet.packetNumber = 10;
   packet.sentUs = 1_000;
@@ -87,7 +87,7 @@ Deno.test("isLost judges by time, and only what was sent before a packet that ar
   assert.equal(judge({ nowUs: 6_000 }), "settled");
 });
 
-Deno.test("isPersistentCongestion asks for losses over more than three PTOs", () => {
+Deno.test("isPersistentCongestion requires losses over more than three PTOs", () => {
   assert.equal(isPersistentCongestion(1_000, 301_000, 100_000), false);
   assert.equal(isPersistentCongestion(1_000, 301_001, 100_000), true);
   assert.equal(isPersistentCongestion(Infinity, 1_000, 100_000), false);
@@ -103,17 +103,17 @@ Deno.test("LossDetection declares a packet lost as soon as three later ones are 
   assert.equal(rig.detection.newestAcked, 4);
 });
 
-Deno.test("LossDetection declares none of a burst lost by one later packet, until they are late", () => {
+Deno.test("LossDetection declares no packet of a burst lost because of one later packet, until they are late", () => {
   const rig = new Rig();
   for (let i = 0; i < 5; i++) rig.send(i * 100);
   assert.deepEqual(rig.ack(RTT_US + 400, 4), []);
   assert.equal(rig.timerUs(), LOSS_DELAY_US);
   assert.deepEqual(rig.detect(LOSS_DELAY_US), [0]);
-  // In recovery there is no window, where nothing was ever reordered.
+  // In recovery there is no window if reordering was never observed.
   assert.deepEqual(rig.detect(LOSS_DELAY_US + 100), [1, 2, 3]);
 });
 
-Deno.test("LossDetection learns nothing of packets of ACKs alone, which the peer acknowledges when it likes", () => {
+Deno.test("LossDetection ignores ACK-only packets, which the peer may acknowledge at any time", () => {
   const rig = new Rig();
   rig.send(0, { ackEliciting: false, inFlight: false });
   rig.sendMany(3, 0);
@@ -121,10 +121,10 @@ Deno.test("LossDetection learns nothing of packets of ACKs alone, which the peer
   rig.ack(2 * RTT_US, 0);
   assert.equal(rig.spurious, 0);
   rig.sendMany(4, 2 * RTT_US);
-  assert.deepEqual(rig.ack(3 * RTT_US, 7, 6, 5), [4], "the path was not seen to reorder");
+  assert.deepEqual(rig.ack(3 * RTT_US, 7, 6, 5), [4], "no reordering was observed");
 });
 
-Deno.test("LossDetection takes a packet as late that a later one overtook", () => {
+Deno.test("LossDetection observes reordering when a later packet has overtaken another", () => {
   const rig = new Rig();
   rig.sendMany(4, 0);
   rig.ack(RTT_US, 3, 1);
@@ -149,7 +149,7 @@ Deno.test("LossDetection declares a packet lost a round trip and a quarter after
   assert.equal(rig.timerUs(), Infinity);
 });
 
-Deno.test("LossDetection never judges faster than the timers' granularity", () => {
+Deno.test("LossDetection never decides faster than the timers' granularity", () => {
   const rig = new Rig();
   for (let i = 0; i < 200; i++) rig.rtt.update(100, 0, MAX_ACK_DELAY_US);
   rig.sendMany(2, 0);
@@ -157,7 +157,7 @@ Deno.test("LossDetection never judges faster than the timers' granularity", () =
   assert.equal(rig.detection.lossTimeUs, 1_000);
 });
 
-Deno.test("LossDetection allows a packet the round trip of the newest one that arrived", () => {
+Deno.test("LossDetection allows a packet the RTT of the newest one that was acknowledged", () => {
   for (const rttUs of [100_500, 800_000]) {
     const rig = new Rig();
     rig.sendMany(2, 0);
@@ -166,7 +166,7 @@ Deno.test("LossDetection allows a packet the round trip of the newest one that a
   }
 });
 
-Deno.test("LossDetection.timerUs is the PTO while only a later packet could tell, Infinity with none in flight", () => {
+Deno.test("LossDetection.timerUs is the PTO while no later packet is acknowledged, Infinity with none in flight", () => {
   const rig = new Rig();
   assert.equal(rig.timerUs(), Infinity);
   rig.send(5_000, { ackEliciting: false, inFlight: false });
@@ -177,7 +177,7 @@ Deno.test("LossDetection.timerUs is the PTO while only a later packet could tell
   assert.equal(rig.timerUs(), 9_000 + rig.rtt.ptoUs(MAX_ACK_DELAY_US));
 });
 
-Deno.test("LossDetection doubles the PTO up to the longest wait, and starts over on an acknowledgement", () => {
+Deno.test("LossDetection doubles the PTO up to the maximum, and resets the backoff on an acknowledgement", () => {
   const rig = new Rig();
   const ptoUs = rig.rtt.ptoUs(MAX_ACK_DELAY_US);
   let nowUs = 0;
@@ -192,12 +192,12 @@ Deno.test("LossDetection doubles the PTO up to the longest wait, and starts over
   }
   assert.deepEqual(waitsUs.slice(0, 6), [ptoUs, 2 * ptoUs, 4 * ptoUs, 8 * ptoUs, 16 * ptoUs, 3_000_000]);
   assert.equal(Math.max(...waitsUs), 3_000_000);
-  assert.equal(rig.sent.ackElicitingInFlight, 41, "a PTO marks nothing lost");
+  assert.equal(rig.sent.ackElicitingInFlight, 41, "a PTO declares nothing lost");
   rig.ack(nowUs, 40);
   assert.equal(rig.detection.ptoCount, 0);
 });
 
-Deno.test("LossDetection probes after two round trips and the peer's delay, where little is known of the round trip", () => {
+Deno.test("LossDetection probes after two round trips plus max_ack_delay while there are few RTT samples", () => {
   const sent = new SentPackets();
   const detection = new LossDetection();
   const rtt = new RttEstimator();
@@ -211,7 +211,7 @@ Deno.test("LossDetection probes after two round trips and the peer's delay, wher
   assert.equal(detection.timerUs(sent, rtt), 5_000 + 2 * (2 * RTT_US + MAX_ACK_DELAY_US));
 });
 
-Deno.test("LossDetection waits one plain PTO at least, however low the cap", () => {
+Deno.test("LossDetection waits at least one PTO without backoff, however low the cap", () => {
   const rig = new Rig({ maxPtoBackoffUs: 1_000 });
   rig.send(0);
   rig.detection.onTimeout(rig.timerUs());
@@ -245,7 +245,7 @@ Deno.test("LossDetection finds no persistent congestion before the first RTT sam
   assert.equal(rig.detection.persistentCongestion, false);
 });
 
-Deno.test("LossDetection leaves MTU probes and packets of ACKs alone out of persistent congestion's ends", () => {
+Deno.test("LossDetection does not let persistent congestion start or end with MTU probes or ACK-only packets", () => {
   const rig = new Rig();
   rig.send(0);
   rig.ack(RTT_US, 0);
@@ -264,7 +264,7 @@ Deno.test("LossDetection works on packet numbers about 2^32 and 2^53", () => {
     const rig = new Rig({ firstPacketNumber: first });
     rig.sendMany(6, 0);
     assert.deepEqual(rig.ack(RTT_US, first + 4, first + 3, first + 2), [first, first + 1]);
-    assert.deepEqual(rig.ack(RTT_US + 1_000, first), [], "spurious: the path reorders");
+    assert.deepEqual(rig.ack(RTT_US + 1_000, first), [], "a spurious loss, so reordering is observed");
     const next = rig.send(2 * RTT_US);
     assert.deepEqual(rig.ack(3 * RTT_US, next), [first + 5]);
     assert.equal(rig.detection.lossTimeUs, Infinity);

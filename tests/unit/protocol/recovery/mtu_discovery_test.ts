@@ -23,27 +23,27 @@ function search(mtu: MtuDiscovery, pathBytes: number, nowUs = 0): number[] {
   return probed;
 }
 
-/** Loses one full-size packet at each of the times; returns whether that showed a black hole. */
+/** Loses one full-size packet at each of the times; returns whether a black hole was detected. */
 function loseFullSize(mtu: MtuDiscovery, timesUs: number[]): boolean {
   return timesUs.map((nowUs) => mtu.onDataLost(mtu.currentBytes, nowUs)).includes(true);
 }
 
-Deno.test("MtuDiscovery starts at the base and needs one probe where the path carries the ceiling", () => {
+Deno.test("MtuDiscovery starts at the base and needs one probe if the path carries the ceiling", () => {
   const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
   assert.equal(mtu.currentBytes, 1200);
   assert.deepEqual(search(mtu, 1472), [1472]);
   assert.equal(mtu.currentBytes, 1472);
   assert.equal(mtu.isComplete, true);
-  assert.equal(mtu.nextProbeUs, Infinity, "at the ceiling there is nothing to raise");
+  assert.equal(mtu.nextProbeUs, Infinity, "at the ceiling there is nothing left to find");
 });
 
-Deno.test("MtuDiscovery probes nothing where the base is the ceiling", () => {
+Deno.test("MtuDiscovery sends no probe if the base equals the ceiling", () => {
   const mtu = new MtuDiscovery({ ceilingBytes: 1200 });
   assert.equal(mtu.probeSize(0), 0);
   assert.equal(mtu.nextProbeUs, Infinity);
 });
 
-Deno.test("MtuDiscovery gives a size up after three lost probes, then tries common sizes", () => {
+Deno.test("MtuDiscovery gives up a size after three lost probes, then tries common sizes", () => {
   const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
   const probed = search(mtu, 1400);
   assert.deepEqual(probed.slice(0, 10), [1472, 1472, 1472, 1452, 1452, 1452, 1444, 1444, 1444, 1400]);
@@ -69,7 +69,7 @@ Deno.test("MtuDiscovery counts each probe lost once", () => {
   assert.equal(mtu.probeSize(0), 1472);
 });
 
-Deno.test("MtuDiscovery takes a probe that was counted lost and arrived after all", () => {
+Deno.test("MtuDiscovery accepts a late acknowledgement of a probe that was declared lost", () => {
   const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
   mtu.onProbeSent(mtu.probeSize(0), 0);
   mtu.onProbeLost(1472);
@@ -78,7 +78,7 @@ Deno.test("MtuDiscovery takes a probe that was counted lost and arrived after al
   assert.equal(mtu.isComplete, true);
 });
 
-Deno.test("MtuDiscovery does not believe a late probe of a search that has ended", () => {
+Deno.test("MtuDiscovery ignores a late probe of an earlier search", () => {
   const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
   for (let i = 0; i < MAX_PROBES; i++) {
     mtu.onProbeSent(mtu.probeSize(0), 0);
@@ -88,7 +88,7 @@ Deno.test("MtuDiscovery does not believe a late probe of a search that has ended
   assert.equal(mtu.currentBytes, 1200);
 });
 
-Deno.test("MtuDiscovery looks again after the raise interval, from the ceiling down", () => {
+Deno.test("MtuDiscovery searches again after the raise interval, from the ceiling down", () => {
   const mtu = new MtuDiscovery({ ceilingBytes: 8_972 });
   search(mtu, 1472, 1_000);
   assert.equal(mtu.currentBytes, 1472);
@@ -98,7 +98,7 @@ Deno.test("MtuDiscovery looks again after the raise interval, from the ceiling d
   assert.equal(mtu.currentBytes, 8_972);
 });
 
-Deno.test("MtuDiscovery looks for more when its ceiling is raised, and between Ethernet and jumbo frames for nothing", () => {
+Deno.test("MtuDiscovery searches when its ceiling is raised, but not between Ethernet's size and jumbo frames", () => {
   const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
   search(mtu, 1472);
   mtu.raiseCeiling(8_972);
@@ -111,7 +111,7 @@ Deno.test("MtuDiscovery looks for more when its ceiling is raised, and between E
   assert.equal(mtu.currentBytes, 1472);
 });
 
-Deno.test("MtuDiscovery falls back to the base when only full-size packets vanish, and searches below", () => {
+Deno.test("MtuDiscovery falls back to the base when only full-size packets are lost, and searches below", () => {
   const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
   search(mtu, 1472);
   assert.equal(loseFullSize(mtu, [...new Array(BLACK_HOLE_LOSSES - 3).fill(1), 2, 3]), false);
@@ -124,7 +124,7 @@ Deno.test("MtuDiscovery falls back to the base when only full-size packets vanis
   assert.ok(mtu.currentBytes > 1400 - GRANULARITY_BYTES && mtu.currentBytes <= 1400);
 });
 
-Deno.test("MtuDiscovery sees no black hole where full-size packets arrive in between", () => {
+Deno.test("MtuDiscovery detects no black hole if full-size packets arrive in between", () => {
   const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
   search(mtu, 1472);
   for (let round = 0; round < 100; round++) {
@@ -138,7 +138,7 @@ Deno.test("MtuDiscovery sees no black hole where full-size packets arrive in bet
   assert.equal(mtu.currentBytes, 1472);
 });
 
-Deno.test("MtuDiscovery sees no black hole in one burst of losses, nor in losses of small packets", () => {
+Deno.test("MtuDiscovery detects no black hole in one burst of losses, nor in losses of small packets", () => {
   const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
   search(mtu, 1472);
   assert.equal(loseFullSize(mtu, new Array(500).fill(7)), false);
@@ -148,7 +148,7 @@ Deno.test("MtuDiscovery sees no black hole in one burst of losses, nor in losses
   for (let i = 0; i < 100; i++) assert.equal(base.onDataLost(1200, i), false);
 });
 
-Deno.test("MtuDiscovery counts small acknowledgements as no sign of life for full-size packets", () => {
+Deno.test("MtuDiscovery does not count acknowledgements of small packets for full-size ones", () => {
   const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
   search(mtu, 1472);
   let found = false;
@@ -160,7 +160,7 @@ Deno.test("MtuDiscovery counts small acknowledgements as no sign of life for ful
   assert.equal(found, true);
 });
 
-Deno.test("MtuDiscovery.limitCeiling lowers what is in use and what is tried", () => {
+Deno.test("MtuDiscovery.limitCeiling lowers the current size and the sizes to probe", () => {
   const mtu = new MtuDiscovery({ ceilingBytes: 65_507 });
   assert.equal(mtu.probeSize(0), 65_507);
   mtu.limitCeiling(16_384);
@@ -174,7 +174,7 @@ Deno.test("MtuDiscovery.limitCeiling lowers what is in use and what is tried", (
   assert.equal(mtu.currentBytes, 1200, "every path carries the base");
 });
 
-Deno.test("MtuDiscovery refuses a probe nobody asked for", () => {
+Deno.test("MtuDiscovery throws InvariantError for a probe that it did not request", () => {
   const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
   assert.throws(() => mtu.onProbeSent(1300, 0), { name: "InvariantError" });
   assert.throws(() => new MtuDiscovery({ ceilingBytes: 1199 }), { name: "InvariantError" });
@@ -197,7 +197,7 @@ Deno.test("MtuDiscovery comes within its granularity of any path up to Ethernet'
   );
 });
 
-Deno.test("MtuDiscovery sees a black hole in losses of packets that do not fill a datagram", () => {
+Deno.test("MtuDiscovery detects a black hole by losses of packets that do not fill a datagram", () => {
   const mtu = new MtuDiscovery({ ceilingBytes: 8972 });
   mtu.onProbeSent(mtu.probeSize(0), 0);
   mtu.onProbeAcked(8972);
@@ -210,7 +210,7 @@ Deno.test("MtuDiscovery sees a black hole in losses of packets that do not fill 
   assert.equal(mtu.currentBytes, 1200);
 });
 
-Deno.test("MtuDiscovery sees no black hole while packets as large as those lost arrive", () => {
+Deno.test("MtuDiscovery detects no black hole while packets as large as the lost ones arrive", () => {
   const mtu = new MtuDiscovery({ ceilingBytes: 8972 });
   mtu.onProbeSent(mtu.probeSize(0), 0);
   mtu.onProbeAcked(8972);
@@ -221,7 +221,7 @@ Deno.test("MtuDiscovery sees no black hole while packets as large as those lost 
   assert.equal(mtu.currentBytes, 8972);
 });
 
-Deno.test("MtuDiscovery finds a black hole in packets above the base that fill no datagram", () => {
+Deno.test("MtuDiscovery detects a black hole by packets above the base that do not fill a datagram", () => {
   const mtu = new MtuDiscovery({ ceilingBytes: 1472 });
   search(mtu, 1472);
   for (let i = 0; i < BLACK_HOLE_LOSSES - 1; i++) assert.equal(mtu.onDataLost(1300 + i, i), false);

@@ -4,7 +4,7 @@ import { Pacer } from "../../../../protocol/recovery/pacer.ts";
 
 const DATAGRAM_BYTES = 1_200;
 
-/** Sends whatever is allowed, waking when told, from `fromUs` until `untilUs`; returns the bytes sent. */
+/** Sends all that is allowed from `fromUs` until `untilUs`, waking at the deadlines; returns the bytes sent. */
 function run(pacer: Pacer, fromUs: number, untilUs: number, sizeBytes = DATAGRAM_BYTES): number {
   let total = 0;
   let nowUs = fromUs;
@@ -20,7 +20,7 @@ function run(pacer: Pacer, fromUs: number, untilUs: number, sizeBytes = DATAGRAM
   return total;
 }
 
-Deno.test("Pacer holds nothing back until it is given a rate", () => {
+Deno.test("Pacer does not limit sending until a rate is set", () => {
   const pacer = new Pacer(DATAGRAM_BYTES);
   assert.equal(pacer.rate, Infinity);
   for (let i = 0; i < 1_000; i++) {
@@ -29,7 +29,7 @@ Deno.test("Pacer holds nothing back until it is given a rate", () => {
   }
 });
 
-Deno.test("Pacer lets a burst of 4.4 ms go, then tells when half of one has accrued", () => {
+Deno.test("Pacer allows a burst of 4.4 ms, then returns the time at which half of one has accrued", () => {
   const pacer = new Pacer(DATAGRAM_BYTES);
   pacer.setRate(5_000_000, 1_000_000);
   assert.equal(pacer.capacityBytes, 22_000);
@@ -43,7 +43,7 @@ Deno.test("Pacer lets a burst of 4.4 ms go, then tells when half of one has accr
   assert.equal(pacer.nextSendUs(1_000, DATAGRAM_BYTES), 3_120);
 });
 
-Deno.test("Pacer lets a sender that comes before the deadline send as soon as one packet has accrued", () => {
+Deno.test("Pacer allows a sender that polls before the deadline to send as soon as one packet has accrued", () => {
   const pacer = new Pacer(DATAGRAM_BYTES);
   pacer.setRate(5_000_000, 1_000_000);
   pacer.nextSendUs(0, DATAGRAM_BYTES);
@@ -52,7 +52,7 @@ Deno.test("Pacer lets a sender that comes before the deadline send as soon as on
   assert.equal(pacer.nextSendUs(240, DATAGRAM_BYTES), 240);
 });
 
-Deno.test("Pacer bounds a burst by what it is given, and by two datagrams from below", () => {
+Deno.test("Pacer bounds a burst by the given maximum, and allows at least two datagrams", () => {
   const pacer = new Pacer(DATAGRAM_BYTES);
   pacer.setRate(1e9, 50_000);
   assert.equal(pacer.capacityBytes, 50_000);
@@ -66,7 +66,7 @@ Deno.test("Pacer bounds a burst by what it is given, and by two datagrams from b
   assert.equal(pacer.capacityBytes, 50_000);
 });
 
-Deno.test("Pacer saves up no more than one burst while idle", () => {
+Deno.test("Pacer accumulates no more than one burst while idle", () => {
   const pacer = new Pacer(DATAGRAM_BYTES);
   pacer.setRate(5_000_000, 1_000_000);
   assert.ok(run(pacer, 0, 1) <= 22_000);
@@ -85,7 +85,7 @@ Deno.test("Pacer accrues fractions of a byte at rates below one byte a microseco
   assert.ok(Math.abs(nowUs - 360_036) <= 14, `${nowUs}`);
 });
 
-Deno.test("Pacer lets a packet larger than the burst go when the bucket is full, and makes up for it", () => {
+Deno.test("Pacer allows a packet larger than the burst when the bucket is full, and delays the next ones accordingly", () => {
   const pacer = new Pacer(DATAGRAM_BYTES);
   pacer.setRate(1_000_000, 1_000);
   assert.equal(pacer.nextSendUs(0, 60_000), 0);
@@ -94,7 +94,7 @@ Deno.test("Pacer lets a packet larger than the burst go when the bucket is full,
   assert.equal(pacer.nextSendUs(0, DATAGRAM_BYTES), 58_800);
 });
 
-Deno.test("Pacer takes a new rate at once and keeps what it saved", () => {
+Deno.test("Pacer applies a new rate immediately and keeps the accumulated tokens", () => {
   const pacer = new Pacer(DATAGRAM_BYTES);
   pacer.setRate(1_000_000, 1_000);
   pacer.nextSendUs(0, DATAGRAM_BYTES);
@@ -140,7 +140,7 @@ Deno.test("Pacer reaches its rate and never exceeds it by more than a burst", ()
   );
 });
 
-Deno.test("Pacer keeps its word: at the time it told, the packet may go", () => {
+Deno.test("Pacer allows the packet at the time that it has returned", () => {
   fc.assert(
     fc.property(
       fc.double({ min: 1_000, max: 2e9, noNaN: true }),

@@ -4,7 +4,7 @@ import { RttEstimator } from "../../../../protocol/recovery/rtt_estimator.ts";
 import { SentPacket, SentState } from "../../../../protocol/sent_packet.ts";
 
 const RTT_US = 100_000;
-/** A quarter of the least round trip: the window's unit. */
+/** A quarter of the minimum RTT: the window's unit. */
 const QUARTER_US = 25_000;
 /** Nothing is missing. */
 const IDLE: RackFlight = { firstOutstanding: 1_000_000, nextPacketNumber: 1_000_000, outstanding: 0 };
@@ -14,7 +14,7 @@ function packetOf(packetNumber: number, sentUs: number, state: SentState = SentS
   return Object.assign(packet, { packetNumber, sentUs, state, ackEliciting: true });
 }
 
-/** A Rack that has seen packet 100, after 100 ms, on a path whose round trip is always that. */
+/** A Rack to which packet 100 was acknowledged after 100 ms, on a path with a constant RTT of 100 ms. */
 class Rig {
   readonly rack = new Rack();
   readonly rtt = new RttEstimator();
@@ -24,18 +24,18 @@ class Rig {
     this.rack.onPacketAcked(packetOf(100, 0), RTT_US);
   }
 
-  /** The window with that many packets delivered beyond the oldest missing one. */
+  /** The window with that many packets delivered after the oldest missing one. */
   windowUs(delivered = 1): number {
     this.rack.updateWindow({ firstOutstanding: 0, nextPacketNumber: 1 + delivered, outstanding: 1 }, this.rtt);
     return this.rack.windowUs;
   }
 
-  /** A packet that was sent with number 100 arrives `lateUs` after it. */
+  /** A packet that was sent together with number 100 arrives `lateUs` after it. */
   late(lateUs: number, state: SentState = SentState.outstanding, nextPacketNumber = 200): void {
     this.rack.onLatePacket(packetOf(50, 0, state), RTT_US + lateUs, this.rtt.minUs, nextPacketNumber);
   }
 
-  /** Losses that are made good: in a recovery, and out of it. */
+  /** Enters and leaves loss recovery. */
   recover(times: number): void {
     for (let i = 0; i < times; i++) {
       this.rack.onPacketLost(300);
@@ -45,7 +45,7 @@ class Rig {
   }
 }
 
-Deno.test("Rack keeps the round trip of the most recently sent packet that arrived", () => {
+Deno.test("Rack keeps the RTT of the most recently sent packet that was acknowledged", () => {
   const rack = new Rack();
   assert.equal(rack.newestAcked, -1);
   rack.onPacketAcked(packetOf(5, 1_000), 51_000);
@@ -56,7 +56,7 @@ Deno.test("Rack keeps the round trip of the most recently sent packet that arriv
   assert.deepEqual([rack.newestAcked, rack.rttUs], [6, 20_000]);
 });
 
-Deno.test("Rack's window is a quarter of the least round trip until three later packets are delivered, then nothing", () => {
+Deno.test("Rack's window is a quarter of the minimum RTT until three later packets are delivered, then zero", () => {
   const rig = new Rig();
   for (let delivered = 0; delivered < DUP_THRESHOLD; delivered++) assert.equal(rig.windowUs(delivered), QUARTER_US);
   assert.equal(rig.rack.lossDelayUs, RTT_US + QUARTER_US);
@@ -64,7 +64,7 @@ Deno.test("Rack's window is a quarter of the least round trip until three later 
   assert.equal(rig.rack.lossDelayUs, RTT_US);
 });
 
-Deno.test("Rack's window is nothing while losses are recovered from and nothing was reordered", () => {
+Deno.test("Rack's window is zero during loss recovery if reordering was never observed", () => {
   const rig = new Rig();
   rig.rack.onPacketLost(10);
   rig.rack.updateWindow({ firstOutstanding: 9, nextPacketNumber: 20, outstanding: 11 }, rig.rtt);
@@ -73,7 +73,7 @@ Deno.test("Rack's window is nothing while losses are recovered from and nothing 
   assert.equal(rig.rack.windowUs, QUARTER_US);
 });
 
-Deno.test("Rack leaves a window however many packets are delivered, once the path has reordered", () => {
+Deno.test("Rack keeps a window however many packets are delivered, once reordering was observed", () => {
   const rig = new Rig();
   rig.late(1_000);
   assert.equal(rig.rack.reorderingSeen, true);
@@ -82,7 +82,7 @@ Deno.test("Rack leaves a window however many packets are delivered, once the pat
   assert.equal(rig.windowUs(1_000), QUARTER_US);
 });
 
-Deno.test("Rack raises the window to what would have prevented a spurious loss", () => {
+Deno.test("Rack raises the window to the size that would have prevented a spurious loss", () => {
   for (const [lateUs, multiplier] of [[1_000, 1], [25_000, 1], [25_001, 2], [60_000, 3]] as const) {
     const rig = new Rig();
     rig.late(lateUs, SentState.lost);
@@ -91,13 +91,13 @@ Deno.test("Rack raises the window to what would have prevented a spurious loss",
   }
 });
 
-Deno.test("Rack does not raise the window for packets that were late, but not taken for lost", () => {
+Deno.test("Rack does not raise the window for late packets that were not declared lost", () => {
   const rig = new Rig();
   rig.late(90_000);
   assert.equal(rig.rack.windowMultiplier, 1);
 });
 
-Deno.test("Rack raises the window by a quarter at least, once in the round trip of a spurious loss", () => {
+Deno.test("Rack raises the window by at least a quarter, once per round trip with a spurious loss", () => {
   const rig = new Rig();
   rig.late(1_000);
   rig.late(1_000, SentState.lost, 200);
@@ -114,7 +114,7 @@ Deno.test("Rack raises the window by a quarter at least, once in the round trip 
   assert.equal(rig.rack.windowMultiplier, 4);
 });
 
-Deno.test("Rack bounds what it waits for by two round trips", () => {
+Deno.test("Rack bounds the loss delay by two round trips", () => {
   const rig = new Rig();
   rig.late(500_000, SentState.lost);
   assert.ok(rig.rack.windowMultiplier >= 20);
@@ -122,9 +122,9 @@ Deno.test("Rack bounds what it waits for by two round trips", () => {
   assert.equal(rig.rack.lossDelayUs, 2 * RTT_US);
 });
 
-Deno.test("Rack's bound is of the mean round trip, where the newest packets are those that overtook others", () => {
+Deno.test("Rack's bound is twice the mean RTT, if the newest packets are those that overtook others", () => {
   const rig = new Rig();
-  // Half of the packets take 400 ms. They give no sample, as others that were sent later have arrived by then.
+  // Half of the packets take 400 ms. They yield no RTT sample, as packets sent later have arrived by then.
   for (let i = 0; i < 1_000; i++) {
     rig.rack.onPacketAcked(packetOf(101 + i, 0), RTT_US);
     rig.rack.onPacketAcked(packetOf(1, 0), 4 * RTT_US);
@@ -146,7 +146,7 @@ Deno.test("Rack keeps the window for 16 recoveries without a spurious loss", () 
   assert.equal(rig.rack.windowMultiplier, 1);
 });
 
-Deno.test("Rack's window sinks to what late packets needed meanwhile, and not further", () => {
+Deno.test("Rack's window is reduced to the size that late packets needed in the meantime, and no further", () => {
   const rig = new Rig();
   rig.late(90_000, SentState.lost);
   assert.equal(rig.rack.windowMultiplier, 4);
@@ -159,14 +159,14 @@ Deno.test("Rack's window sinks to what late packets needed meanwhile, and not fu
   assert.equal(rig.rack.windowMultiplier, 1);
 });
 
-Deno.test("Rack's window does not sink while nothing is lost", () => {
+Deno.test("Rack's window is not reduced while nothing is lost", () => {
   const rig = new Rig();
   rig.late(60_000, SentState.lost);
   for (let i = 0; i < 100; i++) rig.rack.updateWindow(IDLE, rig.rtt);
   assert.equal(rig.rack.windowMultiplier, 3);
 });
 
-Deno.test("Rack never waits for less than the timers' granularity, where it waits at all", () => {
+Deno.test("Rack's loss delay is at least the timers' granularity, if there is a window", () => {
   const rig = new Rig();
   for (let i = 0; i < 200; i++) rig.rtt.update(100, 0, 0);
   rig.rack.onPacketAcked(packetOf(101, 0), 100);
@@ -176,7 +176,7 @@ Deno.test("Rack never waits for less than the timers' granularity, where it wait
   assert.equal(rig.rack.lossDelayUs, 100);
 });
 
-Deno.test("Rack measures its window by RACK.rtt before there is any sample", () => {
+Deno.test("Rack bounds its window by RACK.rtt before there is an RTT sample", () => {
   const rack = new Rack();
   rack.onPacketAcked(packetOf(3, 0), 40_000);
   rack.updateWindow({ firstOutstanding: 0, nextPacketNumber: 4, outstanding: 2 }, new RttEstimator());

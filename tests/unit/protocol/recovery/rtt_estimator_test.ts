@@ -12,7 +12,7 @@ Deno.test("RttEstimator assumes kInitialRtt before the first sample", () => {
   assert.equal(rtt.ptoUs(0), 333_000 + 4 * 166_500);
 });
 
-Deno.test("RttEstimator takes the first sample as it is, whatever delay the peer reports", () => {
+Deno.test("RttEstimator does not adjust the first sample for the peer's ACK delay", () => {
   const rtt = new RttEstimator();
   rtt.update(100_000, 40_000, Infinity);
   assert.equal(rtt.hasSample, true);
@@ -43,7 +43,7 @@ Deno.test("RttEstimator subtracts the whole delay before the handshake is confir
   assert.equal(rtt.smoothedUs, (7 * 80_000 + 100_000) / 8);
 });
 
-Deno.test("RttEstimator keeps the least sample unadjusted, and starts over after persistent congestion", () => {
+Deno.test("RttEstimator keeps the minimum sample unadjusted, and resets it after persistent congestion", () => {
   const rtt = new RttEstimator();
   rtt.update(50_000, 0, 25_000);
   rtt.update(40_000, 20_000, 25_000);
@@ -79,7 +79,7 @@ Deno.test("RttEstimator counts a sample of 0 as 1 microsecond, and refuses a neg
   assert.throws(() => rtt.update(-1, 0, 0), { name: "InvariantError" });
 });
 
-Deno.test("RttEstimator holds whole numbers between the extremes of what it was told", () => {
+Deno.test("RttEstimator holds whole numbers between the extremes of its samples", () => {
   const sample = fc.record({
     latestUs: fc.integer({ min: 1, max: 10_000_000 }),
     delayUs: fc.integer({ min: 0, max: 1_000_000 }),

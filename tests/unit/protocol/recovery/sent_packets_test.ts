@@ -12,7 +12,7 @@ function send(sent: SentPackets, nowUs = 0, options: { sizeBytes?: number; elici
   return packet.packetNumber;
 }
 
-/** Acknowledges the range and returns what was visited, each as its number and the state it was in. */
+/** Acknowledges the range and returns the packets visited, each as its number and its previous state. */
 function ack(sent: SentPackets, start: number, end: number): [number, number][] {
   const visited: [number, number][] = [];
   const count = sent.onAckRange(start, end, (packet) => visited.push([packet.packetNumber, packet.state]));
@@ -93,7 +93,7 @@ Deno.test("SentPackets.onAckRange reports a packet never sent and changes nothin
   for (let pn = 100; pn < 105; pn++) assert.equal(sent.get(pn)?.state, outstanding);
 });
 
-Deno.test("SentPackets takes old ranges as known once their packets are forgotten", () => {
+Deno.test("SentPackets ignores old ranges once their packets are dropped", () => {
   const sent = new SentPackets();
   for (let i = 0; i < 6; i++) send(sent);
   ack(sent, 0, 4);
@@ -118,7 +118,7 @@ Deno.test("SentPackets keeps a lost packet, so that a late acknowledgement shows
   assert.equal(sent.get(1)?.state, lost);
 });
 
-Deno.test("SentPackets.forgetLost forgets what was lost before then", () => {
+Deno.test("SentPackets.forgetLost drops packets declared lost before the given time", () => {
   const sent = new SentPackets();
   for (let i = 0; i < 5; i++) send(sent);
   lose(sent, 0, 10);
@@ -132,7 +132,7 @@ Deno.test("SentPackets.forgetLost forgets what was lost before then", () => {
   sent.forgetLost(21);
   assert.equal(sent.length, 2);
   sent.forgetLost(Infinity);
-  assert.equal(sent.length, 2, "what is outstanding stays");
+  assert.equal(sent.length, 2, "outstanding packets stay");
 });
 
 Deno.test("SentPackets.markLost refuses a packet that is not outstanding", () => {
@@ -142,7 +142,7 @@ Deno.test("SentPackets.markLost refuses a packet that is not outstanding", () =>
   assert.throws(() => lose(sent, 0, 0), { name: "InvariantError" });
 });
 
-Deno.test("SentPackets does not count packets of ACKs alone as in flight", () => {
+Deno.test("SentPackets does not count ACK-only packets as in flight", () => {
   const sent = new SentPackets();
   send(sent, 10);
   send(sent, 20, { eliciting: false });
@@ -153,7 +153,7 @@ Deno.test("SentPackets does not count packets of ACKs alone as in flight", () =>
   assert.equal(sent.bytesInFlight, 1_000);
 });
 
-Deno.test("SentPackets is full at its limit, and makes room by forgetting what is lost or of ACKs alone", () => {
+Deno.test("SentPackets is full at its limit, and makes room by dropping lost and ACK-only packets", () => {
   const sent = new SentPackets({ maxPackets: 4 });
   for (let i = 0; i < 4; i++) send(sent);
   assert.equal(sent.isFull, true);
@@ -171,7 +171,7 @@ Deno.test("SentPackets is full at its limit, and makes room by forgetting what i
   assert.equal(sent.firstOutstanding, 51);
 });
 
-Deno.test("SentPackets forgets the oldest packets of ACKs alone, but none behind a packet in flight", () => {
+Deno.test("SentPackets drops the oldest ACK-only packets, but none after a packet in flight", () => {
   const sent = new SentPackets();
   for (let i = 0; i < 100_000; i++) send(sent, i, { eliciting: false });
   assert.equal(sent.length, 1_024);

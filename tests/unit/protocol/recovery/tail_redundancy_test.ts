@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { SentPackets } from "../../../../protocol/recovery/sent_packets.ts";
 import { isLossy, TailRedundancy } from "../../../../protocol/recovery/tail_redundancy.ts";
 
-/** Sends a packet that is a repair or is not. */
+/** Sends a packet, with retransmitted data or without. */
 function send(sent: SentPackets, isRepair: boolean): void {
   const packet = sent.begin(sent.nextPacketNumber, 0);
   Object.assign(packet, { sizeBytes: 1_200, ackEliciting: true, inFlight: true });
@@ -10,7 +10,7 @@ function send(sent: SentPackets, isRepair: boolean): void {
   packet.isRepair = isRepair;
 }
 
-/** The numbers of all that is to be copied now. */
+/** The numbers of all packets to be copied now. */
 function all(copies: TailRedundancy, sent: SentPackets): number[] {
   const numbers: number[] = [];
   for (let packet = copies.next(sent); packet !== undefined; packet = copies.next(sent)) {
@@ -19,7 +19,7 @@ function all(copies: TailRedundancy, sent: SentPackets): number[] {
   return numbers;
 }
 
-Deno.test("TailRedundancy finds each repair in flight once, oldest first", () => {
+Deno.test("TailRedundancy selects each retransmission in flight once, oldest first", () => {
   const sent = new SentPackets();
   const copies = new TailRedundancy();
   for (const isRepair of [false, true, false, true, true]) send(sent, isRepair);
@@ -30,7 +30,7 @@ Deno.test("TailRedundancy finds each repair in flight once, oldest first", () =>
   assert.deepEqual(all(copies, sent), [6]);
 });
 
-Deno.test("TailRedundancy leaves out what has arrived, and what was lost again", () => {
+Deno.test("TailRedundancy skips retransmissions that were acknowledged or lost again", () => {
   const sent = new SentPackets();
   for (let i = 0; i < 4; i++) send(sent, true);
   sent.onAckRange(1, 2, () => {});
@@ -38,7 +38,7 @@ Deno.test("TailRedundancy leaves out what has arrived, and what was lost again",
   assert.deepEqual(all(new TailRedundancy(), sent), [2, 3]);
 });
 
-Deno.test("TailRedundancy finds nothing where nothing was lost", () => {
+Deno.test("TailRedundancy selects nothing if nothing was lost", () => {
   const sent = new SentPackets();
   const copies = new TailRedundancy();
   assert.deepEqual(all(copies, sent), []);
@@ -46,7 +46,7 @@ Deno.test("TailRedundancy finds nothing where nothing was lost", () => {
   assert.deepEqual(all(copies, sent), []);
 });
 
-Deno.test("isLossy wants a few losses, and half a percent of all", () => {
+Deno.test("isLossy requires a few losses, and 0.5 % of all packets", () => {
   assert.equal(isLossy(7, 10), false);
   assert.equal(isLossy(8, 10), true);
   assert.equal(isLossy(8, 1_600), true);

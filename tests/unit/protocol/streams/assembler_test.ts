@@ -27,7 +27,7 @@ function readAll(assembler: Assembler): string {
   return text;
 }
 
-/** A sink that notes every write as "offset:text". */
+/** A sink that records every write as "offset:text". */
 class NotingSink implements ByteSink {
   readonly writes: string[] = [];
 
@@ -68,7 +68,7 @@ Deno.test("Assembler.insert returns only new bytes and keeps the first copy of e
   assert.equal(assembler.receivedBytes, 8);
 });
 
-Deno.test("Assembler.bufferedBytes counts what is neither read nor sunk, consumedBytes the rest", () => {
+Deno.test("Assembler.bufferedBytes counts bytes neither read nor written to the sink, consumedBytes the others", () => {
   const assembler = new Assembler();
   insert(assembler, 3, "defg");
   assert.deepEqual([assembler.bufferedBytes, assembler.consumedBytes], [4, 0]);
@@ -82,7 +82,7 @@ Deno.test("Assembler.bufferedBytes counts what is neither read nor sunk, consume
   assert.deepEqual([assembler.bufferedBytes, assembler.consumedBytes], [1, 10]);
 });
 
-Deno.test("Assembler.peek joins more than one block and goes on after a partial consume", () => {
+Deno.test("Assembler.peek joins blocks, and continues after a partial consume", () => {
   const assembler = new Assembler();
   const text = Array.from({ length: 12_000 }, (_, index) => String.fromCharCode(97 + index % 26)).join("");
   for (let at = text.length - 1000; at >= 0; at -= 1000) insert(assembler, at, text.slice(at, at + 1000));
@@ -106,7 +106,7 @@ Deno.test("Assembler.consume throws InvariantError for more than is readable", (
   assert.throws(() => assembler.consume(-1), InvariantError);
 });
 
-Deno.test("Assembler.direct sends bytes to the sink as they arrive, each once", () => {
+Deno.test("Assembler.direct writes bytes to the sink as they arrive, each once", () => {
   const assembler = new Assembler();
   const sink = new NotingSink();
   assembler.direct(10, sink);
@@ -135,7 +135,7 @@ Deno.test("Assembler.direct passes a frame inside the region on as a view of the
   assert.deepEqual([seen?.byteOffset, seen?.length], [20, 60]);
 });
 
-Deno.test("Assembler.direct delivers what is held already and keeps what follows the region", () => {
+Deno.test("Assembler.direct writes bytes that are buffered already, and keeps those after the region", () => {
   const assembler = new Assembler();
   const sink = new NotingSink();
   insert(assembler, 0, "PUT.file b");
@@ -149,7 +149,7 @@ Deno.test("Assembler.direct delivers what is held already and keeps what follows
   assert.equal(readAll(assembler), "DIG");
 });
 
-Deno.test("Assembler.directContiguousBytes never counts what the sink has not been given", () => {
+Deno.test("Assembler.directContiguousBytes never counts bytes that were not written to the sink yet", () => {
   const assembler = new Assembler();
   insert(assembler, 0, "m".repeat(3 * 4096));
   let givenBytes = 0;
@@ -167,7 +167,7 @@ Deno.test("Assembler.directContiguousBytes never counts what the sink has not be
   assert.equal(assembler.directContiguousBytes, 4 * 4096);
 });
 
-Deno.test("Assembler.direct keeps ordered bytes behind the region back until it is complete", () => {
+Deno.test("Assembler.direct holds back ordered bytes after the region until it is complete", () => {
   const assembler = new Assembler();
   const sink = new NotingSink();
   insert(assembler, 0, "PUT.");
@@ -183,7 +183,7 @@ Deno.test("Assembler.direct keeps ordered bytes behind the region back until it 
   assert.equal(assembler.isComplete, true);
 });
 
-Deno.test("Assembler.direct takes a region of no bytes, and one after another", () => {
+Deno.test("Assembler.direct accepts an empty region, and one region after another", () => {
   const assembler = new Assembler();
   const sink = new NotingSink();
   assembler.direct(0, sink);
@@ -197,13 +197,13 @@ Deno.test("Assembler.direct takes a region of no bytes, and one after another", 
   assert.equal(readAll(assembler), "F");
 });
 
-Deno.test("Assembler.direct throws InvariantError while the region before is incomplete", () => {
+Deno.test("Assembler.direct throws InvariantError while the previous region is incomplete", () => {
   const assembler = new Assembler();
   assembler.direct(2, new NotingSink());
   assert.throws(() => assembler.direct(2, new NotingSink()), InvariantError);
 });
 
-Deno.test("Assembler is stopped by a sink that throws, and lets the error pass", () => {
+Deno.test("Assembler is stopped by an error of the sink, and passes it on", () => {
   const failing: ByteSink = {
     write() {
       throw new RangeError("the disk is full");
@@ -222,7 +222,7 @@ Deno.test("Assembler is stopped by a sink that throws, and lets the error pass",
   assert.equal(insert(holding, 3, "d"), 1);
 });
 
-Deno.test("Assembler.stop called by the sink ends delivery at once", () => {
+Deno.test("Assembler.stop called by the sink ends delivery immediately", () => {
   const assembler = new Assembler();
   let writes = 0;
   const sink: ByteSink = {
@@ -240,13 +240,13 @@ Deno.test("Assembler.stop called by the sink ends delivery at once", () => {
   assert.equal(writes, 1);
 });
 
-Deno.test("Assembler.stop drops what is held and goes on keeping account", () => {
+Deno.test("Assembler.stop drops buffered bytes and continues to track flow control", () => {
   const assembler = new Assembler();
   insert(assembler, 0, "abc");
   insert(assembler, 5, "fg");
   assembler.stop();
   assert.deepEqual([assembler.bufferedBytes, assembler.readableBytes, assembler.peek().length], [0, 0, 0]);
-  assert.equal(assembler.consumedBytes, 7, "bytes that are still missing take no credit either");
+  assert.equal(assembler.consumedBytes, 7, "missing bytes use no credit either");
   assert.equal(insert(assembler, 3, "defgh", true), 3);
   assert.deepEqual([assembler.bufferedBytes, assembler.consumedBytes, assembler.finalSize], [0, 8, 8]);
   assert.equal(assembler.isComplete, true);
@@ -263,7 +263,7 @@ Deno.test("Assembler.direct does nothing after stop, in the middle of a region a
   assert.equal(assembler.isComplete, true);
 });
 
-Deno.test("Assembler.insert takes a FIN with no bytes, also as the final size of a reset stream", () => {
+Deno.test("Assembler.insert accepts a FIN without bytes, also as the final size of a reset stream", () => {
   const empty = new Assembler();
   assert.equal(insert(empty, 0, "", true), 0);
   assert.equal(empty.isComplete, true);
@@ -307,7 +307,7 @@ Deno.test("Assembler.insert throws a frame encoding error beyond 2^53-1", () => 
 });
 
 for (const startOffset of [2 ** 31 - 3, 2 ** 32 - 3, Number.MAX_SAFE_INTEGER - 10]) {
-  Deno.test(`Assembler reads and sinks a stream from offset ${startOffset} on`, () => {
+  Deno.test(`Assembler reads a stream, or writes it to a sink, from offset ${startOffset} on`, () => {
     const assembler = new Assembler({ startOffset });
     const sink = new NotingSink();
     assert.deepEqual([assembler.gapCount, assembler.receivedBytes, assembler.highestOffset], [0, 0, startOffset]);
@@ -317,14 +317,14 @@ for (const startOffset of [2 ** 31 - 3, 2 ** 32 - 3, Number.MAX_SAFE_INTEGER - 1
     assert.equal(textOf(assembler.peek()), "abcdefghij");
     assembler.consume(2);
     assembler.direct(6, sink);
-    // Held bytes come in one piece for each block that they touch.
+    // Buffered bytes are written in one piece per block.
     assert.equal(sink.writes.map((write) => write.slice(2)).join(""), "cdefgh");
     assert.equal(readAll(assembler), "ij");
     assert.equal(assembler.isComplete, true);
   });
 }
 
-Deno.test("Assembler.memoryBytes counts whole blocks, however little of them is held, and ranges", () => {
+Deno.test("Assembler.memoryBytes counts whole blocks, however little of them is used, and ranges", () => {
   const assembler = new Assembler();
   assert.equal(assembler.memoryBytes, 0);
   for (let i = 1; i <= 10; i++) insert(assembler, 4096 * i, "x");

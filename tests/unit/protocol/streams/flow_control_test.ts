@@ -59,7 +59,7 @@ Deno.test("ReceiveWindow.onConsumed throws InvariantError for more than was rece
   assert.throws(() => window.onConsumed(11), InvariantError);
 });
 
-Deno.test("ReceiveWindow.widen makes an update due at once where it at least doubles the window", () => {
+Deno.test("ReceiveWindow.widen makes an update due immediately if it at least doubles the window", () => {
   const window = new ReceiveWindow(100);
   assert.equal(window.shouldUpdate, false);
   window.widen(1000);
@@ -68,7 +68,7 @@ Deno.test("ReceiveWindow.widen makes an update due at once where it at least dou
   assert.equal(window.takeUpdate(), 1100);
 });
 
-Deno.test("ReceiveWindow.narrow takes no announced limit back", () => {
+Deno.test("ReceiveWindow.narrow does not reduce an announced limit", () => {
   const window = new ReceiveWindow(100);
   window.widen(1000);
   window.takeUpdate();
@@ -101,11 +101,11 @@ Deno.test("ReceiveWindow.widen with an end never grants more than an ordinary wi
     window.onReceived(sent);
     window.onConsumed(count);
   }
-  assert.equal(window.windowBytes, 100, "the extra room is gone with the region");
+  assert.equal(window.windowBytes, 100, "the widening ends with the region");
   assert.ok(updates < 20, `${updates} updates`);
 });
 
-Deno.test("ReceiveWindow.widen for a second region does not bring the first one's room back", () => {
+Deno.test("ReceiveWindow.widen for a second region does not restore the widening for the first", () => {
   const window = new ReceiveWindow(100);
   window.widen(1000, 50);
   window.onReceived(60);

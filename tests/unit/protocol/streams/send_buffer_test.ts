@@ -25,7 +25,7 @@ class TextSource implements ByteSource {
   }
 }
 
-/** Sends the next range; "start:text", with "!" where it ends the stream and "*" where it is sent again. */
+/** Sends the next range; returns "start:text", with "!" if it ends the stream and "*" if it is a retransmission. */
 function send(buffer: SendBuffer, maxBytes = 1200, limitOffset = NO_LIMIT): string | undefined {
   if (!buffer.next(maxBytes, limitOffset)) return undefined;
   const { rangeStart, rangeEnd, rangeFin, rangeIsRetransmission } = buffer;
@@ -64,7 +64,7 @@ Deno.test("SendBuffer.next stays below the limit for new bytes", () => {
   assert.equal(send(buffer, 100, 5), "4:o");
 });
 
-Deno.test("SendBuffer.next needs room for at least one byte where there are any", () => {
+Deno.test("SendBuffer.next needs room for at least one byte if there are any to send", () => {
   const buffer = bufferOf("hello");
   buffer.finish();
   assert.equal(buffer.next(0, NO_LIMIT), false);
@@ -80,7 +80,7 @@ Deno.test("SendBuffer.next changes nothing until take", () => {
   assert.deepEqual([buffer.rangeStart, buffer.rangeEnd, buffer.sentOffset], [0, 2, 0]);
 });
 
-Deno.test("SendBuffer sends a FIN alone when the stream is finished after its last byte", () => {
+Deno.test("SendBuffer sends a FIN without data when the stream is finished after its last byte was sent", () => {
   const buffer = bufferOf("hi");
   assert.equal(send(buffer), "0:hi");
   buffer.finish();
@@ -123,7 +123,7 @@ Deno.test("SendBuffer.onLost joins neighbouring losses into one range", () => {
   assert.equal(send(buffer), "2:2345*");
 });
 
-Deno.test("SendBuffer.onLost makes pending only what is not acknowledged", () => {
+Deno.test("SendBuffer.onLost makes only unacknowledged bytes pending", () => {
   const buffer = bufferOf("0123456789");
   buffer.finish();
   send(buffer);
@@ -136,7 +136,7 @@ Deno.test("SendBuffer.onLost makes pending only what is not acknowledged", () =>
   assert.equal(send(buffer), undefined);
 });
 
-Deno.test("SendBuffer.onAcked of bytes declared lost makes sending them again needless", () => {
+Deno.test("SendBuffer.onAcked of bytes declared lost cancels their retransmission", () => {
   const buffer = bufferOf("0123456789");
   buffer.finish();
   send(buffer);
@@ -181,7 +181,7 @@ Deno.test("SendBuffer.take crosses from memory into a source and back", () => {
   assert.equal(send(buffer), "3:d of a file tail!");
 });
 
-Deno.test("SendBuffer.take reads a source again for what was lost", () => {
+Deno.test("SendBuffer.take reads lost bytes again from the source", () => {
   const buffer = new SendBuffer();
   const source = new TextSource("0123456789");
   buffer.appendSource(source, 10);
@@ -227,7 +227,7 @@ Deno.test("SendBuffer.append and appendSource throw CallerError after finish and
   assert.throws(() => new SendBuffer().appendSource(new TextSource(""), -1), CallerError);
 });
 
-Deno.test("SendBuffer.onAcked and onLost throw InvariantError for what was never sent", () => {
+Deno.test("SendBuffer.onAcked and onLost throw InvariantError for bytes that were never sent", () => {
   const buffer = bufferOf("hello");
   send(buffer, 2);
   assert.throws(() => buffer.onAcked(0, 3, false), InvariantError);
@@ -235,7 +235,7 @@ Deno.test("SendBuffer.onAcked and onLost throw InvariantError for what was never
   assert.throws(() => buffer.onAcked(0, 2, true), InvariantError);
 });
 
-Deno.test("SendBuffer.reset forgets everything but how far the stream was sent", () => {
+Deno.test("SendBuffer.reset drops everything except sentOffset", () => {
   const buffer = bufferOf("0123456789");
   send(buffer, 6);
   buffer.onLost(0, 3, false);
@@ -268,7 +268,7 @@ for (const startOffset of [2 ** 31 - 3, 2 ** 32 - 3, Number.MAX_SAFE_INTEGER - 1
   });
 }
 
-Deno.test("SendBuffer.repeatBuffered makes pending what is not acknowledged, if all of it is in memory", () => {
+Deno.test("SendBuffer.repeatBuffered makes unacknowledged bytes pending, if all of them are in memory", () => {
   const buffer = bufferOf("hello world");
   buffer.finish();
   send(buffer, 6);
@@ -283,7 +283,7 @@ Deno.test("SendBuffer.repeatBuffered makes pending what is not acknowledged, if 
   assert.equal(send(buffer), undefined);
 });
 
-Deno.test("SendBuffer.repeatBuffered leaves alone what would be read, and what was given up", () => {
+Deno.test("SendBuffer.repeatBuffered does nothing for bytes of a source, and after a reset", () => {
   const source = new TextSource("file");
   const buffer = bufferOf("head");
   buffer.appendSource(source, 4);
@@ -296,7 +296,7 @@ Deno.test("SendBuffer.repeatBuffered leaves alone what would be read, and what w
   assert.equal(given.repeatBuffered(), false);
 });
 
-Deno.test("SendBuffer.memoryBytes counts what was appended from memory until it is acknowledged, and no source", () => {
+Deno.test("SendBuffer.memoryBytes counts bytes appended from memory until they are acknowledged, and no source", () => {
   const buffer = new SendBuffer();
   buffer.append(bytesOf("abc"));
   buffer.appendSource(new TextSource("0123456789"), 10);

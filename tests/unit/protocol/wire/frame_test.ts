@@ -42,7 +42,7 @@ Deno.test("readFrames refuses every type that is not in the table, and types of 
   assert.equal(codeOf("4001"), TransportErrorCode.frameEncodingError);
 });
 
-Deno.test("readFrames tells nothing of a frame that is cut short", () => {
+Deno.test("readFrames reports nothing of a truncated frame", () => {
   for (const { name, hex, decodeOnly } of GOLDEN_FRAMES) {
     const bytes = fromHex(hex);
     if (decodeOnly || bytes.length === 1 || name.startsWith("PADDING") || name.startsWith("several")) continue;
@@ -59,7 +59,7 @@ Deno.test("readFrames acts on the frames before a malformed one", () => {
   assert.equal(error?.code, TransportErrorCode.frameEncodingError);
 });
 
-Deno.test("readFrames lets through what a handler throws", () => {
+Deno.test("readFrames passes on an error of a handler", () => {
   const handler = new Recorder();
   handler.onPing = () => {
     throw new RangeError("from the handler");
@@ -113,7 +113,7 @@ Deno.test("readFrames reads into the AckFrame it is given, which grows once", ()
   assert.equal(ack.starts, grown);
 });
 
-Deno.test("readFrames refuses a reason longer than 256 bytes, and shows one that is no UTF-8", () => {
+Deno.test("readFrames refuses a reason longer than 256 bytes, and accepts one that is not UTF-8", () => {
   const long = new Writer().reset(new Uint8Array(300));
   long.u8(FrameType.connectionClose);
   long.varint(0);
@@ -153,7 +153,7 @@ Deno.test("writeAck reports as many of the newest ranges as fit, whatever the ro
   }
 });
 
-Deno.test("writeAck keeps to what the writer has left", () => {
+Deno.test("writeAck stays within the writer's remaining bytes", () => {
   const writer = newWriter(9);
   assert.equal(writeAck(writer, rangesOf([[70, 80], [10, 20]]), { ackDelayUs: 0, maxBytes: 100 }), 2);
   assert.equal(writeAck(newWriter(5), rangesOf([[70, 80]]), { ackDelayUs: 0, maxBytes: 100 }), 0);
@@ -185,7 +185,7 @@ Deno.test("writeAck writes nothing where there is nothing to acknowledge", () =>
   assert.equal(writer.position, 0);
 });
 
-Deno.test("streamHeaderSize tells what writeStreamHeader writes", () => {
+Deno.test("streamHeaderSize returns the number of bytes that writeStreamHeader writes", () => {
   for (const streamId of [0, 64]) {
     for (const offset of [0, 1, 63, 64, 2 ** 14, 2 ** 30, 2 ** 32]) {
       for (const length of [0, 63, 64, 1200, 16_384]) {
@@ -224,7 +224,7 @@ Deno.test("writePathChallenge takes 8 bytes and no other number", () => {
   assert.throws(() => writePathChallenge(newWriter(), new Uint8Array(7)), InvariantError);
 });
 
-Deno.test("readFrames tells which frames ask for an acknowledgement: all but PADDING, ACK and CONNECTION_CLOSE", () => {
+Deno.test("readFrames tells which frames are ack-eliciting: all but PADDING, ACK and CONNECTION_CLOSE", () => {
   const quiet = new Set(["padding", "ack", "close"]);
   for (const { name, hex, value } of GOLDEN_FRAMES) {
     class Counter extends Recorder {

@@ -53,7 +53,7 @@ Deno.test("PacketHeader.decode finds where each part of a ClientFinish header li
   assert.deepEqual([header.handshakeStart, header.handshakeEnd], [26, 28]);
 });
 
-Deno.test("PacketHeader.decode keeps nothing of the packet before", () => {
+Deno.test("PacketHeader.decode keeps nothing of the previous packet", () => {
   const writer = newWriter();
   writeClientFinishHeader(writer, {
     ...MESSAGE,
@@ -114,7 +114,7 @@ Deno.test("PacketHeader.decode shows a packet of another version, so that it can
   assert.equal(decode(datagram.subarray(0, 20)), undefined);
 });
 
-Deno.test("PacketHeader.decode tells a connection ID that is none of ours", () => {
+Deno.test("PacketHeader.decode reports a connection ID that this side cannot have assigned", () => {
   for (
     const [id, expected] of [["0020000000000000", -1], ["ffffffffffffffff", -1], ["001fffffffffffff", 2 ** 53 - 1]]
   ) {

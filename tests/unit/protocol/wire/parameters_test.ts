@@ -63,7 +63,7 @@ Deno.test("readParameters refuses counts above 64 and lists shorter than their c
   assert.deepEqual(readParameters(new Reader()), { malformed: "parameters cut short" });
 });
 
-Deno.test("parametersSize tells what writeParameters writes", () => {
+Deno.test("parametersSize returns the number of bytes that writeParameters writes", () => {
   const writer = new Writer().reset(new Uint8Array(100));
   writeParameters(writer, VALID);
   assert.equal(writer.position, parametersSize(VALID));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { AckAggregation } from "../../../../../protocol/congestion/bbr/ack_aggregation.ts";
 
-Deno.test("AckAggregation measures what comes at once beyond the rate", () => {
+Deno.test("AckAggregation measures the bytes acknowledged at once in excess of the rate", () => {
   const aggregation = new AckAggregation();
   // One megabyte per second, acknowledged 10,000 bytes at a time, each 10 ms.
   for (let ms = 0; ms <= 100; ms += 10) aggregation.onAck(ms * 1_000, 10_000, 1_000_000, 1_000_000);

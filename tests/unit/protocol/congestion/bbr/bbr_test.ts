@@ -39,7 +39,7 @@ for (const loss of [0.01, 0.1, 0.2, 0.3]) {
       const link: LinkOptions = { rate: 100 * MBIT, rttUs: 100_000, queueBytes: 1_250_000, loss, lossAt };
       const { flow, utilisation } = runAlone(link, 10);
       assert.ok(utilisation >= 0.92 * (1 - loss), `${utilisation}`);
-      assert.ok(flow.lostBytes / flow.sentBytes < loss + 0.02, "no loss of its own making");
+      assert.ok(flow.lostBytes / flow.sentBytes < loss + 0.02, "no self-inflicted loss");
       assert.ok(meanQueueDelayUs(flow) < 50_000, `${meanQueueDelayUs(flow)}`);
     });
   }
@@ -50,20 +50,20 @@ Deno.test("Bbr fills a slow, long link that loses 20 %, where a round trip is tw
   assert.ok(utilisation >= 0.75, `${utilisation}`);
 });
 
-Deno.test("Bbr takes jitter for no queue", () => {
+Deno.test("Bbr does not mistake jitter for a queue", () => {
   const link: LinkOptions = { rate: 100 * MBIT, rttUs: 50_000, queueBytes: 1_250_000, loss: 0.1, jitterUs: 30_000 };
   const shares = [1, 2, 3, 4].map((seed) => runAlone(link, 10, { controller: bbr(link, { seed }) }).utilisation);
   const mean = shares.reduce((sum, share) => sum + share) / shares.length;
   assert.ok(mean >= 0.8, `${mean}`);
 });
 
-Deno.test("Bbr bridges acknowledgements that come in clumps", () => {
+Deno.test("Bbr bridges the pauses between aggregated acknowledgements", () => {
   const link: LinkOptions = { rate: 100 * MBIT, rttUs: 20_000, queueBytes: 1_250_000, ackEveryUs: 10_000 };
   const { utilisation } = runAlone(link, 6);
   assert.ok(utilisation >= 0.92, `${utilisation}`);
 });
 
-Deno.test("Bbr finds its rate again when loss sets in", () => {
+Deno.test("Bbr recovers its rate when loss sets in", () => {
   const lossAtTime = (nowUs: number): number => nowUs < 5_000_000 ? 0 : 0.2;
   const link: LinkOptions = { rate: 50 * MBIT, rttUs: 100_000, queueBytes: 625_000, lossAtTime };
   const { flow } = runAlone(link, 16);
@@ -79,7 +79,7 @@ Deno.test("Bbr grows back to the rate of a long, fast link that lost most of a s
   assert.ok(rate >= 0.9 * link.rate, `${rate / link.rate}`);
 });
 
-Deno.test("Bbr keeps the queue short where jitter makes the best sample too high", () => {
+Deno.test("Bbr keeps the queue short if jitter makes the maximum sample too high", () => {
   const link: LinkOptions = { rate: 100 * MBIT, rttUs: 50_000, queueBytes: 1_250_000, jitterUs: 10_000 };
   const { flow, utilisation } = runAlone(link, 20);
   assert.ok(utilisation >= 0.95, `${utilisation}`);
@@ -93,13 +93,13 @@ Deno.test("Bbr survives loss in long bursts", () => {
   assert.ok(utilisation >= 0.75, `${utilisation}`);
 });
 
-Deno.test("Bbr gives way to a queue of a tenth of the product, which never shows in the round trip", () => {
+Deno.test("Bbr slows down for a queue of a tenth of the BDP, which the RTT never reveals", () => {
   const { flow, utilisation } = runAlone({ rate: 100 * MBIT, rttUs: 50_000, queueBytes: 62_500 }, 12);
   assert.ok(utilisation >= 0.92, `${utilisation}`);
   assert.ok(flow.lostBytes / flow.sentBytes < 0.05, `${flow.lostBytes / flow.sentBytes}`);
 });
 
-Deno.test("Bbr shares a bottleneck with another that comes 5 s later", () => {
+Deno.test("Bbr shares a bottleneck with another Bbr flow that starts 5 s later", () => {
   for (const loss of [0, 0.05]) {
     const link: LinkOptions = { rate: 50 * MBIT, rttUs: 40_000, queueBytes: 500_000, loss };
     const flows = runLink(link, [
@@ -113,7 +113,7 @@ Deno.test("Bbr shares a bottleneck with another that comes 5 s later", () => {
   }
 });
 
-Deno.test("Bbr bounds what it loses where it shares a queue too short for the round trip to tell", () => {
+Deno.test("Bbr bounds its losses if it shares a queue too short for the RTT to reveal", () => {
   const link: LinkOptions = { rate: 50 * MBIT, rttUs: 40_000, queueBytes: 50_000 };
   const options = [1, 2, 3, 4].map((seed) => ({ controller: bbr(link, { seed }), startUs: seed * 1_000_000 }));
   const flows = runLink(link, options, 30_000_000);
@@ -137,7 +137,7 @@ Deno.test("Bbr finds eight times the rate within 3 s", () => {
   assert.ok(meanRate(flow, { fromSecond: 10, toSecond: 14 }) >= 0.95 * link.rate);
 });
 
-Deno.test("Bbr goes on at its old rate after a blackout of 30 s", () => {
+Deno.test("Bbr resumes at its old rate after a blackout of 30 s", () => {
   const link: LinkOptions = {
     rate: 50 * MBIT,
     rttUs: 50_000,
@@ -156,7 +156,7 @@ Deno.test("Bbr keeps its estimate while the application has little to send", () 
   const link: LinkOptions = { rate: 50 * MBIT, rttUs: 50_000, queueBytes: 600_000 };
   const hasData = (nowUs: number): boolean => nowUs < 5_000_000 || nowUs >= 15_000_000;
   const { flow } = runAlone(link, 20, { hasData });
-  assert.ok((flow.deliveredPerSecond[15] ?? 0) >= 0.85 * link.rate, "at once back at its rate");
+  assert.ok((flow.deliveredPerSecond[15] ?? 0) >= 0.85 * link.rate, "back at its rate immediately");
 });
 
 Deno.test("Bbr fills loopback without overrunning a socket buffer of 190 KB", () => {
@@ -187,7 +187,7 @@ Deno.test("Bbr goes through its states in order", () => {
   assert.ok(Math.abs(controller.model.minRtt.minUs / link.rttUs - 1) < 0.05);
 });
 
-Deno.test("Bbr enters ProbeRTT where a queue stands, and not where the round trip shows that there is none", () => {
+Deno.test("Bbr enters ProbeRTT if there is a standing queue, but not if the RTT shows that there is none", () => {
   const link: LinkOptions = { rate: 50 * MBIT, rttUs: 40_000, queueBytes: 500_000 };
   const alone = bbr(link);
   const together = [bbr(link, { seed: 1 }), bbr(link, { seed: 2 })];
@@ -203,7 +203,7 @@ Deno.test("Bbr enters ProbeRTT where a queue stands, and not where the round tri
   assert.deepEqual([alone, ...together].map((controller) => probed.has(controller)), [false, true, true]);
 });
 
-Deno.test("Bbr learns the path's own loss and no more", () => {
+Deno.test("Bbr estimates the path's base loss and no more", () => {
   const link: LinkOptions = { rate: 50 * MBIT, rttUs: 100_000, queueBytes: 625_000, loss: 0.15 };
   const { controller } = runAlone(link, 8);
   assert.ok(Math.abs(controller.model.loss.baseLoss - 0.15) < 0.03, `${controller.model.loss.baseLoss}`);

@@ -13,7 +13,7 @@ function options(link: LinkOptions, seed = 1) {
   return { maxDatagramBytes: 1_200, initialRttUs: link.rttUs, seed };
 }
 
-/** A flow of the controller under test, and when it was in competitive mode. */
+/** A flow with the controller under test, and a log of its times in competitive mode. */
 function competitor(link: LinkOptions, more: Partial<FlowOptions> = {}) {
   const controller = new CompetingBbr(options(link));
   const log: { readonly nowUs: number; readonly isCompeting: boolean }[] = [];
@@ -29,20 +29,20 @@ function share(flow: Flow, link: LinkOptions, fromSecond: number, toSecond: numb
   return meanRate(flow, { fromSecond, toSecond }) / link.rate;
 }
 
-Deno.test("CompetingBbr leaves TCP CUBIC its share, whichever comes first", () => {
+Deno.test("CompetingBbr leaves TCP CUBIC its share, whichever flow starts first", () => {
   for (const [ownStartUs, otherStartUs] of [[0, 0], [0, 3_000_000], [3_000_000, 0]] as const) {
     const { flow, log } = competitor(LINK, { startUs: ownStartUs });
     const other = { controller: new Cubic(options(LINK)), startUs: otherStartUs };
     const [own, cubic] = runLink(LINK, [flow, other], 63_000_000);
-    assert.ok(log.length > 0, "it saw the queue");
+    assert.ok(log.length > 0, "competitive mode was entered");
     assert.ok(share(own!, LINK, 3, 63) >= 0.33, `${share(own!, LINK, 3, 63)}`);
-    // BBR as it is leaves it a tenth to a sixth.
+    // BBR without competitive mode leaves it a tenth to a sixth.
     assert.ok(share(cubic!, LINK, 3, 63) >= 0.2, `${share(cubic!, LINK, 3, 63)}`);
     assert.ok(share(own!, LINK, 3, 63) + share(cubic!, LINK, 3, 63) >= 0.97);
   }
 });
 
-Deno.test("CompetingBbr is BBR where it is alone", () => {
+Deno.test("CompetingBbr behaves like BBR if it is alone", () => {
   const links: readonly LinkOptions[] = [
     LINK,
     { ...LINK, queueBytes: 150_000 },
@@ -56,7 +56,7 @@ Deno.test("CompetingBbr is BBR where it is alone", () => {
   }
 });
 
-Deno.test("CompetingBbr takes the link again, and keeps its queue empty, when the other flow is done", () => {
+Deno.test("CompetingBbr fills the link again, and keeps the queue empty, when the other flow has ended", () => {
   const { flow, controller, log } = competitor(LINK);
   const hasData = (nowUs: number): boolean => nowUs < 15_000_000;
   const [own] = runLink(LINK, [flow, { controller: new Cubic(options(LINK)), hasData }], 50_000_000);
@@ -65,7 +65,7 @@ Deno.test("CompetingBbr takes the link again, and keeps its queue empty, when th
   assert.ok(share(own!, LINK, 20, 50) >= 0.95, `${share(own!, LINK, 20, 50)}`);
 });
 
-Deno.test("CompetingBbr does not give way to who never does", () => {
+Deno.test("CompetingBbr does not yield to a flow that never yields", () => {
   const { flow, log } = competitor(LINK);
   const stubborn = new FixedRate(options(LINK), { rateBytesPerSecond: 0.8 * LINK.rate });
   const others = [{ controller: new Cubic(options(LINK)) }, { controller: stubborn, startUs: 10_000_000 }];
@@ -80,7 +80,7 @@ Deno.test("CompetingBbr fills a link whose jitter looks like a queue", () => {
   assert.ok(share(own!, link, 2, 20) >= 0.93, `${share(own!, link, 2, 20)}`);
 });
 
-Deno.test("CompetingBbr does not become CUBIC on a link that loses at random, queue or not", () => {
+Deno.test("CompetingBbr does not use CUBIC on a link with random loss, with a queue or without", () => {
   const link: LinkOptions = { ...LINK, loss: 0.02 };
   const { flow, log } = competitor(link);
   runLink(link, [flow, { controller: new CompetingBbr(options(link, 2)), startUs: 2_000_000 }], 20_000_000);

@@ -36,13 +36,13 @@ function make(maxWindowBytes = Infinity): { model: PathModel; control: ControlPa
 
 const CRUISE = { state: BbrState.probeCruise, fullBandwidthReached: true, isLossToleranceProbe: false };
 
-Deno.test("ControlParameters begins with the initial window in a quarter of a round trip", () => {
+Deno.test("ControlParameters paces the initial window over a quarter of a round trip", () => {
   const { control } = make();
   assert.equal(control.windowBytes, 32 * 1_200);
   assert.ok(Math.abs(control.pacingRate - 4 * 32 * 1_200 / 0.05) < 1);
 });
 
-Deno.test("ControlParameters paces the first window where the round trip is unknown, and by the first one measured", () => {
+Deno.test("ControlParameters paces the first window while the RTT is unknown, and then by the first RTT sample", () => {
   const options = { ...OPTIONS, initialRttUs: 0 };
   const model = new PathModel(0);
   const control = new ControlParameters(options, model, { maxWindowBytes: Infinity });
@@ -57,7 +57,7 @@ Deno.test("ControlParameters paces the first window where the round trip is unkn
   control.update({ ...event, rttUs: 600_000 }, startup);
   assert.equal(control.pacingRate, rateOf(600_000));
   control.update({ ...event, rttUs: 700_000 }, startup);
-  assert.equal(control.pacingRate, rateOf(600_000), "from then on it only rises");
+  assert.equal(control.pacingRate, rateOf(600_000), "from then on it only increases");
 });
 
 Deno.test("ControlParameters paces by the state's gain", () => {
@@ -84,7 +84,7 @@ Deno.test("ControlParameters only raises the rate until the pipe was full once",
   assert.ok(Math.abs(control.pacingRate - 99_000) < 1);
 });
 
-Deno.test("ControlParameters grows the window by what is acknowledged, to two products", () => {
+Deno.test("ControlParameters grows the window by the bytes acknowledged, up to two bandwidth-delay products", () => {
   const { control, event } = make();
   control.update(event, CRUISE);
   assert.equal(control.windowBytes, 88_400);
@@ -92,7 +92,7 @@ Deno.test("ControlParameters grows the window by what is acknowledged, to two pr
   assert.equal(control.windowBytes, 100_000);
 });
 
-Deno.test("ControlParameters bounds the window by the model's bounds, and by four datagrams from below", () => {
+Deno.test("ControlParameters bounds the window by the model's bounds, but not below four datagrams", () => {
   const { control, event, model } = make();
   model.bounds.setLongTerm(40_000);
   control.update(event, CRUISE);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { FullPipeEstimator } from "../../../../../protocol/congestion/bbr/full_pipe.ts";
 
-Deno.test("FullPipeEstimator finds the pipe full after three rounds without a quarter's growth", () => {
+Deno.test("FullPipeEstimator detects a full pipe after three rounds with growth below 25 %", () => {
   const pipe = new FullPipeEstimator();
   for (const rate of [100, 200, 400, 499, 499]) {
     pipe.onRound(rate);
@@ -12,7 +12,7 @@ Deno.test("FullPipeEstimator finds the pipe full after three rounds without a qu
   assert.equal(pipe.fullBandwidthReached, true);
 });
 
-Deno.test("FullPipeEstimator begins to count anew when the rate grows", () => {
+Deno.test("FullPipeEstimator restarts counting when the rate grows", () => {
   const pipe = new FullPipeEstimator();
   for (const rate of [100, 110, 110, 125, 130, 130]) pipe.onRound(rate);
   assert.equal(pipe.fullNow, false);
@@ -28,7 +28,7 @@ Deno.test("FullPipeEstimator remembers across a reset that it was full once", ()
   assert.equal(pipe.fullNow, true);
 });
 
-Deno.test("FullPipeEstimator takes other evidence", () => {
+Deno.test("FullPipeEstimator.setFull marks the pipe as full", () => {
   const pipe = new FullPipeEstimator();
   pipe.setFull();
   assert.equal(pipe.fullBandwidthReached, true);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { InflightBounds } from "../../../../../protocol/congestion/bbr/inflight_bounds.ts";
 
-Deno.test("InflightBounds holds nothing back before the first cut", () => {
+Deno.test("InflightBounds limits nothing before the first reduction", () => {
   const bounds = new InflightBounds();
   assert.equal(bounds.bandwidthShort, Infinity);
   assert.equal(bounds.inflightShort, Infinity);
@@ -9,7 +9,7 @@ Deno.test("InflightBounds holds nothing back before the first cut", () => {
   assert.equal(bounds.longTermWithHeadroom(1_200), Infinity);
 });
 
-Deno.test("InflightBounds cuts to what was delivered, by at most 30 %", () => {
+Deno.test("InflightBounds reduces the bounds to the bytes delivered, by at most 30 %", () => {
   const bounds = new InflightBounds();
   bounds.onRate(900);
   bounds.onDelivered(90_000);
@@ -33,7 +33,7 @@ Deno.test("InflightBounds limits the bandwidth until the next probe, and never r
   assert.equal(bounds.bandwidthShort, Infinity);
 });
 
-Deno.test("InflightBounds leaves 15 % of the long-term bound to others", () => {
+Deno.test("InflightBounds leaves 15 % of the long-term bound to other flows", () => {
   const bounds = new InflightBounds();
   bounds.lowerLongTerm(0, 100_000, 1_200);
   assert.equal(bounds.longTermWithHeadroom(1_200), 85_000);
@@ -54,7 +54,7 @@ Deno.test("InflightBounds raises the long-term bound by a datagram in a round, o
   }
 });
 
-Deno.test("InflightBounds stops to raise the long-term bound, but for what was seen to do no harm", () => {
+Deno.test("InflightBounds stops raising the long-term bound, except to what was carried without congestion", () => {
   const bounds = new InflightBounds();
   bounds.setLongTerm(120_000);
   bounds.raiseSlope(120_000, 1_200);
@@ -73,7 +73,7 @@ Deno.test("InflightBounds undoes a cut whose losses were all spurious", () => {
   bounds.cutShortTerm(1_000, 1_000, 100_000, 2_400);
   bounds.onSpurious(2_000, 1_200);
   bounds.onSpurious(500, 1_200);
-  assert.equal(bounds.bandwidthShort, 700, "a loss after the cut is no reason, nor one of two before it");
+  assert.equal(bounds.bandwidthShort, 700, "not undone for a loss after the reduction, nor for one of two before it");
   bounds.onSpurious(500, 1_200);
   assert.equal(bounds.bandwidthShort, Infinity);
   assert.equal(bounds.inflightShort, Infinity);

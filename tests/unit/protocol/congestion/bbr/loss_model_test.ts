@@ -37,11 +37,11 @@ function test(
   model.endSlowPhase(1_100_000);
   const before = model.baseLoss;
   model.settleSlowPhase(1_100_000 + minRttUs / 5, minRttUs, MTU);
-  assert.equal(model.baseLoss, before, "not settled before its losses can be known");
+  assert.equal(model.baseLoss, before, "not settled before its losses can be known to be complete");
   model.settleSlowPhase(1_200_000, minRttUs, MTU);
 }
 
-Deno.test("LossModel takes 3 % beside a queue for congestion, and without one for chance", () => {
+Deno.test("LossModel treats 3 % of loss as congestion with a queue, and as chance without one", () => {
   const model = new LossModel();
   round(model, { loss: 0.04 });
   assert.equal(model.queueing, false);
@@ -51,7 +51,7 @@ Deno.test("LossModel takes 3 % beside a queue for congestion, and without one fo
   assert.equal(isCongested(model), true);
 });
 
-Deno.test("LossModel judges the queue by the smallest round trip of the round", () => {
+Deno.test("LossModel detects a queue by the minimum RTT of the round", () => {
   const model = new LossModel();
   model.onAck(MTU, 0, 180_000);
   model.onAck(MTU, 0, 101_000);
@@ -60,7 +60,7 @@ Deno.test("LossModel judges the queue by the smallest round trip of the round", 
   assert.equal(model.queueing, false);
 });
 
-Deno.test("LossModel takes loss that stays at a lower rate for the path's", () => {
+Deno.test("LossModel counts loss that persists at a lower rate as base loss", () => {
   const model = new LossModel();
   test(model, { fast: 0.2, slow: 0.2 });
   assert.ok(Math.abs(model.baseLoss - 0.2) < 1e-9);
@@ -70,16 +70,16 @@ Deno.test("LossModel takes loss that stays at a lower rate for the path's", () =
   assert.equal(isCongested(model), true);
 });
 
-Deno.test("LossModel takes loss that goes with the rate for the sender's own", () => {
+Deno.test("LossModel counts loss that decreases with the rate as self-inflicted", () => {
   const model = new LossModel();
   test(model, { fast: 0.25, slow: 0 });
   assert.equal(model.baseLoss, 0);
-  // Halved by a quarter less rate: with still less of it there would be none.
+  // Loss that halves at three quarters of the rate would vanish at an even lower one.
   test(model, { fast: 0.25, slow: 0.12 });
   assert.equal(model.baseLoss, 0);
 });
 
-Deno.test("LossModel believes no more than 10 % measured beside a queue, and 30 % in any case", () => {
+Deno.test("LossModel bounds the base loss to 10 % if measured with a queue, and to 30 % in any case", () => {
   const beside = new LossModel();
   test(beside, { fast: 0.2, slow: 0.2, rttUs: 150_000 });
   assert.equal(beside.baseLoss, 0.1);
@@ -95,7 +95,7 @@ Deno.test("LossModel forgets the base loss when the path stops losing", () => {
   assert.ok(model.baseLoss < 0.001, `${model.baseLoss}`);
 });
 
-Deno.test("LossModel grants few datagrams their chance", () => {
+Deno.test("LossModel allows more for chance with few datagrams", () => {
   const model = new LossModel();
   round(model, { packets: 10, loss: 0.1, rttUs: 150_000 });
   assert.equal(isCongested(model), false, "one of ten");
@@ -103,7 +103,7 @@ Deno.test("LossModel grants few datagrams their chance", () => {
   assert.equal(isCongested(model), true, "a hundred of a thousand");
 });
 
-Deno.test("LossModel learns that losses come in bursts", () => {
+Deno.test("LossModel adapts to bursty losses", () => {
   const model = new LossModel();
   test(model, { fast: 0.1, slow: 0.1 });
   round(model, { loss: 0.4 });
@@ -126,7 +126,7 @@ Deno.test("LossModel learns in Startup from rounds without a queue only", () => 
   assert.ok(Math.abs(model.baseLoss - 0.1) < 1e-9);
 });
 
-Deno.test("LossModel believes in Startup no loss that comes with the rate", () => {
+Deno.test("LossModel does not count loss in Startup as base loss if it grows with the rate", () => {
   const model = new LossModel();
   for (const packets of [32, 200, 1_200]) {
     round(model, { packets });
@@ -137,7 +137,7 @@ Deno.test("LossModel believes in Startup no loss that comes with the rate", () =
   assert.ok(model.baseLoss < 0.01, `${model.baseLoss}`);
 });
 
-Deno.test("LossModel learns in Startup what was lost from the beginning, though few datagrams showed less", () => {
+Deno.test("LossModel learns in Startup the loss present from the beginning, although few datagrams showed less", () => {
   const model = new LossModel();
   round(model, { packets: 32, loss: 0.06 });
   model.learnFromRound(MTU);
@@ -148,7 +148,7 @@ Deno.test("LossModel learns in Startup what was lost from the beginning, though 
   assert.ok(model.baseLoss > 0.19, `${model.baseLoss}`);
 });
 
-Deno.test("LossModel believes on a short path what four slow phases in a row have lost", () => {
+Deno.test("LossModel uses the minimum loss of four consecutive slow phases on a path with a short RTT", () => {
   const model = new LossModel();
   const minRttUs = 1_000;
   for (const slow of [0.2, 0.3, 0.25]) {
@@ -159,7 +159,7 @@ Deno.test("LossModel believes on a short path what four slow phases in a row hav
   assert.ok(model.baseLoss > 0.1, `${model.baseLoss}`);
 });
 
-Deno.test("LossModel takes back what was lost spuriously, and a round in which the path was down", () => {
+Deno.test("LossModel discards spurious losses, and a round in which the path was down", () => {
   const model = new LossModel();
   model.onLost(2 * MTU, 0);
   model.onSpurious(MTU);

@@ -6,7 +6,7 @@ Deno.test("MinRttFilter starts with the handshake's round trip, or Infinity", ()
   assert.equal(new MinRttFilter(7_000).minUs, 7_000);
 });
 
-Deno.test("MinRttFilter keeps the minimum for its window and then takes what is", () => {
+Deno.test("MinRttFilter keeps the minimum for its window and then takes the current RTT", () => {
   const filter = new MinRttFilter(0);
   filter.update(0, 50_000);
   for (let us = 100_000; us <= 10_000_000; us += 100_000) filter.update(us, 80_000);
@@ -42,7 +42,7 @@ Deno.test("MinRttFilter waits another interval once a probe is done", () => {
   assert.equal(filter.probeExpired, false);
 });
 
-Deno.test("MinRttFilter ignores an ACK without a round trip", () => {
+Deno.test("MinRttFilter ignores an ACK without an RTT sample", () => {
   const filter = new MinRttFilter(0);
   filter.update(0, 0);
   assert.equal(filter.minUs, Infinity);

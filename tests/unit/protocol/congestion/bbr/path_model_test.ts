@@ -56,17 +56,17 @@ Deno.test("PathModel has rounds of 10 ms at least after Startup, and measures th
     at(nowUs, 50_000_000);
     assert.equal(model.isRoundStart, false);
   }
-  assert.equal(model.bandwidth, 60_000, "a clump of acknowledgements is no rate");
+  assert.equal(model.bandwidth, 60_000, "aggregated acknowledgements are not a rate");
   at(30_000, 50_000_000);
   assert.equal(model.isRoundStart, true);
   assert.equal(model.bandwidth, 1_200_000);
   at(35_000, 1_000, true);
   at(40_000, 1_000);
   assert.equal(model.deliveryRate, 240_000);
-  assert.equal(model.bandwidth, 1_200_000, "the application held the round down");
+  assert.equal(model.bandwidth, 1_200_000, "the round was application-limited");
 });
 
-Deno.test("PathModel takes an application-limited sample only where it is above the estimate", () => {
+Deno.test("PathModel uses an application-limited sample only if it exceeds the estimate", () => {
   const model = new PathModel(50_000);
   model.onAck(ack(0, 1_200, { deliveryRate: 500_000 }), 1_200);
   model.maxBandwidth.advance();
@@ -77,7 +77,7 @@ Deno.test("PathModel takes an application-limited sample only where it is above 
   assert.equal(model.bandwidth, 600_000);
 });
 
-Deno.test("PathModel wants a product of bandwidth and round trip in flight, more where the path loses", () => {
+Deno.test("PathModel.inflight is the bandwidth-delay product, and more on a lossy path", () => {
   const model = new PathModel(50_000);
   assert.equal(model.inflight(1, 1_200, 0), 32 * 1_200, "the initial window before the first sample");
   model.onAck(ack(0, 1_200, { deliveryRate: 2_000_000 }), 1_200);
@@ -90,7 +90,7 @@ Deno.test("PathModel wants a product of bandwidth and round trip in flight, more
   assert.ok(Math.abs(model.inflight(1, 1_200, 2_000_000) - 100_000 * 1.1 / 0.8) < 1e-6);
 });
 
-Deno.test("PathModel wants at least four datagrams in flight, and two milliseconds' worth up to 64 KiB", () => {
+Deno.test("PathModel.inflight is at least four datagrams, plus two milliseconds' worth up to 64 KiB", () => {
   const model = new PathModel(10);
   model.onAck(ack(0, 1_200, { deliveryRate: 1_000_000 }), 1_200);
   assert.equal(model.inflight(1, 1_200, 1_000_000), 4_800);

@@ -46,24 +46,28 @@ Deno.test("TrainRate measures the rate at which a train was sent, if it arrives 
   assert.equal(trains.isDispersed, false);
 });
 
-Deno.test("TrainRate never takes ACKs that come in a heap for a faster path", () => {
+Deno.test("TrainRate never mistakes compressed ACKs for a faster path", () => {
   const trains = new TrainRate();
   run(trains, 0, 500, 10);
   assert.equal(trains.rate, oneIn(500));
 });
 
-Deno.test("TrainRate measures the path where a train arrives more slowly than it was sent", () => {
+Deno.test("TrainRate measures the path's rate if a train arrives more slowly than it was sent", () => {
   const trains = new TrainRate();
   run(trains, 0, 100, 500);
   assert.equal(trains.rate, oneIn(500));
   assert.equal(trains.isDispersed, true);
 });
 
-Deno.test("TrainRate takes a path that dispersed a train as slow until a train is clearly faster", () => {
+Deno.test("TrainRate considers a path that dispersed a train slow until a train is clearly faster", () => {
   const trains = new TrainRate();
   run(trains, 0, 100, 500);
   run(trains, 50_000, 500, 500);
-  assert.equal(trains.isDispersed, true, "sent as slowly as the path is, nothing is dispersed: that says nothing new");
+  assert.equal(
+    trains.isDispersed,
+    true,
+    "a train sent at the path's rate is not dispersed, which is no new information",
+  );
   run(trains, 100_000, 450, 450);
   assert.equal(trains.isDispersed, true, "a little faster is chance");
   assert.ok(trains.rate > oneIn(500) && trains.rate < oneIn(450), "the mean counts");
@@ -76,12 +80,12 @@ Deno.test("TrainRate measures nothing in less than four milliseconds, and then m
   const trains = new TrainRate();
   const everyUs = MIN_TRAIN_US / (2 * TRAIN_DATAGRAMS);
   run(trains, 0, everyUs, everyUs);
-  assert.equal(trains.rate, 0, "a burst, and a receiver that was away, would look like this");
+  assert.equal(trains.rate, 0, "a burst, or a pause of the receiver, would look like this");
   run(trains, (TRAIN_DATAGRAMS + 1) * everyUs, everyUs, everyUs);
   assert.equal(trains.rate, oneIn(everyUs));
 });
 
-Deno.test("TrainRate begins anew after a pause of the sender", () => {
+Deno.test("TrainRate begins a new train after a pause of the sender", () => {
   const trains = new TrainRate();
   for (let i = 0; i < TRAIN_DATAGRAMS; i++) trains.onAck(ack(RTT_US + i * 500, i * 500), DATAGRAM_BYTES);
   assert.equal(trains.rate, 0, "one short of a train");
@@ -89,13 +93,13 @@ Deno.test("TrainRate begins anew after a pause of the sender", () => {
   assert.equal(trains.rate, oneIn(400), "the pause is not measured");
 });
 
-Deno.test("TrainRate has no measure of packets that overtook one another", () => {
+Deno.test("TrainRate does not measure reordered packets", () => {
   const trains = new TrainRate();
   run(trains, 0, 0, 500);
   assert.equal(trains.rate, 0);
 });
 
-Deno.test("TrainRate does not believe a fast train where there is a queue already", () => {
+Deno.test("TrainRate ignores a fast train if there is a queue already", () => {
   const trains = new TrainRate();
   run(trains, 0, 100, 500);
   for (let i = 0; i <= TRAIN_DATAGRAMS; i++) {
