@@ -23,8 +23,12 @@ export class HostKeyVerifier {
   constructor({ connection, serverKey }: Pick<ClientArguments, "connection" | "serverKey">, knownHosts: KnownHosts) {
     this.#address = formatHostPort(connection.host.toLowerCase(), connection.port);
     this.#knownHosts = knownHosts;
-    const key = serverKey ?? knownHosts.keyOf(this.#address);
-    if (key !== undefined) this.#expected = { key, source: serverKey === undefined ? knownHosts.file : "--server-key" };
+    if (serverKey !== undefined) {
+      this.#expected = { key: serverKey, source: "--server-key", renewal: "pass the key that it has now" };
+      return;
+    }
+    const known = knownHosts.keyOf(this.#address);
+    if (known !== undefined) this.#expected = this.#remembered(known);
   }
 
   /** The server that must answer; undefined on first contact. */
@@ -48,7 +52,11 @@ export class HostKeyVerifier {
       if (!(error instanceof SluiceError)) throw error;
       return `${first} (not saved: ${error.message}). ${verify}`;
     }
-    this.#expected = { key: serverKey, source: this.#knownHosts.file };
+    this.#expected = this.#remembered(serverKey);
     return `${first} (saved). ${verify}`;
+  }
+
+  #remembered(key: Uint8Array): ExpectedServer {
+    return { key, source: this.#knownHosts.file, renewal: `remove the line of ${this.#address} from that file` };
   }
 }

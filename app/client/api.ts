@@ -43,6 +43,8 @@ export interface ExpectedServer {
   readonly key: Uint8Array;
   /** Where the key comes from, for the error: "known_servers", "--server-key". */
   readonly source: string;
+  /** What the user must do if the server was reinstalled, for the error: "remove its line there". */
+  readonly renewal: string;
 }
 
 /** How to connect. */

@@ -153,9 +153,9 @@ class ConnectedClient implements Client {
   #connectError({ text: address }: NetAddress, reason: CloseReason, server: ExpectedServer | undefined): SluiceError {
     if (reason.kind === "server-key") {
       const message = `the key of ${address} is ${formatKey(reason.actual)}, but ${server!.source} has ` +
-        `${
-          formatKey(reason.expected)
-        }. Nothing was sent. If the server was reinstalled, remove the old key; otherwise ` +
+        `${formatKey(reason.expected)}. Nothing was sent. If the server was reinstalled, ${
+          server!.renewal
+        }; otherwise ` +
         "SOMEONE MAY BE IMPERSONATING THE SERVER";
       return new SluiceError("refused", message);
     }

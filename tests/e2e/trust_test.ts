@@ -42,6 +42,10 @@ Deno.test("client remembers a server's key, says so once, and sends nothing to o
   const { code, stderr } = await stage.client(["send", "secret", ...target]);
   assert.equal(code, 4);
   assert.match(stderr, /^error: the key of \S+ is \S{43}, but \S+known_servers has \S{43}\. Nothing was sent/);
+  assert.match(
+    stderr,
+    new RegExp(`If the server was reinstalled, remove the line of ${first.address} from that file;`),
+  );
   assert.deepEqual(await namesIn(impostor.root), []);
   assert.doesNotMatch(impostor.log, / connected/);
 });
@@ -55,6 +59,7 @@ Deno.test("client takes the key that it was given, and no other", async () => {
   const wrong = await stage.client(["list", ...target, "--server-key", "A".repeat(43)]);
   assert.equal(wrong.code, 4);
   assert.match(wrong.stderr, /but --server-key has A{43}\. Nothing was sent/);
+  assert.match(wrong.stderr, /If the server was reinstalled, pass the key that it has now; otherwise SOMEONE/);
   const mistyped = await stage.client(["list", ...target, "--server-key", "abc"]);
   assert.equal(mistyped.code, 2);
   assert.match(mistyped.stderr, /A key is the 43 characters/);

@@ -31,6 +31,8 @@ Deno.test("HostKeyVerifier accepts any key on first contact, and only that one a
   const next = makeVerifier(knownHosts);
   assert.deepEqual(next.expected?.key, KEY);
   assert.equal(next.expected!.source, "/state/known_servers");
+  assert.equal(next.expected!.renewal, "remove the line of host:7 from that file");
+  assert.deepEqual(verifier.expected, next.expected);
   assert.deepEqual(next.foldersWritten, []);
   assert.equal(next.onConnected(client(KEY)), undefined);
 });
@@ -41,6 +43,7 @@ Deno.test("HostKeyVerifier accepts only the key of --server-key, whatever is kno
   const verifier = makeVerifier(knownHosts, "--server-key", formatKey(KEY));
   assert.deepEqual(verifier.expected?.key, KEY);
   assert.equal(verifier.expected!.source, "--server-key");
+  assert.equal(verifier.expected!.renewal, "pass the key that it has now", "there is nothing to remove");
   assert.equal(verifier.onConnected(client(KEY)), undefined);
   assert.deepEqual(knownHosts.keys.get("host:7"), OTHER);
 });
