@@ -159,7 +159,7 @@ const DROPPED: Readonly<Record<DropReason, string>> = {
   "malformed": "malformed",
   "damaged": "forged or damaged",
   "repeated": "repeated",
-  "unknown connection": "for no connection known here",
+  "unknown connection": "unknown connection",
   "unknown version": "of an unknown version",
   "bad token": "with a bad token",
   "too many handshakes": "beyond the limit on handshakes",

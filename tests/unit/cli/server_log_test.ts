@@ -97,7 +97,7 @@ const EXPECTED: Readonly<Record<ServerEvent["kind"], readonly (readonly [ServerE
     ],
     [
       { kind: "dropped", count: 1, reasons: { "unknown connection": 1 } },
-      "1 datagram dropped: 1 for no connection known here",
+      "1 datagram dropped: 1 unknown connection",
     ],
   ],
   "fault": [[{ kind: "fault", line: "dropped one" }, "dropped one"]],
