@@ -48,6 +48,7 @@ export type { FileInfo, IfExists } from "./transfer/file_store.ts";
 export { formatKey, parseKey, publicKeyOf } from "./app/keys.ts";
 export {
   type AccessEntry,
+  AccessFileError,
   type AccessSource,
   AccessTable,
   type CredentialKind,

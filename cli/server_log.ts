@@ -10,6 +10,7 @@
  */
 
 import { formatHostPort } from "../base/net_address.ts";
+import type { CredentialKind } from "../app/server/access.ts";
 import type { EventOrigin, ServerEvent } from "../app/server/api.ts";
 import { DROP_REASONS, type DropReason } from "../protocol/mod.ts";
 import { quote, sanitizeForDisplay } from "../base/display_text.ts";
@@ -115,7 +116,8 @@ export function describeEvent(event: ServerEvent): string {
     case "access-changed":
       return `access control reloaded: ${authorized(event.entries)}, ${counted(event.ended, "connection")} closed`;
     case "access-unreadable":
-      return `access control not reloaded, the previous list stays in force: ${sanitizeForDisplay(event.reason)}`;
+      return `${tableName(event.credentials)} not reloaded: ${sanitizeForDisplay(event.reason)}; ` +
+        "the previous access list stays in force";
     case "folder-unavailable":
       return `folder unavailable, its users are refused: ${sanitizeForDisplay(event.reason)}`;
     case "address-changed":
@@ -146,6 +148,11 @@ export function describeEvent(event: ServerEvent): string {
     case "stopped":
       return "stopped";
   }
+}
+
+function tableName(credentials: CredentialKind | undefined): string {
+  if (credentials === undefined) return "access control";
+  return credentials === "key" ? "authorized_keys" : "token file";
 }
 
 function authorized(entries: number): string {

@@ -5,7 +5,13 @@
  */
 
 import fs from "node:fs";
-import { type AccessEntry, type AccessSource, AccessTable, type CredentialKind } from "../app/server/access.ts";
+import {
+  type AccessEntry,
+  AccessFileError,
+  type AccessSource,
+  AccessTable,
+  type CredentialKind,
+} from "../app/server/access.ts";
 import { parseAccess } from "../app/server/access_file.ts";
 import { SluiceError } from "../app/api.ts";
 import { errorCode, type PrivateFile, requirePrivate } from "./private_file.ts";
@@ -39,7 +45,7 @@ export class AccessFiles implements AccessSource {
     return this.#files.map(({ path }) => path);
   }
 
-  /** The entries of all files. Throws SluiceError, also if one is missing. */
+  /** The entries of all files. Throws AccessFileError, also if one is missing. */
   read(): AccessTable {
     this.#inForce = this.#looks();
     return new AccessTable(this.#files.flatMap((file) => readEntries(file)));
@@ -47,8 +53,8 @@ export class AccessFiles implements AccessSource {
 
   /**
    * The entries, if the files have changed since they were read and then looked the same in two calls, so that a file is
-   * not read while it is being written; else undefined. A deleted file authorizes no client. Throws SluiceError once for
-   * each change that cannot be read.
+   * not read while it is being written; else undefined. A deleted file authorizes no client. Throws AccessFileError once
+   * for each change that cannot be read.
    */
   poll(): AccessTable | undefined {
     const looks = this.#looks();
@@ -113,16 +119,16 @@ export function readToken(path: string): Uint8Array {
   return entry.secret;
 }
 
-/** Throws SluiceError. */
+/** Throws AccessFileError. */
 function readEntries({ kind, path }: AccessFile): AccessEntry[] {
   let text: string;
   try {
     requirePrivate(path, PRIVATE[kind]);
     text = fs.readFileSync(path, "utf8");
   } catch (error) {
-    if (error instanceof SluiceError) throw error;
+    if (error instanceof SluiceError) throw new AccessFileError(kind, error.message);
     const what = kind === "key" ? "the keys of clients" : "the token";
-    throw new SluiceError("local-disk", `cannot read ${path}, ${what}: ${errorCode(error) ?? String(error)}`);
+    throw new AccessFileError(kind, `cannot read ${path}, ${what}: ${errorCode(error) ?? String(error)}`);
   }
   return parseAccess(text, { file: path, kind });
 }

@@ -7,6 +7,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { PeerIdentity } from "../../protocol/mod.ts";
 import type { Right } from "../../transfer/rights.ts";
+import { SluiceError } from "../api.ts";
 
 /** What a client may do. */
 export interface Grant {
@@ -29,11 +30,21 @@ export interface AccessEntry extends Grant {
   readonly secret: Uint8Array;
 }
 
+/** A file of credentials cannot be read; the message names the file by its path. */
+export class AccessFileError extends SluiceError {
+  constructor(readonly credentials: CredentialKind, message: string) {
+    super("local-disk", message);
+  }
+}
+
 /** Where the access table is written down. */
 export interface AccessSource {
   /** Reads the table. Throws SluiceError. */
   read(): AccessTable;
-  /** The table, if it has changed since; else undefined. Throws SluiceError once for a change that cannot be read. */
+  /**
+   * The table, if it has changed since; else undefined. Throws SluiceError once for a change that cannot be read, and if it
+   * is a file's {@link AccessFileError}.
+   */
   poll(): AccessTable | undefined;
 }
 

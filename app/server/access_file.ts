@@ -12,8 +12,7 @@
 import { parseDecimal } from "../../base/units.ts";
 import { checkFileName } from "../../transfer/file_name.ts";
 import { type Right, RIGHTS } from "../../transfer/rights.ts";
-import type { AccessEntry, CredentialKind } from "./access.ts";
-import { SluiceError } from "../api.ts";
+import { type AccessEntry, AccessFileError, type CredentialKind } from "./access.ts";
 import { parseKey } from "../keys.ts";
 
 /** Without `rights=`: existing files cannot be destroyed. */
@@ -22,7 +21,7 @@ const DEFAULT_RIGHTS: readonly Right[] = ["read", "write", "list"];
 /** An observer of a token's proof can test guesses on it. */
 const MIN_TOKEN_LENGTH = 16;
 
-/** Reads a file of keys or of tokens; `file` is its name for errors. Throws SluiceError. */
+/** Reads a file of keys or of tokens; `file` is its name for errors. Throws AccessFileError. */
 export function parseAccess(text: string, { file, kind }: { file: string; kind: CredentialKind }): AccessEntry[] {
   const entries: AccessEntry[] = [];
   const lineOf = new Map<string, number>();
@@ -33,7 +32,7 @@ export function parseAccess(text: string, { file, kind }: { file: string; kind: 
     const entry = first === undefined
       ? parseEntry({ secret, words, kind, defaultName: `${kind} on line ${index + 1}` })
       : `this ${kind} is already on line ${first}`;
-    if (typeof entry === "string") throw new SluiceError("local-disk", `${file}, line ${index + 1}: ${entry}`);
+    if (typeof entry === "string") throw new AccessFileError(kind, `${file}, line ${index + 1}: ${entry}`);
     lineOf.set(secret, index + 1);
     entries.push(entry);
   }

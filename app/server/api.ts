@@ -8,7 +8,7 @@
 import type { DropReason, SendPolicy } from "../../protocol/mod.ts";
 import type { TransferEvent } from "../../transfer/events.ts";
 import type { FaultOptions, SendingOptions, StatsReader } from "../api.ts";
-import type { AccessSource } from "./access.ts";
+import type { AccessSource, CredentialKind } from "./access.ts";
 import type { ServerLimits } from "./limits.ts";
 
 /** What to serve, and where. */
@@ -76,7 +76,13 @@ export type ServerEvent =
   /** The access table was changed and is in force; `ended` connections were closed by it. */
   | { readonly kind: "access-changed"; readonly entries: number; readonly ended: number }
   /** The access table has changed and cannot be read; the previous one stays in force. */
-  | { readonly kind: "access-unreadable"; readonly reason: string }
+  | {
+    readonly kind: "access-unreadable";
+    /** What the file holds that cannot be read; undefined if the table is in no file. */
+    readonly credentials: CredentialKind | undefined;
+    /** Names the file by its path, if there is one. */
+    readonly reason: string;
+  }
   /** A folder in the new access table cannot be opened; the connections of its users are refused. */
   | { readonly kind: "folder-unavailable"; readonly reason: string }
   /** The client goes on from another address (its network changed). */

@@ -17,7 +17,7 @@ import { StoreError } from "../../transfer/file_store.ts";
 import { ALL_RIGHTS, type Right } from "../../transfer/rights.ts";
 import { DirectoryStore } from "../../store/directory_store.ts";
 import { QuotaStore } from "../../store/quota_store.ts";
-import { type AccessSource, type AccessTable, type Grant, isSameGrant } from "./access.ts";
+import { AccessFileError, type AccessSource, type AccessTable, type Grant, isSameGrant } from "./access.ts";
 import { SluiceError } from "../api.ts";
 import type { ServerEvent } from "./api.ts";
 import { formatKey } from "../keys.ts";
@@ -146,7 +146,8 @@ export class Authorizer {
       this.#openFoldersOf(table);
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
-      onEvent({ kind: "access-unreadable", reason: error.message });
+      const credentials = error instanceof AccessFileError ? error.credentials : undefined;
+      onEvent({ kind: "access-unreadable", credentials, reason: error.message });
     }
   }
 

@@ -142,7 +142,7 @@ Deno.test("server keeps the previous access table when the new one cannot be rea
   const server = await startServer(stage, `${alice.key} alice\n`);
   await writePrivate(stage.path("keys"), "nonsense\n");
   await server.program.says(
-    /ERROR access control not reloaded, the previous list stays in force: .*keys, line 1: "nonsense" is not a key/,
+    /ERROR authorized_keys not reloaded: \S+keys, line 1: "nonsense" is not a key.*; the previous access list stays/,
   );
   assert.equal((await stage.client(["list", "--server", server.address, ...alice.args])).code, 0);
   const { code, stderr } = await stage.runServer(["--port", "0", "--authorized-keys", stage.path("keys")]).finished();

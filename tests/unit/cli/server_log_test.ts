@@ -48,10 +48,20 @@ const EXPECTED: Readonly<Record<ServerEvent["kind"], readonly (readonly [ServerE
       "access control reloaded: 3 keys and tokens authorized, 0 connections closed",
     ],
   ],
-  "access-unreadable": [[
-    { kind: "access-unreadable", reason: "keys, line 3: ..." },
-    "access control not reloaded, the previous list stays in force: keys, line 3: ...",
-  ]],
+  "access-unreadable": [
+    [
+      { kind: "access-unreadable", credentials: "key", reason: "/s/keys, line 3: ..." },
+      "authorized_keys not reloaded: /s/keys, line 3: ...; the previous access list stays in force",
+    ],
+    [
+      { kind: "access-unreadable", credentials: "token", reason: "/s/tokens, line 3: ..." },
+      "token file not reloaded: /s/tokens, line 3: ...; the previous access list stays in force",
+    ],
+    [
+      { kind: "access-unreadable", credentials: undefined, reason: "no database" },
+      "access control not reloaded: no database; the previous access list stays in force",
+    ],
+  ],
   "folder-unavailable": [[
     { kind: "folder-unavailable", reason: "folder=a: it is a link" },
     "folder unavailable, its users are refused: folder=a: it is a link",
@@ -244,7 +254,7 @@ Deno.test("openServerLog says how many lines could not be written once one can, 
     const console = new FakeConsole();
     const log = openServerLog({ clock: new FakeClock(), console }, { logLevel: "error", json: false });
     console.outFailure = "No space left on device";
-    const event: ServerEvent = { kind: "access-unreadable", reason: "gone" };
+    const event: ServerEvent = { kind: "access-unreadable", credentials: "key", reason: "gone" };
     log.event(event);
     log.event(event);
     console.outFailure = undefined;

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { SluiceError } from "../../../app/api.ts";
 import { formatKey } from "../../../app/keys.ts";
+import { AccessFileError } from "../../../app/server/access.ts";
 import { AccessFiles, openAccess, readToken } from "../../../io/access_files.ts";
 
 const IS_WINDOWS = Deno.build.os === "windows";
@@ -21,6 +22,17 @@ function write(file: string, text: string, mode = 0o600): string {
   Deno.writeTextFileSync(file, text);
   if (!IS_WINDOWS) Deno.chmodSync(file, mode);
   return file;
+}
+
+/** The kind of credentials in the file that cannot be read, and the message. */
+function unreadable(action: () => void): [credentials: string, message: string] {
+  try {
+    action();
+  } catch (error) {
+    assert.ok(error instanceof AccessFileError, String(error));
+    return [error.credentials, error.message];
+  }
+  assert.fail("it was read");
 }
 
 function fails(action: () => void, pattern: RegExp): void {
@@ -70,6 +82,32 @@ Deno.test("AccessFiles.poll reports once what cannot be read, and reads it again
     write(keys, `${KEYS[1]} bob`);
     files.poll();
     assert.deepEqual(files.poll()?.entries.map(({ name }) => name), ["bob"]);
+  });
+});
+
+Deno.test("AccessFiles.poll tells which of its files cannot be read, and the file's path", async () => {
+  await inFolder((folder) => {
+    const keys = write(path.join(folder, "a"), `${KEYS[0]} alice`);
+    const tokens = write(path.join(folder, "b"), `${TOKEN} team`);
+    const files = new AccessFiles([{ path: keys, kind: "key" }, { path: tokens, kind: "token" }]);
+    files.read();
+    const failure = () => {
+      files.poll();
+      const [credentials, message] = unreadable(() => files.poll());
+      return [credentials, message.slice(0, message.indexOf(","))];
+    };
+    write(tokens, "short");
+    assert.deepEqual(failure(), ["token", tokens]);
+    write(tokens, TOKEN);
+    write(keys, "no key");
+    assert.deepEqual(failure(), ["key", keys]);
+    if (IS_WINDOWS) return;
+    write(keys, KEYS[0]!);
+    write(tokens, TOKEN, 0o644);
+    assert.deepEqual(failure(), ["token", tokens]);
+    Deno.removeSync(keys);
+    Deno.mkdirSync(keys, { mode: 0o700 });
+    assert.deepEqual(failure(), ["key", `cannot read ${keys}`]);
   });
 });
 

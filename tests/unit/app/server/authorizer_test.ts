@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { NetAddress } from "../../../../base/net_address.ts";
-import { type AccessEntry, type AccessSource, AccessTable, type Grant } from "../../../../app/server/access.ts";
+import {
+  type AccessEntry,
+  AccessFileError,
+  type AccessSource,
+  AccessTable,
+  type Grant,
+} from "../../../../app/server/access.ts";
 import { SluiceError } from "../../../../app/api.ts";
 import type { ServerEvent } from "../../../../app/server/api.ts";
 import { Authorizer } from "../../../../app/server/authorizer.ts";
@@ -188,8 +194,12 @@ Deno.test("Authorizer goes by what was written before while what is written now 
   await inFolder(async (folder) => {
     const setting = await Setting.open(folder, [line(0, "alice")]);
     setting.authorize(ALICE!);
-    setting.write(new SluiceError("local-disk", "line 1"));
-    assert.deepEqual([setting.events, setting.revoked], [[{ kind: "access-unreadable", reason: "line 1" }], []]);
+    setting.write(new AccessFileError("token", "tokens, line 1"));
+    setting.write(new SluiceError("local-disk", "no database"));
+    assert.deepEqual([setting.events, setting.revoked], [[
+      { kind: "access-unreadable", credentials: "token", reason: "tokens, line 1" },
+      { kind: "access-unreadable", credentials: undefined, reason: "no database" },
+    ], []]);
     setting.authorize(ALICE!);
     setting.write([line(1, "bob")]);
     assert.equal(setting.revoked.length, 2);
