@@ -50,9 +50,12 @@ export function formatShare(part: number, whole: number): string {
   return percent < 0.1 ? "less than 0.1 %" : `${percent.toFixed(1)} %`;
 }
 
-/** A point in time as ISO 8601 in UTC, to the second; "-" outside the range of dates. */
-export function formatTime(timeMs: number): string {
-  const date = new Date(timeMs);
+/**
+ * A point in time, microseconds since 1970, as ISO 8601 in UTC, to the second; "-" if it is not known or outside the range
+ * of dates.
+ */
+export function formatTime(timeUs: number | undefined): string {
+  const date = new Date(timeUs === undefined ? NaN : Math.floor(timeUs / 1000));
   return Number.isNaN(date.getTime()) ? "-" : date.toISOString().replace(/\.\d{3}Z$/, "Z");
 }
 

@@ -7,7 +7,7 @@
 import { sanitizeForDisplay } from "../base/display_text.ts";
 import { formatBytes } from "../base/units.ts";
 import type { TransferReport } from "../app/client/api.ts";
-import type { FileInfo } from "../transfer/file_store.ts";
+import type { FileInfo, FragileAttribute } from "../transfer/file_store.ts";
 import { counted, formatDuration, formatRate, formatShare, formatSize, formatTime } from "./format.ts";
 import { pad } from "./width.ts";
 
@@ -43,6 +43,11 @@ export function reportLines(report: TransferReport, direction: Direction): strin
 /** A report in one line, as `sha256sum` writes it and `sha256sum --check` reads it: the checksum, and where the file is. */
 export function reportLine(report: TransferReport): string {
   return `${report.localSha256}  ${sanitizeForDisplay(report.savedAs)}`;
+}
+
+/** What the disk did not keep of a stored file's attributes, at least one. */
+export function describeNotKept(notKept: readonly FragileAttribute[]): string {
+  return `the disk did not keep its ${notKept.join(" and ")} exactly`;
 }
 
 /** The result of many transfers. */
@@ -83,5 +88,5 @@ export function listingLines(files: readonly FileInfo[], options: { readonly for
 }
 
 function cells(file: FileInfo): [name: string, size: string, time: string] {
-  return [sanitizeForDisplay(file.name), String(file.sizeBytes), formatTime(file.modifiedMs)];
+  return [sanitizeForDisplay(file.name), String(file.sizeBytes), formatTime(file.modifiedUs)];
 }

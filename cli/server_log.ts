@@ -17,6 +17,7 @@ import { quote, sanitizeForDisplay } from "../base/display_text.ts";
 import { formatBytes } from "../base/units.ts";
 import type { CliContext } from "./context.ts";
 import { counted, formatDuration, formatRate, formatShare } from "./format.ts";
+import { describeNotKept } from "./report.ts";
 import { LineLimit, LINES_PER_SECOND } from "./log_rate_limit.ts";
 import { LOG_LEVELS, type LogLevel } from "./server_arguments.ts";
 
@@ -127,7 +128,7 @@ export function describeEvent(event: ServerEvent): string {
       return `${origin(event)} ${event.kind} ${quote(event.name)}, ${formatBytes(event.sizeBytes)}`;
     case "received":
       return `${origin(event)} received ${quote(event.name)}, ${speed(event)}, verified and stored, ` +
-        `sha256 ${event.sha256}`;
+        `sha256 ${event.sha256}` + (event.notKept.length === 0 ? "" : `, ${describeNotKept(event.notKept)}`);
     case "sent":
       return `${origin(event)} sent ${quote(event.name)}, ${speed(event)}, ${retransmitted(event)}` +
         `${event.verified ? "verified by the client" : "NOT verified by the client"}, sha256 ${event.sha256}`;

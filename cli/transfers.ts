@@ -15,7 +15,7 @@ import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { Parallelism, type Slot } from "../app/client/parallelism.ts";
 import type { IfExists } from "../transfer/file_store.ts";
 import { ProblemList } from "./problem_list.ts";
-import { checksumsMatch, type Direction, reportLine, reportLines, totalLine } from "./report.ts";
+import { checksumsMatch, describeNotKept, type Direction, reportLine, reportLines, totalLine } from "./report.ts";
 import { TotalProgress } from "./total_progress.ts";
 
 /** More transfers than this have a line each. */
@@ -58,6 +58,8 @@ class TransferRun {
   readonly #exitCodes: ExitCode[];
   readonly #problems: ProblemList;
   readonly #ended = Promise.withResolvers<void>();
+  /** Attributes of which the user knows that the disk does not keep them. */
+  readonly #toldNotKept = new Set<string>();
   #next = 0;
   #running = 0;
   #isBeginning = false;
@@ -114,6 +116,7 @@ class TransferRun {
       this.#warnIfBeside(transfer, report);
       if (!isVerified) throw new SluiceError("failed", "the checksums differ; transfer it again");
       this.#exitCodes[index] = ExitCode.done;
+      this.#warnIfNotKept(report);
     } catch (thrown) {
       display.end();
       const error = asInterruption(thrown, this.#session.signal);
@@ -145,6 +148,15 @@ class TransferRun {
     if (direction === "send" || savedAs === target) return;
     const text = `${quote(target)} exists; saved as ${quote(savedAs)}`;
     this.#problems.add({ severity: "warning", text, names: [target, savedAs] });
+  }
+
+  /** Once for each attribute: a disk that does not keep one keeps it of no file. */
+  #warnIfNotKept({ savedAs, notKept }: TransferReport): void {
+    const untold = notKept.filter((attribute) => !this.#toldNotKept.has(attribute));
+    if (this.#session.quiet || untold.length === 0) return;
+    for (const attribute of untold) this.#toldNotKept.add(attribute);
+    const text = `${quote(savedAs)} was saved, but ${describeNotKept(untold)} (said once)`;
+    this.#problems.add({ severity: "warning", text, names: [savedAs] });
   }
 
   #tellError({ file, target = file }: Transfer, words: string): void {

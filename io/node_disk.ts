@@ -21,8 +21,7 @@ const fsync = promisify(fs.fsync);
 const ftruncate = promisify(fs.ftruncate);
 const open = promisify(fs.open);
 
-/** A number of seconds is a little more or less than the time meant; with this it is never a millisecond less. */
-const HALF_MICROSECOND_MS = 0.0005;
+const HALF_MICROSECOND_S = 0.000_000_5;
 
 /** See the module's description. */
 export const nodeDisk: Disk = {
@@ -47,9 +46,9 @@ export const nodeDisk: Disk = {
   },
   fstat: (descriptor) => coded(() => fs.fstatSync(descriptor)),
   fchmod: (descriptor, mode) => coded(() => fs.fchmodSync(descriptor, mode)),
-  futimes(descriptor, modifiedMs) {
-    const seconds = (modifiedMs + HALF_MICROSECOND_MS) / 1000;
-    coded(() => fs.futimesSync(descriptor, seconds, seconds));
+  futimes(descriptor, modifiedUs) {
+    const time = nodeTime(modifiedUs);
+    coded(() => fs.futimesSync(descriptor, time, time));
   },
   fsync: (descriptor) => fsync(descriptor).catch(rethrow),
 
@@ -69,6 +68,19 @@ export const nodeDisk: Disk = {
   randomBytes,
   nowMs: () => Date.now(),
 };
+
+/**
+ * The time as node:fs takes it. Deno takes a negative number for the present time, and refuses a fraction of a second
+ * before 1970: such a time is rounded down.
+ *
+ * A fraction as a number of seconds is a little more or less than the time meant, and Deno cuts it; it is increased by
+ * so little, in the far future by a unit of the number's precision, that it is never less.
+ */
+function nodeTime(timeUs: number): number | Date {
+  const seconds = timeUs / 1e6;
+  if (seconds < 0 || Number.isInteger(seconds)) return new Date(Math.floor(seconds) * 1000);
+  return seconds + Math.max(HALF_MICROSECOND_S, seconds * Number.EPSILON);
+}
 
 /** What the operating system says of free space; undefined without permission (--allow-sys=statfs) or answer. */
 async function freeBytes(folder: string): Promise<number | undefined> {

@@ -26,7 +26,9 @@ export interface OpenFlags {
   readonly O_NONBLOCK: number;
 }
 
-/** The attributes of an entry; a part of node's `fs.Stats`. Times are milliseconds since 1970 UTC. */
+/**
+ * The attributes of an entry; a part of node's `fs.Stats`. Times are milliseconds since 1970 UTC, perhaps with a fraction.
+ */
 export interface DiskStats {
   /** The disk that it is on. */
   readonly dev: number;
@@ -60,8 +62,8 @@ export interface Disk {
   write(descriptor: number, buffer: Uint8Array, offset: number, length: number, position: number): number;
   fstat(descriptor: number): DiskStats;
   fchmod(descriptor: number, mode: number): void;
-  /** Sets the times of access and of modification. */
-  futimes(descriptor: number, modifiedMs: number): void;
+  /** Sets the times of access and of modification, microseconds since 1970 UTC; a disk may keep them less exactly. */
+  futimes(descriptor: number, modifiedUs: number): void;
   /** Makes durable the content that a file, or the entries that a folder, has at the time of the call. */
   fsync(descriptor: number): Promise<void>;
 

@@ -69,7 +69,7 @@ export function openLocalFile(filePath: string, options: { readonly disk: Disk }
  */
 export async function createLocalFile(filePath: string, options: LocalCreateOptions): Promise<WritableFile> {
   const subject = quote(filePath);
-  const { sizeBytes, modifiedMs, ifExists, folders } = options;
+  const { sizeBytes, modifiedUs, ifExists, folders } = options;
   const { disk } = folders;
   const folder = await realFolder(disk, filePath);
   const name = basename(filePath);
@@ -87,7 +87,7 @@ export async function createLocalFile(filePath: string, options: LocalCreateOpti
     return placedName === name ? filePath : join(shownFolder, placedName);
   };
   const replaces = ifExists === "replace" ? { replaces: target } : {};
-  return await TemporaryFile.create(folder, { disk, sizeBytes, modifiedMs, subject, place, ...replaces });
+  return await TemporaryFile.create(folder, { disk, sizeBytes, modifiedUs, subject, place, ...replaces });
 }
 
 /** The folder of a new file at `filePath`, without symbolic links. */

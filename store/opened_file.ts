@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type FileInfo, MAX_FILE_BYTES, type ReadableFile, StoreError } from "../transfer/file_store.ts";
+import { type FileInfo, MAX_FILE_BYTES, MAX_TIME_US, type ReadableFile, StoreError } from "../transfer/file_store.ts";
 import type { Disk, DiskStats } from "./disk.ts";
 import { attempt, diskError, diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
 import { isSameFile } from "./file_identity.ts";
@@ -33,9 +33,6 @@ export interface DescribeOptions {
   readonly refuseHardLinks?: boolean;
 }
 
-/** The latest time of JavaScript's Date, and, negated, the earliest; milliseconds since 1970. */
-export const MAX_TIME_MS = 8_640_000_000_000_000;
-
 /** The attributes of a regular file; throws StoreError if it is something else, or does not exist. */
 export function describeRegularFile(stats: DiskStats | undefined, options: DescribeOptions): FileInfo {
   const { name, subject, refuseHardLinks = false } = options;
@@ -55,12 +52,13 @@ export function describeRegularFile(stats: DiskStats | undefined, options: Descr
   if (stats.size > MAX_FILE_BYTES) {
     throw new StoreError("not-a-file", `${subject} is larger than any file that can be sent (${MAX_FILE_BYTES} bytes)`);
   }
-  return { name, sizeBytes: stats.size, modifiedMs: modifiedMsOf(stats) };
+  return { name, sizeBytes: stats.size, modifiedUs: modifiedUsOf(stats) };
 }
 
-/** Some disks have times beyond those of Date, and numbers that are not exact. */
-function modifiedMsOf({ mtimeMs }: DiskStats): number {
-  return Math.max(-MAX_TIME_MS, Math.min(Math.floor(mtimeMs), MAX_TIME_MS));
+/** The modification time, microseconds since 1970; undefined if the disk has none. It may be beyond those of Date. */
+export function modifiedUsOf({ mtimeMs }: DiskStats): number | undefined {
+  if (!Number.isFinite(mtimeMs)) return undefined;
+  return Math.max(-MAX_TIME_US, Math.min(Math.round(mtimeMs * 1000), MAX_TIME_US));
 }
 
 /** The attributes that reveal a change. */

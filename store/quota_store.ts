@@ -12,6 +12,7 @@
  */
 
 import {
+  type CommittedFile,
   type CreateOptions,
   type Done,
   type FileInfo,
@@ -215,11 +216,11 @@ class QuotaFile implements WritableFile {
     return this.#file.read(offset, into);
   }
 
-  commit(done: Done<string>): void {
+  commit(done: Done<CommittedFile>): void {
     this.#state = "committing";
     this.#file.commit((result) => {
       this.#state = "ended";
-      this.#onEnded(typeof result === "string");
+      this.#onEnded(!(result instanceof StoreError));
       done(result);
     });
   }

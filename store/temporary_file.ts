@@ -13,20 +13,24 @@
 
 import { join } from "node:path";
 import { formatBytes } from "../base/units.ts";
-import { StoreError, type WritableFile } from "../transfer/file_store.ts";
+import {
+  type CommittedFile,
+  type Done,
+  type FileAttributes,
+  type FragileAttribute,
+  StoreError,
+  type WritableFile,
+} from "../transfer/file_store.ts";
 import { TEMPORARY_PREFIX } from "../transfer/file_name.ts";
 import type { Disk } from "./disk.ts";
 import { attempt, attemptAsync, onDisk, toStoreError } from "./disk_error.ts";
 import type { FileIdentity } from "./file_identity.ts";
-import { MAX_TIME_MS, readAt } from "./opened_file.ts";
+import { modifiedUsOf, readAt } from "./opened_file.ts";
 import { removeQuietly } from "./placement.ts";
 
 /** What to write, and its destination. */
-export interface TemporaryFileOptions {
+export interface TemporaryFileOptions extends FileAttributes {
   readonly disk: Disk;
-  readonly sizeBytes: number;
-  /** Milliseconds since 1970 UTC, 0 for now. */
-  readonly modifiedMs: number;
   /** The file in messages. */
   readonly subject: string;
   /** Moves the complete file from this path to its destination; resolves to the destination, for the user. */
@@ -42,6 +46,9 @@ const PARTIAL_MODE = 0o600;
 
 /** Kept free on the disk, for folders and for other programs. */
 const SPACE_SLACK_BYTES = 1024 * 1024;
+
+/** Deno gives modification times in whole milliseconds. */
+const READ_PRECISION_US = 1000;
 
 /** A partial file that has not changed for this long is stale: its program was killed. */
 export const STALE_AFTER_MS = 24 * 60 * 60 * 1000;
@@ -112,7 +119,7 @@ export class TemporaryFile implements WritableFile {
     return readAt(this.#descriptor, { disk: this.#disk, offset, into, subject: this.#options.subject });
   }
 
-  commit(done: (result: string | StoreError) => void): void {
+  commit(done: Done<CommittedFile>): void {
     if (this.#state !== "open") return done(this.#notOpen());
     this.#state = "committing";
     // Two handlers of one `then`, so that an error thrown by `done` does not call it again.
@@ -126,32 +133,42 @@ export class TemporaryFile implements WritableFile {
     if (this.#state === "open") this.#discard();
   }
 
-  async #finish(): Promise<string> {
+  async #finish(): Promise<CommittedFile> {
     const { sizeBytes, subject, place } = this.#options;
     const { dev, ino, size: writtenBytes } = this.#disk.fstat(this.#descriptor);
     if (writtenBytes < sizeBytes) {
       throw new StoreError("io", `${subject} is not complete: ${writtenBytes} of ${sizeBytes} bytes`);
     }
-    await this.#applyMetadata();
+    const notKept = await this.#applyMetadata();
     await this.#disk.fsync(this.#descriptor);
     this.#closeDescriptor();
-    const finalPlace = await place(this.#path, { dev, ino });
+    const location = await place(this.#path, { dev, ino });
     this.#state = "closed";
-    return finalPlace;
+    return { location, notKept };
   }
 
   /**
    * Sets mode and modification time by the descriptor: the path may have been replaced by a link to another user's
-   * file. A disk that does not support them is no reason to discard the file.
+   * file. A disk that does not support them is no reason to discard the file; returns what it did not keep.
    */
-  async #applyMetadata(): Promise<void> {
-    const { modifiedMs } = this.#options;
+  async #applyMetadata(): Promise<FragileAttribute[]> {
     await attemptAsync(async () => {
       const replacedMode = await this.#replacedMode();
       this.#disk.fchmod(this.#descriptor, this.#finalMode & replacedMode);
     });
-    if (modifiedMs === 0 || modifiedMs > MAX_TIME_MS) return;
-    attempt(() => this.#disk.futimes(this.#descriptor, modifiedMs));
+    return this.#applyTime() ? [] : ["modification time"];
+  }
+
+  /** Returns whether the file has its modification time, as exactly as a disk says. */
+  #applyTime(): boolean {
+    const { modifiedUs } = this.#options;
+    if (modifiedUs === undefined) return true;
+    let keptUs: number | undefined;
+    attempt(() => {
+      this.#disk.futimes(this.#descriptor, modifiedUs);
+      keptUs = modifiedUsOf(this.#disk.fstat(this.#descriptor));
+    });
+    return keptUs !== undefined && Math.abs(keptUs - modifiedUs) < READ_PRECISION_US;
   }
 
   /** The mode of the file to be replaced: its replacement must not be readable by more users. */

@@ -114,6 +114,7 @@ export function fakeReport(name: string, changes: Partial<TransferReport> = {}):
     retransmittedBytes: 0,
     packetsLost: 0,
     smoothedRttMs: 20,
+    notKept: [],
     ...changes,
   };
 }
@@ -139,7 +140,7 @@ export class FakeKnownHosts {
 export class FakeEngine {
   readonly calls: string[] = [];
   readonly connections: ClientOptions[] = [];
-  files: FileInfo[] = [{ name: "a.txt", sizeBytes: 3, modifiedMs: 0 }];
+  files: FileInfo[] = [{ name: "a.txt", sizeBytes: 3, modifiedUs: 0 }];
   /** What connecting fails with. */
   connectError: Error | undefined;
   /** What listing fails with. */

@@ -8,8 +8,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  type CommittedFile,
   type CreateOptions,
   type FileStore,
+  MAX_TIME_US,
   StoreError,
   type StoreErrorKind,
   type WritableFile,
@@ -20,11 +22,13 @@ import { promised, type PromisedStore } from "./promised_store.ts";
 export interface StoreUnderTest {
   readonly store: FileStore;
   /** Creates a file, or changes it in place, like another program. */
-  put(name: string, bytes: Uint8Array, modifiedMs: number): void;
+  put(name: string, bytes: Uint8Array, modifiedUs: number): void;
   /** The content of a file; undefined if there is none. */
   contents(name: string): Uint8Array | undefined;
   /** The present number of partial files. */
   partialFiles(): number;
+  /** The earliest time that the platform can read. Default: any. */
+  readonly earliestUs?: number;
   /** Ends the test; fails it if handles are still open. */
   dispose(): void;
 }
@@ -46,8 +50,14 @@ export async function assertRefused(kind: StoreErrorKind, call: () => unknown): 
   assert.fail(`a StoreError (${kind}) is expected`);
 }
 
+/** Commits; resolves to the file's location or the error, and rejects if `done` is called twice. */
+export async function commit(file: WritableFile): Promise<string | StoreError> {
+  const result = await committed(file);
+  return result instanceof StoreError ? result : result.location;
+}
+
 /** Commits; resolves to the result, and rejects if `done` is called twice. */
-export function commit(file: WritableFile): Promise<string | StoreError> {
+export function committed(file: WritableFile): Promise<CommittedFile | StoreError> {
   return new Promise((resolve, reject) => {
     let calls = 0;
     file.commit((result) => {
@@ -65,8 +75,8 @@ export async function store(
   name: string,
   options: Partial<CreateOptions> & { bytes: Uint8Array },
 ) {
-  const { bytes, modifiedMs = 0, overwrite = false } = options;
-  const file = await into.create(name, { sizeBytes: bytes.length, modifiedMs, overwrite });
+  const { bytes, modifiedUs, overwrite = false } = options;
+  const file = await into.create(name, { sizeBytes: bytes.length, modifiedUs, overwrite });
   if (bytes.length > 0) file.write(0, bytes);
   assert.equal(await commit(file), name);
 }
@@ -78,7 +88,9 @@ export function pattern(sizeBytes: number, seed = 1): Uint8Array {
   return bytes;
 }
 
-const MODIFIED_MS = 1_700_000_000_123;
+const MODIFIED_US = 1_700_000_000_123_000;
+/** A second before 1970, the first moon landing, 1901, 1970, a millisecond later, 2038, and the last day of ext4. */
+const TIMES_US = [-1e6, -14_182_940e6, -(2 ** 31) * 1e6, 0, 1000, 2 ** 31 * 1e6, 15_032_385_535e6];
 const BAD_NAMES = ["", ".", "..", "../a", "a/b", "/etc/passwd", "a\\b", "C:a", "a\0b", "CON", "nul.txt", "a.", "a "]
   .concat([" a", "a\nb", "a\u202eb", "\ud800", "x".repeat(256), ".sluice-0.part", ".SLUICE-x", "a?"]);
 
@@ -102,7 +114,7 @@ export function describeFileStore(label: string, makeStore: MakeStore): void {
   Deno.test(`${label} refuses files if it is read-only, and still serves its own`, async () => {
     const under = await makeStore({ readOnly: true, files: { "a.bin": pattern(10) } });
     const disk = promised(under.store);
-    await assertRefused("read-only", () => disk.create("b", { sizeBytes: 1, modifiedMs: 0, overwrite: true }));
+    await assertRefused("read-only", () => disk.create("b", { sizeBytes: 1, overwrite: true }));
     assert.deepEqual((await disk.list()).map((info) => info.name), ["a.bin"]);
     const file = await disk.open("a.bin");
     const into = new Uint8Array(10);
@@ -125,9 +137,9 @@ function checkWriting(check: Check): void {
   check("stores files of every size", async ({ store: disk, contents }) => {
     for (const sizeBytes of [0, 1, 2, 1200, 65_535, 65_536, 65_537, 1_000_003]) {
       const name = `size-${sizeBytes}`;
-      await store(disk, name, { bytes: pattern(sizeBytes), modifiedMs: MODIFIED_MS });
+      await store(disk, name, { bytes: pattern(sizeBytes), modifiedUs: MODIFIED_US });
       assert.deepEqual(contents(name), pattern(sizeBytes));
-      assert.deepEqual(await disk.stat(name), { name, sizeBytes, modifiedMs: MODIFIED_MS });
+      assert.deepEqual(await disk.stat(name), { name, sizeBytes, modifiedUs: MODIFIED_US });
     }
   });
 
@@ -144,7 +156,7 @@ function checkWriting(check: Check): void {
           sizeBytes += length;
         }
         const bytes = pattern(sizeBytes, runs);
-        const file = await under.store.create(name, { sizeBytes, modifiedMs: 0, overwrite: false });
+        const file = await under.store.create(name, { sizeBytes, overwrite: false });
         for (const { start, end } of ranges.sort((a, b) => a.rank - b.rank)) {
           file.write(start, bytes.subarray(start, end));
           const back = new Uint8Array(end - start);
@@ -160,7 +172,7 @@ function checkWriting(check: Check): void {
   });
 
   check("does not show a file before its commit", async ({ store: disk, contents, partialFiles }) => {
-    const file = await disk.create("a", { sizeBytes: 3, modifiedMs: 0, overwrite: false });
+    const file = await disk.create("a", { sizeBytes: 3, overwrite: false });
     file.write(0, pattern(3));
     assert.deepEqual(await disk.list(), []);
     assert.equal(contents("a"), undefined);
@@ -172,7 +184,7 @@ function checkWriting(check: Check): void {
   });
 
   check("removes an aborted file", async ({ store: disk, partialFiles }) => {
-    const file = await disk.create("a", { sizeBytes: 3, modifiedMs: 0, overwrite: false });
+    const file = await disk.create("a", { sizeBytes: 3, overwrite: false });
     file.write(1, pattern(2));
     file.abort();
     file.abort();
@@ -183,7 +195,7 @@ function checkWriting(check: Check): void {
   });
 
   check("closes a file with its commit", async ({ store: disk, contents }) => {
-    const file = await disk.create("a", { sizeBytes: 2, modifiedMs: 0, overwrite: false });
+    const file = await disk.create("a", { sizeBytes: 2, overwrite: false });
     file.write(0, pattern(2));
     const result = commit(file);
     await assertRefused("io", () => file.write(0, pattern(1)));
@@ -196,7 +208,7 @@ function checkWriting(check: Check): void {
   });
 
   check("refuses to commit a file that is not complete", async ({ store: disk, contents }) => {
-    const file = await disk.create("a", { sizeBytes: 10, modifiedMs: 0, overwrite: false });
+    const file = await disk.create("a", { sizeBytes: 10, overwrite: false });
     file.write(0, pattern(9));
     const result = await commit(file);
     assert(result instanceof StoreError);
@@ -206,16 +218,29 @@ function checkWriting(check: Check): void {
   });
 
   check("refuses more bytes than were announced", async ({ store: disk }) => {
-    const file = await disk.create("a", { sizeBytes: 10, modifiedMs: 0, overwrite: false });
+    const file = await disk.create("a", { sizeBytes: 10, overwrite: false });
     await assertRefused("io", () => file.write(8, pattern(3)));
     await assertRefused("io", () => file.write(2 ** 40, pattern(1)));
     file.abort();
   });
 
-  check("accepts a modification time beyond those of Date", async ({ store: disk, contents }) => {
-    await store(disk, "a", { bytes: pattern(4), modifiedMs: Number.MAX_SAFE_INTEGER });
+  check("keeps times before 1970, in 1970 and far ahead", async ({ store: disk, earliestUs = -Infinity }) => {
+    for (const [index, modifiedUs] of TIMES_US.filter((timeUs) => timeUs >= earliestUs).entries()) {
+      const name = `time-${index}`;
+      const file = await disk.create(name, { sizeBytes: 0, modifiedUs, overwrite: false });
+      const result = await committed(file);
+      assert.deepEqual(result, { location: name, notKept: [] });
+      assert.equal((await disk.stat(name)).modifiedUs, modifiedUs);
+      const opened = await disk.open(name);
+      assert.equal(opened.info.modifiedUs, modifiedUs);
+      opened.close();
+    }
+  });
+
+  check("accepts the latest modification time of a message", async ({ store: disk, contents }) => {
+    await store(disk, "a", { bytes: pattern(4), modifiedUs: MAX_TIME_US });
     assert.deepEqual(contents("a"), pattern(4));
-    assert(Number.isSafeInteger((await disk.stat("a")).modifiedMs));
+    assert((await disk.stat("a")).modifiedUs! <= MAX_TIME_US);
   });
 }
 
@@ -224,7 +249,7 @@ function checkNames(check: Check): void {
     for (const name of BAD_NAMES) {
       await assertRefused("bad-name", () => disk.stat(name));
       await assertRefused("bad-name", () => disk.open(name));
-      await assertRefused("bad-name", () => disk.create(name, { sizeBytes: 0, modifiedMs: 0, overwrite: true }));
+      await assertRefused("bad-name", () => disk.create(name, { sizeBytes: 0, overwrite: true }));
     }
   });
 
@@ -249,24 +274,24 @@ function checkNames(check: Check): void {
 
   check("refuses a name that is taken", async ({ store: disk, contents }) => {
     await store(disk, "a", { bytes: pattern(5, 1) });
-    await assertRefused("exists", () => disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false }));
+    await assertRefused("exists", () => disk.create("a", { sizeBytes: 1, overwrite: false }));
     assert.deepEqual(contents("a"), pattern(5, 1));
   });
 
   check("replaces a file with the overwrite option", async ({ store: disk, contents }) => {
     await store(disk, "a", { bytes: pattern(5, 1) });
-    const file = await disk.create("a", { sizeBytes: 3, modifiedMs: MODIFIED_MS, overwrite: true });
+    const file = await disk.create("a", { sizeBytes: 3, modifiedUs: MODIFIED_US, overwrite: true });
     file.write(0, pattern(3, 2));
     assert.deepEqual(contents("a"), pattern(5, 1), "the old file remains until the commit");
     assert.equal(await commit(file), "a");
     assert.deepEqual(contents("a"), pattern(3, 2));
-    assert.equal((await disk.stat("a")).modifiedMs, MODIFIED_MS);
+    assert.equal((await disk.stat("a")).modifiedUs, MODIFIED_US);
   });
 
   check("refuses a name that is taken before the commit", async ({ store: disk, put, contents }) => {
-    const file = await disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false });
+    const file = await disk.create("a", { sizeBytes: 1, overwrite: false });
     file.write(0, pattern(1));
-    put("a", pattern(7), MODIFIED_MS);
+    put("a", pattern(7), MODIFIED_US);
     const result = await commit(file);
     assert(result instanceof StoreError);
     assert.equal(result.kind, "exists");
@@ -275,7 +300,7 @@ function checkNames(check: Check): void {
 
   check("gives a name to the first of two writers", async ({ store: disk, contents }) => {
     const files = await Promise.all([1, 2].map(async (seed) => {
-      const file = await disk.create("a", { sizeBytes: 4, modifiedMs: 0, overwrite: false });
+      const file = await disk.create("a", { sizeBytes: 4, overwrite: false });
       file.write(0, pattern(4, seed));
       return file;
     }));
@@ -290,9 +315,9 @@ function checkNames(check: Check): void {
 
 function checkReading(check: Check): void {
   check("reads from any offset as far as the file goes", async ({ store: disk, put }) => {
-    put("a", pattern(1000), MODIFIED_MS);
+    put("a", pattern(1000), MODIFIED_US);
     const file = await disk.open("a");
-    assert.deepEqual(file.info, { name: "a", sizeBytes: 1000, modifiedMs: MODIFIED_MS });
+    assert.deepEqual(file.info, { name: "a", sizeBytes: 1000, modifiedUs: MODIFIED_US });
     for (const [offset, length, expected] of [[0, 1000, 1000], [990, 100, 10], [1000, 10, 0], [2 ** 40, 10, 0]]) {
       const into = new Uint8Array(length!);
       assert.equal(file.read(offset!, into), expected);
@@ -309,21 +334,21 @@ function checkReading(check: Check): void {
   });
 
   check("notices that a file changed while it was read", async ({ store: disk, put }) => {
-    put("a", pattern(100, 1), MODIFIED_MS);
+    put("a", pattern(100, 1), MODIFIED_US);
     const file = await disk.open("a");
     assert.equal(file.hasChanged(), false);
-    put("a", pattern(100, 2), MODIFIED_MS + 1);
+    put("a", pattern(100, 2), MODIFIED_US + 1000);
     assert.equal(file.hasChanged(), true, "a different modification time");
     file.close();
     const again = await disk.open("a");
     assert.equal(again.hasChanged(), false);
-    put("a", pattern(99, 2), MODIFIED_MS + 1);
+    put("a", pattern(99, 2), MODIFIED_US + 1000);
     assert.equal(again.hasChanged(), true, "a different size");
     again.close();
   });
 
   check("lets a reader finish a file that is replaced in the meantime", async ({ store: disk }) => {
-    await store(disk, "a", { bytes: pattern(50, 1), modifiedMs: MODIFIED_MS });
+    await store(disk, "a", { bytes: pattern(50, 1), modifiedUs: MODIFIED_US });
     const file = await disk.open("a");
     await store(disk, "a", { bytes: pattern(60, 2), overwrite: true });
     const into = new Uint8Array(60);

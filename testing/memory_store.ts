@@ -7,6 +7,7 @@
 
 import { invariant } from "../base/invariant.ts";
 import {
+  type CommittedFile,
   type CreateOptions,
   type Done,
   type FileInfo,
@@ -27,8 +28,8 @@ export interface MemoryStoreOptions {
   readonly schedule?: (run: () => void) => void;
   /** The same for the completion of `list`, `stat`, `open` and `create`. Default: at once. */
   readonly lookUp?: (run: () => void) => void;
-  /** Milliseconds since 1970 of the simulated wall clock, for files without a modification time. Default: 0. */
-  readonly nowMs?: () => number;
+  /** Microseconds since 1970 of the simulated wall clock, for files without a modification time. Default: 0. */
+  readonly nowUs?: () => number;
 }
 
 /**
@@ -39,7 +40,7 @@ const FIRST_ALLOCATION_BYTES = 64 * 1024 * 1024;
 
 /** Options of {@link MemoryStore.put}. */
 export interface PutOptions {
-  readonly modifiedMs?: number;
+  readonly modifiedUs?: number;
   /** The file repeats the given bytes up to this size, without using memory. Default: it contains them once. */
   readonly sizeBytes?: number;
 }
@@ -49,7 +50,12 @@ interface StoredFile {
   /** The bytes that it repeats. */
   bytes: Uint8Array;
   sizeBytes: number;
-  modifiedMs: number;
+  modifiedUs: number;
+}
+
+/** A file that is committed. */
+interface FinishedFile extends Omit<CreateOptions, "sizeBytes"> {
+  readonly bytes: Uint8Array;
 }
 
 /** The part of the store that its handles use. */
@@ -57,7 +63,7 @@ interface Disk {
   readonly store: MemoryStore;
   addHandle(count: number): void;
   addPartial(count: number, sizeBytes: number): void;
-  place(name: string, options: { bytes: Uint8Array; modifiedMs: number; overwrite: boolean }): void;
+  place(name: string, file: FinishedFile): void;
   complete(run: () => void): void;
 }
 
@@ -68,7 +74,7 @@ export class MemoryStore implements FileStore {
   /** Whether it accepts no files. */
   readOnly: boolean;
   readonly #files = new Map<string, StoredFile>();
-  readonly #nowMs: () => number;
+  readonly #nowUs: () => number;
   readonly #lookUp: (run: () => void) => void;
   readonly #disk: Disk;
   #openHandles = 0;
@@ -78,7 +84,7 @@ export class MemoryStore implements FileStore {
   constructor(options: MemoryStoreOptions = {}) {
     this.capacityBytes = options.capacityBytes ?? Infinity;
     this.readOnly = options.readOnly ?? false;
-    this.#nowMs = options.nowMs ?? (() => 0);
+    this.#nowUs = options.nowUs ?? (() => 0);
     this.#lookUp = options.lookUp ?? ((run) => run());
     const schedule = options.schedule ?? ((run) => run());
     this.#disk = {
@@ -115,9 +121,9 @@ export class MemoryStore implements FileStore {
   /** Puts a file there like another program: at once, and visible to its present readers. */
   put(name: string, bytes: Uint8Array, options: PutOptions = {}): void {
     requireGoodName(name);
-    const { modifiedMs = this.#nowMs(), sizeBytes = bytes.length } = options;
+    const { modifiedUs = this.#nowUs(), sizeBytes = bytes.length } = options;
     invariant(bytes.length > 0 || sizeBytes === 0, "a file of some size holds some bytes");
-    const stored = { bytes: bytes.slice(), sizeBytes, modifiedMs };
+    const stored = { bytes: bytes.slice(), sizeBytes, modifiedUs };
     const file = this.#files.get(name);
     if (file === undefined) this.#files.set(name, stored);
     else Object.assign(file, stored);
@@ -190,10 +196,10 @@ export class MemoryStore implements FileStore {
     if (this.#files.has(name)) throw new StoreError("exists", `"${name}" exists already`);
   }
 
-  #place(name: string, file: { bytes: Uint8Array; modifiedMs: number; overwrite: boolean }): void {
+  #place(name: string, file: FinishedFile): void {
     if (!file.overwrite) this.#requireFree(name);
-    const modifiedMs = file.modifiedMs === 0 ? this.#nowMs() : file.modifiedMs;
-    this.#files.set(name, { bytes: file.bytes, sizeBytes: file.bytes.length, modifiedMs });
+    const { modifiedUs = this.#nowUs() } = file;
+    this.#files.set(name, { bytes: file.bytes, sizeBytes: file.bytes.length, modifiedUs });
   }
 }
 
@@ -203,11 +209,11 @@ function requireGoodName(name: string): void {
 }
 
 function describe(name: string, file: StoredFile): FileInfo {
-  return { name, sizeBytes: file.sizeBytes, modifiedMs: file.modifiedMs };
+  return { name, sizeBytes: file.sizeBytes, modifiedUs: file.modifiedUs };
 }
 
 /** Copies bytes of `file` from `offset` on; returns their number. */
-function copyFrom(file: Omit<StoredFile, "modifiedMs">, offset: number, into: Uint8Array): number {
+function copyFrom(file: Omit<StoredFile, "modifiedUs">, offset: number, into: Uint8Array): number {
   const { bytes, sizeBytes } = file;
   const count = Math.max(0, Math.min(into.length, sizeBytes - offset));
   for (let copied = 0; copied < count;) {
@@ -239,7 +245,7 @@ class MemoryReadableFile implements ReadableFile {
 
   hasChanged(): boolean {
     this.#requireOpen();
-    return this.#file.sizeBytes !== this.info.sizeBytes || this.#file.modifiedMs !== this.info.modifiedMs;
+    return this.#file.sizeBytes !== this.info.sizeBytes || this.#file.modifiedUs !== this.info.modifiedUs;
   }
 
   close(): void {
@@ -265,7 +271,8 @@ class MemoryWritableFile implements WritableFile {
     const { name, options } = created;
     this.#name = name;
     // Copied, since the caller's object may have more fields and may change later.
-    this.#options = { sizeBytes: options.sizeBytes, modifiedMs: options.modifiedMs, overwrite: options.overwrite };
+    const { sizeBytes, modifiedUs, overwrite } = options;
+    this.#options = { sizeBytes, modifiedUs, overwrite };
     this.#disk = disk;
     this.#bytes = new Uint8Array(Math.min(options.sizeBytes, FIRST_ALLOCATION_BYTES));
     disk.addHandle(1);
@@ -290,7 +297,7 @@ class MemoryWritableFile implements WritableFile {
     return copyFrom({ bytes: this.#bytes, sizeBytes: this.#writtenEnd }, offset, into);
   }
 
-  commit(done: Done<string>): void {
+  commit(done: Done<CommittedFile>): void {
     if (!this.#open) return done(new StoreError("io", `"${this.#name}" is no longer open`));
     this.#open = false;
     this.#disk.complete(() => {
@@ -305,14 +312,14 @@ class MemoryWritableFile implements WritableFile {
     this.#release();
   }
 
-  #place(): string | StoreError {
-    const { sizeBytes, modifiedMs, overwrite } = this.#options;
+  #place(): CommittedFile | StoreError {
+    const { sizeBytes, modifiedUs, overwrite } = this.#options;
     if (this.#writtenEnd < sizeBytes) {
       return new StoreError("io", `"${this.#name}" is not complete: ${this.#writtenEnd} of ${sizeBytes} bytes`);
     }
     try {
-      this.#disk.place(this.#name, { bytes: this.#bytes, modifiedMs, overwrite });
-      return this.#name;
+      this.#disk.place(this.#name, { bytes: this.#bytes, modifiedUs, overwrite });
+      return { location: this.#name, notKept: [] };
     } catch (error) {
       if (error instanceof StoreError) return error;
       throw error;

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { FragileAttribute } from "./file_store.ts";
+
 /** The operation that a client requests; "request" if the server did not understand it. */
 export type Operation = "put" | "get" | "list" | "stat" | "request";
 
@@ -18,6 +20,8 @@ export type TransferEvent =
     readonly sizeBytes: number;
     readonly sha256: string;
     readonly elapsedMs: number;
+    /** Attributes of the file that the disk did not keep, or not exactly. */
+    readonly notKept: readonly FragileAttribute[];
   }
   /** A client began to get a file. */
   | { readonly kind: "sending"; readonly name: string; readonly sizeBytes: number }

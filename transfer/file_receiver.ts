@@ -12,7 +12,7 @@
 
 import { createHash } from "node:crypto";
 import type { ByteSink } from "../protocol/mod.ts";
-import { StoreError, type WritableFile } from "./file_store.ts";
+import { type CommittedFile, type Done, StoreError, type WritableFile } from "./file_store.ts";
 
 /**
  * The size of a write, for which adjacent bytes are collected, and of a step of hashing. Meanwhile the kernel's receive
@@ -92,7 +92,7 @@ export class FileReceiver implements ByteSink {
   }
 
   /** Makes the file durable and visible; see {@link WritableFile.commit}. */
-  commit(done: (result: string | StoreError) => void): void {
+  commit(done: Done<CommittedFile>): void {
     this.#ended = true;
     this.#file.commit(done);
   }

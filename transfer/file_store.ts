@@ -40,12 +40,19 @@ export class StoreError extends Error {
 /** The largest file, 4 PiB: the offsets of its stream, including the messages around it, are safe integers. */
 export const MAX_FILE_BYTES: number = 2 ** 52;
 
-/** The attributes of a stored file. */
-export interface FileInfo {
-  readonly name: string;
+/** The attributes of a file that travel with it. */
+export interface FileAttributes {
   readonly sizeBytes: number;
-  /** Time of last modification, milliseconds since 1970 UTC. */
-  readonly modifiedMs: number;
+  /** Time of last modification, microseconds since 1970 UTC, negative before that; absent if it is not known. */
+  readonly modifiedUs?: number | undefined;
+}
+
+/** The latest time, and, negated, the earliest: those of JavaScript's Date. */
+export const MAX_TIME_US = 8_640_000_000_000_000_000;
+
+/** The attributes of a stored file. */
+export interface FileInfo extends FileAttributes {
+  readonly name: string;
 }
 
 /** A stored file opened for reading. */
@@ -69,19 +76,27 @@ export interface WritableFile {
   /** Reads written bytes at `offset` until `into` is full; returns the number of bytes. Throws StoreError. */
   read(offset: number, into: Uint8Array): number;
   /**
-   * Makes the file durable and then visible under its name: syncs it, renames it into place, syncs the folder. Calls
-   * `done` with the file's final location, for the user; after a failure no partial file remains.
+   * Makes the file durable and then visible under its name: syncs it, renames it into place, syncs the folder. After a
+   * failure no partial file remains.
    */
-  commit(done: Done<string>): void;
+  commit(done: Done<CommittedFile>): void;
   /** Removes the partial file, at once or soon. Idempotent; no effect after `commit`. */
   abort(): void;
 }
 
-/** What to create. */
-export interface CreateOptions {
-  readonly sizeBytes: number;
-  /** The modification time that the file gets, milliseconds since 1970 UTC; 0 for now. */
-  readonly modifiedMs: number;
+/** An attribute of a file that a disk may be unable to keep. */
+export type FragileAttribute = "modification time";
+
+/** A file that is durable under its name. */
+export interface CommittedFile {
+  /** Its final location, for the user. */
+  readonly location: string;
+  /** The attributes that the file was created with and that the disk did not keep, or not exactly. */
+  readonly notKept: readonly FragileAttribute[];
+}
+
+/** What to create. Without a modification time the file has that of its last write. */
+export interface CreateOptions extends FileAttributes {
   /** Replace a file of that name. If false, a name that is taken is refused, by the commit as well. */
   readonly overwrite: boolean;
 }

@@ -7,7 +7,7 @@
 
 import { invariant } from "../base/invariant.ts";
 import { Reader, varintSize, Writer } from "../base/bytes.ts";
-import { type FileInfo, MAX_FILE_BYTES, type StoreErrorKind } from "./file_store.ts";
+import { type FileAttributes, type FileInfo, MAX_FILE_BYTES, MAX_TIME_US, type StoreErrorKind } from "./file_store.ts";
 
 /** The longest body of a message. */
 export const MAX_BODY_BYTES = 65_536;
@@ -43,6 +43,14 @@ export const MessageType = {
 
 /** The name of a message type; each message has it as its `type`. */
 export type MessageName = keyof typeof MessageType;
+
+/** The flags of the attributes in PUT, FILE and ENTRY. */
+export const AttributeFlag = {
+  /** PUT: replace a file of the name. */
+  overwrite: 0x01,
+  /** A modification time follows. */
+  modified: 0x02,
+} as const;
 
 /** The result of receiving a file. */
 export const ResultStatus = {
@@ -80,12 +88,8 @@ export const RefusalReason = {
 export type RefusalReason = (typeof RefusalReason)[keyof typeof RefusalReason];
 
 /** The client sends a file: `sizeBytes` raw bytes follow, then DIGEST. */
-export interface PutMessage {
+export interface PutMessage extends FileInfo {
   readonly type: "put";
-  readonly name: string;
-  readonly sizeBytes: number;
-  /** Milliseconds since 1970 UTC; a time before that travels as 0. */
-  readonly modifiedMs: number;
   /** Replace a file of that name. */
   readonly overwrite: boolean;
 }
@@ -108,11 +112,8 @@ export interface StatMessage {
 }
 
 /** The server answers GET: `sizeBytes` raw bytes follow, then DIGEST. */
-export interface FileMessage {
+export interface FileMessage extends FileAttributes {
   readonly type: "file";
-  readonly sizeBytes: number;
-  /** Milliseconds since 1970 UTC; a time before that travels as 0. */
-  readonly modifiedMs: number;
 }
 
 /** The SHA-256 of the preceding file, as its sender computed it. */
@@ -131,7 +132,7 @@ export interface ResultMessage {
   readonly savedName: string;
 }
 
-/** One stored file, in response to LIST and STAT. A time before 1970 is encoded as 0. */
+/** One stored file, in response to LIST and STAT. */
 export interface EntryMessage extends FileInfo {
   readonly type: "entry";
 }
@@ -194,7 +195,8 @@ export function refusalForStoreError(kind: StoreErrorKind): RefusalReason {
 const BODY_ROOM_BYTES = MAX_NAME_BYTES + 128;
 /** Type, and the length of such a body. */
 const HEAD_ROOM_BYTES = 1 + varintSize(BODY_ROOM_BYTES);
-const OVERWRITE_FLAG = 0x01;
+
+const TWO_32 = 0x1_0000_0000;
 
 /** The message's bytes. Names are at most {@link MAX_NAME_BYTES} long and numbers safe integers, not negative. */
 export function encodeMessage(message: Message): Uint8Array {
@@ -218,16 +220,15 @@ export function encodeMessages(messages: readonly Message[]): Uint8Array {
 function writeBody(writer: Writer, message: Message): void {
   switch (message.type) {
     case "put":
-      writeEntry(writer, message);
-      return writer.varint(message.overwrite ? OVERWRITE_FLAG : 0);
+      writeName(writer, message.name);
+      return writeAttributes(writer, message, message.overwrite ? AttributeFlag.overwrite : 0);
     case "get":
     case "stat":
       return writeName(writer, message.name);
     case "list":
       return;
     case "file":
-      writer.varint(message.sizeBytes);
-      return writer.varint(wireTime(message.modifiedMs));
+      return writeAttributes(writer, message);
     case "digest":
       return writeSha256(writer, message.sha256);
     case "result":
@@ -235,7 +236,8 @@ function writeBody(writer: Writer, message: Message): void {
       writeSha256(writer, message.sha256);
       return writeName(writer, message.savedName);
     case "entry":
-      return writeEntry(writer, message);
+      writeName(writer, message.name);
+      return writeAttributes(writer, message);
     case "end":
       return writer.varint(message.count);
     case "refused":
@@ -244,15 +246,22 @@ function writeBody(writer: Writer, message: Message): void {
   }
 }
 
-/** Disks have times before 1970, and fractions; messages do not. */
-function wireTime(modifiedMs: number): number {
-  return Math.max(0, Math.trunc(modifiedMs));
+function writeAttributes(writer: Writer, { sizeBytes, modifiedUs }: FileAttributes, flags = 0): void {
+  writer.varint(sizeBytes);
+  writer.varint(flags + (modifiedUs === undefined ? 0 : AttributeFlag.modified));
+  if (modifiedUs !== undefined) writeTime(writer, modifiedUs);
 }
 
-function writeEntry(writer: Writer, { name, sizeBytes, modifiedMs }: FileInfo): void {
-  writeName(writer, name);
-  writer.varint(sizeBytes);
-  writer.varint(wireTime(modifiedMs));
+/** 64 bits, two's complement. */
+function writeTime(writer: Writer, timeUs: number): void {
+  const wholeUs = Math.floor(limitTime(timeUs));
+  const high = Math.floor(wholeUs / TWO_32);
+  writer.u32(high >>> 0);
+  writer.u32(wholeUs - high * TWO_32);
+}
+
+function limitTime(timeUs: number): number {
+  return Math.max(-MAX_TIME_US, Math.min(timeUs, MAX_TIME_US));
 }
 
 function writeName(writer: Writer, name: string): void {
@@ -309,8 +318,10 @@ function readBody(reader: Reader, type: MessageName): Message | undefined {
 function readFields(reader: Reader, type: MessageName): Message | undefined {
   switch (type) {
     case "put": {
-      const entry = readEntry(reader);
-      return entry && { type, ...entry, overwrite: reader.varint() % 2 === OVERWRITE_FLAG };
+      const name = readString(reader, MAX_NAME_BYTES);
+      const attributes = readAttributes(reader);
+      if (name === undefined || attributes === undefined) return undefined;
+      return { type, name, ...attributes.file, overwrite: hasFlag(attributes.flags, AttributeFlag.overwrite) };
     }
     case "get":
     case "stat": {
@@ -321,7 +332,7 @@ function readFields(reader: Reader, type: MessageName): Message | undefined {
       return { type };
     case "file": {
       const attributes = readAttributes(reader);
-      return attributes && { type, ...attributes };
+      return attributes && { type, ...attributes.file };
     }
     case "digest":
       return { type, sha256: readSha256(reader) };
@@ -332,8 +343,9 @@ function readFields(reader: Reader, type: MessageName): Message | undefined {
       return isResultStatus(status) && savedName !== undefined ? { type, status, sha256, savedName } : undefined;
     }
     case "entry": {
-      const entry = readEntry(reader);
-      return entry && { type, ...entry };
+      const name = readString(reader, MAX_NAME_BYTES);
+      const attributes = readAttributes(reader);
+      return name === undefined || attributes === undefined ? undefined : { type, name, ...attributes.file };
     }
     case "end":
       return { type, count: reader.varint() };
@@ -345,17 +357,22 @@ function readFields(reader: Reader, type: MessageName): Message | undefined {
   }
 }
 
-function readEntry(reader: Reader): FileInfo | undefined {
-  const name = readString(reader, MAX_NAME_BYTES);
-  const attributes = readAttributes(reader);
-  return name === undefined || attributes === undefined ? undefined : { name, ...attributes };
+/** The attributes of a file, and the flags; undefined if no file can be that large. */
+function readAttributes(reader: Reader): { file: FileAttributes; flags: number } | undefined {
+  const sizeBytes = reader.varint();
+  const flags = reader.varint();
+  const file = hasFlag(flags, AttributeFlag.modified) ? { sizeBytes, modifiedUs: readTime(reader) } : { sizeBytes };
+  return sizeBytes > MAX_FILE_BYTES ? undefined : { file, flags };
 }
 
-/** The size and time of a file; undefined if no file can be that large. */
-function readAttributes(reader: Reader): Omit<FileMessage, "type"> | undefined {
-  const sizeBytes = reader.varint();
-  const modifiedMs = reader.varint();
-  return sizeBytes > MAX_FILE_BYTES ? undefined : { sizeBytes, modifiedMs };
+/** By arithmetic, as flags may exceed 2^31. */
+function hasFlag(flags: number, flag: number): boolean {
+  return Math.floor(flags / flag) % 2 === 1;
+}
+
+function readTime(reader: Reader): number {
+  const high = reader.u32() | 0;
+  return limitTime(high * TWO_32 + reader.u32());
 }
 
 /** A status that this version does not know must not be taken for a success. */

@@ -219,11 +219,13 @@ export class SimulatedDisk implements Disk {
     inode.changedMs = this.nowMs();
   }
 
-  futimes(descriptor: number, modifiedMs: number): void {
+  futimes(descriptor: number, modifiedUs: number): void {
     this.meter.begin("futimes");
     const inode = this.#descriptors.get(descriptor);
     if (!(inode instanceof FileInode)) return;
-    inode.modifiedMs = modifiedMs;
+    const { timeUnitMs } = this.meter.faults;
+    const modifiedMs = modifiedUs / 1000;
+    inode.modifiedMs = timeUnitMs === undefined ? modifiedMs : Math.floor(modifiedMs / timeUnitMs) * timeUnitMs;
     inode.changedMs = this.nowMs();
   }
 

@@ -44,6 +44,8 @@ export interface DiskFaults {
   readonly delayUs?: { readonly min: number; readonly max: number };
   /** How long the other calls by a path take; uniformly distributed. */
   readonly lookupDelayUs?: { readonly min: number; readonly max: number };
+  /** The unit of modification times, to which they are rounded down, as on FAT. Default: exact. */
+  readonly timeUnitMs?: number;
   /** Whether the disk has no hard links (EPERM), as FAT. */
   readonly hasNoLinks?: boolean;
 }

@@ -37,6 +37,12 @@ export function anyVarint(random: Random): number {
   return Math.min(MAX_VARINT, random.pick(BOUNDARIES) + random.integer(-1, 1));
 }
 
+/** A time before, at or after 1970. */
+function anyTime(random: Random): number {
+  const timeUs = anyVarint(random);
+  return random.chance(0.3) && timeUs > 0 ? -timeUs : timeUs;
+}
+
 /** Bytes from nowhere. */
 export function garbage(random: Random): Uint8Array {
   return random.bytes(random.integer(0, MAX_GARBAGE_BYTES));
@@ -196,11 +202,11 @@ export function anyPacket(random: Random): PacketValue {
 export function anyMessage(random: Random): Message {
   const name = anyText(random).toWellFormed();
   const sizeBytes = Math.min(anyVarint(random), MAX_FILE_BYTES);
-  const modifiedMs = anyVarint(random);
+  const modified = random.chance(0.2) ? {} : { modifiedUs: anyTime(random) };
   const sha256 = random.bytes(32);
   switch (random.integer(0, 9)) {
     case 0:
-      return { type: "put", name, sizeBytes, modifiedMs, overwrite: random.chance(0.5) };
+      return { type: "put", name, sizeBytes, ...modified, overwrite: random.chance(0.5) };
     case 1:
       return { type: "get", name };
     case 2:
@@ -208,13 +214,13 @@ export function anyMessage(random: Random): Message {
     case 3:
       return { type: "stat", name };
     case 4:
-      return { type: "file", sizeBytes, modifiedMs };
+      return { type: "file", sizeBytes, ...modified };
     case 5:
       return { type: "digest", sha256 };
     case 6:
       return { type: "result", status: random.pick(Object.values(ResultStatus)), sha256, savedName: name };
     case 7:
-      return { type: "entry", name, sizeBytes, modifiedMs };
+      return { type: "entry", name, sizeBytes, ...modified };
     case 8:
       return { type: "end", count: anyVarint(random) };
     default:

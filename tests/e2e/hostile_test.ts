@@ -288,7 +288,7 @@ const NAMES = ["", ".", "..", "../evil", "/etc/evil", "a/b", "a\\b", "C:evil", "
 
 /** An empty file's PUT and DIGEST. */
 function putEmpty(name: string): Uint8Array {
-  const put = encodeMessage({ type: "put", name, sizeBytes: 0, modifiedMs: 0, overwrite: true });
+  const put = encodeMessage({ type: "put", name, sizeBytes: 0, overwrite: true });
   return join(put, encodeMessage({ type: "digest", sha256: new Uint8Array(32) }));
 }
 
@@ -318,8 +318,7 @@ Deno.test("server refuses every name that leads out of its folder or to a termin
 Deno.test("server keeps nothing of requests that lie, break off or make no sense", async () => {
   await using target = await Target.open();
   using client = await RawClient.connect(target.port);
-  const put = (name: string, sizeBytes: number) =>
-    encodeMessage({ type: "put", name, sizeBytes, modifiedMs: 0, overwrite: false });
+  const put = (name: string, sizeBytes: number) => encodeMessage({ type: "put", name, sizeBytes, overwrite: false });
   const digest = encodeMessage({ type: "digest", sha256: new Uint8Array(32) });
   const bytes = new Uint8Array(1000);
 

@@ -92,7 +92,7 @@ function makeFifo(path: string): void {
 async function begin(store: PromisedStore, name: string, options: { overwrite?: boolean } = {}) {
   const file = await store.create(name, {
     sizeBytes: 3,
-    modifiedMs: 1_600_000_000_000,
+    modifiedUs: 1_600_000_000_000_000,
     overwrite: options.overwrite ?? false,
   });
   file.write(0, pattern(3));
@@ -137,8 +137,8 @@ for (const { what, exchange } of EXCHANGES) {
         () => store.stat("a"),
         () => store.open("a"),
         () => store.open("missing"),
-        () => store.create("c", { sizeBytes: 0, modifiedMs: 0, overwrite: false }),
-        () => store.create("a", { sizeBytes: 0, modifiedMs: 0, overwrite: true }),
+        () => store.create("c", { sizeBytes: 0, overwrite: false }),
+        () => store.create("a", { sizeBytes: 0, overwrite: true }),
       ]
     ) assert.match((await assertRefused("io", call)).message, /the server's folder has gone.*start the server again$/);
     assertFailed(await commit(file), "io");
@@ -155,7 +155,7 @@ for (const { what, exchange } of EXCHANGES) {
     for (
       const [moment, call] of [
         ["open", () => store.open("a")],
-        ["open", () => store.create("b", { sizeBytes: 0, modifiedMs: 0, overwrite: false })],
+        ["open", () => store.create("b", { sizeBytes: 0, overwrite: false })],
         ["readdir", () => store.list()],
       ] as const
     ) {
@@ -339,7 +339,6 @@ attack("keeps from others what was kept from them when a file is replaced", asyn
     Deno.chmodSync(`${folder}/local`, mode);
     const file = await createLocalFile(`${folder}/local`, {
       sizeBytes: 0,
-      modifiedMs: 0,
       ifExists: "replace",
       folders,
     });
@@ -374,9 +373,9 @@ attack("is not ended by a size or a time that no message can hold", async (scene
       },
     }),
   );
-  assert.deepEqual((await store.list()).map((info) => [info.name, info.modifiedMs]), [["early", -8.64e15], [
+  assert.deepEqual((await store.list()).map((info) => [info.name, info.modifiedUs]), [["early", -8.64e18], [
     "late",
-    8.64e15,
+    8.64e18,
   ]]);
   assert.match(
     (await assertRefused("not-a-file", () => store.stat("large"))).message,

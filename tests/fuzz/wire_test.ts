@@ -132,13 +132,16 @@ const packets: fc.Arbitrary<PacketValue> = fc.oneof(
 const sha256 = fc.uint8Array({ minLength: 32, maxLength: 32 });
 const names = text(60);
 const sizes = varints.map((size) => Math.min(size, MAX_FILE_BYTES));
-const entry = { name: names, sizeBytes: sizes, modifiedMs: varints };
+/** Times before 1970 and after, or none. */
+const times = fc.tuple(varints, fc.boolean()).map(([timeUs, isEarly]) => isEarly && timeUs > 0 ? -timeUs : timeUs);
+const attributes = fc.oneof(record({ sizeBytes: sizes, modifiedUs: times }), record({ sizeBytes: sizes }));
+const entries = fc.tuple(names, attributes).map(([name, rest]) => ({ name, ...rest }));
 
 const messages: fc.Arbitrary<Message> = fc.oneof(
-  record({ type: fc.constant("put" as const), ...entry, overwrite: fc.boolean() }),
+  fc.tuple(entries, fc.boolean()).map(([entry, overwrite]): Message => ({ type: "put", ...entry, overwrite })),
   record({ type: fc.constantFrom("get" as const, "stat" as const), name: names }),
   fc.constant<Message>({ type: "list" }),
-  record({ type: fc.constant("file" as const), sizeBytes: sizes, modifiedMs: varints }),
+  attributes.map((file): Message => ({ type: "file", ...file })),
   record({ type: fc.constant("digest" as const), sha256 }),
   record({
     type: fc.constant("result" as const),
@@ -146,7 +149,7 @@ const messages: fc.Arbitrary<Message> = fc.oneof(
     sha256,
     savedName: names,
   }),
-  record({ type: fc.constant("entry" as const), ...entry }),
+  entries.map((entry): Message => ({ type: "entry", ...entry })),
   record({ type: fc.constant("end" as const), count: varints }),
   record({
     type: fc.constant("refused" as const),

@@ -236,7 +236,7 @@ export class StoreRun {
     const { name, bytes, overwrite } = write;
     let file: WritableFile | undefined;
     try {
-      const options = { sizeBytes: bytes.length, modifiedMs: MODIFIED_MS, overwrite };
+      const options = { sizeBytes: bytes.length, modifiedUs: MODIFIED_MS * 1000, overwrite };
       file = (yield create(name, options)) as WritableFile;
       for (let start = 0; start < bytes.length; start += PIECE_BYTES) {
         yield;
@@ -251,9 +251,12 @@ export class StoreRun {
     write.startedAt = this.#clock++;
     file.commit((result) => {
       assert.equal(write.result, undefined, "done is called once");
-      if (typeof result !== "string") write.result = result;
-      else write.result = result.replace(`${FOLDER}/`, "");
-      if (typeof result === "string") write.doneAt = this.#clock++;
+      if (result instanceof StoreError) {
+        write.result = result;
+        return;
+      }
+      write.result = result.location.replace(`${FOLDER}/`, "");
+      write.doneAt = this.#clock++;
     });
   }
 

@@ -253,19 +253,19 @@ export const GOLDEN_FRAMES: readonly Golden<readonly FrameValue[]>[] = [
 
 /** SHA-256 of the five bytes "hello". */
 const SHA256 = fromHex("2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824");
-const MODIFIED_MS = 1_783_933_200_000;
+const MODIFIED_US = 1_783_933_200_000_000;
 
 /** Transfer messages. */
 export const GOLDEN_MESSAGES: readonly Golden<Message>[] = [
   {
     name: "PUT",
-    hex: "01 14 09 68 65 6c 6c 6f 2e 74 78 74 05 c0 00 01 9f 5a b4 66 80 01",
-    value: { type: "put", name: "hello.txt", sizeBytes: 5, modifiedMs: MODIFIED_MS, overwrite: true },
+    hex: "01 14 09 68 65 6c 6c 6f 2e 74 78 74 05 03 00 06 56 7a 50 b0 64 00",
+    value: { type: "put", name: "hello.txt", sizeBytes: 5, modifiedUs: MODIFIED_US, overwrite: true },
   },
   {
     name: "PUT of a later version: more flags, and a field that is not known",
-    hex: "01 16 09 68 65 6c 6c 6f 2e 74 78 74 05 c0 00 01 9f 5a b4 66 80 06 aa bb",
-    value: { type: "put", name: "hello.txt", sizeBytes: 5, modifiedMs: MODIFIED_MS, overwrite: false },
+    hex: "01 16 09 68 65 6c 6c 6f 2e 74 78 74 05 0a 00 06 56 7a 50 b0 64 00 aa bb",
+    value: { type: "put", name: "hello.txt", sizeBytes: 5, modifiedUs: MODIFIED_US, overwrite: false },
     decodeOnly: true,
   },
   {
@@ -277,8 +277,13 @@ export const GOLDEN_MESSAGES: readonly Golden<Message>[] = [
   { name: "STAT", hex: "04 04 03 c3 a9 21", value: { type: "stat", name: "é!" } },
   {
     name: "FILE",
-    hex: "10 09 05 c0 00 01 9f 5a b4 66 80",
-    value: { type: "file", sizeBytes: 5, modifiedMs: MODIFIED_MS },
+    hex: "10 0a 05 02 00 06 56 7a 50 b0 64 00",
+    value: { type: "file", sizeBytes: 5, modifiedUs: MODIFIED_US },
+  },
+  {
+    name: "FILE, last modified before 1970",
+    hex: "10 0a 05 02 ff ff f3 19 c6 e6 41 00",
+    value: { type: "file", sizeBytes: 5, modifiedUs: -14_182_940_000_000 },
   },
   {
     name: "DIGEST",
@@ -295,8 +300,13 @@ export const GOLDEN_MESSAGES: readonly Golden<Message>[] = [
   },
   {
     name: "ENTRY",
-    hex: "13 13 09 68 65 6c 6c 6f 2e 74 78 74 05 c0 00 01 9f 5a b4 66 80",
-    value: { type: "entry", name: "hello.txt", sizeBytes: 5, modifiedMs: MODIFIED_MS },
+    hex: "13 14 09 68 65 6c 6c 6f 2e 74 78 74 05 02 00 06 56 7a 50 b0 64 00",
+    value: { type: "entry", name: "hello.txt", sizeBytes: 5, modifiedUs: MODIFIED_US },
+  },
+  {
+    name: "ENTRY whose modification time is not known",
+    hex: "13 0c 09 68 65 6c 6c 6f 2e 74 78 74 05 00",
+    value: { type: "entry", name: "hello.txt", sizeBytes: 5 },
   },
   { name: "END", hex: "14 01 02", value: { type: "end", count: 2 } },
   {

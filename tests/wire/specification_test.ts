@@ -71,6 +71,11 @@ Deno.test("PROTOCOL.md numbers the messages as the code does", () => {
   assert.deepEqual(numbersOf(rowsBelow("### 14.1 Messages"), { number: 0, name: 1 }), new Map(expected));
 });
 
+Deno.test("PROTOCOL.md numbers the flags of a file's attributes as the code does", () => {
+  const expected = Object.entries(messages.AttributeFlag);
+  assert.deepEqual(numbersOf(rowsBelow("#### Attributes of a file"), { number: 0, name: 1 }), new Map(expected));
+});
+
 Deno.test("PROTOCOL.md numbers the errors and the reasons of REFUSED as the code does", () => {
   const transport = numbersOf(rowsBelow("### 13.2 Transport error codes"), { number: 0, name: 1 });
   for (const [name, code] of Object.entries(TransportErrorCode)) {

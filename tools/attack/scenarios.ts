@@ -90,7 +90,7 @@ function* storm(peers: readonly HostilePeer[], requestOf: (count: number) => Uin
 
 /** An empty file, all of it. */
 function emptyFile(name: string): Uint8Array {
-  const put = encodeMessage({ type: "put", name, sizeBytes: 0, modifiedMs: 1, overwrite: true });
+  const put = encodeMessage({ type: "put", name, sizeBytes: 0, modifiedUs: 1, overwrite: true });
   return Uint8Array.of(...put, ...NOTHING);
 }
 
@@ -174,7 +174,7 @@ export const ATTACK_SCENARIOS: readonly AttackScenario[] = [
       const peers = yield* connections(scene, { address, count: 4 });
       yield* onAll(peers, (peer, streamId) => {
         const name = `stalled-${peer.id}-${streamId}`;
-        peer.say(streamId, encodeMessage({ type: "put", name, sizeBytes: 2 ** 20, modifiedMs: 1, overwrite: true }));
+        peer.say(streamId, encodeMessage({ type: "put", name, sizeBytes: 2 ** 20, modifiedUs: 1, overwrite: true }));
       });
       yield* keepAlive(peers);
     },

@@ -24,6 +24,13 @@ export const FILE_MUTANTS: readonly Mutant[] = [
     becomes: "false",
   },
   {
+    id: "time-not-kept",
+    broken: "A modification time that the disk rounds is not reported",
+    file: "store/temporary_file.ts",
+    text: "Math.abs(keptUs - modifiedUs) < READ_PRECISION_US",
+    becomes: "true",
+  },
+  {
     id: "restored-time",
     broken: "A file that is overwritten, and its modification time restored, counts as unchanged",
     file: "store/opened_file.ts",

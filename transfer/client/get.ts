@@ -108,10 +108,10 @@ export class ClientGet implements ClientRequest {
     if (message.type === "refused") return this.#fail(refusalFailure(message), ApplicationErrorCode.noError);
     if (message.type !== "file") return this.#failAnswer();
     this.#sizeBytes = message.sizeBytes;
-    const { sizeBytes, modifiedMs } = message;
+    const { type: _type, ...attributes } = message;
     this.#state = "creating";
     let isLater = false;
-    this.#request.create({ name: this.#request.name, sizeBytes, modifiedMs }, (file) => {
+    this.#request.create({ name: this.#request.name, ...attributes }, (file) => {
       if (this.#state !== "creating") {
         // The request ended while the file was created.
         if (!(file instanceof StoreError)) file.abort();
@@ -162,7 +162,8 @@ export class ClientGet implements ClientRequest {
         this.#end(storeFailure(result));
       } else {
         this.#report(ResultStatus.verified, sha256);
-        const file = { savedAs: result, sizeBytes: this.#sizeBytes, serverSha256: hex, localSha256: hex };
+        const { location: savedAs, notKept } = result;
+        const file = { savedAs, sizeBytes: this.#sizeBytes, serverSha256: hex, localSha256: hex, notKept };
         this.#end({ kind: "done", file });
       }
       this.#context.wake();

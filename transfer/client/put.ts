@@ -60,8 +60,7 @@ export class ClientPut implements ClientRequest {
   start(stream: Stream): void {
     this.#stream = stream;
     const { name, overwrite, file } = this.#request;
-    const { modifiedMs } = file.info;
-    stream.write(encodeMessage({ type: "put", name, sizeBytes: this.sizeBytes, modifiedMs, overwrite }));
+    stream.write(encodeMessage({ ...file.info, type: "put", name, overwrite }));
     stream.writeFrom(this.#sender, this.sizeBytes);
     stream.writeFrom(this.#sender.trailer, this.#sender.trailerBytes);
     stream.finish();
@@ -112,7 +111,7 @@ export class ClientPut implements ClientRequest {
     const { digest } = this.#sender;
     const localSha256 = digest === undefined ? "" : digest.toHex();
     if (status === ResultStatus.verified && localSha256 === result.serverSha256) {
-      return this.#end({ kind: "done", file: { sizeBytes: this.sizeBytes, localSha256, ...result } });
+      return this.#end({ kind: "done", file: { sizeBytes: this.sizeBytes, localSha256, ...result, notKept: [] } });
     }
     const kept = status === ResultStatus.verified
       ? "what the server stored is not what was sent: check it, and send it again with --force"

@@ -50,8 +50,8 @@ export class ClientQuery implements ClientRequest {
       if (next.kind === "incomplete") return;
       const message = next.kind === "message" ? next.message : undefined;
       if (message?.type === "entry") {
-        const { name, sizeBytes, modifiedMs } = message;
-        this.#entries.push({ name, sizeBytes, modifiedMs });
+        const { type: _type, ...info } = message;
+        this.#entries.push(info);
       } else if (message?.type === "refused") {
         this.#fail(refusalFailure(message));
       } else if (this.#isWholeAnswer(message?.type === "end" ? message.count : undefined, next.kind === "end")) {

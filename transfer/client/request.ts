@@ -6,6 +6,7 @@
 
 import type { Stream } from "../../protocol/mod.ts";
 import type { TransferFailure } from "../failure.ts";
+import type { FragileAttribute } from "../file_store.ts";
 import type { StreamHandler } from "../handler.ts";
 
 /** A request in progress, for its caller. */
@@ -32,6 +33,8 @@ export interface TransferredFile {
   readonly serverSha256: string;
   /** SHA-256 of the file as this side computed it, hex. */
   readonly localSha256: string;
+  /** Attributes of a received file that this machine's disk did not keep, or not exactly. */
+  readonly notKept: readonly FragileAttribute[];
 }
 
 /** A transfer that succeeded. */

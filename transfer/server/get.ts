@@ -12,7 +12,7 @@
 
 import type { CloseReason, Stream } from "../../protocol/mod.ts";
 import { FileSender } from "../file_sender.ts";
-import { type ReadableFile, StoreError } from "../file_store.ts";
+import { type FileAttributes, type ReadableFile, StoreError } from "../file_store.ts";
 import { type ServerHandler } from "../handler.ts";
 import { readMessage } from "../message_reader.ts";
 import {
@@ -30,7 +30,7 @@ export class ServerGet implements ServerHandler {
   readonly #context: ServerContext;
   readonly #name: string;
   readonly #sender: FileSender;
-  readonly #modifiedMs: number;
+  readonly #attributes: FileAttributes;
   #started: TransferStart | undefined;
   #ended = false;
   #delivered = false;
@@ -40,7 +40,7 @@ export class ServerGet implements ServerHandler {
     this.#stream = stream;
     this.#context = context;
     this.#name = file.info.name;
-    this.#modifiedMs = file.info.modifiedMs;
+    this.#attributes = file.info;
     this.#sender = new FileSender(file);
   }
 
@@ -57,7 +57,7 @@ export class ServerGet implements ServerHandler {
     const sizeBytes = this.#sender.sizeBytes;
     this.#started = this.#context.now();
     this.#context.report({ kind: "sending", name: this.#name, sizeBytes });
-    this.#stream.write(encodeMessage({ type: "file", sizeBytes, modifiedMs: this.#modifiedMs }));
+    this.#stream.write(encodeMessage({ type: "file", ...this.#attributes }));
     this.#stream.writeFrom(this.#sender, sizeBytes);
     this.#stream.writeFrom(this.#sender.trailer, this.#sender.trailerBytes);
     this.#stream.finish();

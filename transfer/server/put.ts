@@ -114,7 +114,8 @@ export class ServerPut implements ServerHandler {
         this.#state = "ended";
         this.#answer(ResultStatus.verified, sha256);
         const elapsedMs = (this.#context.now().atUs - this.#startUs) / 1000;
-        this.#context.report({ kind: "received", name, sizeBytes, sha256: sha256.toHex(), elapsedMs });
+        const { notKept } = result;
+        this.#context.report({ kind: "received", name, sizeBytes, sha256: sha256.toHex(), elapsedMs, notKept });
         this.#context.ended(this.#stream);
       }
       this.#context.wake();

@@ -26,7 +26,7 @@ export const GET_BAIT: Uint8Array = encodeMessage({ type: "get", name: BAIT.name
 
 /** The beginning of an upload. */
 export function putOf(name: string, sizeBytes: number): Uint8Array {
-  return encodeMessage({ type: "put", name, sizeBytes, modifiedMs: 1, overwrite: true });
+  return encodeMessage({ type: "put", name, sizeBytes, modifiedUs: 1, overwrite: true });
 }
 
 /** A STREAM frame. */

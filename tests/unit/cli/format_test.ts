@@ -50,7 +50,10 @@ Deno.test("formatShare never rounds something to nothing", () => {
   assert.equal(formatShare(1, 0), "0.0 %");
 });
 
-Deno.test("formatTime writes UTC, and a dash for a time that no calendar has", () => {
+Deno.test("formatTime writes UTC, and a dash for a time that is not known or that no calendar has", () => {
   assert.equal(formatTime(0), "1970-01-01T00:00:00Z");
-  assert.equal(formatTime(Number.MAX_SAFE_INTEGER), "-");
+  assert.equal(formatTime(-14_182_940_000_001), "1969-07-20T20:17:39Z");
+  assert.equal(formatTime(15_032_385_535_000_000), "2446-05-10T22:38:55Z");
+  assert.equal(formatTime(undefined), "-");
+  assert.equal(formatTime(9e18), "-");
 });

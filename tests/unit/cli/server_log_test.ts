@@ -75,8 +75,20 @@ const EXPECTED: Readonly<Record<ServerEvent["kind"], readonly (readonly [ServerE
     '[3] 192.0.2.7:50000 receiving "a", 12 bytes',
   ]],
   "received": [[
-    { kind: "received", ...WHO, name: "a", sizeBytes: 2_000_000, sha256: SHA, elapsedMs: 500 },
+    { kind: "received", ...WHO, name: "a", sizeBytes: 2_000_000, sha256: SHA, elapsedMs: 500, notKept: [] },
     `[3] 192.0.2.7:50000 received "a", 2.0 MB in 500 ms (4.0 MB/s), verified and stored, sha256 ${SHA}`,
+  ], [
+    {
+      kind: "received",
+      ...WHO,
+      name: "a",
+      sizeBytes: 2_000_000,
+      sha256: SHA,
+      elapsedMs: 500,
+      notKept: ["modification time"],
+    },
+    `[3] 192.0.2.7:50000 received "a", 2.0 MB in 500 ms (4.0 MB/s), verified and stored, sha256 ${SHA}, ` +
+    "the disk did not keep its modification time exactly",
   ]],
   "sending": [[{ kind: "sending", ...WHO, name: "a", sizeBytes: 1200 }, '[3] 192.0.2.7:50000 sending "a", 1.2 kB']],
   "sent": [

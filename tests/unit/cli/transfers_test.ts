@@ -95,6 +95,18 @@ Deno.test("runTransfers says nothing but errors where it is to be quiet", async 
   }
 });
 
+Deno.test("runTransfers says once that the disk did not keep an attribute, unless it is to be quiet", async () => {
+  const lossy = (engine: FakeEngine) => {
+    engine.report = (name) => fakeReport(name, { notKept: ["modification time"] });
+  };
+  const { console, exitCode } = await run(gets("a\nb", "c"), lossy);
+  assert.equal(exitCode, 0);
+  assert.deepEqual(console.errLines, [
+    'warning: "a\\nb" was saved, but the disk did not keep its modification time exactly (said once)',
+  ]);
+  assert.deepEqual((await run(gets("a", "c"), lossy, { quiet: true })).console.errLines, []);
+});
+
 Deno.test("runTransfers tells the same error of many files a few times, and then how often it was", async () => {
   const { console, exitCode } = await run(gets(...names(50, "lost")), (engine) => {
     engine.error = () => new SluiceError("failed", "the connection was lost");

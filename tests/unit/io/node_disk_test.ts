@@ -53,9 +53,25 @@ check("keeps times to the millisecond", async (folder) => {
       ...Array.from({ length: 100 }, (_, i) => 1.7e12 + i * 1_000_003),
     ]
   ) {
-    nodeDisk.futimes(descriptor, modifiedMs);
+    nodeDisk.futimes(descriptor, modifiedMs * 1000);
     assert.equal(Math.floor((await nodeDisk.stat(`${folder}/a`)).mtimeMs), modifiedMs);
   }
+  nodeDisk.close(descriptor);
+});
+
+check("keeps whole seconds before 1970 and in 1970 exactly, and rounds down a fraction before 1970", async (folder) => {
+  const path = `${folder}/a`;
+  const descriptor = await nodeDisk.open(path, O_RDWR | O_CREAT | O_EXCL, 0o600);
+  // Deno 2.6 forgets the sign of a time that it reads.
+  const readMs = async (sign: number) => Math.abs((await nodeDisk.stat(path)).mtimeMs) * sign;
+  for (const seconds of [-1, -14_182_940, -(2 ** 31), 0, 1]) {
+    nodeDisk.futimes(descriptor, seconds * 1e6);
+    assert.equal(await readMs(Math.sign(seconds)), seconds * 1000);
+  }
+  nodeDisk.futimes(descriptor, -14_182_940_500_000);
+  assert.equal(await readMs(-1), -14_182_941_000);
+  nodeDisk.futimes(descriptor, 15_032_304_000_001_000);
+  assert.equal(await readMs(1), 15_032_304_000_001);
   nodeDisk.close(descriptor);
 });
 

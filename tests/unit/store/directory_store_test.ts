@@ -48,10 +48,12 @@ describeFileStore("DirectoryStore", async ({ readOnly, files }) => {
   for (const [name, bytes] of Object.entries(files)) Deno.writeFileSync(`${root}/${name}`, bytes);
   return {
     store: await DirectoryStore.open(root, { disk: nodeDisk, readOnly }),
-    put: (name, bytes, modifiedMs) => {
+    put: (name, bytes, modifiedUs) => {
       Deno.writeFileSync(`${root}/${name}`, bytes);
-      Deno.utimeSync(`${root}/${name}`, new Date(modifiedMs), new Date(modifiedMs));
+      Deno.utimeSync(`${root}/${name}`, new Date(modifiedUs / 1000), new Date(modifiedUs / 1000));
     },
+    // Deno 2.6 forgets the sign of a time that it reads.
+    earliestUs: Deno.version.deno.startsWith("2.6.") ? 0 : -Infinity,
     contents: (name) => readIfThere(`${root}/${name}`),
     partialFiles: () => listPartial(root).length,
     dispose: () => {
@@ -85,8 +87,8 @@ function check(what: string, run: Run, machine: Partial<Disk> = {}): void {
 async function assertNeverOpened(disk: PromisedStore, name: string): Promise<void> {
   await assertRefused("not-a-file", () => disk.stat(name));
   await assertRefused("not-a-file", () => disk.open(name));
-  await assertRefused("not-a-file", () => disk.create(name, { sizeBytes: 1, modifiedMs: 0, overwrite: true }));
-  await assertRefused("exists", () => disk.create(name, { sizeBytes: 1, modifiedMs: 0, overwrite: false }));
+  await assertRefused("not-a-file", () => disk.create(name, { sizeBytes: 1, overwrite: true }));
+  await assertRefused("exists", () => disk.create(name, { sizeBytes: 1, overwrite: false }));
   assert.deepEqual((await disk.list()).filter((info) => info.name === name), []);
 }
 
@@ -123,7 +125,7 @@ check("does not open a folder", async (root, disk) => {
 });
 
 check("does not replace a folder that appears before the commit", async (root, disk) => {
-  const file = await disk.create("a", { sizeBytes: 0, modifiedMs: 0, overwrite: true });
+  const file = await disk.create("a", { sizeBytes: 0, overwrite: true });
   Deno.mkdirSync(`${root}/a`);
   const result = await commit(file);
   assert(result instanceof StoreError);
@@ -134,7 +136,7 @@ check("does not replace a folder that appears before the commit", async (root, d
 
 check("does not write through a link that appears before the commit", async (root, disk) => {
   for (const overwrite of [true, false]) {
-    const file = await disk.create("a", { sizeBytes: 3, modifiedMs: 0, overwrite });
+    const file = await disk.create("a", { sizeBytes: 3, overwrite });
     file.write(0, pattern(3));
     Deno.symlinkSync("../secret", `${root}/a`);
     const result = await commit(file);
@@ -145,7 +147,7 @@ check("does not write through a link that appears before the commit", async (roo
 });
 
 check("reports that its folder is missing", async (root, disk) => {
-  const file = await disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false });
+  const file = await disk.create("a", { sizeBytes: 1, overwrite: false });
   file.write(0, pattern(1));
   Deno.removeSync(root, { recursive: true });
   const result = await commit(file);
@@ -156,7 +158,7 @@ check("reports that its folder is missing", async (root, disk) => {
       await assertRefused("io", () => disk.list()),
       await assertRefused("io", () => disk.stat("a")),
       await assertRefused("io", () => disk.open("a")),
-      await assertRefused("io", () => disk.create("b", { sizeBytes: 1, modifiedMs: 0, overwrite: false })),
+      await assertRefused("io", () => disk.create("b", { sizeBytes: 1, overwrite: false })),
     ]
   ) {
     assert.equal(error.kind, "io");
@@ -175,7 +177,7 @@ check("opens a file without permission for no one but root", async (root, disk) 
 
 check("accepts bytes beyond 4 GiB", async (_root, disk) => {
   const offset = 5 * 2 ** 30 + 7;
-  const file = await disk.create("big", { sizeBytes: offset + 1000, modifiedMs: 0, overwrite: false });
+  const file = await disk.create("big", { sizeBytes: offset + 1000, overwrite: false });
   file.write(offset, pattern(1000));
   file.write(offset - 2 ** 32, pattern(1000, 2));
   const into = new Uint8Array(2000);
@@ -189,7 +191,7 @@ check("accepts bytes beyond 4 GiB", async (_root, disk) => {
 check("refuses a file that is larger than the space left", async (root, disk) => {
   const error = await assertRefused(
     "no-space",
-    () => disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false }),
+    () => disk.create("a", { sizeBytes: 1, overwrite: false }),
   );
   assert.match(error.message, /"a".*free some space/);
   assert.deepEqual(listPartial(root), []);
@@ -200,13 +202,13 @@ check("accepts files if the free space is unknown", async (_root, disk) => {
 }, { freeBytes: () => Promise.resolve(undefined) });
 
 check("asks the disk for the space left", async (_root, disk) => {
-  await assertRefused("no-space", () => disk.create("a", { sizeBytes: 2 ** 52, modifiedMs: 0, overwrite: false }));
+  await assertRefused("no-space", () => disk.create("a", { sizeBytes: 2 ** 52, overwrite: false }));
 });
 
 check("keeps a file private until it is complete", async (root, disk) => {
   const usual = `${root}/usual`;
   Deno.writeFileSync(usual, pattern(1), { mode: 0o644 });
-  const file = await disk.create("a", { sizeBytes: 0, modifiedMs: 0, overwrite: false });
+  const file = await disk.create("a", { sizeBytes: 0, overwrite: false });
   const [partial] = listPartial(root);
   assert.match(partial!, /^\.sluice-[0-9a-f]{32}\.part$/);
   assert.equal(Deno.statSync(`${root}/${partial}`).mode! & 0o777, 0o600);
@@ -236,7 +238,7 @@ check("removes stale partial files, and nothing else", async (root) => {
 });
 
 check("does not take an old modification time for a stale partial file", async (root, disk) => {
-  const file = await disk.create("a", { sizeBytes: 0, modifiedMs: 0, overwrite: false });
+  const file = await disk.create("a", { sizeBytes: 0, overwrite: false });
   Deno.utimeSync(`${root}/${listPartial(root)[0]}`, new Date(1000), new Date(1000));
   await DirectoryStore.open(root, { disk: nodeDisk });
   assert.equal(await commit(file), "a");
@@ -306,7 +308,7 @@ Deno.test("DirectoryStore says that its folder could not be made durable, and tr
   const disk = new SimulatedDisk({ faults: { errorRates: { "fsync-folder": 1 } } });
   disk.put("/srv/other", pattern(1));
   const made = promised(await DirectoryStore.open("/srv/a", { disk }));
-  const file = await made.create("x", { sizeBytes: 0, modifiedMs: 0, overwrite: false });
+  const file = await made.create("x", { sizeBytes: 0, overwrite: false });
   const result = await commit(file);
   assert(result instanceof StoreError && result.kind === "io");
   assert.deepEqual(disk.names("/srv/a"), []);
@@ -328,11 +330,11 @@ Deno.test("DirectoryStore refuses a name that the disk considers equal to an exi
     const folding = promised(await DirectoryStore.open("/srv", { disk }));
     await store(folding, first, { bytes: pattern(3) });
     for (const other of others) {
-      await assertRefused("exists", () => folding.create(other, { sizeBytes: 1, modifiedMs: 0, overwrite: false }));
+      await assertRefused("exists", () => folding.create(other, { sizeBytes: 1, overwrite: false }));
     }
     assert.deepEqual(disk.contents(`/srv/${first}`), pattern(3));
     for (const other of others) {
-      const options = { sizeBytes: 1, modifiedMs: 0, overwrite: true };
+      const options = { sizeBytes: 1, overwrite: true };
       const error = await assertRefused("bad-name", () => folding.create(other, options));
       assert.match(error.message, new RegExp(`^"${other}" is to this disk another spelling of "${first}"`));
     }
@@ -347,7 +349,7 @@ Deno.test("DirectoryStore stores one of two concurrent files whose names are the
     const disk = new SimulatedDisk({ faults: { hasNoLinks }, foldName: (name) => name.toLowerCase() });
     const folding = promised(await DirectoryStore.open("/srv", { disk }));
     const files = await Promise.all(
-      ["A", "a"].map((name) => folding.create(name, { sizeBytes: 0, modifiedMs: 0, overwrite })),
+      ["A", "a"].map((name) => folding.create(name, { sizeBytes: 0, overwrite })),
     );
     const results = await Promise.all(files.map(commit));
     const kind = overwrite ? "bad-name" : "exists";

@@ -28,7 +28,7 @@ async function save(path: string, options: { bytes: Uint8Array; ifExists?: IfExi
   const { bytes, ifExists = "beside" } = options;
   const file = await createLocalFile(path, {
     sizeBytes: bytes.length,
-    modifiedMs: 1_700_000_000_123,
+    modifiedUs: 1_700_000_000_123_000,
     ifExists,
     folders,
   });
@@ -79,7 +79,7 @@ check("createLocalFile never overwrites unasked", async (folder) => {
 
 check("createLocalFile decides about the name at the commit", async (folder) => {
   const files = await Promise.all([1, 2, 3].map(async (seed) => {
-    const file = await createLocalFile(`${folder}/a`, { sizeBytes: 4, modifiedMs: 0, ifExists: "beside", folders });
+    const file = await createLocalFile(`${folder}/a`, { sizeBytes: 4, ifExists: "beside", folders });
     file.write(0, pattern(4, seed));
     return file;
   }));
@@ -94,7 +94,7 @@ check("createLocalFile decides about the name at the commit", async (folder) => 
 });
 
 check("createLocalFile refuses a name that is taken, now or later, when told to", async (folder) => {
-  const refusing = () => createLocalFile(`${folder}/a`, { sizeBytes: 0, modifiedMs: 0, ifExists: "refuse", folders });
+  const refusing = () => createLocalFile(`${folder}/a`, { sizeBytes: 0, ifExists: "refuse", folders });
   const [first, second] = [await refusing(), await refusing()];
   assert.equal(await commit(first), `${folder}/a`);
   const result = await commit(second);
@@ -111,8 +111,7 @@ check("createLocalFile overwrites when told to", async (folder) => {
 });
 
 check("createLocalFile refuses what is no place for a file", async (folder) => {
-  const create = (path: string, ifExists: IfExists) => () =>
-    createLocalFile(path, { sizeBytes: 1, modifiedMs: 0, ifExists, folders });
+  const create = (path: string, ifExists: IfExists) => () => createLocalFile(path, { sizeBytes: 1, ifExists, folders });
   for (const ifExists of ["beside", "refuse", "replace"] as const) {
     await assertRefused("not-a-file", create(folder, ifExists));
     await assertRefused("not-a-file", create(`${folder}/`, ifExists));
@@ -133,7 +132,7 @@ check("createLocalFile refuses what is no place for a file", async (folder) => {
 
 check("createLocalFile says that the disk is full", async (folder) => {
   const small = new LocalFolders({ ...nodeDisk, freeBytes: () => Promise.resolve(2 ** 30) });
-  const options = { sizeBytes: 2 ** 40, modifiedMs: 0, ifExists: "beside" as const, folders: small };
+  const options = { sizeBytes: 2 ** 40, ifExists: "beside" as const, folders: small };
   assert.match(
     (await assertRefused("no-space", () => createLocalFile(`${folder}/a`, options))).message,
     /needs 1\.1 TB, but only 1\.1 GB are usable \(1\.0 MB is kept free\)/,
@@ -142,7 +141,7 @@ check("createLocalFile says that the disk is full", async (folder) => {
 });
 
 check("createLocalFile removes an aborted file", async (folder) => {
-  const file = await createLocalFile(`${folder}/a`, { sizeBytes: 2, modifiedMs: 0, ifExists: "beside", folders });
+  const file = await createLocalFile(`${folder}/a`, { sizeBytes: 2, ifExists: "beside", folders });
   file.write(0, pattern(2));
   assert.equal(names(folder).length, 1);
   file.abort();
@@ -152,7 +151,7 @@ check("createLocalFile removes an aborted file", async (folder) => {
 Deno.test("createLocalFile chooses another name if the disk considers the name equal to an existing one", async () => {
   const disk = new SimulatedDisk({ foldName: (name) => name.toLowerCase() });
   disk.put("/copies/Report", pattern(3));
-  const options = { sizeBytes: 0, modifiedMs: 0, ifExists: "beside" as const, folders: new LocalFolders(disk) };
+  const options = { sizeBytes: 0, ifExists: "beside" as const, folders: new LocalFolders(disk) };
   assert.equal(await commit(await createLocalFile("/copies/report", options)), "/copies/report_received");
   assert.deepEqual(disk.contents("/copies/Report"), pattern(3));
 });
@@ -160,7 +159,7 @@ Deno.test("createLocalFile chooses another name if the disk considers the name e
 Deno.test("createLocalFile does not replace a file of another spelling that the disk takes for the same", async () => {
   const disk = new SimulatedDisk({ foldName: (name) => name.toLowerCase() });
   const create = (path: string) =>
-    createLocalFile(path, { sizeBytes: 0, modifiedMs: 0, ifExists: "replace", folders: new LocalFolders(disk) });
+    createLocalFile(path, { sizeBytes: 0, ifExists: "replace", folders: new LocalFolders(disk) });
   disk.put("/copies/Report", pattern(3));
   const error = await assertRefused("bad-name", () => create("/copies/report"));
   assert.match(error.message, /^"\/copies\/report" is to this disk another spelling of "Report"/);

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { nodeDisk } from "../../../io/node_disk.ts";
+import { SimulatedDisk } from "../../../sim/disk/disk.ts";
+import type { DiskFaults } from "../../../sim/disk/faults.ts";
 import type { Disk } from "../../../store/disk.ts";
 import {
   LARGE_FILE_BYTES,
@@ -7,8 +9,8 @@ import {
   STALE_AFTER_MS,
   TemporaryFile,
 } from "../../../store/temporary_file.ts";
-import { StoreError } from "../../../transfer/file_store.ts";
-import { assertRefused, commit, pattern } from "../../../testing/file_store_compliance.ts";
+import { type CommittedFile, StoreError } from "../../../transfer/file_store.ts";
+import { assertRefused, commit, committed, pattern } from "../../../testing/file_store_compliance.ts";
 
 const NAME = ".sluice-0123456789abcdef0123456789abcdef.part";
 
@@ -27,19 +29,40 @@ function isEmpty(folder: string): boolean {
   return [...Deno.readDirSync(folder)].length === 0;
 }
 
-const plain = { disk: nodeDisk, sizeBytes: 3, modifiedMs: 0, subject: '"a"' };
+const plain = { disk: nodeDisk, sizeBytes: 3, subject: '"a"' };
 
 check("TemporaryFile hands a complete, closed file to its placement", async (folder) => {
   const modifiedMs = 1_699_999_999_999;
+  const modifiedUs = modifiedMs * 1000;
   const place = (temporaryPath: string) => {
     assert.deepEqual(Deno.readFileSync(temporaryPath), pattern(3));
     assert.equal(Deno.statSync(temporaryPath).mtime!.getTime(), modifiedMs);
     Deno.removeSync(temporaryPath);
     return Promise.resolve("the place");
   };
-  const file = await TemporaryFile.create(folder, { ...plain, modifiedMs, place });
+  const file = await TemporaryFile.create(folder, { ...plain, modifiedUs, place });
   file.write(0, pattern(3));
   assert.equal(await commit(file), "the place");
+});
+
+/** A commit on a simulated disk with these faults of its own. */
+async function commitOn(faults: DiskFaults, modifiedUs?: number): Promise<CommittedFile> {
+  const disk = new SimulatedDisk({ faults, nowMs: () => 7 });
+  disk.put("/folder/x", pattern(1));
+  const options = { disk, sizeBytes: 3, modifiedUs, subject: '"a"', place: () => Promise.resolve("place") };
+  const file = await TemporaryFile.create("/folder", options);
+  file.write(0, pattern(3));
+  const result = await committed(file);
+  assert(!(result instanceof StoreError), String(result));
+  return result;
+}
+
+Deno.test("TemporaryFile.commit reports a modification time that the disk did not keep", async () => {
+  assert.deepEqual((await commitOn({}, -1_234_567)).notKept, []);
+  assert.deepEqual((await commitOn({ timeUnitMs: 2000 }, 4_000_000)).notKept, []);
+  assert.deepEqual((await commitOn({ timeUnitMs: 2000 }, 5_000_000)).notKept, ["modification time"]);
+  assert.deepEqual((await commitOn({ errorRates: { futimes: 1 } }, 5_000_000)).notKept, ["modification time"]);
+  assert.deepEqual((await commitOn({ errorRates: { futimes: 1 } })).notKept, [], "the time was not known");
 });
 
 check("TemporaryFile removes the file if its placement fails", async (folder) => {
@@ -56,7 +79,7 @@ check("TemporaryFile removes the file if its placement fails", async (folder) =>
 
 check("TemporaryFile tolerates that another program removes it", async (folder) => {
   const place = () => Promise.reject(Object.assign(new Error("x"), { code: "ENOENT" }));
-  const file = await TemporaryFile.create(folder, { ...plain, modifiedMs: 5, place });
+  const file = await TemporaryFile.create(folder, { ...plain, modifiedUs: 5000, place });
   file.write(0, pattern(3));
   for (const entry of [...Deno.readDirSync(folder)]) Deno.removeSync(`${folder}/${entry.name}`);
   const result = await commit(file);

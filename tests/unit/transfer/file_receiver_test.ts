@@ -15,7 +15,7 @@ function sha256(bytes: Uint8Array): Uint8Array {
 function receiving(sizeBytes: number, onFailed: (error: StoreError) => void = () => {}) {
   const store = new MemoryStore();
   const file = atOnce<WritableFile>((done) =>
-    store.create("file", { sizeBytes, modifiedMs: 1, overwrite: false }, done)
+    store.create("file", { sizeBytes, modifiedUs: 1, overwrite: false }, done)
   );
   const arrived = new Uint8Array(sizeBytes);
   let contiguous = 0;
@@ -46,7 +46,7 @@ function countingReads(file: WritableFile): { file: WritableFile; readBytes: () 
 
 function commit(receiver: FileReceiver): string | StoreError {
   let result: string | StoreError | undefined;
-  receiver.commit((outcome) => result = outcome);
+  receiver.commit((outcome) => result = outcome instanceof StoreError ? outcome : outcome.location);
   assert(result !== undefined);
   return result;
 }
@@ -115,7 +115,7 @@ Deno.test("FileReceiver fails if less can be read back than was written", () => 
   const forgetful: WritableFile = {
     write: () => {},
     read: () => 0,
-    commit: (done) => done("file"),
+    commit: (done) => done({ location: "file", notKept: [] }),
     abort: () => {},
   };
   const receiver = new FileReceiver(forgetful, {
@@ -134,7 +134,7 @@ Deno.test("FileReceiver writes at offsets beyond 2^32 and up to the largest file
     const file: WritableFile = {
       write: (offset, bytes) => void written.push([offset, bytes.length]),
       read: (_offset, into) => into.length,
-      commit: (done) => done("file"),
+      commit: (done) => done({ location: "file", notKept: [] }),
       abort: () => {},
     };
     const receiver = new FileReceiver(file, {
@@ -157,7 +157,7 @@ Deno.test("FileReceiver catches up with hashing step by step after a gap is fill
   const pieceBytes = 1_000;
   const bytes = new Random(1).bytes(sizeBytes);
   const { file, readBytes } = countingReads(
-    atOnce((done) => new MemoryStore().create("file", { sizeBytes, modifiedMs: 1, overwrite: false }, done)),
+    atOnce((done) => new MemoryStore().create("file", { sizeBytes, modifiedUs: 1, overwrite: false }, done)),
   );
   let contiguous = 0;
   const receiver = new FileReceiver(file, { sizeBytes, contiguousBytes: () => contiguous, onFailed: assert.fail });

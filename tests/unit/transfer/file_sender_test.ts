@@ -9,7 +9,7 @@ import { decodeMessage } from "../../../transfer/messages.ts";
 
 function stored(bytes: Uint8Array): { store: MemoryStore; file: ReadableFile } {
   const store = new MemoryStore();
-  store.put("file", bytes, { modifiedMs: 1 });
+  store.put("file", bytes, { modifiedUs: 1 });
   return { store, file: atOnce((done) => store.open("file", done)) };
 }
 
@@ -86,7 +86,7 @@ Deno.test("FileSender.read throws StoreError if the file has become shorter", ()
   const { store, file } = stored(new Random(4).bytes(600_000));
   const sender = new FileSender(file);
   sender.read(0, new Uint8Array(1000));
-  store.put("file", new Uint8Array(300_000), { modifiedMs: 2 });
+  store.put("file", new Uint8Array(300_000), { modifiedUs: 2 });
   assert.throws(() => readAll(sender, 1000), (error) => error instanceof StoreError && error.kind === "changed");
 });
 
@@ -94,7 +94,7 @@ Deno.test("FileSender.trailer throws StoreError if the file has changed but not 
   const { store, file } = stored(new Uint8Array(1000));
   const sender = new FileSender(file);
   readAll(sender, 1000);
-  store.put("file", new Uint8Array(1000).fill(1), { modifiedMs: 2 });
+  store.put("file", new Uint8Array(1000).fill(1), { modifiedUs: 2 });
   assert.throws(() => trailerOf(sender), (error) => error instanceof StoreError && error.kind === "changed");
 });
 
@@ -107,7 +107,7 @@ Deno.test("FileSender.read throws StoreError within a megabyte after the file ha
     for (; readBytes < sizeBytes; readBytes += 4096) sender.read(readBytes, new Uint8Array(4096));
   };
   sender.read(0, new Uint8Array(4096));
-  store.put("file", new Uint8Array(sizeBytes).fill(1), { modifiedMs: 2 });
+  store.put("file", new Uint8Array(sizeBytes).fill(1), { modifiedUs: 2 });
   assert.throws(readOn, (error) => error instanceof StoreError && error.kind === "changed");
   assert(readBytes <= 1024 * 1024, `${readBytes} bytes were read`);
 });
@@ -154,7 +154,7 @@ Deno.test("FileSender sends and hashes files of more than 4 GiB", () => {
   const sizeBytes = 2 ** 32 + 5;
   const touched: number[] = [];
   const zeros: ReadableFile = {
-    info: { name: "zeros", sizeBytes, modifiedMs: 0 },
+    info: { name: "zeros", sizeBytes },
     hasChanged: () => false,
     close: () => {},
     read: (offset, into) => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { InvariantError } from "../../../base/invariant.ts";
 import { MemoryStore, type MemoryStoreOptions } from "../../../testing/memory_store.ts";
 import { promised } from "../../../testing/promised_store.ts";
-import { StoreError } from "../../../transfer/file_store.ts";
+import { type CommittedFile, StoreError } from "../../../transfer/file_store.ts";
 import {
   assertRefused,
   commit,
@@ -18,7 +18,7 @@ function makeStoreWith(options: MemoryStoreOptions): MakeStore {
     for (const [name, bytes] of Object.entries(files)) disk.put(name, bytes);
     return {
       store: disk,
-      put: (name, bytes, modifiedMs) => disk.put(name, bytes, { modifiedMs }),
+      put: (name, bytes, modifiedUs) => disk.put(name, bytes, { modifiedUs }),
       contents: (name) => disk.contents(name),
       partialFiles: () => disk.partialFiles,
       dispose: () => assert.equal(disk.openHandles, 0, "no handle may stay open"),
@@ -34,9 +34,9 @@ Deno.test("MemoryStore is full at its capacity, unfinished files included", asyn
   const memory = new MemoryStore({ capacityBytes: 100 });
   const disk = promised(memory);
   await store(disk, "a", { bytes: pattern(60) });
-  const half = await disk.create("b", { sizeBytes: 30, modifiedMs: 0, overwrite: false });
+  const half = await disk.create("b", { sizeBytes: 30, overwrite: false });
   assert.equal(memory.usedBytes, 90);
-  await assertRefused("no-space", () => disk.create("c", { sizeBytes: 11, modifiedMs: 0, overwrite: false }));
+  await assertRefused("no-space", () => disk.create("c", { sizeBytes: 11, overwrite: false }));
   half.abort();
   await store(disk, "c", { bytes: pattern(40) });
   assert.equal(memory.usedBytes, 100);
@@ -45,7 +45,7 @@ Deno.test("MemoryStore is full at its capacity, unfinished files included", asyn
 Deno.test("MemoryStore can become full in the middle of a file", async () => {
   const memory = new MemoryStore();
   const disk = promised(memory);
-  const file = await disk.create("a", { sizeBytes: 10, modifiedMs: 0, overwrite: false });
+  const file = await disk.create("a", { sizeBytes: 10, overwrite: false });
   file.write(0, pattern(5));
   memory.capacityBytes = 8;
   await assertRefused("no-space", () => file.write(5, pattern(5)));
@@ -55,31 +55,31 @@ Deno.test("MemoryStore can become full in the middle of a file", async () => {
 
 Deno.test("MemoryStore commits when its scheduler runs the completion", async () => {
   const pending: (() => void)[] = [];
-  const memory = new MemoryStore({ schedule: (run) => pending.push(run), nowMs: () => 42 });
+  const memory = new MemoryStore({ schedule: (run) => pending.push(run), nowUs: () => 42 });
   const disk = promised(memory);
-  const file = await disk.create("a", { sizeBytes: 1, modifiedMs: 0, overwrite: false });
+  const file = await disk.create("a", { sizeBytes: 1, overwrite: false });
   file.write(0, pattern(1));
-  const results: (string | StoreError)[] = [];
+  const results: (CommittedFile | StoreError)[] = [];
   file.commit((result) => results.push(result));
   assert.deepEqual([results.length, memory.partialFiles, memory.contents("a")], [0, 1, undefined]);
   pending.forEach((run) => run());
-  assert.deepEqual([results, memory.partialFiles, memory.openHandles], [["a"], 0, 0]);
-  assert.equal((await disk.stat("a")).modifiedMs, 42);
+  assert.deepEqual([results, memory.partialFiles, memory.openHandles], [[{ location: "a", notKept: [] }], 0, 0]);
+  assert.equal((await disk.stat("a")).modifiedUs, 42);
 });
 
 Deno.test("MemoryStore commits at once without a scheduler", async () => {
   const memory = new MemoryStore();
   const disk = promised(memory);
-  const file = await disk.create("a", { sizeBytes: 0, modifiedMs: 5, overwrite: false });
-  let result: string | StoreError | undefined;
+  const file = await disk.create("a", { sizeBytes: 0, modifiedUs: 5000, overwrite: false });
+  let result: CommittedFile | StoreError | undefined;
   file.commit((value) => result = value);
-  assert.equal(result, "a");
+  assert.deepEqual(result, { location: "a", notKept: [] });
 });
 
 Deno.test("MemoryStore allocates for what is written, not for what is announced", async () => {
   const memory = new MemoryStore();
   const disk = promised(memory);
-  const file = await disk.create("a", { sizeBytes: Number.MAX_SAFE_INTEGER, modifiedMs: 0, overwrite: false });
+  const file = await disk.create("a", { sizeBytes: Number.MAX_SAFE_INTEGER, overwrite: false });
   file.write(1_000_000, pattern(10));
   const result = await commit(file);
   assert(result instanceof StoreError && result.kind === "io");

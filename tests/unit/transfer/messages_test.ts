@@ -10,7 +10,7 @@ import {
   refusalForStoreError,
   RefusalReason,
 } from "../../../transfer/messages.ts";
-import { MAX_FILE_BYTES } from "../../../transfer/file_store.ts";
+import { MAX_FILE_BYTES, MAX_TIME_US } from "../../../transfer/file_store.ts";
 import { GOLDEN_MESSAGES } from "../../wire/golden.ts";
 import { fromHex } from "../../../testing/wire_values.ts";
 
@@ -96,14 +96,37 @@ Deno.test("encodeMessage cuts the text of a refusal between characters", () => {
   assert.deepEqual(decodeMessage(bytes), { message, consumed: bytes.length });
 });
 
+/** The modification time that arrives. */
+function sentTime(modifiedUs: number | undefined): number | undefined {
+  const result = decodeMessage(encodeMessage({ type: "file", sizeBytes: 1, modifiedUs }));
+  assert(typeof result === "object" && "message" in result && result.message.type === "file");
+  return result.message.modifiedUs;
+}
+
+Deno.test("encodeMessage sends times before 1970, in 1970, and those that are not known", () => {
+  const times = [-5, 0, 1, 2 ** 32, -(2 ** 32), 1_783_933_200_123_456, -14_182_940_000_000, 15_032_385_535_000_000];
+  assert.deepEqual(times.map(sentTime), times);
+  assert.equal(sentTime(undefined), undefined);
+});
+
 Deno.test("encodeMessage sends the nearest time that the protocol can express", () => {
-  const sent = (modifiedMs: number) => {
-    const result = decodeMessage(encodeMessage({ type: "file", sizeBytes: 1, modifiedMs }));
-    return typeof result === "object" && "message" in result && result.message.type === "file"
-      ? result.message.modifiedMs
-      : undefined;
-  };
-  assert.deepEqual([sent(-5), sent(1234.75), sent(0)], [0, 1234, 0]);
+  assert.deepEqual([sentTime(1234.75), sentTime(-1234.75)], [1234, -1235]);
+  assert.deepEqual([sentTime(Infinity), sentTime(-1e300)], [MAX_TIME_US, -MAX_TIME_US]);
+  assert.deepEqual([sentTime(MAX_TIME_US), sentTime(-MAX_TIME_US)], [MAX_TIME_US, -MAX_TIME_US]);
+});
+
+Deno.test("decodeMessage takes a time beyond those of Date for the nearest of these", () => {
+  assert.deepEqual(decoded("10 0a 05 02 7f ff ff ff ff ff ff ff"), {
+    type: "file",
+    sizeBytes: 5,
+    modifiedUs: MAX_TIME_US,
+  });
+  assert.deepEqual(decoded("10 0a 05 02 80 00 00 00 00 00 00 00"), {
+    type: "file",
+    sizeBytes: 5,
+    modifiedUs: -MAX_TIME_US,
+  });
+  assert.deepEqual(decoded("10 0a 05 02 ff ff ff ff ff ff ff ff"), { type: "file", sizeBytes: 5, modifiedUs: -1 });
 });
 
 Deno.test("decodeMessage refuses a status it does not know, and takes a reason it does not know for io", () => {
@@ -130,7 +153,7 @@ Deno.test("refusalForStoreError has a reason for each fault of a store", () => {
 });
 
 Deno.test("decodeMessage refuses a file larger than any stream can carry", () => {
-  const file = { sizeBytes: MAX_FILE_BYTES, modifiedMs: 0 };
+  const file = { sizeBytes: MAX_FILE_BYTES };
   const messages = [
     { type: "put", name: "a", overwrite: false, ...file },
     { type: "file", ...file },

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import type { Message } from "../../../transfer/messages.ts";
 import { ALL_RIGHTS, refusalForRights, type Right, RIGHTS } from "../../../transfer/rights.ts";
 
-const PUT = { type: "put", name: "a", sizeBytes: 1, modifiedMs: 0, overwrite: false } as const;
+const PUT = { type: "put", name: "a", sizeBytes: 1, overwrite: false } as const;
 const GET = { type: "get", name: "a" } as const;
 const LIST = { type: "list" } as const;
 const STAT = { type: "stat", name: "a" } as const;

@@ -154,7 +154,7 @@ Deno.test("Authorizer keeps each client to its folder and quota; clients that sh
     ]);
     const [alice, bob] = [setting.authorize(ALICE!), setting.authorize(BOB!)];
     const create = (store: typeof alice.store, name: string) =>
-      promised(store).create(name, { sizeBytes: 5000, modifiedMs: 0, overwrite: false });
+      promised(store).create(name, { sizeBytes: 5000, overwrite: false });
     const file = await create(alice.store, "a");
     await assertRefused("no-space", () => create(alice.store, "b"));
     await assertRefused("no-space", () => create(bob.store, "b"));

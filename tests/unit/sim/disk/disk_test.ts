@@ -18,7 +18,7 @@ function makeStoreOn(options: SimulatedDiskOptions): MakeStore {
     for (const [name, bytes] of Object.entries(files)) disk.put(`/store/${name}`, bytes);
     return {
       store: await DirectoryStore.open("/store", { disk, readOnly }),
-      put: (name, bytes, modifiedMs) => disk.put(`/store/${name}`, bytes, { modifiedMs }),
+      put: (name, bytes, modifiedUs) => disk.put(`/store/${name}`, bytes, { modifiedMs: modifiedUs / 1000 }),
       contents: (name) => disk.contents(`/store/${name}`),
       partialFiles: () => disk.temporaryFiles,
       dispose: () => {
@@ -174,8 +174,11 @@ Deno.test("SimulatedDisk keeps a file's times and mode", async () => {
   const times = () => [disk.fstat(file).mtimeMs, disk.fstat(file).ctimeMs, disk.fstat(file).birthtimeMs];
   assert.deepEqual(times(), [7, 7, 5]);
   nowMs = 9;
-  disk.futimes(file, 3);
-  assert.deepEqual(times(), [3, 9, 5]);
+  disk.futimes(file, -3001);
+  assert.deepEqual(times(), [-3.001, 9, 5]);
+  disk.meter.faults = { timeUnitMs: 2000 };
+  disk.futimes(file, 5_999_999);
+  assert.deepEqual(times(), [4000, 9, 5]);
   assert.equal((await disk.stat("/a")).mode & 0o777, 0o644);
   disk.fchmod(file, 0o600);
   assert.equal((await disk.stat("/a")).mode & 0o777, 0o600);
@@ -274,7 +277,7 @@ Deno.test("SimulatedDisk is full at its capacity, and has room again for what is
   assert.equal(disk.usedBytes, 0);
   disk.meter.faults = { capacityBytes: 2 ** 20 };
   const store = promised(await DirectoryStore.open("/", { disk }));
-  await assertRefused("no-space", () => store.create("c", { sizeBytes: 1, modifiedMs: 0, overwrite: false }));
+  await assertRefused("no-space", () => store.create("c", { sizeBytes: 1, overwrite: false }));
   assert.deepEqual([...disk.meter.faultCounts], [["ENOSPC write", 1], ["ENOSPC open", 2]]);
 });
 
@@ -333,7 +336,7 @@ Deno.test("SimulatedDisk.remove takes a folder away under a store", async () => 
   const disk = new SimulatedDisk();
   await disk.mkdir("/a", 0o700);
   const store = promised(await DirectoryStore.open("/a/b", { disk }));
-  const file = await store.create("x", { sizeBytes: 1, modifiedMs: 0, overwrite: false });
+  const file = await store.create("x", { sizeBytes: 1, overwrite: false });
   file.write(0, pattern(1));
   disk.remove("/a");
   assert.match(String(await commit(file)), /folder has gone/);

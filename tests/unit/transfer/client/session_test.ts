@@ -43,7 +43,7 @@ class Scene {
   readonly onDone = (outcome: Outcome): void => void this.outcomes.push(outcome);
 
   put(name: string, bytes: Uint8Array): void {
-    this.files.put(name, bytes, { modifiedMs: 1 });
+    this.files.put(name, bytes, { modifiedUs: 1 });
     this.session.put({
       name,
       file: atOnce((done) => this.files.open(name, done)),
@@ -83,7 +83,7 @@ const CONTENT = new Random(1).bytes(200_000);
 
 function sendFile(stream: Stream, options: { digestOf?: Uint8Array; sizeBytes?: number; finish?: boolean } = {}): void {
   const { digestOf = CONTENT, sizeBytes = CONTENT.length, finish = true } = options;
-  stream.write(encodeMessage({ type: "file", sizeBytes, modifiedMs: 9 }));
+  stream.write(encodeMessage({ type: "file", sizeBytes, modifiedUs: 9 }));
   stream.write(CONTENT.slice());
   stream.write(encodeMessage({ type: "digest", sha256: sha256(digestOf) }));
   if (finish) stream.finish();
@@ -200,7 +200,7 @@ Deno.test("ClientSession.get discards a file that has a different checksum, is c
     (stream) => sendFile(stream, { sizeBytes: CONTENT.length + 100_000 }),
     (stream) => sendFile(stream, { sizeBytes: CONTENT.length - 1 }),
     (stream) => {
-      stream.write(encodeMessage({ type: "file", sizeBytes: CONTENT.length, modifiedMs: 9 }));
+      stream.write(encodeMessage({ type: "file", sizeBytes: CONTENT.length, modifiedUs: 9 }));
       stream.write(CONTENT.slice());
       stream.finish();
     },
@@ -252,7 +252,7 @@ Deno.test("ClientSession.get accepts a file that is created late, and aborts it 
 });
 
 Deno.test("ClientSession.query takes a list only with the number of its entries, and one entry for one name", () => {
-  const entry = encodeMessage({ type: "entry", name: "file", sizeBytes: 5, modifiedMs: 6 });
+  const entry = encodeMessage({ type: "entry", name: "file", sizeBytes: 5, modifiedUs: 6 });
   const cases: [string | undefined, Uint8Array[], "done" | "failed"][] = [
     [undefined, [entry, encodeMessage({ type: "end", count: 1 })], "done"],
     [undefined, [encodeMessage({ type: "end", count: 0 })], "done"],
