@@ -23,6 +23,12 @@ export function isDeceptive(codePoint: number): boolean {
     (codePoint >= 0xfff9 && codePoint <= 0xfffb);
 }
 
+/**
+ * U+FFFD, which the system puts in the place of bytes that are not UTF-8: a path or name that has it may belong to
+ * another file than the one that was meant.
+ */
+export const REPLACEMENT_CHARACTER = "\ufffd";
+
 /** Half of a surrogate pair: not a character, and two such names can be the same bytes on the disk. */
 export function isSurrogate(codePoint: number): boolean {
   return codePoint >= 0xd800 && codePoint <= 0xdfff;

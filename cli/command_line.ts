@@ -7,6 +7,7 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { CONGESTION_NAMES, type SendPolicy } from "../protocol/mod.ts";
+import { quote, REPLACEMENT_CHARACTER } from "../base/display_text.ts";
 import type { FaultOptions, SendingOptions } from "../app/api.ts";
 import { parseFaults } from "./faults.ts";
 import { parseFixedRate } from "../app/rate.ts";
@@ -47,6 +48,7 @@ export function parseWith<T>(
   { check, value }: { readonly check?: () => void; readonly value: () => T },
 ): Parsed<T> {
   try {
+    requireUtf8(command, args);
     check?.();
     command.parse(args, { from: "user" });
     return { value: value() };
@@ -55,6 +57,15 @@ export function parseWith<T>(
     // 0 is help or version; everything else that commander stops at is a usage error.
     return { exitCode: error.exitCode === 0 ? ExitCode.done : ExitCode.usage };
   }
+}
+
+/** Deno hands over arguments with U+FFFD in place of bytes that are not UTF-8, and there may be a file of that name. */
+function requireUtf8(command: Command, args: readonly string[]): void {
+  const bad = args.find((argument) => argument.includes(REPLACEMENT_CHARACTER));
+  if (bad === undefined) return;
+  command.error(
+    `error: ${quote(bad)} is not valid UTF-8, and cannot be told from a name with the character U+FFFD: rename it`,
+  );
 }
 
 /** The option `--simulate`, the same on both programs. */

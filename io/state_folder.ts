@@ -9,6 +9,7 @@ import fs from "node:fs";
 import path from "node:path";
 import { SluiceError } from "../app/api.ts";
 import { formatKey, parseKey, publicKeyOf } from "../app/keys.ts";
+import { REPLACEMENT_CHARACTER } from "../base/display_text.ts";
 import { KEY_BYTES } from "../protocol/mod.ts";
 import { randomBytes } from "./clock.ts";
 import { errorCode, requirePrivate } from "./private_file.ts";
@@ -22,8 +23,24 @@ const KNOWN_SERVERS_FILE = "known_servers";
 const KEY_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 
-/** Where the folder is: as told, or as the environment says, or where this system's users keep such things. */
+/**
+ * Where the folder is: as told, or as the environment says, or where this system's users keep such things. Throws
+ * SluiceError if its path is not UTF-8.
+ */
 export function stateFolder(told: string | undefined, env: (name: string) => string | undefined): string {
+  let folder: string | undefined;
+  try {
+    folder = findStateFolder(told, env);
+  } catch (error) {
+    // Of a current folder with such a path.
+    if (!(error instanceof Deno.errors.InvalidData)) throw error;
+  }
+  if (folder !== undefined && !folder.includes(REPLACEMENT_CHARACTER)) return folder;
+  const advice = "give an absolute path with --state";
+  throw new SluiceError("local-disk", `the path of the state folder is not valid UTF-8; ${advice}`);
+}
+
+function findStateFolder(told: string | undefined, env: (name: string) => string | undefined): string {
   const named = told ?? env(STATE_VARIABLE);
   if (named !== undefined && named !== "") return path.resolve(named);
   if (Deno.build.os === "windows") return path.join(env("LOCALAPPDATA") ?? ".", "Sluice");
@@ -140,7 +157,13 @@ export class KnownServers {
 /** An environment variable, if this process may read it: asking for the permission would stop a script. */
 export function readableEnvironment(name: string): string | undefined {
   const isGranted = Deno.permissions.querySync({ name: "env", variable: name }).state === "granted";
-  return isGranted ? Deno.env.get(name) : undefined;
+  try {
+    return isGranted ? Deno.env.get(name) : undefined;
+  } catch (error) {
+    // As Deno hands over arguments, and before 2.9 variables, too: with a character for the bytes that are not UTF-8.
+    if (error instanceof Deno.errors.InvalidData) return REPLACEMENT_CHARACTER;
+    throw error;
+  }
 }
 
 function makeFolder(folder: string): void {

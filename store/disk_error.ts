@@ -74,6 +74,10 @@ export function toStoreError(error: unknown, subject: string): StoreError {
         `for what lies in /dev, /proc or /sys, --allow-all)`,
     );
   }
+  // Deno's word for a path that it found, as of the current folder or behind a link, and cannot put into a string.
+  if (error instanceof Error && error.name === "InvalidData") {
+    return new StoreError("io", `${subject} cannot be accessed: its path is not valid UTF-8; rename its folder`);
+  }
   const code = diskErrorCode(error);
   if (code === undefined) throw error;
   return new StoreError(

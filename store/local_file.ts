@@ -14,7 +14,7 @@ import {
   type WritableFile,
 } from "../transfer/file_store.ts";
 import { receivedName } from "../transfer/file_name.ts";
-import { quote } from "../base/display_text.ts";
+import { quote, REPLACEMENT_CHARACTER } from "../base/display_text.ts";
 import type { Disk } from "./disk.ts";
 import { diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
 import type { FileIdentity } from "./file_identity.ts";
@@ -58,9 +58,15 @@ export class LocalFolders {
 const MAX_RECEIVED_NAMES = 10_000;
 
 /** Opens a file for sending. Rejects with StoreError for a folder, a device, or a file that cannot be read. */
-export function openLocalFile(filePath: string, options: { readonly disk: Disk }): Promise<ReadableFile> {
+export async function openLocalFile(filePath: string, options: { readonly disk: Disk }): Promise<ReadableFile> {
   const { disk } = options;
-  return OpenedFile.open(filePath, { disk, name: basename(filePath), subject: quote(filePath), followLinks: true });
+  requireReadablePath(filePath);
+  return await OpenedFile.open(filePath, {
+    disk,
+    name: basename(filePath),
+    subject: quote(filePath),
+    followLinks: true,
+  });
 }
 
 /**
@@ -71,6 +77,7 @@ export async function createLocalFile(filePath: string, options: LocalCreateOpti
   const subject = quote(filePath);
   const { sizeBytes, modifiedUs, ifExists, folders } = options;
   const { disk } = folders;
+  requireReadablePath(filePath);
   const folder = await realFolder(disk, filePath);
   const name = basename(filePath);
   const target = join(folder, name);
@@ -88,6 +95,12 @@ export async function createLocalFile(filePath: string, options: LocalCreateOpti
   };
   const replaces = ifExists === "replace" ? { replaces: target } : {};
   return await TemporaryFile.create(folder, { disk, sizeBytes, modifiedUs, subject, place, ...replaces });
+}
+
+/** A path with U+FFFD may name another file than the one that the user named by bytes that are not UTF-8. */
+function requireReadablePath(filePath: string): void {
+  if (!filePath.includes(REPLACEMENT_CHARACTER)) return;
+  throw new StoreError("bad-name", `${quote(filePath)} is not valid UTF-8: rename it`);
 }
 
 /** The folder of a new file at `filePath`, without symbolic links. */

@@ -9,7 +9,7 @@
  * @module
  */
 
-import { isControl, isDeceptive, isSurrogate, quote } from "../base/display_text.ts";
+import { isControl, isDeceptive, isSurrogate, quote, REPLACEMENT_CHARACTER } from "../base/display_text.ts";
 import { StoreError } from "./file_store.ts";
 
 /** The longest name in UTF-8 bytes: the limit of ext4, XFS, APFS and Btrfs. */
@@ -25,6 +25,7 @@ const FORBIDDEN_CHARACTERS = '/\\:<>"|?*';
 const DEVICE_NAME = /^(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|CLOCK\$|(?:COM|LPT)[0-9\u00b9\u00b2\u00b3])$/;
 
 const utf8 = new TextEncoder();
+const UNDECODABLE = REPLACEMENT_CHARACTER.codePointAt(0);
 
 /** "U+202E", the notation of the Unicode standard. */
 function unicodeNotation(codePoint: number): string {
@@ -36,6 +37,7 @@ function checkCharacter(codePoint: number): string | undefined {
   if (codePoint === 0) return "names may not contain a NUL character";
   if (isControl(codePoint)) return `names may not contain control characters (${unicodeNotation(codePoint)})`;
   if (isSurrogate(codePoint)) return "names must be valid Unicode";
+  if (codePoint === UNDECODABLE) return "names must be valid UTF-8; this one has U+FFFD in place of other bytes";
   if (isDeceptive(codePoint)) return `names may not contain invisible characters (${unicodeNotation(codePoint)})`;
   const character = String.fromCodePoint(codePoint);
   return FORBIDDEN_CHARACTERS.includes(character) ? `names may not contain ${quote(character)}` : undefined;

@@ -17,6 +17,18 @@ Deno.test("parseWith gives the value, or the exit code of what was asked or mist
   assert.deepEqual(console.errLines, ["error: unknown option '--bogus'", "Try --help."]);
 });
 
+Deno.test("parseWith refuses an argument that is not UTF-8, wherever it is", () => {
+  for (const args of [["send", "z\ufffd"], ["--as=\ufffd"], ["--", "\ufffd"], ["--root", "a/\ufffd/b"]]) {
+    const console = new FakeConsole();
+    const command = createCommand("x", console).argument("[all...]").option("--root <r>").option("--as <name>");
+    assert.deepEqual(parseWith(command, args, { value: () => 7 }), { exitCode: 2 });
+    assert.match(
+      console.errLines[0]!,
+      /^error: ".*\ufffd.*" is not valid UTF-8, and cannot be told from .*: rename it$/,
+    );
+  }
+});
+
 Deno.test("parseWith lets a bug through", () => {
   const fail = () => {
     throw new TypeError("bug");

@@ -42,6 +42,12 @@ Deno.test("stateFolder is what was told, or the environment says, or where users
   assert.equal(stateFolder(path.resolve("/told"), env), path.resolve("/told"));
 });
 
+Deno.test("stateFolder refuses a path that is not UTF-8", () => {
+  const home = (value: string) => (name: string) => name === "HOME" || name === "LOCALAPPDATA" ? value : undefined;
+  fails(() => stateFolder("/a\ufffd", () => undefined), /^the path of the state folder is not valid UTF-8/);
+  fails(() => stateFolder(undefined, home("/\ufffd")), /^the path of the state folder is not valid UTF-8/);
+});
+
 Deno.test("openIdentity makes a key the first time, for its owner alone, and keeps it", async () => {
   await inFolder((folder) => {
     const { file, privateKey, publicKey } = openIdentity(folder, "server");

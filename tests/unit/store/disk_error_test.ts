@@ -66,6 +66,15 @@ Deno.test("toStoreError names the permission that Deno lacks", () => {
   assert(!error.message.includes("private"));
 });
 
+Deno.test("toStoreError explains a path that is not UTF-8", () => {
+  const error = toStoreError(
+    new Deno.errors.InvalidData('File name or path "/srv/private\xff" is not valid UTF-8'),
+    '"a"',
+  );
+  assert.equal(error.kind, "io");
+  assert.equal(error.message, '"a" cannot be accessed: its path is not valid UTF-8; rename its folder');
+});
+
 Deno.test("toStoreError leaves a StoreError as it is", () => {
   const error = new StoreError("changed", "x");
   assert.equal(toStoreError(error, "y"), error);

@@ -93,6 +93,15 @@ check("createLocalFile decides about the name at the commit", async (folder) => 
   assert.equal(Deno.readLinkSync(`${folder}/a`), "dangling");
 });
 
+check("a path with U+FFFD is refused, since it may be that of another file", async (folder) => {
+  const path = `${folder}/z\ufffd`;
+  Deno.writeTextFileSync(path, "another's");
+  assert.equal((await assertRefused("bad-name", () => open(path))).message, `"${path}" is not valid UTF-8: rename it`);
+  await assertRefused("bad-name", () => save(path, { bytes: pattern(1), ifExists: "replace" }));
+  await assertRefused("bad-name", () => save(`${folder}/\ufffd/a`, { bytes: pattern(1) }));
+  assert.equal(Deno.readTextFileSync(path), "another's");
+});
+
 check("createLocalFile refuses a name that is taken, now or later, when told to", async (folder) => {
   const refusing = () => createLocalFile(`${folder}/a`, { sizeBytes: 0, ifExists: "refuse", folders });
   const [first, second] = [await refusing(), await refusing()];

@@ -40,6 +40,7 @@ Deno.test("checkFileName says why a name is refused", () => {
     ["\ud800", "names must be valid Unicode"],
     ["a\udc00b", "names must be valid Unicode"],
     ["\udc00\ud800", "names must be valid Unicode"],
+    ["z\ufffd", "names must be valid UTF-8; this one has U+FFFD in place of other bytes"],
     ["photo\u202egpj.exe", "names may not contain invisible characters (U+202E)"],
     ["a\u2066b", "names may not contain invisible characters (U+2066)"],
     ["a\u200eb", "names may not contain invisible characters (U+200E)"],
