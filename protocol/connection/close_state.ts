@@ -42,7 +42,7 @@ export class CloseState {
   constructor(reason: CloseReason, { streams, path, packetsLost }: CloseStateOptions) {
     // With the last responses in the same packet, this side can close without waiting for their acknowledgement: they
     // arrive with the close, or both are lost. A peer that violated the protocol receives only the error, and an address
-    // that is not validated no more than necessary.
+    // that is not validated as little as possible.
     const hasFrames = reason.kind === "local" && path.isValidated;
     this.#packet = { frames: hasFrames ? streams.takeUnacked(LAST_FRAMES_BYTES) : NOTHING, close: closeFrame(reason) };
     this.#dueCount = packetsLost > 0 ? COPIES_WHERE_LOST : COPIES;

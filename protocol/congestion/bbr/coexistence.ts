@@ -2,7 +2,7 @@
  * BBR with a competitive mode: sharing a bottleneck with loss-based flows such as TCP CUBIC, it behaves like CUBIC. Not in
  * the draft; the idea and the name of the mode are from Copa (Arun and Balakrishnan, NSDI 2018, section 2.2).
  *
- * A BBR flow that is alone keeps the queue empty between its probes. A queue that stands in round after round is caused by
+ * A BBR flow that is alone keeps the queue empty between its probes. A queue that persists round after round is caused by
  * another flow, most likely one that fills the queue until it overflows and then roughly halves its rate. BBR's next probe
  * takes all the bandwidth that this releases within a few round trips, where CUBIC needs seconds, and BBR does not respond
  * to 1 % of loss: so the other flow ends up with a tenth of the link. Therefore, once such a queue is detected, our own

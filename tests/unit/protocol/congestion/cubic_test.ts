@@ -49,7 +49,7 @@ function lose(cubic: Cubic, event: Partial<LossEvent>): void {
   });
 }
 
-/** A window of so many datagrams in slow start, all of it acknowledged at once, sent at time 0. */
+/** A window in slow start, in datagrams, sent at time 0 and acknowledged at once. */
 function grown(datagrams: number): Cubic {
   const cubic = new Cubic(OPTIONS);
   ack(cubic, { ackedBytes: datagrams * DATAGRAM - cubic.windowBytes, sentUs: 0 });
@@ -156,7 +156,7 @@ Deno.test("Cubic lowers the plateau after a second cut below the first (fast con
     avoid(cubic, { fromUs: secondCutUs + 110_000, untilUs: secondCutUs + 7_000_000 });
     return cubic.windowBytes / atCut;
   };
-  // Cut on the way up, it is flat at 0.85 of where it was cut; cut above the plateau, at all of it.
+  // After a cut below the plateau, the new plateau is 0.85 of the window at the cut; above it, the whole window.
   assert.ok(Math.abs(windowAfter(3_010_000) - 0.85) < 0.02);
   assert.ok(windowAfter(12_010_000) > 0.95);
 });
@@ -277,7 +277,7 @@ Deno.test("Cubic fills a clean link, cutting to 0.7 at the full queue", () => {
 });
 
 Deno.test("Cubic leaves slow start with a third of the loss that doubling into the queue would cost", () => {
-  // Doubling to the end loses 3.3 round trips' worth here, and 8.5 where the queue is four times as long.
+  // Doubling until the queue overflows loses 3.3 round trips' worth here, and 8.5 with a queue four times as long.
   for (const [queueRoundTrips, mostLost] of [[1, 1.1], [4, 1.6]] as const) {
     const link = { ...LINK, queueBytes: queueRoundTrips * LINK.queueBytes };
     const [flow] = runLink(link, [{ controller: new Cubic({ ...OPTIONS, initialRttUs: 50_000 }) }], 3_000_000);

@@ -47,7 +47,7 @@ Deno.test("DeliveryRateEstimator measures the rate of a paced flight", () => {
 Deno.test("DeliveryRateEstimator uses the send rate if acknowledgements are compressed", () => {
   const sender = new Sender();
   const packets = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((ms) => sender.send(ms * 1_000));
-  // All come back at once, 9 ms after the last was sent: the sender took 9 ms to send what the ACKs show in none.
+  // All are acknowledged at once, 9 ms after the last was sent: sending took 9 ms, the ACKs arrive in 0 ms.
   for (const packet of packets.slice(0, 9)) sender.ack(packet, 18_000);
   sender.rate.onAckDone(18_000, 5_000);
   const later = sender.send(18_000);

@@ -9,7 +9,7 @@ class Rounds {
   readonly hyStart = new HyStart();
   #nowUs = 1_000_000;
 
-  /** One round, its samples all of this round trip, or each of its own. */
+  /** One round whose samples all have this RTT, or each its own. */
   add(rttUs: number | readonly number[], samples = SAMPLES): void {
     const each = typeof rttUs === "number" ? Array<number>(samples).fill(rttUs) : rttUs;
     this.#nowUs += 1_000_000;

@@ -36,7 +36,7 @@ function run(trains: TrainRate, fromUs: number, sentEveryUs: number, arriveEvery
   }
 }
 
-/** The rate of one datagram in so many microseconds. */
+/** The rate of one datagram per this many microseconds. */
 const oneIn = (intervalUs: number): number => DATAGRAM_BYTES * 1_000_000 / intervalUs;
 
 Deno.test("TrainRate measures the rate at which a train was sent, if it arrives as fast", () => {
