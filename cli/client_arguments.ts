@@ -99,7 +99,11 @@ export function parseClientArguments(
     .argument("[host]", "server of an interactive session")
     .argument("[port]", "its port")
     .option("-s, --server <host:port>", `server (SLUICE_SERVER, else ${DEFAULT_HOST}:${DEFAULT_PORT})`, readServer)
-    .option("-t, --timeout <seconds>", "give up connecting after this time (10)", readSeconds)
+    .option(
+      "-t, --timeout <seconds>",
+      "give up if the server does not respond for this long (10; once connected 60)",
+      readSeconds,
+    )
     .option("-q, --quiet", "print errors and warnings only")
     .option("--server-key <key>", 'accept only a server with this key, as "sluice-server key" prints it', readKey)
     .option("--token-file <file>", "file with a token that the server knows")
@@ -235,6 +239,6 @@ function readServer(text: string): ServerName {
 
 function readSeconds(text: string): number {
   const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
-  if (seconds > 0 && seconds <= 3600) return seconds;
-  throw new InvalidArgumentError("It must be a number of seconds up to 3600.");
+  if (seconds >= 0.1 && seconds <= 3600) return seconds;
+  throw new InvalidArgumentError("It must be a number of seconds from 0.1 to 3600.");
 }

@@ -30,6 +30,8 @@ export interface ClientHostOptions extends MachineOptions {
   readonly goals: readonly Goal[];
   /** Its private key. Default: a new one for each connection. */
   readonly identity?: Uint8Array;
+  /** How long it waits for a silent server, milliseconds. Default: the program's. */
+  readonly timeoutMs?: number | undefined;
   /** Keeps the connection when all goals have an outcome. */
   readonly stays: boolean;
   /** The content of a file that is sent, to be repeated. */
@@ -85,9 +87,12 @@ export class ClientHost extends Machine {
     this.#abort = new AbortController();
     const program = this.boot(nowUs);
     const { host, port } = NetAddress.parse(this.#options.serverAddress);
-    const { identity } = this.#options;
-    const options = { host, port, signal: this.#abort.signal };
-    this.#run(connect({ ...options, ...(identity === undefined ? {} : { identity }) }, program))
+    const { identity, timeoutMs } = this.#options;
+    const options = {
+      ...(identity === undefined ? {} : { identity }),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    };
+    this.#run(connect({ host, port, signal: this.#abort.signal, ...options }, program))
       .catch((error) => program.crash(error));
   }
 

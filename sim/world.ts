@@ -38,6 +38,8 @@ export interface ClientPlan {
   readonly startUs?: number;
   /** Faults of its disk. Default: none. */
   readonly disk?: DiskFaults;
+  /** How long it waits for a silent server, milliseconds. Default: the program's. */
+  readonly timeoutMs?: number;
   /** It keeps its connection when its goals have outcomes. Default: it closes it. */
   readonly stays?: boolean;
 }
@@ -318,6 +320,7 @@ export class World {
       ...(this.#options.access === undefined ? {} : { identity: identityOf(index) }),
       random: this.#random.fork(`client ${index}`),
       config: this.#options.config ?? {},
+      timeoutMs: plan.timeoutMs,
       stays: plan.stays ?? false,
       content: (goal) => this.content(index, goal),
       quiescence: this.#quiescence,

@@ -52,7 +52,10 @@ export interface ClientOptions extends SendingOptions {
   /** Host name, or an IP literal without brackets; a name is resolved by the engine. */
   readonly host: string;
   readonly port: number;
-  /** How long to wait for the server to answer, milliseconds. */
+  /**
+   * Gives up if nothing arrives from the server for this long, milliseconds: while connecting (default 10 s), and at least
+   * a second, later on (default 60 s, which is also the limit of a server with default settings).
+   */
   readonly timeoutMs?: number;
   /** The private key by which servers know this client, 32 bytes; without one it has a new one each time. */
   readonly identity?: Uint8Array;

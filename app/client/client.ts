@@ -8,6 +8,7 @@ import { basename } from "node:path";
 import {
   type CloseReason,
   type Connection,
+  type ConnectionConfig,
   DEFAULT_CONFIG,
   Endpoint,
   KEY_BYTES,
@@ -73,6 +74,15 @@ function localHostFor({ isIPv6, isLoopback }: NetAddress): string {
   return isIPv6 ? "::" : "0.0.0.0";
 }
 
+/** The least idle timeout, microseconds: shorter ones would end connections that are only slow. */
+const MIN_IDLE_TIMEOUT_US = 1_000_000;
+
+/** One time for the answer to the first packet and for every later one. */
+function timeoutsOf(timeoutMs: number): Pick<ConnectionConfig, "handshakeTimeoutUs" | "idleTimeoutUs"> {
+  const timeoutUs = Math.round(timeoutMs * 1000);
+  return { handshakeTimeoutUs: timeoutUs, idleTimeoutUs: Math.max(timeoutUs, MIN_IDLE_TIMEOUT_US) };
+}
+
 type ConnectOptions = Pick<ClientOptions, "server" | "signal" | "onStats">;
 
 class ConnectedClient implements Client {
@@ -98,7 +108,7 @@ class ConnectedClient implements Client {
     this.#retryPolicy = new RetryPolicy(platform, this.#ended.promise);
     const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
     const ours = {
-      ...(timeoutMs === undefined ? {} : { handshakeTimeoutUs: Math.round(timeoutMs * 1000) }),
+      ...(timeoutMs === undefined ? {} : timeoutsOf(timeoutMs)),
       ...(sendPolicy === undefined ? {} : { sendPolicy }),
     };
     this.#endpoint = new Endpoint({

@@ -36,6 +36,15 @@ import { Timer, TimerTable } from "./timer_table.ts";
 import { type PacketHeader, PacketType } from "../wire/packet.ts";
 import { isSameParameters, type TransportParameters } from "../wire/parameters.ts";
 
+/**
+ * Within the idle timeout a client that hears nothing sends a PING or a probe so many times: one response is enough, and
+ * the loss of all but the last of them does not end a connection.
+ */
+const PROBES_PER_IDLE_TIMEOUT = 6;
+
+/** However short the idle timeout that the peer chose. */
+const MIN_PROBE_INTERVAL_US = 100_000;
+
 /** A connection. Times are microseconds of any monotonic clock, the same clock in every call. */
 export class Connection {
   readonly localId: number;
@@ -60,6 +69,8 @@ export class Connection {
   #peerParameters: TransportParameters | undefined;
   #duplicatesReceived = 0;
   #idleTimeoutUs: number;
+  /** The idle timeout is over, and this side listens once more. */
+  #isIdleSuspected = false;
 
   constructor(options: ConnectionOptions) {
     const { config, nowUs, isClient } = options;
@@ -212,7 +223,7 @@ export class Connection {
   handleTimeout(nowUs: number): void {
     const timers = this.#timers;
     if (timers.expire(Timer.handshake, nowUs)) return this.#end({ kind: "handshake-timeout" });
-    if (timers.expire(Timer.idle, nowUs)) return this.#end({ kind: "idle-timeout" });
+    if (timers.expire(Timer.idle, nowUs) && !this.#listensAgain(nowUs)) return this.#end({ kind: "idle-timeout" });
     if (timers.expire(Timer.closing, nowUs)) return this.#enterClosed();
     timers.expire(Timer.hello, nowUs);
     timers.expire(Timer.pacing, nowUs);
@@ -308,6 +319,7 @@ export class Connection {
     });
     this.#path.setPeerLimits(parameters);
     this.#idleTimeoutUs = Math.min(this.#config.idleTimeoutUs, parameters.maxIdleTimeoutMs * 1000);
+    this.#recovery.setMaxProbeInterval(this.#probeIntervalUs);
   }
 
   #migrate(nowUs: number, remote: NetAddress, sizeBytes: number): void {
@@ -369,13 +381,31 @@ export class Connection {
   }
 
   #restartIdle(nowUs: number): void {
+    this.#isIdleSuspected = false;
     this.#timers.set(Timer.idle, nowUs + Math.max(this.#idleTimeoutUs, 3 * this.#path.ptoUs));
+  }
+
+  /**
+   * The idle timeout is over: whether to listen for one more PTO. If this side was suspended, or its disk held it up, then
+   * what the peer sent is waiting in the socket's buffer, and this timer fires before it is read.
+   */
+  #listensAgain(nowUs: number): boolean {
+    if (this.#isIdleSuspected) return false;
+    this.#isIdleSuspected = true;
+    this.#timers.set(Timer.idle, nowUs + this.#path.ptoUs);
+    return true;
   }
 
   #restartKeepAlive(nowUs: number): void {
     if (!this.isClient) return;
     const { keepAliveUs, transferKeepAliveUs } = this.#config;
-    this.#timers.set(Timer.keepAlive, nowUs + (this.#streams.openCount > 0 ? transferKeepAliveUs : keepAliveUs));
+    const intervalUs = this.#streams.openCount > 0 ? transferKeepAliveUs : keepAliveUs;
+    this.#timers.set(Timer.keepAlive, nowUs + Math.min(intervalUs, this.#probeIntervalUs));
+  }
+
+  /** The longest that a client which hears nothing sends nothing. */
+  get #probeIntervalUs(): number {
+    return Math.max(Math.floor(this.#idleTimeoutUs / PROBES_PER_IDLE_TIMEOUT), MIN_PROBE_INTERVAL_US);
   }
 
   #close(nowUs: number, reason: CloseReason): undefined {

@@ -12,7 +12,7 @@ import type { AckEvent, LossEvent } from "../congestion/controller.ts";
 import { PeerError, TransportErrorCode } from "../errors.ts";
 import type { Path } from "./path.ts";
 import type { AckTracker } from "../recovery/ack_tracker.ts";
-import { LossDetection } from "../recovery/loss_detection.ts";
+import { DEFAULT_MAX_PTO_BACKOFF_US, LossDetection } from "../recovery/loss_detection.ts";
 import { RECEIPT_STRIDE, ReceiptKind, type SentPacket, SentState } from "../sent_packet.ts";
 import { NEVER_SENT, SentPackets, type SentStats } from "../recovery/sent_packets.ts";
 import { isLossy, TailRedundancy } from "../recovery/tail_redundancy.ts";
@@ -226,6 +226,11 @@ export class LossRecovery {
   /** When {@link onTimeout} is due, or Infinity. */
   timerUs(): number {
     return this.#detection.timerUs(this.#sent, this.#path.rtt);
+  }
+
+  /** Limits the wait between two probes to less than its default; a plain PTO is the lower bound. */
+  setMaxProbeInterval(intervalUs: number): void {
+    this.#detection.maxPtoBackoffUs = Math.min(intervalUs, DEFAULT_MAX_PTO_BACKOFF_US);
   }
 
   /** The timer of {@link timerUs} fired. */

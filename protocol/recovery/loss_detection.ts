@@ -97,7 +97,8 @@ export interface LossDetectionOptions {
 export class LossDetection {
   /** The peer's max_ack_delay, to be set when its parameters arrive; until then RFC 9000's default of 25 ms. */
   maxAckDelayUs = DEFAULT_MAX_ACK_DELAY_US;
-  readonly #maxPtoBackoffUs: number;
+  /** The longest wait between two probes, unless one plain PTO is longer. */
+  maxPtoBackoffUs: number;
   readonly #rack = new Rack();
   /** Reused for every call of {@link isLost}. */
   readonly #parameters: LossParameters = { nowUs: 0, newestAcked: -1, lossDelayUs: 0 };
@@ -112,7 +113,7 @@ export class LossDetection {
   #persistentCongestion = false;
 
   constructor(options: LossDetectionOptions = {}) {
-    this.#maxPtoBackoffUs = options.maxPtoBackoffUs ?? DEFAULT_MAX_PTO_BACKOFF_US;
+    this.maxPtoBackoffUs = options.maxPtoBackoffUs ?? DEFAULT_MAX_PTO_BACKOFF_US;
   }
 
   /** The most recently sent packet that the peer acknowledged, or -1. */
@@ -224,7 +225,7 @@ export class LossDetection {
     const leastUs = 2 * Math.max(rtt.smoothedUs, GRANULARITY_US) + this.maxAckDelayUs;
     const ptoUs = Math.min(rtt.ptoUs(this.maxAckDelayUs), leastUs);
     const backedOffUs = ptoUs * 2 ** Math.min(this.#ptoCount, MAX_PTO_DOUBLINGS);
-    return Math.min(backedOffUs, Math.max(ptoUs, this.#maxPtoBackoffUs));
+    return Math.min(backedOffUs, Math.max(ptoUs, this.maxPtoBackoffUs));
   }
 
   /** Section 7.6.2: consecutive lost packets, with no acknowledged packet in between, form a run. */

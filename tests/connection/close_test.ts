@@ -150,14 +150,15 @@ Deno.test("Connection sends nothing and opens nothing after its end", () => {
 
 Deno.test("Connection on which nothing arrives ends by the smaller of both idle timeouts", () => {
   for (const [client, server] of [[5_000_000, 30_000_000], [30_000_000, 5_000_000]] as const) {
-    const pair = Pair.connected({
-      client: { idleTimeoutUs: client, keepAliveUs: 3_600_000_000 },
-      server: { idleTimeoutUs: server },
-    });
+    const pair = Pair.connected({ client: { idleTimeoutUs: client }, server: { idleTimeoutUs: server } });
     pair.run(1_000_000);
+    pair.client.wire.rule = () => LOST;
+    pair.server.wire.rule = () => LOST;
+    // At least since its last packet before that, and at most for one PTO longer than 5 s.
     pair.run(3_900_000);
     assert.equal(pair.client.heard("closed").length, 0);
-    pair.run(1_100_000);
+    assert.equal(pair.server.heard("closed").length, 0);
+    pair.run(1_300_000);
     assert.deepEqual(pair.client.heard("closed").map(({ reason }) => reason.kind), ["idle-timeout"]);
     assert.deepEqual(pair.server.heard("closed").map(({ reason }) => reason.kind), ["idle-timeout"]);
     assert(pair.isQuiet);
@@ -173,6 +174,39 @@ Deno.test("Connection keeps itself alive with few PINGs", () => {
   assert.equal(pair.server.connection.state, "established");
   const sent = pair.client.wire.sent.length - before;
   assert(sent >= 5 && sent <= 31, `${sent} packets in 5 minutes`);
+});
+
+Deno.test("Connection sends PINGs as often as a short idle timeout needs: silence for half of it is survived", () => {
+  for (const [client, server] of [[3_000_000, 60_000_000], [60_000_000, 3_000_000]] as const) {
+    const pair = Pair.connected({ client: { idleTimeoutUs: client }, server: { idleTimeoutUs: server } });
+    // Nothing passes in the last 1.9 of every 4 seconds.
+    const rule = ({ nowUs }: { nowUs: number }) => nowUs % 4_000_000 > 2_100_000 ? LOST : undefined;
+    pair.client.wire.rule = rule;
+    pair.server.wire.rule = rule;
+    const before = pair.client.wire.sent.length;
+    pair.run(60_000_000);
+    assert.equal(pair.client.connection.state, "established");
+    assert.equal(pair.server.connection.state, "established");
+    const sent = pair.client.wire.sent.length - before;
+    assert(sent <= 300, `${sent} packets in a minute`);
+  }
+});
+
+Deno.test("Connection that was suspended for longer than the idle timeout still reads what arrived meanwhile", () => {
+  const pair = Pair.connected({ client: { idleTimeoutUs: 3_000_000 } });
+  pair.run(1_000_000);
+  const { connection } = pair.client;
+  // The timers fire first, and what the socket holds is read next.
+  connection.handleTimeout(pair.nowUs + 10_000_000);
+  assert.equal(connection.state, "established");
+  pair.send(new Uint8Array(1));
+  pair.run(1_000_000);
+  assert.equal(connection.state, "established");
+  assert.equal(pair.server.bytesOn(0).length, 1);
+  // No more than once.
+  connection.handleTimeout(pair.nowUs + 10_000_000);
+  connection.handleTimeout(pair.nowUs + 20_000_000);
+  assert.equal(connection.closeReason?.kind, "idle-timeout");
 });
 
 Deno.test("Connection ends immediately when a restarted server has lost its state", () => {

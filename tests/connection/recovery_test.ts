@@ -267,7 +267,11 @@ Deno.test("Connection acknowledges a single packet within max_ack_delay, and a s
 });
 
 Deno.test("Connection sends no ACK for ACK-only packets, so that traffic ceases", () => {
-  const pair = settled({ client: { keepAliveUs: 3_600_000_000 } });
+  const hourUs = 3_600_000_000;
+  const pair = settled({
+    client: { keepAliveUs: hourUs, idleTimeoutUs: hourUs },
+    server: { idleTimeoutUs: hourUs },
+  });
   pair.send(pattern(100_000));
   pair.run(5_000_000);
   const sent = pair.client.wire.sent.length + pair.server.wire.sent.length;
