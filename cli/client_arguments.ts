@@ -77,16 +77,17 @@ interface CommonOptions extends RawSendingOptions {
 
 const EXAMPLES = `
 Examples:
-  sluice send report.pdf photos.zip         to ${DEFAULT_HOST}:${DEFAULT_PORT}
+  sluice send report.pdf photos.zip  to ${DEFAULT_HOST}:${DEFAULT_PORT}
   sluice send report.pdf --as may.pdf --server files.example.org:65432
   sluice get may.pdf --output ~/Downloads
   sluice list --server [2001:db8::7]:65432
-  sluice key                                prints this client's public key, for a server's authorized_keys
-  sluice send film.mkv --rate 80M           at a fixed 80 Mbit/s
-  sluice 192.0.2.7 65432                    interactive session, like sftp; type "help"
+  sluice key                         prints this client's public key
+  sluice send film.mkv --rate 80M    at a fixed 80 Mbit/s
+  sluice 192.0.2.7 65432             interactive session, like sftp; type "help"
 
-Exit codes: 0 done and verified, 1 transfer failed, 2 usage, 3 not found, 4 refused, 5 cannot reach the
-server, 6 local disk, 7 standard output, 130 interrupted.`;
+Exit codes: 0 done and verified, 1 transfer failed, 2 usage, 3 not found,
+4 refused, 5 cannot reach the server, 6 local disk, 7 standard output,
+130 interrupted.`;
 
 /** Parses the client's command line; prints help, version and usage errors. */
 export function parseClientArguments(

@@ -29,17 +29,21 @@ export function createCommand(name: string, console: Console): Command {
       writeErr: (text) => console.err(text.trimEnd()),
       getOutHasColors: () => false,
       getErrHasColors: () => false,
-      getOutHelpWidth: () => HELP_WIDTH,
-      getErrHelpWidth: () => HELP_WIDTH,
+      getOutHelpWidth: () => Math.min(HELP_COLUMNS, console.columns()),
+      getErrHelpWidth: () => Math.min(HELP_COLUMNS, console.columns()),
     })
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, minWidthToWrap: MIN_WRAPPED_COLUMNS })
     .showHelpAfterError("Try --help.")
     .version(VERSION, "--version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand(false);
 }
 
-const HELP_WIDTH = 100;
+/** Descriptions are wrapped if they have this many columns; commander's 40 leaves those beside long options whole. */
+const MIN_WRAPPED_COLUMNS = 20;
+
+/** The most columns of a line of help, which every terminal has; a narrower one has fewer. */
+const HELP_COLUMNS = 80;
 
 /** Parses `args`; `value` is called once the actions of `command` have run, and `check` before. */
 export function parseWith<T>(
@@ -72,7 +76,7 @@ function requireUtf8(command: Command, args: readonly string[]): void {
 export function addSimulateOption(command: Command): Command {
   return command.option(
     "--simulate <faults>",
-    "inject faults into this side's traffic, for testing: drop=10%,corrupt=1%,duplicate=1%,reorder=5%,delay=50ms",
+    "inject faults into this side's traffic, for testing: drop=10%,delay=50ms; also corrupt, duplicate, reorder, jitter",
     readFaults,
   );
 }

@@ -27,14 +27,17 @@ const MAX_IDLE_MS = 30_000;
 
 const HELP = [
   "put FILE [NAME]    send a file, stored as NAME",
-  "get NAME [PATH]    get a file, saved at PATH, where no file may be, or as NAME, or NAME_received if that exists",
+  "get NAME [PATH]    get a file, saved at PATH, where no file may be, or as NAME,",
+  "                   or NAME_received if that exists",
   "ls                 list the server's files",
-  "rate RATE          send at this rate whatever is lost, such as 20M (bits per second); also during a transfer",
+  "rate RATE          send at this rate whatever is lost, such as 20M (bits per",
+  "                   second); also during a transfer",
   "rate auto          send as fast as the link allows; rate alone: what it is",
   "help               this help",
   "quit               end",
   "",
-  "--force after put or get replaces an existing file. Put names with spaces in quotes.",
+  "--force after put or get replaces an existing file.",
+  "Put names with spaces in quotes.",
 ];
 
 /** The server that the shell talks to. */

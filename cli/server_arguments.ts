@@ -75,22 +75,27 @@ const DEFAULT_GRACE_S = 30;
 
 const EXAMPLES = `
 Examples:
-  sluice-server                                  on ${DEFAULT_HOST}:${DEFAULT_PORT}, files in ${DEFAULT_ROOT}
+  sluice-server                       on ${DEFAULT_HOST}:${DEFAULT_PORT}, files in ${DEFAULT_ROOT}
   sluice-server --host 0.0.0.0 --authorized-keys clients --root /srv/files
-  sluice-server --rate 100M                      a fixed 100 Mbit/s to each client
-  sluice-server key                              prints the public key, for clients to verify or pin
-  sluice-server --simulate drop=10%,delay=50ms   simulates a bad link
+  sluice-server --rate 100M           a fixed 100 Mbit/s to each client
+  sluice-server key                   prints the key that clients verify or pin
+  sluice-server --simulate drop=10%   simulates a bad link
 
-Everything is encrypted, and clients know the server by its key. On 127.0.0.1 every client may do everything until you
-list authorized clients; a server reachable from other machines needs such a list, or --open. A line of it, of which
-only the first word is required:
+Everything is encrypted, and clients know the server by its key. On 127.0.0.1
+every client may do everything until you list authorized clients; a server
+reachable from other machines needs such a list, or --open. Two lines of it, of
+which only the first word is required:
 
-  jJbUoyxN9VhHJP1sRIzbYyfKIMzCQ-OK7wqz9SVvYF4 alice rights=read,write,list,overwrite folder=alice quota=10G
+  jJbUoyxN9VhHJP1sRIzbYyfKIMzCQ-OK7wqz9SVvYF4 alice folder=alice quota=10G
+  uix1qngsU1MHmSHB6x6OvdjCoIXo-5r8CyzmDaPTZkM bob rights=read,list,overwrite
 
-The first word is the key that "sluice key" prints, or, in the file of --token-file, a token of 16 characters or more.
-The default rights are read, write and list. Changes take effect within two seconds and close the affected connections.
+The first word is the key that "sluice key" prints, or, in the file of
+--token-file, a token of 16 characters or more. The rights are read, write, list
+and overwrite; the default is the first three. Changes take effect within two
+seconds and close the affected connections.
 
-Ctrl-C or SIGTERM lets running transfers finish and accepts no new ones; a second one stops at once.`;
+Ctrl-C or SIGTERM lets running transfers finish and accepts no new ones; a
+second one stops at once.`;
 
 /** Parses the server's command line; prints help, version and usage errors. */
 export function parseServerArguments(args: readonly string[], console: Console): Parsed<ServerArguments> {

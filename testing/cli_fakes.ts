@@ -4,11 +4,13 @@
  * @module
  */
 
+import assert from "node:assert/strict";
 import { SluiceError } from "../app/api.ts";
 import type { Client, ClientOptions, GetOptions, SendOptions, TransferReport } from "../app/client/api.ts";
 import type { StartServer } from "../app/server/api.ts";
 import type { Console, LineReader, OnStopSignal, StopSignal } from "../cli/console.ts";
 import type { AccessFromFiles, CliContext, FileNeeds, Identity } from "../cli/context.ts";
+import { widthOf } from "../cli/width.ts";
 import { FakeClock } from "./fake_clock.ts";
 import type { FileInfo } from "../transfer/file_store.ts";
 
@@ -53,6 +55,12 @@ export class FakeConsole implements Console {
     this.isFlushed = true;
     return Promise.resolve();
   }
+}
+
+/** Asserts that there are lines, none wider than a terminal. */
+export function assertFits(lines: readonly string[], { columns = 80 } = {}): void {
+  assert.ok(lines.length > 5, "no help was printed");
+  assert.deepEqual(lines.filter((line) => widthOf(line) > columns), []);
 }
 
 /** A source of stop signals that a test raises. */

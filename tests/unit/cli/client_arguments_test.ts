@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type ClientArguments, parseClientArguments } from "../../../cli/client_arguments.ts";
-import { FakeContext } from "../../../testing/cli_fakes.ts";
+import { assertFits, FakeContext } from "../../../testing/cli_fakes.ts";
 
 /** A context in which SLUICE_SERVER may be set. */
 function contextWith(defaultServer: string | undefined): FakeContext {
@@ -125,6 +125,19 @@ Deno.test("parseClientArguments begins each sentence of an error with a capital 
 
 Deno.test("parseClientArguments without arguments shows the help as a mistake", () => {
   assert.match(refusal([])[0]!, /^Usage: sluice/);
+});
+
+Deno.test("parseClientArguments lays its help out for 80 columns, or a narrower terminal", () => {
+  for (const args of [["--help"], ["send", "--help"], ["get", "--help"], ["list", "--help"], ["key", "--help"]]) {
+    const context = new FakeContext();
+    parseClientArguments(args, context);
+    assertFits(context.console.outLines);
+  }
+  assertFits(refusal([]));
+  const narrow = new FakeContext();
+  narrow.console.width = 72;
+  parseClientArguments(["get", "--help"], narrow);
+  assertFits(narrow.console.outLines, { columns: 72 });
 });
 
 Deno.test("parseClientArguments shows help with examples, and the version, and ends well", () => {

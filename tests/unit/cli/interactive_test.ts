@@ -3,7 +3,7 @@ import type { SendPolicy } from "../../../protocol/mod.ts";
 import { SluiceError } from "../../../app/api.ts";
 import { runShell } from "../../../cli/interactive.ts";
 import { createProgressView } from "../../../cli/progress.ts";
-import { FakeContext, FakeLines } from "../../../testing/cli_fakes.ts";
+import { assertFits, FakeContext, FakeLines } from "../../../testing/cli_fakes.ts";
 
 class Setting extends FakeContext {
   /** How long the person waits before each line. */
@@ -51,12 +51,13 @@ Deno.test("runShell goes on after an error; in a pipe the exit code is the first
   assert.equal(await new Setting().execute(["get missing", "quit"], true), 0);
 });
 
-Deno.test("runShell helps", async () => {
+Deno.test("runShell helps, in lines of 80 columns", async () => {
   const setting = new Setting();
   await setting.execute(["help"]);
   for (const command of ["put", "get", "ls", "rate", "help", "quit"]) {
     assert.ok(setting.console.outLines.some((line) => line.startsWith(command)), command);
   }
+  assertFits(setting.console.outLines);
 });
 
 Deno.test("runShell ends at Ctrl-C at the prompt, from the editor or as a signal", async () => {

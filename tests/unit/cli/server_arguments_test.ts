@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { parseServerArguments } from "../../../cli/server_arguments.ts";
-import { FakeConsole } from "../../../testing/cli_fakes.ts";
+import { assertFits, FakeConsole } from "../../../testing/cli_fakes.ts";
 
 Deno.test("parseServerArguments has a default for everything", () => {
   assert.deepEqual(parseServerArguments([], new FakeConsole()), {
@@ -16,6 +16,14 @@ Deno.test("parseServerArguments has a default for everything", () => {
       json: false,
     },
   });
+});
+
+Deno.test("parseServerArguments lays its help out for 80 columns", () => {
+  for (const args of [["--help"], ["key", "--help"]]) {
+    const console = new FakeConsole();
+    assert.deepEqual(parseServerArguments(args, console), { exitCode: 0 });
+    assertFits(console.outLines);
+  }
 });
 
 Deno.test("parseServerArguments reads every option", () => {
