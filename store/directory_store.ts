@@ -124,8 +124,8 @@ export class DirectoryStore implements FileStore {
   create(name: string, options: CreateOptions, done: Done<WritableFile>): void {
     const refusal = fileNameError(name) ?? this.#readOnlyError(name);
     // Copied, since the caller's object may change before the call has ended.
-    const { sizeBytes, modifiedUs, overwrite } = options;
-    if (refusal === undefined) settle(this.#create(name, { sizeBytes, modifiedUs, overwrite }), done);
+    const { sizeBytes, modifiedUs, mode, overwrite } = options;
+    if (refusal === undefined) settle(this.#create(name, { sizeBytes, modifiedUs, mode, overwrite }), done);
     else done(refusal);
   }
 
@@ -152,7 +152,7 @@ export class DirectoryStore implements FileStore {
 
   #create(name: string, options: CreateOptions): Promise<WritableFile> {
     const subject = quote(name);
-    const { sizeBytes, modifiedUs, overwrite } = options;
+    const { overwrite, ...attributes } = options;
     const disk = this.#disk;
     return this.#inRoot(subject, async () => {
       const finalPath = this.#path(name);
@@ -160,7 +160,7 @@ export class DirectoryStore implements FileStore {
       const place = (temporaryPath: string, identity: FileIdentity) =>
         this.#place({ temporaryPath, identity, name, overwrite });
       const replaces = overwrite ? { replaces: finalPath } : {};
-      return TemporaryFile.create(this.rootPath, { disk, sizeBytes, modifiedUs, subject, place, ...replaces });
+      return TemporaryFile.create(this.rootPath, { disk, ...attributes, subject, place, ...replaces });
     }, (file) => file.abort());
   }
 

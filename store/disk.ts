@@ -38,6 +38,9 @@ export interface DiskStats {
   readonly nlink: number;
   readonly size: number;
   readonly mode: number;
+  /** Owner and group; 0 if the platform has none. */
+  readonly uid: number;
+  readonly gid: number;
   readonly mtimeMs: number;
   readonly ctimeMs: number;
   readonly birthtimeMs: number;
@@ -49,6 +52,8 @@ export interface DiskStats {
 /** See the module's description. */
 export interface Disk {
   readonly flags: OpenFlags;
+  /** Whether the platform has modes: permission bits for owner, group and others. */
+  readonly hasModes: boolean;
 
   /** Opens a file, or to read a folder (for {@link fsync}), and returns its descriptor. `mode` is for a new file. */
   open(path: string, flags: number, mode?: number): Promise<number>;

@@ -75,7 +75,7 @@ export async function openLocalFile(filePath: string, options: { readonly disk: 
  */
 export async function createLocalFile(filePath: string, options: LocalCreateOptions): Promise<WritableFile> {
   const subject = quote(filePath);
-  const { sizeBytes, modifiedUs, ifExists, folders } = options;
+  const { sizeBytes, modifiedUs, mode, ifExists, folders } = options;
   const { disk } = folders;
   requireReadablePath(filePath);
   const folder = await realFolder(disk, filePath);
@@ -94,7 +94,8 @@ export async function createLocalFile(filePath: string, options: LocalCreateOpti
     return placedName === name ? filePath : join(shownFolder, placedName);
   };
   const replaces = ifExists === "replace" ? { replaces: target } : {};
-  return await TemporaryFile.create(folder, { disk, sizeBytes, modifiedUs, subject, place, ...replaces });
+  const attributes = { sizeBytes, modifiedUs, mode };
+  return await TemporaryFile.create(folder, { disk, ...attributes, subject, place, ...replaces });
 }
 
 /** A path with U+FFFD may name another file than the one that the user named by bytes that are not UTF-8. */

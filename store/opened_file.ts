@@ -8,6 +8,7 @@ import { type FileInfo, MAX_FILE_BYTES, MAX_TIME_US, type ReadableFile, StoreErr
 import type { Disk, DiskStats } from "./disk.ts";
 import { attempt, diskError, diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
 import { isSameFile } from "./file_identity.ts";
+import { PERMISSION_BITS } from "./file_mode.ts";
 
 /** What to open, and how. */
 export interface OpenOptions {
@@ -94,7 +95,8 @@ export class OpenedFile implements ReadableFile {
         const info = describeRegularFile(stats, options);
         if (!isSameFile(stats, look)) throw new StoreError("changed", `${subject} was just replaced; try again`);
         if (info.sizeBytes === 0) requireEmpty(descriptor, options);
-        return new OpenedFile(descriptor, { disk, info, stats, subject });
+        const mode = disk.hasModes ? { mode: stats.mode & PERMISSION_BITS } : {};
+        return new OpenedFile(descriptor, { disk, info: { ...info, ...mode }, stats, subject });
       } catch (error) {
         attempt(() => disk.close(descriptor));
         throw error;

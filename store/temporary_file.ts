@@ -25,6 +25,7 @@ import { TEMPORARY_PREFIX } from "../transfer/file_name.ts";
 import type { Disk } from "./disk.ts";
 import { attempt, attemptAsync, onDisk, toStoreError } from "./disk_error.ts";
 import type { FileIdentity } from "./file_identity.ts";
+import { creationMode, finalMode, keepsMode, type ModeSources, PARTIAL_MODE, PERMISSION_BITS } from "./file_mode.ts";
 import { modifiedUsOf, readAt } from "./opened_file.ts";
 import { removeQuietly } from "./placement.ts";
 
@@ -38,11 +39,6 @@ export interface TemporaryFileOptions extends FileAttributes {
   /** The path of the file that it replaces, if there is one at commit. */
   readonly replaces?: string;
 }
-
-/** The mode of a normal file, less the process's umask. */
-const FILE_MODE = 0o644;
-/** The mode of a partial file: no other user may read it. */
-const PARTIAL_MODE = 0o600;
 
 /** Kept free on the disk, for folders and for other programs. */
 const SPACE_SLACK_BYTES = 1024 * 1024;
@@ -63,7 +59,7 @@ export const LARGE_FILE_BYTES: number = 16 * 1024 * 1024;
 interface CreatedFile {
   readonly path: string;
   readonly descriptor: number;
-  readonly finalMode: number;
+  readonly freshMode: number;
 }
 
 const RANDOM_BYTES = 16;
@@ -74,8 +70,8 @@ export class TemporaryFile implements WritableFile {
   readonly #disk: Disk;
   readonly #path: string;
   readonly #options: TemporaryFileOptions;
-  /** The mode of a normal new file in this folder, with umask and default ACLs applied. */
-  readonly #finalMode: number;
+  /** The mode that a new file gets in this folder: what umask and default ACLs left of {@link creationMode}. */
+  readonly #freshMode: number;
   #descriptor: number;
   /** The end of the last range that has been written. */
   #writtenEnd = 0;
@@ -86,7 +82,7 @@ export class TemporaryFile implements WritableFile {
     this.#options = options;
     this.#path = created.path;
     this.#descriptor = created.descriptor;
-    this.#finalMode = created.finalMode;
+    this.#freshMode = created.freshMode;
   }
 
   /** Creates the temporary file in `folder`. Rejects with StoreError, also if the disk has too little space. */
@@ -94,7 +90,7 @@ export class TemporaryFile implements WritableFile {
     const { disk, subject } = options;
     await requireSpace(folder, options);
     const path = join(folder, temporaryName(disk.randomBytes(RANDOM_BYTES)));
-    return new TemporaryFile(await onDisk(subject, () => createPrivate(disk, path)), options);
+    return new TemporaryFile(await onDisk(subject, () => createPrivate(path, options)), options);
   }
 
   write(offset: number, bytes: Uint8Array): void {
@@ -152,11 +148,25 @@ export class TemporaryFile implements WritableFile {
    * file. A disk that does not support them is no reason to discard the file; returns what it did not keep.
    */
   async #applyMetadata(): Promise<FragileAttribute[]> {
+    const notKept: FragileAttribute[] = [];
+    // The time last, as a disk may count a change of the mode as a modification.
+    if (!await this.#applyMode()) notKept.push("permissions");
+    if (!this.#applyTime()) notKept.push("modification time");
+    return notKept;
+  }
+
+  /** Returns whether the file has the mode that it should have. */
+  async #applyMode(): Promise<boolean> {
+    const disk = this.#disk;
+    if (!disk.hasModes) return true;
+    let isKept = false;
     await attemptAsync(async () => {
-      const replacedMode = await this.#replacedMode();
-      this.#disk.fchmod(this.#descriptor, this.#finalMode & replacedMode);
+      const replaced = await this.#replaced();
+      const wanted = finalMode({ fresh: this.#freshMode, source: this.#options.mode, replaced });
+      attempt(() => disk.fchmod(this.#descriptor, wanted));
+      isKept = keepsMode(disk.fstat(this.#descriptor).mode, wanted);
     });
-    return this.#applyTime() ? [] : ["modification time"];
+    return isKept;
   }
 
   /** Returns whether the file has its modification time, as exactly as a disk says. */
@@ -171,11 +181,13 @@ export class TemporaryFile implements WritableFile {
     return keptUs !== undefined && Math.abs(keptUs - modifiedUs) < READ_PRECISION_US;
   }
 
-  /** The mode of the file to be replaced: its replacement must not be readable by more users. */
-  async #replacedMode(): Promise<number> {
+  /** The file to be replaced, if there is one. */
+  async #replaced(): Promise<ModeSources["replaced"]> {
     const { replaces } = this.#options;
     const replaced = replaces === undefined ? undefined : await this.#disk.lstat(replaces);
-    return replaced?.isFile() ? replaced.mode & 0o777 : 0o777;
+    if (replaced?.isFile() !== true) return undefined;
+    const { uid, gid } = this.#disk.fstat(this.#descriptor);
+    return { mode: replaced.mode & PERMISSION_BITS, isSameOwner: replaced.uid === uid && replaced.gid === gid };
   }
 
   #discard(): void {
@@ -252,16 +264,16 @@ function temporaryName(random: Uint8Array): string {
 }
 
 /**
- * Creates a file with a normal mode, which the operating system restricts, and then makes it private. Reading the umask
- * instead would require another permission, and ignore default ACLs.
+ * Creates a file with the mode of a new one, which the operating system restricts, and then makes it private. Reading the
+ * umask instead would require another permission, and ignore default ACLs.
  */
-async function createPrivate(disk: Disk, path: string): Promise<CreatedFile> {
+async function createPrivate(path: string, { disk, mode }: TemporaryFileOptions): Promise<CreatedFile> {
   const { O_CREAT, O_EXCL, O_RDWR } = disk.flags;
-  const descriptor = await disk.open(path, O_RDWR | O_CREAT | O_EXCL, FILE_MODE);
+  const descriptor = await disk.open(path, O_RDWR | O_CREAT | O_EXCL, creationMode(mode));
   try {
-    const finalMode = disk.fstat(descriptor).mode & 0o777;
+    const freshMode = disk.fstat(descriptor).mode & PERMISSION_BITS;
     attempt(() => disk.fchmod(descriptor, PARTIAL_MODE));
-    return { path, descriptor, finalMode };
+    return { path, descriptor, freshMode };
   } catch (error) {
     attempt(() => disk.close(descriptor));
     removeQuietly(disk, path);

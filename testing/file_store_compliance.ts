@@ -75,8 +75,8 @@ export async function store(
   name: string,
   options: Partial<CreateOptions> & { bytes: Uint8Array },
 ) {
-  const { bytes, modifiedUs, overwrite = false } = options;
-  const file = await into.create(name, { sizeBytes: bytes.length, modifiedUs, overwrite });
+  const { bytes, modifiedUs, mode, overwrite = false } = options;
+  const file = await into.create(name, { sizeBytes: bytes.length, modifiedUs, mode, overwrite });
   if (bytes.length > 0) file.write(0, bytes);
   assert.equal(await commit(file), name);
 }
@@ -237,6 +237,13 @@ function checkWriting(check: Check): void {
     }
   });
 
+  check("gives the mode of a private program to those who read it, if it has modes", async ({ store: disk }) => {
+    await store(disk, "a", { bytes: pattern(4), mode: 0o700 });
+    const file = await disk.open("a");
+    assert(file.info.mode === 0o700 || (file.info.mode === undefined && Deno.build.os === "windows"));
+    file.close();
+  });
+
   check("accepts the latest modification time of a message", async ({ store: disk, contents }) => {
     await store(disk, "a", { bytes: pattern(4), modifiedUs: MAX_TIME_US });
     assert.deepEqual(contents("a"), pattern(4));
@@ -317,7 +324,8 @@ function checkReading(check: Check): void {
   check("reads from any offset as far as the file goes", async ({ store: disk, put }) => {
     put("a", pattern(1000), MODIFIED_US);
     const file = await disk.open("a");
-    assert.deepEqual(file.info, { name: "a", sizeBytes: 1000, modifiedUs: MODIFIED_US });
+    const { mode: _mode, ...info } = file.info;
+    assert.deepEqual(info, { name: "a", sizeBytes: 1000, modifiedUs: MODIFIED_US });
     for (const [offset, length, expected] of [[0, 1000, 1000], [990, 100, 10], [1000, 10, 0], [2 ** 40, 10, 0]]) {
       const into = new Uint8Array(length!);
       assert.equal(file.read(offset!, into), expected);

@@ -41,6 +41,7 @@ const FIRST_ALLOCATION_BYTES = 64 * 1024 * 1024;
 /** Options of {@link MemoryStore.put}. */
 export interface PutOptions {
   readonly modifiedUs?: number;
+  readonly mode?: number;
   /** The file repeats the given bytes up to this size, without using memory. Default: it contains them once. */
   readonly sizeBytes?: number;
 }
@@ -51,6 +52,7 @@ interface StoredFile {
   bytes: Uint8Array;
   sizeBytes: number;
   modifiedUs: number;
+  mode: number | undefined;
 }
 
 /** A file that is committed. */
@@ -121,9 +123,9 @@ export class MemoryStore implements FileStore {
   /** Puts a file there like another program: at once, and visible to its present readers. */
   put(name: string, bytes: Uint8Array, options: PutOptions = {}): void {
     requireGoodName(name);
-    const { modifiedUs = this.#nowUs(), sizeBytes = bytes.length } = options;
+    const { modifiedUs = this.#nowUs(), mode, sizeBytes = bytes.length } = options;
     invariant(bytes.length > 0 || sizeBytes === 0, "a file of some size holds some bytes");
-    const stored = { bytes: bytes.slice(), sizeBytes, modifiedUs };
+    const stored = { bytes: bytes.slice(), sizeBytes, modifiedUs, mode };
     const file = this.#files.get(name);
     if (file === undefined) this.#files.set(name, stored);
     else Object.assign(file, stored);
@@ -198,8 +200,8 @@ export class MemoryStore implements FileStore {
 
   #place(name: string, file: FinishedFile): void {
     if (!file.overwrite) this.#requireFree(name);
-    const { modifiedUs = this.#nowUs() } = file;
-    this.#files.set(name, { bytes: file.bytes, sizeBytes: file.bytes.length, modifiedUs });
+    const { bytes, modifiedUs = this.#nowUs(), mode } = file;
+    this.#files.set(name, { bytes, sizeBytes: bytes.length, modifiedUs, mode });
   }
 }
 
@@ -213,7 +215,7 @@ function describe(name: string, file: StoredFile): FileInfo {
 }
 
 /** Copies bytes of `file` from `offset` on; returns their number. */
-function copyFrom(file: Omit<StoredFile, "modifiedUs">, offset: number, into: Uint8Array): number {
+function copyFrom(file: Pick<StoredFile, "bytes" | "sizeBytes">, offset: number, into: Uint8Array): number {
   const { bytes, sizeBytes } = file;
   const count = Math.max(0, Math.min(into.length, sizeBytes - offset));
   for (let copied = 0; copied < count;) {
@@ -232,7 +234,8 @@ class MemoryReadableFile implements ReadableFile {
   #open = true;
 
   constructor(disk: Disk, opened: { name: string; file: StoredFile }) {
-    this.info = describe(opened.name, opened.file);
+    const { mode } = opened.file;
+    this.info = { ...describe(opened.name, opened.file), ...(mode === undefined ? {} : { mode }) };
     this.#file = opened.file;
     this.#disk = disk;
     disk.addHandle(1);
@@ -271,8 +274,8 @@ class MemoryWritableFile implements WritableFile {
     const { name, options } = created;
     this.#name = name;
     // Copied, since the caller's object may have more fields and may change later.
-    const { sizeBytes, modifiedUs, overwrite } = options;
-    this.#options = { sizeBytes, modifiedUs, overwrite };
+    const { sizeBytes, modifiedUs, mode, overwrite } = options;
+    this.#options = { sizeBytes, modifiedUs, mode, overwrite };
     this.#disk = disk;
     this.#bytes = new Uint8Array(Math.min(options.sizeBytes, FIRST_ALLOCATION_BYTES));
     disk.addHandle(1);
@@ -313,12 +316,12 @@ class MemoryWritableFile implements WritableFile {
   }
 
   #place(): CommittedFile | StoreError {
-    const { sizeBytes, modifiedUs, overwrite } = this.#options;
+    const { sizeBytes, modifiedUs, mode, overwrite } = this.#options;
     if (this.#writtenEnd < sizeBytes) {
       return new StoreError("io", `"${this.#name}" is not complete: ${this.#writtenEnd} of ${sizeBytes} bytes`);
     }
     try {
-      this.#disk.place(this.#name, { bytes: this.#bytes, modifiedUs, overwrite });
+      this.#disk.place(this.#name, { bytes: this.#bytes, modifiedUs, mode, overwrite });
       return { location: this.#name, notKept: [] };
     } catch (error) {
       if (error instanceof StoreError) return error;

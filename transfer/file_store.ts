@@ -45,6 +45,8 @@ export interface FileAttributes {
   readonly sizeBytes: number;
   /** Time of last modification, microseconds since 1970 UTC, negative before that; absent if it is not known. */
   readonly modifiedUs?: number | undefined;
+  /** The permission bits, 0 to 0o777; absent if they are not known, and where files are only looked up. */
+  readonly mode?: number | undefined;
 }
 
 /** The latest time, and, negated, the earliest: those of JavaScript's Date. */
@@ -85,7 +87,7 @@ export interface WritableFile {
 }
 
 /** An attribute of a file that a disk may be unable to keep. */
-export type FragileAttribute = "modification time";
+export type FragileAttribute = "modification time" | "permissions";
 
 /** A file that is durable under its name. */
 export interface CommittedFile {
@@ -95,7 +97,10 @@ export interface CommittedFile {
   readonly notKept: readonly FragileAttribute[];
 }
 
-/** What to create. Without a modification time the file has that of its last write. */
+/**
+ * What to create. Without a modification time the file has that of its last write; the store decides about the mode, and
+ * gives no other user a right that `mode` does not.
+ */
 export interface CreateOptions extends FileAttributes {
   /** Replace a file of that name. If false, a name that is taken is refused, by the commit as well. */
   readonly overwrite: boolean;

@@ -50,6 +50,8 @@ export const AttributeFlag = {
   overwrite: 0x01,
   /** A modification time follows. */
   modified: 0x02,
+  /** A mode follows. */
+  mode: 0x04,
 } as const;
 
 /** The result of receiving a file. */
@@ -197,6 +199,8 @@ const BODY_ROOM_BYTES = MAX_NAME_BYTES + 128;
 const HEAD_ROOM_BYTES = 1 + varintSize(BODY_ROOM_BYTES);
 
 const TWO_32 = 0x1_0000_0000;
+/** Above the permission bits; higher bits of a mode are not sent, and ignored. */
+const MODE_END = 0o1000;
 
 /** The message's bytes. Names are at most {@link MAX_NAME_BYTES} long and numbers safe integers, not negative. */
 export function encodeMessage(message: Message): Uint8Array {
@@ -246,10 +250,13 @@ function writeBody(writer: Writer, message: Message): void {
   }
 }
 
-function writeAttributes(writer: Writer, { sizeBytes, modifiedUs }: FileAttributes, flags = 0): void {
+function writeAttributes(writer: Writer, { sizeBytes, modifiedUs, mode }: FileAttributes, flags = 0): void {
   writer.varint(sizeBytes);
-  writer.varint(flags + (modifiedUs === undefined ? 0 : AttributeFlag.modified));
+  const present = (modifiedUs === undefined ? 0 : AttributeFlag.modified) +
+    (mode === undefined ? 0 : AttributeFlag.mode);
+  writer.varint(flags + present);
   if (modifiedUs !== undefined) writeTime(writer, modifiedUs);
+  if (mode !== undefined) writer.varint(mode % MODE_END);
 }
 
 /** 64 bits, two's complement. */
@@ -361,8 +368,9 @@ function readFields(reader: Reader, type: MessageName): Message | undefined {
 function readAttributes(reader: Reader): { file: FileAttributes; flags: number } | undefined {
   const sizeBytes = reader.varint();
   const flags = reader.varint();
-  const file = hasFlag(flags, AttributeFlag.modified) ? { sizeBytes, modifiedUs: readTime(reader) } : { sizeBytes };
-  return sizeBytes > MAX_FILE_BYTES ? undefined : { file, flags };
+  const time = hasFlag(flags, AttributeFlag.modified) ? { modifiedUs: readTime(reader) } : {};
+  const mode = hasFlag(flags, AttributeFlag.mode) ? { mode: reader.varint() % MODE_END } : {};
+  return sizeBytes > MAX_FILE_BYTES ? undefined : { file: { sizeBytes, ...time, ...mode }, flags };
 }
 
 /** By arithmetic, as flags may exceed 2^31. */

@@ -26,6 +26,8 @@ export interface SimulatedDiskOptions {
   readonly faults?: DiskFaults;
   /** Milliseconds since 1970 of the simulated wall clock. Default: 0. */
   readonly nowMs?: () => number;
+  /** The process's umask. Default: 0o022. */
+  readonly umask?: number;
   /** Schedules the end of a call that waits for the device. Default: at once. */
   readonly schedule?: (run: () => void, delayUs: number) => void;
   /** Called when such a call has ended: its caller continues in the next microtask. */
@@ -53,6 +55,7 @@ const TEMPORARY_NAME = /^\.sluice-.*\.part$/;
 /** See the module's description. */
 export class SimulatedDisk implements Disk {
   readonly flags = FLAGS;
+  readonly hasModes = true;
   /** Draws faults, and counts them and the operations. */
   readonly meter: DiskMeter;
   readonly #options: SimulatedDiskOptions;
@@ -365,7 +368,8 @@ export class SimulatedDisk implements Disk {
   }
 
   #newFile(mode: number): FileInode {
-    return new FileInode({ number: ++this.#lastInode, mode: mode & ~UMASK, nowMs: this.nowMs() });
+    const { umask = UMASK } = this.#options;
+    return new FileInode({ number: ++this.#lastInode, mode: mode & ~umask, nowMs: this.nowMs() });
   }
 
   #newFolder(mode = DEFAULT_FOLDER_MODE): FolderInode {

@@ -371,6 +371,8 @@ export function statsOf(inode: Inode): DiskStats {
     nlink: isFile ? inode.links : 1,
     size: isFile ? inode.sizeBytes : PAGE_BYTES,
     mode: (isFile ? FILE_TYPE : FOLDER_TYPE) | inode.mode,
+    uid: OWNER,
+    gid: OWNER,
     mtimeMs: isFile ? inode.modifiedMs : inode.bornMs,
     ctimeMs: isFile ? inode.changedMs : inode.bornMs,
     birthtimeMs: inode.bornMs,
@@ -383,5 +385,7 @@ export function statsOf(inode: Inode): DiskStats {
 /** From `<sys/stat.h>`. */
 const FILE_TYPE = 0o100000;
 const FOLDER_TYPE = 0o040000;
+/** There is one user. */
+const OWNER = 1000;
 /** There is one disk. */
 const DEVICE = 1;

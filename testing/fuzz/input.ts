@@ -202,11 +202,14 @@ export function anyPacket(random: Random): PacketValue {
 export function anyMessage(random: Random): Message {
   const name = anyText(random).toWellFormed();
   const sizeBytes = Math.min(anyVarint(random), MAX_FILE_BYTES);
-  const modified = random.chance(0.2) ? {} : { modifiedUs: anyTime(random) };
+  const attributes = {
+    ...(random.chance(0.2) ? {} : { modifiedUs: anyTime(random) }),
+    ...(random.chance(0.5) ? {} : { mode: random.integer(0, 0o777) }),
+  };
   const sha256 = random.bytes(32);
   switch (random.integer(0, 9)) {
     case 0:
-      return { type: "put", name, sizeBytes, ...modified, overwrite: random.chance(0.5) };
+      return { type: "put", name, sizeBytes, ...attributes, overwrite: random.chance(0.5) };
     case 1:
       return { type: "get", name };
     case 2:
@@ -214,13 +217,13 @@ export function anyMessage(random: Random): Message {
     case 3:
       return { type: "stat", name };
     case 4:
-      return { type: "file", sizeBytes, ...modified };
+      return { type: "file", sizeBytes, ...attributes };
     case 5:
       return { type: "digest", sha256 };
     case 6:
       return { type: "result", status: random.pick(Object.values(ResultStatus)), sha256, savedName: name };
     case 7:
-      return { type: "entry", name, sizeBytes, ...modified };
+      return { type: "entry", name, sizeBytes, ...attributes };
     case 8:
       return { type: "end", count: anyVarint(random) };
     default:

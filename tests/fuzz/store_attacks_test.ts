@@ -327,11 +327,10 @@ attack("gives out its own file while that has two names for a moment, also where
 
 attack("keeps from others what was kept from them when a file is replaced", async (scene) => {
   const { folder, root, store } = scene;
-  const modeOf = (path: string) => Deno.statSync(path).mode! & 0o777;
+  const modeOf = (path: string) => Deno.statSync(path).mode! & 0o7777;
   await storeFile(store, "a", { bytes: pattern(3) });
-  const usual = modeOf(`${root}/a`);
   const folders = new LocalFolders(nodeDisk);
-  for (const [mode, expected] of [[0o600, 0o600], [0o755, usual & 0o755], [0o400, 0o400]] as const) {
+  for (const [mode, expected] of [[0o600, 0o600], [0o755, 0o755], [0o400, 0o400], [0o4755, 0o755]] as const) {
     Deno.chmodSync(`${root}/a`, mode);
     await storeFile(store, "a", { bytes: pattern(3), overwrite: true });
     assert.equal(modeOf(`${root}/a`), expected);

@@ -134,7 +134,13 @@ const names = text(60);
 const sizes = varints.map((size) => Math.min(size, MAX_FILE_BYTES));
 /** Times before 1970 and after, or none. */
 const times = fc.tuple(varints, fc.boolean()).map(([timeUs, isEarly]) => isEarly && timeUs > 0 ? -timeUs : timeUs);
-const attributes = fc.oneof(record({ sizeBytes: sizes, modifiedUs: times }), record({ sizeBytes: sizes }));
+const modes = fc.nat(0o777);
+const attributes = fc.oneof(
+  record({ sizeBytes: sizes, modifiedUs: times, mode: modes }),
+  record({ sizeBytes: sizes, modifiedUs: times }),
+  record({ sizeBytes: sizes, mode: modes }),
+  record({ sizeBytes: sizes }),
+);
 const entries = fc.tuple(names, attributes).map(([name, rest]) => ({ name, ...rest }));
 
 const messages: fc.Arbitrary<Message> = fc.oneof(

@@ -259,8 +259,8 @@ const MODIFIED_US = 1_783_933_200_000_000;
 export const GOLDEN_MESSAGES: readonly Golden<Message>[] = [
   {
     name: "PUT",
-    hex: "01 14 09 68 65 6c 6c 6f 2e 74 78 74 05 03 00 06 56 7a 50 b0 64 00",
-    value: { type: "put", name: "hello.txt", sizeBytes: 5, modifiedUs: MODIFIED_US, overwrite: true },
+    hex: "01 16 09 68 65 6c 6c 6f 2e 74 78 74 05 07 00 06 56 7a 50 b0 64 00 41 ed",
+    value: { type: "put", name: "hello.txt", sizeBytes: 5, modifiedUs: MODIFIED_US, mode: 0o755, overwrite: true },
   },
   {
     name: "PUT of a later version: more flags, and a field that is not known",

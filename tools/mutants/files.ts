@@ -24,6 +24,20 @@ export const FILE_MUTANTS: readonly Mutant[] = [
     becomes: "false",
   },
   {
+    id: "private-partial",
+    broken: "A partial file of a private source is created for all to read",
+    file: "store/temporary_file.ts",
+    text: "O_RDWR | O_CREAT | O_EXCL, creationMode(mode)",
+    becomes: "O_RDWR | O_CREAT | O_EXCL, creationMode(undefined)",
+  },
+  {
+    id: "foreign-mode",
+    broken: "A file that replaces another user's gets rights for all from it",
+    file: "store/file_mode.ts",
+    text: "if (!replaced.isSameOwner)",
+    becomes: "if (false)",
+  },
+  {
     id: "time-not-kept",
     broken: "A modification time that the disk rounds is not reported",
     file: "store/temporary_file.ts",

@@ -29,6 +29,19 @@ Deno.test(
   }),
 );
 
+Deno.test("OpenedFile.open gives the permission bits, where the platform has modes", async () => {
+  const simulated = new SimulatedDisk();
+  simulated.put("/a", pattern(5));
+  simulated.fchmod(simulated.openSync("/a", simulated.flags.O_RDONLY), 0o4750);
+  const options = { name: "a", subject: '"a"', followLinks: false };
+  const file = await OpenedFile.open("/a", { ...options, disk: simulated });
+  assert.equal(file.info.mode, 0o750);
+  file.close();
+  const other = await OpenedFile.open("deno.json", { ...options, disk: { ...disk, hasModes: false } });
+  assert.equal(other.info.mode, undefined);
+  other.close();
+});
+
 Deno.test(
   "OpenedFile reads its own file after the name has gone",
   inFolder(async (folder) => {

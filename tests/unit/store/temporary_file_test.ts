@@ -65,6 +65,89 @@ Deno.test("TemporaryFile.commit reports a modification time that the disk did no
   assert.deepEqual((await commitOn({ errorRates: { futimes: 1 } })).notKept, [], "the time was not known");
 });
 
+/** The mode of a file at the time of its placement, and what the disk did not keep. */
+async function placedMode(options: { disk: Disk; mode?: number; replaces?: string }): Promise<[string, string[]]> {
+  let mode = 0;
+  const place = async (temporaryPath: string) => {
+    mode = (await options.disk.stat(temporaryPath)).mode;
+    options.disk.unlink(temporaryPath);
+    return "place";
+  };
+  const file = await TemporaryFile.create("/folder", { ...options, sizeBytes: 3, subject: '"a"', place });
+  const [partial] = (await options.disk.readdir("/folder")).filter((name) => name.endsWith(".part"));
+  assert.equal((await options.disk.stat(`/folder/${partial}`)).mode & 0o077, 0, "a partial file is private");
+  file.write(0, pattern(3));
+  const result = await committed(file);
+  assert(!(result instanceof StoreError), String(result));
+  return [(mode & 0o7777).toString(8), [...result.notKept]];
+}
+
+function diskWithMode(mode: number, umask = 0o022): SimulatedDisk {
+  const disk = new SimulatedDisk({ umask });
+  disk.put("/folder/old", pattern(1));
+  disk.fchmod(disk.openSync("/folder/old", disk.flags.O_RDONLY), mode);
+  return disk;
+}
+
+Deno.test("TemporaryFile.commit gives the mode of a new file, less what the source did not give", async () => {
+  const modeOf = async (mode: number | undefined, umask: number) => {
+    const [placed, notKept] = await placedMode({
+      disk: diskWithMode(0o644, umask),
+      ...(mode === undefined ? {} : { mode }),
+    });
+    assert.deepEqual(notKept, []);
+    return placed;
+  };
+  assert.deepEqual([await modeOf(undefined, 0o022), await modeOf(undefined, 0o002)], ["644", "664"]);
+  assert.deepEqual([await modeOf(0o600, 0o002), await modeOf(0o775, 0o002), await modeOf(0o755, 0o077)], [
+    "600",
+    "775",
+    "700",
+  ]);
+});
+
+Deno.test("TemporaryFile.commit keeps the mode of the file that it replaces, unless another user owns that", async () => {
+  const disk = diskWithMode(0o4775);
+  assert.deepEqual(await placedMode({ disk, mode: 0o644, replaces: "/folder/old" }), ["775", []]);
+  assert.deepEqual(await placedMode({ disk, mode: 0o600, replaces: "/folder/old" }), ["700", []]);
+  assert.deepEqual(await placedMode({ disk, mode: 0o644, replaces: "/folder/new" }), ["644", []]);
+  for (const owner of [{ uid: 7 }, { gid: 7 }]) {
+    const lstat = async (path: string) => {
+      const stats = await disk.lstat(path);
+      return stats && { ...stats, ...owner };
+    };
+    const foreign = new Proxy(disk, {
+      get: (target, key) => {
+        if (key === "lstat") return lstat;
+        const value = Reflect.get(target, key);
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+    assert.deepEqual(await placedMode({ disk: foreign, mode: 0o644, replaces: "/folder/old" }), ["644", []]);
+  }
+});
+
+Deno.test("TemporaryFile.create never lets others open the file of a private source", async () => {
+  const disk = diskWithMode(0o644, 0);
+  const modes: number[] = [];
+  // The first look at a file comes before any change of its mode.
+  disk.meter.beforeOperation = (operation) => {
+    const [partial] = disk.names("/folder").filter((name) => name.endsWith(".part"));
+    if (operation === "fstat" && partial !== undefined) modes.push(disk.fileAt(`/folder/${partial}`)!.mode);
+  };
+  await placedMode({ disk, mode: 0o700 });
+  assert.equal(modes[0], 0o600);
+});
+
+Deno.test("TemporaryFile.commit reports permissions that the disk did not keep", async () => {
+  const failing = diskWithMode(0o644);
+  let chmods = 0;
+  failing.meter.beforeOperation = (operation) => {
+    if (operation === "fchmod" && ++chmods === 2) throw Object.assign(new Error("EPERM"), { code: "EPERM" });
+  };
+  assert.deepEqual(await placedMode({ disk: failing, mode: 0o755 }), ["600", ["permissions"]]);
+});
+
 check("TemporaryFile removes the file if its placement fails", async (folder) => {
   const failures = [new StoreError("exists", "x"), Object.assign(new Error("x"), { code: "ENOSPC" })];
   for (const failure of failures) {

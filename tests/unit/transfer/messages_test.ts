@@ -115,6 +115,16 @@ Deno.test("encodeMessage sends the nearest time that the protocol can express", 
   assert.deepEqual([sentTime(MAX_TIME_US), sentTime(-MAX_TIME_US)], [MAX_TIME_US, -MAX_TIME_US]);
 });
 
+Deno.test("encodeMessage and decodeMessage pass on permission bits, and no others of a mode", () => {
+  const sent = encodeMessage({ type: "file", sizeBytes: 5, mode: 0o104755 });
+  assert.deepEqual(decodeMessage(sent), {
+    message: { type: "file", sizeBytes: 5, mode: 0o755 },
+    consumed: sent.length,
+  });
+  assert.deepEqual(decoded("10 04 05 04 49 ed"), { type: "file", sizeBytes: 5, mode: 0o755 });
+  assert.deepEqual(decoded("10 0a 05 04 c0 1f ff ff ff ff fe 00"), { type: "file", sizeBytes: 5, mode: 0 });
+});
+
 Deno.test("decodeMessage takes a time beyond those of Date for the nearest of these", () => {
   assert.deepEqual(decoded("10 0a 05 02 7f ff ff ff ff ff ff ff"), {
     type: "file",

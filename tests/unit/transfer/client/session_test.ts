@@ -83,7 +83,7 @@ const CONTENT = new Random(1).bytes(200_000);
 
 function sendFile(stream: Stream, options: { digestOf?: Uint8Array; sizeBytes?: number; finish?: boolean } = {}): void {
   const { digestOf = CONTENT, sizeBytes = CONTENT.length, finish = true } = options;
-  stream.write(encodeMessage({ type: "file", sizeBytes, modifiedUs: 9 }));
+  stream.write(encodeMessage({ type: "file", sizeBytes, modifiedUs: -9, mode: 0o750 }));
   stream.write(CONTENT.slice());
   stream.write(encodeMessage({ type: "digest", sha256: sha256(digestOf) }));
   if (finish) stream.finish();

@@ -112,7 +112,7 @@ function join(...parts: Uint8Array[]): Uint8Array {
 
 function put(name: string, bytes: Uint8Array, options: { sizeBytes?: number; overwrite?: boolean } = {}): Uint8Array {
   const { sizeBytes = bytes.length, overwrite = false } = options;
-  return join(encodeMessage({ type: "put", name, sizeBytes, modifiedUs: 5, overwrite }), bytes);
+  return join(encodeMessage({ type: "put", name, sizeBytes, modifiedUs: 5, mode: 0o750, overwrite }), bytes);
 }
 
 function digest(bytes: Uint8Array): Uint8Array {
@@ -247,9 +247,9 @@ Deno.test("ServerSession refuses new requests while it drains, and completes tho
 Deno.test("ServerSession sends a file, and reports the client's result", () => {
   for (const status of [ResultStatus.verified, ResultStatus.checksumMismatch]) {
     const scene = new Scene();
-    scene.store.put("file", CONTENT, { modifiedUs: 77 });
+    scene.store.put("file", CONTENT, { modifiedUs: 77, mode: 0o640 });
     const { stream, answers, rest } = scene.ask(encodeMessage({ type: "get", name: "file" }), { finish: false });
-    assert.deepEqual(answers, [{ type: "file", sizeBytes: CONTENT.length, modifiedUs: 77 }]);
+    assert.deepEqual(answers, [{ type: "file", sizeBytes: CONTENT.length, modifiedUs: 77, mode: 0o640 }]);
     assert.deepEqual(rest.subarray(0, CONTENT.length), CONTENT);
     assert.deepEqual(rest.subarray(CONTENT.length), digest(CONTENT));
     stream.write(encodeMessage({ type: "result", status, sha256: sha256(CONTENT), savedName: "" }));
