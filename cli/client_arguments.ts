@@ -87,7 +87,7 @@ Examples:
 
 Exit codes: 0 done and verified, 1 transfer failed, 2 usage, 3 not found,
 4 refused, 5 cannot reach the server, 6 local disk, 7 standard output,
-130 interrupted.`;
+129 terminal closed, 130 interrupted.`;
 
 /** Parses the client's command line; prints help, version and usage errors. */
 export function parseClientArguments(

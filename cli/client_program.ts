@@ -26,19 +26,26 @@ async function run(args: readonly string[], context: CliContext): Promise<ExitCo
   if ("exitCode" in parsed) return parsed.exitCode;
   const { quiet, stateFolder, task } = parsed.value;
   const session: CliSession = { ...context, quiet, view: createProgressView(context, { enabled: !quiet }) };
-  const { console, view } = session;
+  const { console, onStopSignal, view } = session;
+  let interrupted: ExitCode = ExitCode.interrupted;
+  const stopListening = onStopSignal((cause) => {
+    if (cause === "hangup") interrupted = ExitCode.hungUp;
+  });
   try {
     if (task.kind === "key") {
       console.out(formatKey(context.openIdentity("client", stateFolder).publicKey));
       return ExitCode.done;
     }
-    return task.kind === "interactive"
+    const exitCode = task.kind === "interactive"
       ? await runInteractively(parsed.value, session)
       : await runOnce(task, parsed.value, session);
+    return exitCode === ExitCode.interrupted ? interrupted : exitCode;
   } catch (error) {
     view.print(() => console.err(`error: ${describeError(error)}`));
-    return exitCodeOf(error);
+    const exitCode = exitCodeOf(error);
+    return exitCode === ExitCode.interrupted ? interrupted : exitCode;
   } finally {
+    stopListening();
     view.close();
   }
 }
@@ -66,8 +73,12 @@ async function runOnce(
   confine({ read, write: [...write, ...foldersWritten] });
   const abort = new AbortController();
   const { signal } = abort;
-  const stopListening = onStopSignal(() => {
-    if (signal.aborted) return exit(ExitCode.interrupted);
+  const stopListening = onStopSignal((cause) => {
+    if (signal.aborted) {
+      // The kernel and a shell may both tell of the terminal that has gone.
+      if (cause !== "hangup") exit(ExitCode.interrupted);
+      return;
+    }
     abort.abort();
     view.print(() => console.err("Stopping; Ctrl-C again quits at once."));
   });

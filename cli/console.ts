@@ -52,8 +52,8 @@ export interface ProgressTask {
   finish(): void;
 }
 
-/** Where a request to stop comes from: Ctrl-C on the keyboard, or the system (SIGTERM). */
-export type StopSignal = "keyboard" | "system";
+/** Where a request to stop comes from: Ctrl-C on the keyboard, the system (SIGTERM), or a terminal that has gone (SIGHUP). */
+export type StopSignal = "keyboard" | "system" | "hangup";
 
 /** Calls `handler` for each request to stop, until the returned function is called. */
 export type OnStopSignal = (handler: (signal: StopSignal) => void) => () => void;

@@ -25,7 +25,9 @@ export const ExitCode = {
   localDisk: 6,
   /** All went well, but standard output could not be written. */
   output: 7,
-  /** Ended by Ctrl-C: 128 + SIGINT, as a shell reports it. */
+  /** Ended because its terminal has gone: 128 + SIGHUP, as a shell reports it. */
+  hungUp: 129,
+  /** Ended by Ctrl-C: 128 + SIGINT. */
   interrupted: 130,
 } as const;
 

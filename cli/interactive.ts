@@ -207,9 +207,13 @@ class Shell {
 
   #onInterrupt(signal: StopSignal): void {
     const { console, exit, view } = this.#session;
-    if (signal === "system" || this.#abort === undefined) this.#end();
+    if (signal !== "keyboard" || this.#abort === undefined) this.#end();
     if (this.#abort === undefined) return;
-    if (this.#abort.signal.aborted) return exit(ExitCode.interrupted);
+    if (this.#abort.signal.aborted) {
+      // The kernel and a shell may both tell of the terminal that has gone.
+      if (signal !== "hangup") exit(ExitCode.interrupted);
+      return;
+    }
     this.#abort.abort();
     view.print(() => console.err("Cancelling; Ctrl-C again quits at once."));
   }

@@ -94,8 +94,8 @@ The first word is the key that "sluice key" prints, or, in the file of
 and overwrite; the default is the first three. Changes take effect within two
 seconds and close the affected connections.
 
-Ctrl-C or SIGTERM lets running transfers finish and accepts no new ones; a
-second one stops at once.`;
+Ctrl-C, SIGTERM or SIGHUP lets running transfers finish and accepts no new
+ones; a second one stops at once.`;
 
 /** Parses the server's command line; prints help, version and usage errors. */
 export function parseServerArguments(args: readonly string[], console: Console): Parsed<ServerArguments> {

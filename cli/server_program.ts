@@ -44,9 +44,10 @@ async function serve(args: ServerArguments, context: CliContext, identity: Uint8
   const log = openServerLog(context, args);
   const stopRequested = Promise.withResolvers<void>();
   let signals = 0;
-  const stopListening = onStopSignal(() => {
+  const stopListening = onStopSignal((signal) => {
     if (++signals === 1) stopRequested.resolve();
-    else exit(ExitCode.interrupted);
+    // The kernel and a shell may both tell of the terminal that has gone.
+    else if (signal !== "hangup") exit(ExitCode.interrupted);
   });
   try {
     const files = args.open ? undefined : openAccess(args);

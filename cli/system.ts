@@ -16,7 +16,7 @@ import {
   readableEnvironment,
   stateFolder,
 } from "../io/state_folder.ts";
-import { onStopSignal, processConsole } from "../io/terminal.ts";
+import { processConsole, stopSignals } from "../io/terminal.ts";
 import { connect, startServer } from "../mod.ts";
 import type { CliContext } from "./context.ts";
 
@@ -26,7 +26,7 @@ export function systemContext(): CliContext {
   return {
     console,
     clock: { nowUs, timer: systemPlatform.timer },
-    onStopSignal,
+    onStopSignal: stopSignals(),
     // Only the interactive shell needs the line editor, and it takes a while to load.
     openLineReader: async () => (await import("../io/line_reader.ts")).openStandardInput(console),
     environment: readableEnvironment,

@@ -4,10 +4,12 @@
  * @module
  */
 
+import fs from "node:fs";
 import { Output, OutputQueue } from "./output.ts";
 import { atomicBytesOf, leadToSamePlace, LineBufferedSink, UnbufferedSink } from "./standard_stream.ts";
 
 /** File descriptors. */
+const STDIN = 0;
 const STDOUT = 1;
 const STDERR = 2;
 
@@ -47,17 +49,55 @@ function terminalColumns(): number {
   }
 }
 
+/** Where a request to stop comes from: Ctrl-C, the system, or a terminal that has gone. */
+type StopCause = "keyboard" | "system" | "hangup";
+
+const IS_WINDOWS = Deno.build.os === "windows";
+
 /**
- * Calls `handler` at SIGINT ("keyboard") and SIGTERM ("system"; on Windows SIGBREAK) until the returned function is called.
+ * Returns what calls a handler at SIGINT, SIGTERM (on Windows SIGBREAK) and SIGHUP, until the returned function is called.
+ * SIGHUP does nothing in a process that was started to outlive its terminal.
  */
-export function onStopSignal(handler: (signal: "keyboard" | "system") => void): () => void {
-  const systemSignal = Deno.build.os === "windows" ? "SIGBREAK" : "SIGTERM";
-  const onKeyboard = () => handler("keyboard");
-  const onSystem = () => handler("system");
-  Deno.addSignalListener("SIGINT", onKeyboard);
-  Deno.addSignalListener(systemSignal, onSystem);
-  return () => {
-    Deno.removeSignalListener("SIGINT", onKeyboard);
-    Deno.removeSignalListener(systemSignal, onSystem);
+export function stopSignals() {
+  const signals: [StopCause, Deno.Signal][] = [["keyboard", "SIGINT"], ["system", IS_WINDOWS ? "SIGBREAK" : "SIGTERM"]];
+  if (!IS_WINDOWS) {
+    // Deno ends at a SIGHUP that nobody listens to, even if it was started with the signal ignored.
+    if (isHangupIgnored()) Deno.addSignalListener("SIGHUP", () => {});
+    else signals.push(["hangup", "SIGHUP"]);
+  }
+  return (handler: (cause: StopCause) => void): () => void => {
+    const listeners = signals.map(([cause, signal]) => [signal, () => handler(cause)] as const);
+    for (const [signal, listener] of listeners) Deno.addSignalListener(signal, listener);
+    return () => {
+      for (const [signal, listener] of listeners) Deno.removeSignalListener(signal, listener);
+    };
   };
+}
+
+/**
+ * Whether the process was started with SIGHUP ignored. Linux tells in /proc, which Deno lets only those programs read that
+ * it allows everything. Otherwise it shows by what the `nohup` of GNU makes of a terminal as standard input: a /dev/null that
+ * cannot be read. Not found out: `trap '' HUP` in a shell, and the `nohup` of other systems.
+ */
+function isHangupIgnored(): boolean {
+  try {
+    const [, ignored] = /^SigIgn:\s*([0-9a-f]+)$/m.exec(Deno.readTextFileSync("/proc/self/status"))!;
+    return (BigInt(`0x${ignored}`) & 1n) === 1n;
+  } catch {
+    return isUnreadableNull(STDIN);
+  }
+}
+
+function isUnreadableNull(descriptor: number): boolean {
+  try {
+    if (fs.fstatSync(descriptor).rdev !== fs.statSync("/dev/null").rdev) return false;
+  } catch {
+    return false;
+  }
+  try {
+    fs.readSync(descriptor, new Uint8Array(1));
+    return false;
+  } catch {
+    return true;
+  }
 }

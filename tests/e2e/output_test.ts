@@ -1,9 +1,10 @@
-// Readers of the programs' output that are slow, or that are not there: the transfers go on, and no line is lost in silence.
+// Readers of the programs' output that are slow, terminals that go, and disks behind standard output that are full: the
+// transfers go on or stop cleanly, and no line is lost in silence.
 
 import assert from "node:assert/strict";
 import path from "node:path";
-import { assertSameFile, writeRandomFile } from "../../testing/programs/files.ts";
-import { inTime, launchOfTask, Stage } from "../../testing/programs/programs.ts";
+import { assertSameFile, namesIn, writeRandomFile } from "../../testing/programs/files.ts";
+import { inTime, type Launch, launchOfTask, Stage } from "../../testing/programs/programs.ts";
 
 /** More log lines than a pipe holds: one for each of some thousand datagrams. */
 const MANY_FAULTS = ["--simulate", "duplicate=99%,seed=1"];
@@ -50,3 +51,58 @@ Deno.test("server goes on while nobody reads its log, and writes all of it once 
     await Promise.all([server.stderr.cancel(), server.status]);
   }
 });
+
+/** The program of a task, allowed everything: on Linux it can find out whether SIGHUP is ignored. */
+async function withAllPermissions(task: string): Promise<Launch> {
+  const { command, args } = await launchOfTask(task);
+  return { command, args: ["run", "--quiet", "--allow-all", args.at(-1)!] };
+}
+
+async function startSlowDownload(stage: Stage, shell: string) {
+  const server = await stage.startServer({ args: ["--rate", "8M"] });
+  await writeRandomFile(path.join(server.root, "down"), 2_000_000);
+  await Deno.mkdir(stage.path("copies"));
+  const args = ["get", "down", "--output", stage.path("copies"), "--server", server.address];
+  const client = stage.startClient(args, { shell });
+  await stage.untilPartialFile(stage.path("copies"));
+  return { client, server };
+}
+
+Deno.test("client stops cleanly at SIGHUP, and a server lets its transfers finish", async () => {
+  await using stage = await Stage.open();
+  const { client, server } = await startSlowDownload(stage, ":");
+  client.signal("SIGHUP");
+  const { code, stderr } = await client.finished();
+  assert.match(stderr, /^error: interrupted.*$/m);
+  assert.equal(code, 129);
+  assert.deepEqual(await namesIn(stage.path("copies")), []);
+  await server.program.says(/disconnected: the other side closed the connection/);
+  server.program.signal("SIGHUP");
+  const stopped = await server.program.finished();
+  assert.equal(stopped.code, 0);
+  assert.match(stopped.stdout, /stopped\n$/);
+});
+
+if (Deno.build.os === "linux") {
+  Deno.test("client that was started with SIGHUP ignored goes on to the end", async () => {
+    const launches = { server: await launchOfTask("serve"), client: await withAllPermissions("list") };
+    await using stage = await Stage.open(launches);
+    const { client, server } = await startSlowDownload(stage, "trap '' HUP");
+    client.signal("SIGHUP");
+    const { code, stderr } = await client.finished();
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    await assertSameFile(stage.path("copies", "down"), path.join(server.root, "down"));
+  });
+
+  Deno.test("a full disk behind standard output fails no transfer, and is told once", async () => {
+    await using stage = await Stage.open();
+    const server = await stage.startServer();
+    const target = ["--server", server.address];
+    const sources = [await writeRandomFile(stage.path("one"), 1000), await writeRandomFile(stage.path("two"), 1000)];
+    for (const args of [["send", ...sources, ...target], ["list", ...target], ["key"]]) {
+      const { code, stderr } = await stage.client(args, { shell: "exec > /dev/full" });
+      assert.deepEqual([code, stderr], [7, "error: could not write to standard output: No space left on device\n"]);
+    }
+    assert.deepEqual(await namesIn(server.root), ["one", "two"]);
+  });
+}

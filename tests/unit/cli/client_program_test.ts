@@ -118,6 +118,31 @@ Deno.test("runClient stops cleanly at the first Ctrl-C and at once at the second
   assert.match(setting.console.errLines[0]!, /Stopping/);
 });
 
+Deno.test("runClient stops cleanly when its terminal has gone, however often it is told so", async () => {
+  for (const args of [["get", "stuck"], ["h", "7"]]) {
+    const setting = new Setting().knows("127.0.0.1:65432");
+    setting.lines = new FakeLines(["get stuck"]);
+    setting.engine.onStuck = () => {
+      setting.signals.raise("hangup");
+      setting.signals.raise("hangup");
+    };
+    assert.equal(await setting.run(...args), 129);
+    assert.deepEqual(setting.exits, []);
+    assert.equal(setting.engine.openCount, 0);
+    assert.equal(setting.signals.listenerCount, 0);
+  }
+});
+
+Deno.test("runClient flushes its output, and exits with 7 if all went well but standard output", async () => {
+  const setting = new Setting().knows("127.0.0.1:65432");
+  setting.console.outFailure = "No space left on device";
+  for (const args of [["send", "a"], ["list"], ["key"], ["--help"]]) {
+    assert.equal(await setting.run(...args), 7, args[0]);
+  }
+  assert.equal(await setting.run("get", "missing"), 3);
+  assert.match(setting.console.errLines.at(-1)!, /could not write to standard output: No space left on device$/);
+});
+
 Deno.test("runClient HOST PORT runs the interactive shell", async () => {
   const setting = new Setting();
   setting.lines = new FakeLines(["ls", "quit"]);

@@ -92,6 +92,28 @@ Deno.test("runServer stops at once at the second signal", async () => {
   assert.deepEqual(setting.exits, [130]);
 });
 
+Deno.test("runServer stops as at other signals when its terminal has gone, however often it is told so", async () => {
+  const setting = new Setting();
+  setting.onStop = () => setting.signals.raise("hangup");
+  const running = setting.run();
+  setting.signals.raise("hangup");
+  assert.equal(await running, 0);
+  assert.equal(setting.stopped.length, 1);
+  assert.deepEqual(setting.exits, []);
+});
+
+Deno.test("runServer does not wait for ever for a reader of its log when it stops", async () => {
+  const setting = new Setting();
+  const running = setting.run();
+  setting.signals.raise("system");
+  setting.console.waitingBytes = 1;
+  // Past all that the program does before it waits.
+  for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+  setting.clock.pass(2_000_000);
+  assert.equal(await running, 7);
+  assert.deepEqual(setting.console.errLines, ["error: could not write to standard output: it is not being read"]);
+});
+
 Deno.test("runServer says why it cannot start", async () => {
   const setting = new Setting();
   setting.startError = new SluiceError("local-disk", "the folder cannot be created");
