@@ -180,6 +180,7 @@ attack("does not hang on a FIFO that takes its folder's place when that is synce
 
 attack("notices that a folder above its own has become a link", async (scene) => {
   const { folder } = scene;
+  Deno.mkdirSync(`${folder}/above`);
   const store = promised(await DirectoryStore.open(`${folder}/above/root`, { disk: nodeDisk }));
   Deno.mkdirSync(`${folder}/fake/root`, { recursive: true });
   Deno.writeTextFileSync(`${folder}/fake/root/a`, "not to be given out");
