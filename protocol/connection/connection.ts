@@ -42,6 +42,9 @@ import { isSameParameters, type TransportParameters } from "../wire/parameters.t
  */
 const PROBES_PER_IDLE_TIMEOUT = 6;
 
+/** The longest that a connection listens when its idle timeout is over: a peer cannot make that as long as a PTO may be. */
+const MAX_LAST_LISTEN_US = 1_000_000;
+
 /** However short the idle timeout that the peer chose. */
 const MIN_PROBE_INTERVAL_US = 100_000;
 
@@ -386,13 +389,13 @@ export class Connection {
   }
 
   /**
-   * The idle timeout is over: whether to listen for one more PTO. If this side was suspended, or its disk held it up, then
+   * The idle timeout is over: whether to listen for one more PTO, or a second. If this side was suspended, or its disk held it up, then
    * what the peer sent is waiting in the socket's buffer, and this timer fires before it is read.
    */
   #listensAgain(nowUs: number): boolean {
     if (this.#isIdleSuspected) return false;
     this.#isIdleSuspected = true;
-    this.#timers.set(Timer.idle, nowUs + this.#path.ptoUs);
+    this.#timers.set(Timer.idle, nowUs + Math.min(this.#path.ptoUs, MAX_LAST_LISTEN_US));
     return true;
   }
 
