@@ -18,7 +18,7 @@
  */
 
 import type { Connect } from "./app/client/api.ts";
-import { connect as connectOn } from "./app/client/client.ts";
+import { connect as connectOn } from "./app/client/connect.ts";
 import type { StartServer } from "./app/server/api.ts";
 import { startServer as startServerOn } from "./app/server/server.ts";
 import { systemPlatform } from "./io/platform.ts";

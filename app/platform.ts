@@ -23,8 +23,11 @@ export interface Platform {
    * settled, and runs what awaits it before its clock advances.
    */
   defer<Value>(): PromiseWithResolvers<Value>;
-  /** The canonical IP literal for a host name or an IP literal. Rejects with SluiceError. */
-  resolveHost(host: string): Promise<string>;
+  /**
+   * The addresses of a host name as canonical IP literals, at least one, in the order of the system's resolver; of an IP
+   * literal that one. Rejects with SluiceError.
+   */
+  resolveHost(host: string): Promise<readonly string[]>;
   /** Binds a socket. Throws SluiceError if the address cannot be used. */
   openSocket(options: SocketOptions): DatagramSocket;
   /** What is known of its links in advance. `isSimulated`: faults are injected, and loopback stands for a real link. */
@@ -60,6 +63,8 @@ export interface SocketOptions {
   readonly simulate?: FaultOptions | undefined;
   /** Called with one line for each injected fault. */
   readonly onFault?: ((line: string) => void) | undefined;
+  /** Called when the system refuses to send a datagram because it has no route to its address; `reason` says so. */
+  readonly onUnreachable?: ((reason: string) => void) | undefined;
 }
 
 /** Takes a datagram; the bytes are a view that is valid only during the call. */

@@ -14,12 +14,21 @@ import { describeFault, FaultInjector } from "./fault_injector.ts";
 /** No UDP payload is larger. */
 const BUFFER_BYTES = 65_536;
 
+/** Error codes of a system that has no route to an address, and what they mean to the user. */
+const UNREACHABLE: Readonly<Record<string, string>> = {
+  EADDRNOTAVAIL: "this machine has no address of that kind",
+  EAFNOSUPPORT: "this machine has no address of that kind",
+  EHOSTUNREACH: "the host is unreachable from this machine; check the network",
+  ENETUNREACH: "the network is unreachable from this machine; check the network",
+};
+
 /** A socket of the operating system. */
 export class UdpSocket implements DatagramSocket {
   readonly hostname: string;
   readonly port: number;
   readonly #listener: Deno.DatagramConn;
   readonly #faults: FaultInjector | undefined;
+  readonly #onUnreachable: SocketOptions["onUnreachable"];
   /** The addresses of senders. */
   readonly #senders = new NetAddressCache();
   /** What Deno sends to, by address. */
@@ -31,6 +40,7 @@ export class UdpSocket implements DatagramSocket {
 
   private constructor(listener: Deno.DatagramConn, options: SocketOptions) {
     this.#listener = listener;
+    this.#onUnreachable = options.onUnreachable;
     const address = listener.addr as Deno.NetAddr;
     this.hostname = address.hostname;
     this.port = address.port;
@@ -137,7 +147,10 @@ export class UdpSocket implements DatagramSocket {
     try {
       await this.#listener.send(bytes, this.#targetOf(remote));
     } catch (error) {
-      if (!this.#isClosed && !isTransient(error)) throw error;
+      if (this.#isClosed) return;
+      if (!isTransient(error)) throw error;
+      const reason = unreachableReason(error);
+      if (reason !== undefined) this.#onUnreachable?.(reason);
     }
   }
 
@@ -150,6 +163,11 @@ export class UdpSocket implements DatagramSocket {
     }
     return target;
   }
+}
+
+/** What the user should know of an error in sending if there is no route to the address; undefined for other errors. */
+export function unreachableReason(error: unknown): string | undefined {
+  return UNREACHABLE[(error as { readonly code?: string }).code ?? ""];
 }
 
 /** Whether an error is the network's, from which the protocol recovers or times out, and not the program's. */

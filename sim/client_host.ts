@@ -7,7 +7,7 @@
 import { SluiceError } from "../app/api.ts";
 import type { Client, TransferReport } from "../app/client/api.ts";
 import { NetAddress } from "../base/net_address.ts";
-import { connect } from "../app/client/client.ts";
+import { connect } from "../app/client/connect.ts";
 import type { CloseReason, Connection, SendPolicy } from "../protocol/mod.ts";
 import type { FileInfo } from "../transfer/file_store.ts";
 import { Machine, type MachineOptions } from "./machine.ts";

@@ -63,8 +63,8 @@ export class Process implements Platform {
     return this.#options.quiescence.defer();
   }
 
-  resolveHost(host: string): Promise<string> {
-    return Promise.resolve(host);
+  resolveHost(host: string): Promise<readonly string[]> {
+    return Promise.resolve([host]);
   }
 
   openSocket(_options: SocketOptions): DatagramSocket {

@@ -5,15 +5,7 @@
  */
 
 import { basename } from "node:path";
-import {
-  type CloseReason,
-  type Connection,
-  type ConnectionConfig,
-  DEFAULT_CONFIG,
-  Endpoint,
-  KEY_BYTES,
-  type SendPolicy,
-} from "../../protocol/mod.ts";
+import { type CloseReason, type Connection, Endpoint, KEY_BYTES, type SendPolicy } from "../../protocol/mod.ts";
 import type { QueryOutcome } from "../../transfer/client/query.ts";
 import { ClientSession } from "../../transfer/client/session.ts";
 import type { TransferOutcome } from "../../transfer/client/request.ts";
@@ -23,7 +15,7 @@ import { type FileInfo, StoreError } from "../../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../../transfer/messages.ts";
 import { settle } from "../../store/completion.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
-import { NetAddress } from "../../base/net_address.ts";
+import type { NetAddress } from "../../base/net_address.ts";
 import { SluiceError } from "../api.ts";
 import type {
   Client,
@@ -56,16 +48,16 @@ interface Cancellable extends Measurable {
   cancel(failure: TransferFailure): void;
 }
 
-/** Connects to a server; rejects with SluiceError. */
-export async function connect(options: ClientOptions, platform: Platform): Promise<Client> {
-  if (options.signal?.aborted) throw new SluiceError(INTERRUPTED.kind, INTERRUPTED.message);
-  requireSendPolicy(options.sendPolicy);
-  const server = NetAddress.of(await platform.resolveHost(options.host), options.port);
-  const { onFault, simulate } = options;
-  const socket = platform.openSocket({ hostname: localHostFor(server), port: 0, simulate, onFault });
-  const client = new ConnectedClient(platform, socket, options);
-  await client.connect(server, options);
-  return client;
+/** What a cancelled operation rejects with. */
+export function interrupted(): SluiceError {
+  return new SluiceError(INTERRUPTED.kind, INTERRUPTED.message);
+}
+
+/** The server at an address did not respond in time. */
+export class NoResponse extends SluiceError {
+  constructor({ text: address }: NetAddress) {
+    super("unreachable", `no response from ${address}`);
+  }
 }
 
 /** The IP literal to bind for reaching a server: of the same family, and loopback for loopback. */
@@ -77,38 +69,38 @@ function localHostFor({ isIPv6, isLoopback }: NetAddress): string {
 /** The least idle timeout, microseconds: shorter ones would end connections that are only slow. */
 const MIN_IDLE_TIMEOUT_US = 1_000_000;
 
-/** One time for the answer to the first packet and for every later one. */
-function timeoutsOf(timeoutMs: number): Pick<ConnectionConfig, "handshakeTimeoutUs" | "idleTimeoutUs"> {
-  const timeoutUs = Math.round(timeoutMs * 1000);
-  return { handshakeTimeoutUs: timeoutUs, idleTimeoutUs: Math.max(timeoutUs, MIN_IDLE_TIMEOUT_US) };
+/** How to connect to one address. */
+export interface AttemptOptions extends Omit<ClientOptions, "host" | "port"> {
+  readonly signal: AbortSignal;
+  /** How long the handshake may take. */
+  readonly handshakeTimeoutUs: number;
 }
 
-type ConnectOptions = Pick<ClientOptions, "server" | "signal" | "onStats">;
-
-class ConnectedClient implements Client {
+/** See the module's description. */
+export class ConnectedClient implements Client {
   readonly #platform: Platform;
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
   readonly #folders: LocalFolders;
   readonly #retryPolicy: RetryPolicy;
-  /** How long connecting may take, seconds. */
-  readonly #timeoutS: number;
   #session!: ClientSession;
   #connection!: Connection;
   /** To be called when the connection was changed from here. */
   #wake!: () => void;
   readonly #ended: PromiseWithResolvers<void>;
 
-  constructor(platform: Platform, socket: DatagramSocket, options: ClientOptions) {
-    const { identity, sendPolicy, timeoutMs, simulate, token } = options;
+  private constructor(platform: Platform, socket: DatagramSocket, options: AttemptOptions) {
+    const { handshakeTimeoutUs, identity, sendPolicy, timeoutMs, simulate, token } = options;
     this.#platform = platform;
-    this.#timeoutS = timeoutMs === undefined ? DEFAULT_CONFIG.handshakeTimeoutUs / 1e6 : timeoutMs / 1000;
     this.#folders = new LocalFolders(platform.disk);
     this.#ended = platform.defer();
     this.#retryPolicy = new RetryPolicy(platform, this.#ended.promise);
     const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
     const ours = {
-      ...(timeoutMs === undefined ? {} : timeoutsOf(timeoutMs)),
+      handshakeTimeoutUs,
+      ...(timeoutMs === undefined
+        ? {}
+        : { idleTimeoutUs: Math.max(Math.round(timeoutMs * 1000), MIN_IDLE_TIMEOUT_US) }),
       ...(sendPolicy === undefined ? {} : { sendPolicy }),
     };
     this.#endpoint = new Endpoint({
@@ -129,16 +121,36 @@ class ConnectedClient implements Client {
     this.#driver.start();
   }
 
-  /** Resolves when the server has answered. */
-  async connect(remote: NetAddress, { server, signal, onStats }: ConnectOptions): Promise<void> {
+  /** Connects to the server at an address; rejects with SluiceError. */
+  static async connect(server: NetAddress, options: AttemptOptions, platform: Platform): Promise<ConnectedClient> {
+    const { onFault, simulate } = options;
+    const unreachable = platform.defer<never>();
+    const failed = (reason: string) => new SluiceError("unreachable", `${server.text}: ${reason}`);
+    let socket: DatagramSocket;
+    try {
+      const onUnreachable = (reason: string) => unreachable.reject(failed(reason));
+      socket = platform.openSocket({ hostname: localHostFor(server), port: 0, simulate, onFault, onUnreachable });
+    } catch (error) {
+      // A machine without IPv6 has no sockets for it.
+      throw error instanceof SluiceError ? failed(error.message) : error;
+    }
+    const client = new ConnectedClient(platform, socket, options);
+    await client.#connect(server, options, unreachable.promise);
+    return client;
+  }
+
+  /** Resolves when the server has responded. `unreachable` rejects if that is impossible. */
+  async #connect(remote: NetAddress, options: AttemptOptions, unreachable: Promise<never>): Promise<void> {
+    const { server, signal, onStats } = options;
     const connected = this.#platform.defer<void>();
     this.#ended.promise.catch((error) => connected.reject(error));
-    const onAbort = () => connected.reject(new SluiceError(INTERRUPTED.kind, INTERRUPTED.message));
-    signal?.addEventListener("abort", onAbort);
+    unreachable.catch((error) => connected.reject(error));
+    const onAbort = () => connected.reject(interrupted());
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort);
     this.#session = this.#driver.connect(remote, (connection, wake) => {
       this.#connection = connection;
       this.#wake = wake;
-      onStats?.(() => connection.stats);
       return new ClientSession({
         connection,
         wake,
@@ -148,11 +160,12 @@ class ConnectedClient implements Client {
     }, server?.key);
     try {
       await connected.promise;
+      onStats?.(() => this.#connection.stats);
     } catch (error) {
       await this.close();
       throw error;
     } finally {
-      signal?.removeEventListener("abort", onAbort);
+      signal.removeEventListener("abort", onAbort);
     }
   }
 
@@ -160,7 +173,8 @@ class ConnectedClient implements Client {
     return this.#connection.peer!.key;
   }
 
-  #connectError({ text: address }: NetAddress, reason: CloseReason, server: ExpectedServer | undefined): SluiceError {
+  #connectError(remote: NetAddress, reason: CloseReason, server: ExpectedServer | undefined): SluiceError {
+    const { text: address } = remote;
     if (reason.kind === "server-key") {
       const message = `the key of ${address} is ${formatKey(reason.actual)}, but ${server!.source} has ` +
         `${formatKey(reason.expected)}. Nothing was sent. If the server was reinstalled, ${
@@ -169,12 +183,7 @@ class ConnectedClient implements Client {
         "SOMEONE MAY BE IMPERSONATING THE SERVER";
       return new SluiceError("refused", message);
     }
-    if (reason.kind === "handshake-timeout") {
-      const message =
-        `no response from ${address} after ${this.#timeoutS} s: is the server running, the port right, and ` +
-        "UDP allowed by the firewall?";
-      return new SluiceError("unreachable", message);
-    }
+    if (reason.kind === "handshake-timeout") return new NoResponse(remote);
     const { kind, message } = closeFailure(reason);
     return new SluiceError(kind === "refused" ? kind : "unreachable", `${address}: ${message}`);
   }

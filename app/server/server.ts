@@ -52,8 +52,9 @@ interface Client {
 /** Starts a server; rejects with SluiceError when the address or the folder cannot be used. */
 export async function startServer(options: ServerOptions, platform: Platform): Promise<Server> {
   requireSendPolicy(options.sendPolicy);
-  const hostname = await platform.resolveHost(options.host);
-  const { isLoopback } = NetAddress.of(hostname, options.port);
+  const addresses = (await platform.resolveHost(options.host)).map((ip) => NetAddress.of(ip, options.port));
+  // One socket listens on one address: IPv4 if the host has both, which every client can reach.
+  const { host: hostname, isLoopback } = addresses.find(({ isIPv6 }) => !isIPv6) ?? addresses[0]!;
   if (options.access === undefined && !isLoopback) throw new SluiceError("usage", whyNotOpen(hostname));
   const { access, onEvent, readOnly = false } = options;
   let store: DirectoryStore;

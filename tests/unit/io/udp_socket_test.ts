@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { NetAddress } from "../../../base/net_address.ts";
-import { UdpSocket } from "../../../io/udp_socket.ts";
+import { UdpSocket, unreachableReason } from "../../../io/udp_socket.ts";
 import type { FaultOptions } from "../../../app/api.ts";
 import { parseFaults } from "../../../cli/faults.ts";
 
@@ -65,4 +65,14 @@ Deno.test("UdpSocket injects the faults asked for, and lets what it holds back o
   dropper.close();
   receiver.close();
   await done;
+});
+
+Deno.test("unreachableReason knows an address without a route from a datagram that was lost", () => {
+  const error = (code: string) => Object.assign(new Error(code), { code });
+  assert.match(unreachableReason(error("ENETUNREACH"))!, /network is unreachable/);
+  assert.match(unreachableReason(error("EHOSTUNREACH"))!, /host is unreachable/);
+  for (const code of ["ECONNREFUSED", "ENOBUFS", "EPERM", "EMSGSIZE"]) {
+    assert.equal(unreachableReason(error(code)), undefined);
+  }
+  assert.equal(unreachableReason(new Error("no code")), undefined);
 });
