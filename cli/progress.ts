@@ -126,6 +126,10 @@ export class Meter {
 }
 
 const NAME_COLUMNS = 24;
+
+/** Of " 100 %". */
+const PERCENT_COLUMNS = 6;
+
 const MAX_BAR_COLUMNS = 30;
 const MIN_BAR_COLUMNS = 5;
 
@@ -136,7 +140,9 @@ const OUTLOOK_COLUMNS = 23;
 export function progressLine(meter: Meter, options: { columns: number }): string {
   const progress = meter.progress;
   if (progress === undefined) return "";
-  const name = fit(sanitizeForDisplay(progress.name), NAME_COLUMNS);
+  // In a narrow terminal the name makes room for the per cent.
+  const nameColumns = Math.max(1, Math.min(NAME_COLUMNS, options.columns - PERCENT_COLUMNS));
+  const name = fit(sanitizeForDisplay(progress.name), nameColumns);
   if (progress.phase === "connecting") return cut(`${name} connecting`, options.columns);
   if (progress.totalBytes === 0 && progress.phase === "transferring") {
     return cut(`${name} ${formatBytes(progress.transferredBytes)}`, options.columns);

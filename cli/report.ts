@@ -24,20 +24,27 @@ export function reportLines(report: TransferReport, direction: Direction): strin
   const name = sanitizeForDisplay(report.name);
   const place = sanitizeForDisplay(report.savedAs);
   const lines = [
-    `file:            ${name}`,
-    `size:            ${formatSize(report.sizeBytes)}`,
-    `server checksum: ${report.serverSha256}`,
-    `local checksum:  ${report.localSha256}`,
-    `match:           ${checksumsMatch(report) ? "yes" : "no"}`,
-    `${direction === "send" ? "stored as:       " : "saved as:        "}${place}`,
-    `time:            ${formatDuration(report.elapsedMs)}, ${formatRate(report.sizeBytes, report.elapsedMs)}`,
+    row("file", name),
+    row("size", formatSize(report.sizeBytes)),
+    row("server sha256", report.serverSha256),
+    row("local sha256", report.localSha256),
+    row("match", checksumsMatch(report) ? "yes" : "no"),
+    row(direction === "send" ? "stored as" : "saved as", place),
+    row("time", `${formatDuration(report.elapsedMs)}, ${formatRate(report.sizeBytes, report.elapsedMs)}`),
   ];
   // For a received file only the server knows the retransmissions; its log reports them.
   if (direction === "send" && report.retransmittedBytes > 0) {
     const share = formatShare(report.retransmittedBytes, report.sentBytes);
-    lines.push(`retransmitted:   ${share} (${formatBytes(report.retransmittedBytes)})`);
+    lines.push(row("retransmitted", `${share} (${formatBytes(report.retransmittedBytes)})`));
   }
   return lines;
+}
+
+/** Columns of a label: with a checksum the line fits a terminal of 80, even one that wraps at the last column. */
+const LABEL_COLUMNS = 15;
+
+function row(label: string, value: string): string {
+  return pad(`${label}:`, LABEL_COLUMNS) + value;
 }
 
 /** A report in one line, as `sha256sum` writes it and `sha256sum --check` reads it: the checksum, and where the file is. */

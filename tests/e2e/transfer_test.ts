@@ -14,15 +14,15 @@ function assertReport(finished: Finished, expected: { file: string; size: RegExp
   assert.equal(finished.stderr, "");
   assert.equal(finished.code, 0);
   const [file, size, server, local, match, place, time, ...rest] = finished.stdout.trimEnd().split("\n");
-  assert.equal(file, `file:            ${expected.file}`);
+  assert.equal(file, `file:          ${expected.file}`);
   assert.match(size!, expected.size);
-  assert.equal(server, `server checksum: ${expected.sha256}`);
-  assert.equal(local, `local checksum:  ${expected.sha256}`);
-  assert.equal(match, "match:           yes");
+  assert.equal(server, `server sha256: ${expected.sha256}`);
+  assert.equal(local, `local sha256:  ${expected.sha256}`);
+  assert.equal(match, "match:         yes");
   assert.equal(place, expected.place);
-  assert.match(time!, /^time: {12}\d.*, [\d.]+ [kM]B\/s$/);
+  assert.match(time!, /^time: {10}\d.*, [\d.]+ [kM]B\/s$/);
   // On loopback too a datagram may be lost where a buffer overflows.
-  for (const line of rest) assert.match(line, /^retransmitted: {3}\S/);
+  for (const line of rest) assert.match(line, /^retransmitted: \S/);
 }
 
 Deno.test("programs carry a file of any size up and down, verified", async (t) => {
@@ -33,17 +33,17 @@ Deno.test("programs carry a file of any size up and down, verified", async (t) =
       const name = `${sizeBytes}.bin`;
       const source = await writeRandomFile(stage.path(name), sizeBytes);
       const sha256 = await sha256Of(source);
-      const size = new RegExp(`^size: {12}${sizeBytes} bytes?( \\([\\d.]+ [kM]B\\))?$`);
+      const size = new RegExp(`^size: {10}${sizeBytes} bytes?( \\([\\d.]+ [kM]B\\))?$`);
 
       const sent = await stage.client(["send", source, "--server", server.address]);
-      assertReport(sent, { file: source, size, sha256, place: `stored as:       ${name}` });
+      assertReport(sent, { file: source, size, sha256, place: `stored as:     ${name}` });
       assert.equal(await sha256Of(path.join(server.root, name)), sha256);
       assert.match(server.log, new RegExp(`receiving "${name}", ${formatBytes(sizeBytes)}\n`));
       assert.match(server.log, new RegExp(`received "${name}", ${formatBytes(sizeBytes)} in .*sha256 ${sha256}\n`));
 
       const copy = stage.path(`copy-${name}`);
       const got = await stage.client(["get", name, "--output", copy, "--server", server.address]);
-      assertReport(got, { file: name, size, sha256, place: `saved as:        ${copy}` });
+      assertReport(got, { file: name, size, sha256, place: `saved as:      ${copy}` });
       assert.equal(await sha256Of(copy), sha256);
       await server.program.says(
         new RegExp(`sent "${name}", ${formatBytes(sizeBytes)} in .*verified.*sha256 ${sha256}\n`),
@@ -85,7 +85,7 @@ Deno.test("client takes several files over one connection, and goes on after one
   const sent = await stage.client(["send", files[0]!, missing, ...files.slice(1), "--server", server.address]);
   assert.equal(sent.code, 6);
   assert.match(sent.stderr, /^error: "\S+missing" does not exist\n$/);
-  assert.equal(sent.stdout.match(/^match: {11}yes$/gm)?.length, files.length);
+  assert.equal(sent.stdout.match(/^match: {9}yes$/gm)?.length, files.length);
   assert.deepEqual(await namesIn(server.root), ["a", "b", "c", "d", "e", "f"]);
   assert.equal(server.log.match(/ connected/g)?.length, 1);
 
@@ -140,7 +140,7 @@ Deno.test("client lists, finds its server in SLUICE_SERVER, and saves beside wha
   for (const name of ["a.bin_received", "a.bin_received_2"]) {
     const got = await stage.client(["get", "a.bin"], { env });
     assert.equal(got.code, 0);
-    assert.match(got.stdout, new RegExp(`^saved as: {8}${name}$`, "m"));
+    assert.match(got.stdout, new RegExp(`^saved as: {6}${name}$`, "m"));
     assert.equal(await sha256Of(stage.path(name)), await sha256Of(path.join(server.root, "a.bin")));
   }
   assert.equal(await Deno.readTextFile(source), "mine, now different");
@@ -152,9 +152,9 @@ Deno.test("client talks to a server command by command, an error ending nothing"
   await writeRandomFile(stage.path("with space"), 5000);
   const stdin = 'put "with space"\nfly\nget nowhere\nls\nget "with space"\nquit\n';
   const { stdout, stderr } = await stage.client(["127.0.0.1", String(server.port)], { stdin });
-  assert.equal(stdout.match(/^match: {11}yes$/gm)?.length, 2);
+  assert.equal(stdout.match(/^match: {9}yes$/gm)?.length, 2);
   assert.match(stdout, /^with space\t5000\t/m);
-  assert.match(stdout, /^saved as: {8}with space_received$/m);
+  assert.match(stdout, /^saved as: {6}with space_received$/m);
   assert.match(stderr, /"nowhere" does not exist/);
   assert.match(stderr, /fly/);
   assert.equal(await sha256Of(stage.path("with space_received")), await sha256Of(stage.path("with space")));

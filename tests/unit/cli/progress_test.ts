@@ -172,3 +172,13 @@ Deno.test("createProgressView shows nothing in a pipe or when it is disabled", (
     assert.equal(console.drawn, "");
   }
 });
+
+Deno.test("progressLine shows the per cent however narrow the terminal is", () => {
+  const meter = new Meter();
+  meter.update(progress({ name: "漢字ファイル名の長いテスト文書です.bin", transferredBytes: 42, totalBytes: 100 }), 0);
+  for (let columns = 7; columns <= 100; columns++) {
+    const line = progressLine(meter, { columns });
+    assert.match(line, / 42 %/, `${columns} columns: ${line}`);
+    assert.ok(widthOf(line) <= columns);
+  }
+});

@@ -6,21 +6,26 @@ const SHA = "ab".repeat(32);
 
 Deno.test("reportLines says all that there is to say of a sent file", () => {
   assert.deepEqual(reportLines(fakeReport("dir/a.bin", { savedAs: "a.bin", retransmittedBytes: 21_000 }), "send"), [
-    "file:            dir/a.bin",
-    "size:            2000000 bytes (2.0 MB)",
-    `server checksum: ${SHA}`,
-    `local checksum:  ${SHA}`,
-    "match:           yes",
-    "stored as:       a.bin",
-    "time:            500 ms, 4.0 MB/s",
-    "retransmitted:   1.0 % (21.0 kB)",
+    "file:          dir/a.bin",
+    "size:          2000000 bytes (2.0 MB)",
+    `server sha256: ${SHA}`,
+    `local sha256:  ${SHA}`,
+    "match:         yes",
+    "stored as:     a.bin",
+    "time:          500 ms, 4.0 MB/s",
+    "retransmitted: 1.0 % (21.0 kB)",
   ]);
 });
 
 Deno.test("reportLines says where a received file was saved, and nothing of a retransmission that was not", () => {
   const lines = reportLines(fakeReport("a.bin", { savedAs: "./a.bin_received" }), "get");
-  assert.ok(lines.includes("saved as:        ./a.bin_received"));
+  assert.ok(lines.includes("saved as:      ./a.bin_received"));
   assert.equal(lines.some((line) => line.startsWith("retransmitted")), false);
+});
+
+Deno.test("reportLines writes a checksum in less than the 80 columns of a usual terminal", () => {
+  const sums = reportLines(fakeReport("a"), "send").filter((line) => line.includes(SHA));
+  assert.deepEqual(sums.map(({ length }) => length), [79, 79]);
 });
 
 Deno.test("reportLines keeps a name from writing a line of its own", () => {
@@ -44,7 +49,7 @@ Deno.test("checksumsMatch needs two equal checksums", () => {
   assert.equal(checksumsMatch(fakeReport("a")), true);
   assert.equal(checksumsMatch(fakeReport("a", { localSha256: "cd".repeat(32) })), false);
   assert.equal(checksumsMatch(fakeReport("a", { localSha256: "", serverSha256: "" })), false);
-  assert.match(reportLines(fakeReport("a", { localSha256: "" }), "get").join("\n"), /match: {11}no/);
+  assert.match(reportLines(fakeReport("a", { localSha256: "" }), "get").join("\n"), /match: {9}no/);
 });
 
 Deno.test("listingLines gives a program one tab-separated line for each file", () => {

@@ -72,7 +72,7 @@ Deno.test("runTransfers runs many small files at a time, and all in the end", as
 
 Deno.test("runTransfers reports a few files at length", async () => {
   const { console } = await run(gets(...names(MAX_REPORTED_AT_LENGTH)));
-  assert.equal(console.outLines.filter((line) => line === "match:           yes").length, MAX_REPORTED_AT_LENGTH);
+  assert.equal(console.outLines.filter((line) => line === "match:         yes").length, MAX_REPORTED_AT_LENGTH);
   assert.equal(console.outLines.filter((line) => line === "").length, MAX_REPORTED_AT_LENGTH);
 });
 
@@ -166,7 +166,7 @@ Deno.test("runTransfers takes differing checksums for a failure whatever the eng
     engine.report = (name) => fakeReport(name, { localSha256: "00".repeat(32) });
   });
   assert.equal(exitCode, 1);
-  assert.ok(console.outLines.includes("match:           no"));
+  assert.ok(console.outLines.includes("match:         no"));
   assert.match(console.errLines[0]!, /checksums differ/);
 });
 
