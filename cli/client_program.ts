@@ -106,7 +106,7 @@ function connector(args: ClientArguments, session: CliSession): {
   readonly foldersWritten: readonly string[];
 } {
   const { console, quiet, view } = session;
-  const verifier = new HostKeyVerifier(args, session.openKnownHosts(args.stateFolder));
+  const verifier = new HostKeyVerifier(args, () => session.openKnownHosts(args.stateFolder));
   const credentials = credentialsOf(args, session);
   const note = (line: string) => {
     if (!quiet) view.print(() => console.err(line));

@@ -16,19 +16,23 @@ import type { KnownHosts } from "./context.ts";
 /** Decides which key one address must have. */
 export class HostKeyVerifier {
   readonly #address: string;
-  readonly #knownHosts: KnownHosts;
+  /** Undefined if the command line has the key. */
+  readonly #knownHosts: KnownHosts | undefined;
   #expected: ExpectedServer | undefined;
 
-  /** Looks the address up. Throws SluiceError. */
-  constructor({ connection, serverKey }: Pick<ClientArguments, "connection" | "serverKey">, knownHosts: KnownHosts) {
+  /** Looks the address up, unless the command line has the key. Throws SluiceError. */
+  constructor(
+    { connection, serverKey }: Pick<ClientArguments, "connection" | "serverKey">,
+    openKnownHosts: () => KnownHosts,
+  ) {
     this.#address = formatHostPort(connection.host.toLowerCase(), connection.port);
-    this.#knownHosts = knownHosts;
     if (serverKey !== undefined) {
       this.#expected = { key: serverKey, source: "--server-key", renewal: "pass the key that it has now" };
       return;
     }
+    const knownHosts = this.#knownHosts = openKnownHosts();
     const known = knownHosts.keyOf(this.#address);
-    if (known !== undefined) this.#expected = this.#remembered(known);
+    if (known !== undefined) this.#expected = this.#remembered(known, knownHosts);
   }
 
   /** The server that must answer; undefined on first contact. */
@@ -38,25 +42,26 @@ export class HostKeyVerifier {
 
   /** Folders that are written to after first contact. */
   get foldersWritten(): readonly string[] {
-    return this.#expected !== undefined ? [] : [this.#knownHosts.folder];
+    return this.#expected !== undefined || this.#knownHosts === undefined ? [] : [this.#knownHosts.folder];
   }
 
   /** Remembers the key of a server on first contact; returns what to tell the user about it, if anything. */
   onConnected({ serverKey }: Pick<Client, "serverKey">): string | undefined {
-    if (this.#expected !== undefined) return undefined;
+    const knownHosts = this.#knownHosts;
+    if (this.#expected !== undefined || knownHosts === undefined) return undefined;
     const first = `First connection to ${this.#address}. Its key is ${formatKey(serverKey)}`;
     const verify = "To verify, run `sluice-server key` on that machine.";
     try {
-      this.#knownHosts.remember(this.#address, serverKey);
+      knownHosts.remember(this.#address, serverKey);
     } catch (error) {
       if (!(error instanceof SluiceError)) throw error;
       return `${first} (not saved: ${error.message}). ${verify}`;
     }
-    this.#expected = this.#remembered(serverKey);
+    this.#expected = this.#remembered(serverKey, knownHosts);
     return `${first} (saved). ${verify}`;
   }
 
-  #remembered(key: Uint8Array): ExpectedServer {
-    return { key, source: this.#knownHosts.file, renewal: `remove the line of ${this.#address} from that file` };
+  #remembered(key: Uint8Array, { file }: KnownHosts): ExpectedServer {
+    return { key, source: file, renewal: `remove the line of ${this.#address} from that file` };
   }
 }

@@ -11,6 +11,7 @@ import { systemPlatform } from "../io/platform.ts";
 import {
   entryAt,
   findIdentity,
+  findStateFolder,
   KnownServers,
   openIdentity,
   readableEnvironment,
@@ -35,7 +36,10 @@ export function systemContext(): CliContext {
     startServer,
     entryAt,
     openIdentity: (owner, folder) => openIdentity(stateFolder(folder, readableEnvironment), owner),
-    findIdentity: (owner, folder) => findIdentity(stateFolder(folder, readableEnvironment), owner),
+    findIdentity(owner, folder) {
+      const found = findStateFolder(folder, readableEnvironment);
+      return found === undefined ? undefined : findIdentity(found, owner);
+    },
     openKnownHosts: (folder) => new KnownServers(stateFolder(folder, readableEnvironment)),
     openAccess: ({ stateFolder: folder, ...files }) =>
       openAccess({ ...files, stateFolder: stateFolder(folder, readableEnvironment) }),

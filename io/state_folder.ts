@@ -23,31 +23,46 @@ const KNOWN_SERVERS_FILE = "known_servers";
 const KEY_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 
+type Environment = (name: string) => string | undefined;
+
+/** Where the folder is. Throws SluiceError if nothing tells, or if its path is not UTF-8. */
+export function stateFolder(told: string | undefined, env: Environment): string {
+  const folder = findStateFolder(told, env);
+  if (folder !== undefined) return folder;
+  const home = Deno.build.os === "windows" ? "LOCALAPPDATA" : "HOME";
+  throw new SluiceError(
+    "usage",
+    `there is no folder to keep keys in, because ${home} is not set; pass --state FOLDER, or set ${STATE_VARIABLE}`,
+  );
+}
+
 /**
- * Where the folder is: as told, or as the environment says, or where this system's users keep such things. Throws
- * SluiceError if its path is not UTF-8.
+ * Where the folder is: as told, or as the environment says, or where this system's users keep such things. Undefined if
+ * none of these tells: it is not the current folder, where others may have put a `known_servers`. Throws SluiceError if its
+ * path is not UTF-8.
  */
-export function stateFolder(told: string | undefined, env: (name: string) => string | undefined): string {
-  let folder: string | undefined;
+export function findStateFolder(told: string | undefined, env: Environment): string | undefined {
   try {
-    folder = findStateFolder(told, env);
+    const folder = namedFolder(told, env);
+    if (folder === undefined || !folder.includes(REPLACEMENT_CHARACTER)) return folder;
   } catch (error) {
     // Of a current folder with such a path.
     if (!(error instanceof Deno.errors.InvalidData)) throw error;
   }
-  if (folder !== undefined && !folder.includes(REPLACEMENT_CHARACTER)) return folder;
   const advice = "give an absolute path with --state";
   throw new SluiceError("local-disk", `the path of the state folder is not valid UTF-8; ${advice}`);
 }
 
-function findStateFolder(told: string | undefined, env: (name: string) => string | undefined): string {
+function namedFolder(told: string | undefined, env: Environment): string | undefined {
   const named = told ?? env(STATE_VARIABLE);
   if (named !== undefined && named !== "") return path.resolve(named);
-  if (Deno.build.os === "windows") return path.join(env("LOCALAPPDATA") ?? ".", "Sluice");
-  const base = env("XDG_STATE_HOME");
-  if (base !== undefined && path.isAbsolute(base)) return path.join(base, "sluice");
-  const home = env("HOME");
-  return home === undefined ? path.resolve(".sluice") : path.join(home, ".local", "state", "sluice");
+  if (Deno.build.os === "windows") return below(env("LOCALAPPDATA"), "Sluice");
+  return below(env("XDG_STATE_HOME"), "sluice") ?? below(env("HOME"), ".local", "state", "sluice");
+}
+
+/** From a path that is not absolute, each current folder would have a state folder of its own. */
+function below(folder: string | undefined, ...names: string[]): string | undefined {
+  return folder !== undefined && path.isAbsolute(folder) ? path.join(folder, ...names) : undefined;
 }
 
 type KeyOwner = "server" | "client";

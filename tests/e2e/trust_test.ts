@@ -78,3 +78,25 @@ Deno.test("programs show neither name nor content on the wire", async () => {
   assert(text.length > 15_000, "the file went through the relay");
   for (const needle of ["the-name-of-it", "what is in it"]) assert.equal(text.includes(needle), false, needle);
 });
+
+Deno.test("programs without a place for keys say what to set, and believe nothing in the current folder", async () => {
+  await using stage = await Stage.open();
+  const server = await stage.startServer();
+  const [, key] = /key ([\w-]{43})$/m.exec(server.log)!;
+  const nowhere = { SLUICE_STATE: "", XDG_STATE_HOME: "", HOME: "", LOCALAPPDATA: "" };
+  const target = ["list", "--server", server.address];
+  for (
+    const finished of [
+      await stage.client(target, { env: nowhere }),
+      await stage.client(["key"], { env: nowhere }),
+      await stage.runServer(["key"], { env: nowhere }).finished(),
+      await stage.runServer(["--port", "0"], { env: nowhere }).finished(),
+    ]
+  ) {
+    assert.match(finished.stderr, /^error: there is no folder to keep keys in, .* set; pass --state FOLDER, .*\n$/);
+    assert.deepEqual([finished.code, finished.stdout], [2, ""]);
+  }
+  const pinned = await stage.client([...target, "--server-key", key!], { env: nowhere });
+  assert.deepEqual(pinned, { code: 0, stdout: "", stderr: "" });
+  assert.deepEqual(await namesIn(stage.folder), ["storage"]);
+});

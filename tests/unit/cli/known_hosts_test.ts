@@ -12,7 +12,7 @@ const OTHER = new Uint8Array(32).fill(2);
 function makeVerifier(knownHosts: FakeKnownHosts, ...args: string[]): HostKeyVerifier {
   const parsed = parseClientArguments(["list", "--server", "Host:7", ...args], new FakeContext());
   assert.ok("value" in parsed);
-  return new HostKeyVerifier(parsed.value, knownHosts);
+  return new HostKeyVerifier(parsed.value, () => knownHosts);
 }
 
 function client(serverKey: Uint8Array): Client {

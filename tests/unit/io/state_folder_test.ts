@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { SluiceError } from "../../../app/api.ts";
 import { formatKey } from "../../../app/keys.ts";
-import { findIdentity, KnownServers, openIdentity, stateFolder } from "../../../io/state_folder.ts";
+import { findIdentity, findStateFolder, KnownServers, openIdentity, stateFolder } from "../../../io/state_folder.ts";
 
 const IS_WINDOWS = Deno.build.os === "windows";
 const KEY = new Uint8Array(32).fill(1);
@@ -26,7 +26,6 @@ function fails(action: () => void, pattern: RegExp): void {
 Deno.test("stateFolder is what was told, or the environment says, or where users keep such things", () => {
   const variables = new Map<string, string>();
   const env = (name: string): string | undefined => variables.get(name);
-  assert.equal(stateFolder(undefined, env).length > 0, true);
   const home = path.resolve("someone");
   variables.set("HOME", home).set("LOCALAPPDATA", home);
   const usual = IS_WINDOWS ? path.join(home, "Sluice") : path.join(home, ".local", "state", "sluice");
@@ -40,6 +39,20 @@ Deno.test("stateFolder is what was told, or the environment says, or where users
   variables.set("SLUICE_STATE", path.resolve("/mine"));
   assert.equal(stateFolder(undefined, env), path.resolve("/mine"));
   assert.equal(stateFolder(path.resolve("/told"), env), path.resolve("/told"));
+});
+
+Deno.test("stateFolder never is in the current folder: without a home it has to be told", () => {
+  for (const home of [undefined, "", ".", "home"]) {
+    const env = (name: string) => name === "HOME" || name === "LOCALAPPDATA" ? home : undefined;
+    assert.equal(findStateFolder(undefined, env), undefined, home);
+    assert.throws(
+      () => stateFolder(undefined, env),
+      (error) =>
+        error instanceof SluiceError && error.kind === "usage" &&
+        /^there is no folder .* not set; pass --state FOLDER, or set SLUICE_STATE$/.test(error.message),
+    );
+    assert.equal(stateFolder("told", env), path.resolve("told"));
+  }
 });
 
 Deno.test("stateFolder refuses a path that is not UTF-8", () => {
