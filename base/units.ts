@@ -28,3 +28,9 @@ export function formatBytes(bytes: number): string {
   }
   return `${value.toFixed(1)} ${BYTE_UNITS[unit]}`;
 }
+
+/** Two different amounts to be compared by the reader: to the byte, if they would look alike with a unit. */
+export function formatDifferentBytes(one: number, other: number): [one: string, other: string] {
+  const texts: [string, string] = [formatBytes(one), formatBytes(other)];
+  return texts[0] === texts[1] && one !== other ? [`${one} bytes`, `${other} bytes`] : texts;
+}

@@ -22,7 +22,7 @@ import {
   type WritableFile,
 } from "../transfer/file_store.ts";
 import { quote } from "../base/display_text.ts";
-import { formatBytes } from "../base/units.ts";
+import { formatBytes, formatDifferentBytes } from "../base/units.ts";
 import { settle, whenDone } from "./completion.ts";
 
 /** The block size of most disks. */
@@ -150,9 +150,10 @@ export class QuotaStore implements FileStore {
 
   #quotaExceeded(name: string, { addedBytes, quotaBytes }: { addedBytes: number; quotaBytes: number }): StoreError {
     const leftBytes = Math.max(0, quotaBytes - this.#storedBytes! - this.#reservedBytes);
+    const [needed, left] = formatDifferentBytes(addedBytes, leftBytes);
     return new StoreError(
       "no-space",
-      `${quote(name)} needs ${formatBytes(addedBytes)}, but only ${formatBytes(leftBytes)} ` +
+      `${quote(name)} needs ${needed}, but only ${left} ` +
         `of the quota of ${formatBytes(quotaBytes)} are left`,
     );
   }

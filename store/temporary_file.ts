@@ -12,7 +12,7 @@
  */
 
 import { join } from "node:path";
-import { formatBytes } from "../base/units.ts";
+import { formatBytes, formatDifferentBytes } from "../base/units.ts";
 import {
   type CommittedFile,
   type Done,
@@ -40,8 +40,8 @@ export interface TemporaryFileOptions extends FileAttributes {
   readonly replaces?: string;
 }
 
-/** Kept free on the disk, for folders and for other programs. */
-const SPACE_SLACK_BYTES = 1024 * 1024;
+/** Files larger than this leave so much of the disk free, for folders and other programs; smaller ones may fill it. */
+const RESERVED_BYTES = 1_000_000;
 
 /** Deno gives modification times in whole milliseconds. */
 const READ_PRECISION_US = 1000;
@@ -249,14 +249,13 @@ async function removeIfStale(disk: Disk, filePath: string): Promise<void> {
 async function requireSpace(folder: string, options: TemporaryFileOptions): Promise<void> {
   const { disk, sizeBytes, subject } = options;
   const availableBytes = await onDisk(subject, () => disk.freeBytes(folder));
-  if (availableBytes === undefined || availableBytes >= sizeBytes + SPACE_SLACK_BYTES) return;
-  throw new StoreError(
-    "no-space",
-    `${subject} needs ${formatBytes(sizeBytes)}, but only ${
-      formatBytes(Math.max(0, availableBytes - SPACE_SLACK_BYTES))
-    } are usable ` +
-      `(${formatBytes(SPACE_SLACK_BYTES)} is kept free); free some space`,
-  );
+  if (availableBytes === undefined) return;
+  const reservedBytes = sizeBytes > RESERVED_BYTES ? RESERVED_BYTES : 0;
+  const usableBytes = Math.max(0, availableBytes - reservedBytes);
+  if (sizeBytes <= usableBytes) return;
+  const [needed, usable] = formatDifferentBytes(sizeBytes, usableBytes);
+  const state = reservedBytes === 0 ? "free" : `usable (${formatBytes(reservedBytes)} is kept free)`;
+  throw new StoreError("no-space", `${subject} needs ${needed}, but only ${usable} are ${state}; free some space`);
 }
 
 function temporaryName(random: Uint8Array): string {

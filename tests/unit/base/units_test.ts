@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { formatBytes, parseDecimal } from "../../../base/units.ts";
+import { formatBytes, formatDifferentBytes, parseDecimal } from "../../../base/units.ts";
 
 Deno.test("parseDecimal reads a number with a decimal prefix, in either case", () => {
   const amounts: [text: string, amount: number][] = [
@@ -30,4 +30,10 @@ Deno.test("formatBytes goes from unit to unit without showing 1000.0", () => {
   assert.equal(formatBytes(999_950), "1.0 MB");
   assert.equal(formatBytes(104_857_600), "104.9 MB");
   assert.equal(formatBytes(Number.MAX_SAFE_INTEGER), "9.0 PB");
+});
+
+Deno.test("formatDifferentBytes tells two amounts apart", () => {
+  assert.deepEqual(formatDifferentBytes(1_500_000, 1_400_000), ["1.5 MB", "1.4 MB"]);
+  assert.deepEqual(formatDifferentBytes(1_510_000, 1_500_000), ["1510000 bytes", "1500000 bytes"]);
+  assert.deepEqual(formatDifferentBytes(1_500_000, 1_500_000), ["1.5 MB", "1.5 MB"]);
 });

@@ -172,14 +172,28 @@ check("TemporaryFile tolerates that another program removes it", async (folder) 
   aborted.abort();
 });
 
-check("TemporaryFile needs the file's size and a little more", async (folder) => {
+check("TemporaryFile leaves a megabyte free, unless the file is smaller", async (folder) => {
   const place = () => Promise.resolve("");
-  const needed = 3 + 1024 * 1024;
-  const create = (bytes: number) =>
-    TemporaryFile.create(folder, { ...plain, place, disk: { ...nodeDisk, freeBytes: () => Promise.resolve(bytes) } });
-  await assertRefused("no-space", () => create(needed - 1));
-  assert(isEmpty(folder));
-  (await create(needed)).abort();
+  const create = (sizeBytes: number, freeBytes: number) => {
+    const disk = { ...nodeDisk, freeBytes: () => Promise.resolve(freeBytes) };
+    return TemporaryFile.create(folder, { ...plain, sizeBytes, place, disk });
+  };
+  const refusal = async (sizeBytes: number, freeBytes: number) =>
+    (await assertRefused("no-space", () => create(sizeBytes, freeBytes))).message;
+  for (const [sizeBytes, freeBytes] of [[0, 0], [1_000_000, 1_000_000], [1_000_001, 2_000_001]] as const) {
+    (await create(sizeBytes, freeBytes)).abort();
+    if (sizeBytes > 0) await refusal(sizeBytes, freeBytes - 1);
+    assert(isEmpty(folder));
+  }
+  assert.equal(await refusal(600_000, 50_000), '"a" needs 600.0 kB, but only 50.0 kB are free; free some space');
+  assert.equal(
+    await refusal(5_040_000, 6_030_000),
+    '"a" needs 5040000 bytes, but only 5030000 bytes are usable (1.0 MB is kept free); free some space',
+  );
+  assert.equal(
+    await refusal(5_000_000, 500_000),
+    '"a" needs 5.0 MB, but only 0 bytes are usable (1.0 MB is kept free); free some space',
+  );
 });
 
 for (const sizeBytes of [LARGE_FILE_BYTES - 1, LARGE_FILE_BYTES]) {

@@ -277,7 +277,7 @@ Deno.test("SimulatedDisk is full at its capacity, and has room again for what is
   assert.equal(disk.usedBytes, 0);
   disk.meter.faults = { capacityBytes: 2 ** 20 };
   const store = promised(await DirectoryStore.open("/", { disk }));
-  await assertRefused("no-space", () => store.create("c", { sizeBytes: 1, overwrite: false }));
+  await assertRefused("no-space", () => store.create("c", { sizeBytes: 2_000_000, overwrite: false }));
   assert.deepEqual([...disk.meter.faultCounts], [["ENOSPC write", 1], ["ENOSPC open", 2]]);
 });
 
