@@ -59,7 +59,7 @@ export const nodeDisk: Disk = {
   renameSync: (oldPath, newPath) => coded(() => fs.renameSync(oldPath, newPath)),
   link: (existingPath, newPath) => fs.promises.link(existingPath, newPath).catch(rethrow),
   unlink: (path) => coded(() => fs.unlinkSync(path)),
-  freeSpace: (descriptor) => ftruncate(descriptor, 0).catch(rethrow),
+  truncate: (descriptor, sizeBytes) => ftruncate(descriptor, sizeBytes).catch(rethrow),
 
   readdir: (folder) => fs.promises.readdir(folder).catch(rethrow),
   mkdir: (folder, mode) => fs.promises.mkdir(folder, { mode }).then(() => {}, rethrow),

@@ -7,7 +7,7 @@
  * "EIO"). If Deno itself denies the call, the error's name is "NotCapable".
  *
  * Calls by path return a promise: the disk may be slow, or on a network, and must block nothing else. Calls on an open
- * descriptor return at once, from the page cache, but for fsync and {@link Disk.freeSpace}. `unlink`, and the two calls
+ * descriptor return at once, from the page cache, but for fsync and {@link Disk.truncate}. `unlink`, and the two calls
  * that must have nothing in between, {@link Disk.openSync} and {@link Disk.renameSync}, are synchronous as well.
  *
  * @module
@@ -83,8 +83,8 @@ export interface Disk {
   /** Gives a file a second name; EEXIST if the name is taken. */
   link(existingPath: string, newPath: string): Promise<void>;
   unlink(path: string): void;
-  /** Frees the space of an open file that has no name any more; of a large one that takes long. */
-  freeSpace(descriptor: number): Promise<void>;
+  /** Cuts a file, which takes long if it frees much space, or extends it by zeros, which take no space. */
+  truncate(descriptor: number, sizeBytes: number): Promise<void>;
 
   /** The names in a folder, in any order. */
   readdir(folder: string): Promise<string[]>;

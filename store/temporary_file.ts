@@ -26,6 +26,7 @@ import type { Disk } from "./disk.ts";
 import { attempt, attemptAsync, onDisk, toStoreError } from "./disk_error.ts";
 import type { FileIdentity } from "./file_identity.ts";
 import { creationMode, finalMode, keepsMode, type ModeSources, PARTIAL_MODE, PERMISSION_BITS } from "./file_mode.ts";
+import { findData, findHole } from "./holes.ts";
 import { modifiedUsOf, readAt } from "./opened_file.ts";
 import { removeQuietly } from "./placement.ts";
 
@@ -73,8 +74,10 @@ export class TemporaryFile implements WritableFile {
   /** The mode that a new file gets in this folder: what umask and default ACLs left of {@link creationMode}. */
   readonly #freshMode: number;
   #descriptor: number;
-  /** The end of the last range that has been written. */
+  /** The end of the last range that has been received. */
   #writtenEnd = 0;
+  /** The end of the last bytes that were given to the disk: what follows up to `#writtenEnd` is zeros. */
+  #dataEnd = 0;
   #state: "open" | "committing" | "closed" = "open";
 
   private constructor(created: CreatedFile, options: TemporaryFileOptions) {
@@ -99,20 +102,33 @@ export class TemporaryFile implements WritableFile {
     const end = offset + bytes.length;
     if (end > sizeBytes) throw new StoreError("io", `${subject} was announced with ${sizeBytes} bytes, not ${end}`);
     this.#writtenEnd = Math.max(this.#writtenEnd, end);
-    let doneBytes = 0;
     try {
-      while (doneBytes < bytes.length) {
-        const restBytes = bytes.length - doneBytes;
-        doneBytes += this.#disk.write(this.#descriptor, bytes, doneBytes, restBytes, offset + doneBytes);
+      let at = findData(bytes, 0, offset);
+      while (at < bytes.length) {
+        const holeAt = findHole(bytes, at, offset);
+        this.#writeData(bytes, at, holeAt, offset);
+        at = findData(bytes, holeAt, offset);
       }
     } catch (error) {
       throw toStoreError(error, subject);
     }
   }
 
+  /** Writes the bytes with the indices `from` to before `end`; the first of all belongs at `offset`. */
+  #writeData(bytes: Uint8Array, from: number, end: number, offset: number): void {
+    this.#dataEnd = Math.max(this.#dataEnd, offset + end);
+    let at = from;
+    while (at < end) at += this.#disk.write(this.#descriptor, bytes, at, end - at, offset + at);
+  }
+
   read(offset: number, into: Uint8Array): number {
     this.#requireOpen();
-    return readAt(this.#descriptor, { disk: this.#disk, offset, into, subject: this.#options.subject });
+    const readBytes = readAt(this.#descriptor, { disk: this.#disk, offset, into, subject: this.#options.subject });
+    const wantedBytes = Math.min(into.length, this.#writtenEnd - offset);
+    // Before the end of the data, a short read means that another program has cut the file.
+    if (readBytes >= wantedBytes || offset + readBytes < this.#dataEnd) return readBytes;
+    into.fill(0, readBytes, wantedBytes);
+    return wantedBytes;
   }
 
   commit(done: Done<CommittedFile>): void {
@@ -131,10 +147,13 @@ export class TemporaryFile implements WritableFile {
 
   async #finish(): Promise<CommittedFile> {
     const { sizeBytes, subject, place } = this.#options;
-    const { dev, ino, size: writtenBytes } = this.#disk.fstat(this.#descriptor);
+    const { dev, ino, size } = this.#disk.fstat(this.#descriptor);
+    const writtenBytes = size < this.#dataEnd ? size : this.#writtenEnd;
     if (writtenBytes < sizeBytes) {
       throw new StoreError("io", `${subject} is not complete: ${writtenBytes} of ${sizeBytes} bytes`);
     }
+    // A hole at the end.
+    if (size < sizeBytes) await this.#disk.truncate(this.#descriptor, sizeBytes);
     const notKept = await this.#applyMetadata();
     await this.#disk.fsync(this.#descriptor);
     this.#closeDescriptor();
@@ -203,7 +222,7 @@ export class TemporaryFile implements WritableFile {
    */
   async #discardLarge(): Promise<void> {
     removeQuietly(this.#disk, this.#path);
-    await attemptAsync(() => this.#disk.freeSpace(this.#descriptor));
+    await attemptAsync(() => this.#disk.truncate(this.#descriptor, 0));
     attempt(() => this.#closeDescriptor());
     // Again, for platforms on which an open file keeps its name.
     removeQuietly(this.#disk, this.#path);

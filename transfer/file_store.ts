@@ -73,7 +73,7 @@ export interface ReadableFile {
 
 /** A partial file that is being written. It becomes visible when it is committed; `abort` removes it. */
 export interface WritableFile {
-  /** Writes all of `bytes` at `offset`. Throws StoreError. */
+  /** Writes all of `bytes` at `offset`; each byte of the file is written once. Throws StoreError. */
   write(offset: number, bytes: Uint8Array): void;
   /** Reads written bytes at `offset` until `into` is full; returns the number of bytes. Throws StoreError. */
   read(offset: number, into: Uint8Array): number;

@@ -271,11 +271,13 @@ export class SimulatedDisk implements Disk {
     this.#account(inode, () => folder.change(++this.#sequence, [name, undefined]));
   }
 
-  /** Counts as an unlink, of which it is the slow part. */
-  freeSpace(descriptor: number): Promise<void> {
+  /** Counts as a write. */
+  truncate(descriptor: number, sizeBytes: number): Promise<void> {
     const file = this.#descriptors.file(descriptor, "write");
-    const none = { sizeBytes: 0, modifiedMs: this.nowMs() };
-    return this.#lookUp("unlink", () => this.#account(file, () => file.replace(new Uint8Array(0), none)));
+    return this.#lookUp("write", () => {
+      this.#account(file, () => file.truncate(sizeBytes));
+      file.modifiedMs = file.changedMs = this.nowMs();
+    });
   }
 
   // --- Disk: folders, and the machine ---

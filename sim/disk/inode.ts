@@ -154,6 +154,16 @@ export class FileInode {
     this.#sizeBytes = Math.max(this.#sizeBytes, position + length);
   }
 
+  /** Cuts the file, or extends it by zeros. What is cut off is durably gone: a simplification. */
+  truncate(sizeBytes: number): void {
+    const isCut = sizeBytes < this.#sizeBytes;
+    this.#sizeBytes = sizeBytes;
+    if (!isCut) return;
+    this.#cutAtSize();
+    for (const index of this.#dirty.keys()) if (!this.#pages.has(index)) this.#dirty.delete(index);
+    this.#durable = this.#metadata();
+  }
+
   /** How many bytes of a write have room if so many pages are free. */
   writableBytes({ length, position }: Stretch, freePages: number): number {
     const end = position + length;

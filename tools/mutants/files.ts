@@ -24,6 +24,20 @@ export const FILE_MUTANTS: readonly Mutant[] = [
     becomes: "false",
   },
   {
+    id: "hole-in-data",
+    broken: "A block that is zero in a few places is taken for a hole",
+    file: "store/holes.ts",
+    text: "return Buffer.compare(bytes.subarray(from, end), ZEROS.subarray(0, end - from)) === 0;",
+    becomes: "return true;",
+  },
+  {
+    id: "cut-is-hole",
+    broken: "What another program cuts off a partial file is taken for zeros",
+    file: "store/temporary_file.ts",
+    text: "|| offset + readBytes < this.#dataEnd",
+    becomes: "",
+  },
+  {
     id: "private-partial",
     broken: "A partial file of a private source is created for all to read",
     file: "store/temporary_file.ts",

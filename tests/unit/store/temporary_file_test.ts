@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
 import { nodeDisk } from "../../../io/node_disk.ts";
 import { SimulatedDisk } from "../../../sim/disk/disk.ts";
 import type { DiskFaults } from "../../../sim/disk/faults.ts";
@@ -196,6 +197,79 @@ check("TemporaryFile leaves a megabyte free, unless the file is smaller", async 
   );
 });
 
+Deno.test("TemporaryFile leaves holes where a file has blocks of zeros, whatever the order of arrival", async () => {
+  const block = fc.record({ zeros: fc.integer({ min: 0, max: 20_000 }), data: fc.integer({ min: 0, max: 5000 }) });
+  const pieceBytes = fc.integer({ min: 1000, max: 70_000 });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(block, { maxLength: 8 }),
+      pieceBytes,
+      fc.infiniteStream(fc.nat()),
+      async (blocks, length, ranks) => {
+        const bytes = Uint8Array.from(
+          blocks.flatMap(({ zeros, data }) => [...new Uint8Array(zeros), ...pattern(data)]),
+        );
+        const disk = new SimulatedDisk();
+        disk.put("/folder/x", new Uint8Array(0));
+        const place = async (temporaryPath: string) => {
+          await disk.rename(temporaryPath, "/folder/a");
+          return "a";
+        };
+        const file = await TemporaryFile.create("/folder", { disk, sizeBytes: bytes.length, subject: '"a"', place });
+        const starts = Array.from({ length: Math.ceil(bytes.length / length) }, (_, index) => index * length);
+        const order = starts.map((start) => ({ start, rank: ranks.next().value as number })).sort((a, b) =>
+          a.rank - b.rank
+        );
+        for (const { start } of order) {
+          const piece = bytes.subarray(start, start + length);
+          file.write(start, piece);
+          const back = new Uint8Array(piece.length + 1);
+          assert(file.read(start, back) >= piece.length);
+          assert.deepEqual(back.subarray(0, piece.length), piece);
+        }
+        assert.equal(file.read(bytes.length, new Uint8Array(1)), 0);
+        assert.equal(await commit(file), "a");
+        assert.deepEqual(disk.contents("/folder/a"), bytes);
+        let dataPages = 0;
+        for (let at = 0; at < bytes.length; at += 4096) {
+          if (bytes.subarray(at, at + 4096).some((byte) => byte !== 0)) {
+            dataPages++;
+          }
+        }
+        assert.equal(disk.usedBytes, dataPages * 4096);
+      },
+    ),
+    { numRuns: 60, seed: 11 },
+  );
+});
+
+check("TemporaryFile leaves a hole on a real disk, also at the end of a file", async (folder) => {
+  const place = (temporaryPath: string) => {
+    Deno.renameSync(temporaryPath, `${folder}/a`);
+    return Promise.resolve("a");
+  };
+  const sizeBytes = 8 * 1024 * 1024;
+  const file = await TemporaryFile.create(folder, { ...plain, sizeBytes, modifiedUs: 5_000_000, place });
+  for (let at = 0; at < sizeBytes; at += 65_536) file.write(at, new Uint8Array(65_536));
+  assert.equal(await commit(file), "a");
+  const { size, blocks, mtime } = Deno.statSync(`${folder}/a`);
+  assert.deepEqual([size, mtime!.getTime()], [sizeBytes, 5000]);
+  if (blocks !== null) assert(blocks * 512 <= 65_536, `${blocks} blocks`);
+  assert(Deno.readFileSync(`${folder}/a`).every((byte) => byte === 0));
+});
+
+check("TemporaryFile does not take a file that another program has cut for one with a hole", async (folder) => {
+  const place = () => Promise.resolve("a");
+  const file = await TemporaryFile.create(folder, { ...plain, sizeBytes: 9000, place });
+  file.write(0, pattern(9000));
+  const [partial] = [...Deno.readDirSync(folder)];
+  Deno.truncateSync(`${folder}/${partial!.name}`, 4000);
+  assert.equal(file.read(0, new Uint8Array(9000)), 4000);
+  const result = await commit(file);
+  assert(result instanceof StoreError);
+  assert.match(result.message, /is not complete: 4000 of 9000 bytes/);
+});
+
 for (const sizeBytes of [LARGE_FILE_BYTES - 1, LARGE_FILE_BYTES]) {
   check(
     `TemporaryFile.abort removes the name of a file of ${sizeBytes} bytes at once, then frees it`,
@@ -204,8 +278,8 @@ for (const sizeBytes of [LARGE_FILE_BYTES - 1, LARGE_FILE_BYTES]) {
       const closed = Promise.withResolvers<void>();
       const disk: Disk = {
         ...nodeDisk,
-        freeSpace: async (descriptor) => {
-          await nodeDisk.freeSpace(descriptor);
+        truncate: async (descriptor, sizeBytes) => {
+          await nodeDisk.truncate(descriptor, sizeBytes);
           calls.push(`freed to ${nodeDisk.fstat(descriptor).size}`);
         },
         close: (descriptor) => {

@@ -281,15 +281,25 @@ Deno.test("SimulatedDisk is full at its capacity, and has room again for what is
   assert.deepEqual([...disk.meter.faultCounts], [["ENOSPC write", 1], ["ENOSPC open", 2]]);
 });
 
-Deno.test("SimulatedDisk.freeSpace frees a file without a name while it is open", async () => {
+Deno.test("SimulatedDisk.truncate frees a file without a name while it is open", async () => {
   const disk = new SimulatedDisk({ faults: { capacityBytes: 3 * PAGE_BYTES } });
   const file = create(disk, "/a", pattern(2 * PAGE_BYTES));
   disk.unlink("/a");
   assert.equal(disk.usedBytes, 2 * PAGE_BYTES);
-  await disk.freeSpace(file);
+  await disk.truncate(file, 0);
   assert.equal(await disk.freeBytes("/"), 3 * PAGE_BYTES);
   assert.equal(disk.fstat(file).size, 0);
   disk.close(file);
+});
+
+Deno.test("SimulatedDisk.truncate cuts a file and extends it by zeros that take no space", async () => {
+  const disk = new SimulatedDisk();
+  const file = create(disk, "/a", pattern(2 * PAGE_BYTES));
+  await disk.truncate(file, 5);
+  await disk.truncate(file, 10 * PAGE_BYTES);
+  const expected = new Uint8Array(10 * PAGE_BYTES);
+  expected.set(pattern(5));
+  assert.deepEqual([disk.contents("/a"), disk.usedBytes], [expected, PAGE_BYTES]);
 });
 
 Deno.test("SimulatedDisk fails as often as it is told, and counts it", async () => {
