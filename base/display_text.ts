@@ -8,7 +8,7 @@
 export const MAX_DISPLAY_LENGTH = 512;
 
 /** C0 controls, DEL and C1 controls: they move a terminal's cursor and worse. */
-export function isControl(codePoint: number): boolean {
+function isControl(codePoint: number): boolean {
   return codePoint < 0x20 || (codePoint >= 0x7f && codePoint <= 0x9f);
 }
 
@@ -16,7 +16,7 @@ export function isControl(codePoint: number): boolean {
  * Marks that reorder or hide the text around them, so that a reader takes "exe.gpj" for "jpg.exe", and line ends
  * beyond ASCII. U+200C and U+200D are not among them: Persian and emoji are spelled with them.
  */
-export function isDeceptive(codePoint: number): boolean {
+function isDeceptive(codePoint: number): boolean {
   return codePoint === 0x061c || codePoint === 0x180e || codePoint === 0xfeff || codePoint === 0x200b ||
     codePoint === 0x200e || codePoint === 0x200f || (codePoint >= 0x2028 && codePoint <= 0x202e) ||
     (codePoint >= 0x2060 && codePoint <= 0x2064) || (codePoint >= 0x2066 && codePoint <= 0x206f) ||
@@ -30,7 +30,7 @@ export function isDeceptive(codePoint: number): boolean {
 export const REPLACEMENT_CHARACTER = "\ufffd";
 
 /** Half of a surrogate pair: not a character, and two such names can be the same bytes on the disk. */
-export function isSurrogate(codePoint: number): boolean {
+function isSurrogate(codePoint: number): boolean {
   return codePoint >= 0xd800 && codePoint <= 0xdfff;
 }
 
@@ -55,6 +55,17 @@ export function sanitizeForDisplay(text: string): string {
 export function quote(text: string): string {
   const shown = sanitizeForDisplay(text);
   return shown.includes('"') ? `'${shown}'` : `"${shown}"`;
+}
+
+/** Escapes what {@link sanitizeForDisplay} would, as JSON does: the text of a JSON value that parses to the same. */
+export function escapeUnprintable(json: string): string {
+  let escaped = "";
+  for (const character of json) {
+    const codePoint = character.codePointAt(0)!;
+    const isPrintable = !isControl(codePoint) && !isDeceptive(codePoint);
+    escaped += isPrintable ? character : `\\u${codePoint.toString(16).padStart(4, "0")}`;
+  }
+  return escaped;
 }
 
 function escapeCodePoint(codePoint: number): string {

@@ -10,6 +10,7 @@ import type { Platform } from "../app/platform.ts";
 import type { AccessSource } from "../app/server/access.ts";
 import type { StartServer } from "../app/server/api.ts";
 import type { Console, LineReader, OnStopSignal, ProgressView } from "./console.ts";
+import type { NameRules } from "../transfer/file_name.ts";
 import type { ExitCode } from "./exit_codes.ts";
 
 /** A program and the key pair by which its peers know it. */
@@ -71,6 +72,8 @@ export interface CliContext {
   readonly connect: Connect;
   readonly startServer: StartServer;
 
+  /** The rules for names on this machine's disks. */
+  readonly nameRules: NameRules;
   /** What is at a path, through links: a folder, or anything else, such as a link that leads nowhere. */
   readonly entryAt: (path: string) => "folder" | "other" | undefined;
   /** The key pair of this user's server or client, made on first use. Throws SluiceError, as do those below. */

@@ -7,6 +7,7 @@
 import path from "node:path";
 import { SluiceError } from "../app/api.ts";
 import { quote } from "../base/display_text.ts";
+import { checkFileName, checkLocalName, type NameRules } from "../transfer/file_name.ts";
 import type { Client } from "../app/client/api.ts";
 import type { ClientTask } from "./client_arguments.ts";
 import type { Console } from "./console.ts";
@@ -38,10 +39,10 @@ export async function printListing(
  */
 export function transfersOf(
   task: Extract<ClientTask, { kind: "send" | "get" }>,
-  context: Pick<CliContext, "entryAt">,
+  context: Pick<CliContext, "entryAt" | "nameRules">,
 ): Transfer[] {
   if (task.kind === "get") return getsOf(task, context);
-  requireDifferentNames(task.files, "send one of them by itself, with --as NAME");
+  requireDifferentNames(task.files, path.basename, "send one of them by itself, with --as NAME");
   if (task.files.includes("-")) throw noStreaming("standard input cannot be sent yet", "send");
   const ifExists = task.force ? "replace" : "refuse";
   return task.files.map((file) => ({ direction: "send", file, target: task.as, ifExists }));
@@ -49,7 +50,7 @@ export function transfersOf(
 
 function getsOf(
   task: Extract<ClientTask, { kind: "get" }>,
-  { entryAt }: Pick<CliContext, "entryAt">,
+  { entryAt, nameRules }: Pick<CliContext, "entryAt" | "nameRules">,
 ): Transfer[] {
   const { names, output, force } = task;
   if (output === "-") throw noStreaming("standard output cannot be written to yet", "--output");
@@ -64,14 +65,22 @@ function getsOf(
     throw new SluiceError("local-disk", `${quote(output!)} already exists; ${advice}`);
   }
   const ifExists = force ? "replace" : output === undefined || intoFolder ? "beside" : "refuse";
-  requireDifferentNames(names, "get one of them by itself, with --output PATH");
+  requireDifferentNames(names, (name) => name, "");
   return names.map((file) => ({
     direction: "get",
     file,
-    // A name on the server never leads out of the folder that the user named.
-    target: intoFolder ? path.join(output!, path.basename(file)) : output,
+    target: intoFolder ? pathIn(output!, { name: file, nameRules }) : output,
     ifExists,
   }));
+}
+
+/**
+ * The path of a name from the server in a folder, out of which no such path leads; undefined for a name that this disk
+ * cannot have, which the client then refuses.
+ */
+function pathIn(folder: string, { name, nameRules }: { name: string; nameRules: NameRules }): string | undefined {
+  const isGood = checkFileName(name) === undefined && checkLocalName(name, nameRules) === undefined;
+  return isGood ? path.join(folder, name) : undefined;
 }
 
 function noStreaming(what: string, before: string): SluiceError {
@@ -79,13 +88,13 @@ function noStreaming(what: string, before: string): SluiceError {
 }
 
 /**
- * Throws SluiceError (usage) if two files have the same last part. Names that differ in case or normalization are left to
+ * Throws SluiceError (usage) if two files have the same name. Names that differ in case or normalization are left to
  * the disk that stores them, which may tell them apart, and otherwise refuses the second one.
  */
-function requireDifferentNames(files: readonly string[], advice: string): void {
+function requireDifferentNames(files: readonly string[], nameOf: (file: string) => string, advice: string): void {
   const fileOf = new Map<string, string>();
   for (const file of files) {
-    const name = path.basename(file);
+    const name = nameOf(file);
     const other = fileOf.get(name);
     if (other === file) throw new SluiceError("usage", `${quote(file)} is given twice`);
     if (other !== undefined) {

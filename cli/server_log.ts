@@ -13,7 +13,7 @@ import { formatHostPort } from "../base/net_address.ts";
 import type { CredentialKind } from "../app/server/access.ts";
 import type { EventOrigin, ServerEvent } from "../app/server/api.ts";
 import { DROP_REASONS, type DropReason } from "../protocol/mod.ts";
-import { quote, sanitizeForDisplay } from "../base/display_text.ts";
+import { escapeUnprintable, quote, sanitizeForDisplay } from "../base/display_text.ts";
 import { formatBytes } from "../base/units.ts";
 import type { CliContext } from "./context.ts";
 import { counted, formatDuration, formatRate, formatShare } from "./format.ts";
@@ -220,7 +220,7 @@ function formatText({ level, text, time }: LogLine, hasColors: boolean): string 
   return hasColors ? `\x1b[2m${time}\x1b[0m ${color}${name}\x1b[0m ${text}` : `${time} ${name} ${text}`;
 }
 
-/** The event as it was: JSON escapes what a name may contain. */
+/** The event as it was. JSON escapes only some of the control characters that a name may contain. */
 function formatJson({ event, level, text, time }: LogLine): string {
-  return JSON.stringify({ time, level, text, event });
+  return escapeUnprintable(JSON.stringify({ time, level, text, event }));
 }

@@ -6,6 +6,7 @@
 
 import { nowUs } from "../io/clock.ts";
 import { openAccess, readToken } from "../io/access_files.ts";
+import { nodeDisk } from "../io/node_disk.ts";
 import { confine } from "../io/permissions.ts";
 import { systemPlatform } from "../io/platform.ts";
 import {
@@ -34,6 +35,7 @@ export function systemContext(): CliContext {
     exit: (code) => Deno.exit(code),
     connect,
     startServer,
+    nameRules: nodeDisk.nameRules,
     entryAt,
     openIdentity: (owner, folder) => openIdentity(stateFolder(folder, readableEnvironment), owner),
     findIdentity(owner, folder) {

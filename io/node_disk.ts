@@ -27,6 +27,7 @@ const HALF_MICROSECOND_S = 0.000_000_5;
 export const nodeDisk: Disk = {
   flags: { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK },
   hasModes: Deno.build.os !== "windows",
+  nameRules: Deno.build.os === "windows" ? "windows" : "posix",
 
   open: (path, flags, mode) => open(path, flags, mode).catch(rethrow),
   openSync: (path, flags, mode) => coded(() => fs.openSync(path, flags, mode)),

@@ -19,11 +19,11 @@ import {
   StoreError,
   type WritableFile,
 } from "../transfer/file_store.ts";
-import { checkFileName, fileNameError } from "../transfer/file_name.ts";
+import { badName, checkFileName, checkLocalName, fileNameError } from "../transfer/file_name.ts";
 import { quote } from "../base/display_text.ts";
 import type { Disk } from "./disk.ts";
 import { settle } from "./completion.ts";
-import { diskErrorCode, toStoreError } from "./disk_error.ts";
+import { diskError, diskErrorCode, toStoreError } from "./disk_error.ts";
 import type { FileIdentity } from "./file_identity.ts";
 import { type SyncFolder, syncFolder } from "./folder_sync.ts";
 import { type DescribeOptions, describeRegularFile, OpenedFile } from "./opened_file.ts";
@@ -110,23 +110,33 @@ export class DirectoryStore implements FileStore {
   }
 
   stat(name: string, done: Done<FileInfo>): void {
-    const refusal = fileNameError(name);
+    const refusal = fileNameError(name) ?? this.#missingError(name);
     if (refusal === undefined) settle(this.#stat(name), done);
     else done(refusal);
   }
 
   open(name: string, done: Done<ReadableFile>): void {
-    const refusal = fileNameError(name);
+    const refusal = fileNameError(name) ?? this.#missingError(name);
     if (refusal === undefined) settle(this.#open(name), done);
     else done(refusal);
   }
 
   create(name: string, options: CreateOptions, done: Done<WritableFile>): void {
-    const refusal = fileNameError(name) ?? this.#readOnlyError(name);
+    const refusal = fileNameError(name) ?? this.#localNameError(name) ?? this.#readOnlyError(name);
     // Copied, since the caller's object may change before the call has ended.
     const { sizeBytes, modifiedUs, mode, overwrite } = options;
     if (refusal === undefined) settle(this.#create(name, { sizeBytes, modifiedUs, mode, overwrite }), done);
     else done(refusal);
+  }
+
+  #localNameError(name: string): StoreError | undefined {
+    const reason = checkLocalName(name, this.#disk.nameRules);
+    return reason === undefined ? undefined : badName(name, reason);
+  }
+
+  /** A file whose name this disk cannot have does not exist; the disk would take the name for something else. */
+  #missingError(name: string): StoreError | undefined {
+    return this.#localNameError(name) && toStoreError(diskError("ENOENT"), quote(name));
   }
 
   #readOnlyError(name: string): StoreError | undefined {
@@ -137,6 +147,7 @@ export class DirectoryStore implements FileStore {
   #stat(name: string): Promise<FileInfo> {
     return this.#inRoot(quote(name), () =>
       this.#unlessBeingPlaced(async () => {
+        await this.#requireNoShortName(name);
         const howTo = this.#howToDescribe(name);
         return describeRegularFile(await this.#disk.lstat(this.#path(name)), howTo);
       }));
@@ -144,10 +155,18 @@ export class DirectoryStore implements FileStore {
 
   #open(name: string): Promise<ReadableFile> {
     return this.#inRoot(quote(name), () =>
-      this.#unlessBeingPlaced(() => {
+      this.#unlessBeingPlaced(async () => {
+        await this.#requireNoShortName(name);
         const options = { disk: this.#disk, followLinks: false, ...this.#howToDescribe(name) };
-        return OpenedFile.open(this.#path(name), options);
+        return await OpenedFile.open(this.#path(name), options);
       }), (file) => file.close());
+  }
+
+  /** Windows gives files a second, short name ("SLUICE~1.PAR"), by which a partial file could be had. */
+  async #requireNoShortName(name: string): Promise<void> {
+    if (this.#disk.nameRules === "windows" && /~\d/.test(name)) {
+      await this.#spelling.require(this.#path(name), quote(name));
+    }
   }
 
   #create(name: string, options: CreateOptions): Promise<WritableFile> {
@@ -184,7 +203,7 @@ export class DirectoryStore implements FileStore {
    * regular file.
    */
   async #lookUpForList(name: string): Promise<FileInfo | undefined> {
-    if (checkFileName(name) !== undefined) return undefined;
+    if (checkFileName(name) !== undefined || this.#localNameError(name) !== undefined) return undefined;
     const stats = await this.#onDisk(quote(name), () => this.#disk.lstat(this.#path(name)));
     if (stats?.isFile() !== true) return undefined;
     try {

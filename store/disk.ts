@@ -13,6 +13,8 @@
  * @module
  */
 
+import type { NameRules } from "../transfer/file_name.ts";
+
 /** Flags that are combined for {@link Disk.open}; 0 if the platform does not support one. */
 export interface OpenFlags {
   readonly O_RDONLY: number;
@@ -54,6 +56,8 @@ export interface Disk {
   readonly flags: OpenFlags;
   /** Whether the platform has modes: permission bits for owner, group and others. */
   readonly hasModes: boolean;
+  /** The rules that its names follow. */
+  readonly nameRules: NameRules;
 
   /** Opens a file, or to read a folder (for {@link fsync}), and returns its descriptor. `mode` is for a new file. */
   open(path: string, flags: number, mode?: number): Promise<number>;

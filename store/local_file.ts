@@ -13,7 +13,7 @@ import {
   StoreError,
   type WritableFile,
 } from "../transfer/file_store.ts";
-import { receivedName } from "../transfer/file_name.ts";
+import { badName, checkLocalName, receivedName } from "../transfer/file_name.ts";
 import { quote, REPLACEMENT_CHARACTER } from "../base/display_text.ts";
 import type { Disk } from "./disk.ts";
 import { diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
@@ -61,12 +61,15 @@ const MAX_RECEIVED_NAMES = 10_000;
 export async function openLocalFile(filePath: string, options: { readonly disk: Disk }): Promise<ReadableFile> {
   const { disk } = options;
   requireReadablePath(filePath);
-  return await OpenedFile.open(filePath, {
-    disk,
-    name: basename(filePath),
-    subject: quote(filePath),
-    followLinks: true,
-  });
+  const subject = quote(filePath);
+  try {
+    return await OpenedFile.open(filePath, { disk, name: basename(filePath), subject, followLinks: true });
+  } catch (error) {
+    const isFolder = error instanceof StoreError && error.kind === "not-a-file" &&
+      await onDisk(subject, async () => (await disk.stat(filePath)).isDirectory());
+    if (!isFolder) throw error;
+    throw new StoreError("not-a-file", `${subject} is a folder, and folders cannot be sent yet; name its files`);
+  }
 }
 
 /**
@@ -80,6 +83,8 @@ export async function createLocalFile(filePath: string, options: LocalCreateOpti
   requireReadablePath(filePath);
   const folder = await realFolder(disk, filePath);
   const name = basename(filePath);
+  const reason = checkLocalName(name, disk.nameRules);
+  if (reason !== undefined) throw badName(filePath, reason);
   const target = join(folder, name);
   await onDisk(subject, async () => {
     const isFolder = (await disk.lstat(target))?.isDirectory() ?? false;

@@ -12,6 +12,7 @@ import type { Console, LineReader, OnStopSignal, StopSignal } from "../cli/conso
 import type { AccessFromFiles, CliContext, FileNeeds, Identity } from "../cli/context.ts";
 import { widthOf } from "../cli/width.ts";
 import { FakeClock } from "./fake_clock.ts";
+import type { NameRules } from "../transfer/file_name.ts";
 import type { FileInfo } from "../transfer/file_store.ts";
 
 /** A console that keeps what is written. */
@@ -245,6 +246,7 @@ export class FakeContext implements CliContext {
   readonly exit = (code: number) => void this.exits.push(code);
   readonly connect = this.engine.connect;
   startServer: StartServer = () => Promise.reject(new Error("no server is expected"));
+  nameRules: NameRules = "posix";
   entryAt = (path: string) => path === "dir" || path === "dir/" ? "folder" : path === "taken" ? "other" : undefined;
   readonly openIdentity = (_owner: "server" | "client", stateFolder: string | undefined): Identity => {
     this.stateFolders.push(stateFolder);

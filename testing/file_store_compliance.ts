@@ -91,8 +91,11 @@ export function pattern(sizeBytes: number, seed = 1): Uint8Array {
 const MODIFIED_US = 1_700_000_000_123_000;
 /** A second before 1970, the first moon landing, 1901, 1970, a millisecond later, 2038, and the last day of ext4. */
 const TIMES_US = [-1e6, -14_182_940e6, -(2 ** 31) * 1e6, 0, 1000, 2 ** 31 * 1e6, 15_032_385_535e6];
-const BAD_NAMES = ["", ".", "..", "../a", "a/b", "/etc/passwd", "a\\b", "C:a", "a\0b", "CON", "nul.txt", "a.", "a "]
-  .concat([" a", "a\nb", "a\u202eb", "\ud800", "x".repeat(256), ".sluice-0.part", ".SLUICE-x", "a?"]);
+const BAD_NAMES = ["", ".", "..", "../a", "a/b", "/etc/passwd", "a\0b", "\ud800", "\ufffd", "x".repeat(256)]
+  .concat([".sluice-0.part", ".SLUICE-x"]);
+
+/** Names that disks of Unix have, and of Windows not. */
+const UNIX_NAMES = ["a\\b", "C:a", "CON", "nul.txt", "a.", "a ", " a", "a\nb", "\x1b[2J", "a\u202eb", "a?"];
 
 /** Registers the tests of the suite for one kind of store. */
 export function describeFileStore(label: string, makeStore: MakeStore): void {
@@ -251,6 +254,7 @@ function checkWriting(check: Check): void {
   });
 }
 
+// deno-lint-ignore sluice/function-length -- a list of checks, each of them short
 function checkNames(check: Check): void {
   check("refuses a bad name in every method", async ({ store: disk }) => {
     for (const name of BAD_NAMES) {
@@ -259,6 +263,14 @@ function checkNames(check: Check): void {
       await assertRefused("bad-name", () => disk.create(name, { sizeBytes: 0, overwrite: true }));
     }
   });
+
+  if (Deno.build.os !== "windows") {
+    check("keeps the names that only Unix has", async ({ store: disk }) => {
+      for (const name of UNIX_NAMES) await store(disk, name, { bytes: pattern(1) });
+      assert.deepEqual((await disk.list()).map((info) => info.name), UNIX_NAMES.toSorted());
+      for (const name of UNIX_NAMES) (await disk.open(name)).close();
+    });
+  }
 
   check("keeps Unicode names as sent", async ({ store: disk }) => {
     // Composed and decomposed, right to left, beyond the basic plane, joined.

@@ -10,11 +10,12 @@ import type { QueryOutcome } from "../../transfer/client/query.ts";
 import { ClientSession } from "../../transfer/client/session.ts";
 import type { TransferOutcome } from "../../transfer/client/request.ts";
 import { closeFailure, type TransferFailure } from "../../transfer/failure.ts";
-import { checkFileName } from "../../transfer/file_name.ts";
+import { checkFileName, checkLocalName } from "../../transfer/file_name.ts";
 import { type FileInfo, StoreError } from "../../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../../transfer/messages.ts";
 import { settle } from "../../store/completion.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
+import { quote } from "../../base/display_text.ts";
 import type { NetAddress } from "../../base/net_address.ts";
 import { SluiceError } from "../api.ts";
 import type {
@@ -190,9 +191,11 @@ export class ConnectedClient implements Client {
 
   async send(filePath: string, options: SendOptions = {}): Promise<TransferReport> {
     const name = options.as ?? basename(filePath);
-    const badName = checkFileName(name);
-    if (badName !== undefined) {
-      throw new SluiceError("usage", `"${name}" cannot be a file's name on a server: ${badName}`);
+    // A path without a name, such as "/" or "..", is that of a folder: opening it says so.
+    const reason = options.as === undefined && /^\.{0,2}$/.test(name) ? undefined : checkFileName(name);
+    if (reason !== undefined) {
+      const advice = options.as === undefined ? "; use --as for another name" : "";
+      throw new SluiceError("usage", `${quote(name)} cannot be a file's name on a server: ${reason}${advice}`);
     }
     const overwrite = options.overwrite ?? false;
     return await this.#transfer(filePath, options, async (onDone) => {
@@ -203,9 +206,13 @@ export class ConnectedClient implements Client {
 
   async get(name: string, options: GetOptions = {}): Promise<TransferReport> {
     const output = options.output ?? name;
-    const badName = options.output === undefined ? checkFileName(name) : undefined;
-    if (badName !== undefined) {
-      throw new SluiceError("usage", `"${name}" cannot be a file's name on a server: ${badName}`);
+    const reason = checkFileName(name);
+    if (reason !== undefined) {
+      throw new SluiceError("usage", `${quote(name)} cannot be a file's name on a server: ${reason}`);
+    }
+    const localReason = options.output === undefined && checkLocalName(name, this.#platform.disk.nameRules);
+    if (localReason) {
+      throw new SluiceError("local-disk", `${quote(name)}: ${localReason}; use --output for another name`);
     }
     const ifExists = options.ifExists ?? "beside";
     return await this.#transfer(name, options, (onDone, onSize) =>

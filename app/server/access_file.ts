@@ -10,7 +10,7 @@
  */
 
 import { parseDecimal } from "../../base/units.ts";
-import { checkFileName } from "../../transfer/file_name.ts";
+import { checkFileName, checkLocalName } from "../../transfer/file_name.ts";
 import { type Right, RIGHTS } from "../../transfer/rights.ts";
 import { type AccessEntry, AccessFileError, type CredentialKind } from "./access.ts";
 import { parseKey } from "../keys.ts";
@@ -121,7 +121,8 @@ function isRight(text: string): text is Right {
 }
 
 function checkFolder(name: string): string | undefined {
-  const problem = checkFileName(name);
+  // The same file works on every server.
+  const problem = checkFileName(name) ?? checkLocalName(name, "windows");
   return problem && `"${name}" cannot be a folder in the server's root: ${problem}`;
 }
 

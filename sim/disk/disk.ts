@@ -13,6 +13,7 @@
 
 import { Random } from "../../base/random.ts";
 import type { Disk, DiskStats } from "../../store/disk.ts";
+import type { NameRules } from "../../transfer/file_name.ts";
 import { Descriptors, FLAGS } from "./descriptors.ts";
 import { type DiskFaults, DiskMeter, type DiskOperation } from "./faults.ts";
 import { FileInode, FolderInode, type Inode, PAGE_BYTES, statsOf, type Stretch } from "./inode.ts";
@@ -37,6 +38,8 @@ export interface SimulatedDiskOptions {
    * Default: names are exact.
    */
   readonly foldName?: (name: string) => string;
+  /** The rules for names that the disk claims to have; it enforces none. Default: "posix". */
+  readonly nameRules?: NameRules;
 }
 
 /** How {@link SimulatedDisk.put} makes a file. */
@@ -56,6 +59,7 @@ const TEMPORARY_NAME = /^\.sluice-.*\.part$/;
 export class SimulatedDisk implements Disk {
   readonly flags = FLAGS;
   readonly hasModes = true;
+  readonly nameRules: NameRules;
   /** Draws faults, and counts them and the operations. */
   readonly meter: DiskMeter;
   readonly #options: SimulatedDiskOptions;
@@ -70,7 +74,8 @@ export class SimulatedDisk implements Disk {
   #usedBytes = 0;
 
   constructor(options: SimulatedDiskOptions = {}) {
-    const { random = new Random(0), faults = {} } = options;
+    const { random = new Random(0), faults = {}, nameRules = "posix" } = options;
+    this.nameRules = nameRules;
     this.#options = options;
     this.#tree = new DiskTree(options);
     this.#names = random.fork("temporary names");
@@ -157,7 +162,8 @@ export class SimulatedDisk implements Disk {
   crashed(random: Random): SimulatedDisk {
     const { nowMs = () => 0, foldName } = this.#options;
     const folding = foldName === undefined ? {} : { foldName };
-    const copy = new SimulatedDisk({ random: random.fork("copy"), nowMs, ...folding });
+    const { nameRules } = this;
+    const copy = new SimulatedDisk({ random: random.fork("copy"), nowMs, nameRules, ...folding });
     copy.#tree = this.#tree.survivor(random);
     copy.#lastInode = this.#lastInode;
     copy.#usedBytes = copy.#sumUsed();

@@ -13,7 +13,7 @@ import { MAX_ACK_DELAY_LIMIT_US, readParameters, writeParameters } from "../../p
 import { PacketHeader, PacketType } from "../../protocol/wire/packet.ts";
 import { decodePacket } from "../wire_decode.ts";
 import { decodeFrames, encodeFrames, encodePacket, type FrameValue } from "../wire_values.ts";
-import { checkFileName, MAX_FILE_NAME_BYTES, receivedName } from "../../transfer/file_name.ts";
+import { checkFileName, checkLocalName, MAX_FILE_NAME_BYTES, receivedName } from "../../transfer/file_name.ts";
 import { MAX_DISPLAY_LENGTH, sanitizeForDisplay } from "../../base/display_text.ts";
 import { decodeMessage, encodeMessage } from "../../transfer/messages.ts";
 import { anyFrames, anyMessage, anyPacket, anyParameters, anyText, anyVarint } from "./input.ts";
@@ -191,9 +191,12 @@ function feedName(input: Uint8Array): Set<string> {
   assert(isCut || sanitizeForDisplay(shown) === shown, "what is fit to be shown is changed");
   const features = new Set([shown === name ? "shown as it is" : isCut ? "cut" : "escaped"]);
   const reason = checkFileName(name);
-  if (reason !== undefined) return features.add(reason.replace(/U\+[0-9A-F]+|"[^"]+" is the/g, "X"));
-  assert(!/[/\\:\0]/.test(name) && name !== "." && name !== ".." && name !== "", "a name that leads elsewhere");
+  if (reason !== undefined) return features.add(reason);
+  assert(!/[/\0]/.test(name) && name !== "." && name !== ".." && name !== "", "a name that leads elsewhere");
   assert(utf8.encode(name).length <= MAX_FILE_NAME_BYTES, "a name too long for a disk");
+  const localReason = checkLocalName(name, "windows");
+  if (localReason === undefined) assert(!/[\\:]/.test(name), "a name that leads elsewhere on Windows");
+  else features.add(localReason.replace(/"[^"]+" is the/, "X"));
   for (const attempt of [1, 2, 999]) assert.equal(checkFileName(receivedName(name, attempt)), undefined);
   return features.add(`a name of ${bucket(name.length)}`);
 }

@@ -3,14 +3,16 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import path from "node:path";
 import type { Server, ServerEvent } from "../../app/server/api.ts";
+import { describeEvent } from "../../cli/server_log.ts";
 import { connect } from "../../mod.ts";
 import { startServer } from "../../mod.ts";
 import { Random } from "../../base/random.ts";
 import { Writer } from "../../base/bytes.ts";
 import { VERSION, writeHello } from "../../protocol/wire/packet.ts";
-import { encodeMessage, RefusalReason } from "../../transfer/messages.ts";
+import { encodeMessage, RefusalReason, ResultStatus } from "../../transfer/messages.ts";
 import { assertSameFile, namesIn, writeRandomFile } from "../../testing/programs/files.ts";
 import { inTime } from "../../testing/programs/programs.ts";
 import { type Answer, RawClient } from "../../testing/programs/raw_client.ts";
@@ -270,26 +272,16 @@ Deno.test("server answers a flood of Hellos from many ports with little, and ser
   }
 });
 
-const NAMES = ["", ".", "..", "../evil", "/etc/evil", "a/b", "a\\b", "C:evil", "evil\0.bin", "\x1b[2Jevil", "con"]
-  // What Windows takes for another file: streams, devices, and endings that it leaves out.
-  .concat([
-    "file:stream",
-    "file::$DATA",
-    "COM1.txt",
-    "nul .txt",
-    "LPT\u00b9",
-    "evil.",
-    "evil ",
-    "\u3000evil",
-    "\\\\?\\C:",
-  ])
-  // What a person takes for another file, and what a disk may take for an unfinished one of the server's.
-  .concat(["gpj.\u202eexe", "evil\u200b", "evil\ufeff", "evil\u2028", "evil\r\n", ".SLUICE-x", ".slu\u200dice-x"]);
+const NAMES = ["", ".", "..", "../evil", "/etc/evil", "a/b", "evil\0.bin", "\ufffd", ".SLUICE-x", ".slu\u200dice-x"];
 
-/** An empty file's PUT and DIGEST. */
-function putEmpty(name: string): Uint8Array {
+/** What moves a terminal's cursor, what a person takes for another file, and what only Windows does. */
+const ODD_NAMES = ["\x1b[2Jevil", "evil\r\n", "\u009b2Jevil", "gpj.\u202eexe", "evil\u200b", "evil\u2028", "..\\evil"]
+  .concat(["C:evil", "file::$DATA", "con", "nul .txt", "evil.", "evil ", "\\\\?\\C:"]);
+
+/** An empty file's PUT and DIGEST; by default with the wrong SHA-256. */
+function putEmpty(name: string, sha256 = new Uint8Array(32)): Uint8Array {
   const put = encodeMessage({ type: "put", name, sizeBytes: 0, overwrite: true });
-  return join(put, encodeMessage({ type: "digest", sha256: new Uint8Array(32) }));
+  return join(put, encodeMessage({ type: "digest", sha256 }));
 }
 
 function join(...parts: readonly Uint8Array[]): Uint8Array {
@@ -300,7 +292,7 @@ function assertRefused(answer: Answer, what: string, expected: RefusalReason = R
   assert.equal(answer.type === "refused" ? answer.reason : answer.type, expected, what);
 }
 
-Deno.test("server refuses every name that leads out of its folder or to a terminal's cursor", async () => {
+Deno.test("server refuses every name that leads out of its folder, or to a partial file", async () => {
   await using target = await Target.open();
   using client = await RawClient.connect(target.port);
   for (const name of [...NAMES, ".sluice-00000000000000000000000000000000.part", "n".repeat(1000)]) {
@@ -313,6 +305,23 @@ Deno.test("server refuses every name that leads out of its folder or to a termin
   await client.close();
   assert.deepEqual(await namesIn(target.root), []);
   assert.deepEqual(await namesIn(target.folder), ["storage"]);
+});
+
+Deno.test("server keeps an odd name in its folder, and its control characters out of its log", async () => {
+  await using target = await Target.open();
+  using client = await RawClient.connect(target.port);
+  const sha256OfNothing = new Uint8Array(createHash("sha256").digest());
+  for (const name of ODD_NAMES) {
+    const answer = await client.say(putEmpty(name, sha256OfNothing), { finish: true });
+    assert.equal(answer.type === "result" && answer.status, ResultStatus.verified, name);
+  }
+  await client.close();
+  assert.deepEqual(await namesIn(target.root), ODD_NAMES.toSorted());
+  assert.deepEqual(await namesIn(target.folder), ["storage"]);
+  const log = target.events.map(describeEvent).join("\n");
+  assert.match(log, /received "\\x1b\[2Jevil"/);
+  // deno-lint-ignore no-control-regex -- that there are none is the point
+  assert.doesNotMatch(log, /[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b\u2028\u202e]/);
 });
 
 Deno.test("server keeps nothing of requests that lie, break off or make no sense", async () => {

@@ -28,7 +28,14 @@ Deno.test("transfersOf puts received files where --output says", () => {
 });
 
 Deno.test("transfersOf never leaves the folder that was asked for", () => {
-  assert.deepEqual(targets(["../../etc/passwd"], "dir"), [path.join("dir", "passwd")]);
+  const good = ["a:b.log", "q?", "aux.c", " a ", "a\\b", "line\nbreak"];
+  assert.deepEqual(targets(good, "dir"), good.map((name) => path.join("dir", name)));
+  for (const name of ["../../etc/passwd", "..", "a/b", ""]) assert.deepEqual(targets([name], "dir"), [undefined]);
+  const windows = { ...context, nameRules: "windows" } as const;
+  for (const name of ["..\\up", "C:up", "aux", "a."]) {
+    const [got] = transfersOf({ kind: "get", names: [name], output: "dir", force: false }, windows);
+    assert.equal(got!.target, undefined, name);
+  }
 });
 
 Deno.test("transfersOf wants a folder for several files, or for a path that ends like one", () => {

@@ -243,6 +243,8 @@ Deno.test("openServerLog writes JSON with the event as it was", () => {
   assert.deepEqual(parsed.map((line) => line.event), events);
   assert.deepEqual(parsed.map((line) => line.text), CASES.map(([, words]) => words));
   assert.equal(parsed[0].level, "info");
+  const [line] = logged([{ kind: "fault", line: "\u009b2J" }], { json: true });
+  assert.match(line!, /"line":"\\u009b2J"/);
 });
 
 Deno.test("openServerLog keeps no more lines for a reader than memory is meant for, and says how many it left out", () => {

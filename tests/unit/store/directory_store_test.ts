@@ -218,8 +218,36 @@ check("keeps a file private until it is complete", async (root, disk) => {
 });
 
 check("lists no names that a peer may not ask for", async (root, disk) => {
-  for (const name of ["a:b", "con", ".sluice-x", "ok", " space"]) Deno.writeTextFileSync(`${root}/${name}`, "x");
-  assert.deepEqual((await disk.list()).map((info) => info.name), ["ok"]);
+  for (const name of ["\ufffd", ".sluice-x", "ok", "a:b"]) Deno.writeTextFileSync(`${root}/${name}`, "x");
+  assert.deepEqual((await disk.list()).map((info) => info.name), ["a:b", "ok"]);
+});
+
+Deno.test("DirectoryStore on Windows takes no name for a folder, a drive, a stream, a device or another file", async () => {
+  const disk = new SimulatedDisk({ nameRules: "windows" });
+  const windows = promised(await DirectoryStore.open("/srv", { disk }));
+  await store(windows, "a", { bytes: pattern(1) });
+  for (const name of ["..\\up", "C:up", "C:", "a:stream", "a::$DATA", "aux", "nul.txt", "a.", "a ", "a\nb", "a?"]) {
+    const options = { sizeBytes: 1, modifiedUs: undefined, overwrite: true };
+    await assertRefused("bad-name", () => windows.create(name, options));
+    await assertRefused("not-found", () => windows.open(name));
+    await assertRefused("not-found", () => windows.stat(name));
+  }
+  assert.deepEqual(disk.names("/srv"), ["a"]);
+});
+
+Deno.test("DirectoryStore on Windows gives out no partial file under its short name", async () => {
+  const disk = new SimulatedDisk({
+    nameRules: "windows",
+    foldName: (name) => name.startsWith(".s") ? "SLUICE~1.PAR" : name,
+  });
+  const windows = promised(await DirectoryStore.open("/srv", { disk }));
+  const file = await windows.create("a", { sizeBytes: 0, modifiedUs: undefined, overwrite: false });
+  assert.notEqual(await disk.lstat("/srv/SLUICE~1.PAR"), undefined);
+  await assertRefused("bad-name", () => windows.open("SLUICE~1.PAR"));
+  await assertRefused("bad-name", () => windows.stat("SLUICE~1.PAR"));
+  file.abort();
+  await store(windows, "own~1", { bytes: pattern(1) });
+  (await windows.open("own~1")).close();
 });
 
 check("removes stale partial files, and nothing else", async (root) => {

@@ -177,3 +177,18 @@ Deno.test("createLocalFile does not replace a file of another spelling that the 
   assert.deepEqual([results[0], results[1] instanceof StoreError && results[1].kind], ["/copies/new", "bad-name"]);
   assert.deepEqual([disk.names("/copies"), disk.contents("/copies/Report")], [["Report", "new"], pattern(3)]);
 });
+
+Deno.test("createLocalFile refuses names that Windows would take for something else, where it runs there", async () => {
+  const disk = new SimulatedDisk({ nameRules: "windows" });
+  disk.put("/copies/a", pattern(3));
+  for (const name of ["a:stream", "aux", "a.", "q?"]) {
+    const options = { sizeBytes: 0, ifExists: "replace" as const, folders: new LocalFolders(disk) };
+    await assertRefused("bad-name", () => createLocalFile(`/copies/${name}`, options));
+  }
+  assert.deepEqual(disk.names("/copies"), ["a"]);
+});
+
+check("openLocalFile says that a folder cannot be sent", async (folder) => {
+  const error = await assertRefused("not-a-file", () => open(folder));
+  assert.equal(error.message, `"${folder}" is a folder, and folders cannot be sent yet; name its files`);
+});
