@@ -84,8 +84,11 @@ export interface CliContext {
   /** The files of access control; undefined if there are none. */
   readonly openAccess: (location: AccessLocation) => AccessFromFiles | undefined;
   readonly readToken: (file: string) => Uint8Array;
-  /** Gives up all permissions of Deno but those for these files and the network. */
-  readonly confine: (needs: FileNeeds) => void;
+  /**
+   * Gives up all permissions of Deno but those for these files and the network. Returns false if none was given up, since
+   * one of the files requires all.
+   */
+  readonly confine: (needs: FileNeeds) => boolean;
 }
 
 /** A context with what the command line adds to it. */

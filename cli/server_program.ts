@@ -59,7 +59,10 @@ async function serve(args: ServerArguments, context: CliContext, identity: Uint8
       onEvent: (event) => log.event(event),
     });
     const { root } = server;
-    confine({ read: [root, ...files?.paths ?? []], write: args.serving.readOnly ? [] : [root] });
+    if (!confine({ read: [root, ...files?.paths ?? []], write: args.serving.readOnly ? [] : [root] })) {
+      const reason = `${root} requires all permissions of Deno, as all of /dev, /proc and /sys: none was given up`;
+      log.event({ kind: "exposed", reason });
+    }
     await stopRequested.promise;
     await server.stop({ graceMs: args.graceMs });
   } finally {

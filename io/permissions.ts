@@ -6,6 +6,9 @@
  * single entries from a list, and makes one of whatever is asked for (denoland/deno, pull request 12159). It cannot take
  * a part from everything (`--allow-read`), so that such a program goes on with everything.
  *
+ * Nor can it do without any permission for files in /dev, /proc and /sys (/dev/shm is a folder that people use): Deno opens
+ * them only for a program that has all. Such a program gives up none.
+ *
  * Non-goal: the network. Deno asks for the same permission to send a datagram to an address and to open a connection
  * there, a server answers any address, and a list of networks can name neither those of IPv6 nor what a client may be
  * told to resolve.
@@ -21,14 +24,25 @@ const WHOLE_DISK = "/";
 /** Never needed once a program has started; the first two not before either. */
 const NEVER_NEEDED = ["run", "ffi", "env", "import"] as const;
 
+/** What `--allow-all` gives. */
+const ALL = ["read", "write", "net", "sys", ...NEVER_NEEDED] as const;
+
+/** Folders in which Deno opens files only for a program with all permissions. */
+const SYSTEM_FOLDER = /^\/(?:dev|proc|sys)(?:\/|$)/;
+
 /**
  * Gives up all permissions but those to read and write these files (or folders with everything in them), to ask for free
- * space on a disk, and to use the network. Grants nothing that was not granted before.
+ * space on a disk, and to use the network. Grants nothing that was not granted before. Returns false if a file requires all
+ * permissions, and none was given up.
  */
-export function confine(needs: { readonly read: readonly string[]; readonly write: readonly string[] }): void {
+export function confine(needs: { readonly read: readonly string[]; readonly write: readonly string[] }): boolean {
+  const paths = [...needs.read, ...needs.write].flatMap(withRealPath);
+  const requiresAll = paths.some((path) => path === WHOLE_DISK || SYSTEM_FOLDER.test(path));
+  if (requiresAll && ALL.every((name) => isGranted({ name } as Deno.PermissionDescriptor))) return false;
   narrow("read", needs.read);
   narrow("write", needs.write);
   for (const name of NEVER_NEEDED) revoke({ name } as Deno.PermissionDescriptor);
+  return true;
 }
 
 function narrow(name: "read" | "write", paths: readonly string[]): void {

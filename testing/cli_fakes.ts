@@ -233,6 +233,8 @@ export class FakeContext implements CliContext {
   readonly variables = new Map<string, string>();
   readonly exits: number[] = [];
   readonly confined: FileNeeds[] = [];
+  /** What `confine` returns. */
+  isConfinable = true;
   readonly knownHosts = new FakeKnownHosts();
   /** Made by `openIdentity`. */
   identity: Identity | undefined;
@@ -266,5 +268,6 @@ export class FakeContext implements CliContext {
   readonly confine = (needs: FileNeeds) => {
     if (this.engine.openCount > 0) throw new Error("permissions are given up before the network is touched");
     this.confined.push(needs);
+    return this.isConfinable;
   };
 }

@@ -97,3 +97,26 @@ Deno.test("server program needs no more than its folder and its address from the
   assert.equal((await stage.client(["get", "a", ...target])).code, 0);
   assert.deepEqual(await namesIn(root), ["a"]);
 });
+
+Deno.test("the programs work in /dev/shm with all permissions, and the server says that it keeps them", async () => {
+  if (Deno.build.os !== "linux") return;
+  const shared = await Deno.makeTempDir({ dir: "/dev/shm", prefix: "sluice-e2e-" });
+  try {
+    const withAll = async (task: string): Promise<Launch> => {
+      const { command, args } = await launchOfTask(task);
+      const [run, ...rest] = args;
+      return { command, args: [run!, "--allow-all", ...rest.filter((arg) => !/^--allow-/.test(arg))] };
+    };
+    await using stage = await Stage.open({ server: await withAll("serve"), client: await withAll("list") });
+    const { address, program } = await stage.startServer({ root: path.relative(stage.folder, shared) });
+    await writeRandomFile(stage.path("a"), 100_000);
+    const target = ["--server", address, "--quiet"];
+    assert.equal((await stage.client(["send", "a", ...target])).code, 0);
+    assert.equal((await stage.client(["get", "a", "--output", path.join(shared, "b"), ...target])).code, 0);
+    assert.equal((await stage.client(["send", path.join(shared, "b"), "--as", "c", ...target])).code, 0);
+    assert.deepEqual(await namesIn(shared), ["a", "b", "c"]);
+    assert.match(program.stdout, /WARN.* requires all permissions of Deno, as all of \/dev, \/proc and \/sys/);
+  } finally {
+    await Deno.remove(shared, { recursive: true });
+  }
+});

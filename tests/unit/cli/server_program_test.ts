@@ -68,6 +68,15 @@ Deno.test("runServer gives up the permissions that it does not need once it has 
   }
 });
 
+Deno.test("runServer warns if its folder requires all permissions", async () => {
+  const setting = new Setting();
+  setting.isConfinable = false;
+  const running = setting.run("--root", "/srv");
+  setting.signals.raise("system");
+  await running;
+  assert.match(setting.console.outLines[1]!, /WARN {2}\/srv requires all permissions of Deno/);
+});
+
 Deno.test("runServer starts with the congestion control and the rate asked for", async () => {
   const cases: readonly (readonly [args: string[], policy: SendPolicy | undefined])[] = [
     [["--congestion", "cubic"], { kind: "cubic" }],
