@@ -18,8 +18,11 @@ export interface Console {
   readonly errIsTerminal: boolean;
   /** Whether to use colours: on a terminal, and without NO_COLOR. */
   readonly outHasColors: boolean;
-  /** Writes a line to standard output; the line break is added. `onLost` is called if it cannot be written. */
-  out(line: string, onLost?: () => void): void;
+  /**
+   * Writes a line to standard output; the line break is added. `onLost` is called if it cannot be written, and with the
+   * reason unless the reader has gone.
+   */
+  out(line: string, onLost?: (reason: string | undefined) => void): void;
   /** Writes a line to standard error; the line break is added. */
   err(line: string): void;
   /** Writes to standard error without a line break: a progress bar, which is overwritten later. */

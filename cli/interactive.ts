@@ -106,6 +106,8 @@ class Shell {
       const stopTaking = lines.isInteractive ? lines.intercept((typed) => this.#takeRate(typed)) : () => {};
       const exitCode = await this.#execute(line);
       stopTaking();
+      // A script whose output nobody reads does not fill the memory.
+      await Promise.race([this.#session.console.flushOut(), this.#leave.promise]);
       if (exitCode === "quit") break;
       if (firstFailure === ExitCode.done) firstFailure = exitCode;
     }

@@ -45,9 +45,15 @@ export function openServerLog(
   const isLogged = (level: LogLevel) => LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(logLevel);
   const format = json ? formatJson : (line: LogLine) => formatText(line, console.outHasColors);
   let lostLines = 0;
+  let isFailureTold = false;
   const print = (line: Omit<LogLine, "time">, count: number) => {
     // Date and not the clock: a log shows the time of day.
-    console.out(format({ time: new Date().toISOString(), ...line }), () => lostLines += count);
+    console.out(format({ time: new Date().toISOString(), ...line }), (reason) => {
+      lostLines += count;
+      if (reason === undefined || isFailureTold) return;
+      isFailureTold = true;
+      console.err(`error: could not write the log to standard output: ${reason}`);
+    });
   };
   const reportLost = () => {
     if (lostLines === 0) return;

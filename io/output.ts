@@ -14,11 +14,14 @@ export interface Sink {
   readonly isTerminal: boolean;
 }
 
+/** Told that a text could not be written in full, and why; without a reason if its reader has gone. */
+export type OnLost = (reason: string | undefined) => void;
+
 /** Text that waits to be written. */
 interface Entry {
   readonly output: Output;
   readonly bytes: Uint8Array;
-  readonly onLost: (() => void) | undefined;
+  readonly onLost: OnLost | undefined;
 }
 
 /** So much is written at once: as much as a pipe of Linux holds. */
@@ -63,9 +66,9 @@ export class OutputQueue {
   async #writeAll(): Promise<void> {
     while (this.#entries.length > 0) {
       const batch = this.#takeBatch();
-      const lost = await this.#writeBatch(batch);
+      const result = await this.#writeBatch(batch);
       for (const { bytes } of batch) this.#waitingBytes -= bytes.length;
-      for (const { onLost } of lost) onLost?.();
+      for (const { onLost } of result.lost) onLost?.(result.reason);
     }
     this.#writing = undefined;
   }
@@ -83,8 +86,8 @@ export class OutputQueue {
     return this.#entries.splice(0, count);
   }
 
-  /** Returns the entries that were not written in full. */
-  async #writeBatch(batch: readonly Entry[]): Promise<readonly Entry[]> {
+  /** Returns the entries that were not written in full, and why. */
+  async #writeBatch(batch: readonly Entry[]): Promise<{ lost: readonly Entry[]; reason: string | undefined }> {
     const { output } = batch[0]!;
     const bytes = concatenate(batch);
     let writtenBytes = 0;
@@ -96,11 +99,10 @@ export class OutputQueue {
         if (count === 0) await this.#sleep(retryMs);
         retryMs = count === 0 ? Math.min(2 * retryMs, MAX_RETRY_MS) : FIRST_RETRY_MS;
       } catch (error) {
-        output.onFailure(error);
-        return afterFirst(writtenBytes, batch);
+        return { lost: afterFirst(writtenBytes, batch), reason: output.onFailure(error) };
       }
     }
-    return [];
+    return { lost: [], reason: undefined };
   }
 }
 
@@ -139,14 +141,16 @@ export class Output {
   }
 
   /** Writes after everything that waits. `onLost` is called if it cannot be written in full. */
-  write(text: string, onLost?: () => void): void {
+  write(text: string, onLost?: OnLost): void {
     this.#queue.add({ output: this, bytes: utf8.encode(text), onLost });
   }
 
-  onFailure(error: unknown): void {
+  /** Returns the failure in words, if it is one. */
+  onFailure(error: unknown): string | undefined {
     // The reader has closed the pipe (`sluice list | head -1`), or the terminal is gone.
-    if (error instanceof Deno.errors.BrokenPipe || this.sink.isTerminal) return;
-    const words = error instanceof Error ? error.message : String(error);
-    this.#failure ??= words.replace(/ \(os error \d+\)$/, "");
+    if (error instanceof Deno.errors.BrokenPipe || this.sink.isTerminal) return undefined;
+    const words = (error instanceof Error ? error.message : String(error)).replace(/ \(os error \d+\)$/, "");
+    this.#failure ??= words;
+    return words;
   }
 }

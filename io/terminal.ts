@@ -5,7 +5,7 @@
  */
 
 import fs from "node:fs";
-import { Output, OutputQueue } from "./output.ts";
+import { type OnLost, Output, OutputQueue } from "./output.ts";
 import { atomicBytesOf, leadToSamePlace, LineBufferedSink, UnbufferedSink } from "./standard_stream.ts";
 
 /** File descriptors. */
@@ -24,7 +24,7 @@ export function processConsole() {
     outIsTerminal,
     errIsTerminal: err.sink.isTerminal,
     outHasColors: outIsTerminal && !Deno.noColor,
-    out: (line: string, onLost?: () => void) => out.write(line + "\n", onLost),
+    out: (line: string, onLost?: OnLost) => out.write(line + "\n", onLost),
     err: (line: string) => err.write(line + "\n"),
     draw: (text: string) => err.write(text),
     columns: terminalColumns,

@@ -29,9 +29,9 @@ export class FakeConsole implements Console {
   /** Why standard output cannot be written; undefined if it can. */
   outFailure: string | undefined;
   isFlushed = false;
-  out(line: string, onLost?: () => void): void {
+  out(line: string, onLost?: (reason: string | undefined) => void): void {
     if (this.outFailure === undefined) this.outLines.push(...line.split("\n"));
-    else onLost?.();
+    else onLost?.(this.outFailure);
   }
   err(line: string): void {
     this.errLines.push(...line.split("\n"));

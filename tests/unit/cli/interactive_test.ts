@@ -39,6 +39,17 @@ Deno.test("runShell executes line after line over one connection", async () => {
   assert.equal(setting.signals.listenerCount, 0);
 });
 
+Deno.test("runShell executes nothing more while its output is not read, until it is interrupted", async () => {
+  const setting = new Setting();
+  setting.console.waitingBytes = 1;
+  const running = setting.execute(["ls", "ls", "ls"]);
+  while (setting.engine.calls.length === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  setting.signals.raise("system");
+  assert.equal(await running, 130);
+  assert.deepEqual(setting.engine.calls, ["list"]);
+});
+
 Deno.test("runShell ends when the input does", async () => {
   assert.equal(await new Setting().execute(["ls"]), 0);
 });

@@ -271,6 +271,7 @@ Deno.test("openServerLog says how many lines could not be written once one can, 
     const event: ServerEvent = { kind: "access-unreadable", credentials: "key", reason: "gone" };
     log.event(event);
     log.event(event);
+    assert.deepEqual(console.errLines, ["error: could not write the log to standard output: No space left on device"]);
     console.outFailure = undefined;
     if (!isLast) log.event(event);
     log.close();

@@ -68,30 +68,30 @@ Deno.test("OutputQueue writes many lines at once, but no more than a pipe holds"
 
 Deno.test("Output tells which lines were lost and why, and tries again with the next", async () => {
   const written: string[] = [];
-  const lost: number[] = [];
+  const lost: (number | string | undefined)[] = [];
   const queue = queueOf();
   const sink = new FakeSink(written, 2, 3, new Error("No space left on device (os error 28)"));
   const out = new Output(sink, queue);
-  for (const line of [0, 1, 2, 3]) out.write(`${line}\n`, () => lost.push(line));
+  for (const line of [0, 1, 2, 3]) out.write(`${line}\n`, (reason) => lost.push(line, reason));
   await queue.flush();
-  out.write("4\n", () => lost.push(4));
+  out.write("4\n", (reason) => lost.push(4, reason));
   await queue.flush();
   assert.deepEqual(written, ["0\n", "1\n2", "4\n"]);
-  assert.deepEqual(lost, [2, 3]);
+  assert.deepEqual(lost, [2, "No space left on device", 3, "No space left on device"]);
   assert.equal(out.failure, "No space left on device");
 });
 
 Deno.test("Output takes it for no failure that the reader or the terminal has gone", async () => {
   for (const isTerminal of [false, true]) {
-    const lost: string[] = [];
+    const lost: (string | undefined)[] = [];
     const error = isTerminal ? new Error("Input/output error (os error 5)") : new Deno.errors.BrokenPipe();
     const queue = queueOf();
     const sink = new FakeSink([], error);
     sink.isTerminal = isTerminal;
     const out = new Output(sink, queue);
-    out.write("line\n", () => lost.push("line"));
+    out.write("line\n", (reason) => lost.push(reason));
     await queue.flush();
-    assert.deepEqual(lost, ["line"]);
+    assert.deepEqual(lost, [undefined]);
     assert.equal(out.failure, undefined);
   }
 });
