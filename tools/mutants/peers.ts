@@ -1,5 +1,6 @@
 /**
- * Mistakes in what a peer may do: handshake, addresses, encryption, authorization, limits.
+ * Mistakes in what a peer, or the reader of a program's output, may do: handshake, addresses, encryption, authorization,
+ * limits.
  *
  * @module
  */
@@ -205,5 +206,33 @@ export const PEER_MUTANTS: readonly Mutant[] = [
     file: "cli/log_rate_limit.ts",
     text: '"sending": "file"',
     becomes: '"sending": "other"',
+  },
+  {
+    id: "line-written-twice",
+    broken: "A line to a full pipe that does not block is written again though Deno has buffered it",
+    file: "io/standard_stream.ts",
+    text: "if (piece.at(-1) === LINE_BREAK) return 0;",
+    becomes: "if (piece.length > 0) return 0;",
+  },
+  {
+    id: "unread-log-kept",
+    broken: "A log that nobody reads fills the server's memory",
+    file: "cli/server_log.ts",
+    text: "console.outWaitingBytes() > MAX_WAITING_BYTES",
+    becomes: "false",
+  },
+  {
+    id: "hangup-counted-twice",
+    broken: "A closed terminal, of which the kernel and the shell both tell, ends the client before it has cleaned up",
+    file: "cli/client_program.ts",
+    text: 'if (cause !== "hangup") exit(',
+    becomes: "exit(",
+  },
+  {
+    id: "planted-known-servers",
+    broken: "Without HOME the client believes a known_servers in the current folder",
+    file: "io/state_folder.ts",
+    text: "path.isAbsolute(folder) ?",
+    becomes: "true ?",
   },
 ];
