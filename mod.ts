@@ -44,7 +44,7 @@ export type { SendPolicy } from "./protocol/mod.ts";
 export type { TransferredFile } from "./transfer/client/request.ts";
 export type { Operation, TransferEvent } from "./transfer/events.ts";
 export type { FailureKind } from "./transfer/failure.ts";
-export type { FileInfo, IfExists } from "./transfer/file_store.ts";
+export type { FileAttributes, FileInfo, FragileAttribute, IfExists } from "./transfer/file_store.ts";
 export { formatKey, parseKey, publicKeyOf } from "./app/keys.ts";
 export {
   type AccessEntry,
