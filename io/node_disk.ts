@@ -11,6 +11,7 @@ import { constants } from "node:os";
 import { promisify } from "node:util";
 import type { Disk } from "../store/disk.ts";
 import { diskErrorCode } from "../store/disk_error.ts";
+import { PromisedSpace } from "../store/promised_space.ts";
 import { randomBytes } from "./clock.ts";
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants;
@@ -66,6 +67,7 @@ export const nodeDisk: Disk = {
   mkdir: (folder, mode) => fs.promises.mkdir(folder, { mode }).then(() => {}, rethrow),
   realpath: (path) => fs.promises.realpath(path).catch(rethrow),
   freeBytes,
+  promisedSpace: new PromisedSpace(),
 
   randomBytes,
   nowMs: () => Date.now(),

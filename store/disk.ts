@@ -13,6 +13,7 @@
  * @module
  */
 
+import type { PromisedSpace } from "./promised_space.ts";
 import type { NameRules } from "../transfer/file_name.ts";
 
 /** Flags that are combined for {@link Disk.open}; 0 if the platform does not support one. */
@@ -98,6 +99,9 @@ export interface Disk {
   realpath(path: string): Promise<string>;
   /** Bytes available to this user on the disk of `folder`; undefined if that is unknown. */
   freeBytes(folder: string): Promise<number | undefined>;
+
+  /** What this process has promised to files under way. */
+  readonly promisedSpace: PromisedSpace;
 
   /** Unpredictable bytes. */
   randomBytes(count: number): Uint8Array;

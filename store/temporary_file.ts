@@ -29,6 +29,7 @@ import { creationMode, finalMode, keepsMode, type ModeSources, PARTIAL_MODE, PER
 import { findData, findHole } from "./holes.ts";
 import { modifiedUsOf, readAt } from "./opened_file.ts";
 import { removeQuietly } from "./placement.ts";
+import type { PromisedSpace } from "./promised_space.ts";
 
 /** What to write, and its destination. */
 export interface TemporaryFileOptions extends FileAttributes {
@@ -60,6 +61,7 @@ export const LARGE_FILE_BYTES: number = 16 * 1024 * 1024;
 interface CreatedFile {
   readonly path: string;
   readonly descriptor: number;
+  readonly device: number;
   readonly freshMode: number;
 }
 
@@ -73,7 +75,11 @@ export class TemporaryFile implements WritableFile {
   readonly #options: TemporaryFileOptions;
   /** The mode that a new file gets in this folder: what umask and default ACLs left of {@link creationMode}. */
   readonly #freshMode: number;
+  readonly #device: number;
+  readonly #promisedSpace: PromisedSpace;
   #descriptor: number;
+  /** The space that is promised to the rest of the file. */
+  #promisedBytes: number;
   /** The end of the last range that has been received. */
   #writtenEnd = 0;
   /** The end of the last bytes that were given to the disk: what follows up to `#writtenEnd` is zeros. */
@@ -85,15 +91,25 @@ export class TemporaryFile implements WritableFile {
     this.#options = options;
     this.#path = created.path;
     this.#descriptor = created.descriptor;
+    this.#device = created.device;
+    this.#promisedSpace = options.disk.promisedSpace;
+    this.#promisedBytes = options.sizeBytes;
     this.#freshMode = created.freshMode;
   }
 
   /** Creates the temporary file in `folder`. Rejects with StoreError, also if the disk has too little space. */
   static async create(folder: string, options: TemporaryFileOptions): Promise<TemporaryFile> {
     const { disk, subject } = options;
-    await requireSpace(folder, options);
     const path = join(folder, temporaryName(disk.randomBytes(RANDOM_BYTES)));
-    return new TemporaryFile(await onDisk(subject, () => createPrivate(path, options)), options);
+    const created = await onDisk(subject, () => createPrivate(path, options));
+    try {
+      await promiseSpace(folder, created.device, options);
+    } catch (error) {
+      attempt(() => disk.close(created.descriptor));
+      removeQuietly(disk, path);
+      throw error;
+    }
+    return new TemporaryFile(created, options);
   }
 
   write(offset: number, bytes: Uint8Array): void {
@@ -102,6 +118,7 @@ export class TemporaryFile implements WritableFile {
     const end = offset + bytes.length;
     if (end > sizeBytes) throw new StoreError("io", `${subject} was announced with ${sizeBytes} bytes, not ${end}`);
     this.#writtenEnd = Math.max(this.#writtenEnd, end);
+    this.#takeBack(Math.min(bytes.length, this.#promisedBytes));
     try {
       let at = findData(bytes, 0, offset);
       while (at < bytes.length) {
@@ -230,10 +247,16 @@ export class TemporaryFile implements WritableFile {
 
   #closeDescriptor(): void {
     if (this.#descriptor === -1) return;
+    this.#takeBack(this.#promisedBytes);
     const descriptor = this.#descriptor;
     // Before the call: a failed close must not be repeated, since the number may belong to another file by then.
     this.#descriptor = -1;
     this.#disk.close(descriptor);
+  }
+
+  #takeBack(bytes: number): void {
+    this.#promisedBytes -= bytes;
+    this.#promisedSpace.add(this.#device, -bytes);
   }
 
   #requireOpen(): void {
@@ -265,15 +288,20 @@ async function removeIfStale(disk: Disk, filePath: string): Promise<void> {
   if (stats.isFile() && disk.nowMs() - touchedMs > STALE_AFTER_MS) disk.unlink(filePath);
 }
 
-async function requireSpace(folder: string, options: TemporaryFileOptions): Promise<void> {
+/** Promises the space that a file needs, or rejects with StoreError (no-space). */
+async function promiseSpace(folder: string, device: number, options: TemporaryFileOptions): Promise<void> {
   const { disk, sizeBytes, subject } = options;
-  const availableBytes = await onDisk(subject, () => disk.freeBytes(folder));
-  if (availableBytes === undefined) return;
+  const availableBytes = await onDisk(subject, () => disk.freeBytes(folder)) ?? Infinity;
+  const promisedBytes = disk.promisedSpace.on(device);
   const reservedBytes = sizeBytes > RESERVED_BYTES ? RESERVED_BYTES : 0;
-  const usableBytes = Math.max(0, availableBytes - reservedBytes);
-  if (sizeBytes <= usableBytes) return;
+  const usableBytes = Math.max(0, availableBytes - reservedBytes - promisedBytes);
+  if (sizeBytes <= usableBytes) return disk.promisedSpace.add(device, sizeBytes);
   const [needed, usable] = formatDifferentBytes(sizeBytes, usableBytes);
-  const state = reservedBytes === 0 ? "free" : `usable (${formatBytes(reservedBytes)} is kept free)`;
+  const kept = [
+    ...(reservedBytes === 0 ? [] : [`${formatBytes(reservedBytes)} is kept free`]),
+    ...(promisedBytes === 0 ? [] : [`${formatBytes(promisedBytes)} is for files under way`]),
+  ];
+  const state = kept.length === 0 ? "free" : `usable (${kept.join(", ")})`;
   throw new StoreError("no-space", `${subject} needs ${needed}, but only ${usable} are ${state}; free some space`);
 }
 
@@ -289,9 +317,9 @@ async function createPrivate(path: string, { disk, mode }: TemporaryFileOptions)
   const { O_CREAT, O_EXCL, O_RDWR } = disk.flags;
   const descriptor = await disk.open(path, O_RDWR | O_CREAT | O_EXCL, creationMode(mode));
   try {
-    const freshMode = disk.fstat(descriptor).mode & PERMISSION_BITS;
+    const { mode: freshMode, dev: device } = disk.fstat(descriptor);
     attempt(() => disk.fchmod(descriptor, PARTIAL_MODE));
-    return { path, descriptor, freshMode };
+    return { path, descriptor, device, freshMode: freshMode & PERMISSION_BITS };
   } catch (error) {
     attempt(() => disk.close(descriptor));
     removeQuietly(disk, path);

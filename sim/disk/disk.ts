@@ -13,6 +13,7 @@
 
 import { Random } from "../../base/random.ts";
 import type { Disk, DiskStats } from "../../store/disk.ts";
+import { PromisedSpace } from "../../store/promised_space.ts";
 import type { NameRules } from "../../transfer/file_name.ts";
 import { Descriptors, FLAGS } from "./descriptors.ts";
 import { type DiskFaults, DiskMeter, type DiskOperation } from "./faults.ts";
@@ -72,6 +73,8 @@ export class SimulatedDisk implements Disk {
   #sequence = 0;
   #lastInode = ROOT_NUMBER;
   #usedBytes = 0;
+  /** Of the process that uses the disk now. */
+  promisedSpace = new PromisedSpace();
 
   constructor(options: SimulatedDiskOptions = {}) {
     const { random = new Random(0), faults = {}, nameRules = "posix" } = options;
@@ -413,6 +416,7 @@ export class SimulatedDisk implements Disk {
   }
 
   #endProcess(): void {
+    this.promisedSpace = new PromisedSpace();
     this.#epoch++;
     for (const descriptor of this.#descriptors.all()) {
       this.#account(this.#descriptors.get(descriptor), () => this.#descriptors.close(descriptor));

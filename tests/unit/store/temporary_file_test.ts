@@ -197,6 +197,31 @@ check("TemporaryFile leaves a megabyte free, unless the file is smaller", async 
   );
 });
 
+Deno.test("TemporaryFile promises each byte of a disk to one file, until it is written or given up", async () => {
+  const MB = 1_000_000;
+  const disk = new SimulatedDisk({ faults: { capacityBytes: 11 * MB } });
+  const create = (sizeBytes: number) =>
+    TemporaryFile.create("/", { ...plain, disk, sizeBytes, place: () => Promise.resolve("") });
+  const first = await create(6 * MB);
+  const refused = await assertRefused("no-space", () => create(6 * MB));
+  assert.equal(
+    refused.message,
+    '"a" needs 6.0 MB, but only 4.0 MB are usable (1.0 MB is kept free, 6.0 MB is for files under way); free some space',
+  );
+  // Bytes on the disk are no longer promised, so that they do not count twice.
+  first.write(0, pattern(5 * MB));
+  const second = await create(3 * MB);
+  await assertRefused("no-space", () => create(2 * MB));
+  second.abort();
+  const third = await create(3 * MB);
+  first.write(5 * MB, pattern(MB));
+  third.write(0, pattern(3 * MB));
+  for (const file of [first, third]) assert.equal(await commit(file), "");
+  assert.equal(disk.promisedSpace.on((await disk.stat("/")).dev), 0);
+  const together = await Promise.allSettled([create(MB), create(MB)]);
+  assert.deepEqual(together.map(({ status }) => status).toSorted(), ["fulfilled", "rejected"]);
+});
+
 Deno.test("TemporaryFile leaves holes where a file has blocks of zeros, whatever the order of arrival", async () => {
   const block = fc.record({ zeros: fc.integer({ min: 0, max: 20_000 }), data: fc.integer({ min: 0, max: 5000 }) });
   const pieceBytes = fc.integer({ min: 1000, max: 70_000 });
