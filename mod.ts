@@ -36,6 +36,7 @@ export type {
   Connect,
   ExpectedServer,
   GetOptions,
+  ListOptions,
   Progress,
   SendOptions,
   TransferReport,
@@ -43,6 +44,7 @@ export type {
 export type { SendPolicy } from "./protocol/mod.ts";
 export type { TransferredFile } from "./transfer/client/request.ts";
 export type { Operation, TransferEvent } from "./transfer/events.ts";
+export type { UnlistedFiles } from "./transfer/messages.ts";
 export type { FailureKind } from "./transfer/failure.ts";
 export type { FileAttributes, FileInfo, FragileAttribute, IfExists } from "./transfer/file_store.ts";
 export { formatKey, parseKey, publicKeyOf } from "./app/keys.ts";

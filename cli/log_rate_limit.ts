@@ -40,6 +40,7 @@ const BUCKETS: Readonly<Record<ServerEvent["kind"], "file" | "other" | "unlimite
   "folder-unavailable": "unlimited",
   "listening": "unlimited",
   "exposed": "unlimited",
+  "unlisted": "unlimited",
   "root-created": "unlimited",
   "access-changed": "unlimited",
   "access-unreadable": "unlimited",

@@ -6,9 +6,10 @@
 
 import path from "node:path";
 import { SluiceError } from "../app/api.ts";
-import { quote } from "../base/display_text.ts";
+import { quote, sanitizeForDisplay } from "../base/display_text.ts";
 import { checkFileName, checkLocalName, type NameRules } from "../transfer/file_name.ts";
 import type { Client } from "../app/client/api.ts";
+import type { UnlistedFiles } from "../transfer/messages.ts";
 import type { ClientTask } from "./client_arguments.ts";
 import type { Console } from "./console.ts";
 import { type CliContext, type FileNeeds, WHOLE_DISK } from "./context.ts";
@@ -26,11 +27,20 @@ export async function printListing(
   if (signal.aborted) onAbort();
   signal.addEventListener("abort", onAbort);
   try {
-    const files = await Promise.race([client.list(), aborted.promise]);
+    let unlisted: UnlistedFiles | undefined;
+    const listing = client.list({ onUnlisted: (files) => unlisted = files });
+    const files = await Promise.race([listing, aborted.promise]);
     for (const line of listingLines(files, { forTerminal: console.outIsTerminal })) console.out(line);
+    if (unlisted !== undefined) console.err(unlistedLine(unlisted));
   } finally {
     signal.removeEventListener("abort", onAbort);
   }
+}
+
+/** A warning: the list is not all that the server has. */
+function unlistedLine({ count, examples }: UnlistedFiles): string {
+  const files = count === 1 ? "1 more file on the server has a name" : `${count} more files on the server have names`;
+  return `warning: ${files} that cannot be sent: ${sanitizeForDisplay(examples)}`;
 }
 
 /**

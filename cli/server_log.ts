@@ -89,6 +89,7 @@ export function openServerLog(
 export function levelOf(event: ServerEvent): LogLevel {
   switch (event.kind) {
     case "exposed":
+    case "unlisted":
     case "failed":
     case "refused":
     case "access-denied":
@@ -112,6 +113,12 @@ export function describeEvent(event: ServerEvent): string {
       return `listening on ${formatHostPort(event.host, event.port)}, files in ${sanitizeForDisplay(event.root)}, ` +
         (event.entries === undefined ? "no access control, " : `${authorized(event.entries)}, `) +
         `key ${sanitizeForDisplay(event.key)}`;
+    case "unlisted":
+      return `${counted(event.count, "file")} in ${sanitizeForDisplay(event.folder)} not listed, since ` +
+        `${event.count === 1 ? "its name" : "their names"} cannot be sent: ${
+          sanitizeForDisplay(event.examples)
+        }; rename ` +
+        `${event.count === 1 ? "it" : "them"}`;
     case "exposed":
       return sanitizeForDisplay(event.reason);
     case "root-created":

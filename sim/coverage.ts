@@ -71,6 +71,7 @@ const OUTCOMES = all<Exclude<FailureKind, "usage"> | "done">({
 const SERVER_EVENTS = all<ServerEvent["kind"]>({
   "listening": true,
   "exposed": true,
+  "unlisted": true,
   "root-created": true,
   "connected": true,
   "receiving": true,

@@ -17,13 +17,14 @@ import {
   type FileStore,
   type ReadableFile,
   StoreError,
+  type StoreListing,
   type WritableFile,
 } from "../transfer/file_store.ts";
-import { badName, checkFileName, checkLocalName, fileNameError } from "../transfer/file_name.ts";
+import { badName, checkFileName, checkLocalName, fileNameError, isTemporaryName } from "../transfer/file_name.ts";
 import { quote } from "../base/display_text.ts";
 import type { Disk } from "./disk.ts";
 import { settle } from "./completion.ts";
-import { diskError, diskErrorCode, toStoreError } from "./disk_error.ts";
+import { attemptAsync, diskError, diskErrorCode, toStoreError } from "./disk_error.ts";
 import type { FileIdentity } from "./file_identity.ts";
 import { type SyncFolder, syncFolder } from "./folder_sync.ts";
 import { type DescribeOptions, describeRegularFile, OpenedFile } from "./opened_file.ts";
@@ -40,6 +41,11 @@ export interface DirectoryStoreOptions {
   readonly readOnly?: boolean;
   /** Whether to create the folder if it is missing. Default: true. */
   readonly create?: boolean;
+  /**
+   * Hears the names of files that are not listed, since their names cannot be sent: when the folder is opened, and when
+   * a list finds others than before.
+   */
+  readonly onUnlisted?: (names: readonly string[]) => void;
 }
 
 /**
@@ -55,6 +61,9 @@ export class DirectoryStore implements FileStore {
   readonly #readOnly: boolean;
   readonly #sync: SyncFolder;
   readonly #spelling: Spelling;
+  readonly #onUnlisted: (names: readonly string[]) => void;
+  /** As of the last list. */
+  #unlisted: readonly string[] = [];
   /** The folder's entry in the one above is durable. It may not be: this process, or one that was killed, may have created it. */
   #isDurable = false;
 
@@ -68,6 +77,7 @@ export class DirectoryStore implements FileStore {
     this.#readOnly = readOnly;
     this.#sync = new SharedFolderCall((folder) => syncFolder(disk, folder)).call;
     this.#spelling = new Spelling(disk);
+    this.#onUnlisted = options.onUnlisted ?? (() => {});
   }
 
   /** Opens the folder, and removes stale partial files from it. Rejects with StoreError. */
@@ -75,7 +85,10 @@ export class DirectoryStore implements FileStore {
     const { disk, create = true } = options;
     const root = await RootFolder.open(rootPath, { disk, create });
     if (!options.readOnly) await removeStalePartialFiles(disk, root.path);
-    return new DirectoryStore(root, options);
+    const store = new DirectoryStore(root, options);
+    // The folder may allow files to be stored, but not to be listed.
+    await attemptAsync(async () => void await store.#unlistedOf((await disk.readdir(root.path)).sort()));
+    return store;
   }
 
   /** The folder, absolute, without symbolic links. */
@@ -105,7 +118,7 @@ export class DirectoryStore implements FileStore {
     }
   }
 
-  list(done: Done<readonly FileInfo[]>): void {
+  list(done: Done<StoreListing>): void {
     settle(this.#inRoot("the folder", () => this.#list()), done);
   }
 
@@ -183,9 +196,10 @@ export class DirectoryStore implements FileStore {
     }, (file) => file.abort());
   }
 
-  async #list(): Promise<FileInfo[]> {
+  async #list(): Promise<StoreListing> {
     // Unlike localeCompare, the default order is by code units.
-    const names = (await this.#disk.readdir(this.rootPath)).sort();
+    const all = (await this.#disk.readdir(this.rootPath)).sort();
+    const names = all.filter((name) => this.#isSendable(name));
     const found = new Array<FileInfo | undefined>(names.length);
     let next = 0;
     const lookUp = async (): Promise<void> => {
@@ -195,15 +209,34 @@ export class DirectoryStore implements FileStore {
       }
     };
     await Promise.all(Array.from({ length: LOOKUPS_AT_ONCE }, lookUp));
-    return found.filter((info) => info !== undefined);
+    const unlisted = await this.#unlistedOf(all);
+    return { files: found.filter((info) => info !== undefined), unlisted };
+  }
+
+  #isSendable(name: string): boolean {
+    return checkFileName(name) === undefined && this.#localNameError(name) === undefined;
   }
 
   /**
-   * Undefined for what no peer may ask for: partial files, names that only this platform allows, and what is not a
-   * regular file.
+   * The names among those of the folder by which files cannot be sent, in the order given; reports them if they are
+   * others than before. A name that is not UTF-8 cannot be looked up, so it counts as a file's.
    */
+  async #unlistedOf(names: readonly string[]): Promise<readonly string[]> {
+    const unlisted: string[] = [];
+    for (const name of names) {
+      if (this.#isSendable(name) || isTemporaryName(name)) continue;
+      const stats = await this.#onDisk(quote(name), () => this.#disk.lstat(this.#path(name)));
+      if (stats === undefined || stats.isFile()) unlisted.push(name);
+    }
+    const isNews = unlisted.length !== this.#unlisted.length ||
+      unlisted.some((name, at) => name !== this.#unlisted[at]);
+    this.#unlisted = unlisted;
+    if (isNews && unlisted.length > 0) this.#onUnlisted(unlisted);
+    return unlisted;
+  }
+
+  /** Undefined for what no peer may ask for: what is not a regular file. */
   async #lookUpForList(name: string): Promise<FileInfo | undefined> {
-    if (checkFileName(name) !== undefined || this.#localNameError(name) !== undefined) return undefined;
     const stats = await this.#onDisk(quote(name), () => this.#disk.lstat(this.#path(name)));
     if (stats?.isFile() !== true) return undefined;
     try {

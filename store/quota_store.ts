@@ -19,6 +19,7 @@ import {
   type FileStore,
   type ReadableFile,
   StoreError,
+  type StoreListing,
   type WritableFile,
 } from "../transfer/file_store.ts";
 import { quote } from "../base/display_text.ts";
@@ -75,7 +76,7 @@ export class QuotaStore implements FileStore {
     };
   }
 
-  list(done: Done<readonly FileInfo[]>): void {
+  list(done: Done<StoreListing>): void {
     this.#store.list(done);
   }
 
@@ -172,7 +173,7 @@ export class QuotaStore implements FileStore {
   async #countAll(): Promise<void> {
     const startUs = this.#nowUs();
     this.#storedMeanwhile = 0;
-    const files = await whenDone<readonly FileInfo[]>((done) => this.#store.list(done));
+    const { files } = await whenDone<StoreListing>((done) => this.#store.list(done));
     // Files stored during the count may be in the list or not: count too much rather than too little.
     this.#storedBytes = files.reduce((sum, { sizeBytes }) => sum + usedBytes(sizeBytes), this.#storedMeanwhile);
     const endUs = this.#nowUs();

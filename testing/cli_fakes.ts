@@ -13,6 +13,7 @@ import type { AccessFromFiles, CliContext, FileNeeds, Identity } from "../cli/co
 import { widthOf } from "../cli/width.ts";
 import { FakeClock } from "./fake_clock.ts";
 import type { NameRules } from "../transfer/file_name.ts";
+import type { UnlistedFiles } from "../transfer/messages.ts";
 import type { FileInfo } from "../transfer/file_store.ts";
 
 /** A console that keeps what is written. */
@@ -150,6 +151,7 @@ export class FakeEngine {
   readonly calls: string[] = [];
   readonly connections: ClientOptions[] = [];
   files: FileInfo[] = [{ name: "a.txt", sizeBytes: 3, modifiedUs: 0 }];
+  unlisted: UnlistedFiles | undefined;
   /** What connecting fails with. */
   connectError: Error | undefined;
   /** What listing fails with. */
@@ -175,8 +177,9 @@ export class FakeEngine {
       serverKey: this.serverKey,
       send: (path, sendOptions = {}) => this.#transfer("send", path, sendOptions),
       get: (name, getOptions = {}) => this.#transfer("get", name, getOptions),
-      list: () => {
+      list: (listOptions = {}) => {
         this.calls.push("list");
+        if (this.unlisted !== undefined) listOptions.onUnlisted?.(this.unlisted);
         return this.listError === undefined ? Promise.resolve(this.files) : Promise.reject(this.listError);
       },
       setSendPolicy: (policy) =>

@@ -14,6 +14,7 @@ import {
   type FileStore,
   type ReadableFile,
   StoreError,
+  type StoreListing,
   type WritableFile,
 } from "../transfer/file_store.ts";
 import { fileNameError } from "../transfer/file_name.ts";
@@ -75,6 +76,8 @@ export class MemoryStore implements FileStore {
   capacityBytes: number;
   /** Whether it accepts no files. */
   readOnly: boolean;
+  /** Names of further files, which it does not have. */
+  unlisted: readonly string[] = [];
   readonly #files = new Map<string, StoredFile>();
   readonly #nowUs: () => number;
   readonly #lookUp: (run: () => void) => void;
@@ -140,9 +143,12 @@ export class MemoryStore implements FileStore {
     return bytes;
   }
 
-  list(done: Done<readonly FileInfo[]>): void {
+  list(done: Done<StoreListing>): void {
     // Unlike localeCompare, the default order is the one by code units.
-    this.#answer(done, () => [...this.#files.keys()].sort().map((name) => describe(name, this.#require(name))));
+    this.#answer(done, () => {
+      const files = [...this.#files.keys()].sort().map((name) => describe(name, this.#require(name)));
+      return { files, unlisted: this.unlisted };
+    });
   }
 
   stat(name: string, done: Done<FileInfo>): void {

@@ -13,12 +13,15 @@ import {
   type FileStore,
   type ReadableFile,
   StoreError,
+  type StoreListing,
   type WritableFile,
 } from "../transfer/file_store.ts";
 
 /** The calls of a {@link FileStore}; each rejects with StoreError. */
 export interface PromisedStore {
+  /** The files of {@link listing}. */
   list(): Promise<readonly FileInfo[]>;
+  listing(): Promise<StoreListing>;
   stat(name: string): Promise<FileInfo>;
   open(name: string): Promise<ReadableFile>;
   create(name: string, options: CreateOptions): Promise<WritableFile>;
@@ -27,7 +30,8 @@ export interface PromisedStore {
 /** The same store, with promises. */
 export function promised(store: FileStore): PromisedStore {
   return {
-    list: () => whenDone((done) => store.list(done)),
+    list: async () => (await whenDone<StoreListing>((done) => store.list(done))).files,
+    listing: () => whenDone((done) => store.list(done)),
     stat: (name) => whenDone((done) => store.stat(name, done)),
     open: (name) => whenDone((done) => store.open(name, done)),
     create: (name, options) => whenDone((done) => store.create(name, options, done)),

@@ -57,6 +57,14 @@ export interface FileInfo extends FileAttributes {
   readonly name: string;
 }
 
+/** The files of a store. */
+export interface StoreListing {
+  /** Sorted by name in code-unit order. */
+  readonly files: readonly FileInfo[];
+  /** The names of further files, which no message can carry; not to be printed unescaped. */
+  readonly unlisted: readonly string[];
+}
+
 /** A stored file opened for reading. */
 export interface ReadableFile {
   readonly info: FileInfo;
@@ -117,8 +125,8 @@ export type Done<Result> = (result: Result | StoreError) => void;
  * that no longer wants a file closes or aborts it when the call has ended.
  */
 export interface FileStore {
-  /** Every file, sorted by name in code-unit order. */
-  list(done: Done<readonly FileInfo[]>): void;
+  /** Every file. */
+  list(done: Done<StoreListing>): void;
   stat(name: string, done: Done<FileInfo>): void;
   open(name: string, done: Done<ReadableFile>): void;
   create(name: string, options: CreateOptions, done: Done<WritableFile>): void;

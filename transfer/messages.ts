@@ -144,6 +144,16 @@ export interface EndMessage {
   readonly type: "end";
   /** Entries sent before this. */
   readonly count: number;
+  /** Files that have no entry; absent if there are none. */
+  readonly unlisted?: UnlistedFiles;
+}
+
+/** Files of a store that no message can name. */
+export interface UnlistedFiles {
+  /** At least 1. */
+  readonly count: number;
+  /** Some of their names, for people: quoted, with what is not Unicode or not printable escaped or replaced. */
+  readonly examples: string;
 }
 
 /** The server does not do what was asked. */
@@ -243,7 +253,9 @@ function writeBody(writer: Writer, message: Message): void {
       writeName(writer, message.name);
       return writeAttributes(writer, message);
     case "end":
-      return writer.varint(message.count);
+      writer.varint(message.count);
+      writer.varint(message.unlisted?.count ?? 0);
+      return writeText(writer, message.unlisted?.examples ?? "");
     case "refused":
       writer.varint(message.reason);
       return writeText(writer, message.message);
@@ -354,8 +366,13 @@ function readFields(reader: Reader, type: MessageName): Message | undefined {
       const attributes = readAttributes(reader);
       return name === undefined || attributes === undefined ? undefined : { type, name, ...attributes.file };
     }
-    case "end":
-      return { type, count: reader.varint() };
+    case "end": {
+      const count = reader.varint();
+      const unlistedCount = reader.varint();
+      const examples = readString(reader, MAX_TEXT_BYTES);
+      if (examples === undefined) return undefined;
+      return { type, count, ...(unlistedCount === 0 ? {} : { unlisted: { count: unlistedCount, examples } }) };
+    }
     case "refused": {
       const reason = knownReason(reader.varint());
       const message = readString(reader, MAX_TEXT_BYTES);

@@ -8,6 +8,7 @@
 import type { SendPolicy } from "../../protocol/mod.ts";
 import type { TransferredFile } from "../../transfer/client/request.ts";
 import type { FileInfo, IfExists } from "../../transfer/file_store.ts";
+import type { UnlistedFiles } from "../../transfer/messages.ts";
 import type { FaultOptions, SendingOptions, StatsReader } from "../api.ts";
 
 /** How far a transfer is. */
@@ -95,6 +96,12 @@ export interface GetOptions {
   readonly signal?: AbortSignal;
 }
 
+/** How to list files. */
+export interface ListOptions {
+  /** Hears of files on the server that are not in the list, since their names cannot be sent, if there are any. */
+  readonly onUnlisted?: (unlisted: UnlistedFiles) => void;
+}
+
 /**
  * One connection to a server; transfers on it may run at the same time. Every promise rejects with
  * {@link SluiceError}.
@@ -104,7 +111,7 @@ export interface Client {
   readonly serverKey: Uint8Array;
   send(path: string, options?: SendOptions): Promise<TransferReport>;
   get(name: string, options?: GetOptions): Promise<TransferReport>;
-  list(): Promise<FileInfo[]>;
+  list(options?: ListOptions): Promise<FileInfo[]>;
   stat(name: string): Promise<FileInfo>;
   /**
    * Sends by another policy from now on, running transfers included. Throws SluiceError (usage) for one that is out of

@@ -23,6 +23,7 @@ import type {
   ClientOptions,
   ExpectedServer,
   GetOptions,
+  ListOptions,
   Progress,
   SendOptions,
   TransferReport,
@@ -226,12 +227,14 @@ export class ConnectedClient implements Client {
       }));
   }
 
-  async list(): Promise<FileInfo[]> {
-    return [...await this.#query(undefined)];
+  async list(options: ListOptions = {}): Promise<FileInfo[]> {
+    const { entries, unlisted } = await this.#query(undefined);
+    if (unlisted !== undefined) options.onUnlisted?.(unlisted);
+    return [...entries];
   }
 
   async stat(name: string): Promise<FileInfo> {
-    return (await this.#query(name))[0]!;
+    return (await this.#query(name)).entries[0]!;
   }
 
   setSendPolicy(policy: SendPolicy): void {
@@ -250,14 +253,14 @@ export class ConnectedClient implements Client {
     await this.#driver.stop();
   }
 
-  async #query(name: string | undefined): Promise<readonly FileInfo[]> {
+  async #query(name: string | undefined): Promise<QueryOutcome> {
     const outcome = await this.#retryPolicy.retryWhileBusy(undefined, () => {
       const done = this.#platform.defer<QueryOutcome | TransferFailure>();
       this.#ended.promise.catch((error) => done.reject(error));
       this.#session.query({ ...(name === undefined ? {} : { name }), onDone: done.resolve });
       return done.promise;
     });
-    if (outcome.kind === "done") return outcome.entries;
+    if (outcome.kind === "done") return outcome;
     throw new SluiceError(outcome.kind, outcome.message);
   }
 

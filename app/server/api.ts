@@ -7,6 +7,7 @@
 
 import type { DropReason, SendPolicy } from "../../protocol/mod.ts";
 import type { TransferEvent } from "../../transfer/events.ts";
+import { describeUnlisted } from "../../transfer/server/listing.ts";
 import type { FaultOptions, SendingOptions, StatsReader } from "../api.ts";
 import type { AccessSource, CredentialKind } from "./access.ts";
 import type { ServerLimits } from "./limits.ts";
@@ -64,6 +65,11 @@ export type ServerEvent =
   | { readonly kind: "exposed"; readonly reason: string }
   /** The folder of the files was missing, and was created. */
   | { readonly kind: "root-created"; readonly root: string }
+  /**
+   * Files in a folder whose names cannot be sent, so that no list has them: found before "listening", or when a list
+   * found others than before. `examples` are some of their names, quoted and escaped.
+   */
+  | { readonly kind: "unlisted"; readonly folder: string; readonly count: number; readonly examples: string }
   /** `user` is the name in the client's line; undefined without access control. */
   | { readonly kind: "connected"; readonly user: string | undefined } & EventOrigin
   /** A client was denied access. `key` is its public key, see {@link formatKey}. */
@@ -124,3 +130,8 @@ export interface Server {
 
 /** Starts a server; rejects with SluiceError when the address or the folder cannot be used. */
 export type StartServer = (options: ServerOptions) => Promise<Server>;
+
+/** The event of files that are not listed; there is at least one. */
+export function unlistedEvent(folder: string, names: readonly string[]): ServerEvent {
+  return { kind: "unlisted", folder, ...describeUnlisted(names).unlisted! };
+}

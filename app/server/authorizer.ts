@@ -19,7 +19,7 @@ import { DirectoryStore } from "../../store/directory_store.ts";
 import { QuotaStore } from "../../store/quota_store.ts";
 import { AccessFileError, type AccessSource, type AccessTable, type Grant, isSameGrant } from "./access.ts";
 import { SluiceError } from "../api.ts";
-import type { ServerEvent } from "./api.ts";
+import { type ServerEvent, unlistedEvent } from "./api.ts";
 import { formatKey } from "../keys.ts";
 import type { Platform, Timer } from "../platform.ts";
 
@@ -182,12 +182,15 @@ export class Authorizer {
   }
 
   async #openStore(folder: string): Promise<string | undefined> {
-    const { platform, readOnly, root } = this.#options;
+    const { onEvent, platform, readOnly, root } = this.#options;
     const path = join(root.rootPath, folder);
     try {
-      const store = folder === ""
-        ? root
-        : await DirectoryStore.open(path, { disk: platform.disk, readOnly, create: !readOnly });
+      const store = folder === "" ? root : await DirectoryStore.open(path, {
+        disk: platform.disk,
+        readOnly,
+        create: !readOnly,
+        onUnlisted: (names) => onEvent(unlistedEvent(path, names)),
+      });
       if (store !== root && store.rootPath !== path) {
         return `folder=${folder}: it is a link to elsewhere; make it a folder of its own`;
       }

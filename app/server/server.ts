@@ -22,7 +22,7 @@ import { RequestLimits } from "../../transfer/server/request_limits.ts";
 import { DirectoryStore } from "../../store/directory_store.ts";
 import { NetAddress } from "../../base/net_address.ts";
 import { SluiceError } from "../api.ts";
-import type { Server, ServerEvent, ServerOptions } from "./api.ts";
+import { type Server, type ServerEvent, type ServerOptions, unlistedEvent } from "./api.ts";
 import { Driver, type Session } from "../driver.ts";
 import { DropReport } from "./drop_report.ts";
 import { Authorizer } from "./authorizer.ts";
@@ -59,7 +59,11 @@ export async function startServer(options: ServerOptions, platform: Platform): P
   const { access, onEvent, readOnly = false } = options;
   let store: DirectoryStore;
   try {
-    store = await DirectoryStore.open(options.root, { disk: platform.disk, readOnly });
+    store = await DirectoryStore.open(options.root, {
+      disk: platform.disk,
+      readOnly,
+      onUnlisted: (names) => onEvent(unlistedEvent(options.root, names)),
+    });
     // Not with the first file: by then the program may have given up the right to look at the folders above.
     if (!readOnly) await store.makeDurable();
     for (const reason of await store.exposures()) onEvent({ kind: "exposed", reason });

@@ -225,7 +225,11 @@ export function anyMessage(random: Random): Message {
     case 7:
       return { type: "entry", name, sizeBytes, ...attributes };
     case 8:
-      return { type: "end", count: anyVarint(random) };
+      return {
+        type: "end",
+        count: anyVarint(random),
+        ...(random.chance(0.5) ? {} : { unlisted: { count: random.integer(1, 100), examples: name } }),
+      };
     default:
       return { type: "refused", reason: random.pick(Object.values(RefusalReason)), message: name };
   }

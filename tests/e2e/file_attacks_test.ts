@@ -104,13 +104,16 @@ Deno.test("server is not ended by names and sizes that no message can hold, nor 
   }
   // 2^60 bytes, of which none takes room; where that is more than a file can have, what there is.
   await run("truncate", "-s", String(2n ** 60n), path.join(server.root, "huge"));
+  const before = (await namesIn(server.root)).length - 1;
   const odd = [" led by a space", "con", "a:b", "line\nbreak"];
   for (const name of [".sluice-x", ...odd]) {
     await Deno.writeTextFile(path.join(server.root, name), "");
   }
   for (let index = 0; index < 10_000; index++) Deno.writeTextFileSync(path.join(server.root, `${index}`), "");
   await withClient(server, async (client) => {
-    const names = new Set((await client.list()).map(({ name }) => name));
+    let unlisted = 0;
+    const names = new Set((await client.list({ onUnlisted: ({ count }) => unlisted = count })).map(({ name }) => name));
+    assert.equal(unlisted, before);
     names.delete("huge");
     assert.deepEqual(odd.filter((name) => names.delete(name)), odd);
     assert.equal(names.size, 10_000);

@@ -158,6 +158,11 @@ const messages: fc.Arbitrary<Message> = fc.oneof(
   entries.map((entry): Message => ({ type: "entry", ...entry })),
   record({ type: fc.constant("end" as const), count: varints }),
   record({
+    type: fc.constant("end" as const),
+    count: varints,
+    unlisted: record({ count: varints.filter((count) => count > 0), examples: names }),
+  }),
+  record({
     type: fc.constant("refused" as const),
     reason: fc.constantFrom(...Object.values(RefusalReason)),
     message: names,

@@ -308,7 +308,12 @@ export const GOLDEN_MESSAGES: readonly Golden<Message>[] = [
     hex: "13 0c 09 68 65 6c 6c 6f 2e 74 78 74 05 00",
     value: { type: "entry", name: "hello.txt", sizeBytes: 5 },
   },
-  { name: "END", hex: "14 01 02", value: { type: "end", count: 2 } },
+  { name: "END", hex: "14 03 02 00 00", value: { type: "end", count: 2 } },
+  {
+    name: "END, with a file that is not listed",
+    hex: "14 09 02 01 06 22 7a ef bf bd 22",
+    value: { type: "end", count: 2, unlisted: { count: 1, examples: '"z\ufffd"' } },
+  },
   {
     name: "REFUSED",
     hex: "1f 0c 01 0a 6e 61 6d 65 20 74 61 6b 65 6e",

@@ -9,7 +9,7 @@ import type { ClientContext, ClientRequest } from "./request.ts";
 import { closeFailure, refusalFailure, type TransferFailure } from "../failure.ts";
 import type { FileInfo } from "../file_store.ts";
 import { readMessage } from "../message_reader.ts";
-import { ApplicationErrorCode, describeApplicationError, encodeMessage } from "../messages.ts";
+import { ApplicationErrorCode, describeApplicationError, encodeMessage, type UnlistedFiles } from "../messages.ts";
 
 /** What to query. */
 export interface QueryRequest {
@@ -22,6 +22,8 @@ export interface QueryRequest {
 export interface QueryOutcome {
   readonly kind: "done";
   readonly entries: readonly FileInfo[];
+  /** Files that a list has no entries for, if there are any. */
+  readonly unlisted?: UnlistedFiles;
 }
 
 /** Queries the list of files, or the attributes of one. */
@@ -55,7 +57,8 @@ export class ClientQuery implements ClientRequest {
       } else if (message?.type === "refused") {
         this.#fail(refusalFailure(message));
       } else if (this.#isWholeAnswer(message?.type === "end" ? message.count : undefined, next.kind === "end")) {
-        this.#end({ kind: "done", entries: this.#entries });
+        const unlisted = message?.type === "end" ? message.unlisted : undefined;
+        this.#end({ kind: "done", entries: this.#entries, ...(unlisted === undefined ? {} : { unlisted }) });
       } else {
         const message = "the server's answer was not understood";
         this.#fail({ kind: "failed", message }, ApplicationErrorCode.badMessage);

@@ -4,8 +4,9 @@
  * @module
  */
 
-import type { FileInfo } from "../file_store.ts";
-import { encodeMessage, encodeMessages } from "../messages.ts";
+import { quote } from "../../base/display_text.ts";
+import type { StoreListing } from "../file_store.ts";
+import { encodeMessage, encodeMessages, type UnlistedFiles } from "../messages.ts";
 
 /** Files that are encoded without a break: a few milliseconds on a slow machine. */
 export const FILES_PER_PIECE = 500;
@@ -19,24 +20,35 @@ export interface Listing {
 
 /** Encodes one listing. */
 export class ListingEncoder {
-  readonly #files: readonly FileInfo[];
+  readonly #listing: StoreListing;
   readonly #pieces: Uint8Array[] = [];
   #encodedCount = 0;
 
-  constructor(files: readonly FileInfo[]) {
-    this.#files = files;
+  constructor(listing: StoreListing) {
+    this.#listing = listing;
   }
 
   /** Encodes the next {@link FILES_PER_PIECE} files; returns the listing if those were the last. */
   encodeNext(): Listing | undefined {
-    const files = this.#files.slice(this.#encodedCount, this.#encodedCount + FILES_PER_PIECE);
+    const { files: all, unlisted } = this.#listing;
+    const files = all.slice(this.#encodedCount, this.#encodedCount + FILES_PER_PIECE);
     this.#pieces.push(encodeMessages(files.map((file) => ({ type: "entry", ...file }))));
     this.#encodedCount += files.length;
-    const count = this.#files.length;
+    const count = all.length;
     if (this.#encodedCount < count) return undefined;
-    this.#pieces.push(encodeMessage({ type: "end", count }));
+    this.#pieces.push(encodeMessage({ type: "end", count, ...describeUnlisted(unlisted) }));
     return { bytes: concatenate(this.#pieces), count };
   }
+}
+
+/** The names of unlisted files that END gives as examples. */
+const MAX_EXAMPLES = 10;
+
+/** What END says of unlisted files. */
+export function describeUnlisted(names: readonly string[]): { readonly unlisted?: UnlistedFiles } {
+  if (names.length === 0) return {};
+  const examples = names.slice(0, MAX_EXAMPLES).map(quote).join(", ");
+  return { unlisted: { count: names.length, examples } };
 }
 
 function concatenate(pieces: readonly Uint8Array[]): Uint8Array {

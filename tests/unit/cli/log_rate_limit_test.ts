@@ -67,6 +67,7 @@ const CAUSES: Readonly<Record<ServerEvent["kind"], "client" | "owner">> = {
   "folder-unavailable": "owner",
   "listening": "owner",
   "exposed": "owner",
+  "unlisted": "owner",
   "root-created": "owner",
   "access-changed": "owner",
   "access-unreadable": "owner",

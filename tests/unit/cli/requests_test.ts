@@ -104,6 +104,22 @@ Deno.test("printListing prints a table on a terminal and tabs elsewhere", async 
   assert.equal(console.outLines.at(-1), "1 file, 3 bytes");
 });
 
+Deno.test("printListing warns of files that are not listed, in both forms and escaped", async () => {
+  const engine = new FakeEngine();
+  const client = await engine.connect({ host: "h", port: 1 });
+  const console = new FakeConsole();
+  const print = () => printListing(client, { console, signal: new AbortController().signal });
+  engine.unlisted = { count: 1, examples: '"\x1b"' };
+  await print();
+  console.outIsTerminal = true;
+  engine.unlisted = { count: 11, examples: '"a", "b"' };
+  await print();
+  assert.deepEqual(console.errLines, [
+    'warning: 1 more file on the server has a name that cannot be sent: "\\x1b"',
+    'warning: 11 more files on the server have names that cannot be sent: "a", "b"',
+  ]);
+});
+
 Deno.test("printListing gives up when it is told to", async () => {
   const client = await new FakeEngine().connect({ host: "h", port: 1 });
   const abort = new AbortController();

@@ -29,6 +29,16 @@ const EXPECTED: Readonly<Record<ServerEvent["kind"], readonly (readonly [ServerE
     ],
   ],
   "exposed": [[{ kind: "exposed", reason: "/srv is writable by others" }, "/srv is writable by others"]],
+  "unlisted": [
+    [
+      { kind: "unlisted", folder: "/srv", count: 1, examples: '"z\ufffd"' },
+      '1 file in /srv not listed, since its name cannot be sent: "z\ufffd"; rename it',
+    ],
+    [
+      { kind: "unlisted", folder: "/srv", count: 2, examples: '"a", "b"' },
+      '2 files in /srv not listed, since their names cannot be sent: "a", "b"; rename them',
+    ],
+  ],
   "root-created": [[{ kind: "root-created", root: "/srv/new" }, "created the folder /srv/new"]],
   "connected": [
     [{ kind: "connected", ...WHO, user: undefined }, "[3] 192.0.2.7:50000 connected"],

@@ -222,6 +222,34 @@ check("lists no names that a peer may not ask for", async (root, disk) => {
   assert.deepEqual((await disk.list()).map((info) => info.name), ["a:b", "ok"]);
 });
 
+check("tells which files it does not list, since their names cannot be sent", async (root) => {
+  const heard: (readonly string[])[] = [];
+  const onUnlisted = (names: readonly string[]) => heard.push(names);
+  const put = (name: string) => Deno.writeTextFileSync(`${root}/${name}`, "x");
+  for (const name of ["ok", "\ufffd", ".sluice-x"]) put(name);
+  Deno.mkdirSync(`${root}/folder\ufffd`);
+  const store = promised(await DirectoryStore.open(root, { disk: nodeDisk, onUnlisted }));
+  assert.deepEqual(heard, [["\ufffd"]], "when it is opened");
+  for (let times = 0; times < 2; times++) assert.deepEqual((await store.listing()).unlisted, ["\ufffd"]);
+  assert.equal(heard.length, 1, "not again");
+  put("z\ufffd");
+  assert.deepEqual((await store.listing()).unlisted, ["z\ufffd", "\ufffd"]);
+  assert.deepEqual(heard.slice(1), [["z\ufffd", "\ufffd"]], "when there are others");
+  for (const name of ["z\ufffd", "\ufffd"]) Deno.removeSync(`${root}/${name}`);
+  assert.deepEqual(await store.listing(), { files: [await store.stat("ok")], unlisted: [] });
+  assert.equal(heard.length, 2);
+});
+
+Deno.test("DirectoryStore counts names that are not UTF-8, which it cannot look up, as files", async () => {
+  const disk = new SimulatedDisk();
+  const opened = promised(await DirectoryStore.open("/srv", { disk }));
+  await store(opened, "ok", { bytes: pattern(1) });
+  const readdir = disk.readdir.bind(disk);
+  disk.readdir = async (folder) => [...await readdir(folder), "z\ufffd"];
+  const { files, unlisted } = await opened.listing();
+  assert.deepEqual([files.map(({ name }) => name), unlisted], [["ok"], ["z\ufffd"]]);
+});
+
 Deno.test("DirectoryStore on Windows takes no name for a folder, a drive, a stream, a device or another file", async () => {
   const disk = new SimulatedDisk({ nameRules: "windows" });
   const windows = promised(await DirectoryStore.open("/srv", { disk }));

@@ -272,6 +272,16 @@ Deno.test("ClientSession.query takes a list only with the number of its entries,
   }
 });
 
+Deno.test("ClientSession.query reports the files that a list does not have", () => {
+  const unlisted = { count: 3, examples: '"a", "b"' };
+  const scene = new Scene((stream) => {
+    stream.write(encodeMessage({ type: "end", count: 0, unlisted }));
+    stream.finish();
+  });
+  scene.session.query({ onDone: scene.onDone });
+  assert.deepEqual(scene.outcome(), { kind: "done", entries: [], unlisted });
+});
+
 Deno.test("ClientSession lets requests beyond the server's limit wait, and all end", () => {
   const scene = new Scene((stream) => {
     stream.write(encodeMessage({ type: "end", count: 0 }));

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type FileStore, StoreError } from "../../../../transfer/file_store.ts";
 import { decodeMessage, encodeMessage, type Message } from "../../../../transfer/messages.ts";
-import { FILES_PER_PIECE, type Listing } from "../../../../transfer/server/listing.ts";
+import { describeUnlisted, FILES_PER_PIECE, type Listing } from "../../../../transfer/server/listing.ts";
 import { ListingCache } from "../../../../transfer/server/listing_cache.ts";
 import { MemoryStore } from "../../../../testing/memory_store.ts";
 
@@ -139,7 +139,7 @@ Deno.test("ListingCache reports an error of the disk, and tries again later", ()
   let failure: StoreError | undefined = new StoreError("io", "broken") as StoreError | undefined;
   const list: FileStore["list"] = (done) => {
     nowUs += 10;
-    done(failure ?? []);
+    done(failure ?? { files: [], unlisted: [] });
   };
   const store = { list } as unknown as FileStore;
   cache.get(store, (result) => results.push(result instanceof StoreError ? result : result.count));
@@ -170,10 +170,11 @@ Deno.test("ListingCache encodes a large folder in pieces, one each time that it 
 
 function encodeWhole(store: MemoryStore): Uint8Array {
   const messages: Message[] = [];
-  store.list((files) => {
-    assert(!(files instanceof StoreError));
+  store.list((listing) => {
+    assert(!(listing instanceof StoreError));
+    const { files } = listing;
     messages.push(...files.map((file): Message => ({ type: "entry", ...file })));
-    messages.push({ type: "end", count: files.length });
+    messages.push({ type: "end", count: files.length, ...describeUnlisted(listing.unlisted) });
   });
   return new Uint8Array(Buffer.concat(messages.map(encodeMessage)));
 }

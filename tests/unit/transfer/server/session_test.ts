@@ -5,7 +5,7 @@ import { Random } from "../../../../base/random.ts";
 import { type Stream } from "../../../../protocol/mod.ts";
 import { MemoryStore } from "../../../../testing/memory_store.ts";
 import { atOnce } from "../../../../testing/promised_store.ts";
-import { type FileInfo, StoreError } from "../../../../transfer/file_store.ts";
+import { StoreError, type StoreListing } from "../../../../transfer/file_store.ts";
 import type { TransferEvent } from "../../../../transfer/events.ts";
 import {
   ApplicationErrorCode,
@@ -398,7 +398,7 @@ Deno.test("ServerSession refuses requests that the client has no right to, witho
     assert.deepEqual(answers.map((answer) => answer.type === "refused" && answer.reason), [RefusalReason.denied]);
   }
   assert.deepEqual(scene.ask(encodeMessage({ type: "list" })).answers.map(({ type }) => type), ["entry", "end"]);
-  assert.deepEqual(atOnce<readonly FileInfo[]>((done) => scene.store.list(done)).map(({ name }) => name), ["there"]);
+  assert.deepEqual(atOnce<StoreListing>((done) => scene.store.list(done)).files.map(({ name }) => name), ["there"]);
   assert.deepEqual(scene.events.map(({ kind }) => kind), ["refused", "refused", "listed"]);
   scene.assertClean();
 });
