@@ -159,3 +159,30 @@ Deno.test("client talks to a server command by command, an error ending nothing"
   assert.match(stderr, /fly/);
   assert.equal(await sha256Of(stage.path("with space_received")), await sha256Of(stage.path("with space")));
 });
+
+Deno.test("programs keep the time, the mode and the holes of a file up and down", async () => {
+  await using stage = await Stage.open();
+  const server = await stage.startServer();
+  const moonLanding = new Date("1969-07-20T20:17:40Z");
+  for (const [name, mode] of [["private", 0o600], ["program", 0o755]] as const) {
+    const source = stage.path(name);
+    await Deno.writeFile(source, new Uint8Array(8 * MIB));
+    await Deno.utime(source, moonLanding, moonLanding);
+    if (Deno.build.os !== "windows") await Deno.chmod(source, mode);
+    const { mtime } = await Deno.stat(source);
+
+    const copy = stage.path(`copy-${name}`);
+    for (const args of [["send", source], ["get", name, "--output", copy]]) {
+      const { code, stderr } = await stage.client([...args, "--server", server.address]);
+      assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
+    }
+    for (const received of [path.join(server.root, name), copy]) {
+      const stats = await Deno.stat(received);
+      assert.deepEqual([stats.size, stats.mtime], [8 * MIB, mtime]);
+      if (Deno.build.os === "windows") continue;
+      assert.equal(stats.mode! & 0o077 & ~mode, 0, "others have no right that the source did not give them");
+      assert.equal(stats.mode! & 0o100, mode & 0o100, "its owner may execute it as before");
+      assert(stats.blocks! * 512 < MIB, `${stats.blocks} blocks`);
+    }
+  }
+});
