@@ -129,6 +129,20 @@ export const FILE_MUTANTS: readonly Mutant[] = [
     becomes: "disk.rename(",
   },
   {
+    id: "windows-names-allowed",
+    broken: "On Windows, a name may lead to another folder, a drive or a device",
+    file: "store/directory_store.ts",
+    text: "fileNameError(name) ?? this.#localNameError(name)",
+    becomes: "fileNameError(name)",
+  },
+  {
+    id: "unlisted-untold",
+    broken: "The server does not tell which files its list leaves out",
+    file: "transfer/server/listing.ts",
+    text: ", ...describeUnlisted(unlisted)",
+    becomes: "",
+  },
+  {
     id: "replaced-by-spelling",
     broken: "On a disk that folds case, a file replaces one whose name is spelled differently",
     file: "store/spelling.ts",
