@@ -25,6 +25,8 @@ const KINDS: Readonly<Record<string, StoreErrorKind>> = {
   ENOTDIR: "not-a-file",
   ELOOP: "not-a-file",
   ENXIO: "not-a-file",
+  EMFILE: "busy",
+  ENFILE: "busy",
 };
 
 /** The error and what to do about it; the subject precedes it. */
@@ -43,8 +45,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   ENOTDIR: "lies below something that is not a folder",
   ELOOP: "is a symbolic link that leads to no file",
   ENXIO: "is a device or socket, not a file",
-  EMFILE: "cannot be opened: too many files are open; try again later, or raise the limit (ulimit -n)",
-  ENFILE: "cannot be opened: too many files are open on this machine; try again later",
+  EMFILE: "cannot be opened: too many files are open (see ulimit -n)",
+  ENFILE: "cannot be opened: too many files are open on this machine",
   EIO: "cannot be read or written: the disk reports an input/output error; check the disk",
 };
 

@@ -26,6 +26,8 @@ export type StoreErrorKind =
   | "not-a-file"
   /** The file changed while it was read. */
   | "changed"
+  /** Too many files are open. */
+  | "busy"
   /** Any other error of the disk. */
   | "io";
 

@@ -195,6 +195,7 @@ const STORE_ERROR_REASONS: Readonly<Record<StoreErrorKind, RefusalReason>> = {
   "denied": RefusalReason.denied,
   "not-a-file": RefusalReason.notAFile,
   "changed": RefusalReason.changed,
+  "busy": RefusalReason.busy,
   "io": RefusalReason.io,
 };
 

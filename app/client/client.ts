@@ -14,6 +14,7 @@ import { checkFileName, checkLocalName } from "../../transfer/file_name.ts";
 import { type FileInfo, StoreError } from "../../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../../transfer/messages.ts";
 import { settle } from "../../store/completion.ts";
+import { WaitingDisk } from "../../store/waiting_disk.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
 import { quote } from "../../base/display_text.ts";
 import type { NetAddress } from "../../base/net_address.ts";
@@ -94,7 +95,7 @@ export class ConnectedClient implements Client {
   private constructor(platform: Platform, socket: DatagramSocket, options: AttemptOptions) {
     const { handshakeTimeoutUs, identity, sendPolicy, timeoutMs, simulate, token } = options;
     this.#platform = platform;
-    this.#folders = new LocalFolders(platform.disk);
+    this.#folders = new LocalFolders(new WaitingDisk(platform));
     this.#ended = platform.defer();
     this.#retryPolicy = new RetryPolicy(platform, this.#ended.promise);
     const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
@@ -200,7 +201,7 @@ export class ConnectedClient implements Client {
     }
     const overwrite = options.overwrite ?? false;
     return await this.#transfer(filePath, options, async (onDone) => {
-      const file = await onDisk(() => openLocalFile(filePath, { disk: this.#platform.disk }));
+      const file = await onDisk(() => openLocalFile(filePath, { disk: this.#folders.disk }));
       return this.#session.put({ file, name, overwrite, onDone });
     });
   }

@@ -21,6 +21,7 @@ import { AccessFileError, type AccessSource, type AccessTable, type Grant, isSam
 import { SluiceError } from "../api.ts";
 import { type ServerEvent, unlistedEvent } from "./api.ts";
 import { formatKey } from "../keys.ts";
+import type { Disk } from "../../store/disk.ts";
 import type { Platform, Timer } from "../platform.ts";
 
 /** How often the access list is looked at; a change counts when it is seen twice. */
@@ -43,6 +44,8 @@ export interface Admitted {
 /** What an authorizer is made with. */
 export interface AuthorizerOptions {
   readonly platform: Platform;
+  /** The disk of the folders. */
+  readonly disk: Disk;
   /** The server's folder. */
   readonly root: DirectoryStore;
   readonly readOnly: boolean;
@@ -182,11 +185,11 @@ export class Authorizer {
   }
 
   async #openStore(folder: string): Promise<string | undefined> {
-    const { onEvent, platform, readOnly, root } = this.#options;
+    const { disk, onEvent, platform, readOnly, root } = this.#options;
     const path = join(root.rootPath, folder);
     try {
       const store = folder === "" ? root : await DirectoryStore.open(path, {
-        disk: platform.disk,
+        disk,
         readOnly,
         create: !readOnly,
         onUnlisted: (names) => onEvent(unlistedEvent(path, names)),

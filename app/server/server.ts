@@ -20,6 +20,7 @@ import { CallQueue } from "../../transfer/server/call_queue.ts";
 import { ListingCache } from "../../transfer/server/listing_cache.ts";
 import { RequestLimits } from "../../transfer/server/request_limits.ts";
 import { DirectoryStore } from "../../store/directory_store.ts";
+import { WaitingDisk } from "../../store/waiting_disk.ts";
 import { NetAddress } from "../../base/net_address.ts";
 import { SluiceError } from "../api.ts";
 import { type Server, type ServerEvent, type ServerOptions, unlistedEvent } from "./api.ts";
@@ -57,10 +58,11 @@ export async function startServer(options: ServerOptions, platform: Platform): P
   const { host: hostname, isLoopback } = addresses.find(({ isIPv6 }) => !isIPv6) ?? addresses[0]!;
   if (options.access === undefined && !isLoopback) throw new SluiceError("usage", whyNotOpen(hostname));
   const { access, onEvent, readOnly = false } = options;
+  const disk = new WaitingDisk(platform);
   let store: DirectoryStore;
   try {
     store = await DirectoryStore.open(options.root, {
-      disk: platform.disk,
+      disk,
       readOnly,
       onUnlisted: (names) => onEvent(unlistedEvent(options.root, names)),
     });
@@ -73,6 +75,7 @@ export async function startServer(options: ServerOptions, platform: Platform): P
   }
   const authorizer = await Authorizer.open({
     platform,
+    disk,
     root: store,
     readOnly,
     access: access === "open" ? undefined : access,

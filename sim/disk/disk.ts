@@ -185,6 +185,7 @@ export class SimulatedDisk implements Disk {
   }
 
   #open(path: string, { flags, mode }: { flags: number; mode: number }): number {
+    this.#requireDescriptor("open");
     const place = this.#tree.find(path);
     let { inode } = place;
     if (inode === undefined) {
@@ -293,6 +294,7 @@ export class SimulatedDisk implements Disk {
 
   readdir(folder: string): Promise<string[]> {
     return this.#lookUp("readdir", () => {
+      this.#requireDescriptor("readdir");
       const inode = this.#tree.require(folder);
       if (!(inode instanceof FolderInode)) throw pathError("ENOTDIR", folder);
       return [...inode.entries.keys()];
@@ -327,6 +329,11 @@ export class SimulatedDisk implements Disk {
   }
 
   // --- parts ---
+
+  #requireDescriptor(operation: DiskOperation): void {
+    const { maxDescriptors = Infinity } = this.meter.faults;
+    if (this.openDescriptors >= maxDescriptors) throw this.meter.fault("EMFILE", operation);
+  }
 
   /** A call that waits for the device, and takes effect at its end. */
   #later<Result>(operation: DiskOperation, effect: () => Result): Promise<Result> {

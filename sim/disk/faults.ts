@@ -36,6 +36,8 @@ export type DiskOperation = typeof DISK_OPERATIONS[number];
 export interface DiskFaults {
   /** Capacity, in whole pages; if it is lowered during a run, the disk can be full (ENOSPC). */
   readonly capacityBytes?: number;
+  /** The number of descriptors that the process may have open; listing a folder needs one (EMFILE). */
+  readonly maxDescriptors?: number;
   /** The probability that an operation fails (EIO). */
   readonly errorRates?: Readonly<Partial<Record<DiskOperation, number>>>;
   /** The probability that a read or write is short. */

@@ -21,7 +21,7 @@ Deno.test("toStoreError says what failed, and what to do", () => {
     ["EISDIR", "not-a-file", /folder/],
     ["ELOOP", "not-a-file", /link/],
     ["EIO", "io", /check the disk/],
-    ["EMFILE", "io", /too many files/],
+    ["EMFILE", "busy", /too many files/],
     ["ESTRANGE", "io", /ESTRANGE/],
   ];
   for (const [code, kind, words] of cases) {

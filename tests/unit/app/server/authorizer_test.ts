@@ -76,10 +76,11 @@ class Setting {
       this.look = look;
       return { set: () => void (this.isWatching = true), clear: () => void (this.isWatching = false) };
     };
-    const platform = { timer, nowUs: () => 0, disk: nodeDisk } as unknown as Platform;
+    const platform = { timer, nowUs: () => 0 } as unknown as Platform;
     const access = isOpen ? undefined : this.written;
     this.authorizer = await Authorizer.open({
       platform,
+      disk: nodeDisk,
       root: this.root,
       readOnly,
       access,
