@@ -8,12 +8,15 @@
  * @module
  */
 
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { StoreError } from "../transfer/file_store.ts";
 import { sanitizeForDisplay } from "../base/display_text.ts";
 import type { Disk } from "./disk.ts";
 import { toStoreError } from "./disk_error.ts";
 import { SharedFolderCall } from "./shared_folder_call.ts";
+
+/** ASCII without "~" of short names, and without K, ";" and "`", to which other characters are normalized. */
+const UNNORMALIZED = /^[ -:<-JL-_a-}]+$/;
 
 /** Tells the name of an entry from other names for it. Concurrent calls share the reading of a folder. */
 export class Spelling {
@@ -31,6 +34,7 @@ export class Spelling {
    */
   async require(path: string, subject: string): Promise<void> {
     const name = basename(path);
+    if (await this.#isFoundByNoOther(path)) return;
     const names = await this.#tryNamesIn(dirname(path));
     if (names === undefined || names.has(name)) return;
     const folded = foldName(name);
@@ -39,6 +43,17 @@ export class Spelling {
     if (other === undefined && await this.#disk.lstat(path) === undefined) return;
     const existing = other === undefined ? "a file that exists" : `"${sanitizeForDisplay(other)}", which exists`;
     throw new StoreError("bad-name", `${subject} is to this disk another spelling of ${existing}`);
+  }
+
+  /**
+   * Whether a single look tells that the name of an existing entry is its own, so that a large folder need not be read
+   * for each file that is replaced: no normalization changes the name, and the disk does not fold its case.
+   */
+  async #isFoundByNoOther(path: string): Promise<boolean> {
+    const name = basename(path);
+    if (!UNNORMALIZED.test(name)) return false;
+    const swapped = name.replace(/[a-z]/gi, (letter) => letter < "a" ? letter.toLowerCase() : letter.toUpperCase());
+    return swapped === name || await this.#disk.lstat(join(dirname(path), swapped)) === undefined;
   }
 
   /** Undefined for a folder in which files may be created, but not listed: it cannot be checked. */

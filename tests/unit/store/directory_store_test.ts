@@ -266,7 +266,7 @@ Deno.test("DirectoryStore on Windows takes no name for a folder, a drive, a stre
 Deno.test("DirectoryStore on Windows gives out no partial file under its short name", async () => {
   const disk = new SimulatedDisk({
     nameRules: "windows",
-    foldName: (name) => name.startsWith(".s") ? "SLUICE~1.PAR" : name,
+    foldName: (name) => name.startsWith(".s") ? "SLUICE~1.PAR" : name.toUpperCase(),
   });
   const windows = promised(await DirectoryStore.open("/srv", { disk }));
   const file = await windows.create("a", { sizeBytes: 0, modifiedUs: undefined, overwrite: false });

@@ -53,3 +53,18 @@ Deno.test("Spelling.require reads a folder once for many concurrent calls", asyn
   await Promise.all(Array.from({ length: 100 }, () => spelling.require("/srv/a", '"a"')));
   assert.equal(disk.meter.operations.readdir, 1);
 });
+
+Deno.test("Spelling.require reads no folder for a name that the disk cannot take for another", async () => {
+  const disk = new SimulatedDisk();
+  for (const name of ["a.txt", "B-1", "123", "\u00e4", "K", "a;b", "`"]) disk.put(`/srv/${name}`, pattern(1));
+  const spelling = new Spelling(disk);
+  for (const name of ["a.txt", "B-1", "123"]) await spelling.require(`/srv/${name}`, '"x"');
+  assert.equal(disk.meter.operations.readdir, 0);
+  for (const name of ["\u00e4", "K", "a;b", "`"]) await spelling.require(`/srv/${name}`, '"x"');
+  assert.equal(disk.meter.operations.readdir, 4, "a disk may normalize another character to one of these");
+});
+
+Deno.test("Spelling.require finds a name that is normalized, on a disk that distinguishes case", async () => {
+  const spelling = new Spelling(diskWith(["\u212a"], (name) => name.normalize("NFC")));
+  await assertRefused("bad-name", () => spelling.require("/srv/K", '"x"'));
+});
