@@ -101,7 +101,7 @@ export function describeClose(reason: CloseReason): string {
     case "handshake-timeout":
       return "no response: is the server running, the port right, and UDP allowed by the firewall?";
     case "reset":
-      return "the server no longer knows this connection; it was probably restarted: try again";
+      return "the server no longer knows this connection: it was restarted, or this machine was suspended; try again";
     case "server-key":
       return "the server has another key than expected; nothing was sent";
     case "version":
