@@ -18,10 +18,10 @@ const MIN_ATTEMPT_US = 100_000;
 
 /** Connects to a server; rejects with SluiceError. */
 export async function connect(options: ClientOptions, platform: Platform): Promise<Client> {
-  const { host, port, signal, timeoutMs = DEFAULT_CONFIG.handshakeTimeoutUs / 1000 } = options;
+  const { host, port, signal } = options;
   if (signal?.aborted) throw interrupted();
   requireSendPolicy(options.sendPolicy);
-  const timeoutUs = Math.round(timeoutMs * 1000);
+  const timeoutUs = timeoutOf(options, platform);
   const deadlineUs = platform.nowUs() + timeoutUs;
   const resolved = await resolve(host, { platform, signal, timeoutUs });
   const addresses = interleaveFamilies(resolved.map((ip) => NetAddress.of(ip, port)));
@@ -37,8 +37,15 @@ export async function connect(options: ClientOptions, platform: Platform): Promi
   } catch (error) {
     if (!(error instanceof AllAttemptsFailed)) throw error;
     if (signal?.aborted) throw interrupted();
-    throw explain(error.failures, timeoutMs / 1000);
+    throw explain(error.failures, timeoutUs / 1e6);
   }
+}
+
+/** How long connecting may take, microseconds. */
+function timeoutOf({ simulate, timeoutMs }: ClientOptions, platform: Platform): number {
+  if (timeoutMs !== undefined) return Math.round(timeoutMs * 1000);
+  const { config } = platform.linkOptions(simulate !== undefined);
+  return config.handshakeTimeoutUs ?? DEFAULT_CONFIG.handshakeTimeoutUs;
 }
 
 /** Resolves a host name, in the time that connecting may take. */

@@ -37,6 +37,7 @@ Deno.test("deno.json names the library and exports it from mod.ts", async () => 
   assert.equal(name, "@sluice/sluice");
   assert.deepEqual(await import(path.join(PROJECT, exports)), library);
   assert.deepEqual(Object.keys(library).sort(), [
+    "AccessFileError",
     "AccessTable",
     "SluiceError",
     "connect",
