@@ -211,4 +211,25 @@ export const FILE_MUTANTS: readonly Mutant[] = [
     becomes: "false",
     caughtBy: "tests/fuzz/store_attacks_test.ts",
   },
+  {
+    id: "calls-unpaced",
+    broken: "Calls to the store follow each other without a pause while others move large files",
+    file: "transfer/server/call_queue.ts",
+    text: " || this.#mustPause(source)",
+    becomes: "",
+  },
+  {
+    id: "space-kept",
+    broken: "Space that is promised to a file is never taken back",
+    file: "store/temporary_file.ts",
+    text: "this.#promisedSpace.add(this.#device, -bytes);",
+    becomes: "",
+  },
+  {
+    id: "descriptors-final",
+    broken: "A file fails at once where too many are open",
+    file: "store/waiting_disk.ts",
+    text: "if (!SHORTAGES.has(diskErrorCode(error)) || waitedUs >= MAX_WAIT_US) {",
+    becomes: "if (true) {",
+  },
 ];

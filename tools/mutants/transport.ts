@@ -197,4 +197,19 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     becomes: "< Infinity",
     caughtBy: "tests/connection/streams_test.ts",
   },
+  {
+    id: "losses-of-old-path",
+    broken: "What is lost of another path counts against the controller of the new one",
+    file: "protocol/connection/path.ts",
+    text: "this.#controller = this.#createController(0);\n    this.#controllerSinceUs = nowUs;",
+    becomes: "this.#controller = this.#createController(0);",
+  },
+  {
+    id: "failed-source",
+    broken: "A stream whose source cannot be read is read again",
+    file: "protocol/streams/stream_sender.ts",
+    text: "stream.onSourceFailed();",
+    becomes: "",
+    caughtBy: "tests/connection/streams_test.ts",
+  },
 ];
