@@ -60,4 +60,9 @@ export const REGRESSIONS: readonly Regression[] = [
     seed: 3037535,
     found: "a server that could not start because of its disk had to be reachable (a fault of the oracle)",
   },
+  {
+    seed: 7002988,
+    found:
+      "a range was retransmitted of a file that the client had completely and the server had closed: the stream never ended",
+  },
 ];

@@ -11,6 +11,7 @@
  */
 
 import type { CloseReason, Connection, ConnectionEvent, Stream } from "../../protocol/mod.ts";
+import { ApplicationErrorCode } from "../messages.ts";
 import { ClientGet, type GetRequest } from "./get.ts";
 import { ClientPut, type PutRequest } from "./put.ts";
 import { ClientQuery, type QueryRequest } from "./query.ts";
@@ -109,6 +110,8 @@ export class ClientSession implements ClientContext {
         this.#requests.get(event.stream)?.onDelivered();
         break;
       case "source-failed":
+        // A file that the server has completely is closed, even where an acknowledgement was lost.
+        if (!this.#requests.has(event.stream)) event.stream.reset(ApplicationErrorCode.noError);
         this.#requests.get(event.stream)?.onSourceFailed(event.error);
         break;
       case "connected":

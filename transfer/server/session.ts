@@ -195,6 +195,8 @@ export class ServerSession implements ServerContext {
         this.#handlers.get(event.stream)?.onDelivered();
         break;
       case "source-failed":
+        // A file that the client has completely is closed, even where an acknowledgement was lost.
+        if (!this.#handlers.has(event.stream)) event.stream.reset(ApplicationErrorCode.noError);
         this.#handlers.get(event.stream)?.onSourceFailed(event.error);
         break;
       case "closed":
