@@ -56,6 +56,7 @@ async function runInteractively(args: ClientArguments, session: CliSession): Pro
   return await runShell(session, {
     server: args.connection,
     sendPolicy: args.connection.sendPolicy,
+    timeoutMs: args.connection.timeoutMs,
     connect: connect.connect,
   });
 }

@@ -22,8 +22,8 @@ import { describeSendPolicy, parseFixedRate } from "../app/rate.ts";
 import { asInterruption, runTransfers } from "./transfers.ts";
 import { splitWords } from "./words.ts";
 
-/** A connection that was idle for longer is replaced before the next command: half of the protocol's idle timeout. */
-const MAX_IDLE_MS = 30_000;
+/** A connection that was idle for half of its idle timeout is replaced before the next command: it may have ended. */
+const DEFAULT_MAX_IDLE_MS = DEFAULT_CONFIG.idleTimeoutUs / 2000;
 
 const HELP = [
   "put FILE [NAME]    send a file, stored as NAME",
@@ -44,6 +44,8 @@ const HELP = [
 export interface ShellTarget {
   readonly server: ServerName;
   readonly connect: (signal: AbortSignal) => Promise<Client>;
+  /** The idle timeout of its connections, milliseconds; undefined for the default. */
+  readonly timeoutMs: number | undefined;
   /** The policy with which `connect` begins; undefined for the default. */
   readonly sendPolicy: SendPolicy | undefined;
 }
@@ -227,7 +229,9 @@ class Shell {
 
   /** The connection; a new one if there is none or the old one has been idle too long. */
   async #connected(signal: AbortSignal): Promise<Client> {
-    if (nowMs(this.#session) - this.#lastUseMs > MAX_IDLE_MS) await this.#disconnect();
+    const { timeoutMs } = this.#target;
+    const maxIdleMs = Math.min(DEFAULT_MAX_IDLE_MS, (timeoutMs ?? Infinity) / 2);
+    if (nowMs(this.#session) - this.#lastUseMs > maxIdleMs) await this.#disconnect();
     if (this.#client === undefined) {
       this.#client = await this.#target.connect(signal);
       if (this.#sendPolicy !== this.#initialPolicy) this.#client.setSendPolicy(this.#sendPolicy);

@@ -10,6 +10,7 @@ class Setting extends FakeContext {
   pausesMs: number[] = [];
   /** The command line's. */
   sendPolicy: SendPolicy | undefined;
+  timeoutMs: number | undefined;
   execute(lines: readonly (string | (() => void))[], isInteractive = false): Promise<number> {
     this.lines = new FakeLines(lines, isInteractive);
     this.lines.onRead = () => this.clock.pass((this.pausesMs.shift() ?? 0) * 1000);
@@ -18,6 +19,7 @@ class Setting extends FakeContext {
       connect: () => this.engine.connect({ host: "h", port: 7 }),
       server: { host: "h", port: 7 },
       sendPolicy: this.sendPolicy,
+      timeoutMs: this.timeoutMs,
     });
   }
 }
@@ -119,6 +121,16 @@ Deno.test("runShell connects anew after a pause in which the server may have giv
   setting.pausesMs = [29_000, 31_000];
   assert.equal(await setting.execute(["ls", "ls", "quit"]), 0);
   assert.equal(setting.engine.connections.length, 2);
+});
+
+Deno.test("runShell connects anew after a shorter pause if the connection's timeout is shorter", async () => {
+  for (const [timeoutMs, connections] of [[10_000, 2], [120_000, 1]] as const) {
+    const setting = new Setting();
+    setting.timeoutMs = timeoutMs;
+    setting.pausesMs = [4_000, 6_000];
+    assert.equal(await setting.execute(["ls", "ls", "quit"]), 0);
+    assert.equal(setting.engine.connections.length, connections);
+  }
 });
 
 Deno.test("runShell fails when there is no server at the start", async () => {
