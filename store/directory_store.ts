@@ -137,8 +137,8 @@ export class DirectoryStore implements FileStore {
   create(name: string, options: CreateOptions, done: Done<WritableFile>): void {
     const refusal = fileNameError(name) ?? this.#localNameError(name) ?? this.#readOnlyError(name);
     // Copied, since the caller's object may change before the call has ended.
-    const { sizeBytes, modifiedUs, mode, overwrite } = options;
-    if (refusal === undefined) settle(this.#create(name, { sizeBytes, modifiedUs, mode, overwrite }), done);
+    const { sizeBytes, modifiedUs, mode, overwrite, resume } = options;
+    if (refusal === undefined) settle(this.#create(name, { sizeBytes, modifiedUs, mode, overwrite, resume }), done);
     else done(refusal);
   }
 

@@ -210,6 +210,18 @@ class QuotaFile implements WritableFile {
     this.#onEnded = onEnded;
   }
 
+  get heldBytes(): number {
+    return this.#file.heldBytes;
+  }
+
+  readHeld(offset: number, into: Uint8Array): number {
+    return this.#file.readHeld(offset, into);
+  }
+
+  reuse(offset: number, length: number): void {
+    this.#file.reuse(offset, length);
+  }
+
   write(offset: number, bytes: Uint8Array): void {
     this.#file.write(offset, bytes);
   }
@@ -227,8 +239,17 @@ class QuotaFile implements WritableFile {
     });
   }
 
+  keep(): void {
+    this.#file.keep();
+    this.#onNotStored();
+  }
+
   abort(): void {
     this.#file.abort();
+    this.#onNotStored();
+  }
+
+  #onNotStored(): void {
     if (this.#state !== "writing") return;
     this.#state = "ended";
     this.#onEnded(false);

@@ -12,6 +12,7 @@
  */
 
 import { join } from "node:path";
+import { invariant } from "../base/invariant.ts";
 import { formatBytes, formatDifferentBytes } from "../base/units.ts";
 import {
   type CommittedFile,
@@ -112,6 +113,18 @@ export class TemporaryFile implements WritableFile {
     return new TemporaryFile(created, options);
   }
 
+  readonly heldBytes = 0;
+
+  readHeld(_offset: number, _into: Uint8Array): number {
+    this.#requireOpen();
+    return 0;
+  }
+
+  reuse(_offset: number, length: number): void {
+    this.#requireOpen();
+    invariant(length === 0, "only held bytes are reused");
+  }
+
   write(offset: number, bytes: Uint8Array): void {
     this.#requireOpen();
     const { sizeBytes, subject } = this.#options;
@@ -156,6 +169,10 @@ export class TemporaryFile implements WritableFile {
       this.#discard();
       done(toStoreError(error, this.#options.subject));
     });
+  }
+
+  keep(): void {
+    this.abort();
   }
 
   abort(): void {

@@ -269,6 +269,7 @@ class MemoryReadableFile implements ReadableFile {
 }
 
 class MemoryWritableFile implements WritableFile {
+  readonly heldBytes = 0;
   readonly #name: string;
   readonly #options: CreateOptions;
   readonly #disk: Disk;
@@ -313,6 +314,20 @@ class MemoryWritableFile implements WritableFile {
       this.#release();
       done(this.#place());
     });
+  }
+
+  readHeld(_offset: number, _into: Uint8Array): number {
+    this.#requireOpen();
+    return 0;
+  }
+
+  reuse(_offset: number, length: number): void {
+    this.#requireOpen();
+    invariant(length === 0, "only held bytes are reused");
+  }
+
+  keep(): void {
+    this.abort();
   }
 
   abort(): void {

@@ -81,17 +81,43 @@ export interface ReadableFile {
   close(): void;
 }
 
-/** A partial file that is being written. It becomes visible when it is committed; `abort` removes it. */
+/**
+ * A partial file that is being written. It becomes visible when it is committed; `abort` removes it, and `keep` leaves it
+ * for the next try.
+ *
+ * A file that resumes ({@link CreateOptions.resume}) may hold bytes from the start, of an earlier try or of an older
+ * version. None of them is trusted: they belong to the new file only when they were read, compared, and reused.
+ */
 export interface WritableFile {
-  /** Writes all of `bytes` at `offset`; each byte of the file is written once. Throws StoreError. */
+  /**
+   * The number of bytes, from the file's start, that are held and may be compared with the new file's, as of its
+   * creation; 0 for none.
+   */
+  readonly heldBytes: number;
+  /**
+   * Reads held bytes at `offset` until `into` is full, or up to {@link heldBytes}; returns the number of bytes. The call
+   * reads one source, the partial file or the older version, so it must be one block of the comparison. Throws StoreError.
+   */
+  readHeld(offset: number, into: Uint8Array): number;
+  /**
+   * Makes part of the new file what {@link readHeld} gave for this range, which consists of blocks that were read.
+   * Nothing may have been written there in the meantime. Throws StoreError.
+   */
+  reuse(offset: number, length: number): void;
+  /** Writes all of `bytes` at `offset`; each byte of the file is written or reused once. Throws StoreError. */
   write(offset: number, bytes: Uint8Array): void;
-  /** Reads written bytes at `offset` until `into` is full; returns the number of bytes. Throws StoreError. */
+  /** Reads written or reused bytes at `offset` until `into` is full; returns the number of bytes. Throws StoreError. */
   read(offset: number, into: Uint8Array): number;
   /**
    * Makes the file durable and then visible under its name: syncs it, renames it into place, syncs the folder. After a
-   * failure no partial file remains.
+   * failure no partial file remains, unless the file resumes and the failure can pass (no space, too many open files).
    */
   commit(done: Done<CommittedFile>): void;
+  /**
+   * Ends it without making it visible. If it resumes and holds enough to be worth it, the partial file stays for the next
+   * try; otherwise as `abort`. Idempotent; no effect after `commit`.
+   */
+  keep(): void;
   /** Removes the partial file, at once or soon. Idempotent; no effect after `commit`. */
   abort(): void;
 }
@@ -114,6 +140,19 @@ export interface CommittedFile {
 export interface CreateOptions extends FileAttributes {
   /** Replace a file of that name. If false, a name that is taken is refused, by the commit as well. */
   readonly overwrite: boolean;
+  /** Default: the file starts empty, and is removed unless it is committed. For small files, which this costs less. */
+  readonly resume?: ResumeOptions | undefined;
+}
+
+/**
+ * Where a new file may continue. Its partial file is found again by the purpose, the file's name, size and time; one that
+ * another transfer is writing is left alone, and where partial files cannot be kept safely the file starts empty.
+ */
+export interface ResumeOptions {
+  /** Who sends the file: a public key, say. What one peer has sent is never offered to another. */
+  readonly purpose: string;
+  /** Whether to offer, too, bytes of the file that has the name now, where the partial file has none. */
+  readonly reusesOld: boolean;
 }
 
 /** What a client does with a file that it receives and whose name is taken: save it beside the other one as NAME_received, refuse it, or replace it. */

@@ -28,6 +28,9 @@ function receiving(sizeBytes: number, onFailed: (error: StoreError) => void = ()
   return { store, receiver, write };
 }
 
+/** The part of a file that starts empty. */
+const NOTHING_HELD = { heldBytes: 0, readHeld: () => 0, reuse: () => {}, keep: () => {} };
+
 /** A file that counts what is read back from it. */
 function countingReads(file: WritableFile): { file: WritableFile; readBytes: () => number } {
   let readBytes = 0;
@@ -113,6 +116,7 @@ Deno.test("FileReceiver reports an error of the disk once, aborts the file and d
 Deno.test("FileReceiver fails if less can be read back than was written", () => {
   const failures: StoreError[] = [];
   const forgetful: WritableFile = {
+    ...NOTHING_HELD,
     write: () => {},
     read: () => 0,
     commit: (done) => done({ location: "file", notKept: [] }),
@@ -132,6 +136,7 @@ Deno.test("FileReceiver writes at offsets beyond 2^32 and up to the largest file
   for (const base of [2 ** 32, 2 ** 40, 2 ** 52]) {
     const written: [number, number][] = [];
     const file: WritableFile = {
+      ...NOTHING_HELD,
       write: (offset, bytes) => void written.push([offset, bytes.length]),
       read: (_offset, into) => into.length,
       commit: (done) => done({ location: "file", notKept: [] }),
