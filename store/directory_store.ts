@@ -210,7 +210,7 @@ export class DirectoryStore implements FileStore {
     };
     await Promise.all(Array.from({ length: LOOKUPS_AT_ONCE }, lookUp));
     const unlisted = await this.#unlistedOf(all);
-    return { files: found.filter((info) => info !== undefined), unlisted };
+    return { entries: found.filter((info) => info !== undefined), unlisted, gaps: [] };
   }
 
   #isSendable(name: string): boolean {

@@ -53,7 +53,7 @@ export function describeRegularFile(stats: DiskStats | undefined, options: Descr
   if (stats.size > MAX_FILE_BYTES) {
     throw new StoreError("not-a-file", `${subject} is larger than any file that can be sent (${MAX_FILE_BYTES} bytes)`);
   }
-  return { name, sizeBytes: stats.size, modifiedUs: modifiedUsOf(stats) };
+  return { name, kind: "file", sizeBytes: stats.size, modifiedUs: modifiedUsOf(stats) };
 }
 
 /** The modification time, microseconds since 1970; undefined if the disk has none. It may be beyond those of Date. */

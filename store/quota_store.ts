@@ -173,9 +173,9 @@ export class QuotaStore implements FileStore {
   async #countAll(): Promise<void> {
     const startUs = this.#nowUs();
     this.#storedMeanwhile = 0;
-    const { files } = await whenDone<StoreListing>((done) => this.#store.list(done));
+    const { entries } = await whenDone<StoreListing>((done) => this.#store.list(done));
     // Files stored during the count may be in the list or not: count too much rather than too little.
-    this.#storedBytes = files.reduce((sum, { sizeBytes }) => sum + usedBytes(sizeBytes), this.#storedMeanwhile);
+    this.#storedBytes = entries.reduce((sum, { sizeBytes }) => sum + usedBytes(sizeBytes), this.#storedMeanwhile);
     const endUs = this.#nowUs();
     this.#mayCountAtUs = endUs + COUNT_LIFE_FACTOR * (endUs - startUs);
   }

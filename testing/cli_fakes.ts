@@ -150,7 +150,7 @@ export class FakeKnownHosts {
 export class FakeEngine {
   readonly calls: string[] = [];
   readonly connections: ClientOptions[] = [];
-  files: FileInfo[] = [{ name: "a.txt", sizeBytes: 3, modifiedUs: 0 }];
+  files: FileInfo[] = [{ name: "a.txt", kind: "file", sizeBytes: 3, modifiedUs: 0 }];
   unlisted: UnlistedFiles | undefined;
   /** What connecting fails with. */
   connectError: Error | undefined;

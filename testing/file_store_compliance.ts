@@ -142,7 +142,7 @@ function checkWriting(check: Check): void {
       const name = `size-${sizeBytes}`;
       await store(disk, name, { bytes: pattern(sizeBytes), modifiedUs: MODIFIED_US });
       assert.deepEqual(contents(name), pattern(sizeBytes));
-      assert.deepEqual(await disk.stat(name), { name, sizeBytes, modifiedUs: MODIFIED_US });
+      assert.deepEqual(await disk.stat(name), { name, kind: "file", sizeBytes, modifiedUs: MODIFIED_US });
     }
   });
 
@@ -337,7 +337,7 @@ function checkReading(check: Check): void {
     put("a", pattern(1000), MODIFIED_US);
     const file = await disk.open("a");
     const { mode: _mode, ...info } = file.info;
-    assert.deepEqual(info, { name: "a", sizeBytes: 1000, modifiedUs: MODIFIED_US });
+    assert.deepEqual(info, { name: "a", kind: "file", sizeBytes: 1000, modifiedUs: MODIFIED_US });
     for (const [offset, length, expected] of [[0, 1000, 1000], [990, 100, 10], [1000, 10, 0], [2 ** 40, 10, 0]]) {
       const into = new Uint8Array(length!);
       assert.equal(file.read(offset!, into), expected);

@@ -146,8 +146,8 @@ export class MemoryStore implements FileStore {
   list(done: Done<StoreListing>): void {
     // Unlike localeCompare, the default order is the one by code units.
     this.#answer(done, () => {
-      const files = [...this.#files.keys()].sort().map((name) => describe(name, this.#require(name)));
-      return { files, unlisted: this.unlisted };
+      const entries = [...this.#files.keys()].sort().map((name) => describe(name, this.#require(name)));
+      return { entries, unlisted: this.unlisted, gaps: [] };
     });
   }
 
@@ -217,7 +217,7 @@ function requireGoodName(name: string): void {
 }
 
 function describe(name: string, file: StoredFile): FileInfo {
-  return { name, sizeBytes: file.sizeBytes, modifiedUs: file.modifiedUs };
+  return { name, kind: "file", sizeBytes: file.sizeBytes, modifiedUs: file.modifiedUs };
 }
 
 /** Copies bytes of `file` from `offset` on; returns their number. */

@@ -19,7 +19,7 @@ import {
 
 /** The calls of a {@link FileStore}; each rejects with StoreError. */
 export interface PromisedStore {
-  /** The files of {@link listing}. */
+  /** The entries of {@link listing}. */
   list(): Promise<readonly FileInfo[]>;
   listing(): Promise<StoreListing>;
   stat(name: string): Promise<FileInfo>;
@@ -30,7 +30,7 @@ export interface PromisedStore {
 /** The same store, with promises. */
 export function promised(store: FileStore): PromisedStore {
   return {
-    list: async () => (await whenDone<StoreListing>((done) => store.list(done))).files,
+    list: async () => (await whenDone<StoreListing>((done) => store.list(done))).entries,
     listing: () => whenDone((done) => store.list(done)),
     stat: (name) => whenDone((done) => store.stat(name, done)),
     open: (name) => whenDone((done) => store.open(name, done)),

@@ -1,9 +1,10 @@
 /**
  * The validation of every name that a peer chose, and the names that received files get.
  *
- * A name is a single folder entry, never a path. Any that one disk can have may be sent, so that files go between two
- * Unix machines under the names that they have there; which of them another disk can have is the business of the side
- * that stores the file ({@link checkLocalName}). Unicode is kept as sent, without normalization. Control characters
+ * A name is a single folder entry. A path is names with "/" between them, each of which is checked on its own
+ * ({@link checkPath}). Any name that one disk can have may be sent, so that files go between two Unix machines under the
+ * names that they have there; which of them another disk can have is the business of the side that stores the file
+ * ({@link checkLocalName}). Unicode is kept as sent, without normalization. Control characters
  * are part of a name, but never printed ({@link sanitizeForDisplay}). Both stores validate names themselves, so that
  * no caller can forget to.
  *
@@ -15,6 +16,12 @@ import { StoreError } from "./file_store.ts";
 
 /** The longest name in UTF-8 bytes: the limit of ext4, XFS, APFS and Btrfs. */
 export const MAX_FILE_NAME_BYTES = 255;
+
+/** The longest path in UTF-8 bytes: the limit of Linux. */
+export const MAX_PATH_BYTES = 4096;
+
+/** The most components of a path: each costs the disk a look-up whenever an entry below it is used. */
+export const MAX_PATH_COMPONENTS = 100;
 
 /** The prefix of the names of partial files; no peer may use it. */
 export const TEMPORARY_PREFIX = ".sluice-";
@@ -57,6 +64,24 @@ export function checkFileName(name: string): string | undefined {
   return undefined;
 }
 
+/**
+ * Why no entry of a store may have this path, as a clause ("paths may not be longer than 4096 bytes"), or undefined if it
+ * may. The reason contains nothing of the path, so it is safe to print.
+ */
+export function checkPath(path: string): string | undefined {
+  const tooLong = `paths may not be longer than ${MAX_PATH_BYTES} bytes`;
+  // Checked first, so that a huge path costs nothing more.
+  if (path.length > MAX_PATH_BYTES) return tooLong;
+  const components = path.split("/");
+  if (components.length > MAX_PATH_COMPONENTS) return `paths may not have more than ${MAX_PATH_COMPONENTS} components`;
+  if (components.length > 1 && components.includes("")) return 'paths may not begin or end with "/", or contain "//"';
+  for (const component of components) {
+    const reason = checkFileName(component);
+    if (reason !== undefined) return reason;
+  }
+  return utf8.encode(path).length > MAX_PATH_BYTES ? tooLong : undefined;
+}
+
 /** Whose rules the names on a disk must follow, beyond those of {@link checkFileName}. */
 export type NameRules = "posix" | "windows";
 
@@ -78,11 +103,26 @@ export function checkLocalName(name: string, rules: NameRules): string | undefin
   return undefined;
 }
 
+/** {@link checkLocalName} for each component of a path that {@link checkPath} accepts. */
+export function checkLocalPath(path: string, rules: NameRules): string | undefined {
+  if (rules === "posix") return undefined;
+  for (const component of path.split("/")) {
+    const reason = checkLocalName(component, rules);
+    if (reason !== undefined) return reason;
+  }
+  return undefined;
+}
+
 /** {@link checkFileName} for stores: a StoreError (bad-name) with the reason, or undefined. */
 export function fileNameError(name: string): StoreError | undefined {
   const reason = checkFileName(name);
-  if (reason === undefined) return undefined;
-  return badName(name, reason);
+  return reason === undefined ? undefined : badName(name, reason);
+}
+
+/** {@link checkPath} for stores: a StoreError (bad-name) with the reason, or undefined. */
+export function pathError(path: string): StoreError | undefined {
+  const reason = checkPath(path);
+  return reason === undefined ? undefined : badName(path, reason);
 }
 
 /** The error for a name that is refused for this reason. */

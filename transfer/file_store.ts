@@ -22,7 +22,7 @@ export type StoreErrorKind =
   | "read-only"
   /** The operating system denies access. */
   | "denied"
-  /** There is a folder or device instead of a file. */
+  /** There is something else than what the call is for: a folder or device instead of a file, a file above an entry. */
   | "not-a-file"
   /** The file changed while it was read. */
   | "changed"
@@ -54,17 +54,39 @@ export interface FileAttributes {
 /** The latest time, and, negated, the earliest: those of JavaScript's Date. */
 export const MAX_TIME_US = 8_640_000_000_000_000_000;
 
-/** The attributes of a stored file. */
+/** What an entry of a folder is. */
+export type EntryKind = "file" | "folder" | "link";
+
+/** The attributes of a stored entry. The size is that of a file, and 0 for a folder or link. */
 export interface FileInfo extends FileAttributes {
+  /** Its path from the store's folder on: see `checkPath` in `file_name.ts`. */
   readonly name: string;
+  readonly kind: EntryKind;
+  /** What a link leads to, as it is written in the link; absent if that is outside the store, or no message can carry it. */
+  readonly target?: string | undefined;
 }
 
-/** The files of a store. */
+/** What to list. */
+export interface ListQuery {
+  /** The folder; "" for the store's own. */
+  readonly path: string;
+  /** Whether to list what is in the folders below, too. */
+  readonly recursive: boolean;
+  /**
+   * Only entries that match, see `base/glob.ts`: without "/", their last component is compared, otherwise their path
+   * below the listed folder. Default: all.
+   */
+  readonly pattern?: string;
+}
+
+/** The entries of a folder. */
 export interface StoreListing {
-  /** Sorted by name in code-unit order. */
-  readonly files: readonly FileInfo[];
-  /** The names of further files, which no message can carry; not to be printed unescaped. */
+  /** Sorted by path in code-unit order. */
+  readonly entries: readonly FileInfo[];
+  /** The paths of further entries, which no message can carry; not to be printed unescaped. */
   readonly unlisted: readonly string[];
+  /** A sentence for each other reason why the list lacks something: a folder that cannot be read, a limit. */
+  readonly gaps: readonly string[];
 }
 
 /** A stored file opened for reading. */
@@ -162,12 +184,14 @@ export type IfExists = "beside" | "refuse" | "replace";
 export type Done<Result> = (result: Result | StoreError) => void;
 
 /**
- * A folder of files, without subfolders; no name that a peer chose leads out of it. Calls cannot be cancelled: a caller
- * that no longer wants a file closes or aborts it when the call has ended.
+ * A folder with everything below it. Names are paths from this folder on; none that a peer chose leads out of it, and no
+ * symbolic link is followed. Calls cannot be cancelled: a caller that no longer wants a file closes or aborts it when the
+ * call has ended.
  */
 export interface FileStore {
-  /** Every file. */
+  /** Every entry of the folder itself. */
   list(done: Done<StoreListing>): void;
+  /** Looks up an entry of any kind. */
   stat(name: string, done: Done<FileInfo>): void;
   open(name: string, done: Done<ReadableFile>): void;
   create(name: string, options: CreateOptions, done: Done<WritableFile>): void;

@@ -7,7 +7,7 @@
 
 import { invariant } from "../base/invariant.ts";
 import { Reader, varintSize, Writer } from "../base/bytes.ts";
-import { type FileAttributes, type FileInfo, MAX_FILE_BYTES, MAX_TIME_US, type StoreErrorKind } from "./file_store.ts";
+import { type FileAttributes, MAX_FILE_BYTES, MAX_TIME_US, type StoreErrorKind } from "./file_store.ts";
 
 /** The longest body of a message. */
 export const MAX_BODY_BYTES = 65_536;
@@ -90,8 +90,9 @@ export const RefusalReason = {
 export type RefusalReason = (typeof RefusalReason)[keyof typeof RefusalReason];
 
 /** The client sends a file: `sizeBytes` raw bytes follow, then DIGEST. */
-export interface PutMessage extends FileInfo {
+export interface PutMessage extends FileAttributes {
   readonly type: "put";
+  readonly name: string;
   /** Replace a file of that name. */
   readonly overwrite: boolean;
 }
@@ -135,8 +136,9 @@ export interface ResultMessage {
 }
 
 /** One stored file, in response to LIST and STAT. */
-export interface EntryMessage extends FileInfo {
+export interface EntryMessage extends FileAttributes {
   readonly type: "entry";
+  readonly name: string;
 }
 
 /** The last message of the response to LIST. */

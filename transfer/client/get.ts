@@ -111,7 +111,7 @@ export class ClientGet implements ClientRequest {
     const { type: _type, ...attributes } = message;
     this.#state = "creating";
     let isLater = false;
-    this.#request.create({ name: this.#request.name, ...attributes }, (file) => {
+    this.#request.create({ kind: "file", name: this.#request.name, ...attributes }, (file) => {
       if (this.#state !== "creating") {
         // The request ended while the file was created.
         if (!(file instanceof StoreError)) file.abort();

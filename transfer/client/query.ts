@@ -53,7 +53,7 @@ export class ClientQuery implements ClientRequest {
       const message = next.kind === "message" ? next.message : undefined;
       if (message?.type === "entry") {
         const { type: _type, ...info } = message;
-        this.#entries.push(info);
+        this.#entries.push({ kind: "file", ...info });
       } else if (message?.type === "refused") {
         this.#fail(refusalFailure(message));
       } else if (this.#isWholeAnswer(message?.type === "end" ? message.count : undefined, next.kind === "end")) {

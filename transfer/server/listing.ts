@@ -30,7 +30,8 @@ export class ListingEncoder {
 
   /** Encodes the next {@link FILES_PER_PIECE} files; returns the listing if those were the last. */
   encodeNext(): Listing | undefined {
-    const { files: all, unlisted } = this.#listing;
+    const { entries, unlisted } = this.#listing;
+    const all = entries.filter(({ kind }) => kind === "file");
     const files = all.slice(this.#encodedCount, this.#encodedCount + FILES_PER_PIECE);
     this.#pieces.push(encodeMessages(files.map((file) => ({ type: "entry", ...file }))));
     this.#encodedCount += files.length;

@@ -53,7 +53,12 @@ Deno.test("checksumsMatch needs two equal checksums", () => {
 });
 
 Deno.test("listingLines gives a program one tab-separated line for each file", () => {
-  const files = [{ name: "a b.txt", sizeBytes: 12, modifiedUs: 0 }, { name: "c\td", sizeBytes: 0, modifiedUs: 1e18 }];
+  const files = [{ name: "a b.txt", kind: "file" as const, sizeBytes: 12, modifiedUs: 0 }, {
+    name: "c\td",
+    kind: "file" as const,
+    sizeBytes: 0,
+    modifiedUs: 1e18,
+  }];
   const lines = listingLines(files, { forTerminal: false });
   assert.equal(lines[0], "a b.txt\t12\t1970-01-01T00:00:00Z");
   assert.equal(lines[1]!.split("\t").length, 3);
@@ -62,8 +67,8 @@ Deno.test("listingLines gives a program one tab-separated line for each file", (
 
 Deno.test("listingLines has the name last, so that a long one moves neither size nor time of any file", () => {
   const files = [
-    { name: "x".repeat(100), sizeBytes: 12_345_678, modifiedUs: 0 },
-    { name: "報告書.pdf", sizeBytes: 7, modifiedUs: 9e18 },
+    { name: "x".repeat(100), kind: "file" as const, sizeBytes: 12_345_678, modifiedUs: 0 },
+    { name: "報告書.pdf", kind: "file" as const, sizeBytes: 7, modifiedUs: 9e18 },
   ];
   assert.deepEqual(listingLines(files, { forTerminal: true }).slice(0, -1), [
     "   BYTES  MODIFIED (UTC)        NAME",
@@ -73,7 +78,7 @@ Deno.test("listingLines has the name last, so that a long one moves neither size
 });
 
 Deno.test("listingLines gives a person a table and a sum", () => {
-  const lines = listingLines([{ name: "a.txt", sizeBytes: 1500, modifiedUs: 0 }], { forTerminal: true });
+  const lines = listingLines([{ name: "a.txt", kind: "file", sizeBytes: 1500, modifiedUs: 0 }], { forTerminal: true });
   assert.match(lines.join("\n"), /BYTES.*MODIFIED.*NAME[\s\S]*1500.*1970-01-01T00:00:00Z.*a\.txt/);
   assert.equal(lines.at(-1), "1 file, 1.5 kB");
   assert.deepEqual(listingLines([], { forTerminal: true }), ["The server has no files."]);

@@ -236,7 +236,7 @@ check("tells which files it does not list, since their names cannot be sent", as
   assert.deepEqual((await store.listing()).unlisted, ["z\ufffd", "\ufffd"]);
   assert.deepEqual(heard.slice(1), [["z\ufffd", "\ufffd"]], "when there are others");
   for (const name of ["z\ufffd", "\ufffd"]) Deno.removeSync(`${root}/${name}`);
-  assert.deepEqual(await store.listing(), { files: [await store.stat("ok")], unlisted: [] });
+  assert.deepEqual(await store.listing(), { entries: [await store.stat("ok")], unlisted: [], gaps: [] });
   assert.equal(heard.length, 2);
 });
 
@@ -246,8 +246,8 @@ Deno.test("DirectoryStore counts names that are not UTF-8, which it cannot look 
   await store(opened, "ok", { bytes: pattern(1) });
   const readdir = disk.readdir.bind(disk);
   disk.readdir = async (folder) => [...await readdir(folder), "z\ufffd"];
-  const { files, unlisted } = await opened.listing();
-  assert.deepEqual([files.map(({ name }) => name), unlisted], [["ok"], ["z\ufffd"]]);
+  const { entries, unlisted } = await opened.listing();
+  assert.deepEqual([entries.map(({ name }) => name), unlisted], [["ok"], ["z\ufffd"]]);
 });
 
 Deno.test("DirectoryStore on Windows takes no name for a folder, a drive, a stream, a device or another file", async () => {

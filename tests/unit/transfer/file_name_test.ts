@@ -5,8 +5,11 @@ import fc from "fast-check";
 import {
   checkFileName,
   checkLocalName,
+  checkLocalPath,
+  checkPath,
   fileNameError,
   MAX_FILE_NAME_BYTES,
+  pathError,
   receivedName,
 } from "../../../transfer/file_name.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
@@ -148,6 +151,52 @@ Deno.test("checkFileName and checkLocalName give reasons that are safe to show",
     }),
     { numRuns: 1000, seed: 12 },
   );
+});
+
+Deno.test("checkPath accepts what consists of names, and says why a path is refused", () => {
+  for (const name of ORDINARY) {
+    for (const path of [name, `${name}/a`, `a/${name}/b`]) assert.equal(checkPath(path), undefined, path);
+  }
+  const slashes = 'paths may not begin or end with "/", or contain "//"';
+  const tooLong = "paths may not be longer than 4096 bytes";
+  const cases: readonly (readonly [string, string])[] = [
+    ["", "names may not be empty"],
+    ["/", slashes],
+    ["/a", slashes],
+    ["a/", slashes],
+    ["a//b", slashes],
+    ["..", 'names may not be "." or ".."'],
+    ["../a", 'names may not be "." or ".."'],
+    ["a/./b", 'names may not be "." or ".."'],
+    ["a/..", 'names may not be "." or ".."'],
+    ["a\0/b", "names may not contain a NUL character"],
+    ["a/\ud800", "names must be valid Unicode"],
+    [`a/${"x".repeat(256)}/b`, "names may not be longer than 255 bytes"],
+    ["a/.sluice-0.part", 'names beginning with ".sluice-" are reserved for partial files'],
+    [".sluice-x/a", 'names beginning with ".sluice-" are reserved for partial files'],
+    [Array(101).fill("a").join("/"), "paths may not have more than 100 components"],
+    [Array(17).fill("x".repeat(255)).join("/"), tooLong],
+    [Array(17).fill("\u00e9".repeat(125)).join("/"), tooLong],
+    ["a/".repeat(10_000_000), tooLong],
+  ];
+  for (const [path, reason] of cases) assert.equal(checkPath(path), reason, JSON.stringify(path.slice(0, 20)));
+  assert.equal(checkPath(Array(100).fill("a").join("/")), undefined);
+  assert.equal(checkPath(Array(16).fill("x".repeat(255)).join("/")), undefined, "4095 bytes");
+});
+
+Deno.test("checkLocalPath checks each component by the rules of the disk", () => {
+  assert.equal(checkLocalPath("a/CON/b", "windows"), '"CON" is the name of a device on Windows');
+  assert.equal(checkLocalPath("a./b", "windows"), 'names on Windows may not end with "."');
+  assert.equal(checkLocalPath("a/b/c", "windows"), undefined);
+  assert.equal(checkLocalPath("a/CON/b.", "posix"), undefined);
+});
+
+Deno.test("pathError says what checkPath says, with the path made safe", () => {
+  assert.equal(pathError("a/b.bin"), undefined);
+  const error = pathError("a/\x1b[2J/..");
+  assert(error instanceof StoreError);
+  assert.equal(error.kind, "bad-name");
+  assert.equal(error.message, '"a/\\x1b[2J/..": names may not be "." or ".."');
 });
 
 Deno.test("fileNameError says what checkFileName says, with the name made safe", () => {

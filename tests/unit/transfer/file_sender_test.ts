@@ -154,7 +154,7 @@ Deno.test("FileSender sends and hashes files of more than 4 GiB", () => {
   const sizeBytes = 2 ** 32 + 5;
   const touched: number[] = [];
   const zeros: ReadableFile = {
-    info: { name: "zeros", sizeBytes },
+    info: { name: "zeros", kind: "file", sizeBytes },
     hasChanged: () => false,
     close: () => {},
     read: (offset, into) => {

@@ -139,7 +139,7 @@ Deno.test("ListingCache reports an error of the disk, and tries again later", ()
   let failure: StoreError | undefined = new StoreError("io", "broken") as StoreError | undefined;
   const list: FileStore["list"] = (done) => {
     nowUs += 10;
-    done(failure ?? { files: [], unlisted: [] });
+    done(failure ?? { entries: [], unlisted: [], gaps: [] });
   };
   const store = { list } as unknown as FileStore;
   cache.get(store, (result) => results.push(result instanceof StoreError ? result : result.count));
@@ -172,9 +172,9 @@ function encodeWhole(store: MemoryStore): Uint8Array {
   const messages: Message[] = [];
   store.list((listing) => {
     assert(!(listing instanceof StoreError));
-    const { files } = listing;
-    messages.push(...files.map((file): Message => ({ type: "entry", ...file })));
-    messages.push({ type: "end", count: files.length, ...describeUnlisted(listing.unlisted) });
+    const { entries } = listing;
+    messages.push(...entries.map((file): Message => ({ type: "entry", ...file })));
+    messages.push({ type: "end", count: entries.length, ...describeUnlisted(listing.unlisted) });
   });
   return new Uint8Array(Buffer.concat(messages.map(encodeMessage)));
 }

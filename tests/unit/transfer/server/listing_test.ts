@@ -12,7 +12,7 @@ Deno.test("describeUnlisted quotes some of the names, escaped, and counts all", 
 
 Deno.test("ListingEncoder ends with the number of files, and with those that are not listed", () => {
   const ends = [[], ["x".repeat(600), "y".repeat(600)]].map((unlisted) => {
-    const listing = new ListingEncoder({ files: [], unlisted }).encodeNext();
+    const listing = new ListingEncoder({ entries: [], unlisted, gaps: [] }).encodeNext();
     const decoded = decodeMessage(listing!.bytes);
     assert(typeof decoded === "object" && "message" in decoded && decoded.message.type === "end");
     assert.equal(decoded.consumed, listing!.bytes.length);
