@@ -24,6 +24,8 @@ export const TransportErrorCode = {
   frameEncodingError: 0x7,
   transportParameterError: 0x8,
   protocolViolation: 0xa,
+  /** Not in RFC 9000: the server accepts no connection now. */
+  unavailable: 0x20,
 } as const;
 
 /** One of {@link TransportErrorCode}'s values. */

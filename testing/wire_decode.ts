@@ -44,8 +44,9 @@ export function decodePacket(datagram: Uint8Array): PacketValue | undefined {
     case PacketType.reset:
       return { packet: "reset", to, token: hex(headerEnd) };
     case PacketType.refusal: {
-      const reason = new TextDecoder().decode(datagram.subarray(headerEnd + MAC_BYTES));
-      return { packet: "refusal", to, mac: hex(headerEnd, headerEnd + MAC_BYTES), reason };
+      const codeAt = headerEnd + MAC_BYTES;
+      const reason = new TextDecoder().decode(datagram.subarray(codeAt + 1));
+      return { packet: "refusal", to, mac: hex(headerEnd, codeAt), code: datagram[codeAt]!, reason };
     }
     default:
       return undefined;

@@ -192,7 +192,13 @@ export type PacketValue =
   }
   | { readonly packet: "reset"; readonly to: string; readonly token: string }
   | { readonly packet: "cookie"; readonly to: string; readonly cookie: string }
-  | { readonly packet: "refusal"; readonly to: string; readonly mac: string; readonly reason: string };
+  | {
+    readonly packet: "refusal";
+    readonly to: string;
+    readonly mac: string;
+    readonly code: number;
+    readonly reason: string;
+  };
 
 /** The packet's bytes. */
 export function encodePacket(value: PacketValue): Uint8Array {
@@ -234,7 +240,7 @@ function writePacket(writer: Writer, value: PacketValue): void {
       return;
     case "refusal": {
       const reason = new TextEncoder().encode(value.reason);
-      packets.writeRefusal(writer, { ...to!, mac: fromHex(value.mac), reason });
+      packets.writeRefusal(writer, { ...to!, mac: fromHex(value.mac), code: value.code, reason });
       return;
     }
   }

@@ -13,7 +13,7 @@ import { Connection } from "../connection/connection.ts";
 import type { ConnectionObserver } from "../connection/observer.ts";
 import type { ConnectionOptions } from "../connection/types.ts";
 import { DropCounter, type DropCounts, type DropReason } from "../drops.ts";
-import { CallerError } from "../errors.ts";
+import { CallerError, TransportErrorCode } from "../errors.ts";
 import { EndedIds } from "./ended_ids.ts";
 import { localParameters } from "../handshake/client_handshake.ts";
 import { NoiseClient, NoiseServer, writeRefusalFor } from "../handshake/noise_handshake.ts";
@@ -237,10 +237,10 @@ export class Endpoint {
     if (this.#ended.isFull(nowUs) || !this.#admission.mayEnd(nowUs, remote)) return this.#drop("too many handshakes");
     const agreement = proven.agree(datagram.subarray(header.handshakeStart, header.handshakeEnd));
     if (agreement === undefined || !isSealed(agreement.protection, datagram, header)) return this.#drop("damaged");
-    const reason = this.#admit(serverId, agreement.peer, remote);
-    if (reason !== undefined) {
+    const refused = this.#admit(serverId, agreement.peer, remote);
+    if (refused !== undefined) {
       agreement.protection.wipe();
-      const refusal = { clientId, reason, refusalKey: agreement.refusalKey };
+      const refusal = { clientId, ...refused, refusalKey: agreement.refusalKey };
       return this.#send(writeRefusalFor(this.#writer.reset(this.#answer), refusal));
     }
     // Where the token comes late, because a packet was lost, it says less than the usual assumption.
@@ -252,13 +252,19 @@ export class Endpoint {
   }
 
   /** Takes a slot for a client that has completed the handshake; returns why there is none for it, or undefined. */
-  #admit(serverId: number, peer: PeerIdentity, remote: NetAddress): string | undefined {
-    if (this.#isClosing) return "the server is shutting down";
+  #admit(
+    serverId: number,
+    peer: PeerIdentity,
+    remote: NetAddress,
+  ): { readonly code: TransportErrorCode; readonly reason: string } | undefined {
+    const { connectionRefused, unavailable } = TransportErrorCode;
+    if (this.#isClosing) return { code: unavailable, reason: "the server is shutting down" };
     const noSlot = this.#admission.admit(serverId, remote);
-    if (noSlot !== undefined) return noSlot;
+    if (noSlot !== undefined) return { code: unavailable, reason: noSlot };
     const denied = this.#authorize(peer, remote);
-    if (denied !== undefined) this.#admission.release(serverId);
-    return denied;
+    if (denied === undefined) return undefined;
+    this.#admission.release(serverId);
+    return { code: connectionRefused, reason: denied };
   }
 
   /** RFC 9000, section 6.1. Only to datagrams of a Hello's size, so that no answer is larger than what it answers. */

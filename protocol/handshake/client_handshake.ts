@@ -177,8 +177,11 @@ export class ClientHandshake {
 
   #onRefusal(datagram: Uint8Array, header: PacketHeader, refusalKey: Uint8Array): CloseReason | DropReason {
     if (!isRefusalAuthentic(datagram, header.headerEnd, refusalKey)) return "damaged";
-    const reason = new TextDecoder().decode(datagram.subarray(header.headerEnd + MAC_BYTES));
-    return { kind: "peer", isApplication: false, code: TransportErrorCode.connectionRefused, reason };
+    const codeAt = header.headerEnd + MAC_BYTES;
+    const isForNow = datagram[codeAt] === TransportErrorCode.unavailable;
+    const code = isForNow ? TransportErrorCode.unavailable : TransportErrorCode.connectionRefused;
+    const reason = new TextDecoder().decode(datagram.subarray(codeAt + 1));
+    return { kind: "peer", isApplication: false, code, reason };
   }
 }
 

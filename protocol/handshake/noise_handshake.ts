@@ -262,13 +262,18 @@ function tokenKey(
 /** Writes the Refusal that answers a client's ClientFinish, authenticated by their handshake; returns its length. */
 export function writeRefusalFor(
   writer: Writer,
-  { clientId, reason, refusalKey }: { clientId: Uint8Array; reason: string; refusalKey: Uint8Array },
+  { clientId, code, reason, refusalKey }: {
+    clientId: Uint8Array;
+    code: number;
+    reason: string;
+    refusalKey: Uint8Array;
+  },
 ): number {
   const buffer = new Uint8Array(MAX_REFUSAL_BYTES);
   const text = buffer.subarray(0, new TextEncoder().encodeInto(reason, buffer).written);
   const start = writer.position;
-  const length = writeRefusal(writer, { destinationId: clientId, mac: new Uint8Array(MAC_BYTES), reason: text });
-  sealRefusal(writer.buffer.subarray(start, writer.position), length - MAC_BYTES - text.length, refusalKey);
+  const length = writeRefusal(writer, { destinationId: clientId, mac: new Uint8Array(MAC_BYTES), code, reason: text });
+  sealRefusal(writer.buffer.subarray(start, writer.position), length - MAC_BYTES - 1 - text.length, refusalKey);
   return length;
 }
 

@@ -102,7 +102,7 @@ export class PacketHeader {
   packetNumber = -1;
   /**
    * Where the header ends and the payload starts: frames; for ServerHello its tag, for VersionNegotiation the list, for a
-   * Reset its token, for a Refusal its MAC and reason.
+   * Reset its token, for a Refusal its MAC, code and reason.
    */
   headerEnd = 0;
   readonly #reader = new Reader();
@@ -144,7 +144,7 @@ export class PacketHeader {
           return this.#decodeToken(reader) && reader.remaining === 0;
         case PacketType.refusal:
           this.type = PacketType.refusal;
-          return reader.remaining >= MAC_BYTES && reader.remaining <= MAC_BYTES + MAX_REFUSAL_BYTES;
+          return reader.remaining > MAC_BYTES && reader.remaining <= MAC_BYTES + 1 + MAX_REFUSAL_BYTES;
       }
     }
     this.sourceIdStart = reader.position;
@@ -335,17 +335,20 @@ export interface Refusal {
   /** The client's connection ID. */
   readonly destinationId: Uint8Array;
   readonly mac: Uint8Array;
+  /** A transport error code, below 256. */
+  readonly code: number;
   /** The reason for people, UTF-8. */
   readonly reason: Uint8Array;
 }
 
 /** Writes a whole Refusal; returns the datagram's length. */
-export function writeRefusal(writer: Writer, { destinationId, mac, reason }: Refusal): number {
+export function writeRefusal(writer: Writer, { destinationId, mac, code, reason }: Refusal): number {
   invariant(mac.length === MAC_BYTES && reason.length <= MAX_REFUSAL_BYTES, "a Refusal has its size");
   const start = writer.position;
   writeLongHeader(writer, PacketType.refusal, VERSION);
   writePeerId(writer, destinationId);
   writer.bytes(mac);
+  writer.u8(code);
   writer.bytes(reason);
   return writer.position - start;
 }

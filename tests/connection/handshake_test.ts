@@ -347,7 +347,7 @@ Deno.test("Endpoint that is full sends a Refusal with a reason and keeps no stat
   assert.equal(pair.server.endpoint.connectionCount, 1);
   const [closed] = pair.client.heard("closed");
   assert(closed?.reason.kind === "peer");
-  assert.equal(closed.reason.code, TransportErrorCode.connectionRefused);
+  assert.equal(closed.reason.code, TransportErrorCode.unavailable);
   assert.match(closed.reason.reason, /full/);
   assert.equal(pair.client.connections[0]!.state, "established");
 });

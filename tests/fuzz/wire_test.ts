@@ -126,7 +126,13 @@ const packets: fc.Arbitrary<PacketValue> = fc.oneof(
   }),
   record({ packet: fc.constant("reset" as const), to: peerIds, token: hexOf(16, 16) }),
   record({ packet: fc.constant("cookie" as const), to: peerIds, cookie: hexOf(0, 256) }),
-  record({ packet: fc.constant("refusal" as const), to: peerIds, mac: hexOf(16, 16), reason: text(60) }),
+  record({
+    packet: fc.constant("refusal" as const),
+    to: peerIds,
+    mac: hexOf(16, 16),
+    code: fc.integer({ min: 0, max: 255 }),
+    reason: text(60),
+  }),
 );
 
 const sha256 = fc.uint8Array({ minLength: 32, maxLength: 32 });

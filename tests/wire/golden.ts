@@ -138,9 +138,9 @@ export const GOLDEN_PACKETS: readonly Golden<PacketValue>[] = [
   {
     name: "refusal",
     hex: `c5 53 4c 00 01 00 12 34 56 78 9a bc de
-          a3 79 8e 13 5a ba d6 54 64 17 79 fa fb 2c 18 b5
-          66 75 6c 6c`,
-    value: { packet: "refusal", to: CLIENT_ID_HEX, mac: "a3798e135abad654641779fafb2c18b5", reason: "full" },
+          9e 71 0a ab a2 8b af 36 01 af 9e d2 d7 58 51 8a
+          02 66 75 6c 6c`,
+    value: { packet: "refusal", to: CLIENT_ID_HEX, mac: "9e710aaba28baf3601af9ed2d758518a", code: 2, reason: "full" },
   },
 ];
 

@@ -154,8 +154,8 @@ Deno.test("the tag and the MAC that PROTOCOL.md shows are under the keys that it
   const serverHello = shown("ServerHello");
   assert.equal(serverHello.subarray(-16).toHex(), mac("key of the tag", serverHello.subarray(0, -16)));
   const refusal = shown("Refusal");
-  const text = refusal.subarray(29);
-  assert.equal(refusal.subarray(13, 29).toHex(), mac("key of the MAC", refusal.subarray(0, 13), text));
+  const codeAndText = refusal.subarray(29);
+  assert.equal(refusal.subarray(13, 29).toHex(), mac("key of the MAC", refusal.subarray(0, 13), codeAndText));
 });
 
 Deno.test("PROTOCOL.md's table of answers has the sizes that a server with default parameters sends", () => {

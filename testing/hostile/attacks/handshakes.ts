@@ -200,7 +200,7 @@ export const HANDSHAKES: readonly Attack[] = [
         scene.raw(scene.random.pick([
           encodePacket({ packet: "serverHello", to, from, token, handshake, tag }),
           encodePacket({ packet: "reset", to, token: tag }),
-          encodePacket({ packet: "refusal", to, mac: tag, reason: "no" }),
+          encodePacket({ packet: "refusal", to, mac: tag, code: scene.random.integer(0, 255), reason: "no" }),
           encodePacket({ packet: "cookie", to, cookie: tag }),
           encodePacket({ packet: "versionNegotiation", to, from: to, versions: [VERSION, 1] }),
           encodePacket(anyPacket(scene.random)),

@@ -146,15 +146,15 @@ Deno.test("ClientHandshake.onVerdict takes a VersionNegotiation without our vers
 
 Deno.test("ClientHandshake.onVerdict takes a Refusal that only the server of this handshake can make", () => {
   const { handshake, refusalKey } = answered();
-  const refusal = (key: Uint8Array): Received =>
-    received((writer) => writeRefusalFor(writer, { clientId: CLIENT_ID, reason: "full", refusalKey: key }));
+  const refusal = (key: Uint8Array, code = 2): Received =>
+    received((writer) => writeRefusalFor(writer, { clientId: CLIENT_ID, code, reason: "full", refusalKey: key }));
   // Anyone can obtain the reset token, which authenticates only a Reset.
   for (const key of [RESET_TOKEN, new Uint8Array(32)]) {
     const { datagram, header } = refusal(key);
     assert.equal(handshake.onVerdict(datagram, header, ConnectionState.finishSent), "damaged");
   }
   const forged = received((writer) =>
-    writeRefusal(writer, { destinationId: CLIENT_ID, mac: RESET_TOKEN, reason: new Uint8Array(4) })
+    writeRefusal(writer, { destinationId: CLIENT_ID, mac: RESET_TOKEN, code: 2, reason: new Uint8Array(4) })
   );
   assert.equal(handshake.onVerdict(forged.datagram, forged.header, ConnectionState.finishSent), "damaged");
   const { datagram, header } = refusal(refusalKey);
@@ -163,6 +163,10 @@ Deno.test("ClientHandshake.onVerdict takes a Refusal that only the server of thi
   }
   const ending = { kind: "peer", isApplication: false, code: 2, reason: "full" };
   assert.deepEqual(handshake.onVerdict(datagram, header, ConnectionState.finishSent), ending);
+  for (const [sent, code] of [[0x20, 0x20], [0, 2], [0xff, 2]] as const) {
+    const { datagram, header } = refusal(refusalKey, sent);
+    assert.deepEqual(handshake.onVerdict(datagram, header, ConnectionState.finishSent), { ...ending, code });
+  }
 });
 
 Deno.test("ClientHandshake.onVerdict takes a Reset with the server's token, once it knows that", () => {

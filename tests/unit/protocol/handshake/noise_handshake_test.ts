@@ -195,12 +195,13 @@ function agreement(): { client: ServerAnswer; server: Agreement } {
 Deno.test("writeRefusalFor writes a Refusal that the client of the same handshake accepts, its reason truncated to fit", () => {
   const { client, server } = agreement();
   const buffer = new Uint8Array(600);
-  const fields = { clientId: CLIENT_ID, reason: "ä".repeat(200), refusalKey: server.refusalKey };
+  const fields = { clientId: CLIENT_ID, code: 0x20, reason: "ä".repeat(200), refusalKey: server.refusalKey };
   const length = writeRefusalFor(new Writer().reset(buffer), fields);
   const datagram = buffer.slice(0, length);
   const packet = decodePacket(datagram);
   assert.ok(packet?.packet === "refusal");
   assert.equal(packet.to, "0000000000000007");
+  assert.equal(packet.code, 0x20);
   assert.equal(packet.reason, "ä".repeat(MAX_REFUSAL_BYTES / 2));
   const macStart = decoded(datagram)!.headerEnd;
   assert.equal(isRefusalAuthentic(datagram, macStart, client.refusalKey), true);

@@ -81,7 +81,7 @@ Deno.test("PacketHeader.decode refuses every packet cut short", () => {
     const isOpenEnded = header.type === PacketType.versionNegotiation;
     // A Refusal's reason and a ServerHello's message have no length: a cut is found by their MAC.
     const least = header.type === PacketType.refusal
-      ? header.headerEnd + MAC_BYTES
+      ? header.headerEnd + MAC_BYTES + 1
       : header.type === PacketType.serverHello
       ? header.tokenEnd + MAC_BYTES
       : isProtected || isOpenEnded
