@@ -9,7 +9,7 @@
 import fs from "node:fs";
 import { constants } from "node:os";
 import { promisify } from "node:util";
-import type { Disk } from "../store/disk.ts";
+import type { Disk, FileLock } from "../store/disk.ts";
 import { diskErrorCode } from "../store/disk_error.ts";
 import { PromisedSpace } from "../store/promised_space.ts";
 import { randomBytes } from "./clock.ts";
@@ -66,6 +66,8 @@ export const nodeDisk: Disk = {
   readdir: (folder) => fs.promises.readdir(folder).catch(rethrow),
   mkdir: (folder, mode) => fs.promises.mkdir(folder, { mode }).then(() => {}, rethrow),
   realpath: (path) => fs.promises.realpath(path).catch(rethrow),
+  hasLocks: Deno.build.os !== "windows" && "tryLock" in Deno.FsFile.prototype,
+  tryLock,
   freeBytes,
   promisedSpace: new PromisedSpace(),
 
@@ -84,6 +86,25 @@ function nodeTime(timeUs: number): number | Date {
   const seconds = timeUs / 1e6;
   if (seconds < 0 || Number.isInteger(seconds)) return new Date(Math.floor(seconds) * 1000);
   return seconds + Math.max(HALF_MICROSECOND_S, seconds * Number.EPSILON);
+}
+
+/** Deno before 2.9 does not have the method. */
+interface Lockable {
+  tryLock?(exclusive: boolean): Promise<boolean>;
+}
+
+/** By a descriptor of its own: node:fs has no locks. */
+async function tryLock(path: string): Promise<FileLock | undefined> {
+  const file: Deno.FsFile & Lockable = await Deno.open(path, { read: true, write: true }).catch(rethrow);
+  try {
+    const { dev, ino } = await file.stat();
+    if (await file.tryLock?.(true)) return { dev, ino: ino ?? 0, release: () => file.close() };
+  } catch (error) {
+    file.close();
+    rethrow(error);
+  }
+  file.close();
+  return undefined;
 }
 
 /** What the operating system says of free space; undefined without permission (--allow-sys=statfs) or answer. */

@@ -13,6 +13,7 @@
  * @module
  */
 
+import type { FileIdentity } from "./file_identity.ts";
 import type { PromisedSpace } from "./promised_space.ts";
 import type { NameRules } from "../transfer/file_name.ts";
 
@@ -40,6 +41,8 @@ export interface DiskStats {
   /** The number of its names. */
   readonly nlink: number;
   readonly size: number;
+  /** The space that it takes, in units of 512 bytes: less than its size where it has holes. */
+  readonly blocks: number;
   readonly mode: number;
   /** Owner and group; 0 if the platform has none. */
   readonly uid: number;
@@ -50,6 +53,12 @@ export interface DiskStats {
   isFile(): boolean;
   isDirectory(): boolean;
   isSymbolicLink(): boolean;
+}
+
+/** The identity of a file that this process has locked; see {@link Disk.tryLock}. */
+export interface FileLock extends FileIdentity {
+  /** Ends the lock, and closes its descriptor. It is released even if this throws. */
+  release(): void;
 }
 
 /** See the module's description. */
@@ -97,6 +106,18 @@ export interface Disk {
   mkdir(folder: string, mode: number): Promise<void>;
   /** The absolute path, without symbolic links. */
   realpath(path: string): Promise<string>;
+  /**
+   * Whether {@link tryLock} works here: Deno can try since 2.9, and where the lock of one descriptor keeps out all
+   * others (Windows), it is of no use. A disk may have no locks all the same.
+   */
+  readonly hasLocks: boolean;
+  /**
+   * Locks the file at `path` for this caller alone; undefined if it is locked, by another process or this one. Follows
+   * symbolic links and opens the file for reading and writing, so only for a path at which a regular file was just seen.
+   * The lock ends with {@link FileLock.release} or the process, hinders nobody who does not ask for it, and takes a
+   * descriptor, for which this never waits.
+   */
+  tryLock(path: string): Promise<FileLock | undefined>;
   /** Bytes available to this user on the disk of `folder`; undefined if that is unknown. */
   freeBytes(folder: string): Promise<number | undefined>;
 

@@ -7,14 +7,15 @@
  * the waiting calls fail.
  *
  * Nothing may hold a descriptor while it waits here, or all could wait for each other: a file is closed before its folder
- * is opened to be synced.
+ * is opened to be synced, and what needs several files at a time opens the others by `openSync`, which does not wait.
+ * Only a lock is held meanwhile: it was taken while a second descriptor was free, which its holder has closed.
  *
  * Hot: `read` and `write` are called for every range of data.
  *
  * @module
  */
 
-import type { Disk, DiskStats, OpenFlags } from "./disk.ts";
+import type { Disk, DiskStats, FileLock, OpenFlags } from "./disk.ts";
 import { diskErrorCode } from "./disk_error.ts";
 
 /** What the disk needs of its machine, see `app/platform.ts`. */
@@ -43,6 +44,7 @@ interface Waiting {
 export class WaitingDisk implements Disk {
   readonly flags: OpenFlags;
   readonly hasModes: boolean;
+  readonly hasLocks: boolean;
   readonly nameRules: Disk["nameRules"];
   readonly #machine: WaitingDiskMachine;
   readonly #disk: Disk;
@@ -60,6 +62,7 @@ export class WaitingDisk implements Disk {
     this.#disk = machine.disk;
     this.flags = machine.disk.flags;
     this.hasModes = machine.disk.hasModes;
+    this.hasLocks = machine.disk.hasLocks;
     this.nameRules = machine.disk.nameRules;
     this.#timer = machine.timer(() => this.#callNext());
   }
@@ -80,6 +83,23 @@ export class WaitingDisk implements Disk {
     } finally {
       this.#onFreed();
     }
+  }
+
+  /** Never waits: its caller has the file open. */
+  async tryLock(path: string): Promise<FileLock | undefined> {
+    const lock = await this.#disk.tryLock(path);
+    if (lock === undefined) {
+      this.#onFreed();
+      return undefined;
+    }
+    const release = (): void => {
+      try {
+        lock.release();
+      } finally {
+        this.#onFreed();
+      }
+    };
+    return { dev: lock.dev, ino: lock.ino, release };
   }
 
   #onFreed(): void {

@@ -12,7 +12,7 @@
  */
 
 import { Random } from "../../base/random.ts";
-import type { Disk, DiskStats } from "../../store/disk.ts";
+import type { Disk, DiskStats, FileLock } from "../../store/disk.ts";
 import { PromisedSpace } from "../../store/promised_space.ts";
 import type { NameRules } from "../../transfer/file_name.ts";
 import { Descriptors, FLAGS } from "./descriptors.ts";
@@ -39,6 +39,8 @@ export interface SimulatedDiskOptions {
    * Default: names are exact.
    */
   readonly foldName?: (name: string) => string;
+  /** Whether the platform has locks. Default: true. */
+  readonly hasLocks?: boolean;
   /** The rules for names that the disk claims to have; it enforces none. Default: "posix". */
   readonly nameRules?: NameRules;
 }
@@ -60,6 +62,7 @@ const TEMPORARY_NAME = /^\.sluice-.*\.part$/;
 export class SimulatedDisk implements Disk {
   readonly flags = FLAGS;
   readonly hasModes = true;
+  readonly hasLocks: boolean;
   readonly nameRules: NameRules;
   /** Draws faults, and counts them and the operations. */
   readonly meter: DiskMeter;
@@ -67,6 +70,7 @@ export class SimulatedDisk implements Disk {
   readonly #names: Random;
   #tree: DiskTree;
   readonly #descriptors = new Descriptors();
+  readonly #locked = new Set<Inode>();
   /** Number of processes that have ended. */
   #epoch = 0;
   /** Number of the last change. */
@@ -79,6 +83,7 @@ export class SimulatedDisk implements Disk {
   constructor(options: SimulatedDiskOptions = {}) {
     const { random = new Random(0), faults = {}, nameRules = "posix" } = options;
     this.nameRules = nameRules;
+    this.hasLocks = options.hasLocks ?? true;
     this.#options = options;
     this.#tree = new DiskTree(options);
     this.#names = random.fork("temporary names");
@@ -313,6 +318,30 @@ export class SimulatedDisk implements Disk {
     return this.#lookUp("realpath", () => this.#tree.realpath(path));
   }
 
+  tryLock(path: string): Promise<FileLock | undefined> {
+    return this.#lookUp("lock", () => {
+      this.#requireDescriptor("lock");
+      const inode = this.#tree.require(path);
+      const descriptor = this.#descriptors.open(inode, FLAGS.O_RDWR);
+      if (this.meter.faults.hasNoLocks ?? false) {
+        this.#descriptors.close(descriptor);
+        throw this.meter.fault("ENOLCK", "lock");
+      }
+      if (this.#locked.has(inode)) {
+        this.#descriptors.close(descriptor);
+        return undefined;
+      }
+      this.#locked.add(inode);
+      const { dev, ino } = statsOf(inode);
+      return { dev, ino, release: () => this.#release(inode, descriptor) };
+    });
+  }
+
+  #release(inode: Inode, descriptor: number): void {
+    this.#locked.delete(inode);
+    this.close(descriptor);
+  }
+
   freeBytes(_folder: string): Promise<number | undefined> {
     return this.#lookUp("statfs", () => {
       const { capacityBytes } = this.meter.faults;
@@ -424,6 +453,7 @@ export class SimulatedDisk implements Disk {
 
   #endProcess(): void {
     this.promisedSpace = new PromisedSpace();
+    this.#locked.clear();
     this.#epoch++;
     for (const descriptor of this.#descriptors.all()) {
       this.#account(this.#descriptors.get(descriptor), () => this.#descriptors.close(descriptor));

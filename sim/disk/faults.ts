@@ -26,6 +26,7 @@ export const DISK_OPERATIONS = [
   "readdir",
   "mkdir",
   "realpath",
+  "lock",
   "statfs",
 ] as const;
 
@@ -50,6 +51,8 @@ export interface DiskFaults {
   readonly timeUnitMs?: number;
   /** Whether the disk has no hard links (EPERM), as FAT. */
   readonly hasNoLinks?: boolean;
+  /** Whether the disk has no locks (ENOLCK), as some on a network. */
+  readonly hasNoLocks?: boolean;
 }
 
 /** What a {@link DiskMeter} is made with. */

@@ -380,6 +380,7 @@ export function statsOf(inode: Inode): DiskStats {
     ino: inode.number,
     nlink: isFile ? inode.links : 1,
     size: isFile ? inode.sizeBytes : PAGE_BYTES,
+    blocks: (isFile ? inode.allocatedBytes : PAGE_BYTES) / BLOCK_BYTES,
     mode: (isFile ? FILE_TYPE : FOLDER_TYPE) | inode.mode,
     uid: OWNER,
     gid: OWNER,
@@ -392,6 +393,8 @@ export function statsOf(inode: Inode): DiskStats {
   };
 }
 
+/** The unit of stat(2). */
+const BLOCK_BYTES = 512;
 /** From `<sys/stat.h>`. */
 const FILE_TYPE = 0o100000;
 const FOLDER_TYPE = 0o040000;

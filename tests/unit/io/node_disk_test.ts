@@ -28,6 +28,50 @@ check("reads and writes at positions", async (folder) => {
   nodeDisk.close(descriptor);
 });
 
+/** Locks a file in another process until its input ends; prints whether it has the lock. */
+const LOCKER = `
+import { nodeDisk } from ${JSON.stringify(new URL("../../../io/node_disk.ts", import.meta.url).href)};
+console.log(await nodeDisk.tryLock(Deno.args[0]) !== undefined);
+for await (const _ of Deno.stdin.readable);
+`;
+
+/** Starts it; resolves when it has tried, to the result and a function that ends it. */
+async function lockElsewhere(path: string): Promise<{ isLocked: boolean; end: () => Promise<void> }> {
+  const script = `${path}.script.ts`;
+  Deno.writeTextFileSync(script, LOCKER);
+  const args = ["run", "--no-check", "--no-config", "--no-prompt", "--allow-read", "--allow-write", script, path];
+  const child = new Deno.Command(Deno.execPath(), { args, stdin: "piped", stdout: "piped" }).spawn();
+  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const { value } = await reader.read();
+  const end = async (): Promise<void> => {
+    child.kill("SIGKILL");
+    await child.status;
+    await reader.cancel();
+    await child.stdin.close().catch(() => {});
+  };
+  return { isLocked: value === "true\n", end };
+}
+
+check("locks a file against this process and others, until it is released or the process ends", async (folder) => {
+  const path = `${folder}/a`;
+  Deno.writeTextFileSync(path, "a");
+  if (!nodeDisk.hasLocks) return assert.equal(await nodeDisk.tryLock(path), undefined);
+  const first = (await nodeDisk.tryLock(path))!;
+  const { dev, ino } = (await nodeDisk.lstat(path))!;
+  assert.deepEqual([first.dev, first.ino], [dev, ino]);
+  assert.equal(await nodeDisk.tryLock(path), undefined);
+  const loser = await lockElsewhere(path);
+  assert.equal(loser.isLocked, false);
+  await loser.end();
+  first.release();
+  const winner = await lockElsewhere(path);
+  assert.equal(winner.isLocked, true);
+  assert.equal(await nodeDisk.tryLock(path), undefined);
+  await winner.end();
+  (await nodeDisk.tryLock(path))!.release();
+  await assert.rejects(nodeDisk.tryLock(`${folder}/missing`), { code: "ENOENT" });
+});
+
 check("names files anew, and makes that durable", async (folder) => {
   Deno.writeTextFileSync(`${folder}/a`, "a");
   await nodeDisk.link(`${folder}/a`, `${folder}/b`);

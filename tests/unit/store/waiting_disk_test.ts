@@ -40,6 +40,22 @@ async function settled(): Promise<void> {
   for (let i = 0; i < 100; i++) await Promise.resolve();
 }
 
+Deno.test("WaitingDisk.tryLock does not wait for a descriptor, and its release lets an open go on", async () => {
+  const rig = new Rig(2);
+  const open = await rig.open(0);
+  const lock = (await rig.disk.tryLock(`${FOLDER}/0`))!;
+  await assert.rejects(rig.disk.tryLock(`${FOLDER}/1`), { code: "EMFILE" });
+  const waiting = rig.open(1);
+  await settled();
+  lock.release();
+  rig.disk.close(await waiting);
+  const again = (await rig.disk.tryLock(`${FOLDER}/0`))!;
+  again.release();
+  rig.disk.close(open);
+  assert.equal(rig.simulated.openDescriptors, 0);
+  assert.equal(rig.clock.armed, 0);
+});
+
 Deno.test("WaitingDisk.open waits for a descriptor, in the order of the calls, and goes on when one is closed", async () => {
   const rig = new Rig(2);
   const order: number[] = [];
