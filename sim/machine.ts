@@ -70,7 +70,7 @@ export class Machine implements SimNode {
     return this.#isDown;
   }
 
-  /** Partial files on its disk, without those of programs that were killed: these are removed when they are a day old. */
+  /** Partial files on its disk, without those of programs that were killed: these are removed when they are a week old. */
   get partialFiles(): number {
     return this.disk.temporaryFiles - this.#stalePartialFiles;
   }

@@ -32,7 +32,8 @@ import { alreadyExists, placeExclusively, placeReplacing, requireReplaceable } f
 import { RootFolder } from "./root_folder.ts";
 import { SharedFolderCall } from "./shared_folder_call.ts";
 import { Spelling } from "./spelling.ts";
-import { removeStalePartialFiles, TemporaryFile } from "./temporary_file.ts";
+import { removeStalePartialFiles } from "./stale_partial_files.ts";
+import { TemporaryFile } from "./temporary_file.ts";
 
 /** Options of {@link DirectoryStore.open}. */
 export interface DirectoryStoreOptions {
@@ -170,8 +171,7 @@ export class DirectoryStore implements FileStore {
     return this.#inRoot(quote(name), () =>
       this.#unlessBeingPlaced(async () => {
         await this.#requireNoShortName(name);
-        const options = { disk: this.#disk, followLinks: false, ...this.#howToDescribe(name) };
-        return await OpenedFile.open(this.#path(name), options);
+        return await this.#openFile(name, { atOnce: false });
       }), (file) => file.close());
   }
 
@@ -184,7 +184,7 @@ export class DirectoryStore implements FileStore {
 
   #create(name: string, options: CreateOptions): Promise<WritableFile> {
     const subject = quote(name);
-    const { overwrite, ...attributes } = options;
+    const { overwrite, resume, ...attributes } = options;
     const disk = this.#disk;
     return this.#inRoot(subject, async () => {
       const finalPath = this.#path(name);
@@ -192,8 +192,20 @@ export class DirectoryStore implements FileStore {
       const place = (temporaryPath: string, identity: FileIdentity) =>
         this.#place({ temporaryPath, identity, name, overwrite });
       const replaces = overwrite ? { replaces: finalPath } : {};
-      return TemporaryFile.create(this.rootPath, { disk, ...attributes, subject, place, ...replaces });
-    }, (file) => file.abort());
+      return TemporaryFile.create(this.rootPath, {
+        disk,
+        ...attributes,
+        subject,
+        place,
+        ...replaces,
+        resume: resume && { ...resume, path: name, openOlder: () => this.#openFile(name, { atOnce: true }) },
+      });
+    }, (file) => file.keep());
+  }
+
+  #openFile(name: string, { atOnce }: { atOnce: boolean }): Promise<ReadableFile> {
+    const options = { disk: this.#disk, followLinks: false, atOnce, ...this.#howToDescribe(name) };
+    return OpenedFile.open(this.#path(name), options);
   }
 
   async #list(): Promise<StoreListing> {

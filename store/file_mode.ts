@@ -25,6 +25,14 @@ const OTHERS_ALL = 0o077;
 /** Read and write permission of others than the owner. */
 const OTHERS_ACCESS = 0o066;
 
+const GROUP_WRITES = 0o020;
+const OTHERS_WRITE = 0o002;
+
+/** Whether a folder of this mode lets users other than its owner write to it. */
+export function isWritableByOthers(mode: number): boolean {
+  return (mode & (GROUP_WRITES | OTHERS_WRITE)) !== 0;
+}
+
 /** What the mode of a received file follows from; each is permission bits. */
 export interface ModeSources {
   /** What a new file here gets. */

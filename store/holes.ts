@@ -1,5 +1,5 @@
 /**
- * Finds blocks of zeros in what is written to a new file, where they need not be written: what was never written reads as
+ * Finds blocks of zeros in what is written to a file, where they need not be written: what was never written reads as
  * zeros, and takes no space on most disks (a hole). So a sparse file stays sparse.
  *
  * Hot: called for every range of data received. Data costs three byte reads for each block.
@@ -40,6 +40,14 @@ export function findHole(bytes: Uint8Array, from: number, offset: number): numbe
     at = end;
   }
   return at;
+}
+
+/** Whether all of `bytes` are zeros. */
+export function isZeros(bytes: Uint8Array): boolean {
+  for (let at = 0; at < bytes.length; at += BLOCK_BYTES) {
+    if (!isHole(bytes, at, Math.min(bytes.length, at + BLOCK_BYTES))) return false;
+  }
+  return true;
 }
 
 /** The end of the file's block that index `at` is in, or of `bytes`. */

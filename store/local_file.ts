@@ -23,7 +23,8 @@ import { OpenedFile } from "./opened_file.ts";
 import { alreadyExists, placeExclusively, placeReplacing, requireReplaceable } from "./placement.ts";
 import { SharedFolderCall } from "./shared_folder_call.ts";
 import { Spelling } from "./spelling.ts";
-import { removeStalePartialFiles, TemporaryFile } from "./temporary_file.ts";
+import { removeStalePartialFiles } from "./stale_partial_files.ts";
+import { TemporaryFile } from "./temporary_file.ts";
 
 /** What to create. */
 export interface LocalCreateOptions extends Omit<CreateOptions, "overwrite"> {
@@ -99,8 +100,10 @@ export async function createLocalFile(filePath: string, options: LocalCreateOpti
     return placedName === name ? filePath : join(shownFolder, placedName);
   };
   const replaces = ifExists === "replace" ? { replaces: target } : {};
+  const openOlder = () => OpenedFile.open(target, { disk, name, subject, followLinks: false, atOnce: true });
+  const resume = options.resume && { ...options.resume, path: target, openOlder };
   const attributes = { sizeBytes, modifiedUs, mode };
-  return await TemporaryFile.create(folder, { disk, ...attributes, subject, place, ...replaces });
+  return await TemporaryFile.create(folder, { disk, ...attributes, subject, place, ...replaces, resume });
 }
 
 /** A path with U+FFFD may name another file than the one that the user named by bytes that are not UTF-8. */

@@ -21,6 +21,8 @@ export interface OpenOptions {
   readonly followLinks: boolean;
   /** See {@link DescribeOptions}. */
   readonly refuseHardLinks?: boolean;
+  /** Whether to fail at once where no descriptor is free: for callers that have files open. Default: false. */
+  readonly atOnce?: boolean;
 }
 
 /** Options of {@link describeRegularFile}. */
@@ -164,10 +166,12 @@ function requireEmpty(descriptor: number, { disk, subject }: OpenOptions): void 
 }
 
 async function openForReading(path: string, options: OpenOptions): Promise<number> {
-  const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = options.disk.flags;
+  const { disk, atOnce = false } = options;
+  const { O_RDONLY, O_NONBLOCK, O_NOFOLLOW } = disk.flags;
+  // Non-blocking, in case the file was just replaced by a FIFO.
+  const flags = O_RDONLY | O_NONBLOCK | (options.followLinks ? 0 : O_NOFOLLOW);
   try {
-    // Non-blocking, in case the file was just replaced by a FIFO.
-    return await options.disk.open(path, O_RDONLY | O_NONBLOCK | (options.followLinks ? 0 : O_NOFOLLOW));
+    return atOnce ? disk.openSync(path, flags) : await disk.open(path, flags);
   } catch (error) {
     if (options.followLinks || diskErrorCode(error) !== "ELOOP") throw error;
     throw new StoreError("not-a-file", `${options.subject} is a symbolic link, which is not followed here`);

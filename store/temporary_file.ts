@@ -1,34 +1,40 @@
 /**
- * A partial file: written under a random name in its final folder, invisible to every store, until it is complete,
+ * A partial file: written under a name of ours in its final folder, invisible to every store, until it is complete,
  * durable and gets its name.
  *
  * ```
  *   open --commit--> committing --placed--> closed
  *     |                  |
- *     +-- abort          +-- failed --> closed and removed
+ *     +-- abort          +-- failed --> closed and removed, or left for the next try
+ *     +-- keep --> left for the next try
  * ```
+ *
+ * One that resumes begins with what an earlier try left ({@link openPartialFile}). Those bytes count for nothing until
+ * they are reused or overwritten; its lock is held from before the first use to after the last.
  *
  * @module
  */
 
-import { join } from "node:path";
-import { invariant } from "../base/invariant.ts";
 import { formatBytes, formatDifferentBytes } from "../base/units.ts";
 import {
   type CommittedFile,
   type Done,
   type FileAttributes,
   type FragileAttribute,
+  type ReadableFile,
+  type ResumeOptions,
   StoreError,
+  type StoreErrorKind,
   type WritableFile,
 } from "../transfer/file_store.ts";
-import { TEMPORARY_PREFIX } from "../transfer/file_name.ts";
 import type { Disk } from "./disk.ts";
 import { attempt, attemptAsync, onDisk, toStoreError } from "./disk_error.ts";
-import type { FileIdentity } from "./file_identity.ts";
-import { creationMode, finalMode, keepsMode, type ModeSources, PARTIAL_MODE, PERMISSION_BITS } from "./file_mode.ts";
-import { findData, findHole } from "./holes.ts";
+import { type FileIdentity, isSameFile } from "./file_identity.ts";
+import { finalMode, keepsMode, type ModeSources, PERMISSION_BITS } from "./file_mode.ts";
+import { HeldBytes } from "./held_bytes.ts";
+import { findData, findHole, isZeros } from "./holes.ts";
 import { modifiedUsOf, readAt } from "./opened_file.ts";
+import { lastingName, openPartialFile, type PartialFile } from "./partial_file.ts";
 import { removeQuietly } from "./placement.ts";
 import type { PromisedSpace } from "./promised_space.ts";
 
@@ -41,6 +47,19 @@ export interface TemporaryFileOptions extends FileAttributes {
   readonly place: (temporaryPath: string, identity: FileIdentity) => Promise<string>;
   /** The path of the file that it replaces, if there is one at commit. */
   readonly replaces?: string;
+  /** Default: it starts empty, under a random name. */
+  readonly resume?: TemporaryFileResume | undefined;
+}
+
+/** Where a file continues. */
+export interface TemporaryFileResume extends ResumeOptions {
+  /** The target: its path on this disk or in its store, always spelled the same. */
+  readonly path: string;
+  /**
+   * Opens the older version through the checks of any file that is sent, without waiting for a descriptor. If that fails,
+   * there is none.
+   */
+  readonly openOlder: () => Promise<ReadableFile>;
 }
 
 /** Files larger than this leave so much of the disk free, for folders and other programs; smaller ones may fill it. */
@@ -49,80 +68,90 @@ const RESERVED_BYTES = 1_000_000;
 /** Deno gives modification times in whole milliseconds. */
 const READ_PRECISION_US = 1000;
 
-/** A partial file that has not changed for this long is stale: its program was killed. */
-export const STALE_AFTER_MS = 24 * 60 * 60 * 1000;
-
 /**
  * A partial file of this size is removed in steps that do not block the event loop: for each gigabyte that has been
  * written and is not on the disk yet, unlink(2) can take a second.
  */
 export const LARGE_FILE_BYTES: number = 16 * 1024 * 1024;
 
-/** A file that has just been created. */
-interface CreatedFile {
-  readonly path: string;
-  readonly descriptor: number;
-  readonly device: number;
-  readonly freshMode: number;
-}
+/** Less than this is not worth to be kept for the next try. */
+const WORTH_KEEPING_BYTES = 256 * 1024;
 
-const RANDOM_BYTES = 16;
-const TEMPORARY_NAME = /^\.sluice-[0-9a-f]{32}\.part$/;
+/** The piece of what was found that is compared with zeros, and overwritten, at a time. */
+const CLEAR_BYTES = 64 * 1024;
+
+/** The failures of a commit that a later try may not meet. */
+const PASSING: ReadonlySet<StoreErrorKind> = new Set(["no-space", "busy"]);
 
 /** See the module's description. Hot: `write` is called for every range of data received. */
 export class TemporaryFile implements WritableFile {
   readonly #disk: Disk;
-  readonly #path: string;
   readonly #options: TemporaryFileOptions;
-  /** The mode that a new file gets in this folder: what umask and default ACLs left of {@link creationMode}. */
-  readonly #freshMode: number;
-  readonly #device: number;
+  readonly #partial: PartialFile;
+  readonly #held: HeldBytes;
   readonly #promisedSpace: PromisedSpace;
   #descriptor: number;
   /** The space that is promised to the rest of the file. */
   #promisedBytes: number;
-  /** The end of the last range that has been received. */
+  /** The end of the last range that has been received or reused. */
   #writtenEnd = 0;
-  /** The end of the last bytes that were given to the disk: what follows up to `#writtenEnd` is zeros. */
+  /** The end of the last bytes of these ranges that the disk has: what follows up to `#writtenEnd` is zeros. */
   #dataEnd = 0;
+  #receivedBytes = 0;
+  /** Whether the disk may have lost written bytes: what it still shows of them must not be reused. */
+  #isDoubtful = false;
+  #isPlacing = false;
   #state: "open" | "committing" | "closed" = "open";
 
-  private constructor(created: CreatedFile, options: TemporaryFileOptions) {
+  private constructor(
+    opened: { partial: PartialFile; older: ReadableFile | undefined },
+    options: TemporaryFileOptions,
+  ) {
+    const { partial, older } = opened;
+    const { sizeBytes } = options;
     this.#disk = options.disk;
     this.#options = options;
-    this.#path = created.path;
-    this.#descriptor = created.descriptor;
-    this.#device = created.device;
+    this.#partial = partial;
+    this.#descriptor = partial.descriptor;
     this.#promisedSpace = options.disk.promisedSpace;
-    this.#promisedBytes = options.sizeBytes;
-    this.#freshMode = created.freshMode;
+    this.#promisedBytes = neededBytes(partial, options);
+    const readPartial = (offset: number, into: Uint8Array): number => this.#readDisk(offset, into);
+    this.#held = new HeldBytes({ sizeBytes, foundBytes: partial.foundBytes, readPartial, older });
   }
 
-  /** Creates the temporary file in `folder`. Rejects with StoreError, also if the disk has too little space. */
+  /** Opens the temporary file in `folder`. Rejects with StoreError, also if the disk has too little space. */
   static async create(folder: string, options: TemporaryFileOptions): Promise<TemporaryFile> {
-    const { disk, subject } = options;
-    const path = join(folder, temporaryName(disk.randomBytes(RANDOM_BYTES)));
-    const created = await onDisk(subject, () => createPrivate(path, options));
+    const { disk, subject, mode, resume } = options;
+    const name = resume && lastingName({ ...options, ...resume });
+    const partial = await onDisk(subject, () => openPartialFile(folder, { disk, mode, lastingName: name }));
     try {
-      await promiseSpace(folder, created.device, options);
+      await promiseSpace(folder, partial, options);
     } catch (error) {
-      attempt(() => disk.close(created.descriptor));
-      removeQuietly(disk, path);
+      attempt(() => disk.close(partial.descriptor));
+      // What an earlier try left waits for space.
+      if (partial.foundBytes === 0) removeQuietly(disk, partial.path);
+      attempt(() => partial.lock?.release());
       throw error;
     }
-    return new TemporaryFile(created, options);
+    const older = resume?.reusesOld ? await openOrNone(resume.openOlder) : undefined;
+    return new TemporaryFile({ partial, older }, options);
   }
 
-  readonly heldBytes = 0;
-
-  readHeld(_offset: number, _into: Uint8Array): number {
-    this.#requireOpen();
-    return 0;
+  get heldBytes(): number {
+    return this.#held.sizeBytes;
   }
 
-  reuse(_offset: number, length: number): void {
+  readHeld(offset: number, into: Uint8Array): number {
     this.#requireOpen();
-    invariant(length === 0, "only held bytes are reused");
+    return this.#held.read(offset, into);
+  }
+
+  reuse(offset: number, length: number): void {
+    this.#requireOpen();
+    this.#held.copyOlder(offset, length, (at, bytes) => this.write(at, bytes));
+    const end = offset + length;
+    this.#writtenEnd = Math.max(this.#writtenEnd, end);
+    this.#dataEnd = Math.max(this.#dataEnd, Math.min(end, this.#partial.foundBytes));
   }
 
   write(offset: number, bytes: Uint8Array): void {
@@ -131,21 +160,36 @@ export class TemporaryFile implements WritableFile {
     const end = offset + bytes.length;
     if (end > sizeBytes) throw new StoreError("io", `${subject} was announced with ${sizeBytes} bytes, not ${end}`);
     this.#writtenEnd = Math.max(this.#writtenEnd, end);
-    this.#takeBack(Math.min(bytes.length, this.#promisedBytes));
+    this.#receivedBytes += bytes.length;
+    // What was found may have the space already, or not: that of its holes stays promised until the end.
+    if (offset >= this.#partial.foundBytes) this.#takeBack(Math.min(bytes.length, this.#promisedBytes));
     try {
-      let at = findData(bytes, 0, offset);
-      while (at < bytes.length) {
-        const holeAt = findHole(bytes, at, offset);
-        this.#writeData(bytes, at, holeAt, offset);
-        at = findData(bytes, holeAt, offset);
+      for (let at = 0; at < bytes.length;) {
+        const dataAt = findData(bytes, at, offset);
+        this.#clear(offset + at, offset + dataAt);
+        at = findHole(bytes, dataAt, offset);
+        this.#writeData(bytes, dataAt, at, offset);
       }
     } catch (error) {
-      throw toStoreError(error, subject);
+      const failure = toStoreError(error, subject);
+      if (!PASSING.has(failure.kind)) this.#isDoubtful = true;
+      throw failure;
+    }
+  }
+
+  /** Makes zeros of what was found in a range, where it is something else: elsewhere a hole reads as zeros. */
+  #clear(from: number, until: number): void {
+    const end = Math.min(until, this.#partial.foundBytes);
+    for (let at = from; at < end; at += CLEAR_BYTES) {
+      const piece = new Uint8Array(Math.min(CLEAR_BYTES, end - at));
+      this.#readDisk(at, piece);
+      if (!isZeros(piece)) this.#writeData(piece.fill(0), 0, piece.length, at);
     }
   }
 
   /** Writes the bytes with the indices `from` to before `end`; the first of all belongs at `offset`. */
   #writeData(bytes: Uint8Array, from: number, end: number, offset: number): void {
+    if (from === end) return;
     this.#dataEnd = Math.max(this.#dataEnd, offset + end);
     let at = from;
     while (at < end) at += this.#disk.write(this.#descriptor, bytes, at, end - at, offset + at);
@@ -153,7 +197,7 @@ export class TemporaryFile implements WritableFile {
 
   read(offset: number, into: Uint8Array): number {
     this.#requireOpen();
-    const readBytes = readAt(this.#descriptor, { disk: this.#disk, offset, into, subject: this.#options.subject });
+    const readBytes = this.#readDisk(offset, into);
     const wantedBytes = Math.min(into.length, this.#writtenEnd - offset);
     // Before the end of the data, a short read means that another program has cut the file.
     if (readBytes >= wantedBytes || offset + readBytes < this.#dataEnd) return readBytes;
@@ -161,22 +205,33 @@ export class TemporaryFile implements WritableFile {
     return wantedBytes;
   }
 
+  #readDisk(offset: number, into: Uint8Array): number {
+    return readAt(this.#descriptor, { disk: this.#disk, offset, into, subject: this.#options.subject });
+  }
+
   commit(done: Done<CommittedFile>): void {
     if (this.#state !== "open") return done(this.#notOpen());
     this.#state = "committing";
     // Two handlers of one `then`, so that an error thrown by `done` does not call it again.
-    this.#finish().then(done, (error: unknown) => {
-      this.#discard();
+    this.#finish().then(done, async (error: unknown) => {
+      await this.#endFailed(error);
       done(toStoreError(error, this.#options.subject));
     });
   }
 
   keep(): void {
-    this.abort();
+    if (this.#state !== "open") return;
+    if (this.#isWorthKeeping) this.#leave();
+    else this.#discard();
   }
 
   abort(): void {
     if (this.#state === "open") this.#discard();
+  }
+
+  get #isWorthKeeping(): boolean {
+    const { lock, foundBytes } = this.#partial;
+    return lock !== undefined && !this.#isDoubtful && this.#receivedBytes + foundBytes >= WORTH_KEEPING_BYTES;
   }
 
   async #finish(): Promise<CommittedFile> {
@@ -186,14 +241,26 @@ export class TemporaryFile implements WritableFile {
     if (writtenBytes < sizeBytes) {
       throw new StoreError("io", `${subject} is not complete: ${writtenBytes} of ${sizeBytes} bytes`);
     }
-    // A hole at the end.
-    if (size < sizeBytes) await this.#disk.truncate(this.#descriptor, sizeBytes);
+    // A hole at the end, or more than there is to be.
+    if (size !== sizeBytes) await this.#disk.truncate(this.#descriptor, sizeBytes);
     const notKept = await this.#applyMetadata();
-    await this.#disk.fsync(this.#descriptor);
+    await this.#sync();
     this.#closeDescriptor();
-    const location = await place(this.#path, { dev, ino });
+    this.#held.close();
+    this.#isPlacing = true;
+    const location = await place(this.#partial.path, { dev, ino });
     this.#state = "closed";
+    this.#release();
     return { location, notKept };
+  }
+
+  /**
+   * After a failure, the operating system may take what it could not write for written: a later sync would succeed.
+   */
+  async #sync(): Promise<void> {
+    this.#isDoubtful = true;
+    await this.#disk.fsync(this.#descriptor);
+    this.#isDoubtful = false;
   }
 
   /**
@@ -215,7 +282,7 @@ export class TemporaryFile implements WritableFile {
     let isKept = false;
     await attemptAsync(async () => {
       const replaced = await this.#replaced();
-      const wanted = finalMode({ fresh: this.#freshMode, source: this.#options.mode, replaced });
+      const wanted = finalMode({ fresh: this.#partial.freshMode, source: this.#options.mode, replaced });
       attempt(() => disk.fchmod(this.#descriptor, wanted));
       isKept = keepsMode(disk.fstat(this.#descriptor).mode, wanted);
     });
@@ -243,11 +310,31 @@ export class TemporaryFile implements WritableFile {
     return { mode: replaced.mode & PERMISSION_BITS, isSameOwner: replaced.uid === uid && replaced.gid === gid };
   }
 
+  /** Ends it after a failed commit. */
+  async #endFailed(error: unknown): Promise<void> {
+    if (this.#isWorthKeeping && PASSING.has(kindOf(error))) return this.#leave();
+    if (!this.#isPlacing || this.#partial.lock === undefined) return this.#discard();
+    // It may have got its final name and lost it again: then its first name may be that of another transfer's file.
+    let there: FileIdentity | undefined;
+    await attemptAsync(async () => void (there = await this.#disk.lstat(this.#partial.path)));
+    if (isSameFile(this.#partial.identity, there)) this.#discard();
+    else this.#leave();
+  }
+
+  /** Ends it without removing it. */
+  #leave(): void {
+    this.#state = "closed";
+    attempt(() => this.#closeDescriptor());
+    this.#release();
+  }
+
   #discard(): void {
     this.#state = "closed";
-    if (this.#descriptor !== -1 && this.#writtenEnd >= LARGE_FILE_BYTES) return void this.#discardLarge();
+    const largest = Math.max(this.#writtenEnd, this.#partial.foundBytes);
+    if (this.#descriptor !== -1 && largest >= LARGE_FILE_BYTES) return void this.#discardLarge();
     attempt(() => this.#closeDescriptor());
-    removeQuietly(this.#disk, this.#path);
+    removeQuietly(this.#disk, this.#partial.path);
+    this.#release();
   }
 
   /**
@@ -255,11 +342,20 @@ export class TemporaryFile implements WritableFile {
    * program ends first, the operating system frees it.
    */
   async #discardLarge(): Promise<void> {
-    removeQuietly(this.#disk, this.#path);
+    const { path, lock } = this.#partial;
+    removeQuietly(this.#disk, path);
     await attemptAsync(() => this.#disk.truncate(this.#descriptor, 0));
     attempt(() => this.#closeDescriptor());
-    // Again, for platforms on which an open file keeps its name.
-    removeQuietly(this.#disk, this.#path);
+    // Again, for platforms on which an open file keeps its name; they have no locks. Elsewhere the name of a file that is
+    // found again may be another one's by now.
+    if (lock === undefined) removeQuietly(this.#disk, path);
+    this.#release();
+  }
+
+  /** Gives back what else it holds, when the partial file is no longer needed. */
+  #release(): void {
+    this.#held.close();
+    attempt(() => this.#partial.lock?.release());
   }
 
   #closeDescriptor(): void {
@@ -273,7 +369,7 @@ export class TemporaryFile implements WritableFile {
 
   #takeBack(bytes: number): void {
     this.#promisedBytes -= bytes;
-    this.#promisedSpace.add(this.#device, -bytes);
+    this.#promisedSpace.add(this.#partial.identity.dev, -bytes);
   }
 
   #requireOpen(): void {
@@ -285,61 +381,39 @@ export class TemporaryFile implements WritableFile {
   }
 }
 
-/**
- * Removes stale partial files from `folder`: those with names of ours that have not changed for {@link STALE_AFTER_MS}.
- * Ignores errors of the disk.
- */
-export async function removeStalePartialFiles(disk: Disk, folder: string): Promise<void> {
-  await attemptAsync(async () => {
-    for (const name of await disk.readdir(folder)) {
-      if (TEMPORARY_NAME.test(name)) await attemptAsync(() => removeIfStale(disk, join(folder, name)));
-    }
-  });
+async function openOrNone(open: () => Promise<ReadableFile>): Promise<ReadableFile | undefined> {
+  try {
+    return await open();
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return undefined;
+  }
 }
 
-async function removeIfStale(disk: Disk, filePath: string): Promise<void> {
-  const stats = await disk.lstat(filePath);
-  if (stats === undefined) return;
-  // The change time, too: shortly before it is placed, a file already has the modification time of the original.
-  const touchedMs = Math.max(stats.mtimeMs, stats.ctimeMs, stats.birthtimeMs);
-  if (stats.isFile() && disk.nowMs() - touchedMs > STALE_AFTER_MS) disk.unlink(filePath);
+function kindOf(error: unknown): StoreErrorKind {
+  return toStoreError(error, "").kind;
+}
+
+/** The space that a file still needs. */
+function neededBytes({ allocatedBytes }: PartialFile, { sizeBytes }: TemporaryFileOptions): number {
+  return Math.max(0, sizeBytes - allocatedBytes);
 }
 
 /** Promises the space that a file needs, or rejects with StoreError (no-space). */
-async function promiseSpace(folder: string, device: number, options: TemporaryFileOptions): Promise<void> {
+async function promiseSpace(folder: string, partial: PartialFile, options: TemporaryFileOptions): Promise<void> {
   const { disk, sizeBytes, subject } = options;
+  const device = partial.identity.dev;
+  const wantedBytes = neededBytes(partial, options);
   const availableBytes = await onDisk(subject, () => disk.freeBytes(folder)) ?? Infinity;
   const promisedBytes = disk.promisedSpace.on(device);
   const reservedBytes = sizeBytes > RESERVED_BYTES ? RESERVED_BYTES : 0;
   const usableBytes = Math.max(0, availableBytes - reservedBytes - promisedBytes);
-  if (sizeBytes <= usableBytes) return disk.promisedSpace.add(device, sizeBytes);
-  const [needed, usable] = formatDifferentBytes(sizeBytes, usableBytes);
+  if (wantedBytes <= usableBytes) return disk.promisedSpace.add(device, wantedBytes);
+  const [needed, usable] = formatDifferentBytes(wantedBytes, usableBytes);
   const kept = [
     ...(reservedBytes === 0 ? [] : [`${formatBytes(reservedBytes)} is kept free`]),
     ...(promisedBytes === 0 ? [] : [`${formatBytes(promisedBytes)} is for files under way`]),
   ];
   const state = kept.length === 0 ? "free" : `usable (${kept.join(", ")})`;
   throw new StoreError("no-space", `${subject} needs ${needed}, but only ${usable} are ${state}; free some space`);
-}
-
-function temporaryName(random: Uint8Array): string {
-  return `${TEMPORARY_PREFIX}${random.toHex()}.part`;
-}
-
-/**
- * Creates a file with the mode of a new one, which the operating system restricts, and then makes it private. Reading the
- * umask instead would require another permission, and ignore default ACLs.
- */
-async function createPrivate(path: string, { disk, mode }: TemporaryFileOptions): Promise<CreatedFile> {
-  const { O_CREAT, O_EXCL, O_RDWR } = disk.flags;
-  const descriptor = await disk.open(path, O_RDWR | O_CREAT | O_EXCL, creationMode(mode));
-  try {
-    const { mode: freshMode, dev: device } = disk.fstat(descriptor);
-    attempt(() => disk.fchmod(descriptor, PARTIAL_MODE));
-    return { path, descriptor, device, freshMode: freshMode & PERMISSION_BITS };
-  } catch (error) {
-    attempt(() => disk.close(descriptor));
-    removeQuietly(disk, path);
-    throw error;
-  }
 }

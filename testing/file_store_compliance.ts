@@ -25,7 +25,7 @@ export interface StoreUnderTest {
   put(name: string, bytes: Uint8Array, modifiedUs: number): void;
   /** The content of a file; undefined if there is none. */
   contents(name: string): Uint8Array | undefined;
-  /** The present number of partial files. */
+  /** The present number of partial files, those that are kept among them. */
   partialFiles(): number;
   /** The earliest time that the platform can read. Default: any. */
   readonly earliestUs?: number;

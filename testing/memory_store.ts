@@ -17,6 +17,7 @@ import {
   type StoreListing,
   type WritableFile,
 } from "../transfer/file_store.ts";
+import { HeldBytes } from "../store/held_bytes.ts";
 import { fileNameError } from "../transfer/file_name.ts";
 
 /** Options of a {@link MemoryStore}. */
@@ -67,6 +68,8 @@ interface Disk {
   addHandle(count: number): void;
   addPartial(count: number, sizeBytes: number): void;
   place(name: string, file: FinishedFile): void;
+  /** Ends the exclusive use of what was kept, and leaves this. */
+  endResuming(key: string, kept: Uint8Array | undefined): void;
   complete(run: () => void): void;
 }
 
@@ -79,6 +82,9 @@ export class MemoryStore implements FileStore {
   /** Names of further files, which it does not have. */
   unlisted: readonly string[] = [];
   readonly #files = new Map<string, StoredFile>();
+  /** What was left of files that resume, by what they are for; those that are being written are not here. */
+  readonly #kept = new Map<string, Uint8Array>();
+  readonly #resuming = new Set<string>();
   readonly #nowUs: () => number;
   readonly #lookUp: (run: () => void) => void;
   readonly #disk: Disk;
@@ -102,6 +108,10 @@ export class MemoryStore implements FileStore {
         this.#reservedBytes += count * sizeBytes;
       },
       place: (name, file) => this.#place(name, file),
+      endResuming: (key, kept) => {
+        this.#resuming.delete(key);
+        if (kept !== undefined) this.#kept.set(key, kept);
+      },
       complete: schedule,
     };
   }
@@ -116,9 +126,15 @@ export class MemoryStore implements FileStore {
     return this.#partialFiles;
   }
 
-  /** Bytes of stored files, and of partial files at their full size. */
+  /** The number of partial files that were left for the next try. */
+  get keptFiles(): number {
+    return this.#kept.size;
+  }
+
+  /** Bytes of stored files, of partial files at their full size, and of what was left of others. */
   get usedBytes(): number {
     let usedBytes = this.#reservedBytes;
+    for (const kept of this.#kept.values()) usedBytes += kept.length;
     for (const file of this.#files.values()) usedBytes += file.sizeBytes;
     return usedBytes;
   }
@@ -175,10 +191,26 @@ export class MemoryStore implements FileStore {
       throw new StoreError("read-only", `"${name}" cannot be stored: this server only gives files`);
     }
     if (!options.overwrite) this.#requireFree(name);
+    const held = this.#takeHeld(name, options);
     if (this.usedBytes + options.sizeBytes > this.capacityBytes) {
+      if (held.key !== undefined) this.#disk.endResuming(held.key, held.kept);
+      held.older?.close();
       throw new StoreError("no-space", `no space left for "${name}" (${options.sizeBytes} bytes)`);
     }
-    return new MemoryWritableFile(this.#disk, { name, options });
+    return new MemoryWritableFile(this.#disk, { name, options, held });
+  }
+
+  /** Takes what was kept for this file, unless another one is using it. */
+  #takeHeld(name: string, { resume, sizeBytes, modifiedUs }: CreateOptions): Held {
+    if (resume === undefined) return {};
+    const file = resume.reusesOld ? this.#files.get(name) : undefined;
+    const older = file && new MemoryReadableFile(this.#disk, { name, file });
+    const key = JSON.stringify([resume.purpose, name, sizeBytes, modifiedUs]);
+    if (this.#resuming.has(key)) return { older };
+    this.#resuming.add(key);
+    const kept = this.#kept.get(key);
+    this.#kept.delete(key);
+    return { key, kept, older };
   }
 
   #answer<Result>(done: Done<Result>, call: () => Result): void {
@@ -268,8 +300,21 @@ class MemoryReadableFile implements ReadableFile {
   }
 }
 
+/** What a file may reuse, and the key under which it is kept; none for a file that does not resume. */
+interface Held {
+  readonly key?: string;
+  readonly kept?: Uint8Array | undefined;
+  readonly older?: ReadableFile | undefined;
+}
+
+/** Less is not kept. */
+const WORTH_KEEPING_BYTES = 256 * 1024;
+
 class MemoryWritableFile implements WritableFile {
-  readonly heldBytes = 0;
+  readonly #key: string | undefined;
+  readonly #keptBytes: number;
+  readonly #held: HeldBytes;
+  #receivedBytes = 0;
   readonly #name: string;
   readonly #options: CreateOptions;
   readonly #disk: Disk;
@@ -277,14 +322,22 @@ class MemoryWritableFile implements WritableFile {
   #writtenEnd = 0;
   #open = true;
 
-  constructor(disk: Disk, created: { name: string; options: CreateOptions }) {
-    const { name, options } = created;
+  constructor(disk: Disk, created: { name: string; options: CreateOptions; held: Held }) {
+    const { name, options, held } = created;
     this.#name = name;
+    const { key, kept = new Uint8Array(0), older } = held;
+    this.#key = key;
+    this.#keptBytes = kept.length;
+    const readPartial = (offset: number, into: Uint8Array): number =>
+      copyFrom({ bytes: kept, sizeBytes: kept.length }, offset, into);
+    this.#held = new HeldBytes({ sizeBytes: options.sizeBytes, foundBytes: kept.length, readPartial, older });
     // Copied, since the caller's object may have more fields and may change later.
     const { sizeBytes, modifiedUs, mode, overwrite } = options;
     this.#options = { sizeBytes, modifiedUs, mode, overwrite };
     this.#disk = disk;
     this.#bytes = new Uint8Array(Math.min(options.sizeBytes, FIRST_ALLOCATION_BYTES));
+    this.#grow(kept.length);
+    this.#bytes.set(kept);
     disk.addHandle(1);
     disk.addPartial(1, options.sizeBytes);
   }
@@ -300,6 +353,7 @@ class MemoryWritableFile implements WritableFile {
     this.#grow(end);
     this.#bytes.set(bytes, offset);
     this.#writtenEnd = Math.max(this.#writtenEnd, end);
+    this.#receivedBytes += bytes.length;
   }
 
   read(offset: number, into: Uint8Array): number {
@@ -311,29 +365,41 @@ class MemoryWritableFile implements WritableFile {
     if (!this.#open) return done(new StoreError("io", `"${this.#name}" is no longer open`));
     this.#open = false;
     this.#disk.complete(() => {
-      this.#release();
+      this.#release(undefined);
       done(this.#place());
     });
   }
 
-  readHeld(_offset: number, _into: Uint8Array): number {
-    this.#requireOpen();
-    return 0;
+  get heldBytes(): number {
+    return this.#held.sizeBytes;
   }
 
-  reuse(_offset: number, length: number): void {
+  readHeld(offset: number, into: Uint8Array): number {
     this.#requireOpen();
-    invariant(length === 0, "only held bytes are reused");
+    return this.#held.read(offset, into);
+  }
+
+  reuse(offset: number, length: number): void {
+    this.#requireOpen();
+    this.#grow(offset + length);
+    this.#held.copyOlder(offset, length, (at, bytes) => this.#bytes.set(bytes, at));
+    this.#writtenEnd = Math.max(this.#writtenEnd, offset + length);
+    this.#receivedBytes += length;
   }
 
   keep(): void {
-    this.abort();
+    const isWorthIt = this.#receivedBytes + this.#keptBytes >= WORTH_KEEPING_BYTES;
+    this.#end(isWorthIt ? this.#bytes.subarray(0, Math.max(this.#writtenEnd, this.#keptBytes)) : undefined);
   }
 
   abort(): void {
+    this.#end(undefined);
+  }
+
+  #end(kept: Uint8Array | undefined): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#release();
+    this.#release(kept);
   }
 
   #place(): CommittedFile | StoreError {
@@ -350,7 +416,9 @@ class MemoryWritableFile implements WritableFile {
     }
   }
 
-  #release(): void {
+  #release(kept: Uint8Array | undefined): void {
+    if (this.#key !== undefined) this.#disk.endResuming(this.#key, kept);
+    this.#held.close();
     this.#disk.addHandle(-1);
     this.#disk.addPartial(-1, this.#options.sizeBytes);
   }
@@ -360,7 +428,7 @@ class MemoryWritableFile implements WritableFile {
     if (neededBytes <= this.#bytes.length) return;
     const sizeBytes = Math.min(this.#options.sizeBytes, Math.max(neededBytes, 2 * this.#bytes.length));
     const grown = new Uint8Array(sizeBytes);
-    grown.set(this.#bytes.subarray(0, this.#writtenEnd));
+    grown.set(this.#bytes);
     this.#bytes = grown;
   }
 

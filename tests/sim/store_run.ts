@@ -12,7 +12,7 @@ import { Random } from "../../base/random.ts";
 import { SimulatedDisk } from "../../sim/disk/disk.ts";
 import { DirectoryStore } from "../../store/directory_store.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
-import { STALE_AFTER_MS } from "../../store/temporary_file.ts";
+import { STALE_AFTER_MS } from "../../store/stale_partial_files.ts";
 import type { DiskFaults, DiskOperation } from "../../sim/disk/faults.ts";
 import { type ReadableFile, StoreError, type WritableFile } from "../../transfer/file_store.ts";
 import { pattern } from "../../testing/file_store_compliance.ts";

@@ -40,9 +40,10 @@ export const FILE_MUTANTS: readonly Mutant[] = [
   {
     id: "private-partial",
     broken: "A partial file of a private source is created for all to read",
-    file: "store/temporary_file.ts",
+    file: "store/partial_file.ts",
     text: "O_RDWR | O_CREAT | O_EXCL, creationMode(mode)",
     becomes: "O_RDWR | O_CREAT | O_EXCL, creationMode(undefined)",
+    caughtBy: "tests/unit/store/temporary_file_test.ts",
   },
   {
     id: "foreign-mode",
@@ -184,7 +185,7 @@ export const FILE_MUTANTS: readonly Mutant[] = [
   {
     id: "partial-of-running",
     broken: "A program that starts removes the partial files of programs that run",
-    file: "store/temporary_file.ts",
+    file: "store/stale_partial_files.ts",
     text: "> STALE_AFTER_MS",
     becomes: "> -1",
   },
@@ -222,7 +223,7 @@ export const FILE_MUTANTS: readonly Mutant[] = [
     id: "space-kept",
     broken: "Space that is promised to a file is never taken back",
     file: "store/temporary_file.ts",
-    text: "this.#promisedSpace.add(this.#device, -bytes);",
+    text: "this.#promisedSpace.add(this.#partial.identity.dev, -bytes);",
     becomes: "",
   },
   {

@@ -7,7 +7,15 @@ import type { Disk } from "../../../store/disk.ts";
 import { diskError } from "../../../store/disk_error.ts";
 import { promised, type PromisedStore } from "../../../testing/promised_store.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
-import { assertRefused, commit, describeFileStore, pattern, store } from "../../../testing/file_store_compliance.ts";
+import {
+  assertRefused,
+  commit,
+  describeFileStore,
+  type MakeStore,
+  pattern,
+  store,
+} from "../../../testing/file_store_compliance.ts";
+import { describeResuming } from "../../../testing/resume_compliance.ts";
 
 function listPartial(root: string): string[] {
   return [...Deno.readDirSync(root)].map((entry) => entry.name).filter((name) => name.startsWith(".sluice-"));
@@ -43,7 +51,7 @@ function openedPath(descriptor: string): string {
   }
 }
 
-describeFileStore("DirectoryStore", async ({ readOnly, files }) => {
+const makeStore: MakeStore = async ({ readOnly, files }) => {
   const root = Deno.makeTempDirSync({ prefix: "sluice-test-" });
   for (const [name, bytes] of Object.entries(files)) Deno.writeFileSync(`${root}/${name}`, bytes);
   return {
@@ -62,7 +70,10 @@ describeFileStore("DirectoryStore", async ({ readOnly, files }) => {
       assert.deepEqual(open, [], "no descriptor may stay open");
     },
   };
-});
+};
+
+describeFileStore("DirectoryStore", makeStore);
+if (nodeDisk.hasLocks) describeResuming("DirectoryStore", makeStore);
 
 type Run = (root: string, disk: PromisedStore) => void | Promise<void>;
 
@@ -283,13 +294,13 @@ check("removes stale partial files, and nothing else", async (root) => {
   const names = [`.sluice-${hex}.part`, `.sluice-${hex}.txt`, ".sluice-0.part", "a.part"];
   for (const name of names) Deno.writeTextFileSync(`${root}/${name}`, "x");
   const remaining = () => [...Deno.readDirSync(root)].map((entry) => entry.name).toSorted();
-  const dayMs = 24 * 60 * 60 * 1000;
+  const weekMs = 7 * 24 * 60 * 60 * 1000;
   const later = (ms: number): Disk => ({ ...nodeDisk, nowMs: () => Date.now() + ms });
-  await DirectoryStore.open(root, { disk: later(dayMs - 60_000) });
-  assert.deepEqual(remaining(), names.toSorted(), "a running transfer's file is younger than a day");
-  await DirectoryStore.open(root, { disk: later(dayMs + 60_000), readOnly: true });
+  await DirectoryStore.open(root, { disk: later(weekMs - 60_000) });
+  assert.deepEqual(remaining(), names.toSorted(), "a running transfer's file is younger than a week");
+  await DirectoryStore.open(root, { disk: later(weekMs + 60_000), readOnly: true });
   assert.deepEqual(remaining(), names.toSorted(), "a read-only store changes nothing");
-  await DirectoryStore.open(root, { disk: later(dayMs + 60_000) });
+  await DirectoryStore.open(root, { disk: later(weekMs + 60_000) });
   assert.deepEqual(remaining(), names.slice(1).toSorted());
 });
 

@@ -2,23 +2,33 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { BLOCK_BYTES, QuotaStore, usedBytes } from "../../../store/quota_store.ts";
 import { type FileStore, StoreError, type WritableFile } from "../../../transfer/file_store.ts";
-import { assertRefused, describeFileStore, pattern, store } from "../../../testing/file_store_compliance.ts";
+import {
+  assertRefused,
+  describeFileStore,
+  type MakeStore,
+  pattern,
+  store,
+} from "../../../testing/file_store_compliance.ts";
+import { describeResuming } from "../../../testing/resume_compliance.ts";
 import { promised } from "../../../testing/promised_store.ts";
 import { MemoryStore } from "../../../testing/memory_store.ts";
 
 const FIVE = 5 * BLOCK_BYTES;
 
-describeFileStore("QuotaStore with a quota", ({ readOnly, files }) => {
+const makeLimited: MakeStore = ({ readOnly, files }) => {
   const disk = new MemoryStore({ readOnly });
   for (const [name, bytes] of Object.entries(files)) disk.put(name, bytes);
   return {
     store: new QuotaStore(disk, () => 0).limitedTo(1e12),
     put: (name, bytes, modifiedUs) => disk.put(name, bytes, { modifiedUs }),
     contents: (name) => disk.contents(name),
-    partialFiles: () => disk.partialFiles,
+    partialFiles: () => disk.partialFiles + disk.keptFiles,
     dispose: () => assert.equal(disk.openHandles, 0),
   };
-});
+};
+
+describeFileStore("QuotaStore with a quota", makeLimited);
+describeResuming("QuotaStore with a quota", makeLimited);
 
 class Setting {
   nowUs = 0;

@@ -4,16 +4,9 @@ import { nodeDisk } from "../../../io/node_disk.ts";
 import { SimulatedDisk } from "../../../sim/disk/disk.ts";
 import type { DiskFaults } from "../../../sim/disk/faults.ts";
 import type { Disk } from "../../../store/disk.ts";
-import {
-  LARGE_FILE_BYTES,
-  removeStalePartialFiles,
-  STALE_AFTER_MS,
-  TemporaryFile,
-} from "../../../store/temporary_file.ts";
+import { LARGE_FILE_BYTES, TemporaryFile } from "../../../store/temporary_file.ts";
 import { type CommittedFile, StoreError } from "../../../transfer/file_store.ts";
 import { assertRefused, commit, committed, pattern } from "../../../testing/file_store_compliance.ts";
-
-const NAME = ".sluice-0123456789abcdef0123456789abcdef.part";
 
 function check(what: string, run: (folder: string) => void | Promise<void>): void {
   Deno.test(what, async () => {
@@ -327,26 +320,4 @@ for (const sizeBytes of [LARGE_FILE_BYTES - 1, LARGE_FILE_BYTES]) {
 check("TemporaryFile says that its folder is missing", async (folder) => {
   const place = () => Promise.resolve("");
   await assertRefused("not-found", () => TemporaryFile.create(`${folder}/missing`, { ...plain, place }));
-});
-
-/** This machine's disk, so many milliseconds from now. */
-function later(ms: number): Disk {
-  return { ...nodeDisk, nowMs: () => Date.now() + ms };
-}
-
-check("removeStalePartialFiles waits for a day", async (folder) => {
-  Deno.writeTextFileSync(`${folder}/${NAME}`, "x");
-  await removeStalePartialFiles(nodeDisk, folder);
-  await removeStalePartialFiles(later(STALE_AFTER_MS - 60_000), folder);
-  assert(!isEmpty(folder));
-  await removeStalePartialFiles(later(STALE_AFTER_MS + 60_000), folder);
-  assert(isEmpty(folder));
-});
-
-check("removeStalePartialFiles removes only files, and ignores a missing folder", async (folder) => {
-  Deno.mkdirSync(`${folder}/${NAME}`);
-  Deno.symlinkSync("elsewhere", `${folder}/${NAME.replace("0", "1")}`);
-  await removeStalePartialFiles(later(10 * STALE_AFTER_MS), folder);
-  assert.equal([...Deno.readDirSync(folder)].length, 2);
-  await removeStalePartialFiles(nodeDisk, `${folder}/missing`);
 });

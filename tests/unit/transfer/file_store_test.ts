@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { InvariantError } from "../../../base/invariant.ts";
 import { MemoryStore, type MemoryStoreOptions } from "../../../testing/memory_store.ts";
+import { describeResuming } from "../../../testing/resume_compliance.ts";
 import { promised } from "../../../testing/promised_store.ts";
 import { type CommittedFile, StoreError } from "../../../transfer/file_store.ts";
 import {
@@ -20,13 +21,14 @@ function makeStoreWith(options: MemoryStoreOptions): MakeStore {
       store: disk,
       put: (name, bytes, modifiedUs) => disk.put(name, bytes, { modifiedUs }),
       contents: (name) => disk.contents(name),
-      partialFiles: () => disk.partialFiles,
+      partialFiles: () => disk.partialFiles + disk.keptFiles,
       dispose: () => assert.equal(disk.openHandles, 0, "no handle may stay open"),
     };
   };
 }
 
 describeFileStore("MemoryStore", makeStoreWith({}));
+describeResuming("MemoryStore", makeStoreWith({}));
 describeFileStore("MemoryStore with slow commits", makeStoreWith({ schedule: (run) => queueMicrotask(run) }));
 describeFileStore("MemoryStore with slow look-ups", makeStoreWith({ lookUp: (run) => queueMicrotask(run) }));
 

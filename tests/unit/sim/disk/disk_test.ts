@@ -11,6 +11,7 @@ import {
   pattern,
 } from "../../../../testing/file_store_compliance.ts";
 import { promised } from "../../../../testing/promised_store.ts";
+import { describeResuming } from "../../../../testing/resume_compliance.ts";
 
 function makeStoreOn(options: SimulatedDiskOptions): MakeStore {
   return async ({ readOnly, files }) => {
@@ -29,16 +30,22 @@ function makeStoreOn(options: SimulatedDiskOptions): MakeStore {
   };
 }
 
-/** What the disk counts as used is what its files take. */
+/** What the disk counts as used is what its files take, without their holes. */
 function assertSpaceIsCounted(disk: SimulatedDisk): void {
-  const sizes = disk.names("/store").map((name) => disk.contents(`/store/${name}`)!.length);
-  assert.equal(disk.usedBytes, sizes.reduce((sum, size) => sum + Math.ceil(size / PAGE_BYTES) * PAGE_BYTES, 0));
+  const takenBytes = disk.names("/store").map((name) => disk.fileAt(`/store/${name}`)!.allocatedBytes);
+  assert.equal(disk.usedBytes, takenBytes.reduce((sum, bytes) => sum + bytes, 0));
 }
 
-describeFileStore("DirectoryStore on a simulated disk", makeStoreOn({}));
-describeFileStore("DirectoryStore on a slow disk", makeStoreOn({ schedule: (run) => queueMicrotask(run) }));
-describeFileStore("DirectoryStore on a disk that falls short", makeStoreOn({ faults: { shortRate: 0.5 } }));
-describeFileStore("DirectoryStore on a disk without hard links", makeStoreOn({ faults: { hasNoLinks: true } }));
+const DISKS: Readonly<Record<string, SimulatedDiskOptions>> = {
+  "a simulated disk": {},
+  "a slow disk": { schedule: (run) => queueMicrotask(run) },
+  "a disk that falls short": { faults: { shortRate: 0.5 } },
+  "a disk without hard links": { faults: { hasNoLinks: true } },
+};
+for (const [kind, options] of Object.entries(DISKS)) {
+  describeFileStore(`DirectoryStore on ${kind}`, makeStoreOn(options));
+  describeResuming(`DirectoryStore on ${kind}`, makeStoreOn(options));
+}
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL } = new SimulatedDisk().flags;
 const CREATE = O_RDWR | O_CREAT | O_EXCL;
@@ -372,4 +379,23 @@ Deno.test("SimulatedDisk draws the same from the same seed", () => {
   const names = (seed: number) => new SimulatedDisk({ random: new Random(seed) }).randomBytes(16);
   assert.deepEqual(names(1), names(1));
   assert.notDeepEqual(names(1), names(2));
+});
+
+Deno.test("SimulatedDisk.tryLock locks a file once, until it is released, or the process or the power is gone", async () => {
+  const disk = new SimulatedDisk();
+  disk.put("/a", pattern(1));
+  const lock = (await disk.tryLock("/a"))!;
+  assert.equal(lock.ino, (await disk.stat("/a")).ino);
+  assert.equal(await disk.tryLock("/a"), undefined);
+  assert.equal(disk.openDescriptors, 1);
+  lock.release();
+  for (const end of [() => disk.killProcess(), () => disk.crash(new Random(1))]) {
+    assert((await disk.tryLock("/a")) !== undefined);
+    end();
+    assert.equal(disk.openDescriptors, 0);
+  }
+  (await disk.tryLock("/a"))!.release();
+  disk.meter.faults = { hasNoLocks: true };
+  await assert.rejects(disk.tryLock("/a"), { code: "ENOLCK" });
+  assert.equal(disk.openDescriptors, 0);
 });
