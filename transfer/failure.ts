@@ -6,7 +6,8 @@
 
 import type { CloseReason } from "../protocol/mod.ts";
 import type { StoreError, StoreErrorKind } from "./file_store.ts";
-import { ApplicationErrorCode, RefusalReason } from "./messages.ts";
+import { RefusalReason } from "./messages.ts";
+import { ApplicationErrorCode } from "./application_error.ts";
 
 /** Why a request failed; programs turn it into an exit code. */
 export type FailureKind =

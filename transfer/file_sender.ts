@@ -10,8 +10,9 @@
 import { createHash } from "node:crypto";
 import { invariant } from "../base/invariant.ts";
 import { type ByteSource } from "../protocol/mod.ts";
-import { type ReadableFile, StoreError } from "./file_store.ts";
-import { DIGEST_MESSAGE_BYTES, encodeMessage } from "./messages.ts";
+import { type FileAttributes, type ReadableFile, StoreError } from "./file_store.ts";
+import { type DataMessage, DIGEST_MESSAGE_BYTES } from "./messages.ts";
+import { encodeMessage } from "./message_encoder.ts";
 
 /**
  * The read-ahead, bytes: the size of a read and of a hash update. Nothing is sent meanwhile, so it must take less time
@@ -130,4 +131,9 @@ export class FileSender implements ByteSource {
       `${name} changed while it was being sent (its content, name or mode); send it again when nothing changes it`,
     );
   }
+}
+
+/** What precedes the bytes of a file that is sent in one go: nothing for an empty one. */
+export function wholeContent({ sizeBytes }: FileAttributes): readonly DataMessage[] {
+  return sizeBytes === 0 ? [] : [{ type: "data", ranges: [{ offset: 0, length: sizeBytes }] }];
 }

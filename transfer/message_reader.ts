@@ -5,7 +5,8 @@
  */
 
 import type { Stream } from "../protocol/mod.ts";
-import { decodeMessage, type Message } from "./messages.ts";
+import { type Message } from "./messages.ts";
+import { decodeMessage } from "./message_decoder.ts";
 
 /** What comes next on the stream. */
 export type NextMessage =

@@ -12,7 +12,7 @@ import type { TransferOutcome } from "../../transfer/client/request.ts";
 import { closeFailure, type TransferFailure } from "../../transfer/failure.ts";
 import { checkFileName, checkLocalName } from "../../transfer/file_name.ts";
 import { type FileInfo, StoreError } from "../../transfer/file_store.ts";
-import { ApplicationErrorCode } from "../../transfer/messages.ts";
+import { ApplicationErrorCode } from "../../transfer/application_error.ts";
 import { settle } from "../../store/completion.ts";
 import { WaitingDisk } from "../../store/waiting_disk.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";

@@ -14,7 +14,7 @@ import {
 } from "../../protocol/mod.ts";
 import { describeClose } from "../../transfer/failure.ts";
 import { StoreError } from "../../transfer/file_store.ts";
-import { ApplicationErrorCode } from "../../transfer/messages.ts";
+import { ApplicationErrorCode } from "../../transfer/application_error.ts";
 import { ServerSession, type SharedByClients } from "../../transfer/server/session.ts";
 import { CallQueue } from "../../transfer/server/call_queue.ts";
 import { ListingCache } from "../../transfer/server/listing_cache.ts";

@@ -15,7 +15,8 @@ import { decodePacket } from "../wire_decode.ts";
 import { decodeFrames, encodeFrames, encodePacket, type FrameValue } from "../wire_values.ts";
 import { checkFileName, checkLocalName, MAX_FILE_NAME_BYTES, receivedName } from "../../transfer/file_name.ts";
 import { MAX_DISPLAY_LENGTH, sanitizeForDisplay } from "../../base/display_text.ts";
-import { decodeMessage, encodeMessage } from "../../transfer/messages.ts";
+import { decodeMessage } from "../../transfer/message_decoder.ts";
+import { encodeMessage } from "../../transfer/message_encoder.ts";
 import { anyFrames, anyMessage, anyPacket, anyParameters, anyText, anyVarint } from "./input.ts";
 import { bucket, type InputTarget, withoutNumbers, written } from "./target.ts";
 

@@ -26,7 +26,7 @@ import {
 } from "../../protocol/wire/packet.ts";
 import { encodeParameters } from "../../protocol/wire/parameters.ts";
 import type { Connection } from "../../protocol/mod.ts";
-import { encodeMessage } from "../../transfer/messages.ts";
+import { encodeMessage } from "../../transfer/message_encoder.ts";
 import { encodeFrames, encodePacket, type FrameValue, fromHex } from "../wire_values.ts";
 import { anyFrame, anyFrames, anyMessage, anyPacket, anyParameters, anyText, mutated } from "./input.ts";
 import { idBytes, type ManInTheMiddle, type Opened } from "../hostile/man_in_the_middle.ts";

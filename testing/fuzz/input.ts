@@ -17,7 +17,15 @@ import {
 import { TransportErrorCode } from "../../protocol/errors.ts";
 import type { TransportParameters } from "../../protocol/wire/parameters.ts";
 import type { FrameValue, PacketValue } from "../wire_values.ts";
-import { type Message, RefusalReason, ResultStatus } from "../../transfer/messages.ts";
+import {
+  type FileRange,
+  MAX_CHUNK_BYTES,
+  type Message,
+  MIN_BLOCK_BYTES,
+  RefusalReason,
+  ResultStatus,
+  SHA256_BYTES,
+} from "../../transfer/messages.ts";
 import { MAX_FILE_BYTES } from "../../transfer/file_store.ts";
 
 /** Where a varint's size changes, and where numbers wrap in other languages. */
@@ -214,15 +222,20 @@ export function anyMessage(random: Random): Message {
     ...(random.chance(0.5) ? {} : { mode: random.integer(0, 0o777) }),
   };
   const sha256 = random.bytes(32);
+  if (random.chance(0.6)) return anyOtherMessage(random, name);
+  const flag = <Name extends string>(flagName: Name) =>
+    random.chance(0.5) ? {} : { [flagName]: true } as Partial<Record<Name, true>>;
   switch (random.integer(0, 9)) {
-    case 0:
-      return { type: "put", name, sizeBytes, ...attributes, overwrite: random.chance(0.5) };
+    case 0: {
+      const rest = random.chance(0.3) ? { sizeBytes: 0, unsized: true } : { sizeBytes, ...flag("resumable") };
+      return { type: "put", name, ...attributes, ...rest, overwrite: random.chance(0.5) };
+    }
     case 1:
-      return { type: "get", name };
+      return { type: "get", name, ...flag("inline"), ...flag("held"), ...flag("zstd") };
     case 2:
-      return { type: "list" };
+      return { type: "list", ...(name === "" ? {} : { path: name, pattern: name }), ...flag("recursive") };
     case 3:
-      return { type: "stat", name };
+      return { type: "stat", name, ...flag("digest") };
     case 4:
       return { type: "file", sizeBytes, ...attributes };
     case 5:
@@ -230,14 +243,75 @@ export function anyMessage(random: Random): Message {
     case 6:
       return { type: "result", status: random.pick(Object.values(ResultStatus)), sha256, savedName: name };
     case 7:
-      return { type: "entry", name, sizeBytes, ...attributes };
+      return { type: "entry", name, sizeBytes, ...attributes, ...anyKind(random, name) };
     case 8:
       return {
         type: "end",
         count: anyVarint(random),
         ...(random.chance(0.5) ? {} : { unlisted: { count: random.integer(1, 100), examples: name } }),
+        ...(random.chance(0.5) || name === "" ? {} : { gaps: name }),
       };
     default:
       return { type: "refused", reason: random.pick(Object.values(RefusalReason)), message: name };
   }
+}
+
+function anyKind(random: Random, target: string) {
+  const kind = random.pick(["file", "folder", "link"] as const);
+  return kind === "link" && target !== "" ? { kind, target } : { kind };
+}
+
+function anyOtherMessage(random: Random, name: string): Message {
+  const overwrite = random.chance(0.5) ? {} : { overwrite: true };
+  switch (random.integer(0, 10)) {
+    case 0: {
+      const kind = random.chance(0.5) ? { kind: "folder" as const } : { kind: "link" as const, target: `${name}x` };
+      return { type: "make", name, sizeBytes: 0, ...kind, ...overwrite };
+    }
+    case 1:
+      return { type: "remove", name, ...(random.chance(0.5) ? {} : { recursive: true }) };
+    case 2:
+      return { type: "move", name, newName: name, ...overwrite };
+    case 3:
+      return { type: "space" };
+    case 4:
+    case 5:
+      return { type: random.pick(["data", "same"] as const), ranges: anyRanges(random) };
+    case 6: {
+      const content = random.bytes(random.integer(1, 100));
+      const offset = Math.min(anyVarint(random), MAX_FILE_BYTES - MAX_CHUNK_BYTES);
+      return {
+        type: "chunk",
+        offset,
+        ...(random.chance(0.5) ? {} : { plainBytes: random.integer(1, MAX_CHUNK_BYTES) }),
+        content,
+      };
+    }
+    case 7: {
+      const heldBytes = Math.min(anyVarint(random), MAX_FILE_BYTES);
+      const blockBytes = MIN_BLOCK_BYTES * 2 ** random.integer(0, 14);
+      return { type: "have", blockBytes, heldBytes, ...(random.chance(0.5) ? {} : { zstd: true }) };
+    }
+    case 8:
+      return { type: "hashes", hashes: random.bytes(SHA256_BYTES * random.integer(1, 4)) };
+    case 9:
+      return { type: "done", count: anyVarint(random) };
+    default:
+      return {
+        type: "capacity",
+        ...(random.chance(0.5) ? {} : { freeBytes: anyVarint(random) }),
+        ...(random.chance(0.5) ? {} : { usedBytes: anyVarint(random) }),
+        ...(random.chance(0.5) ? {} : { quotaBytes: anyVarint(random) }),
+      };
+  }
+}
+
+function anyRanges(random: Random): FileRange[] {
+  let end = 0;
+  return Array.from({ length: random.integer(1, 8) }, () => {
+    const offset = end + random.integer(0, 100_000);
+    const length = random.integer(1, 100_000);
+    end = offset + length;
+    return { offset, length };
+  });
 }

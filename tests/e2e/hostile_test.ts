@@ -12,7 +12,9 @@ import { startServer } from "../../mod.ts";
 import { Random } from "../../base/random.ts";
 import { Writer } from "../../base/bytes.ts";
 import { VERSION, writeHello } from "../../protocol/wire/packet.ts";
-import { encodeMessage, RefusalReason, ResultStatus } from "../../transfer/messages.ts";
+import { RefusalReason, ResultStatus } from "../../transfer/messages.ts";
+import { wholeContent } from "../../transfer/file_sender.ts";
+import { encodeMessage, encodeMessages } from "../../transfer/message_encoder.ts";
 import { assertSameFile, namesIn, writeRandomFile } from "../../testing/programs/files.ts";
 import { inTime } from "../../testing/programs/programs.ts";
 import { type Answer, RawClient } from "../../testing/programs/raw_client.ts";
@@ -327,7 +329,8 @@ Deno.test("server keeps an odd name in its folder, and its control characters ou
 Deno.test("server keeps nothing of requests that lie, break off or make no sense", async () => {
   await using target = await Target.open();
   using client = await RawClient.connect(target.port);
-  const put = (name: string, sizeBytes: number) => encodeMessage({ type: "put", name, sizeBytes, overwrite: false });
+  const put = (name: string, sizeBytes: number) =>
+    encodeMessages([{ type: "put", name, sizeBytes, overwrite: false }, ...wholeContent({ sizeBytes })]);
   const digest = encodeMessage({ type: "digest", sha256: new Uint8Array(32) });
   const bytes = new Uint8Array(1000);
 

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { MAX_VARINT } from "../../base/bytes.ts";
 import { PacketHeader, PACKETS_PER_KEY } from "../../protocol/wire/packet.ts";
-import { decodeMessage, encodeMessage, type Message, RefusalReason, ResultStatus } from "../../transfer/messages.ts";
+import { type Message, RefusalReason, ResultStatus } from "../../transfer/messages.ts";
+import { decodeMessage } from "../../transfer/message_decoder.ts";
+import { encodeMessage } from "../../transfer/message_encoder.ts";
 import { MAX_FILE_BYTES } from "../../transfer/file_store.ts";
 import { GOLDEN_FRAMES, GOLDEN_MESSAGES, GOLDEN_PACKETS } from "../wire/golden.ts";
 import { decodePacket } from "../../testing/wire_decode.ts";
@@ -161,7 +163,7 @@ const messages: fc.Arbitrary<Message> = fc.oneof(
     sha256,
     savedName: names,
   }),
-  entries.map((entry): Message => ({ type: "entry", ...entry })),
+  entries.map((entry): Message => ({ type: "entry", kind: "file", ...entry })),
   record({ type: fc.constant("end" as const), count: varints }),
   record({
     type: fc.constant("end" as const),

@@ -264,17 +264,50 @@ export const GOLDEN_MESSAGES: readonly Golden<Message>[] = [
   },
   {
     name: "PUT of a later version: more flags, and a field that is not known",
-    hex: "01 16 09 68 65 6c 6c 6f 2e 74 78 74 05 0a 00 06 56 7a 50 b0 64 00 aa bb",
+    hex: "01 17 09 68 65 6c 6c 6f 2e 74 78 74 05 40 82 00 06 56 7a 50 b0 64 00 aa bb",
     value: { type: "put", name: "hello.txt", sizeBytes: 5, modifiedUs: MODIFIED_US, overwrite: false },
     decodeOnly: true,
   },
   {
     name: "GET",
-    hex: "02 0a 09 68 65 6c 6c 6f 2e 74 78 74",
+    hex: "02 0b 09 68 65 6c 6c 6f 2e 74 78 74 00",
     value: { type: "get", name: "hello.txt" },
   },
-  { name: "LIST", hex: "03 00", value: { type: "list" } },
-  { name: "STAT", hex: "04 04 03 c3 a9 21", value: { type: "stat", name: "é!" } },
+  {
+    name: "GET of a file of which the client has a part, compressed where that is worth it",
+    hex: "02 07 05 61 2f 62 2e 63 06",
+    value: { type: "get", name: "a/b.c", held: true, zstd: true },
+  },
+  { name: "LIST", hex: "03 03 00 00 00", value: { type: "list" } },
+  {
+    name: "LIST of what is below a folder and matches a pattern",
+    hex: "03 0a 01 61 01 06 2a 2e 6a 70 65 67",
+    value: { type: "list", path: "a", recursive: true, pattern: "*.jpeg" },
+  },
+  { name: "STAT", hex: "04 05 03 c3 a9 21 00", value: { type: "stat", name: "é!" } },
+  {
+    name: "MAKE, a folder",
+    hex: "05 0e 01 61 00 0e 00 06 56 7a 50 b0 64 00 41 ed",
+    value: { type: "make", name: "a", kind: "folder", sizeBytes: 0, modifiedUs: MODIFIED_US, mode: 0o755 },
+  },
+  {
+    name: "MAKE, a link",
+    hex: "05 0a 03 61 2f 62 00 11 03 63 2f 64",
+    value: { type: "make", name: "a/b", kind: "link", sizeBytes: 0, target: "c/d", overwrite: true },
+  },
+  { name: "REMOVE", hex: "06 03 01 61 01", value: { type: "remove", name: "a", recursive: true } },
+  { name: "MOVE", hex: "07 07 01 61 03 62 2f 63 00", value: { type: "move", name: "a", newName: "b/c" } },
+  { name: "SPACE", hex: "08 00", value: { type: "space" } },
+  {
+    name: "PUT of a file whose size is not known yet",
+    hex: "01 04 01 61 00 20",
+    value: { type: "put", name: "a", sizeBytes: 0, overwrite: false, unsized: true },
+  },
+  {
+    name: "PUT of a file of which the server may have a part",
+    hex: "01 08 01 61 80 10 00 00 40 40",
+    value: { type: "put", name: "a", sizeBytes: 1_048_576, overwrite: false, resumable: true },
+  },
   {
     name: "FILE",
     hex: "10 0a 05 02 00 06 56 7a 50 b0 64 00",
@@ -284,6 +317,37 @@ export const GOLDEN_MESSAGES: readonly Golden<Message>[] = [
     name: "FILE, last modified before 1970",
     hex: "10 0a 05 02 ff ff f3 19 c6 e6 41 00",
     value: { type: "file", sizeBytes: 5, modifiedUs: -14_182_940_000_000 },
+  },
+  {
+    name: "HAVE",
+    hex: "15 09 80 01 00 00 80 10 00 00 01",
+    value: { type: "have", blockBytes: 65_536, heldBytes: 1_048_576, zstd: true },
+  },
+  {
+    name: "HASHES",
+    hex: `16 21 01 2c f2 4d ba 5f b0 a3 0e 26 e8 3b 2a c5 b9 e2 9e
+          1b 16 1e 5c 1f a7 42 5e 73 04 33 62 93 8b 98 24`,
+    value: { type: "hashes", hashes: SHA256 },
+  },
+  {
+    name: "CHUNK",
+    hex: "17 08 00 00 05 68 65 6c 6c 6f",
+    value: { type: "chunk", offset: 0, content: fromHex("68 65 6c 6c 6f") },
+  },
+  {
+    name: "CHUNK, compressed",
+    hex: "17 0c 01 05 43 e8 07 aa bb cc dd ee ff 00",
+    value: { type: "chunk", offset: 5, plainBytes: 1000, content: fromHex("aa bb cc dd ee ff 00") },
+  },
+  {
+    name: "DATA",
+    hex: "18 08 02 00 05 03 80 01 00 00",
+    value: { type: "data", ranges: [{ offset: 0, length: 5 }, { offset: 8, length: 65_536 }] },
+  },
+  {
+    name: "SAME",
+    hex: "19 06 01 05 80 01 00 00",
+    value: { type: "same", ranges: [{ offset: 5, length: 65_536 }] },
   },
   {
     name: "DIGEST",
@@ -301,18 +365,29 @@ export const GOLDEN_MESSAGES: readonly Golden<Message>[] = [
   {
     name: "ENTRY",
     hex: "13 14 09 68 65 6c 6c 6f 2e 74 78 74 05 02 00 06 56 7a 50 b0 64 00",
-    value: { type: "entry", name: "hello.txt", sizeBytes: 5, modifiedUs: MODIFIED_US },
+    value: { type: "entry", name: "hello.txt", kind: "file", sizeBytes: 5, modifiedUs: MODIFIED_US },
   },
   {
     name: "ENTRY whose modification time is not known",
     hex: "13 0c 09 68 65 6c 6c 6f 2e 74 78 74 05 00",
-    value: { type: "entry", name: "hello.txt", sizeBytes: 5 },
+    value: { type: "entry", name: "hello.txt", kind: "file", sizeBytes: 5 },
   },
-  { name: "END", hex: "14 03 02 00 00", value: { type: "end", count: 2 } },
   {
-    name: "END, with a file that is not listed",
-    hex: "14 09 02 01 06 22 7a ef bf bd 22",
-    value: { type: "end", count: 2, unlisted: { count: 1, examples: '"z\ufffd"' } },
+    name: "ENTRY of a link",
+    hex: "13 0a 03 61 2f 62 00 10 03 63 2f 64",
+    value: { type: "entry", name: "a/b", kind: "link", sizeBytes: 0, target: "c/d" },
+  },
+  { name: "END", hex: "14 04 02 00 00 00", value: { type: "end", count: 2 } },
+  {
+    name: "END, with a file that is not listed, and another gap",
+    hex: "14 0d 02 01 06 22 7a ef bf bd 22 03 6f 64 64",
+    value: { type: "end", count: 2, unlisted: { count: 1, examples: '"z\ufffd"' }, gaps: "odd" },
+  },
+  { name: "DONE", hex: "1a 01 02", value: { type: "done", count: 2 } },
+  {
+    name: "CAPACITY",
+    hex: "1b 07 07 80 10 00 00 05 06",
+    value: { type: "capacity", freeBytes: 1_048_576, usedBytes: 5, quotaBytes: 6 },
   },
   {
     name: "REFUSED",

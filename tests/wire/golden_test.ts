@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { FrameType } from "../../protocol/wire/frame.ts";
 import { PacketType } from "../../protocol/wire/packet.ts";
-import { decodeMessage, encodeMessage, MessageType } from "../../transfer/messages.ts";
+import { MessageType } from "../../transfer/messages.ts";
+import { decodeMessage } from "../../transfer/message_decoder.ts";
+import { encodeMessage } from "../../transfer/message_encoder.ts";
 import { GOLDEN_FRAMES, GOLDEN_MESSAGES, GOLDEN_PACKETS } from "./golden.ts";
 import { readBlocks } from "./vectors.ts";
 import { decodePacket } from "../../testing/wire_decode.ts";

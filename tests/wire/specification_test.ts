@@ -13,8 +13,10 @@ import * as limits from "../../protocol/limits.ts";
 import { FrameType, MAX_REASON_BYTES } from "../../protocol/wire/frame.ts";
 import * as packet from "../../protocol/wire/packet.ts";
 import { MAX_PARAMETERS, ParameterId } from "../../protocol/wire/parameters.ts";
-import { ApplicationErrorCode } from "../../transfer/messages.ts";
+import { ApplicationErrorCode } from "../../transfer/application_error.ts";
 import { MAX_FILE_BYTES } from "../../transfer/file_store.ts";
+import { MAX_RANGES } from "../../transfer/file_receiver.ts";
+import { MAX_FILE_NAME_BYTES } from "../../transfer/file_name.ts";
 import * as messages from "../../transfer/messages.ts";
 import { encodeFrames, type FrameValue, fromHex } from "../../testing/wire_values.ts";
 import * as vectors from "./vectors.ts";
@@ -76,6 +78,22 @@ Deno.test("PROTOCOL.md numbers the flags of a file's attributes as the code does
   assert.deepEqual(numbersOf(rowsBelow("#### Attributes of a file"), { number: 0, name: 1 }), new Map(expected));
 });
 
+Deno.test("PROTOCOL.md numbers the other flags as the code does", () => {
+  const { GetFlag, ListFlag, StatFlag, RemoveFlag, MoveFlag, HaveFlag, ChunkFlag, CapacityFlag } = messages;
+  const expected = Object.entries({
+    GET: GetFlag,
+    LIST: ListFlag,
+    STAT: StatFlag,
+    REMOVE: RemoveFlag,
+    MOVE: MoveFlag,
+    HAVE: HaveFlag,
+    CHUNK: ChunkFlag,
+    CAPACITY: CapacityFlag,
+  }).flatMap(([message, flags]) => Object.entries(flags).map(([name, flag]) => `${message} ${flag} ${name}`));
+  const shown = rowsBelow("#### Other flags").map(([message, flag, name]) => `${message} ${Number(flag)} ${name}`);
+  assert.deepEqual(shown, expected);
+});
+
 Deno.test("PROTOCOL.md numbers the errors and the reasons of REFUSED as the code does", () => {
   const transport = numbersOf(rowsBelow("### 13.2 Transport error codes"), { number: 0, name: 1 });
   for (const [name, code] of Object.entries(TransportErrorCode)) {
@@ -115,7 +133,12 @@ Deno.test("PROTOCOL.md's table of limits has the code's values", () => {
     "packets with challenges or responses beyond the window": limits.MAX_PATH_PACKETS_BEYOND_WINDOW,
     "PTO, where a connection is kept for some of them": limits.MAX_KEPT_PTO_US / 1_000_000,
     "body of a message": messages.MAX_BODY_BYTES,
-    "name, saved name, text": messages.MAX_NAME_BYTES,
+    "name, target, pattern, saved name": messages.MAX_NAME_BYTES,
+    "component of a name": MAX_FILE_NAME_BYTES,
+    "text": messages.MAX_TEXT_BYTES,
+    "size of a block": messages.MIN_BLOCK_BYTES,
+    "content of a CHUNK, decompressed": messages.MAX_CHUNK_BYTES,
+    "separate parts of a file": MAX_RANGES,
     "file": `2^${Math.log2(MAX_FILE_BYTES)}`,
   };
   for (const [what, limit] of Object.entries(expected)) {

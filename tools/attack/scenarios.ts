@@ -6,9 +6,10 @@
 
 import { createHash } from "node:crypto";
 import { DEFAULT_CONFIG, KEY_BYTES } from "../../protocol/mod.ts";
-import { encodeMessage } from "../../transfer/messages.ts";
+import { encodeMessage } from "../../transfer/message_encoder.ts";
 import { writeHello } from "../../protocol/wire/packet.ts";
 import { written } from "../../testing/fuzz/target.ts";
+import { putOf } from "../../testing/hostile/attacks/bytes.ts";
 import type { HostilePeer, Scene, Script } from "../../testing/hostile/hostile_peer.ts";
 
 /** One attack. */
@@ -174,7 +175,7 @@ export const ATTACK_SCENARIOS: readonly AttackScenario[] = [
       const peers = yield* connections(scene, { address, count: 4 });
       yield* onAll(peers, (peer, streamId) => {
         const name = `stalled-${peer.id}-${streamId}`;
-        peer.say(streamId, encodeMessage({ type: "put", name, sizeBytes: 2 ** 20, modifiedUs: 1, overwrite: true }));
+        peer.say(streamId, putOf(name, 2 ** 20));
       });
       yield* keepAlive(peers);
     },

@@ -12,7 +12,7 @@ export const FILE_MUTANTS: readonly Mutant[] = [
     id: "put-hash-unchecked",
     broken: "The server keeps a file with a wrong checksum",
     file: "transfer/server/put.ts",
-    text: "timingSafeEqual(sha256, next.message.sha256)",
+    text: "timingSafeEqual(sha256, content.sha256)",
     becomes: "true",
     caughtBy: "tests/unit/transfer/server/session_test.ts",
   },
@@ -111,7 +111,7 @@ export const FILE_MUTANTS: readonly Mutant[] = [
   {
     id: "message-unbounded",
     broken: "A message may be of any length, and is buffered in memory",
-    file: "transfer/messages.ts",
+    file: "transfer/message_decoder.ts",
     text: "|| length > MAX_BODY_BYTES",
     becomes: "",
   },

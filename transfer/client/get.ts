@@ -20,14 +20,9 @@ import { closeFailure, refusalFailure, storeFailure, type TransferFailure } from
 import { FileReceiver } from "../file_receiver.ts";
 import { type Done, type FileInfo, StoreError, type WritableFile } from "../file_store.ts";
 import { readMessage } from "../message_reader.ts";
-import {
-  ApplicationErrorCode,
-  describeApplicationError,
-  encodeMessage,
-  errorCodeForStoreError,
-  type Message,
-  ResultStatus,
-} from "../messages.ts";
+import { type Message, ResultStatus } from "../messages.ts";
+import { encodeMessage } from "../message_encoder.ts";
+import { ApplicationErrorCode, describeApplicationError, errorCodeForStoreError } from "../application_error.ts";
 
 /** What to get, and where to store it. */
 export interface GetRequest {
@@ -71,7 +66,7 @@ export class ClientGet implements ClientRequest {
 
   onReadable(): void {
     if (this.#state === "asking") this.#readAnswer();
-    if (this.#state === "receiving") this.#readDigest();
+    if (this.#state === "receiving") this.#readContent();
   }
 
   onReset(code: number): void {
@@ -119,7 +114,7 @@ export class ClientGet implements ClientRequest {
         this.#fail(storeFailure(file), errorCodeForStoreError(file.kind));
       } else {
         this.#receive(file);
-        if (isLater) this.#readDigest();
+        if (isLater) this.#readContent();
       }
       if (isLater) this.#context.wake();
     });
@@ -127,28 +122,24 @@ export class ClientGet implements ClientRequest {
   }
 
   #receive(file: WritableFile): void {
-    this.#receiver = new FileReceiver(file, {
+    this.#receiver = new FileReceiver({
+      file,
       sizeBytes: this.#sizeBytes,
-      contiguousBytes: () => this.#stream!.directContiguousBytes,
+      stream: this.#stream!,
       onFailed: (error) => this.#fail(storeFailure(error), errorCodeForStoreError(error.kind)),
     });
     this.#state = "receiving";
-    this.#stream!.receiveInto(this.#receiver, this.#sizeBytes);
   }
 
-  #readDigest(): void {
-    if (this.#stream!.directRemainingBytes > 0) {
-      if (this.#stream!.isEndReceived) this.#failAnswer();
-      return;
-    }
-    const next = readMessage(this.#stream!);
-    if (next.kind === "incomplete") return;
-    if (next.kind !== "message" || next.message.type !== "digest") return this.#failAnswer();
+  #readContent(): void {
+    const content = this.#receiver!.readContent();
+    if (content.kind === "incomplete") return;
+    if (content.kind === "malformed") return this.#failAnswer();
     const sha256 = this.#receiver!.finish();
     if (sha256 === undefined) return;
-    if (timingSafeEqual(sha256, next.message.sha256)) return this.#commit(sha256);
+    if (timingSafeEqual(sha256, content.sha256)) return this.#commit(sha256);
     this.#report(ResultStatus.checksumMismatch, sha256);
-    const message = `the checksums differ (here ${sha256.toHex()}, on the server ${next.message.sha256.toHex()}); ` +
+    const message = `the checksums differ (here ${sha256.toHex()}, on the server ${content.sha256.toHex()}); ` +
       "the file was discarded: get it again";
     this.#end({ kind: "failed", message });
   }

@@ -13,17 +13,12 @@
 import type { CloseReason, Stream } from "../../protocol/mod.ts";
 import type { ClientContext, ClientRequest, TransferOutcome } from "./request.ts";
 import { closeFailure, refusalFailure, storeFailure, type TransferFailure } from "../failure.ts";
-import { FileSender } from "../file_sender.ts";
+import { FileSender, wholeContent } from "../file_sender.ts";
 import { type ReadableFile, StoreError } from "../file_store.ts";
 import { readMessage } from "../message_reader.ts";
-import {
-  ApplicationErrorCode,
-  describeApplicationError,
-  encodeMessage,
-  errorCodeForStoreError,
-  type Message,
-  ResultStatus,
-} from "../messages.ts";
+import { type Message, ResultStatus } from "../messages.ts";
+import { encodeMessages } from "../message_encoder.ts";
+import { ApplicationErrorCode, describeApplicationError, errorCodeForStoreError } from "../application_error.ts";
 
 /** What to send. The request owns the file and closes it. */
 export interface PutRequest {
@@ -60,7 +55,9 @@ export class ClientPut implements ClientRequest {
   start(stream: Stream): void {
     this.#stream = stream;
     const { name, overwrite, file } = this.#request;
-    stream.write(encodeMessage({ ...file.info, type: "put", name, overwrite }));
+    const { info } = file;
+    const put: Message = { ...info, type: "put", name, overwrite };
+    stream.write(encodeMessages([put, ...wholeContent(info)]));
     stream.writeFrom(this.#sender, this.sizeBytes);
     stream.writeFrom(this.#sender.trailer, this.#sender.trailerBytes);
     stream.finish();

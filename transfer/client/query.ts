@@ -9,7 +9,9 @@ import type { ClientContext, ClientRequest } from "./request.ts";
 import { closeFailure, refusalFailure, type TransferFailure } from "../failure.ts";
 import type { FileInfo } from "../file_store.ts";
 import { readMessage } from "../message_reader.ts";
-import { ApplicationErrorCode, describeApplicationError, encodeMessage, type UnlistedFiles } from "../messages.ts";
+import { type UnlistedFiles } from "../messages.ts";
+import { encodeMessage } from "../message_encoder.ts";
+import { ApplicationErrorCode, describeApplicationError } from "../application_error.ts";
 
 /** What to query. */
 export interface QueryRequest {
@@ -53,7 +55,7 @@ export class ClientQuery implements ClientRequest {
       const message = next.kind === "message" ? next.message : undefined;
       if (message?.type === "entry") {
         const { type: _type, ...info } = message;
-        this.#entries.push({ kind: "file", ...info });
+        this.#entries.push(info);
       } else if (message?.type === "refused") {
         this.#fail(refusalFailure(message));
       } else if (this.#isWholeAnswer(message?.type === "end" ? message.count : undefined, next.kind === "end")) {

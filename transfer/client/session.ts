@@ -11,7 +11,7 @@
  */
 
 import type { CloseReason, Connection, ConnectionEvent, Stream } from "../../protocol/mod.ts";
-import { ApplicationErrorCode } from "../messages.ts";
+import { ApplicationErrorCode } from "../application_error.ts";
 import { ClientGet, type GetRequest } from "./get.ts";
 import { ClientPut, type PutRequest } from "./put.ts";
 import { ClientQuery, type QueryRequest } from "./query.ts";

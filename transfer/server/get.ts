@@ -11,17 +11,13 @@
  */
 
 import type { CloseReason, Stream } from "../../protocol/mod.ts";
-import { FileSender } from "../file_sender.ts";
+import { FileSender, wholeContent } from "../file_sender.ts";
 import { type FileAttributes, type ReadableFile, StoreError } from "../file_store.ts";
 import { type ServerHandler } from "../handler.ts";
 import { readMessage } from "../message_reader.ts";
-import {
-  ApplicationErrorCode,
-  describeApplicationError,
-  encodeMessage,
-  errorCodeForStoreError,
-  ResultStatus,
-} from "../messages.ts";
+import { ResultStatus } from "../messages.ts";
+import { encodeMessages } from "../message_encoder.ts";
+import { ApplicationErrorCode, describeApplicationError, errorCodeForStoreError } from "../application_error.ts";
 import type { ServerContext, TransferStart } from "./context.ts";
 
 /** Sends one file. */
@@ -57,7 +53,7 @@ export class ServerGet implements ServerHandler {
     const sizeBytes = this.#sender.sizeBytes;
     this.#started = this.#context.now();
     this.#context.report({ kind: "sending", name: this.#name, sizeBytes });
-    this.#stream.write(encodeMessage({ type: "file", ...this.#attributes }));
+    this.#stream.write(encodeMessages([{ type: "file", ...this.#attributes }, ...wholeContent(this.#attributes)]));
     this.#stream.writeFrom(this.#sender, sizeBytes);
     this.#stream.writeFrom(this.#sender.trailer, this.#sender.trailerBytes);
     this.#stream.finish();

@@ -6,7 +6,8 @@
 
 import { quote } from "../../base/display_text.ts";
 import type { StoreListing } from "../file_store.ts";
-import { encodeMessage, encodeMessages, type UnlistedFiles } from "../messages.ts";
+import { type UnlistedFiles } from "../messages.ts";
+import { encodeMessage, encodeMessages } from "../message_encoder.ts";
 
 /** Files that are encoded without a break: a few milliseconds on a slow machine. */
 export const FILES_PER_PIECE = 500;

@@ -15,15 +15,9 @@ import type { CloseReason, Stream } from "../../protocol/mod.ts";
 import { FileReceiver } from "../file_receiver.ts";
 import { StoreError, type WritableFile } from "../file_store.ts";
 import { type ServerHandler } from "../handler.ts";
-import { readMessage } from "../message_reader.ts";
-import {
-  ApplicationErrorCode,
-  describeApplicationError,
-  encodeMessage,
-  type PutMessage,
-  refusalForStoreError,
-  ResultStatus,
-} from "../messages.ts";
+import { type PutMessage, refusalForStoreError, ResultStatus } from "../messages.ts";
+import { encodeMessage } from "../message_encoder.ts";
+import { ApplicationErrorCode, describeApplicationError } from "../application_error.ts";
 import type { ServerContext } from "./context.ts";
 
 type PutState = "receiving" | "committing" | "ended";
@@ -43,9 +37,10 @@ export class ServerPut implements ServerHandler {
     this.#stream = stream;
     this.#context = context;
     this.#request = request;
-    this.#receiver = new FileReceiver(file, {
+    this.#receiver = new FileReceiver({
+      file,
       sizeBytes: request.sizeBytes,
-      contiguousBytes: () => stream.directContiguousBytes,
+      stream,
       onFailed: (error) => this.#refuse(error),
     });
   }
@@ -63,24 +58,17 @@ export class ServerPut implements ServerHandler {
     const { name, sizeBytes } = this.#request;
     this.#startUs = this.#context.now().atUs;
     this.#context.report({ kind: "receiving", name, sizeBytes });
-    this.#stream.receiveInto(this.#receiver, sizeBytes);
     this.onReadable();
   }
 
   onReadable(): void {
     if (this.#state !== "receiving") return;
-    if (this.#stream.directRemainingBytes > 0) {
-      if (this.#stream.isEndReceived) this.#fail("the file ended before its size", ApplicationErrorCode.badMessage);
-      return;
-    }
-    const next = readMessage(this.#stream);
-    if (next.kind === "incomplete") return;
-    if (next.kind !== "message" || next.message.type !== "digest") {
-      return this.#fail("the file's checksum did not follow the file", ApplicationErrorCode.badMessage);
-    }
+    const content = this.#receiver.readContent();
+    if (content.kind === "incomplete") return;
+    if (content.kind === "malformed") return this.#fail(content.reason, ApplicationErrorCode.badMessage);
     const sha256 = this.#receiver.finish();
     if (sha256 === undefined) return;
-    if (timingSafeEqual(sha256, next.message.sha256)) this.#commit(sha256);
+    if (timingSafeEqual(sha256, content.sha256)) this.#commit(sha256);
     else this.#reportMismatch(sha256);
   }
 

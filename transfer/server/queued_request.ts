@@ -6,7 +6,7 @@
 
 import type { Stream } from "../../protocol/mod.ts";
 import { type ServerHandler } from "../handler.ts";
-import { ApplicationErrorCode } from "../messages.ts";
+import { ApplicationErrorCode } from "../application_error.ts";
 import type { ServerContext } from "./context.ts";
 
 /** Waits for the store. Bytes that arrive in the meantime stay on the stream. */

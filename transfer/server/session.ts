@@ -24,8 +24,6 @@ import {
 import { type ServerHandler } from "../handler.ts";
 import { readMessage } from "../message_reader.ts";
 import {
-  ApplicationErrorCode,
-  encodeMessage,
   type GetMessage,
   type ListMessage,
   type Message,
@@ -34,6 +32,8 @@ import {
   RefusalReason,
   type StatMessage,
 } from "../messages.ts";
+import { encodeMessage } from "../message_encoder.ts";
+import { ApplicationErrorCode } from "../application_error.ts";
 import { ALL_RIGHTS, refusalForRights, type Right } from "../rights.ts";
 import type { Refusal, ServerContext, TransferStart } from "./context.ts";
 import { type CallQueue, LARGE_TRANSFER_BYTES, type StoreCall } from "./call_queue.ts";

@@ -5,7 +5,9 @@
  */
 
 import { Writer } from "../../../base/bytes.ts";
-import { encodeMessage } from "../../../transfer/messages.ts";
+import { wholeContent } from "../../../transfer/file_sender.ts";
+import { encodeMessage, encodeMessages } from "../../../transfer/message_encoder.ts";
+import type { Message } from "../../../transfer/messages.ts";
 import type { FrameValue } from "../../wire_values.ts";
 import { BAIT } from "../fixture.ts";
 
@@ -24,9 +26,10 @@ export function varints(...values: readonly number[]): Uint8Array {
 /** A request for the file that is there to be had. */
 export const GET_BAIT: Uint8Array = encodeMessage({ type: "get", name: BAIT.name });
 
-/** The beginning of an upload. */
+/** The beginning of an upload, up to the bytes of the file. */
 export function putOf(name: string, sizeBytes: number): Uint8Array {
-  return encodeMessage({ type: "put", name, sizeBytes, modifiedUs: 1, overwrite: true });
+  const put: Message = { type: "put", name, sizeBytes, modifiedUs: 1, overwrite: true };
+  return encodeMessages([put, ...wholeContent(put)]);
 }
 
 /** A STREAM frame. */

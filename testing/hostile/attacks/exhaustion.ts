@@ -7,7 +7,7 @@
 
 import { encodePacket } from "../../wire_values.ts";
 import { TransportErrorCode } from "../../../protocol/mod.ts";
-import { encodeMessage } from "../../../transfer/messages.ts";
+import { encodeMessage } from "../../../transfer/message_encoder.ts";
 import { type Attack, FIXTURE_CONFIG, FIXTURE_CONNECTIONS, FIXTURE_LIMITS } from "../fixture.ts";
 import type { HostilePeer, Scene } from "../hostile_peer.ts";
 import { GET_BAIT, MS, putOf, SECOND } from "./bytes.ts";

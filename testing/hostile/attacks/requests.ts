@@ -5,7 +5,8 @@
  * @module
  */
 
-import { encodeMessage, MessageType } from "../../../transfer/messages.ts";
+import { MessageType } from "../../../transfer/messages.ts";
+import { encodeMessage } from "../../../transfer/message_encoder.ts";
 import { MAX_FILE_BYTES } from "../../../transfer/file_store.ts";
 import { type Attack, DISK_BYTES, FIXTURE_CONFIG } from "../fixture.ts";
 import { anyMessage, anyText, garbage, mutated } from "../../fuzz/input.ts";

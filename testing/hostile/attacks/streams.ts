@@ -7,7 +7,7 @@
 
 import { TransportErrorCode } from "../../../protocol/mod.ts";
 import type { FrameValue } from "../../wire_values.ts";
-import { encodeMessage } from "../../../transfer/messages.ts";
+import { encodeMessage } from "../../../transfer/message_encoder.ts";
 import { type Attack, FIXTURE_CONFIG } from "../fixture.ts";
 import type { HostilePeer } from "../hostile_peer.ts";
 import { GET_BAIT, MS, putOf, SECOND, streamFrame } from "./bytes.ts";

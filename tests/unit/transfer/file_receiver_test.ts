@@ -2,34 +2,37 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { Random } from "../../../base/random.ts";
+import { ContentStream } from "../../../testing/content_stream.ts";
 import { MemoryStore } from "../../../testing/memory_store.ts";
 import { atOnce } from "../../../testing/promised_store.ts";
 import { FileReceiver } from "../../../transfer/file_receiver.ts";
 import { StoreError, type WritableFile } from "../../../transfer/file_store.ts";
+import { MAX_PLAIN_CHUNK_BYTES, type Message } from "../../../transfer/messages.ts";
 
 function sha256(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(createHash("sha256").update(bytes).digest());
 }
 
-/** A receiver of a file in memory that keeps account of the contiguous prefix as a stream does. */
+/** A receiver of a file in memory, and the stream that its content comes from. */
 function receiving(sizeBytes: number, onFailed: (error: StoreError) => void = () => {}) {
   const store = new MemoryStore();
   const file = atOnce<WritableFile>((done) =>
     store.create("file", { sizeBytes, modifiedUs: 1, overwrite: false }, done)
   );
-  const arrived = new Uint8Array(sizeBytes);
-  let contiguous = 0;
-  const receiver = new FileReceiver(file, { sizeBytes, contiguousBytes: () => contiguous, onFailed });
-  const write = (offset: number, bytes: Uint8Array): void => {
-    arrived.fill(1, offset, offset + bytes.length);
-    while (contiguous < sizeBytes && arrived[contiguous] === 1) contiguous++;
-    receiver.write(offset, bytes);
-  };
-  return { store, receiver, write };
+  const stream = new ContentStream();
+  return { store, stream, receiver: new FileReceiver({ file, sizeBytes, stream, onFailed }) };
 }
 
 /** The part of a file that starts empty. */
 const NOTHING_HELD = { heldBytes: 0, readHeld: () => 0, reuse: () => {}, keep: () => {} };
+
+/** Announces the whole file in one DATA. */
+function beginWhole({ stream, receiver }: { stream: ContentStream; receiver: FileReceiver }, length: number): void {
+  stream.arrive({ type: "data", ranges: [{ offset: 0, length }] });
+  assert.deepEqual(receiver.readContent(), { kind: "incomplete" });
+}
+
+const DIGEST: Message = { type: "digest", sha256: new Uint8Array(32) };
 
 /** A file that counts what is read back from it. */
 function countingReads(file: WritableFile): { file: WritableFile; readBytes: () => number } {
@@ -62,7 +65,9 @@ Deno.test("FileReceiver writes bytes at their offsets in any order of arrival, a
     fc.property(order, sizes, pieces, (seed, sizeBytes, pieceBytes) => {
       const random = new Random(seed);
       const bytes = random.bytes(sizeBytes);
-      const { store, receiver, write } = receiving(sizeBytes);
+      const scene = receiving(sizeBytes);
+      const { store, stream, receiver } = scene;
+      beginWhole(scene, sizeBytes);
       const offsets = Array.from({ length: Math.ceil(sizeBytes / pieceBytes) }, (_, i) => i * pieceBytes);
       // Mostly in order, as a link that reorders some of it makes it.
       for (let at = 0; at < offsets.length - 1; at++) {
@@ -71,7 +76,9 @@ Deno.test("FileReceiver writes bytes at their offsets in any order of arrival, a
           [offsets[at], offsets[other]] = [offsets[other]!, offsets[at]!];
         }
       }
-      for (const at of offsets) write(at, bytes.subarray(at, at + pieceBytes));
+      for (const at of offsets) stream.arriveDirect(at, bytes.subarray(at, at + pieceBytes));
+      stream.arrive(DIGEST);
+      assert.equal(receiver.readContent().kind, "complete");
       assert.equal(receiver.receivedBytes, sizeBytes);
       assert.deepEqual(receiver.finish(), sha256(bytes));
       assert.equal(commit(receiver), "file");
@@ -83,18 +90,22 @@ Deno.test("FileReceiver writes bytes at their offsets in any order of arrival, a
 });
 
 Deno.test("FileReceiver computes the digest of an empty file", () => {
-  const { store, receiver } = receiving(0);
+  const { store, stream, receiver } = receiving(0);
+  stream.arrive(DIGEST);
+  assert.equal(receiver.readContent().kind, "complete");
   assert.deepEqual(receiver.finish(), sha256(new Uint8Array(0)));
   commit(receiver);
   assert.equal(store.contents("file")!.length, 0);
 });
 
 Deno.test("FileReceiver.abort removes the file, and later bytes are dropped", () => {
-  const { store, receiver, write } = receiving(10_000);
-  write(0, new Uint8Array(5000));
+  const scene = receiving(10_000);
+  const { store, stream, receiver } = scene;
+  beginWhole(scene, 10_000);
+  stream.arriveDirect(0, new Uint8Array(5000));
   receiver.abort();
   receiver.abort();
-  write(5000, new Uint8Array(5000));
+  stream.arriveDirect(5000, new Uint8Array(5000));
   assert.equal(store.openHandles, 0);
   assert.equal(store.partialFiles, 0);
   assert.equal(store.contents("file"), undefined);
@@ -102,11 +113,13 @@ Deno.test("FileReceiver.abort removes the file, and later bytes are dropped", ()
 
 Deno.test("FileReceiver reports an error of the disk once, aborts the file and drops the rest", () => {
   const failures: StoreError[] = [];
-  const { store, receiver, write } = receiving(2_000_000, (error) => failures.push(error));
-  write(0, new Uint8Array(300_000));
+  const scene = receiving(2_000_000, (error) => failures.push(error));
+  const { store, stream, receiver } = scene;
+  beginWhole(scene, 2_000_000);
+  stream.arriveDirect(0, new Uint8Array(300_000));
   store.capacityBytes = 10;
-  write(300_000, new Uint8Array(300_000));
-  write(600_000, new Uint8Array(300_000));
+  stream.arriveDirect(300_000, new Uint8Array(300_000));
+  stream.arriveDirect(600_000, new Uint8Array(300_000));
   assert.deepEqual(failures.map(({ kind }) => kind), ["no-space"]);
   assert.equal(receiver.finish(), undefined);
   assert.equal(store.openHandles, 0);
@@ -122,18 +135,21 @@ Deno.test("FileReceiver fails if less can be read back than was written", () => 
     commit: (done) => done({ location: "file", notKept: [] }),
     abort: () => {},
   };
-  const receiver = new FileReceiver(forgetful, {
+  const stream = new ContentStream();
+  const receiver = new FileReceiver({
+    file: forgetful,
     sizeBytes: 1000,
-    contiguousBytes: () => 1000,
+    stream,
     onFailed: (error) => failures.push(error),
   });
-  receiver.write(0, new Uint8Array(1000));
+  beginWhole({ stream, receiver }, 1000);
+  stream.arriveDirect(0, new Uint8Array(1000));
   assert.equal(receiver.finish(), undefined);
   assert.deepEqual(failures.map(({ kind }) => kind), ["io"]);
 });
 
 Deno.test("FileReceiver writes at offsets beyond 2^32 and up to the largest file", () => {
-  for (const base of [2 ** 32, 2 ** 40, 2 ** 52]) {
+  for (const base of [2 ** 32, 2 ** 40, 2 ** 52 - 1_000_000]) {
     const written: [number, number][] = [];
     const file: WritableFile = {
       ...NOTHING_HELD,
@@ -142,16 +158,19 @@ Deno.test("FileReceiver writes at offsets beyond 2^32 and up to the largest file
       commit: (done) => done({ location: "file", notKept: [] }),
       abort: () => {},
     };
-    const receiver = new FileReceiver(file, {
+    const stream = new ContentStream();
+    const receiver = new FileReceiver({
+      file,
       sizeBytes: base + 1_000_000,
-      contiguousBytes: () => 0,
+      stream,
       onFailed: (error) => {
         throw error;
       },
     });
+    beginWhole({ stream, receiver }, base + 1_000_000);
     const around = [base - 2000, base - 1000, base, base + 1000, base + 500_000];
-    for (const offset of around) receiver.write(offset, new Uint8Array(1000));
-    receiver.write(base - 1_000_000, new Uint8Array(300_000));
+    for (const offset of around) stream.arriveDirect(offset, new Uint8Array(1000));
+    stream.arriveDirect(base - 1_000_000, new Uint8Array(300_000));
     assert.deepEqual(written, [[base - 2000, 4000], [base + 500_000, 1000], [base - 1_000_000, 300_000]]);
     assert.equal(receiver.receivedBytes, 305_000);
   }
@@ -164,20 +183,95 @@ Deno.test("FileReceiver catches up with hashing step by step after a gap is fill
   const { file, readBytes } = countingReads(
     atOnce((done) => new MemoryStore().create("file", { sizeBytes, modifiedUs: 1, overwrite: false }, done)),
   );
-  let contiguous = 0;
-  const receiver = new FileReceiver(file, { sizeBytes, contiguousBytes: () => contiguous, onFailed: assert.fail });
+  const stream = new ContentStream();
+  const receiver = new FileReceiver({ file, sizeBytes, stream, onFailed: assert.fail });
+  beginWhole({ stream, receiver }, sizeBytes);
   for (let at = pieceBytes; at < sizeBytes / 2; at += pieceBytes) {
-    receiver.write(at, bytes.subarray(at, at + pieceBytes));
+    stream.arriveDirect(at, bytes.subarray(at, at + pieceBytes));
   }
   assert.equal(readBytes(), 0, "nothing is without a gap yet");
-  contiguous = sizeBytes / 2;
-  receiver.write(0, bytes.subarray(0, pieceBytes));
+  stream.arriveDirect(0, bytes.subarray(0, pieceBytes));
   for (let at = sizeBytes / 2; at < sizeBytes; at += pieceBytes) {
     const before = readBytes();
-    contiguous = at + pieceBytes;
-    receiver.write(at, bytes.subarray(at, at + pieceBytes));
+    stream.arriveDirect(at, bytes.subarray(at, at + pieceBytes));
     assert(readBytes() - before <= 4 * 65_536, `${readBytes() - before} bytes at once`);
   }
   assert(readBytes() > sizeBytes - 2 * 65_536, "it has caught up");
   assert.deepEqual(receiver.finish(), sha256(bytes));
+});
+
+Deno.test("FileReceiver.readContent takes a file in any ranges and chunks, in any order", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 0xffff_ffff }), fc.integer({ min: 1, max: 400_000 }), (seed, sizeBytes) => {
+      const random = new Random(seed);
+      const bytes = random.bytes(sizeBytes);
+      const { store, stream, receiver } = receiving(sizeBytes);
+      const cuts = Array.from({ length: random.integer(0, 12) }, () => random.integer(0, sizeBytes));
+      const bounds = [...new Set([0, ...cuts, sizeBytes])].sort((a, b) => a - b);
+      const ranges = bounds.slice(1).map((end, i) => ({ offset: bounds[i]!, length: end - bounds[i]! }));
+      while (ranges.length > 0) {
+        const taken = Array.from(
+          { length: random.integer(1, ranges.length) },
+          () => ranges.splice(random.integer(0, ranges.length - 1), 1)[0]!,
+        ).sort((a, b) => a.offset - b.offset);
+        if (taken.length === 1 && taken[0]!.length <= MAX_PLAIN_CHUNK_BYTES) {
+          const { offset, length } = taken[0]!;
+          stream.arrive({ type: "chunk", offset, content: bytes.slice(offset, offset + length) });
+          assert.equal(receiver.readContent().kind, "incomplete");
+          continue;
+        }
+        stream.arrive({ type: "data", ranges: taken });
+        assert.equal(receiver.readContent().kind, "incomplete");
+        const region = Buffer.concat(taken.map(({ offset, length }) => bytes.subarray(offset, offset + length)));
+        const pieces = Array.from({ length: Math.ceil(region.length / 1300) }, (_, i) => i * 1300);
+        if (random.chance(0.5)) pieces.reverse();
+        for (const at of pieces) stream.arriveDirect(at, region.subarray(at, at + 1300));
+      }
+      stream.arrive({ type: "digest", sha256: sha256(bytes) });
+      assert.deepEqual(receiver.readContent(), { kind: "complete", sha256: sha256(bytes) });
+      assert.deepEqual(receiver.finish(), sha256(bytes));
+      commit(receiver);
+      assert.deepEqual(store.contents("file"), bytes);
+    }),
+    { numRuns: 60, seed: 7 },
+  );
+});
+
+Deno.test("FileReceiver.readContent refuses what is no content of the file", () => {
+  const chunk = (offset: number, length: number): Message => ({
+    type: "chunk",
+    offset,
+    content: new Uint8Array(length),
+  });
+  const data = (offset: number, length: number): Message => ({ type: "data", ranges: [{ offset, length }] });
+  const cases: [string, Message[]][] = [
+    ["a part twice", [chunk(0, 100), chunk(99, 2)]],
+    ["a part beyond the end", [chunk(0, 100), chunk(999, 2)]],
+    ["a region beyond the end", [data(0, 1001)]],
+    ["a region over a part", [chunk(500, 1), data(0, 1000)]],
+    ["a part that is missing", [chunk(0, 500), chunk(501, 499), DIGEST]],
+    ["another message", [chunk(0, 500), { type: "get", name: "a" }]],
+    ["an unsolicited compressed chunk", [{ type: "chunk", offset: 0, plainBytes: 100, content: new Uint8Array(5) }]],
+  ];
+  for (const [what, messages] of cases) {
+    const { stream, receiver } = receiving(1000);
+    stream.arrive(...messages);
+    assert.equal(receiver.readContent().kind, "malformed", what);
+  }
+  const { stream, receiver } = receiving(1000);
+  stream.arrive(chunk(0, 1000));
+  stream.isEndReceived = true;
+  assert.equal(receiver.readContent().kind, "malformed", "no digest");
+});
+
+Deno.test("FileReceiver.readContent bounds the number of separate parts", () => {
+  const { stream, receiver } = receiving(1_000_000);
+  const ranges = Array.from({ length: 32_000 }, (_, i) => ({ offset: 2 * i, length: 1 }));
+  for (let i = 0; i < 3; i++) {
+    stream.arrive({ type: "data", ranges: ranges.map(({ offset }) => ({ offset: offset + 64_000 * i, length: 1 })) });
+    assert.equal(receiver.readContent().kind, "incomplete");
+    stream.arriveDirect(0, new Uint8Array(32_000));
+  }
+  stream.arrive({ type: "chunk", offset: 900_000, content: new Uint8Array(1) });
+  assert.equal(receiver.readContent().kind, "malformed");
 });

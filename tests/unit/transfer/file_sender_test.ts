@@ -5,7 +5,7 @@ import { MemoryStore } from "../../../testing/memory_store.ts";
 import { atOnce } from "../../../testing/promised_store.ts";
 import { FileSender } from "../../../transfer/file_sender.ts";
 import { type ReadableFile, StoreError } from "../../../transfer/file_store.ts";
-import { decodeMessage } from "../../../transfer/messages.ts";
+import { decodeMessage } from "../../../transfer/message_decoder.ts";
 
 function stored(bytes: Uint8Array): { store: MemoryStore; file: ReadableFile } {
   const store = new MemoryStore();

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Stream } from "../../../protocol/mod.ts";
 import { readMessage } from "../../../transfer/message_reader.ts";
-import { encodeMessage } from "../../../transfer/messages.ts";
+import { encodeMessage } from "../../../transfer/message_encoder.ts";
 import { Pair } from "../../../testing/connection_pair.ts";
 
 /** The server's end of a stream on which these bytes arrived. */

@@ -10,7 +10,9 @@ import type { QueryOutcome } from "../../../../transfer/client/query.ts";
 import { ClientSession } from "../../../../transfer/client/session.ts";
 import type { TransferFailure } from "../../../../transfer/failure.ts";
 import { StoreError } from "../../../../transfer/file_store.ts";
-import { encodeMessage, RefusalReason, ResultStatus } from "../../../../transfer/messages.ts";
+import { type Message, RefusalReason, ResultStatus } from "../../../../transfer/messages.ts";
+import { wholeContent } from "../../../../transfer/file_sender.ts";
+import { encodeMessage, encodeMessages } from "../../../../transfer/message_encoder.ts";
 import { Pair } from "../../../../testing/connection_pair.ts";
 
 type Outcome = TransferOutcome | QueryOutcome | TransferFailure;
@@ -83,7 +85,8 @@ const CONTENT = new Random(1).bytes(200_000);
 
 function sendFile(stream: Stream, options: { digestOf?: Uint8Array; sizeBytes?: number; finish?: boolean } = {}): void {
   const { digestOf = CONTENT, sizeBytes = CONTENT.length, finish = true } = options;
-  stream.write(encodeMessage({ type: "file", sizeBytes, modifiedUs: -9, mode: 0o750 }));
+  const file: Message = { type: "file", sizeBytes, modifiedUs: -9, mode: 0o750 };
+  stream.write(encodeMessages([file, ...wholeContent(file)]));
   stream.write(CONTENT.slice());
   stream.write(encodeMessage({ type: "digest", sha256: sha256(digestOf) }));
   if (finish) stream.finish();
@@ -200,7 +203,8 @@ Deno.test("ClientSession.get discards a file that has a different checksum, is c
     (stream) => sendFile(stream, { sizeBytes: CONTENT.length + 100_000 }),
     (stream) => sendFile(stream, { sizeBytes: CONTENT.length - 1 }),
     (stream) => {
-      stream.write(encodeMessage({ type: "file", sizeBytes: CONTENT.length, modifiedUs: 9 }));
+      const file: Message = { type: "file", sizeBytes: CONTENT.length, modifiedUs: 9 };
+      stream.write(encodeMessages([file, ...wholeContent(file)]));
       stream.write(CONTENT.slice());
       stream.finish();
     },
@@ -252,7 +256,7 @@ Deno.test("ClientSession.get accepts a file that is created late, and aborts it 
 });
 
 Deno.test("ClientSession.query takes a list only with the number of its entries, and one entry for one name", () => {
-  const entry = encodeMessage({ type: "entry", name: "file", sizeBytes: 5, modifiedUs: 6 });
+  const entry = encodeMessage({ type: "entry", name: "file", kind: "file", sizeBytes: 5, modifiedUs: 6 });
   const cases: [string | undefined, Uint8Array[], "done" | "failed"][] = [
     [undefined, [entry, encodeMessage({ type: "end", count: 1 })], "done"],
     [undefined, [encodeMessage({ type: "end", count: 0 })], "done"],

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type FileStore, StoreError } from "../../../../transfer/file_store.ts";
-import { decodeMessage, encodeMessage, type Message } from "../../../../transfer/messages.ts";
+import { type Message } from "../../../../transfer/messages.ts";
+import { decodeMessage } from "../../../../transfer/message_decoder.ts";
+import { encodeMessage } from "../../../../transfer/message_encoder.ts";
 import { describeUnlisted, FILES_PER_PIECE, type Listing } from "../../../../transfer/server/listing.ts";
 import { ListingCache } from "../../../../transfer/server/listing_cache.ts";
 import { MemoryStore } from "../../../../testing/memory_store.ts";

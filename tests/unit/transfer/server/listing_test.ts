@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describeUnlisted, ListingEncoder } from "../../../../transfer/server/listing.ts";
-import { decodeMessage } from "../../../../transfer/messages.ts";
+import { decodeMessage } from "../../../../transfer/message_decoder.ts";
 
 Deno.test("describeUnlisted quotes some of the names, escaped, and counts all", () => {
   assert.deepEqual(describeUnlisted([]), {});

@@ -7,14 +7,11 @@ import { MemoryStore } from "../../../../testing/memory_store.ts";
 import { atOnce } from "../../../../testing/promised_store.ts";
 import { StoreError, type StoreListing } from "../../../../transfer/file_store.ts";
 import type { TransferEvent } from "../../../../transfer/events.ts";
-import {
-  ApplicationErrorCode,
-  decodeMessage,
-  encodeMessage,
-  type Message,
-  RefusalReason,
-  ResultStatus,
-} from "../../../../transfer/messages.ts";
+import { type Message, RefusalReason, ResultStatus } from "../../../../transfer/messages.ts";
+import { wholeContent } from "../../../../transfer/file_sender.ts";
+import { decodeMessage } from "../../../../transfer/message_decoder.ts";
+import { encodeMessage, encodeMessages } from "../../../../transfer/message_encoder.ts";
+import { ApplicationErrorCode } from "../../../../transfer/application_error.ts";
 import { ALL_RIGHTS, type Right } from "../../../../transfer/rights.ts";
 import { ServerSession } from "../../../../transfer/server/session.ts";
 import { CallQueue } from "../../../../transfer/server/call_queue.ts";
@@ -87,7 +84,7 @@ class Scene {
     for (let decoded = decodeMessage(rest); typeof decoded === "object" && "message" in decoded;) {
       answers.push(decoded.message);
       rest = rest.subarray(decoded.consumed);
-      if (decoded.message.type === "file") break;
+      if (decoded.message.type === "data") break;
       decoded = decodeMessage(rest);
     }
     return { answers, rest };
@@ -112,7 +109,8 @@ function join(...parts: Uint8Array[]): Uint8Array {
 
 function put(name: string, bytes: Uint8Array, options: { sizeBytes?: number; overwrite?: boolean } = {}): Uint8Array {
   const { sizeBytes = bytes.length, overwrite = false } = options;
-  return join(encodeMessage({ type: "put", name, sizeBytes, modifiedUs: 5, mode: 0o750, overwrite }), bytes);
+  const request: Message = { type: "put", name, sizeBytes, modifiedUs: 5, mode: 0o750, overwrite };
+  return join(encodeMessages([request, ...wholeContent({ sizeBytes })]), bytes);
 }
 
 function digest(bytes: Uint8Array): Uint8Array {
@@ -249,7 +247,8 @@ Deno.test("ServerSession sends a file, and reports the client's result", () => {
     const scene = new Scene();
     scene.store.put("file", CONTENT, { modifiedUs: 77, mode: 0o640 });
     const { stream, answers, rest } = scene.ask(encodeMessage({ type: "get", name: "file" }), { finish: false });
-    assert.deepEqual(answers, [{ type: "file", sizeBytes: CONTENT.length, modifiedUs: 77, mode: 0o640 }]);
+    const file: Message = { type: "file", sizeBytes: CONTENT.length, modifiedUs: 77, mode: 0o640 };
+    assert.deepEqual(answers, [file, ...wholeContent(file)]);
     assert.deepEqual(rest.subarray(0, CONTENT.length), CONTENT);
     assert.deepEqual(rest.subarray(CONTENT.length), digest(CONTENT));
     stream.write(encodeMessage({ type: "result", status, sha256: sha256(CONTENT), savedName: "" }));

@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
 import { InvariantError } from "../../../base/invariant.ts";
 import {
-  decodeMessage,
   DIGEST_MESSAGE_BYTES,
-  encodeMessage,
   MAX_BODY_BYTES,
   MAX_MESSAGE_BYTES,
   type Message,
   refusalForStoreError,
   RefusalReason,
 } from "../../../transfer/messages.ts";
+import { decodeMessage } from "../../../transfer/message_decoder.ts";
+import { encodeMessage } from "../../../transfer/message_encoder.ts";
 import { MAX_FILE_BYTES, MAX_TIME_US } from "../../../transfer/file_store.ts";
 import { GOLDEN_MESSAGES } from "../../wire/golden.ts";
 import { fromHex } from "../../../testing/wire_values.ts";
@@ -30,7 +30,7 @@ Deno.test("decodeMessage waits for the last byte of a message", () => {
 });
 
 Deno.test("decodeMessage ignores bytes after a message", () => {
-  assert.deepEqual(decodeMessage(fromHex("03 00 14 01 00")), { message: { type: "list" }, consumed: 2 });
+  assert.deepEqual(decodeMessage(fromHex("08 00 14 01 00")), { message: { type: "space" }, consumed: 2 });
 });
 
 Deno.test("decodeMessage keeps no view of the bytes it was given", () => {
@@ -43,7 +43,7 @@ Deno.test("decodeMessage keeps no view of the bytes it was given", () => {
 });
 
 Deno.test("decodeMessage refuses an unknown type and a length above 65536 at once", () => {
-  for (const type of ["00", "05", "15", "1e", "20", "41", "ff"]) assert.equal(decoded(type), "malformed", type);
+  for (const type of ["00", "09", "1c", "1e", "20", "41", "ff"]) assert.equal(decoded(type), "malformed", type);
   assert.equal(decoded("03 80 01 00 00"), "incomplete");
   assert.equal(decoded("03 80 01 00 01"), "malformed");
   assert.equal(decoded("03 c0 00 00 01 00 00 00 00"), "malformed");
@@ -53,8 +53,8 @@ Deno.test("decodeMessage refuses an unknown type and a length above 65536 at onc
 
 Deno.test("MAX_MESSAGE_BYTES holds the longest message, its length in the longest form", () => {
   const bytes = new Uint8Array(MAX_MESSAGE_BYTES);
-  bytes.set(fromHex("03 c0 00 00 00 00 01 00 00"));
-  assert.deepEqual(decodeMessage(bytes), { message: { type: "list" }, consumed: 1 + 8 + MAX_BODY_BYTES });
+  bytes.set(fromHex("08 c0 00 00 00 00 01 00 00"));
+  assert.deepEqual(decodeMessage(bytes), { message: { type: "space" }, consumed: 1 + 8 + MAX_BODY_BYTES });
   assert.equal(decodeMessage(bytes.subarray(0, -1)), "incomplete");
 });
 
@@ -74,19 +74,19 @@ Deno.test("decodeMessage refuses a body that is too short for its fields", () =>
 Deno.test("decodeMessage refuses names that are not UTF-8, and keeps a byte order mark", () => {
   for (const name of ["ff", "c3", "c0 80", "ed a0 80", "f4 90 80 80"]) {
     const bytes = fromHex(name);
-    const prefix = Uint8Array.of(2, bytes.length + 1, bytes.length);
-    const result = decodeMessage(Uint8Array.from([...prefix, ...bytes]));
+    const prefix = Uint8Array.of(2, bytes.length + 2, bytes.length);
+    const result = decodeMessage(Uint8Array.from([...prefix, ...bytes, 0]));
     assert.equal(typeof result === "object" && "malformed" in result, true, name);
   }
-  assert.deepEqual(decoded("02 05 04 ef bb bf 61"), { type: "get", name: "\ufeffa" });
+  assert.deepEqual(decoded("02 06 04 ef bb bf 61 00"), { type: "get", name: "\ufeffa" });
 });
 
-Deno.test("encodeMessage and decodeMessage carry names of 1024 bytes and no longer", () => {
-  const name = "é".repeat(512);
+Deno.test("encodeMessage and decodeMessage carry names of 4096 bytes and no longer", () => {
+  const name = "é".repeat(2048);
   const bytes = encodeMessage({ type: "stat", name });
   assert.deepEqual(decodeMessage(bytes), { message: { type: "stat", name }, consumed: bytes.length });
   assert.throws(() => encodeMessage({ type: "stat", name: name + "x" }), InvariantError);
-  const longer = Uint8Array.from([2, 0x44, 0x03, 0x44, 0x01, ...Array<number>(1025).fill(0x61)]);
+  const longer = Uint8Array.from([2, 0x50, 0x04, 0x50, 0x01, ...Array<number>(4097).fill(0x61), 0]);
   assert.deepEqual(decodeMessage(longer), { malformed: "get cut short, or with a bad field" });
 });
 
@@ -167,7 +167,7 @@ Deno.test("decodeMessage refuses a file larger than any stream can carry", () =>
   const messages = [
     { type: "put", name: "a", overwrite: false, ...file },
     { type: "file", ...file },
-    { type: "entry", name: "a", ...file },
+    { type: "entry", name: "a", kind: "file", ...file },
   ] as const;
   for (const message of messages) {
     const taken = decodeMessage(encodeMessage(message));
