@@ -56,7 +56,8 @@ export interface PartialPurpose extends Pick<FileAttributes, "sizeBytes" | "modi
 }
 
 const NAME_BYTES = 16;
-const TEMPORARY_NAME = /^\.sluice-[0-9a-f]{32}\.part$/;
+/** The names of partial files. */
+export const PARTIAL_FILE_NAME: RegExp = /^\.sluice-[0-9a-f]{32}\.part$/;
 /** The unit of {@link DiskStats.blocks}. */
 const BLOCK_BYTES = 512;
 /** The errors of flock(2) where the disk has no locks. */
@@ -73,7 +74,7 @@ type FoundBy = Omit<PartialPurpose, "modifiedUs"> & { readonly modifiedUs?: numb
 
 /** Whether this is the name of a partial file of ours, as this version spells it. */
 export function isPartialName(name: string): boolean {
-  return TEMPORARY_NAME.test(name);
+  return PARTIAL_FILE_NAME.test(name);
 }
 
 /** Whether an error of {@link Disk.tryLock} means that nobody can lock a file there. */

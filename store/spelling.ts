@@ -68,7 +68,7 @@ export class Spelling {
 }
 
 /** The same for names that differ only in case, normalization or invisible characters. */
-function foldName(name: string): string {
+export function foldName(name: string): string {
   const visible = name.normalize("NFD").replace(/\p{Default_Ignorable_Code_Point}/gu, "");
   // Three times, for letters that have no simple pair: the capital sharp s, the long s, the final sigma.
   return visible.toLowerCase().toUpperCase().toLowerCase().normalize("NFD");
