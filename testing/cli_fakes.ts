@@ -184,7 +184,15 @@ export class FakeEngine {
       },
       setSendPolicy: (policy) =>
         this.calls.push(policy.kind === "fixed" ? `rate ${policy.rateBytesPerSecond}` : policy.kind),
-      stat: () => Promise.reject(new SluiceError("not-found", "no such file")),
+      stat: (name) => {
+        const file = this.files.find((file) => file.name === name);
+        return file === undefined
+          ? Promise.reject(new SluiceError("not-found", `on the server, "${name}" does not exist`))
+          : Promise.resolve(file);
+      },
+      makeFolder: (name) => this.#act(`make ${name}`),
+      makeLink: (name, target) => this.#act(`link ${name} -> ${target}`),
+      remove: (name) => this.#act(`remove ${name}`),
       close: () => {
         this.openCount--;
         return Promise.resolve();
@@ -213,6 +221,13 @@ export class FakeEngine {
     } finally {
       this.running--;
     }
+  }
+
+  async #act(call: string): Promise<void> {
+    this.calls.push(call);
+    await Promise.resolve();
+    const error = this.error(call);
+    if (error !== undefined) throw error;
   }
 
   #stuck(signal: AbortSignal): Promise<never> {

@@ -96,11 +96,32 @@ export interface GetOptions {
   readonly signal?: AbortSignal;
 }
 
-/** How to list files. */
+/** What to list. */
 export interface ListOptions {
+  /** The folder. Default: the server's own. */
+  readonly path?: string;
+  /** Whether to list what is in the folders below, too. Default: false. */
+  readonly recursive?: boolean;
   /** Hears of files on the server that are not in the list, since their names cannot be sent, if there are any. */
   readonly onUnlisted?: (unlisted: UnlistedFiles) => void;
+  /** Hears why the list lacks something else, in words of the server, if it does. */
+  readonly onGaps?: (reason: string) => void;
 }
+
+/** How to look up an entry. */
+export interface StatOptions {
+  /** Whether the server is to hash it, if it is a file. Default: false. */
+  readonly digest?: boolean;
+}
+
+/** An entry on the server. */
+export interface StatResult extends FileInfo {
+  /** The SHA-256 of a file, hex, if it was asked for. */
+  readonly sha256?: string;
+}
+
+/** A folder's attributes. */
+export type FolderAttributes = Pick<FileInfo, "modifiedUs" | "mode">;
 
 /**
  * One connection to a server; transfers on it may run at the same time. Every promise rejects with
@@ -112,7 +133,13 @@ export interface Client {
   send(path: string, options?: SendOptions): Promise<TransferReport>;
   get(name: string, options?: GetOptions): Promise<TransferReport>;
   list(options?: ListOptions): Promise<FileInfo[]>;
-  stat(name: string): Promise<FileInfo>;
+  stat(name: string, options?: StatOptions): Promise<StatResult>;
+  /** Makes a folder, and those above it that are missing; one that exists gets the attributes. */
+  makeFolder(name: string, attributes?: FolderAttributes): Promise<void>;
+  /** Makes a symbolic link, and the folders above it that are missing. */
+  makeLink(name: string, target: string, options?: { readonly overwrite?: boolean }): Promise<void>;
+  /** Removes a file, a link, or a folder, which must be empty unless `recursive` is given. */
+  remove(name: string, options?: { readonly recursive?: boolean }): Promise<void>;
   /**
    * Sends by another policy from now on, running transfers included. Throws SluiceError (usage) for one that is out of
    * bounds.

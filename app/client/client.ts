@@ -6,13 +6,14 @@
 
 import { basename } from "node:path";
 import { type CloseReason, type Connection, Endpoint, KEY_BYTES, type SendPolicy } from "../../protocol/mod.ts";
-import type { QueryOutcome } from "../../transfer/client/query.ts";
+import type { QueryMessage, QueryOutcome } from "../../transfer/client/query.ts";
 import { ClientSession } from "../../transfer/client/session.ts";
 import type { TransferOutcome } from "../../transfer/client/request.ts";
 import { closeFailure, type TransferFailure } from "../../transfer/failure.ts";
-import { checkFileName, checkLocalName } from "../../transfer/file_name.ts";
+import { checkLocalName, checkPath } from "../../transfer/file_name.ts";
 import { type FileInfo, StoreError } from "../../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../../transfer/application_error.ts";
+import { MAX_NAME_BYTES } from "../../transfer/messages.ts";
 import { settle } from "../../store/completion.ts";
 import { WaitingDisk } from "../../store/waiting_disk.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
@@ -23,10 +24,13 @@ import type {
   Client,
   ClientOptions,
   ExpectedServer,
+  FolderAttributes,
   GetOptions,
   ListOptions,
   Progress,
   SendOptions,
+  StatOptions,
+  StatResult,
   TransferReport,
 } from "./api.ts";
 import { Driver } from "../driver.ts";
@@ -34,6 +38,8 @@ import { formatKey } from "../keys.ts";
 import { RetryPolicy } from "./retry_policy.ts";
 import type { DatagramSocket, Platform, Timer } from "../platform.ts";
 import { requireSendPolicy } from "../rate.ts";
+
+const utf8 = new TextEncoder();
 
 /** How often a progress bar hears of its transfer. */
 const PROGRESS_INTERVAL_US = 100_000;
@@ -194,7 +200,7 @@ export class ConnectedClient implements Client {
   async send(filePath: string, options: SendOptions = {}): Promise<TransferReport> {
     const name = options.as ?? basename(filePath);
     // A path without a name, such as "/" or "..", is that of a folder: opening it says so.
-    const reason = options.as === undefined && /^\.{0,2}$/.test(name) ? undefined : checkFileName(name);
+    const reason = options.as === undefined && /^\.{0,2}$/.test(name) ? undefined : checkPath(name);
     if (reason !== undefined) {
       const advice = options.as === undefined ? "; use --as for another name" : "";
       throw new SluiceError("usage", `${quote(name)} cannot be a file's name on a server: ${reason}${advice}`);
@@ -207,12 +213,10 @@ export class ConnectedClient implements Client {
   }
 
   async get(name: string, options: GetOptions = {}): Promise<TransferReport> {
-    const output = options.output ?? name;
-    const reason = checkFileName(name);
-    if (reason !== undefined) {
-      throw new SluiceError("usage", `${quote(name)} cannot be a file's name on a server: ${reason}`);
-    }
-    const localReason = options.output === undefined && checkLocalName(name, this.#platform.disk.nameRules);
+    requirePath(name);
+    const last = name.slice(name.lastIndexOf("/") + 1);
+    const output = options.output ?? last;
+    const localReason = options.output === undefined && checkLocalName(last, this.#platform.disk.nameRules);
     if (localReason) {
       throw new SluiceError("local-disk", `${quote(name)}: ${localReason}; use --output for another name`);
     }
@@ -229,13 +233,44 @@ export class ConnectedClient implements Client {
   }
 
   async list(options: ListOptions = {}): Promise<FileInfo[]> {
-    const { entries, unlisted } = await this.#query(undefined);
+    const { path = "", recursive = false } = options;
+    if (path !== "") requirePath(path);
+    const { entries, gaps, unlisted } = await this.#query({ type: "list", path, recursive });
     if (unlisted !== undefined) options.onUnlisted?.(unlisted);
+    if (gaps !== undefined) options.onGaps?.(gaps);
     return [...entries];
   }
 
-  async stat(name: string): Promise<FileInfo> {
-    return (await this.#query(name)).entries[0]!;
+  async stat(name: string, options: StatOptions = {}): Promise<StatResult> {
+    requirePath(name);
+    const { entries, sha256 } = await this.#query({ type: "stat", name, digest: options.digest ?? false });
+    return { ...entries[0]!, ...(sha256 === undefined ? {} : { sha256: sha256.toHex() }) };
+  }
+
+  async makeFolder(name: string, attributes: FolderAttributes = {}): Promise<void> {
+    requirePath(name);
+    const { mode, modifiedUs } = attributes;
+    await this.#query({ type: "make", name, kind: "folder", sizeBytes: 0, mode, modifiedUs });
+  }
+
+  async makeLink(name: string, target: string, options: { readonly overwrite?: boolean } = {}): Promise<void> {
+    requirePath(name);
+    if (utf8.encode(target).length > MAX_NAME_BYTES) {
+      throw new SluiceError("usage", `${quote(name)} is a link with a target of more than ${MAX_NAME_BYTES} bytes`);
+    }
+    await this.#query({
+      type: "make",
+      name,
+      kind: "link",
+      sizeBytes: 0,
+      target,
+      overwrite: options.overwrite ?? false,
+    });
+  }
+
+  async remove(name: string, options: { readonly recursive?: boolean } = {}): Promise<void> {
+    requirePath(name);
+    await this.#query({ type: "remove", name, recursive: options.recursive ?? false });
   }
 
   setSendPolicy(policy: SendPolicy): void {
@@ -254,11 +289,11 @@ export class ConnectedClient implements Client {
     await this.#driver.stop();
   }
 
-  async #query(name: string | undefined): Promise<QueryOutcome> {
+  async #query(message: QueryMessage): Promise<QueryOutcome> {
     const outcome = await this.#retryPolicy.retryWhileBusy(undefined, () => {
       const done = this.#platform.defer<QueryOutcome | TransferFailure>();
       this.#ended.promise.catch((error) => done.reject(error));
-      this.#session.query({ ...(name === undefined ? {} : { name }), onDone: done.resolve });
+      this.#session.query({ message, onDone: done.resolve });
       return done.promise;
     });
     if (outcome.kind === "done") return outcome;
@@ -322,6 +357,13 @@ function progressOf(name: string, transfer: Measurable): Progress {
   const { sizeBytes: totalBytes, transferredBytes } = transfer;
   const phase = totalBytes > 0 && transferredBytes === totalBytes ? "verifying" : "transferring";
   return { name, transferredBytes, totalBytes, phase };
+}
+
+/** Throws SluiceError (usage) for what cannot be a name on a server. */
+function requirePath(name: string): void {
+  const reason = checkPath(name);
+  if (reason === undefined) return;
+  throw new SluiceError("usage", `${quote(name)} cannot be a file's name on a server: ${reason}`);
 }
 
 /** Runs what may reject with StoreError, and rejects with SluiceError instead. */

@@ -175,7 +175,7 @@ export class Session {
     };
     const create: GetRequest["create"] = (info, done) => client.create(info.name, { ...info, overwrite: false }, done);
     session.get({ name: "there", create, onDone });
-    session.query({ onDone });
+    session.query({ message: { type: "list" }, onDone });
     client.open("new", (file) => {
       invariant(!(file instanceof StoreError), "the client has the file that it sends");
       session.put({ name: "new", file, overwrite: false, onDone });

@@ -1,5 +1,6 @@
 /**
- * The client's side of LIST and STAT: sends the request and receives ENTRY messages.
+ * The client's side of requests without the content of a file: LIST, STAT, MAKE, REMOVE, MOVE and SPACE. Sends the
+ * request and receives the answer.
  *
  * @module
  */
@@ -9,30 +10,56 @@ import type { ClientContext, ClientRequest } from "./request.ts";
 import { closeFailure, refusalFailure, type TransferFailure } from "../failure.ts";
 import type { FileInfo } from "../file_store.ts";
 import { readMessage } from "../message_reader.ts";
-import { type UnlistedFiles } from "../messages.ts";
+import type {
+  CapacityMessage,
+  DigestMessage,
+  DoneMessage,
+  EndMessage,
+  ListMessage,
+  MakeMessage,
+  Message,
+  MoveMessage,
+  RemoveMessage,
+  SpaceMessage,
+  StatMessage,
+  UnlistedFiles,
+} from "../messages.ts";
 import { encodeMessage } from "../message_encoder.ts";
 import { ApplicationErrorCode, describeApplicationError } from "../application_error.ts";
 
-/** What to query. */
+/** A request whose answer is short, or a list. */
+export type QueryMessage = ListMessage | StatMessage | MakeMessage | RemoveMessage | MoveMessage | SpaceMessage;
+
+/** What to ask for. */
 export interface QueryRequest {
-  /** The file to query; undefined for all files. */
-  readonly name?: string;
+  readonly message: QueryMessage;
   readonly onDone: (outcome: QueryOutcome | TransferFailure) => void;
 }
 
-/** The answer. */
+/** The answer. What does not belong to the request is absent. */
 export interface QueryOutcome {
   readonly kind: "done";
+  /** Of LIST and STAT. */
   readonly entries: readonly FileInfo[];
   /** Files that a list has no entries for, if there are any. */
   readonly unlisted?: UnlistedFiles;
+  /** Why a list lacks something else, for people. */
+  readonly gaps?: string;
+  /** The SHA-256 of a file, of STAT with that flag. */
+  readonly sha256?: Uint8Array;
+  /** How many entries were made, removed or moved. */
+  readonly count?: number;
+  /** Of SPACE. */
+  readonly capacity?: CapacityMessage;
 }
 
-/** Queries the list of files, or the attributes of one. */
+/** Asks for something. */
 export class ClientQuery implements ClientRequest {
   readonly #request: QueryRequest;
   readonly #context: ClientContext;
   readonly #entries: FileInfo[] = [];
+  /** What follows the entries, and is the last of the answer but for the end of the stream. */
+  #closing: EndMessage | DigestMessage | DoneMessage | CapacityMessage | undefined;
   #stream: Stream | undefined;
   #ended = false;
 
@@ -43,8 +70,7 @@ export class ClientQuery implements ClientRequest {
 
   start(stream: Stream): void {
     this.#stream = stream;
-    const { name } = this.#request;
-    stream.write(encodeMessage(name === undefined ? { type: "list" } : { type: "stat", name }));
+    stream.write(encodeMessage(this.#request.message));
     stream.finish();
   }
 
@@ -52,19 +78,54 @@ export class ClientQuery implements ClientRequest {
     while (!this.#ended) {
       const next = readMessage(this.#stream!);
       if (next.kind === "incomplete") return;
-      const message = next.kind === "message" ? next.message : undefined;
-      if (message?.type === "entry") {
-        const { type: _type, ...info } = message;
-        this.#entries.push(info);
-      } else if (message?.type === "refused") {
-        this.#fail(refusalFailure(message));
-      } else if (this.#isWholeAnswer(message?.type === "end" ? message.count : undefined, next.kind === "end")) {
-        const unlisted = message?.type === "end" ? message.unlisted : undefined;
-        this.#end({ kind: "done", entries: this.#entries, ...(unlisted === undefined ? {} : { unlisted }) });
-      } else {
+      const outcome = next.kind === "message" ? this.#take(next.message) : next.kind === "end" ? this.#whole() : "bad";
+      if (outcome === "bad") {
         const message = "the server's answer was not understood";
         this.#fail({ kind: "failed", message }, ApplicationErrorCode.badMessage);
+      } else if (outcome !== "more") {
+        this.#end(outcome);
       }
+    }
+  }
+
+  /** Takes a message of the answer. A list is whole with END, before the stream ends. */
+  #take(message: Message): QueryOutcome | "more" | "bad" {
+    if (message.type === "refused" && this.#closing === undefined) {
+      this.#fail(refusalFailure(message));
+      return "more";
+    }
+    if (this.#closing !== undefined || !ANSWERS[this.#request.message.type].includes(message.type)) return "bad";
+    if (message.type === "entry") {
+      const { type: _type, ...info } = message;
+      this.#entries.push(info);
+      return "more";
+    }
+    this.#closing = message as EndMessage | DigestMessage | DoneMessage | CapacityMessage;
+    return message.type === "end" ? this.#whole() : "more";
+  }
+
+  /** The answer, if it is whole. */
+  #whole(): QueryOutcome | "bad" {
+    const { message } = this.#request;
+    const closing = this.#closing;
+    const whole = { kind: "done", entries: this.#entries } as const;
+    switch (message.type) {
+      case "list": {
+        if (closing?.type !== "end" || closing.count !== this.#entries.length) return "bad";
+        const { unlisted, gaps } = closing;
+        return { ...whole, ...(unlisted && { unlisted }), ...(gaps === undefined ? {} : { gaps }) };
+      }
+      case "stat": {
+        const [entry] = this.#entries;
+        if (this.#entries.length !== 1) return "bad";
+        const isHashed = message.digest === true && entry?.kind === "file";
+        if ((closing?.type === "digest") !== isHashed) return "bad";
+        return closing?.type === "digest" ? { ...whole, sha256: closing.sha256 } : whole;
+      }
+      case "space":
+        return closing?.type === "capacity" ? { ...whole, capacity: closing } : "bad";
+      default:
+        return closing?.type === "done" ? { ...whole, count: closing.count } : "bad";
     }
   }
 
@@ -86,12 +147,6 @@ export class ClientQuery implements ClientRequest {
     this.#fail(failure);
   }
 
-  /** A list ends with END and the number of entries; the response to STAT is one entry and the end of the stream. */
-  #isWholeAnswer(count: number | undefined, streamEnded: boolean): boolean {
-    if (this.#request.name === undefined) return count === this.#entries.length;
-    return streamEnded && this.#entries.length === 1;
-  }
-
   #fail(failure: TransferFailure, code: number = ApplicationErrorCode.cancelled): void {
     if (this.#ended) return;
     this.#stream?.reset(code);
@@ -107,3 +162,13 @@ export class ClientQuery implements ClientRequest {
     this.#request.onDone(outcome);
   }
 }
+
+/** The messages that an answer may consist of. */
+const ANSWERS: Readonly<Record<QueryMessage["type"], readonly Message["type"][]>> = {
+  list: ["entry", "end"],
+  stat: ["entry", "digest"],
+  make: ["done"],
+  remove: ["done"],
+  move: ["done"],
+  space: ["capacity"],
+};

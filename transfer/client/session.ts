@@ -57,7 +57,7 @@ export class ClientSession implements ClientContext {
     return this.#begin(new ClientGet(request, this));
   }
 
-  /** Queries the list of files, or the attributes of one. */
+  /** Asks for a list, for the attributes of one entry, or for a change that needs no content. */
   query(request: QueryRequest): ClientQuery {
     return this.#begin(new ClientQuery(request, this));
   }

@@ -6,7 +6,7 @@ import { MemoryStore } from "../../../../testing/memory_store.ts";
 import { atOnce } from "../../../../testing/promised_store.ts";
 import type { ClientGet } from "../../../../transfer/client/get.ts";
 import type { TransferOutcome } from "../../../../transfer/client/request.ts";
-import type { QueryOutcome } from "../../../../transfer/client/query.ts";
+import type { QueryMessage, QueryOutcome } from "../../../../transfer/client/query.ts";
 import { ClientSession } from "../../../../transfer/client/session.ts";
 import type { TransferFailure } from "../../../../transfer/failure.ts";
 import { StoreError } from "../../../../transfer/file_store.ts";
@@ -255,24 +255,79 @@ Deno.test("ClientSession.get accepts a file that is created late, and aborts it 
   }
 });
 
-Deno.test("ClientSession.query takes a list only with the number of its entries, and one entry for one name", () => {
+Deno.test("ClientSession.query takes the answer of its request, whole, and nothing else", () => {
   const entry = encodeMessage({ type: "entry", name: "file", kind: "file", sizeBytes: 5, modifiedUs: 6 });
-  const cases: [string | undefined, Uint8Array[], "done" | "failed"][] = [
-    [undefined, [entry, encodeMessage({ type: "end", count: 1 })], "done"],
-    [undefined, [encodeMessage({ type: "end", count: 0 })], "done"],
-    [undefined, [entry, encodeMessage({ type: "end", count: 2 })], "failed"],
-    [undefined, [entry], "failed"],
-    ["file", [entry], "done"],
-    ["file", [entry, entry], "failed"],
-    ["file", [], "failed"],
+  const folder = encodeMessage({ type: "entry", name: "file", kind: "folder", sizeBytes: 0 });
+  const end = encodeMessage({ type: "end", count: 1 });
+  const digest = encodeMessage({ type: "digest", sha256: sha256(CONTENT) });
+  const done = encodeMessage({ type: "done", count: 2 });
+  const capacity = encodeMessage({ type: "capacity", freeBytes: 7 });
+  const list: QueryMessage = { type: "list" };
+  const stat: QueryMessage = { type: "stat", name: "file" };
+  const hashed: QueryMessage = { ...stat, digest: true };
+  const make: QueryMessage = { type: "make", name: "file", kind: "folder", sizeBytes: 0 };
+  const remove: QueryMessage = { type: "remove", name: "file" };
+  const move: QueryMessage = { type: "move", name: "file", newName: "other" };
+  const space: QueryMessage = { type: "space" };
+  const cases: [QueryMessage, Uint8Array[], "done" | "failed"][] = [
+    [list, [entry, end], "done"],
+    [list, [encodeMessage({ type: "end", count: 0 })], "done"],
+    [list, [entry, encodeMessage({ type: "end", count: 2 })], "failed"],
+    [list, [entry], "failed"],
+    [list, [done], "failed"],
+    [stat, [entry], "done"],
+    [stat, [folder], "done"],
+    [stat, [entry, entry], "failed"],
+    [stat, [entry, end], "failed"],
+    [stat, [entry, digest], "failed"],
+    [stat, [], "failed"],
+    [hashed, [entry, digest], "done"],
+    [hashed, [folder], "done"],
+    [hashed, [entry], "failed"],
+    [hashed, [folder, digest], "failed"],
+    [hashed, [digest, entry], "failed"],
+    [hashed, [entry, digest, digest], "failed"],
+    [space, [capacity], "done"],
+    [space, [done], "failed"],
+    [space, [], "failed"],
   ];
-  for (const [name, messages, kind] of cases) {
+  for (const message of [make, remove, move]) {
+    cases.push([message, [done], "done"], [message, [done, done], "failed"], [message, [], "failed"]);
+    cases.push([message, [entry, done], "failed"], [message, [capacity], "failed"]);
+  }
+  for (const [message, answers, kind] of cases) {
     const scene = new Scene((stream) => {
-      for (const message of messages) stream.write(message.slice());
+      for (const answer of answers) stream.write(answer.slice());
       stream.finish();
     });
-    scene.session.query({ ...(name === undefined ? {} : { name }), onDone: scene.onDone });
-    assert.equal(scene.outcome().kind, kind);
+    scene.session.query({ message, onDone: scene.onDone });
+    assert.equal(scene.outcome().kind, kind, `${message.type}, ${answers.length}`);
+  }
+});
+
+Deno.test("ClientSession.query gives what the server answers", () => {
+  const cases: [QueryMessage, Message[], Partial<QueryOutcome>][] = [
+    [{ type: "stat", name: "a", digest: true }, [
+      { type: "entry", name: "a", kind: "file", sizeBytes: 5 },
+      { type: "digest", sha256: sha256(CONTENT) },
+    ], { entries: [{ name: "a", kind: "file", sizeBytes: 5 }], sha256: sha256(CONTENT) }],
+    [{ type: "remove", name: "a", recursive: true }, [{ type: "done", count: 3 }], { entries: [], count: 3 }],
+    [{ type: "space" }, [{ type: "capacity", freeBytes: 7, quotaBytes: 9 }], {
+      entries: [],
+      capacity: { type: "capacity", freeBytes: 7, quotaBytes: 9 },
+    }],
+    [{ type: "list" }, [{ type: "end", count: 0, gaps: "one folder cannot be read" }], {
+      entries: [],
+      gaps: "one folder cannot be read",
+    }],
+  ];
+  for (const [message, answers, expected] of cases) {
+    const scene = new Scene((stream) => {
+      for (const answer of answers) stream.write(encodeMessage(answer));
+      stream.finish();
+    });
+    scene.session.query({ message, onDone: scene.onDone });
+    assert.deepEqual(scene.outcome(), { kind: "done", ...expected });
   }
 });
 
@@ -282,7 +337,7 @@ Deno.test("ClientSession.query reports the files that a list does not have", () 
     stream.write(encodeMessage({ type: "end", count: 0, unlisted }));
     stream.finish();
   });
-  scene.session.query({ onDone: scene.onDone });
+  scene.session.query({ message: { type: "list" }, onDone: scene.onDone });
   assert.deepEqual(scene.outcome(), { kind: "done", entries: [], unlisted });
 });
 
@@ -291,7 +346,7 @@ Deno.test("ClientSession lets requests beyond the server's limit wait, and all e
     stream.write(encodeMessage({ type: "end", count: 0 }));
     stream.finish();
   }, { maxStreams: 4 });
-  for (let i = 0; i < 50; i++) scene.session.query({ onDone: scene.onDone });
+  for (let i = 0; i < 50; i++) scene.session.query({ message: { type: "list" }, onDone: scene.onDone });
   scene.pair.run(10_000_000);
   assert.equal(scene.outcomes.length, 50);
   assert(scene.outcomes.every(({ kind }) => kind === "done"));
