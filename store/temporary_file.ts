@@ -32,7 +32,7 @@ import { attempt, attemptAsync, onDisk, toStoreError } from "./disk_error.ts";
 import { type FileIdentity, isSameFile } from "./file_identity.ts";
 import { finalMode, keepsMode, type ModeSources, PERMISSION_BITS } from "./file_mode.ts";
 import { HeldBytes } from "./held_bytes.ts";
-import { findData, findHole, isZeros } from "./holes.ts";
+import { findData, findHole } from "./holes.ts";
 import { modifiedUsOf, readAt } from "./opened_file.ts";
 import { lastingName, openPartialFile, type PartialFile } from "./partial_file.ts";
 import { removeQuietly } from "./placement.ts";
@@ -181,9 +181,14 @@ export class TemporaryFile implements WritableFile {
   #clear(from: number, until: number): void {
     const end = Math.min(until, this.#partial.foundBytes);
     for (let at = from; at < end; at += CLEAR_BYTES) {
-      const piece = new Uint8Array(Math.min(CLEAR_BYTES, end - at));
-      this.#readDisk(at, piece);
-      if (!isZeros(piece)) this.#writeData(piece.fill(0), 0, piece.length, at);
+      const found = new Uint8Array(Math.min(CLEAR_BYTES, end - at));
+      this.#readDisk(at, found);
+      for (let index = 0; index < found.length;) {
+        const dataAt = findData(found, index, at);
+        index = findHole(found, dataAt, at);
+        found.fill(0, dataAt, index);
+        this.#writeData(found, dataAt, index, at);
+      }
     }
   }
 
@@ -415,5 +420,9 @@ async function promiseSpace(folder: string, partial: PartialFile, options: Tempo
     ...(promisedBytes === 0 ? [] : [`${formatBytes(promisedBytes)} is for files under way`]),
   ];
   const state = kept.length === 0 ? "free" : `usable (${kept.join(", ")})`;
-  throw new StoreError("no-space", `${subject} needs ${needed}, but only ${usable} are ${state}; free some space`);
+  const more = wantedBytes < sizeBytes ? " more" : "";
+  throw new StoreError(
+    "no-space",
+    `${subject} needs ${needed}${more}, but only ${usable} are ${state}; free some space`,
+  );
 }

@@ -8,12 +8,15 @@ import { DirectoryStore } from "../../store/directory_store.ts";
 import type { Disk } from "../../store/disk.ts";
 import { syncFolder } from "../../store/folder_sync.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
+import { lastingName } from "../../store/partial_file.ts";
 import { placeExclusively } from "../../store/placement.ts";
 import { promised, type PromisedStore } from "../../testing/promised_store.ts";
 import { StoreError, type StoreErrorKind } from "../../transfer/file_store.ts";
 import { assertRefused, commit, pattern, store as storeFile } from "../../testing/file_store_compliance.ts";
 
 const SECRET_TIME = new Date(1_500_000_000_000);
+
+type Hook = "open" | "openSync" | "tryLock" | "link" | "readdir" | "rename";
 
 /** A scene: a store's folder, and beside it what must stay as it is. */
 interface Scene {
@@ -24,7 +27,7 @@ interface Scene {
   readonly secret: string;
   readonly store: PromisedStore;
   /** What the disk does before its own work; set it when the time has come. */
-  readonly before: { -readonly [Call in "open" | "link" | "readdir" | "rename"]?: (path: string) => void };
+  readonly before: { -readonly [Call in Hook]?: (path: string) => void };
 }
 
 function disk(before: Scene["before"]): Disk {
@@ -33,6 +36,14 @@ function disk(before: Scene["before"]): Disk {
     open(path, flags, mode) {
       before.open?.(path);
       return nodeDisk.open(path, flags, mode);
+    },
+    openSync(path, flags, mode) {
+      before.openSync?.(path);
+      return nodeDisk.openSync(path, flags, mode);
+    },
+    tryLock(path) {
+      before.tryLock?.(path);
+      return nodeDisk.tryLock(path);
     },
     link(oldPath, newPath) {
       before.link?.(oldPath);
@@ -239,6 +250,108 @@ for (const { what, put } of LODGERS) {
     }
     assert.deepEqual(names(root), ["old"]);
     assert.deepEqual(Deno.readFileSync(`${root}/old`), pattern(10));
+  });
+}
+
+/** The path of the partial file of {@link resume}. */
+function lastingPath(root: string): string {
+  const purpose = { purpose: "peer", path: "a", sizeBytes: 300_000, modifiedUs: SECRET_TIME.getTime() * 1000 };
+  return `${root}/${lastingName(purpose)}`;
+}
+
+/** Creates the file "a", which resumes. */
+function resume(store: PromisedStore) {
+  const modifiedUs = SECRET_TIME.getTime() * 1000;
+  const resume = { purpose: "peer", reusesOld: true };
+  return store.create("a", { sizeBytes: 300_000, modifiedUs, overwrite: true, resume });
+}
+
+/** Asserts that the file starts empty, and completes, while something else lies under the name of its partial file. */
+async function assertStartsEmpty({ root, store }: Scene): Promise<void> {
+  const file = await resume(store);
+  assert.equal(file.heldBytes, 0);
+  file.write(0, pattern(300_000, 5));
+  assert.equal(await commit(file), "a");
+  assert.deepEqual(Deno.readFileSync(`${root}/a`), pattern(300_000, 5));
+}
+
+/** Leaves a partial file for the next try. */
+async function leavePartial({ store }: Scene): Promise<void> {
+  const file = await resume(store);
+  file.write(0, pattern(300_000));
+  file.keep();
+}
+
+for (const { what, put } of LODGERS.filter(({ what }) => what !== "another file")) {
+  attack(`resumes nothing from ${what} under a partial file's name`, async (scene) => {
+    put(lastingPath(scene.root), scene);
+    const before = Deno.lstatSync(lastingPath(scene.root));
+    await assertStartsEmpty(scene);
+    const after = Deno.lstatSync(lastingPath(scene.root));
+    assert.deepEqual([after.ino, after.nlink, after.size], [before.ino, before.nlink, before.size]);
+  });
+
+  for (const moment of ["openSync", "tryLock"] as const) {
+    attack(`resumes nothing from ${what} that takes a partial file's place before ${moment}`, async (scene) => {
+      if (!nodeDisk.hasLocks) return;
+      const { before, root } = scene;
+      await leavePartial(scene);
+      let isPut = false;
+      before[moment] = (path) => {
+        delete before[moment];
+        isPut = true;
+        Deno.renameSync(path, `${root}/away`);
+        put(path, scene);
+      };
+      await assertStartsEmpty(scene);
+      assert(isPut);
+      assert.deepEqual(Deno.readFileSync(`${root}/away`), pattern(300_000));
+    });
+  }
+}
+
+attack("resumes nothing where others may write in the folder", async (scene) => {
+  const { root } = scene;
+  await leavePartial(scene);
+  Deno.chmodSync(root, 0o770);
+  await assertStartsEmpty(scene);
+  if (nodeDisk.hasLocks) assert.deepEqual(Deno.readFileSync(lastingPath(root)), pattern(300_000));
+});
+
+attack("resumes nothing that belongs to another user", async (scene) => {
+  // Only root can give a file away.
+  if (Deno.build.os !== "linux" || Deno.uid() !== 0) return;
+  const { root } = scene;
+  Deno.writeFileSync(lastingPath(root), pattern(300_000), { mode: 0o600 });
+  Deno.chownSync(lastingPath(root), 12_345, null);
+  await assertStartsEmpty(scene);
+  assert.deepEqual(Deno.readFileSync(lastingPath(root)), pattern(300_000));
+});
+
+attack("makes private again what it resumes", async (scene) => {
+  if (!nodeDisk.hasLocks) return;
+  const { root, store } = scene;
+  await leavePartial(scene);
+  Deno.chmodSync(lastingPath(root), 0o666);
+  const file = await resume(store);
+  assert.equal(file.heldBytes, 300_000);
+  assert.equal(Deno.statSync(lastingPath(root)).mode! & 0o777, 0o600);
+  file.abort();
+  assert.deepEqual(names(root), []);
+});
+
+for (const { what, put } of LODGERS.filter(({ what }) => what !== "another file")) {
+  attack(`reuses nothing of ${what} in the place of an older version`, async (scene) => {
+    const { before, root, store } = scene;
+    await storeFile(store, "a", { bytes: pattern(300_000) });
+    before.openSync = (path) => {
+      delete before.openSync;
+      Deno.renameSync(path, `${root}/away`);
+      put(path, scene);
+    };
+    const file = await resume(store);
+    assert.equal(file.heldBytes, 0);
+    file.abort();
   });
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { creationMode, finalMode, keepsMode, type ModeSources } from "../../../store/file_mode.ts";
+import { creationMode, finalMode, isWritableByOthers, keepsMode, type ModeSources } from "../../../store/file_mode.ts";
 
 const bits = fc.integer({ min: 0, max: 0o777 });
 
@@ -71,4 +71,9 @@ Deno.test("creationMode never gives others what the source does not", () => {
 Deno.test("keepsMode finds access of others and a lost execute permission, not harmless differences", () => {
   assert(keepsMode(0o100644, 0o644) && keepsMode(0o755, 0o644) && keepsMode(0o600, 0o644));
   assert(!keepsMode(0o644, 0o600) && !keepsMode(0o660, 0o640) && !keepsMode(0o644, 0o755));
+});
+
+Deno.test("isWritableByOthers looks at group and others, whatever the type and the sticky bit", () => {
+  for (const mode of [0o775, 0o757, 0o1777, 0o40702]) assert.equal(isWritableByOthers(mode), true);
+  for (const mode of [0o700, 0o755, 0o1755, 0o40755, 0o100600]) assert.equal(isWritableByOthers(mode), false);
 });

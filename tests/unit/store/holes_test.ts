@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { findData, findHole } from "../../../store/holes.ts";
+import { findData, findHole, isZeros } from "../../../store/holes.ts";
 import { pattern } from "../../../testing/file_store_compliance.ts";
 
 const BLOCK = 4096;
@@ -40,4 +40,17 @@ Deno.test("findData writes a block of each 64 MiB of a hole, so that the file sh
   assert.deepEqual(written(zeros, 64 * MIB - BLOCK), [[BLOCK, 2 * BLOCK]]);
   assert.deepEqual(written(zeros, 128 * MIB - 10), [[10, 10 + BLOCK]]);
   assert.deepEqual(written(zeros, 65 * MIB), []);
+});
+
+Deno.test("isZeros finds each byte that is none", () => {
+  for (const sizeBytes of [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7]) {
+    const bytes = new Uint8Array(sizeBytes);
+    assert.equal(isZeros(bytes), true);
+    for (const at of [0, 1, 2047, 2048, BLOCK - 1, BLOCK, 3 * BLOCK, sizeBytes - 1]) {
+      if (at < 0 || at >= sizeBytes) continue;
+      bytes[at] = 1;
+      assert.equal(isZeros(bytes), false, `${at} of ${sizeBytes}`);
+      bytes[at] = 0;
+    }
+  }
 });

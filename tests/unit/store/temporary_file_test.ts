@@ -1,10 +1,14 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import fc from "fast-check";
 import { nodeDisk } from "../../../io/node_disk.ts";
 import { SimulatedDisk } from "../../../sim/disk/disk.ts";
-import type { DiskFaults } from "../../../sim/disk/faults.ts";
+import type { DiskFaults, DiskOperation } from "../../../sim/disk/faults.ts";
 import type { Disk } from "../../../store/disk.ts";
-import { LARGE_FILE_BYTES, TemporaryFile } from "../../../store/temporary_file.ts";
+import { diskError } from "../../../store/disk_error.ts";
+import { OpenedFile } from "../../../store/opened_file.ts";
+import { lastingName } from "../../../store/partial_file.ts";
+import { LARGE_FILE_BYTES, TemporaryFile, type TemporaryFileOptions } from "../../../store/temporary_file.ts";
 import { type CommittedFile, StoreError } from "../../../transfer/file_store.ts";
 import { assertRefused, commit, committed, pattern } from "../../../testing/file_store_compliance.ts";
 
@@ -320,4 +324,156 @@ for (const sizeBytes of [LARGE_FILE_BYTES - 1, LARGE_FILE_BYTES]) {
 check("TemporaryFile says that its folder is missing", async (folder) => {
   const place = () => Promise.resolve("");
   await assertRefused("not-found", () => TemporaryFile.create(`${folder}/missing`, { ...plain, place }));
+});
+
+const MB = 1_000_000;
+
+/** Creates "/folder/a", which resumes, on a simulated disk. */
+function resume(disk: SimulatedDisk, options: Partial<TemporaryFileOptions> = {}): Promise<TemporaryFile> {
+  const place = async (temporaryPath: string) => {
+    await disk.rename(temporaryPath, "/folder/a");
+    return "a";
+  };
+  const openOlder = () =>
+    OpenedFile.open("/folder/a", { disk, name: "a", subject: '"a"', followLinks: false, atOnce: true });
+  const resume = { purpose: "peer", path: "a", reusesOld: true, openOlder };
+  return TemporaryFile.create("/folder", { disk, sizeBytes: 8 * MB, subject: '"a"', place, resume, ...options });
+}
+
+function diskWithFolder(faults: DiskFaults = {}): SimulatedDisk {
+  const disk = new SimulatedDisk({ faults });
+  disk.put("/folder/x", new Uint8Array(0));
+  return disk;
+}
+
+Deno.test("TemporaryFile needs only the space that what it resumes lacks, and waits for it", async () => {
+  const disk = diskWithFolder({ capacityBytes: 11 * MB });
+  const { dev } = await disk.stat("/folder");
+  const first = await resume(disk);
+  first.write(0, pattern(6 * MB));
+  first.keep();
+  assert.equal(disk.promisedSpace.on(dev), 0);
+  disk.put("/folder/x", pattern(1), { sizeBytes: 1_900_000 });
+  const second = await resume(disk);
+  assert.equal(second.heldBytes, 6 * MB);
+  assert(disk.promisedSpace.on(dev) <= 2 * MB);
+  second.keep();
+  disk.put("/folder/x", pattern(1), { sizeBytes: 2_100_000 });
+  const { message } = await assertRefused("no-space", () => resume(disk));
+  assert.match(message, /^"a" needs 2\.0 MB more, but only 1\.9 MB are usable/);
+  assert.equal(disk.openDescriptors, 0);
+  disk.put("/folder/x", pattern(1), { sizeBytes: 1_900_000 });
+  const third = await resume(disk);
+  third.reuse(0, 6 * MB);
+  third.write(6 * MB, pattern(2 * MB));
+  assert.equal(await commit(third), "a");
+  assert.equal(disk.promisedSpace.on(dev), 0);
+});
+
+/** What a commit of a complete file that resumes leaves if it fails. */
+async function leftAfter(failure: { readonly at: DiskOperation; readonly code: string }): Promise<string[]> {
+  const disk = diskWithFolder();
+  const file = await resume(disk, { sizeBytes: MB });
+  file.write(0, pattern(MB));
+  disk.meter.beforeOperation = (operation) => {
+    if (operation === failure.at) throw diskError(failure.code);
+  };
+  assert(await commit(file) instanceof StoreError);
+  assert.equal(disk.openDescriptors, 0);
+  return disk.names("/folder").filter((name) => name !== "x");
+}
+
+Deno.test("TemporaryFile.commit keeps a file for which there is no space, unless the disk may have lost some", async () => {
+  const name = lastingName({ purpose: "peer", path: "a", sizeBytes: MB });
+  for (const code of ["ENOSPC", "EDQUOT", "EMFILE"]) assert.deepEqual(await leftAfter({ at: "rename", code }), [name]);
+  assert.deepEqual(await leftAfter({ at: "rename", code: "EIO" }), []);
+  // Then the operating system may show bytes that no later sync writes.
+  for (const code of ["ENOSPC", "EIO"]) assert.deepEqual(await leftAfter({ at: "fsync", code }), []);
+});
+
+Deno.test("TemporaryFile.keep keeps no file whose disk failed", async () => {
+  const disk = diskWithFolder();
+  for (const [code, expected] of [["EIO", 1], ["ENOSPC", 2]] as const) {
+    const file = await resume(disk);
+    file.write(0, pattern(MB));
+    disk.meter.beforeOperation = () => {
+      throw diskError(code);
+    };
+    assert.throws(() => file.write(MB, pattern(MB)), StoreError);
+    disk.meter.beforeOperation = undefined;
+    file.keep();
+    assert.equal(disk.names("/folder").length, expected, code);
+  }
+});
+
+Deno.test("TemporaryFile.commit leaves alone a new partial file under the name that its own had", async () => {
+  const disk = diskWithFolder();
+  let next: TemporaryFile | undefined;
+  const place = async (temporaryPath: string) => {
+    await disk.rename(temporaryPath, "/folder/a");
+    next = await resume(disk, { sizeBytes: MB });
+    next.write(0, pattern(MB, 2));
+    disk.unlink("/folder/a");
+    throw diskError("EIO");
+  };
+  const file = await resume(disk, { sizeBytes: MB, place });
+  file.write(0, pattern(MB));
+  assert(await commit(file) instanceof StoreError);
+  assert.equal(await commit(next!), "a");
+  assert.deepEqual(disk.contents("/folder/a"), pattern(MB, 2));
+  assert.equal(disk.openDescriptors, 0);
+});
+
+Deno.test("TemporaryFile cuts what it resumes to the size of the file", async () => {
+  const disk = diskWithFolder();
+  disk.put(`/folder/${lastingName({ purpose: "peer", path: "a", sizeBytes: 5000 })}`, pattern(9000));
+  const file = await resume(disk, { sizeBytes: 5000 });
+  assert.equal(file.heldBytes, 5000);
+  file.reuse(0, 5000);
+  assert.equal(await commit(file), "a");
+  assert.deepEqual(disk.contents("/folder/a"), pattern(5000));
+});
+
+Deno.test("TemporaryFile makes the new file of any partial file and any older version, and keeps its holes", async () => {
+  const PAGE = 4096;
+  const BLOCK = 2 * PAGE;
+  // Pages of zeros, and of two kinds of data.
+  const pages = fc.array(fc.nat(2), { maxLength: 10 });
+  const bytesOf = (kinds: number[], extraBytes: number) => {
+    const bytes = new Uint8Array(kinds.length * PAGE + extraBytes);
+    kinds.forEach((kind, index) => kind > 0 && bytes.fill(kind, index * PAGE, (index + 1) * PAGE));
+    return bytes.fill(2, kinds.length * PAGE);
+  };
+  await fc.assert(
+    fc.asyncProperty(pages, pages, pages, fc.nat(PAGE), async (found, old, wanted, extraBytes) => {
+      const disk = diskWithFolder();
+      const bytes = bytesOf(wanted, extraBytes);
+      const name = lastingName({ purpose: "peer", path: "a", sizeBytes: bytes.length });
+      const left = disk.openSync(`/folder/${name}`, disk.flags.O_RDWR | disk.flags.O_CREAT, 0o600);
+      for (const [index, kind] of found.entries()) {
+        if (kind > 0) disk.write(left, new Uint8Array(PAGE).fill(kind), 0, PAGE, index * PAGE);
+      }
+      disk.close(left);
+      disk.put("/folder/a", bytesOf(old, 0));
+      const file = await resume(disk, { sizeBytes: bytes.length });
+      const held = new Uint8Array(file.heldBytes);
+      for (let at = 0; at < held.length; at += BLOCK) file.readHeld(at, held.subarray(at, at + BLOCK));
+      for (let at = 0; at < bytes.length; at += BLOCK) {
+        const block = bytes.subarray(at, at + BLOCK);
+        if (Buffer.compare(block, held.subarray(at, at + BLOCK)) === 0) file.reuse(at, block.length);
+        else file.write(at, block);
+      }
+      const back = new Uint8Array(bytes.length);
+      assert.equal(file.read(0, back), back.length);
+      assert.deepEqual(back, bytes);
+      assert.equal(await commit(file), "a");
+      assert.deepEqual(disk.contents("/folder/a"), bytes);
+      const isData = (at: number) => bytes.subarray(at, at + PAGE).some((byte) => byte !== 0);
+      let allowedPages = 0;
+      for (let at = 0; at < bytes.length; at += PAGE) if (isData(at) || (found[at / PAGE] ?? 0) > 0) allowedPages++;
+      assert(disk.usedBytes <= allowedPages * PAGE, "zeros take space only where there was something else");
+      assert.equal(disk.openDescriptors, 0);
+    }),
+    { numRuns: 300, seed: 13 },
+  );
 });
