@@ -1,31 +1,43 @@
 /**
- * A folder of files on the disk, without subfolders. Participants: this process, peers that choose names, and other
- * users of the machine, who may change the folder at any time.
+ * A folder on the disk with everything below it. Participants: this process, peers that choose names, and other users of
+ * the machine, who may change the folder at any time.
  *
- * Goals: no name leads out of the folder; only regular files are opened; no call blocks on a FIFO or device; a file is
- * visible only when it is complete and durable. What users with write access to the folder, or to folders above it, can
- * still do is described at the head of `root_folder.ts` and at `requireOwn` in `placement.ts`.
+ * Goals: no name leads out of the folder; no link is followed; only regular files are opened; no call blocks on a FIFO or
+ * device; a file is visible only when it is complete and durable, and so are the folders above it. What users with write
+ * access to the folder, or to folders above it, can still do is described at the head of `root_folder.ts` and at
+ * `requireOwn` in `placement.ts`.
+ *
+ * A folder that is removed while a file in it is being received takes the partial file along: the commit is refused, and
+ * does not make the folder again, which somebody has just removed.
  *
  * @module
  */
 
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import {
+  type CommittedFile,
   type CreateOptions,
   type Done,
   type FileInfo,
   type FileStore,
+  type FolderAttributes,
+  type LinkOptions,
+  type ListQuery,
+  type MoveOptions,
   type ReadableFile,
+  type RemovedEntries,
+  type RemoveOptions,
   StoreError,
   type StoreListing,
+  type StoreSpace,
   type WritableFile,
 } from "../transfer/file_store.ts";
-import { badName, checkFileName, checkLocalName, fileNameError, isTemporaryName } from "../transfer/file_name.ts";
 import { quote } from "../base/display_text.ts";
-import type { Disk } from "./disk.ts";
+import type { Disk, DiskStats } from "./disk.ts";
 import { settle } from "./completion.ts";
 import { attemptAsync, diskError, diskErrorCode, toStoreError } from "./disk_error.ts";
 import type { FileIdentity } from "./file_identity.ts";
+import { type EnteredFolder, type EnterOptions, FolderTree, hasShortName, kindOf } from "./folder_tree.ts";
 import { type SyncFolder, syncFolder } from "./folder_sync.ts";
 import { type DescribeOptions, describeRegularFile, OpenedFile } from "./opened_file.ts";
 import { alreadyExists, placeExclusively, placeReplacing, requireReplaceable } from "./placement.ts";
@@ -33,7 +45,13 @@ import { RootFolder } from "./root_folder.ts";
 import { SharedFolderCall } from "./shared_folder_call.ts";
 import { Spelling } from "./spelling.ts";
 import { removeStalePartialFiles } from "./stale_partial_files.ts";
+import { explainKind, StoreRefusals } from "./store_refusals.ts";
 import { TemporaryFile } from "./temporary_file.ts";
+import { describeFolder, describeLink, findUnlisted, listTree, measureTree, type TreeUsage } from "./tree_listing.ts";
+import { makeFolderWith, makeLink, type NewEntry } from "./tree_making.ts";
+import { moveEntry } from "./tree_move.ts";
+import { removeEmptyFolder, removeFile, removeFolder } from "./tree_removal.ts";
+import { usedBytes } from "./used_bytes.ts";
 
 /** Options of {@link DirectoryStore.open}. */
 export interface DirectoryStoreOptions {
@@ -43,41 +61,40 @@ export interface DirectoryStoreOptions {
   /** Whether to create the folder if it is missing. Default: true. */
   readonly create?: boolean;
   /**
-   * Hears the names of files that are not listed, since their names cannot be sent: when the folder is opened, and when
-   * a list finds others than before.
+   * Hears the paths of entries that are not listed, since they cannot be sent: when the folder is opened (of those in
+   * the folder itself), and when a list finds others than before.
    */
   readonly onUnlisted?: (names: readonly string[]) => void;
 }
 
-/**
- * The number of concurrent look-ups for a listing. A busy event loop continues each of them only after some
- * milliseconds, so that with a few at a time a long listing would take seconds.
- */
-const LOOKUPS_AT_ONCE = 64;
+/** How a call uses the folder of an entry. */
+const LOOKING = { isChange: false, makesMissing: false } as const;
+const CHANGING = { isChange: true, makesMissing: false } as const;
+const MAKING = { isChange: true, makesMissing: true } as const;
 
 /** See the module's description. */
 export class DirectoryStore implements FileStore {
   readonly #root: RootFolder;
+  readonly #tree: FolderTree;
   readonly #disk: Disk;
-  readonly #readOnly: boolean;
+  readonly #refusals: StoreRefusals;
   readonly #sync: SyncFolder;
   readonly #spelling: Spelling;
   readonly #onUnlisted: (names: readonly string[]) => void;
-  /** As of the last list. */
-  #unlisted: readonly string[] = [];
-  /** The folder's entry in the one above is durable. It may not be: this process, or one that was killed, may have created it. */
-  #isDurable = false;
+  /** Those that were told, and were still there when last seen. */
+  readonly #unlisted = new Set<string>();
 
-  /** Names that are being given to files; such a file has two names for a moment. */
+  /** Names that are being given to files, or taken from them; such a file has two names for a moment. */
   readonly #placing = new Set<string>();
 
   private constructor(root: RootFolder, options: DirectoryStoreOptions) {
     this.#root = root;
     const { disk, readOnly = false } = options;
     this.#disk = disk;
-    this.#readOnly = readOnly;
+    this.#refusals = new StoreRefusals({ nameRules: disk.nameRules, readOnly });
     this.#sync = new SharedFolderCall((folder) => syncFolder(disk, folder)).call;
     this.#spelling = new Spelling(disk);
+    this.#tree = new FolderTree(root, { disk, sync: this.#sync, spelling: this.#spelling });
     this.#onUnlisted = options.onUnlisted ?? (() => {});
   }
 
@@ -88,7 +105,7 @@ export class DirectoryStore implements FileStore {
     if (!options.readOnly) await removeStalePartialFiles(disk, root.path);
     const store = new DirectoryStore(root, options);
     // The folder may allow files to be stored, but not to be listed.
-    await attemptAsync(async () => void await store.#unlistedOf((await disk.readdir(root.path)).sort()));
+    await attemptAsync(() => store.#findUnlisted());
     return store;
   }
 
@@ -113,176 +130,274 @@ export class DirectoryStore implements FileStore {
    */
   async makeDurable(): Promise<void> {
     try {
-      await this.#syncAbove();
+      await this.#tree.makeRootDurable();
     } catch (error) {
       throw toStoreError(error, `the folder ${quote(this.rootPath)}`);
     }
   }
 
-  list(done: Done<StoreListing>): void {
-    settle(this.#inRoot("the folder", () => this.#list()), done);
+  list(query: ListQuery, done: Done<StoreListing>): void {
+    const refusal = this.#refusals.ofList(query.path, query.pattern ?? "");
+    // Copied, here and below, since the caller's object may change before the call has ended.
+    if (refusal === undefined) settle(this.#list({ ...query }), done);
+    else done(refusal);
   }
 
   stat(name: string, done: Done<FileInfo>): void {
-    const refusal = fileNameError(name) ?? this.#missingError(name);
+    const refusal = this.#refusals.ofExisting(name);
     if (refusal === undefined) settle(this.#stat(name), done);
     else done(refusal);
   }
 
   open(name: string, done: Done<ReadableFile>): void {
-    const refusal = fileNameError(name) ?? this.#missingError(name);
+    const refusal = this.#refusals.ofExisting(name);
     if (refusal === undefined) settle(this.#open(name), done);
     else done(refusal);
   }
 
   create(name: string, options: CreateOptions, done: Done<WritableFile>): void {
-    const refusal = fileNameError(name) ?? this.#localNameError(name) ?? this.#readOnlyError(name);
-    // Copied, since the caller's object may change before the call has ended.
+    const refusal = this.#refusals.ofNew(name);
     const { sizeBytes, modifiedUs, mode, overwrite, resume } = options;
     if (refusal === undefined) settle(this.#create(name, { sizeBytes, modifiedUs, mode, overwrite, resume }), done);
     else done(refusal);
   }
 
-  #localNameError(name: string): StoreError | undefined {
-    const reason = checkLocalName(name, this.#disk.nameRules);
-    return reason === undefined ? undefined : badName(name, reason);
+  makeFolder(name: string, { modifiedUs, mode }: FolderAttributes, done: Done<CommittedFile>): void {
+    const refusal = this.#refusals.ofNew(name);
+    if (refusal === undefined) settle(this.#makeFolder(name, { modifiedUs, mode }), done);
+    else done(refusal);
   }
 
-  /** A file whose name this disk cannot have does not exist; the disk would take the name for something else. */
-  #missingError(name: string): StoreError | undefined {
-    return this.#localNameError(name) && toStoreError(diskError("ENOENT"), quote(name));
+  makeLink(name: string, { target, overwrite }: LinkOptions, done: Done<CommittedFile>): void {
+    const refusal = this.#refusals.ofNew(name) ?? this.#refusals.ofTarget(name, target);
+    if (refusal === undefined) settle(this.#makeLink(name, { target, overwrite }), done);
+    else done(refusal);
   }
 
-  #readOnlyError(name: string): StoreError | undefined {
-    if (!this.#readOnly) return undefined;
-    return new StoreError("read-only", `${quote(name)} cannot be stored: this server only gives files`);
+  remove(name: string, { recursive }: RemoveOptions, done: Done<RemovedEntries>): void {
+    const refusal = this.#refusals.ofRemoval(name);
+    if (refusal === undefined) settle(this.#remove(name, recursive), done);
+    else done(refusal);
+  }
+
+  move(name: string, { newName, overwrite }: MoveOptions, done: Done<CommittedFile>): void {
+    const refusal = this.#refusals.ofMove(name, newName);
+    if (refusal === undefined) settle(this.#move(name, { newName, overwrite }), done);
+    else done(refusal);
+  }
+
+  space(done: Done<StoreSpace>): void {
+    settle(this.#space(), done);
+  }
+
+  /** Adds up everything in the folder, for quotas. */
+  measure(done: Done<TreeUsage>): void {
+    settle(
+      this.#inFolder("", { subject: "the folder", ...LOOKING }, (folder) => measureTree(folder, this.#disk)),
+      done,
+    );
   }
 
   #stat(name: string): Promise<FileInfo> {
-    return this.#inRoot(quote(name), () =>
-      this.#unlessBeingPlaced(async () => {
-        await this.#requireNoShortName(name);
-        const howTo = this.#howToDescribe(name);
-        return describeRegularFile(await this.#disk.lstat(this.#path(name)), howTo);
+    return this.#besideEntry(name, LOOKING, (folder, path) =>
+      this.#unlessBeingPlaced(folder, async () => {
+        await this.#requireNoShortName(name, path);
+        const stats = await this.#disk.lstat(path);
+        if (stats?.isDirectory()) return describeFolder(name, stats, this.#disk);
+        const link = stats?.isSymbolicLink() && await describeLink(name, { path, stats, disk: this.#disk });
+        return link || describeRegularFile(stats, this.#howToDescribe(name, folder));
       }));
   }
 
   #open(name: string): Promise<ReadableFile> {
-    return this.#inRoot(quote(name), () =>
-      this.#unlessBeingPlaced(async () => {
-        await this.#requireNoShortName(name);
-        return await this.#openFile(name, { atOnce: false });
+    return this.#besideEntry(name, LOOKING, (folder, path) =>
+      this.#unlessBeingPlaced(folder, async () => {
+        await this.#requireNoShortName(name, path);
+        try {
+          return await this.#openFile(name, { folder, path, atOnce: false });
+        } catch (error) {
+          throw explainKind(error, await this.#disk.lstat(path), quote(name));
+        }
       }), (file) => file.close());
   }
 
-  /** Windows gives files a second, short name ("SLUICE~1.PAR"), by which a partial file could be had. */
-  async #requireNoShortName(name: string): Promise<void> {
-    if (this.#disk.nameRules === "windows" && /~\d/.test(name)) {
-      await this.#spelling.require(this.#path(name), quote(name));
-    }
+  async #requireNoShortName(name: string, path: string): Promise<void> {
+    if (hasShortName(this.#disk, path)) await this.#spelling.require(path, quote(name));
   }
 
   #create(name: string, options: CreateOptions): Promise<WritableFile> {
     const subject = quote(name);
     const { overwrite, resume, ...attributes } = options;
     const disk = this.#disk;
-    return this.#inRoot(subject, async () => {
-      const finalPath = this.#path(name);
+    return this.#besideEntry(name, MAKING, async (folder, finalPath) => {
       await requireReplaceable(finalPath, { disk, overwrite: overwrite && { spelling: this.#spelling }, subject });
       const place = (temporaryPath: string, identity: FileIdentity) =>
-        this.#place({ temporaryPath, identity, name, overwrite });
+        this.#place({ folder, finalPath, temporaryPath, identity, name, overwrite });
       const replaces = overwrite ? { replaces: finalPath } : {};
-      return TemporaryFile.create(this.rootPath, {
+      const openOlder = () => this.#openFile(name, { folder, path: finalPath, atOnce: true });
+      return TemporaryFile.create(folder.path, {
         disk,
         ...attributes,
         subject,
         place,
         ...replaces,
-        resume: resume && { ...resume, path: name, openOlder: () => this.#openFile(name, { atOnce: true }) },
+        resume: resume && { ...resume, path: name, openOlder },
       });
     }, (file) => file.keep());
   }
 
-  #openFile(name: string, { atOnce }: { atOnce: boolean }): Promise<ReadableFile> {
-    const options = { disk: this.#disk, followLinks: false, atOnce, ...this.#howToDescribe(name) };
-    return OpenedFile.open(this.#path(name), options);
+  #openFile(
+    name: string,
+    { atOnce, folder, path }: { atOnce: boolean; folder: EnteredFolder; path: string },
+  ): Promise<ReadableFile> {
+    return OpenedFile.open(path, {
+      disk: this.#disk,
+      followLinks: false,
+      atOnce,
+      ...this.#howToDescribe(name, folder),
+    });
   }
 
-  async #list(): Promise<StoreListing> {
-    // Unlike localeCompare, the default order is by code units.
-    const all = (await this.#disk.readdir(this.rootPath)).sort();
-    const names = all.filter((name) => this.#isSendable(name));
-    const found = new Array<FileInfo | undefined>(names.length);
-    let next = 0;
-    const lookUp = async (): Promise<void> => {
-      while (next < names.length) {
-        const index = next++;
-        found[index] = await this.#lookUpForList(names[index]!);
-      }
+  #makeFolder(name: string, attributes: FolderAttributes): Promise<CommittedFile> {
+    return this.#besideEntry(name, MAKING, async (folder, path) => {
+      const notKept = await makeFolderWith(this.#newEntry(name, folder), attributes);
+      await this.#makeEntryDurable(folder, path);
+      return { location: name, notKept };
+    });
+  }
+
+  #makeLink(name: string, options: Pick<LinkOptions, "target" | "overwrite">): Promise<CommittedFile> {
+    return this.#besideEntry(name, MAKING, async (folder, path) => {
+      await makeLink(this.#newEntry(name, folder), options);
+      await this.#makeEntryDurable(folder, path);
+      return { location: name, notKept: [] };
+    });
+  }
+
+  #newEntry(name: string, folder: EnteredFolder): NewEntry {
+    return {
+      disk: this.#disk,
+      path: join(folder.path, basename(name)),
+      aboveMode: folder.mode,
+      subject: quote(name),
+      requireSpelling: (path) => this.#spelling.require(path, quote(name)),
     };
-    await Promise.all(Array.from({ length: LOOKUPS_AT_ONCE }, lookUp));
-    const unlisted = await this.#unlistedOf(all);
-    return { entries: found.filter((info) => info !== undefined), unlisted, gaps: [] };
   }
 
-  #isSendable(name: string): boolean {
-    return checkFileName(name) === undefined && this.#localNameError(name) === undefined;
+  async #makeEntryDurable(folder: EnteredFolder, path: string): Promise<void> {
+    await this.#tree.makeDurable(folder);
+    await this.#sync(dirname(path));
   }
 
-  /**
-   * The names among those of the folder by which files cannot be sent, in the order given; reports them if they are
-   * others than before. A name that is not UTF-8 cannot be looked up, so it counts as a file's.
-   */
-  async #unlistedOf(names: readonly string[]): Promise<readonly string[]> {
-    const unlisted: string[] = [];
-    for (const name of names) {
-      if (this.#isSendable(name) || isTemporaryName(name)) continue;
-      const stats = await this.#onDisk(quote(name), () => this.#disk.lstat(this.#path(name)));
-      if (stats === undefined || stats.isFile()) unlisted.push(name);
+  #remove(name: string, recursive: boolean): Promise<RemovedEntries> {
+    const disk = this.#disk;
+    return this.#besideEntry(name, CHANGING, async (_folder, path) => {
+      const stats = await this.#requireEntry(name, path);
+      const removed = stats.isDirectory()
+        ? await (recursive
+          ? removeFolder(disk, { path, name, identity: stats })
+          : removeEmptyFolder(disk, { path, name }))
+        : {
+          count: await removeFile(disk, { path, name }) ? 1 : 0,
+          usedBytes: usedBytes(stats.isFile() ? stats.size : 0),
+        };
+      await this.#sync(dirname(path));
+      return removed;
+    });
+  }
+
+  #move(name: string, { newName, overwrite }: MoveOptions): Promise<CommittedFile> {
+    const { disk, sync } = { disk: this.#disk, sync: this.#sync };
+    return this.#besideEntry(name, CHANGING, async (_folder, fromPath) => {
+      const stats = await this.#requireEntry(name, fromPath);
+      const refusal = stats.isSymbolicLink() && this.#refusals.ofTarget(newName, await disk.readlink(fromPath));
+      if (refusal) throw refusal;
+      await this.#besideEntry(newName, MAKING, async (folder, toPath) => {
+        await this.#tree.makeDurable(folder);
+        const names = [name, newName].filter((one) => !this.#placing.has(one));
+        for (const one of names) this.#placing.add(one);
+        this.#tree.forgetDurable();
+        try {
+          const requireSpelling = (path: string) => this.#spelling.require(path, quote(newName));
+          await moveEntry({ disk, sync, fromPath, toPath, stats, overwrite, requireSpelling, subject: quote(newName) });
+        } finally {
+          for (const one of names) this.#placing.delete(one);
+          this.#tree.forgetDurable();
+        }
+      });
+      return { location: newName, notKept: [] };
+    });
+  }
+
+  /** The attributes of an entry that is to be changed: it exists, has exactly this name, and is something peers know of. */
+  async #requireEntry(name: string, path: string): Promise<DiskStats> {
+    const stats = await this.#disk.lstat(path);
+    if (stats === undefined) throw toStoreError(diskError("ENOENT"), quote(name));
+    await this.#spelling.require(path, quote(name));
+    if (stats.isFile() || stats.isDirectory() || stats.isSymbolicLink()) return stats;
+    throw new StoreError("not-a-file", `${quote(name)} is ${kindOf(stats)}; change it on the server's machine`);
+  }
+
+  #space(): Promise<StoreSpace> {
+    return this.#inFolder("", { subject: "the folder", ...LOOKING }, async ({ path, identity }) => {
+      const freeBytes = await this.#disk.freeBytes(path);
+      if (freeBytes === undefined) return {};
+      return { freeBytes: Math.max(0, freeBytes - this.#disk.promisedSpace.on(identity.dev)) };
+    });
+  }
+
+  async #list(query: ListQuery): Promise<StoreListing> {
+    const { path } = query;
+    const subject = path === "" ? "the folder" : quote(path);
+    const listing = await this.#inFolder(
+      path,
+      { subject, ...LOOKING },
+      (folder) => listTree(folder, { disk: this.#disk, query, isPlacing: (name) => this.#placing.has(name) }),
+    );
+    this.#tellUnlisted(listing.unlisted, query);
+    return listing;
+  }
+
+  async #findUnlisted(): Promise<void> {
+    const names = await this.#inFolder(
+      "",
+      { subject: "the folder", ...LOOKING },
+      (folder) => findUnlisted(folder, this.#disk),
+    );
+    this.#tellUnlisted(names, { path: "", recursive: false });
+  }
+
+  /** Reports the unlisted names if there are others than before in the folders that were listed. */
+  #tellUnlisted(names: readonly string[], { path, recursive }: ListQuery): void {
+    const isNews = names.some((name) => !this.#unlisted.has(name));
+    for (const name of this.#unlisted) {
+      const folder = folderOf(name);
+      if (folder === path || recursive && (path === "" || folder.startsWith(`${path}/`))) this.#unlisted.delete(name);
     }
-    const isNews = unlisted.length !== this.#unlisted.length ||
-      unlisted.some((name, at) => name !== this.#unlisted[at]);
-    this.#unlisted = unlisted;
-    if (isNews && unlisted.length > 0) this.#onUnlisted(unlisted);
-    return unlisted;
-  }
-
-  /** Undefined for what no peer may ask for: what is not a regular file. */
-  async #lookUpForList(name: string): Promise<FileInfo | undefined> {
-    const stats = await this.#onDisk(quote(name), () => this.#disk.lstat(this.#path(name)));
-    if (stats?.isFile() !== true) return undefined;
-    try {
-      return describeRegularFile(stats, this.#howToDescribe(name));
-    } catch (error) {
-      if (!(error instanceof StoreError)) throw error;
-      return undefined;
-    }
+    for (const name of names) this.#unlisted.add(name);
+    if (isNews) this.#onUnlisted(names);
   }
 
   /**
    * Looks a second time if the first was denied: while it is placed, a file has two names for a moment, which may have
    * begun and ended during the call.
    */
-  async #unlessBeingPlaced<Result>(look: () => Promise<Result>): Promise<Result> {
+  async #unlessBeingPlaced<Result>({ isShared }: EnteredFolder, look: () => Promise<Result>): Promise<Result> {
     try {
       return await look();
     } catch (error) {
-      if (!(error instanceof StoreError && error.kind === "denied" && this.#root.isShared)) throw error;
+      if (!(error instanceof StoreError && error.kind === "denied" && isShared)) throw error;
       return await look();
     }
   }
 
   async #place(finished: Finished): Promise<string> {
-    const { temporaryPath, identity, name, overwrite } = finished;
+    const { finalPath, folder, identity, name, overwrite, temporaryPath } = finished;
     const subject = quote(name);
-    const finalPath = this.#path(name);
     const placement = { disk: this.#disk, sync: this.#sync, temporaryPath, identity, finalPath, subject };
-    await this.#root.require();
-    if (!this.#isDurable) {
-      await this.#syncAbove();
-      // Again, since that waited for the disk.
-      await this.#root.require();
-    }
+    await this.#tree.requireSame(folder);
+    // Again, if that waited for the disk.
+    if (await this.#tree.makeDurable(folder)) await this.#tree.requireSame(folder);
     this.#placing.add(name);
     try {
       if (overwrite) await placeReplacing({ ...placement, spelling: this.#spelling });
@@ -293,40 +408,37 @@ export class DirectoryStore implements FileStore {
     return name;
   }
 
-  /** Makes the folder itself durable, once; otherwise its files could be lost together with it. */
-  async #syncAbove(): Promise<void> {
-    if (this.#isDurable) return;
-    try {
-      await this.#sync(dirname(this.rootPath));
-    } catch (error) {
-      throwUnlessDenied(error);
-    }
-    this.#isDurable = true;
+  #howToDescribe(name: string, { isShared }: EnteredFolder): DescribeOptions {
+    return { name, subject: quote(name), refuseHardLinks: isShared && !this.#placing.has(name) };
   }
 
-  /** `name` has been validated, so the result is an entry of the folder itself. */
-  #path(name: string): string {
-    return join(this.rootPath, name);
-  }
-
-  #howToDescribe(name: string): DescribeOptions {
-    return { name, subject: quote(name), refuseHardLinks: this.#root.isShared && !this.#placing.has(name) };
+  /** {@link #inFolder} for the folder of an entry, whose path `call` gets as well; the name has been validated. */
+  #besideEntry<Result>(
+    name: string,
+    how: Omit<EnterOptions, "subject">,
+    call: (folder: EnteredFolder, path: string) => Promise<Result>,
+    undo?: (result: Result) => void,
+  ): Promise<Result> {
+    const enter = { subject: quote(name), ...how };
+    return this.#inFolder(folderOf(name), enter, (folder) => call(folder, join(folder.path, basename(name))), undo);
   }
 
   /**
-   * Runs a call in the folder, and checks before and after it that the folder is the one that was opened: another user
-   * who replaces it would have to do so twice in between. `undo` releases a result that came from another folder.
+   * Runs a call in a folder, and checks before and after it that it and the folders above are real ones, the store's own
+   * folder among them: another user who replaces one would have to do so twice in between. `undo` releases a result that
+   * came from another folder.
    */
-  #inRoot<Result>(
-    subject: string,
-    call: () => Promise<Result>,
+  #inFolder<Result>(
+    name: string,
+    how: EnterOptions,
+    call: (folder: EnteredFolder) => Promise<Result>,
     undo: (result: Result) => void = () => {},
   ): Promise<Result> {
-    return this.#onDisk(subject, async () => {
-      await this.#root.require();
-      const result = await call();
+    return this.#onDisk(how.subject, async () => {
+      const folder = await this.#tree.enter(name, how);
+      const result = await call(folder);
       try {
-        await this.#root.require();
+        await this.#tree.requireSame(folder);
       } catch (error) {
         undo(result);
         throw error;
@@ -361,13 +473,15 @@ export class DirectoryStore implements FileStore {
 
 /** A complete file, and its destination. */
 interface Finished {
+  readonly folder: EnteredFolder;
+  readonly finalPath: string;
   readonly temporaryPath: string;
   readonly identity: FileIdentity;
   readonly name: string;
   readonly overwrite: boolean;
 }
 
-/** A program that may not read the folders above the store's cannot sync them either; this is no error. */
-function throwUnlessDenied(error: unknown): void {
-  if (toStoreError(error, "the folder").kind !== "denied") throw error;
+/** The folder of an entry, "" for the store's own. */
+function folderOf(name: string): string {
+  return name.slice(0, Math.max(0, name.lastIndexOf("/")));
 }

@@ -94,9 +94,11 @@ export interface Disk {
   rename(oldPath: string, newPath: string): Promise<void>;
   /** As {@link rename}, in the same turn. */
   renameSync(oldPath: string, newPath: string): void;
-  /** Gives a file a second name; EEXIST if the name is taken. */
+  /** Gives a file, or a symbolic link itself, a second name; EEXIST if the name is taken. */
   link(existingPath: string, newPath: string): Promise<void>;
   unlink(path: string): void;
+  /** As {@link unlink}, without blocking: it may take long to free the space of a large file. */
+  removeFile(path: string): Promise<void>;
   /** Cuts a file, which takes long if it frees much space, or extends it by zeros, which take no space. */
   truncate(descriptor: number, sizeBytes: number): Promise<void>;
 
@@ -104,6 +106,12 @@ export interface Disk {
   readdir(folder: string): Promise<string[]>;
   /** Creates a folder; EEXIST if the name is taken, ENOENT if the folder above is missing. */
   mkdir(folder: string, mode: number): Promise<void>;
+  /** Removes an empty folder; ENOTEMPTY (or EEXIST) if it is not empty. */
+  rmdir(folder: string): Promise<void>;
+  /** Creates a symbolic link with this text; EEXIST if the name is taken. */
+  symlink(target: string, path: string): Promise<void>;
+  /** The text of a symbolic link; EINVAL if it is none. */
+  readlink(path: string): Promise<string>;
   /** The absolute path, without symbolic links. */
   realpath(path: string): Promise<string>;
   /**

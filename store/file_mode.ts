@@ -70,3 +70,16 @@ function newFileMode(fresh: number, source: number | undefined): number {
 export function keepsMode(actual: number, wanted: number): boolean {
   return (actual & ~wanted & OTHERS_ACCESS) === 0 && (wanted & ~actual & OWNER_EXECUTES) === 0;
 }
+
+/**
+ * The mode for creating a folder; the operating system removes what the umask does not allow. No user gets a right that
+ * they do not have in the folder above, or that the `source`, if its mode is known, does not give.
+ */
+export function newFolderMode(above: number, source: number | undefined): number {
+  return above & (source ?? PERMISSION_BITS) & PERMISSION_BITS | OWNER_ALL;
+}
+
+/** The mode of an existing folder after its source's was set: it only loses rights, which its owner may have chosen. */
+export function narrowedFolderMode(existing: number, source: number): number {
+  return existing & source & PERMISSION_BITS | OWNER_ALL;
+}

@@ -45,9 +45,8 @@ export async function placeExclusively(placement: Placement): Promise<boolean> {
     await disk.link(temporaryPath, finalPath);
     removeQuietly(disk, temporaryPath);
   } catch (error) {
-    const code = diskErrorCode(error);
-    if (code === "EEXIST") return false;
-    if (code === undefined || !NO_HARD_LINKS.has(code)) throw error;
+    if (diskErrorCode(error) === "EEXIST") return false;
+    if (!hasNoHardLinks(error)) throw error;
     if (!await claimAndRename(placement)) return false;
   }
   try {
@@ -60,6 +59,12 @@ export async function placeExclusively(placement: Placement): Promise<boolean> {
     throw error;
   }
   return true;
+}
+
+/** Whether this error of link(2) means that the disk has no hard links, or not here. */
+export function hasNoHardLinks(error: unknown): boolean {
+  const code = diskErrorCode(error);
+  return code !== undefined && NO_HARD_LINKS.has(code);
 }
 
 /** The tries of {@link placeReplacing}, each lost to another program that creates or removes the file. */
@@ -142,7 +147,9 @@ export function removeQuietly(disk: Disk, filePath: string): void {
  * For disks without hard links: an empty file claims the name, exclusively, and is replaced in the same turn. Only a
  * crash between the two calls leaves the empty file.
  */
-async function claimAndRename({ disk, temporaryPath, finalPath }: Placement): Promise<boolean> {
+export async function claimAndRename(
+  { disk, temporaryPath, finalPath }: Pick<Placement, "disk" | "temporaryPath" | "finalPath">,
+): Promise<boolean> {
   const { O_CREAT, O_EXCL, O_WRONLY } = disk.flags;
   let descriptor: number;
   try {

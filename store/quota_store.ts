@@ -1,9 +1,10 @@
 /**
  * A folder with quotas for its clients.
  *
- * A quota limits the total size of the folder's files: clients that share a folder share its quota. A file counts as
- * whole blocks, as on most disks, and as at least one, so that the number of empty files is limited, too. A file that
- * is being received counts with its full size from the start.
+ * A quota limits the total size of everything in the folder and below it: clients that share a folder share its quota. A
+ * file counts as whole blocks, as on most disks, and as at least one, so that the number of empty files is limited, too;
+ * folders and links count as empty files. A file that is being received counts with its full size from the start, a
+ * partial file that was left there with what it has.
  *
  * Non-goal: files that other programs put there, or that were being received before the folder had a quota, count only
  * from the next full count on: that is done when a quota is first needed, and when one seems to be used up.
@@ -17,50 +18,68 @@ import {
   type Done,
   type FileInfo,
   type FileStore,
+  type FolderAttributes,
+  type LinkOptions,
+  type ListQuery,
+  type MoveOptions,
   type ReadableFile,
+  type RemovedEntries,
+  type RemoveOptions,
   StoreError,
   type StoreListing,
+  type StoreSpace,
   type WritableFile,
 } from "../transfer/file_store.ts";
 import { quote } from "../base/display_text.ts";
 import { formatBytes, formatDifferentBytes } from "../base/units.ts";
 import { settle, whenDone } from "./completion.ts";
-
-/** The block size of most disks. */
-export const BLOCK_BYTES = 4096;
+import type { TreeUsage } from "./tree_listing.ts";
+import { usedBytes } from "./used_bytes.ts";
 
 /** The pause after a full count, in multiples of its duration: a flood of requests takes an eleventh of the time. */
 const COUNT_LIFE_FACTOR = 10;
 
-/** The bytes that a file counts as. */
-export function usedBytes(sizeBytes: number): number {
-  return Math.max(1, Math.ceil(sizeBytes / BLOCK_BYTES)) * BLOCK_BYTES;
+/** A store that can be counted. */
+export interface MeasurableStore extends FileStore {
+  /** Adds up everything in it, partial files and what no list shows included. */
+  measure(done: Done<TreeUsage>): void;
 }
 
-/** What to create, and the quota. */
-interface LimitedOptions extends CreateOptions {
+/** The quota of a call; infinite for a client that has none. */
+interface Limit {
   readonly quotaBytes: number;
 }
 
+/** What to create, and the quota. */
+interface LimitedOptions extends CreateOptions, Limit {}
+
+const UNLIMITED: Limit = { quotaBytes: Infinity };
+
 /** See the module's description. All clients of a folder share one. */
 export class QuotaStore implements FileStore {
-  readonly #store: FileStore;
+  readonly #store: MeasurableStore;
   readonly #nowUs: () => number;
   /** Whether any client has a quota. */
   #isLimited = false;
-  /** The total of the stored files; undefined before the first count. */
+  /** The total of what is stored; undefined before the first count. */
   #storedBytes: number | undefined;
-  /** The total of files that were stored during a count, which may have missed them. */
+  /** The total of what was stored during a count, which may have missed it. */
   #storedMeanwhile = 0;
   #counting: Promise<void> | undefined;
+  /** The number of counts that have begun. */
+  #countSerial = 0;
   #mayCountAtUs = -Infinity;
   /** The total that the files being received will add. */
   #reservedBytes = 0;
   /** The number of files being received under each name. */
   readonly #arriving = new Map<string, number>();
+  /** The partial files of those for which bytes are reserved. */
+  readonly #partialPaths = new Set<string>();
+  /** What partial files count as that were left for another try. */
+  #keptBytes = new Map<string, number>();
 
   /** `nowUs` is any monotonic clock, microseconds. */
-  constructor(store: FileStore, nowUs: () => number) {
+  constructor(store: MeasurableStore, nowUs: () => number) {
     this.#store = store;
     this.#nowUs = nowUs;
   }
@@ -68,16 +87,22 @@ export class QuotaStore implements FileStore {
   /** The same folder, for clients with a quota. */
   limitedTo(quotaBytes: number): FileStore {
     this.#isLimited = true;
+    const limit = { quotaBytes };
     return {
-      list: (done) => this.list(done),
+      list: (query, done) => this.list(query, done),
       stat: (name, done) => this.stat(name, done),
       open: (name, done) => this.open(name, done),
-      create: (name, options, done) => this.#create(name, { ...options, quotaBytes }, done),
+      create: (name, options, done) => this.#create(name, { ...options, ...limit }, done),
+      makeFolder: (name, attributes, done) => settle(this.#makeFolder(name, { ...attributes }, limit), done),
+      makeLink: (name, options, done) => settle(this.#makeLink(name, { ...options }, limit), done),
+      remove: (name, options, done) => this.remove(name, options, done),
+      move: (name, options, done) => settle(this.#move(name, { ...options }, limit), done),
+      space: (done) => settle(this.#space(limit), done),
     };
   }
 
-  list(done: Done<StoreListing>): void {
-    this.#store.list(done);
+  list(query: ListQuery, done: Done<StoreListing>): void {
+    this.#store.list(query, done);
   }
 
   stat(name: string, done: Done<FileInfo>): void {
@@ -89,8 +114,59 @@ export class QuotaStore implements FileStore {
   }
 
   create(name: string, options: CreateOptions, done: Done<WritableFile>): void {
-    if (this.#isLimited) this.#create(name, { ...options, quotaBytes: Infinity }, done);
+    if (this.#isLimited) this.#create(name, { ...options, ...UNLIMITED }, done);
     else this.#store.create(name, options, done);
+  }
+
+  makeFolder(name: string, attributes: FolderAttributes, done: Done<CommittedFile>): void {
+    if (this.#isLimited) settle(this.#makeFolder(name, { ...attributes }, UNLIMITED), done);
+    else this.#store.makeFolder(name, attributes, done);
+  }
+
+  makeLink(name: string, options: LinkOptions, done: Done<CommittedFile>): void {
+    if (this.#isLimited) settle(this.#makeLink(name, { ...options }, UNLIMITED), done);
+    else this.#store.makeLink(name, options, done);
+  }
+
+  remove(name: string, options: RemoveOptions, done: Done<RemovedEntries>): void {
+    const serial = this.#countSerial;
+    this.#store.remove(name, options, (removed) => {
+      if (!(removed instanceof StoreError)) this.#free(removed.usedBytes, serial);
+      done(removed);
+    });
+  }
+
+  move(name: string, options: MoveOptions, done: Done<CommittedFile>): void {
+    if (this.#isLimited) settle(this.#move(name, { ...options }, UNLIMITED), done);
+    else this.#store.move(name, options, done);
+  }
+
+  space(done: Done<StoreSpace>): void {
+    this.#store.space(done);
+  }
+
+  #makeFolder(name: string, attributes: FolderAttributes, limit: Limit): Promise<CommittedFile> {
+    return this.#adding(name, limit, (done) => this.#store.makeFolder(name, attributes, done));
+  }
+
+  #makeLink(name: string, options: LinkOptions, limit: Limit): Promise<CommittedFile> {
+    return this.#adding(name, limit, (done) => this.#store.makeLink(name, options, done));
+  }
+
+  async #move(name: string, options: MoveOptions, limit: Limit): Promise<CommittedFile> {
+    const serial = this.#countSerial;
+    const freedBytes = options.overwrite ? await this.#sizeOf(options.newName) : 0;
+    await this.#addFoldersAbove(options.newName, limit);
+    const moved = await whenDone<CommittedFile>((done) => this.#store.move(name, options, done));
+    this.#free(freedBytes, serial);
+    return moved;
+  }
+
+  async #space({ quotaBytes }: Limit): Promise<StoreSpace> {
+    const { freeBytes = Infinity } = await whenDone<StoreSpace>((done) => this.#store.space(done));
+    await this.#count();
+    const used = this.#storedBytes! + this.#reservedBytes;
+    return { freeBytes: Math.min(freeBytes, Math.max(0, quotaBytes - used)), usedBytes: used, quotaBytes };
   }
 
   #create(name: string, options: LimitedOptions, done: Done<WritableFile>): void {
@@ -98,7 +174,10 @@ export class QuotaStore implements FileStore {
     const replaces = options.overwrite && !this.#arriving.has(name);
     this.#arriving.set(name, (this.#arriving.get(name) ?? 0) + 1);
     const addedBytes = usedBytes(options.sizeBytes);
-    if (replaces || (!this.#fits(addedBytes, options) && this.#mayCount)) {
+    if (
+      replaces || options.resume !== undefined || name.includes("/") ||
+      (!this.#fits(addedBytes, options) && this.#mayCount)
+    ) {
       settle(
         this.#lookAndReserve(name, options, replaces),
         (result) => this.#createReserved(name, options, result, done),
@@ -116,37 +195,103 @@ export class QuotaStore implements FileStore {
     done: Done<WritableFile>,
   ): void {
     if (reserved instanceof StoreError) {
-      this.#release(name, 0, false);
+      this.#release(name, 0, "discarded");
       return done(reserved);
     }
     this.#store.create(name, options, (file) => {
-      if (!(file instanceof StoreError)) {
-        return done(new QuotaFile(file, (isStored) => this.#release(name, reserved, isStored)));
+      if (file instanceof StoreError) {
+        this.#release(name, reserved, "discarded");
+        return done(file);
       }
-      this.#release(name, reserved, false);
-      done(file);
+      const { partialPath = "" } = file;
+      this.#partialPaths.add(partialPath);
+      const keptBytes = this.#keptBytes.get(partialPath) ?? 0;
+      this.#keptBytes.delete(partialPath);
+      if (this.#storedBytes !== undefined) this.#storedBytes -= keptBytes;
+      const counted = new QuotaFile(file, (end) => {
+        this.#partialPaths.delete(partialPath);
+        // Only a file that resumes is left for another try.
+        const isKept = end === "kept" && options.resume !== undefined;
+        this.#release(name, reserved, isKept ? "kept" : end === "stored" ? "stored" : "discarded");
+        if (isKept) this.#keptBytes.set(partialPath, Math.max(0, reserved));
+      });
+      if (options.resume === undefined || reserved <= 0 || this.#excessBytes(options) <= 0) return done(counted);
+      // Too little was left of it.
+      const excess = this.#quotaExceeded(name, { ...options, addedBytes: reserved - keptBytes });
+      counted.keep();
+      done(excess);
     });
   }
 
   /** Looks up the file to be replaced, and counts all files again if the quota seems used up, before it reserves. */
   async #lookAndReserve(name: string, options: LimitedOptions, replaces: boolean): Promise<number | StoreError> {
     const addedBytes = usedBytes(options.sizeBytes) - (replaces ? await this.#sizeOf(name) : 0);
+    await this.#addFoldersAbove(name, options);
     if (!this.#fits(addedBytes, options)) await this.#count();
+    // What is left of an earlier try counts already; how much that is shows when the file is created.
+    if (options.resume !== undefined && addedBytes <= options.quotaBytes) return this.#reserveAnyway(addedBytes);
     return this.#reserve(name, options, addedBytes);
   }
 
-  /** Reserves the bytes that a file adds, and returns them, or why the quota does not allow them. */
-  #reserve(name: string, options: LimitedOptions, addedBytes: number): number | StoreError {
-    if (!this.#fits(addedBytes, options)) return this.#quotaExceeded(name, { ...options, addedBytes });
+  /** Makes a folder or link. */
+  async #adding(
+    name: string,
+    limit: Limit,
+    call: (done: Done<CommittedFile>) => void,
+  ): Promise<CommittedFile> {
+    await this.#addFoldersAbove(name, limit);
+    const addedBytes = await this.#sizeOf(name) === 0 ? usedBytes(0) : 0;
+    if (!this.#fits(addedBytes, limit)) await this.#count();
+    const reserved = this.#reserve(name, limit, addedBytes);
+    if (reserved instanceof StoreError) throw reserved;
+    let isStored = false;
+    try {
+      const made = await whenDone(call);
+      isStored = true;
+      return made;
+    } finally {
+      this.#settle(reserved, isStored);
+    }
+  }
+
+  /**
+   * Counts the folders above an entry that are missing, and will be made. They stay even if the entry does not come about;
+   * if they do not, the next count corrects this. Rejects with StoreError if the quota does not allow them.
+   */
+  async #addFoldersAbove(name: string, limit: Limit): Promise<void> {
+    let missingCount = 0;
+    for (let end = name.lastIndexOf("/"); end > 0; end = name.lastIndexOf("/", end - 1)) {
+      if (await this.#sizeOf(name.slice(0, end)) > 0) break;
+      missingCount++;
+    }
+    const addedBytes = missingCount * usedBytes(0);
+    if (!this.#fits(addedBytes, limit)) await this.#count();
+    const reserved = this.#reserve(name, limit, addedBytes);
+    if (reserved instanceof StoreError) throw reserved;
+    this.#settle(reserved, true);
+  }
+
+  /** Reserves the bytes that an entry adds, and returns them, or why the quota does not allow them. */
+  #reserve(name: string, limit: Limit, addedBytes: number): number | StoreError {
+    if (!this.#fits(addedBytes, limit)) return this.#quotaExceeded(name, { ...limit, addedBytes });
+    return this.#reserveAnyway(addedBytes);
+  }
+
+  #reserveAnyway(addedBytes: number): number {
     this.#reservedBytes += Math.max(0, addedBytes);
     return addedBytes;
   }
 
   /** Whether a quota allows more bytes; false before the first count. */
-  #fits(addedBytes: number, { quotaBytes }: LimitedOptions): boolean {
+  #fits(addedBytes: number, { quotaBytes }: Limit): boolean {
     if (addedBytes <= 0 || quotaBytes === Infinity) return true;
     if (this.#storedBytes === undefined) return false;
     return this.#storedBytes + this.#reservedBytes + addedBytes <= quotaBytes;
+  }
+
+  /** The bytes beyond a quota; 0 before the first count. */
+  #excessBytes({ quotaBytes }: Limit): number {
+    return this.#storedBytes === undefined ? 0 : this.#storedBytes + this.#reservedBytes - quotaBytes;
   }
 
   #quotaExceeded(name: string, { addedBytes, quotaBytes }: { addedBytes: number; quotaBytes: number }): StoreError {
@@ -159,12 +304,12 @@ export class QuotaStore implements FileStore {
     );
   }
 
-  /** Whether the files may be counted now, or are being counted. */
+  /** Whether everything may be counted now, or are being counted. */
   get #mayCount(): boolean {
     return this.#counting !== undefined || this.#nowUs() >= this.#mayCountAtUs;
   }
 
-  /** Counts all files, unless that was done recently. Concurrent calls share one count. */
+  /** Counts everything, unless that was done recently. Concurrent calls share one count. */
   #count(): Promise<void> {
     if (!this.#mayCount) return Promise.resolve();
     return this.#counting ??= this.#countAll().finally(() => this.#counting = undefined);
@@ -172,10 +317,13 @@ export class QuotaStore implements FileStore {
 
   async #countAll(): Promise<void> {
     const startUs = this.#nowUs();
+    this.#countSerial++;
     this.#storedMeanwhile = 0;
-    const { entries } = await whenDone<StoreListing>((done) => this.#store.list(done));
+    const { usedBytes: countedBytes, partialBytes } = await whenDone<TreeUsage>((done) => this.#store.measure(done));
     // Files stored during the count may be in the list or not: count too much rather than too little.
-    this.#storedBytes = entries.reduce((sum, { sizeBytes }) => sum + usedBytes(sizeBytes), this.#storedMeanwhile);
+    this.#storedBytes = countedBytes + this.#storedMeanwhile;
+    this.#keptBytes = new Map([...partialBytes].filter(([path]) => !this.#partialPaths.has(path)));
+    for (const bytes of this.#keptBytes.values()) this.#storedBytes += bytes;
     const endUs = this.#nowUs();
     this.#mayCountAtUs = endUs + COUNT_LIFE_FACTOR * (endUs - startUs);
   }
@@ -189,23 +337,37 @@ export class QuotaStore implements FileStore {
     }
   }
 
-  #release(name: string, addedBytes: number, isStored: boolean): void {
+  /** Ends a reservation. */
+  #settle(addedBytes: number, isStored: boolean): void {
     this.#reservedBytes -= Math.max(0, addedBytes);
     if (isStored && this.#storedBytes !== undefined) this.#storedBytes += addedBytes;
     if (isStored) this.#storedMeanwhile += Math.max(0, addedBytes);
+  }
+
+  /** Takes off what a call has removed, unless a count that began after the call may have missed it already. */
+  #free(bytes: number, serial: number): void {
+    const isCounted = serial === this.#countSerial && this.#counting === undefined;
+    if (isCounted && this.#storedBytes !== undefined) this.#storedBytes = Math.max(0, this.#storedBytes - bytes);
+  }
+
+  #release(name: string, addedBytes: number, end: FileEnd): void {
+    this.#settle(addedBytes, end !== "discarded");
     const others = this.#arriving.get(name)! - 1;
     if (others > 0) this.#arriving.set(name, others);
     else this.#arriving.delete(name);
   }
 }
 
-/** Reports once whether a file was stored. */
+/** What became of a file; "kept" may be left for another try, as far as it was received, or not. */
+type FileEnd = "stored" | "kept" | "discarded";
+
+/** Reports once what became of a file. */
 class QuotaFile implements WritableFile {
   readonly #file: WritableFile;
-  readonly #onEnded: (isStored: boolean) => void;
+  readonly #onEnded: (end: FileEnd) => void;
   #state: "writing" | "committing" | "ended" = "writing";
 
-  constructor(file: WritableFile, onEnded: (isStored: boolean) => void) {
+  constructor(file: WritableFile, onEnded: (end: FileEnd) => void) {
     this.#file = file;
     this.#onEnded = onEnded;
   }
@@ -234,24 +396,24 @@ class QuotaFile implements WritableFile {
     this.#state = "committing";
     this.#file.commit((result) => {
       this.#state = "ended";
-      this.#onEnded(!(result instanceof StoreError));
+      this.#onEnded(result instanceof StoreError ? "kept" : "stored");
       done(result);
     });
   }
 
   keep(): void {
     this.#file.keep();
-    this.#onNotStored();
+    this.#onNotStored("kept");
   }
 
   abort(): void {
     this.#file.abort();
-    this.#onNotStored();
+    this.#onNotStored("discarded");
   }
 
-  #onNotStored(): void {
+  #onNotStored(end: FileEnd): void {
     if (this.#state !== "writing") return;
     this.#state = "ended";
-    this.#onEnded(false);
+    this.#onEnded(end);
   }
 }

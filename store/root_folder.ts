@@ -18,11 +18,11 @@ import { sanitizeForDisplay } from "../base/display_text.ts";
 import type { Disk, DiskStats } from "./disk.ts";
 import { attemptAsync, diskErrorCode, onDisk } from "./disk_error.ts";
 import { type FileIdentity, isSameFile } from "./file_identity.ts";
+import { isWritableByOthers } from "./file_mode.ts";
 
-/** The mode of a new folder: private until its owner changes it. */
+/** The mode of a new store's folder: private until its owner changes it. */
 export const ROOT_MODE = 0o700;
 
-const GROUP_WRITES = 0o020;
 const OTHERS_WRITE = 0o002;
 /** In such a folder, users with write access may not rename the files of others. */
 const STICKY = 0o1000;
@@ -35,7 +35,7 @@ export class RootFolder {
   readonly isNew: boolean;
   readonly #disk: Disk;
   readonly #identity: FileIdentity;
-  #isShared: boolean;
+  #stats: DiskStats;
 
   private constructor(path: string, options: { disk: Disk; stats: DiskStats; isNew: boolean }) {
     const { disk, stats, isNew } = options;
@@ -43,7 +43,7 @@ export class RootFolder {
     this.isNew = isNew;
     this.#disk = disk;
     this.#identity = { dev: stats.dev, ino: stats.ino };
-    this.#isShared = this.#isWritableByOthers(stats);
+    this.#stats = stats;
   }
 
   /**
@@ -62,9 +62,14 @@ export class RootFolder {
     });
   }
 
+  /** As of the last {@link require}. */
+  get stats(): DiskStats {
+    return this.#stats;
+  }
+
   /** Whether other users may write to it, as of the last {@link require}. */
   get isShared(): boolean {
-    return this.#isShared;
+    return this.#disk.hasModes && isWritableByOthers(this.#stats.mode);
   }
 
   /** Rejects with StoreError unless the folder at the path is the one that was opened. */
@@ -77,7 +82,7 @@ export class RootFolder {
       const advice = "put the first one back, or start the server again";
       throw new StoreError("io", `the server's folder has gone, another one is in its place; ${advice}`);
     }
-    this.#isShared = this.#isWritableByOthers(stats);
+    this.#stats = stats;
   }
 
   /** A sentence for each way in which other users can change the folder's files, or replace the folder. */
@@ -85,7 +90,7 @@ export class RootFolder {
     const found: string[] = [];
     await this.require();
     const shown = sanitizeForDisplay(this.path);
-    if (this.#isShared) {
+    if (this.isShared) {
       found.push(
         `${shown} is writable by other users, who can read, replace and remove its files; run \`chmod go-w ${shown}\``,
       );
@@ -105,17 +110,8 @@ export class RootFolder {
     return found;
   }
 
-  #isWritableByOthers({ mode }: DiskStats): boolean {
-    return this.#hasModes && (mode & (GROUP_WRITES | OTHERS_WRITE)) !== 0;
-  }
-
   #isOpenToAll(stats: DiskStats | undefined): boolean {
-    return this.#hasModes && stats !== undefined && (stats.mode & (OTHERS_WRITE | STICKY)) === OTHERS_WRITE;
-  }
-
-  /** Windows has ACLs instead of modes, and reports 0o777; it does not have this flag either. */
-  get #hasModes(): boolean {
-    return this.#disk.flags.O_NOFOLLOW !== 0;
+    return this.#disk.hasModes && stats !== undefined && (stats.mode & (OTHERS_WRITE | STICKY)) === OTHERS_WRITE;
   }
 }
 

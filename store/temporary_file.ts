@@ -66,7 +66,7 @@ export interface TemporaryFileResume extends ResumeOptions {
 const RESERVED_BYTES = 1_000_000;
 
 /** Deno gives modification times in whole milliseconds. */
-const READ_PRECISION_US = 1000;
+export const READ_PRECISION_US = 1000;
 
 /**
  * A partial file of this size is removed in steps that do not block the event loop: for each gigabyte that has been
@@ -152,6 +152,10 @@ export class TemporaryFile implements WritableFile {
     const end = offset + length;
     this.#writtenEnd = Math.max(this.#writtenEnd, end);
     this.#dataEnd = Math.max(this.#dataEnd, Math.min(end, this.#partial.foundBytes));
+  }
+
+  get partialPath(): string {
+    return this.#partial.path;
   }
 
   write(offset: number, bytes: Uint8Array): void {

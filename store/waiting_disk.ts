@@ -209,12 +209,28 @@ export class WaitingDisk implements Disk {
     this.#disk.unlink(path);
   }
 
+  removeFile(path: string): Promise<void> {
+    return this.#disk.removeFile(path);
+  }
+
   truncate(descriptor: number, sizeBytes: number): Promise<void> {
     return this.#disk.truncate(descriptor, sizeBytes);
   }
 
   mkdir(folder: string, mode: number): Promise<void> {
     return this.#disk.mkdir(folder, mode);
+  }
+
+  rmdir(folder: string): Promise<void> {
+    return this.#disk.rmdir(folder);
+  }
+
+  symlink(target: string, path: string): Promise<void> {
+    return this.#disk.symlink(target, path);
+  }
+
+  readlink(path: string): Promise<string> {
+    return this.#disk.readlink(path);
   }
 
   realpath(path: string): Promise<string> {

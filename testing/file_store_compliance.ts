@@ -91,7 +91,20 @@ export function pattern(sizeBytes: number, seed = 1): Uint8Array {
 const MODIFIED_US = 1_700_000_000_123_000;
 /** A second before 1970, the first moon landing, 1901, 1970, a millisecond later, 2038, and the last day of ext4. */
 const TIMES_US = [-1e6, -14_182_940e6, -(2 ** 31) * 1e6, 0, 1000, 2 ** 31 * 1e6, 15_032_385_535e6];
-const BAD_NAMES = ["", ".", "..", "../a", "a/b", "/etc/passwd", "a\0b", "\ud800", "\ufffd", "x".repeat(256)]
+const BAD_NAMES = [
+  "",
+  ".",
+  "..",
+  "../a",
+  "a/../b",
+  "a/",
+  "a//b",
+  "/etc/passwd",
+  "a\0b",
+  "\ud800",
+  "\ufffd",
+  "x".repeat(256),
+]
   .concat([".sluice-0.part", ".SLUICE-x"]);
 
 /** Names that disks of Unix have, and of Windows not. */

@@ -7,18 +7,37 @@
 
 import { invariant } from "../base/invariant.ts";
 import {
+  copyFrom,
+  type FinishedFile,
+  type Held,
+  type MemoryDisk,
+  MemoryReadableFile,
+  MemoryWritableFile,
+  type StoredFile,
+} from "./memory_file.ts";
+import { Glob } from "../base/glob.ts";
+import type { MeasurableStore } from "../store/quota_store.ts";
+import type { TreeUsage } from "../store/tree_listing.ts";
+import { usedBytes } from "../store/used_bytes.ts";
+import {
   type CommittedFile,
   type CreateOptions,
   type Done,
   type FileInfo,
-  type FileStore,
+  type FolderAttributes,
+  type LinkOptions,
+  type ListQuery,
+  type MoveOptions,
   type ReadableFile,
+  type RemovedEntries,
+  type RemoveOptions,
   StoreError,
   type StoreListing,
+  type StoreSpace,
   type WritableFile,
 } from "../transfer/file_store.ts";
-import { HeldBytes } from "../store/held_bytes.ts";
-import { fileNameError } from "../transfer/file_name.ts";
+import { badName, pathError } from "../transfer/file_name.ts";
+import { checkLinkTarget } from "../transfer/link_target.ts";
 
 /** Options of a {@link MemoryStore}. */
 export interface MemoryStoreOptions {
@@ -34,12 +53,6 @@ export interface MemoryStoreOptions {
   readonly nowUs?: () => number;
 }
 
-/**
- * The first allocation for a growing file. The operating system provides memory only for the pages that are written,
- * and a file that has its full size from the start is never copied.
- */
-const FIRST_ALLOCATION_BYTES = 64 * 1024 * 1024;
-
 /** Options of {@link MemoryStore.put}. */
 export interface PutOptions {
   readonly modifiedUs?: number;
@@ -48,46 +61,32 @@ export interface PutOptions {
   readonly sizeBytes?: number;
 }
 
-/** One file's bytes. Changed in place by {@link MemoryStore.put}, replaced by a commit. */
-interface StoredFile {
-  /** The bytes that it repeats. */
-  bytes: Uint8Array;
-  sizeBytes: number;
+/** A folder or link. */
+interface OtherEntry {
+  readonly kind: "folder" | "link";
+  readonly target?: string;
   modifiedUs: number;
   mode: number | undefined;
 }
 
-/** A file that is committed. */
-interface FinishedFile extends Omit<CreateOptions, "sizeBytes"> {
-  readonly bytes: Uint8Array;
-}
-
-/** The part of the store that its handles use. */
-interface Disk {
-  readonly store: MemoryStore;
-  addHandle(count: number): void;
-  addPartial(count: number, sizeBytes: number): void;
-  place(name: string, file: FinishedFile): void;
-  /** Ends the exclusive use of what was kept, and leaves this. */
-  endResuming(key: string, kept: Uint8Array | undefined): void;
-  complete(run: () => void): void;
-}
+type Entry = StoredFile | OtherEntry;
 
 /** See the module's description. */
-export class MemoryStore implements FileStore {
+export class MemoryStore implements MeasurableStore {
   /** The capacity of the disk; lower it during a test to make the disk full. */
   capacityBytes: number;
   /** Whether it accepts no files. */
   readOnly: boolean;
   /** Names of further files, which it does not have. */
   unlisted: readonly string[] = [];
-  readonly #files = new Map<string, StoredFile>();
+  /** By path; folders as well as what is in them. */
+  readonly #entries = new Map<string, Entry>();
   /** What was left of files that resume, by what they are for; those that are being written are not here. */
   readonly #kept = new Map<string, Uint8Array>();
   readonly #resuming = new Set<string>();
   readonly #nowUs: () => number;
   readonly #lookUp: (run: () => void) => void;
-  readonly #disk: Disk;
+  readonly #disk: MemoryDisk;
   #openHandles = 0;
   #partialFiles = 0;
   #reservedBytes = 0;
@@ -99,7 +98,7 @@ export class MemoryStore implements FileStore {
     this.#lookUp = options.lookUp ?? ((run) => run());
     const schedule = options.schedule ?? ((run) => run());
     this.#disk = {
-      store: this,
+      isFull: () => this.usedBytes > this.capacityBytes,
       addHandle: (count) => {
         this.#openHandles += count;
       },
@@ -135,7 +134,7 @@ export class MemoryStore implements FileStore {
   get usedBytes(): number {
     let usedBytes = this.#reservedBytes;
     for (const kept of this.#kept.values()) usedBytes += kept.length;
-    for (const file of this.#files.values()) usedBytes += file.sizeBytes;
+    for (const entry of this.#entries.values()) usedBytes += sizeOf(entry);
     return usedBytes;
   }
 
@@ -144,25 +143,37 @@ export class MemoryStore implements FileStore {
     requireGoodName(name);
     const { modifiedUs = this.#nowUs(), mode, sizeBytes = bytes.length } = options;
     invariant(bytes.length > 0 || sizeBytes === 0, "a file of some size holds some bytes");
-    const stored = { bytes: bytes.slice(), sizeBytes, modifiedUs, mode };
-    const file = this.#files.get(name);
-    if (file === undefined) this.#files.set(name, stored);
-    else Object.assign(file, stored);
+    const stored: StoredFile = { kind: "file", bytes: bytes.slice(), sizeBytes, modifiedUs, mode };
+    this.#makeFoldersAbove(name);
+    const entry = this.#entries.get(name);
+    if (entry === undefined) this.#entries.set(name, stored);
+    else Object.assign(entry, stored);
   }
 
   /** A file's bytes, or undefined if there is none. */
   contents(name: string): Uint8Array | undefined {
-    const file = this.#files.get(name);
-    if (file === undefined || file.bytes.length === file.sizeBytes) return file?.bytes;
+    const file = this.#entries.get(name);
+    if (file?.kind !== "file") return undefined;
+    if (file.bytes.length === file.sizeBytes) return file.bytes;
     const bytes = new Uint8Array(file.sizeBytes);
     copyFrom(file, 0, bytes);
     return bytes;
   }
 
-  list(done: Done<StoreListing>): void {
-    // Unlike localeCompare, the default order is the one by code units.
+  list({ path, pattern, recursive }: ListQuery, done: Done<StoreListing>): void {
     this.#answer(done, () => {
-      const entries = [...this.#files.keys()].sort().map((name) => describe(name, this.#require(name)));
+      if (path !== "") this.#requireFolder(path);
+      const glob = pattern === undefined ? undefined : new Glob(pattern);
+      const isListed = (name: string) => {
+        if (path !== "" && !name.startsWith(`${path}/`)) return false;
+        const below = path === "" ? name : name.slice(path.length + 1);
+        const isDeep = below.includes("/");
+        if (glob?.hasFolders) return glob.matches(below);
+        return (recursive || !isDeep) && (glob?.matches(below.slice(below.lastIndexOf("/") + 1)) ?? true);
+      };
+      // Unlike localeCompare, the default order is the one by code units.
+      const names = [...this.#entries.keys()].filter(isListed).sort();
+      const entries = names.map((name) => describe(name, this.#entries.get(name)!));
       return { entries, unlisted: this.unlisted, gaps: [] };
     });
   }
@@ -177,7 +188,80 @@ export class MemoryStore implements FileStore {
   open(name: string, done: Done<ReadableFile>): void {
     this.#answer(done, () => {
       requireGoodName(name);
-      return new MemoryReadableFile(this.#disk, { name, file: this.#require(name) });
+      return new MemoryReadableFile(this.#disk, { name, file: this.#requireFile(name) });
+    });
+  }
+
+  makeFolder(name: string, { modifiedUs, mode }: FolderAttributes, done: Done<CommittedFile>): void {
+    this.#answer(done, () => {
+      this.#requireWritable(name);
+      this.#makeFoldersAbove(name);
+      const existing = this.#entries.get(name);
+      if (existing !== undefined && existing.kind !== "folder") throw exists(name);
+      const entry = existing ?? this.#newFolder();
+      if (modifiedUs !== undefined) entry.modifiedUs = modifiedUs;
+      if (mode !== undefined) entry.mode = existing === undefined ? mode : mode & (entry.mode ?? mode);
+      this.#entries.set(name, entry);
+      return { location: name, notKept: [] };
+    });
+  }
+
+  makeLink(name: string, { target, overwrite }: LinkOptions, done: Done<CommittedFile>): void {
+    this.#answer(done, () => {
+      this.#requireWritable(name);
+      const reason = checkLinkTarget(name, target);
+      if (reason !== undefined) throw badName(name, reason);
+      this.#makeFoldersAbove(name);
+      const existing = this.#entries.get(name);
+      const isSame = existing?.kind === "link" && existing.target === target;
+      if (existing !== undefined && !isSame) this.#requireReplaceable(name, overwrite);
+      if (!isSame) this.#entries.set(name, { kind: "link", target, modifiedUs: this.#nowUs(), mode: undefined });
+      return { location: name, notKept: [] };
+    });
+  }
+
+  remove(name: string, { recursive }: RemoveOptions, done: Done<RemovedEntries>): void {
+    this.#answer(done, () => {
+      this.#requireWritable(name);
+      this.#require(name);
+      const doomed = [...this.#entries.keys()].filter((path) => path === name || path.startsWith(`${name}/`));
+      if (doomed.length > 1 && !recursive) throw new StoreError("exists", `"${name}" is a folder that is not empty`);
+      let freedBytes = 0;
+      for (const path of doomed) freedBytes += usedBytes(sizeOf(this.#entries.get(path)!));
+      for (const path of doomed) this.#entries.delete(path);
+      return { count: doomed.length, usedBytes: freedBytes };
+    });
+  }
+
+  move(name: string, { newName, overwrite }: MoveOptions, done: Done<CommittedFile>): void {
+    this.#answer(done, () => {
+      this.#requireWritable(name);
+      requireGoodName(newName);
+      const entry = this.#require(name);
+      if (name === newName || newName.startsWith(`${name}/`)) throw badName(newName, "it cannot be moved there");
+      this.#makeFoldersAbove(newName);
+      if (this.#entries.has(newName)) this.#requireReplaceable(newName, overwrite && entry.kind !== "folder");
+      for (const [path, moved] of [...this.#entries]) {
+        if (path !== name && !path.startsWith(`${name}/`)) continue;
+        this.#entries.delete(path);
+        this.#entries.set(newName + path.slice(name.length), moved);
+      }
+      return { location: newName, notKept: [] };
+    });
+  }
+
+  space(done: Done<StoreSpace>): void {
+    const freeBytes = this.capacityBytes - this.usedBytes;
+    this.#answer(done, () => freeBytes === Infinity ? {} : { freeBytes });
+  }
+
+  measure(done: Done<TreeUsage>): void {
+    this.#answer(done, () => {
+      const used = [...this.#entries.values()].reduce((sum, entry) => sum + usedBytes(sizeOf(entry)), 0);
+      return {
+        usedBytes: used,
+        partialBytes: new Map([...this.#kept].map(([key, { length }]) => [key, usedBytes(length)])),
+      };
     });
   }
 
@@ -186,11 +270,9 @@ export class MemoryStore implements FileStore {
   }
 
   #create(name: string, options: CreateOptions): WritableFile {
-    requireGoodName(name);
-    if (this.readOnly) {
-      throw new StoreError("read-only", `"${name}" cannot be stored: this server only gives files`);
-    }
-    if (!options.overwrite) this.#requireFree(name);
+    this.#requireWritable(name);
+    this.#makeFoldersAbove(name);
+    this.#requireFreeForFile(name, options);
     const held = this.#takeHeld(name, options);
     if (this.usedBytes + options.sizeBytes > this.capacityBytes) {
       if (held.key !== undefined) this.#disk.endResuming(held.key, held.kept);
@@ -203,8 +285,8 @@ export class MemoryStore implements FileStore {
   /** Takes what was kept for this file, unless another one is using it. */
   #takeHeld(name: string, { resume, sizeBytes, modifiedUs }: CreateOptions): Held {
     if (resume === undefined) return {};
-    const file = resume.reusesOld ? this.#files.get(name) : undefined;
-    const older = file && new MemoryReadableFile(this.#disk, { name, file });
+    const file = resume.reusesOld ? this.#entries.get(name) : undefined;
+    const older = file?.kind === "file" ? new MemoryReadableFile(this.#disk, { name, file }) : undefined;
     const key = JSON.stringify([resume.purpose, name, sizeBytes, modifiedUs]);
     if (this.#resuming.has(key)) return { older };
     this.#resuming.add(key);
@@ -226,213 +308,79 @@ export class MemoryStore implements FileStore {
     });
   }
 
-  #require(name: string): StoredFile {
-    const file = this.#files.get(name);
-    if (file === undefined) throw new StoreError("not-found", `there is no file "${name}"`);
-    return file;
+  #requireWritable(name: string): void {
+    requireGoodName(name);
+    if (this.readOnly) throw new StoreError("read-only", `"${name}" cannot be stored: this server only gives files`);
   }
 
-  #requireFree(name: string): void {
-    if (this.#files.has(name)) throw new StoreError("exists", `"${name}" exists already`);
+  #newFolder(): OtherEntry {
+    return { kind: "folder", modifiedUs: this.#nowUs(), mode: undefined };
+  }
+
+  #makeFoldersAbove(name: string): void {
+    for (let end = name.indexOf("/"); end > 0; end = name.indexOf("/", end + 1)) {
+      const path = name.slice(0, end);
+      if (this.#entries.has(path)) this.#requireFolder(path);
+      else this.#entries.set(path, this.#newFolder());
+    }
+  }
+
+  #require(name: string): Entry {
+    const above = name.slice(0, Math.max(0, name.lastIndexOf("/")));
+    if (above !== "") this.#requireFolder(above);
+    const entry = this.#entries.get(name);
+    if (entry === undefined) throw new StoreError("not-found", `there is no "${name}"`);
+    return entry;
+  }
+
+  #requireFolder(name: string): void {
+    if (this.#require(name).kind !== "folder") throw new StoreError("not-a-file", `"${name}" is no folder`);
+  }
+
+  #requireFile(name: string): StoredFile {
+    const entry = this.#require(name);
+    if (entry.kind !== "file") throw new StoreError("not-a-file", `"${name}" is a ${entry.kind}, not a file`);
+    return entry;
+  }
+
+  #requireFreeForFile(name: string, { overwrite }: { readonly overwrite: boolean }): void {
+    if (!this.#entries.has(name)) return;
+    if (!overwrite) throw exists(name);
+    this.#requireFile(name);
+  }
+
+  #requireReplaceable(name: string, overwrite: boolean): void {
+    if (!overwrite) throw exists(name);
+    if (this.#require(name).kind === "folder") throw new StoreError("not-a-file", `"${name}" is a folder`);
   }
 
   #place(name: string, file: FinishedFile): void {
-    if (!file.overwrite) this.#requireFree(name);
+    const above = name.slice(0, Math.max(0, name.lastIndexOf("/")));
+    if (above !== "" && !this.#entries.has(above)) {
+      throw new StoreError("changed", `the folder "${above}" was removed; try again`);
+    }
+    this.#requireFreeForFile(name, file);
     const { bytes, modifiedUs = this.#nowUs(), mode } = file;
-    this.#files.set(name, { bytes, sizeBytes: bytes.length, modifiedUs, mode });
+    this.#entries.set(name, { kind: "file", bytes, sizeBytes: bytes.length, modifiedUs, mode });
   }
+}
+
+function exists(name: string): StoreError {
+  return new StoreError("exists", `"${name}" exists already`);
+}
+
+function sizeOf(entry: Entry): number {
+  return entry.kind === "file" ? entry.sizeBytes : 0;
 }
 
 function requireGoodName(name: string): void {
-  const error = fileNameError(name);
+  const error = pathError(name);
   if (error !== undefined) throw error;
 }
 
-function describe(name: string, file: StoredFile): FileInfo {
-  return { name, kind: "file", sizeBytes: file.sizeBytes, modifiedUs: file.modifiedUs };
-}
-
-/** Copies bytes of `file` from `offset` on; returns their number. */
-function copyFrom(file: Pick<StoredFile, "bytes" | "sizeBytes">, offset: number, into: Uint8Array): number {
-  const { bytes, sizeBytes } = file;
-  const count = Math.max(0, Math.min(into.length, sizeBytes - offset));
-  for (let copied = 0; copied < count;) {
-    const at = (offset + copied) % bytes.length;
-    const part = bytes.subarray(at, at + count - copied);
-    into.set(part, copied);
-    copied += part.length;
-  }
-  return count;
-}
-
-class MemoryReadableFile implements ReadableFile {
-  readonly info: FileInfo;
-  readonly #file: StoredFile;
-  readonly #disk: Disk;
-  #open = true;
-
-  constructor(disk: Disk, opened: { name: string; file: StoredFile }) {
-    const { mode } = opened.file;
-    this.info = { ...describe(opened.name, opened.file), ...(mode === undefined ? {} : { mode }) };
-    this.#file = opened.file;
-    this.#disk = disk;
-    disk.addHandle(1);
-  }
-
-  read(offset: number, into: Uint8Array): number {
-    this.#requireOpen();
-    return copyFrom(this.#file, offset, into);
-  }
-
-  hasChanged(): boolean {
-    this.#requireOpen();
-    return this.#file.sizeBytes !== this.info.sizeBytes || this.#file.modifiedUs !== this.info.modifiedUs;
-  }
-
-  close(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#disk.addHandle(-1);
-  }
-
-  #requireOpen(): void {
-    if (!this.#open) throw new StoreError("io", `"${this.info.name}" is no longer open`);
-  }
-}
-
-/** What a file may reuse, and the key under which it is kept; none for a file that does not resume. */
-interface Held {
-  readonly key?: string;
-  readonly kept?: Uint8Array | undefined;
-  readonly older?: ReadableFile | undefined;
-}
-
-/** Less is not kept. */
-const WORTH_KEEPING_BYTES = 256 * 1024;
-
-class MemoryWritableFile implements WritableFile {
-  readonly #key: string | undefined;
-  readonly #keptBytes: number;
-  readonly #held: HeldBytes;
-  #receivedBytes = 0;
-  readonly #name: string;
-  readonly #options: CreateOptions;
-  readonly #disk: Disk;
-  #bytes: Uint8Array;
-  #writtenEnd = 0;
-  #open = true;
-
-  constructor(disk: Disk, created: { name: string; options: CreateOptions; held: Held }) {
-    const { name, options, held } = created;
-    this.#name = name;
-    const { key, kept = new Uint8Array(0), older } = held;
-    this.#key = key;
-    this.#keptBytes = kept.length;
-    const readPartial = (offset: number, into: Uint8Array): number =>
-      copyFrom({ bytes: kept, sizeBytes: kept.length }, offset, into);
-    this.#held = new HeldBytes({ sizeBytes: options.sizeBytes, foundBytes: kept.length, readPartial, older });
-    // Copied, since the caller's object may have more fields and may change later.
-    const { sizeBytes, modifiedUs, mode, overwrite } = options;
-    this.#options = { sizeBytes, modifiedUs, mode, overwrite };
-    this.#disk = disk;
-    this.#bytes = new Uint8Array(Math.min(options.sizeBytes, FIRST_ALLOCATION_BYTES));
-    this.#grow(kept.length);
-    this.#bytes.set(kept);
-    disk.addHandle(1);
-    disk.addPartial(1, options.sizeBytes);
-  }
-
-  write(offset: number, bytes: Uint8Array): void {
-    this.#requireOpen();
-    const end = offset + bytes.length;
-    if (end > this.#options.sizeBytes) {
-      throw new StoreError("io", `"${this.#name}" was announced with ${this.#options.sizeBytes} bytes, not ${end}`);
-    }
-    const { store } = this.#disk;
-    if (store.usedBytes > store.capacityBytes) throw new StoreError("no-space", `no space left for "${this.#name}"`);
-    this.#grow(end);
-    this.#bytes.set(bytes, offset);
-    this.#writtenEnd = Math.max(this.#writtenEnd, end);
-    this.#receivedBytes += bytes.length;
-  }
-
-  read(offset: number, into: Uint8Array): number {
-    this.#requireOpen();
-    return copyFrom({ bytes: this.#bytes, sizeBytes: this.#writtenEnd }, offset, into);
-  }
-
-  commit(done: Done<CommittedFile>): void {
-    if (!this.#open) return done(new StoreError("io", `"${this.#name}" is no longer open`));
-    this.#open = false;
-    this.#disk.complete(() => {
-      this.#release(undefined);
-      done(this.#place());
-    });
-  }
-
-  get heldBytes(): number {
-    return this.#held.sizeBytes;
-  }
-
-  readHeld(offset: number, into: Uint8Array): number {
-    this.#requireOpen();
-    return this.#held.read(offset, into);
-  }
-
-  reuse(offset: number, length: number): void {
-    this.#requireOpen();
-    this.#grow(offset + length);
-    this.#held.copyOlder(offset, length, (at, bytes) => this.#bytes.set(bytes, at));
-    this.#writtenEnd = Math.max(this.#writtenEnd, offset + length);
-    this.#receivedBytes += length;
-  }
-
-  keep(): void {
-    const isWorthIt = this.#receivedBytes + this.#keptBytes >= WORTH_KEEPING_BYTES;
-    this.#end(isWorthIt ? this.#bytes.subarray(0, Math.max(this.#writtenEnd, this.#keptBytes)) : undefined);
-  }
-
-  abort(): void {
-    this.#end(undefined);
-  }
-
-  #end(kept: Uint8Array | undefined): void {
-    if (!this.#open) return;
-    this.#open = false;
-    this.#release(kept);
-  }
-
-  #place(): CommittedFile | StoreError {
-    const { sizeBytes, modifiedUs, mode, overwrite } = this.#options;
-    if (this.#writtenEnd < sizeBytes) {
-      return new StoreError("io", `"${this.#name}" is not complete: ${this.#writtenEnd} of ${sizeBytes} bytes`);
-    }
-    try {
-      this.#disk.place(this.#name, { bytes: this.#bytes, modifiedUs, mode, overwrite });
-      return { location: this.#name, notKept: [] };
-    } catch (error) {
-      if (error instanceof StoreError) return error;
-      throw error;
-    }
-  }
-
-  #release(kept: Uint8Array | undefined): void {
-    if (this.#key !== undefined) this.#disk.endResuming(this.#key, kept);
-    this.#held.close();
-    this.#disk.addHandle(-1);
-    this.#disk.addPartial(-1, this.#options.sizeBytes);
-  }
-
-  /** Doubles the allocation, so that a file announced as huge uses no more memory than its written bytes. */
-  #grow(neededBytes: number): void {
-    if (neededBytes <= this.#bytes.length) return;
-    const sizeBytes = Math.min(this.#options.sizeBytes, Math.max(neededBytes, 2 * this.#bytes.length));
-    const grown = new Uint8Array(sizeBytes);
-    grown.set(this.#bytes);
-    this.#bytes = grown;
-  }
-
-  #requireOpen(): void {
-    if (!this.#open) throw new StoreError("io", `"${this.#name}" is no longer open`);
-  }
+function describe(name: string, entry: Entry): FileInfo {
+  const { kind, modifiedUs } = entry;
+  const info = { name, kind, sizeBytes: sizeOf(entry), modifiedUs };
+  if (entry.kind === "link") return { ...info, target: entry.target };
+  return entry.kind === "folder" && entry.mode !== undefined ? { ...info, mode: entry.mode } : info;
 }

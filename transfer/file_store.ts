@@ -111,6 +111,8 @@ export interface ReadableFile {
  * version. None of them is trusted: they belong to the new file only when they were read, compared, and reused.
  */
 export interface WritableFile {
+  /** What identifies it among the partial files that a count of the store finds; absent if it would find none. */
+  readonly partialPath?: string;
   /**
    * The number of bytes, from the file's start, that are held and may be compared with the new file's, as of its
    * creation; 0 for none.
@@ -147,11 +149,11 @@ export interface WritableFile {
 /** An attribute of a file that a disk may be unable to keep. */
 export type FragileAttribute = "modification time" | "permissions";
 
-/** A file that is durable under its name. */
+/** A file, folder or link that is durable under its name. */
 export interface CommittedFile {
   /** Its final location, for the user. */
   readonly location: string;
-  /** The attributes that the file was created with and that the disk did not keep, or not exactly. */
+  /** The attributes that it was created with and that the disk did not keep, or not exactly. */
   readonly notKept: readonly FragileAttribute[];
 }
 
@@ -177,6 +179,47 @@ export interface ResumeOptions {
   readonly reusesOld: boolean;
 }
 
+/** The attributes of a folder to be made. Absent ones are left to the disk, and as they are for a folder that exists. */
+export type FolderAttributes = Pick<FileAttributes, "modifiedUs" | "mode">;
+
+/** What to make. */
+export interface LinkOptions {
+  /** What the link leads to: see `checkLinkTarget` in `link_target.ts`. */
+  readonly target: string;
+  /** Replace a file or link of that name. */
+  readonly overwrite: boolean;
+}
+
+/** Where to move an entry. */
+export interface MoveOptions {
+  readonly newName: string;
+  /** Replace a file or link that has the new name by a file or link; a folder is never replaced. */
+  readonly overwrite: boolean;
+}
+
+/** What to remove. */
+export interface RemoveOptions {
+  /** A folder with everything in it, also files that are being received. If false, a folder must be empty. */
+  readonly recursive: boolean;
+}
+
+/** What was removed. */
+export interface RemovedEntries {
+  /** Files, folders and links. */
+  readonly count: number;
+  /** The space that they used, bytes, as quotas count it. */
+  readonly usedBytes: number;
+}
+
+/** How much this client can store, bytes. Each is absent if it is not known or there is no limit. */
+export interface StoreSpace {
+  /** What can be stored now. */
+  readonly freeBytes?: number | undefined;
+  /** What is stored, as counted for the quota. */
+  readonly usedBytes?: number;
+  readonly quotaBytes?: number;
+}
+
 /** What a client does with a file that it receives and whose name is taken: save it beside the other one as NAME_received, refuse it, or replace it. */
 export type IfExists = "beside" | "refuse" | "replace";
 
@@ -189,10 +232,20 @@ export type Done<Result> = (result: Result | StoreError) => void;
  * call has ended.
  */
 export interface FileStore {
-  /** Every entry of the folder itself. */
-  list(done: Done<StoreListing>): void;
+  list(query: ListQuery, done: Done<StoreListing>): void;
   /** Looks up an entry of any kind. */
   stat(name: string, done: Done<FileInfo>): void;
+  /** Opens a file; links and folders are refused. */
   open(name: string, done: Done<ReadableFile>): void;
+  /** Begins a file, after it has made the folders above that are missing. */
   create(name: string, options: CreateOptions, done: Done<WritableFile>): void;
+  /** Makes a folder, and those above that are missing; of a folder that exists, it only sets the attributes. */
+  makeFolder(name: string, attributes: FolderAttributes, done: Done<CommittedFile>): void;
+  /** Makes a symbolic link, and the folders above that are missing. */
+  makeLink(name: string, options: LinkOptions, done: Done<CommittedFile>): void;
+  /** Removes an entry. A link is removed itself, not what it leads to. */
+  remove(name: string, options: RemoveOptions, done: Done<RemovedEntries>): void;
+  /** Gives an entry another name, and makes the folders above that one that are missing. */
+  move(name: string, options: MoveOptions, done: Done<CommittedFile>): void;
+  space(done: Done<StoreSpace>): void;
 }

@@ -7,7 +7,7 @@
 
 import type { OpenFlags } from "../../store/disk.ts";
 import { diskError } from "../../store/disk_error.ts";
-import { FileInode, type Inode } from "./inode.ts";
+import { FileInode, type Inode, LinkInode } from "./inode.ts";
 
 /** The values of Linux. */
 export const FLAGS: OpenFlags = {
@@ -37,8 +37,9 @@ export class Descriptors {
     return this.#opened.size;
   }
 
-  /** Opens an inode. Throws EISDIR for a folder opened for writing. */
+  /** Opens an inode. Throws EISDIR for a folder opened for writing, ELOOP for a link. */
   open(inode: Inode, flags: number): number {
+    if (inode instanceof LinkInode) throw diskError("ELOOP", "ELOOP: a link is not followed here");
     if (inode instanceof FileInode) inode.references++;
     else if ((flags & ACCESS_MASK) !== FLAGS.O_RDONLY) throw diskError("EISDIR", "EISDIR: a folder cannot be written");
     const descriptor = this.#next++;

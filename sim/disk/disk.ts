@@ -6,44 +6,35 @@
  * Only what POSIX guarantees is durable: a file's bytes after its fsync, a folder's entries after the folder's fsync.
  * Calls that wait for the device take effect when they end, and `schedule` decides when that is.
  *
- * Non-goals: symbolic links; renaming or removing folders; renaming from one folder to another (EXDEV).
+ * Renaming from one folder to another is atomic, as on disks with a journal: after a power failure the entry is in one of
+ * the two. POSIX does not promise that.
+ *
+ * Non-goal: following symbolic links, which are entries and no more.
  *
  * @module
  */
 
+import { basename } from "node:path";
 import { Random } from "../../base/random.ts";
 import type { Disk, DiskStats, FileLock } from "../../store/disk.ts";
 import { PromisedSpace } from "../../store/promised_space.ts";
+import { diskError } from "../../store/disk_error.ts";
 import type { NameRules } from "../../transfer/file_name.ts";
 import { Descriptors, FLAGS } from "./descriptors.ts";
-import { type DiskFaults, DiskMeter, type DiskOperation } from "./faults.ts";
-import { FileInode, FolderInode, type Inode, PAGE_BYTES, statsOf, type Stretch } from "./inode.ts";
+import { DiskMeter, type DiskOperation } from "./faults.ts";
+import {
+  FileInode,
+  FolderInode,
+  type Inode,
+  LinkInode,
+  PAGE_BYTES,
+  spaceOf,
+  statsOf,
+  type Stretch,
+  touch,
+} from "./inode.ts";
+import type { SimulatedDiskOptions } from "./options.ts";
 import { DiskTree, pathError, type Place, ROOT_NUMBER } from "./tree.ts";
-
-/** How a {@link SimulatedDisk} behaves. */
-export interface SimulatedDiskOptions {
-  /** Draws faults and temporary names. Default: seed 0. */
-  readonly random?: Random;
-  /** Default: none. */
-  readonly faults?: DiskFaults;
-  /** Milliseconds since 1970 of the simulated wall clock. Default: 0. */
-  readonly nowMs?: () => number;
-  /** The process's umask. Default: 0o022. */
-  readonly umask?: number;
-  /** Schedules the end of a call that waits for the device. Default: at once. */
-  readonly schedule?: (run: () => void, delayUs: number) => void;
-  /** Called when such a call has ended: its caller continues in the next microtask. */
-  readonly onSettled?: () => void;
-  /**
-   * Names for which this returns the same are one entry, spelled as it was created: a disk that folds case, or Unicode.
-   * Default: names are exact.
-   */
-  readonly foldName?: (name: string) => string;
-  /** Whether the platform has locks. Default: true. */
-  readonly hasLocks?: boolean;
-  /** The rules for names that the disk claims to have; it enforces none. Default: "posix". */
-  readonly nameRules?: NameRules;
-}
 
 /** How {@link SimulatedDisk.put} makes a file. */
 export interface PutOptions {
@@ -140,8 +131,25 @@ export class SimulatedDisk implements Disk {
 
   /** The names in a folder, sorted, not counted as an operation; none if it is missing. */
   names(path: string): string[] {
-    const inode = this.#tree.inodeAt(path);
-    return inode instanceof FolderInode ? [...inode.entries.keys()].sort() : [];
+    return this.#tree.namesIn(path);
+  }
+
+  /** Puts a symbolic link there, as another program would. */
+  putLink(path: string, target: string): void {
+    this.#tree.find(path).folder.settle(
+      basename(path),
+      new LinkInode({ number: ++this.#lastInode, target, nowMs: this.nowMs() }),
+    );
+  }
+
+  /** Makes a folder and those above it that are missing, as another program would. */
+  putFolder(path: string): void {
+    this.#tree.makeFolders(path, ({ folder, name }) => folder.settle(name, this.#newFolder()));
+  }
+
+  /** Everything below a folder, sorted: folders end with "/", links with "@" and their target. */
+  tree(path: string): string[] {
+    return this.#tree.describe(path);
   }
 
   /** Removes a file, or a folder with its content, as another program would. */
@@ -232,23 +240,24 @@ export class SimulatedDisk implements Disk {
   fchmod(descriptor: number, mode: number): void {
     this.meter.begin("fchmod");
     const inode = this.#descriptors.get(descriptor);
-    if (!(inode instanceof FileInode)) return;
+    if (inode instanceof LinkInode) return;
     inode.mode = mode;
-    inode.changedMs = this.nowMs();
+    if (inode instanceof FileInode) inode.changedMs = this.nowMs();
   }
 
   futimes(descriptor: number, modifiedUs: number): void {
     this.meter.begin("futimes");
     const inode = this.#descriptors.get(descriptor);
-    if (!(inode instanceof FileInode)) return;
+    if (inode instanceof LinkInode) return;
     const { timeUnitMs } = this.meter.faults;
     const modifiedMs = modifiedUs / 1000;
     inode.modifiedMs = timeUnitMs === undefined ? modifiedMs : Math.floor(modifiedMs / timeUnitMs) * timeUnitMs;
-    inode.changedMs = this.nowMs();
+    if (inode instanceof FileInode) inode.changedMs = this.nowMs();
   }
 
   fsync(descriptor: number): Promise<void> {
     const inode = this.#descriptors.get(descriptor);
+    if (inode instanceof LinkInode) throw diskError("EBADF", `EBADF: descriptor ${descriptor}`);
     const end = inode.sync(this.#sequence);
     return this.#later(inode instanceof FolderInode ? "fsync-folder" : "fsync", end);
   }
@@ -281,9 +290,11 @@ export class SimulatedDisk implements Disk {
 
   unlink(path: string): void {
     this.meter.begin("unlink");
-    const { folder, name, inode } = this.#findFile(path);
-    inode.changedMs = this.nowMs();
-    this.#account(inode, () => folder.change(++this.#sequence, [name, undefined]));
+    this.#unlink(path);
+  }
+
+  removeFile(path: string): Promise<void> {
+    return this.#lookUp("unlink", () => this.#unlink(path));
   }
 
   /** Counts as a write. */
@@ -311,6 +322,32 @@ export class SimulatedDisk implements Disk {
       const place = this.#tree.find(folder);
       if (place.inode !== undefined) throw pathError("EEXIST", folder);
       place.folder.change(++this.#sequence, [place.name, this.#newFolder(mode)]);
+    });
+  }
+
+  rmdir(folder: string): Promise<void> {
+    return this.#lookUp("rmdir", () => {
+      const place = this.#tree.findEmptyFolder(folder);
+      place.folder.change(++this.#sequence, [place.name, undefined]);
+    });
+  }
+
+  symlink(target: string, path: string): Promise<void> {
+    return this.#lookUp("symlink", () => {
+      const place = this.#tree.find(path);
+      if (place.inode !== undefined) throw pathError("EEXIST", path);
+      place.folder.change(++this.#sequence, [
+        place.name,
+        new LinkInode({ number: ++this.#lastInode, target, nowMs: this.nowMs() }),
+      ]);
+    });
+  }
+
+  readlink(path: string): Promise<string> {
+    return this.#lookUp("readlink", () => {
+      const inode = this.#tree.require(path);
+      if (!(inode instanceof LinkInode)) throw pathError("EINVAL", path);
+      return inode.target;
     });
   }
 
@@ -392,26 +429,36 @@ export class SimulatedDisk implements Disk {
     });
   }
 
+  #unlink(path: string): void {
+    const { folder, name, inode } = this.#findFile(path);
+    touch(inode, this.nowMs());
+    this.#account(inode, () => folder.change(++this.#sequence, [name, undefined]));
+  }
+
   #rename(oldPath: string, newPath: string): void {
-    const { folder, name, inode } = this.#findFile(oldPath);
+    const { folder, name, inode } = this.#tree.find(oldPath);
+    if (inode === undefined) throw pathError("ENOENT", oldPath);
     const target = this.#tree.find(newPath);
-    if (target.inode instanceof FolderInode) throw pathError("EISDIR", newPath);
-    if (target.folder !== folder) throw pathError("EXDEV", newPath);
-    // POSIX: renaming to another name of the same file does nothing.
-    if (target.inode === inode) return;
-    inode.changedMs = this.nowMs();
-    if (target.inode !== undefined) target.inode.changedMs = this.nowMs();
-    this.#account(target.inode, () => folder.change(++this.#sequence, [name, undefined], [target.name, inode]));
+    // POSIX: renaming to another name of the same file does nothing; on disks that fold names, it changes the spelling.
+    const isRespelled = target.inode === inode && target.folder === folder && target.name === name;
+    if (target.inode === inode && !isRespelled) return;
+    const newName = isRespelled ? basename(newPath) : target.name;
+    if (!isRespelled) this.#tree.requireReplaceable(inode, target, newPath);
+    for (const touched of [inode, target.inode]) touch(touched, this.nowMs());
+    const sequence = ++this.#sequence;
+    this.#account(isRespelled ? undefined : target.inode, () => {
+      if (target.folder === folder) folder.change(sequence, [name, undefined], [newName, inode]);
+      else folder.moveTo(target.folder, { sequence, name, newName, inode });
+    });
   }
 
   #link(existingPath: string, newPath: string): void {
     if (this.meter.faults.hasNoLinks ?? false) throw this.meter.fault("EPERM", "link");
-    const { folder, inode } = this.#findFile(existingPath);
+    const { inode } = this.#findFile(existingPath);
     const target = this.#tree.find(newPath);
     if (target.inode !== undefined) throw pathError("EEXIST", newPath);
-    if (target.folder !== folder) throw pathError("EXDEV", newPath);
-    inode.changedMs = this.nowMs();
-    folder.change(++this.#sequence, [target.name, inode]);
+    touch(inode, this.nowMs());
+    target.folder.change(++this.#sequence, [target.name, inode]);
   }
 
   #newFile(mode: number): FileInode {
@@ -423,10 +470,10 @@ export class SimulatedDisk implements Disk {
     return new FolderInode({ number: ++this.#lastInode, mode: mode & ~UMASK, nowMs: this.nowMs() });
   }
 
-  #findFile(path: string): Place & { readonly inode: FileInode } {
+  #findFile(path: string): Place & { readonly inode: FileInode | LinkInode } {
     const { folder, name, inode } = this.#tree.find(path);
     if (inode === undefined) throw pathError("ENOENT", path);
-    if (!(inode instanceof FileInode)) throw pathError("EISDIR", path);
+    if (inode instanceof FolderInode) throw pathError("EISDIR", path);
     return { folder, name, inode };
   }
 
@@ -467,9 +514,4 @@ export class SimulatedDisk implements Disk {
     for (const file of files) usedBytes += spaceOf(file);
     return usedBytes;
   }
-}
-
-/** The space that an inode uses. */
-function spaceOf(inode: Inode | undefined): number {
-  return inode instanceof FileInode && inode.references > 0 ? inode.allocatedBytes : 0;
 }

@@ -28,6 +28,9 @@ export const DISK_OPERATIONS = [
   "realpath",
   "lock",
   "statfs",
+  "rmdir",
+  "symlink",
+  "readlink",
 ] as const;
 
 /** An operation of a disk, which can fail. The fsync of a folder is a separate one. */

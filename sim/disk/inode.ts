@@ -1,6 +1,6 @@
 /**
- * The inodes of a simulated disk: files as pages, folders as entries, each with its present content and the part of it
- * that would survive a power failure. Paths, descriptors and faults are the matter of `disk.ts`.
+ * The inodes of a simulated disk: files as pages, folders as entries, and links, each with its present content and the
+ * part of it that would survive a power failure. Paths, descriptors and faults are the matter of `disk.ts`.
  *
  * Every change has a sequence number, which grows from change to change. When an fsync ends, the changes up to the number
  * at which it was called are durable; later ones are not, as in POSIX.
@@ -288,25 +288,64 @@ interface FolderChange {
   readonly sequence: number;
   /** The inode of each name afterwards, undefined for none. */
   readonly entries: readonly (readonly [name: string, inode: Inode | undefined])[];
+  /** The other folder of a rename from one to another; its change has the same number. */
+  readonly partner?: FolderInode;
 }
 
-/** A file or a folder. */
-export type Inode = FileInode | FolderInode;
+/** A file, a folder or a symbolic link. */
+export type Inode = FileInode | FolderInode | LinkInode;
+
+/** What is common to all parts of a disk that survives a power failure. */
+export interface Survival {
+  /** From inodes to their survivors. */
+  readonly known: Map<Inode, Inode>;
+  /** Renames between two folders survive up to this number: they are atomic, and in order. */
+  readonly lastRename: number;
+}
+
+/** A symbolic link's inode, which never changes. */
+export class LinkInode {
+  /** Unique on its disk. */
+  readonly number: number;
+  readonly bornMs: number;
+  readonly target: string;
+  /** Entries that refer to it. */
+  links = 0;
+
+  constructor(options: { readonly number: number; readonly target: string; readonly nowMs: number }) {
+    this.number = options.number;
+    this.target = options.target;
+    this.bornMs = options.nowMs;
+  }
+
+  /** A copy with the same text. */
+  survivor(): LinkInode {
+    return new LinkInode({ number: this.number, target: this.target, nowMs: this.bornMs });
+  }
+}
 
 /** A folder's inode. */
 export class FolderInode {
   /** Unique on its disk. */
   readonly number: number;
   readonly bornMs: number;
-  readonly mode: number;
+  mode: number;
+  modifiedMs: number;
   readonly entries = new Map<string, Inode>();
   readonly #durable = new Map<string, Inode>();
+  #durableMetadata: Pick<Metadata, "mode" | "modifiedMs">;
   #unsynced: FolderChange[] = [];
 
   constructor(options: { readonly number: number; readonly mode: number; readonly nowMs: number }) {
     this.number = options.number;
     this.mode = options.mode;
-    this.bornMs = options.nowMs;
+    this.bornMs = this.modifiedMs = options.nowMs;
+    this.#durableMetadata = { mode: this.mode, modifiedMs: this.modifiedMs };
+  }
+
+  /** The numbers of renames to or from another folder that are not durable. */
+  get unsyncedRenames(): number[] {
+    return this.#unsynced.filter(({ partner }) => partner !== undefined).map(({ sequence }) => sequence);
   }
 
   /** Changes entries; after a power failure, all or none of them are changed. */
@@ -319,41 +358,65 @@ export class FolderInode {
     this.#unsynced.push({ sequence, entries });
   }
 
+  /** Moves the inode of `name` to another folder: after a power failure, it is in one of the two. */
+  moveTo(target: FolderInode, change: { sequence: number; name: string; newName: string; inode: Inode }): void {
+    const { sequence, name, newName, inode } = change;
+    countReference(target.entries.get(newName), -1);
+    apply(this.entries, name, undefined);
+    apply(target.entries, newName, inode);
+    this.#unsynced.push({ sequence, entries: [[name, undefined]], partner: target });
+    target.#unsynced.push({ sequence, entries: [[newName, inode]], partner: this });
+  }
+
   /** Changes an entry, durable at once. */
   settle(name: string, inode: Inode | undefined): void {
     countReference(this.entries.get(name), -1);
     countReference(inode, 1);
     apply(this.entries, name, inode);
     apply(this.#durable, name, inode);
-    this.#unsynced = this.#unsynced.map(({ sequence, entries }) => ({
-      sequence,
-      entries: entries.filter(([other]) => other !== name),
+    this.#unsynced = this.#unsynced.map((change) => ({
+      ...change,
+      entries: change.entries.filter(([other]) => other !== name),
     }));
   }
 
   /** Begins an fsync; the function that it returns ends it. */
   sync(sequence: number): () => void {
+    const { mode, modifiedMs } = this;
     return () => {
-      for (const change of this.#unsynced) {
-        if (change.sequence <= sequence) {
-          for (const [name, inode] of change.entries) apply(this.#durable, name, inode);
-        }
-      }
-      this.#unsynced = this.#unsynced.filter((change) => change.sequence > sequence);
+      this.#durableMetadata = { mode, modifiedMs };
+      this.#settleUpTo(sequence);
     };
   }
 
-  /** The state after a power failure, with any subset of the unsynced changes. `known` maps inodes to their survivors. */
-  survivor(random: Random, known: Map<Inode, Inode> = new Map()): FolderInode {
+  /** Makes changes durable; of the other folder of a rename those before it as well, as a journal is written in order. */
+  #settleUpTo(sequence: number): void {
+    const changes = this.#unsynced.filter((change) => change.sequence <= sequence);
+    this.#unsynced = this.#unsynced.filter((change) => change.sequence > sequence);
+    for (const change of changes) {
+      for (const [name, inode] of change.entries) apply(this.#durable, name, inode);
+      if (change.partner !== undefined) change.partner.#settleUpTo(change.sequence);
+    }
+  }
+
+  /** The state after a power failure, with any subset of the unsynced changes but renames to or from other folders. */
+  survivor(random: Random, survival: Survival): FolderInode {
+    const { known, lastRename } = survival;
     const copy = new FolderInode({ number: this.number, mode: this.mode, nowMs: this.bornMs });
+    const { mode, modifiedMs } = this.#durableMetadata;
+    copy.modifiedMs = this.modifiedMs;
+    const isChanged = mode !== this.mode || modifiedMs !== this.modifiedMs;
+    if (isChanged && random.chance(0.5)) Object.assign(copy, this.#durableMetadata);
+    copy.#durableMetadata = { mode: copy.mode, modifiedMs: copy.modifiedMs };
     known.set(this, copy);
     const survivors = new Map(this.#durable);
     const keep = random.pick([0, 0.5, 1]);
-    for (const { entries } of this.#unsynced) {
-      if (random.chance(keep)) { for (const [name, inode] of entries) apply(survivors, name, inode); }
+    for (const { entries, partner, sequence } of this.#unsynced) {
+      const isKept = partner === undefined ? random.chance(keep) : sequence <= lastRename;
+      if (isKept) { for (const [name, inode] of entries) apply(survivors, name, inode); }
     }
     for (const [name, inode] of survivors) {
-      const survivor = known.get(inode) ?? inode.survivor(random, known);
+      const survivor = known.get(inode) ?? inode.survivor(random, survival);
       known.set(inode, survivor);
       copy.settle(name, survivor);
     }
@@ -367,6 +430,7 @@ function apply(entries: Map<string, Inode>, name: string, inode: Inode | undefin
 }
 
 function countReference(inode: Inode | undefined, count: number): void {
+  if (inode instanceof LinkInode) inode.links += count;
   if (!(inode instanceof FileInode)) return;
   inode.references += count;
   inode.links += count;
@@ -375,21 +439,22 @@ function countReference(inode: Inode | undefined, count: number): void {
 /** The attributes of an inode. */
 export function statsOf(inode: Inode): DiskStats {
   const isFile = inode instanceof FileInode;
+  const isLink = inode instanceof LinkInode;
   return {
     dev: DEVICE,
     ino: inode.number,
-    nlink: isFile ? inode.links : 1,
-    size: isFile ? inode.sizeBytes : PAGE_BYTES,
-    blocks: (isFile ? inode.allocatedBytes : PAGE_BYTES) / BLOCK_BYTES,
-    mode: (isFile ? FILE_TYPE : FOLDER_TYPE) | inode.mode,
+    nlink: inode instanceof FolderInode ? 1 : inode.links,
+    size: isFile ? inode.sizeBytes : isLink ? inode.target.length : PAGE_BYTES,
+    blocks: isLink ? 0 : (isFile ? inode.allocatedBytes : PAGE_BYTES) / BLOCK_BYTES,
+    mode: isLink ? LINK_MODE : (isFile ? FILE_TYPE : FOLDER_TYPE) | inode.mode,
     uid: OWNER,
     gid: OWNER,
-    mtimeMs: isFile ? inode.modifiedMs : inode.bornMs,
+    mtimeMs: isLink ? inode.bornMs : inode.modifiedMs,
     ctimeMs: isFile ? inode.changedMs : inode.bornMs,
     birthtimeMs: inode.bornMs,
     isFile: () => isFile,
-    isDirectory: () => !isFile,
-    isSymbolicLink: () => false,
+    isDirectory: () => !isFile && !isLink,
+    isSymbolicLink: () => isLink,
   };
 }
 
@@ -398,7 +463,18 @@ const BLOCK_BYTES = 512;
 /** From `<sys/stat.h>`. */
 const FILE_TYPE = 0o100000;
 const FOLDER_TYPE = 0o040000;
+const LINK_MODE = 0o120777;
 /** There is one user. */
 const OWNER = 1000;
 /** There is one disk. */
 const DEVICE = 1;
+
+/** Sets the time of the last change, of a file. */
+export function touch(inode: Inode | undefined, nowMs: number): void {
+  if (inode instanceof FileInode) inode.changedMs = nowMs;
+}
+
+/** The space that an inode uses. */
+export function spaceOf(inode: Inode | undefined): number {
+  return inode instanceof FileInode && inode.references > 0 ? inode.allocatedBytes : 0;
+}

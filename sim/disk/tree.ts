@@ -1,6 +1,6 @@
 /**
- * The folders of a simulated disk, and the lookup of paths. All paths are relative to the root. There are no symbolic
- * links, so "." and ".." are resolved by text.
+ * The folders of a simulated disk, and the lookup of paths. All paths are relative to the root. Symbolic links are
+ * entries that no path leads through (ENOTDIR), so "." and ".." are resolved by text.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { sep } from "node:path";
 import type { Random } from "../../base/random.ts";
 import { diskError } from "../../store/disk_error.ts";
-import { FolderInode, type Inode } from "./inode.ts";
+import { FileInode, FolderInode, type Inode, LinkInode } from "./inode.ts";
 
 /** An entry of a folder, existing or not. */
 export interface Place {
@@ -53,6 +53,15 @@ export class DiskTree {
     return place;
   }
 
+  /** The entry of an empty folder. Throws ENOENT, ENOTDIR or ENOTEMPTY. */
+  findEmptyFolder(path: string): Place {
+    const place = this.find(path);
+    if (place.inode === undefined) throw pathError("ENOENT", path);
+    if (!(place.inode instanceof FolderInode)) throw pathError("ENOTDIR", path);
+    if (place.inode.entries.size > 0) throw pathError("ENOTEMPTY", path);
+    return place;
+  }
+
   /** The inode at a path, undefined for none. Throws ENOTDIR. */
   inodeAt(path: string): Inode | undefined {
     return this.#locate(segmentsOf(path), path)?.inode;
@@ -91,10 +100,46 @@ export class DiskTree {
     }
   }
 
+  /** The names in a folder, sorted; none if it is missing. */
+  namesIn(path: string): string[] {
+    const folder = this.inodeAt(path);
+    return folder instanceof FolderInode ? [...folder.entries.keys()].sort() : [];
+  }
+
+  /** Everything below a folder, sorted: folders end with "/", links with "@" and their target. */
+  describe(path: string): string[] {
+    return this.namesIn(path).flatMap((name) => {
+      const inode = this.inodeAt(`${path}/${name}`);
+      if (inode instanceof LinkInode) return [`${name}@${inode.target}`];
+      if (inode instanceof FileInode) return [name];
+      return [`${name}/`, ...this.describe(`${path}/${name}`).map((below) => `${name}/${below}`)];
+    });
+  }
+
+  /** Throws unless rename(2) can give an inode this place. */
+  requireReplaceable(inode: Inode, { folder, inode: replaced }: Place, newPath: string): void {
+    if (inode instanceof FolderInode && this.#contains(inode, folder)) throw pathError("EINVAL", newPath);
+    if (replaced === undefined) return;
+    const isFolder = replaced instanceof FolderInode;
+    if (isFolder && !(inode instanceof FolderInode)) throw pathError("EISDIR", newPath);
+    if (!isFolder && inode instanceof FolderInode) throw pathError("ENOTDIR", newPath);
+    if (isFolder && replaced.entries.size > 0) throw pathError("ENOTEMPTY", newPath);
+  }
+
+  /** Whether a folder is this one, or lies below it. */
+  #contains(above: FolderInode, folder: FolderInode): boolean {
+    return above === folder || this.walk(above).some(({ inode }) => inode === folder);
+  }
+
   /** The state after a power failure. */
   survivor(random: Random): DiskTree {
     const options = this.#foldName === undefined ? {} : { foldName: this.#foldName };
-    return new DiskTree(options, this.#above.survivor(random));
+    const renames = new Set<number>();
+    for (const { inode } of this.walk()) {
+      if (inode instanceof FolderInode) { for (const sequence of inode.unsyncedRenames) renames.add(sequence); }
+    }
+    const lastRename = renames.size === 0 ? 0 : random.pick([0, ...renames].sort((a, b) => a - b));
+    return new DiskTree(options, this.#above.survivor(random, { known: new Map(), lastRename }));
   }
 
   #locate(segments: readonly string[], path: string): Place | undefined {

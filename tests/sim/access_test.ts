@@ -3,7 +3,7 @@ import { type AccessEntry, type AccessSource, AccessTable } from "../../app/serv
 import type { LinkOptions } from "../../netem/link.ts";
 import type { Goal } from "../../sim/client_host.ts";
 import { clientKey, type ClientPlan, World } from "../../sim/world.ts";
-import { usedBytes } from "../../store/quota_store.ts";
+import { usedBytes } from "../../store/used_bytes.ts";
 
 const SECOND_US = 1_000_000;
 const LINK: LinkOptions = {

@@ -132,9 +132,10 @@ export const FILE_MUTANTS: readonly Mutant[] = [
   {
     id: "windows-names-allowed",
     broken: "On Windows, a name may lead to another folder, a drive or a device",
-    file: "store/directory_store.ts",
-    text: "fileNameError(name) ?? this.#localNameError(name)",
-    becomes: "fileNameError(name)",
+    file: "store/store_refusals.ts",
+    text: "pathError(name) ?? this.#ofLocalName(name) ??",
+    becomes: "pathError(name) ??",
+    caughtBy: "tests/unit/store/directory_store_test.ts",
   },
   {
     id: "unlisted-untold",

@@ -122,7 +122,7 @@ export class ListingCache {
     entry.state = "reading";
     entry.startUs = this.#options.nowUs();
     entry.generation = this.#generation;
-    entry.store.list((result) => {
+    entry.store.list({ path: "", recursive: false }, (result) => {
       if (result instanceof StoreError) return this.#finish(entry, result);
       entry.state = "encoding";
       entry.encoder = new ListingEncoder(result);

@@ -10,6 +10,7 @@
  * @module
  */
 
+import { quote } from "../../base/display_text.ts";
 import type { NetAddress } from "../../base/net_address.ts";
 import { type CloseReason, type Connection, type ConnectionEvent, type Stream } from "../../protocol/mod.ts";
 import type { TransferEvent } from "../events.ts";
@@ -267,7 +268,11 @@ export class ServerSession implements ServerContext {
       case "stat":
         return this.#enqueue<FileInfo>(stream, request, {
           call: (done) => store.stat(request.name, done),
-          begin: (info) => this.#answerStat(stream, info),
+          begin: (info) => {
+            if (info.kind === "file") return this.#answerStat(stream, info);
+            const message = `${quote(info.name)} is a ${info.kind}, not a file`;
+            this.#refuseForStore(stream, new StoreError("not-a-file", message), request);
+          },
         });
       case "list":
         // Not in the queue: concurrent requests share one call.

@@ -6,7 +6,7 @@ import { DirectoryStore } from "../../../store/directory_store.ts";
 import type { Disk } from "../../../store/disk.ts";
 import { diskError } from "../../../store/disk_error.ts";
 import { promised, type PromisedStore } from "../../../testing/promised_store.ts";
-import { StoreError } from "../../../transfer/file_store.ts";
+import { type EntryKind, StoreError } from "../../../transfer/file_store.ts";
 import {
   assertRefused,
   commit,
@@ -94,13 +94,15 @@ function check(what: string, run: Run, machine: Partial<Disk> = {}): void {
   });
 }
 
-/** Every way in refuses `name` as not a file, and it is not listed. */
-async function assertNeverOpened(disk: PromisedStore, name: string): Promise<void> {
-  await assertRefused("not-a-file", () => disk.stat(name));
+/** Every way in refuses `name` as not a file, and it is looked up and listed as what it is, if that is anything. */
+async function assertNeverOpened(disk: PromisedStore, name: string, kind?: EntryKind): Promise<void> {
+  if (kind === undefined) await assertRefused("not-a-file", () => disk.stat(name));
+  else assert.equal((await disk.stat(name)).kind, kind);
   await assertRefused("not-a-file", () => disk.open(name));
   await assertRefused("not-a-file", () => disk.create(name, { sizeBytes: 1, overwrite: true }));
   await assertRefused("exists", () => disk.create(name, { sizeBytes: 1, overwrite: false }));
-  assert.deepEqual((await disk.list()).filter((info) => info.name === name), []);
+  const kinds = (await disk.list()).filter((info) => info.name === name).map((info) => info.kind);
+  assert.deepEqual(kinds, kind === undefined ? [] : [kind]);
 }
 
 check("does not follow a symbolic link", async (root, disk) => {
@@ -108,13 +110,13 @@ check("does not follow a symbolic link", async (root, disk) => {
   Deno.symlinkSync("../secret", `${root}/relative`);
   Deno.symlinkSync("nowhere", `${root}/dangling`);
   Deno.symlinkSync("itself", `${root}/itself`);
-  for (const name of ["passwd", "relative", "dangling", "itself"]) await assertNeverOpened(disk, name);
+  for (const name of ["passwd", "relative", "dangling", "itself"]) await assertNeverOpened(disk, name, "link");
 });
 
 check("does not enter a linked folder", async (root, disk) => {
   Deno.symlinkSync("..", `${root}/up`);
-  await assertNeverOpened(disk, "up");
-  await assertRefused("bad-name", () => disk.open("up/secret"));
+  await assertNeverOpened(disk, "up", "link");
+  await assertRefused("not-a-file", () => disk.open("up/secret"));
 });
 
 check("does not block on a FIFO", async (root, disk) => {
@@ -131,7 +133,7 @@ check("does not open a socket", async (root, disk) => {
 check("does not open a folder", async (root, disk) => {
   Deno.mkdirSync(`${root}/folder`);
   Deno.writeTextFileSync(`${root}/folder/inside`, "x");
-  await assertNeverOpened(disk, "folder");
+  await assertNeverOpened(disk, "folder", "folder");
   assert.equal(Deno.readTextFileSync(`${root}/folder/inside`), "x");
 });
 
@@ -240,7 +242,8 @@ check("tells which files it does not list, since their names cannot be sent", as
   for (const name of ["ok", "\ufffd", ".sluice-x"]) put(name);
   Deno.mkdirSync(`${root}/folder\ufffd`);
   const store = promised(await DirectoryStore.open(root, { disk: nodeDisk, onUnlisted }));
-  assert.deepEqual(heard, [["\ufffd"]], "when it is opened");
+  assert.deepEqual(heard, [["folder\ufffd", "\ufffd"]], "when it is opened");
+  Deno.removeSync(`${root}/folder\ufffd`);
   for (let times = 0; times < 2; times++) assert.deepEqual((await store.listing()).unlisted, ["\ufffd"]);
   assert.equal(heard.length, 1, "not again");
   put("z\ufffd");

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { nodeDisk } from "../../../io/node_disk.ts";
-import { SimulatedDisk, type SimulatedDiskOptions } from "../../../sim/disk/disk.ts";
+import { SimulatedDisk } from "../../../sim/disk/disk.ts";
+import type { SimulatedDiskOptions } from "../../../sim/disk/options.ts";
 import { Random } from "../../../base/random.ts";
 import type { Disk, DiskStats } from "../../../store/disk.ts";
 import { diskError } from "../../../store/disk_error.ts";

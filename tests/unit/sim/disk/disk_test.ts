@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Random } from "../../../../base/random.ts";
-import { SimulatedDisk, type SimulatedDiskOptions } from "../../../../sim/disk/disk.ts";
+import { SimulatedDisk } from "../../../../sim/disk/disk.ts";
+import type { SimulatedDiskOptions } from "../../../../sim/disk/options.ts";
 import { PAGE_BYTES } from "../../../../sim/disk/inode.ts";
 import { DirectoryStore } from "../../../../store/directory_store.ts";
 import {
@@ -236,6 +237,8 @@ Deno.test("SimulatedDisk ends what waits for the device when its scheduler says 
 
 Deno.test("SimulatedDisk refuses what an operating system refuses", async () => {
   const disk = new SimulatedDisk();
+  disk.put("/other/a", new Uint8Array(1));
+  disk.putLink("/link", "folder");
   await disk.mkdir("/folder", 0o777);
   disk.put("/file", pattern(1));
   const codes: readonly (readonly [string, () => unknown])[] = [
@@ -254,7 +257,17 @@ Deno.test("SimulatedDisk refuses what an operating system refuses", async () => 
     ["EISDIR", () => disk.open("/folder", O_RDWR)],
     ["EISDIR", () => disk.unlink("/folder")],
     ["EISDIR", () => disk.renameSync("/file", "/folder")],
-    ["EXDEV", () => disk.renameSync("/file", "/folder/file")],
+    ["ENOTDIR", () => disk.renameSync("/folder", "/file")],
+    ["ENOTEMPTY", () => disk.renameSync("/folder", "/other")],
+    ["EINVAL", () => disk.renameSync("/folder", "/folder/below")],
+    ["ENOTEMPTY", () => disk.rmdir("/other")],
+    ["ENOTDIR", () => disk.rmdir("/file")],
+    ["ENOENT", () => disk.rmdir("/none")],
+    ["EEXIST", () => disk.symlink("x", "/file")],
+    ["EINVAL", () => disk.readlink("/file")],
+    ["ENOENT", () => disk.readlink("/none")],
+    ["ELOOP", () => disk.open("/link", O_RDONLY)],
+    ["ENOTDIR", () => disk.lstat("/link/a")],
     ["EISDIR", async () => disk.read(await disk.open("/folder", O_RDONLY), new Uint8Array(1), 0, 1, 0)],
     ["EBADF", async () => disk.write(await disk.open("/file", O_RDONLY), new Uint8Array(1), 0, 1, 0)],
     ["EBADF", async () => disk.read(await disk.open("/file", O_WRONLY), new Uint8Array(1), 0, 1, 0)],

@@ -23,11 +23,11 @@ class Lists {
   readonly #slow = this.slowed(this.store);
 
   slowed(store: FileStore): FileStore {
-    const list: FileStore["list"] = (done) => {
+    const list: FileStore["list"] = (query, done) => {
       this.reads++;
       const answer = (): void => {
         this.nowUs += 5_000;
-        store.list(done);
+        store.list(query, done);
       };
       if (this.isSlow) this.calls.push(answer);
       else answer();
@@ -139,7 +139,7 @@ Deno.test("ListingCache reports an error of the disk, and tries again later", ()
   let nowUs = 0;
   const cache = new ListingCache({ nowUs: () => nowUs, wakeIn: () => {} });
   let failure: StoreError | undefined = new StoreError("io", "broken") as StoreError | undefined;
-  const list: FileStore["list"] = (done) => {
+  const list: FileStore["list"] = (_query, done) => {
     nowUs += 10;
     done(failure ?? { entries: [], unlisted: [], gaps: [] });
   };
@@ -172,7 +172,7 @@ Deno.test("ListingCache encodes a large folder in pieces, one each time that it 
 
 function encodeWhole(store: MemoryStore): Uint8Array {
   const messages: Message[] = [];
-  store.list((listing) => {
+  store.list({ path: "", recursive: false }, (listing) => {
     assert(!(listing instanceof StoreError));
     const { entries } = listing;
     messages.push(...entries.map((file): Message => ({ type: "entry", ...file })));

@@ -1,0 +1,133 @@
+/**
+ * Makes folders and symbolic links in a folder of a store.
+ *
+ * A link is made with the target that its policy allows (`transfer/link_target.ts`), and never followed.
+ *
+ * @module
+ */
+
+import { dirname, join } from "node:path";
+import { type FolderAttributes, type FragileAttribute, StoreError } from "../transfer/file_store.ts";
+import { TEMPORARY_PREFIX } from "../transfer/file_name.ts";
+import type { Disk, DiskStats } from "./disk.ts";
+import { attempt, attemptAsync, diskErrorCode } from "./disk_error.ts";
+import { isSameFile } from "./file_identity.ts";
+import { keepsMode, narrowedFolderMode, newFolderMode, PERMISSION_BITS } from "./file_mode.ts";
+import { kindOf, makeFolder } from "./folder_tree.ts";
+import { alreadyExists, removeQuietly } from "./placement.ts";
+import { READ_PRECISION_US } from "./temporary_file.ts";
+import { modifiedUsOf } from "./opened_file.ts";
+
+/** A new entry, and the attributes of the folder that it is in. */
+export interface NewEntry {
+  readonly disk: Disk;
+  readonly path: string;
+  /** Permission bits of the folder above. */
+  readonly aboveMode: number;
+  /** The entry in messages. */
+  readonly subject: string;
+  /** Checks that an existing entry has exactly this name. Rejects with StoreError. */
+  readonly requireSpelling: (path: string) => Promise<void>;
+}
+
+/**
+ * Makes a folder, unless it exists, and sets its attributes, as far as they are given; resolves to those that the disk
+ * did not keep. Rejects with StoreError.
+ */
+export async function makeFolderWith(entry: NewEntry, attributes: FolderAttributes): Promise<FragileAttribute[]> {
+  const { disk, path, aboveMode, requireSpelling, subject } = entry;
+  const isNew = await disk.lstat(path) === undefined &&
+    await makeFolder(disk, path, newFolderMode(aboveMode, attributes.mode));
+  const stats = await disk.lstat(path);
+  if (stats === undefined) throw new StoreError("changed", `${subject} was removed meanwhile; try again`);
+  if (!stats.isDirectory()) throw new StoreError("exists", `${subject} already exists: it is ${kindOf(stats)}`);
+  if (!isNew) await requireSpelling(path);
+  return await setAttributes(entry, stats, { ...attributes, isNew });
+}
+
+/** By the descriptor: the path may have become a link to another user's folder. */
+async function setAttributes(
+  { disk, path }: NewEntry,
+  stats: DiskStats,
+  { mode, modifiedUs, isNew }: FolderAttributes & { readonly isNew: boolean },
+): Promise<FragileAttribute[]> {
+  const existing = stats.mode & PERMISSION_BITS;
+  // A new folder got its mode when it was made.
+  const wanted = mode === undefined || isNew || !disk.hasModes ? existing : narrowedFolderMode(existing, mode);
+  if (wanted === existing && modifiedUs === undefined) return [];
+  let now: DiskStats | undefined;
+  await attemptAsync(async () => {
+    const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = disk.flags;
+    const descriptor = await disk.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    try {
+      if (!isSameFile(disk.fstat(descriptor), stats)) return;
+      if (wanted !== existing) attempt(() => disk.fchmod(descriptor, wanted));
+      if (modifiedUs !== undefined) attempt(() => disk.futimes(descriptor, modifiedUs));
+      now = disk.fstat(descriptor);
+      await disk.fsync(descriptor);
+    } finally {
+      disk.close(descriptor);
+    }
+  });
+  const keptUs = now === undefined ? undefined : modifiedUsOf(now);
+  const hasTime = modifiedUs === undefined || keptUs !== undefined && Math.abs(keptUs - modifiedUs) < READ_PRECISION_US;
+  const hasMode = wanted === existing || now !== undefined && keepsMode(now.mode, wanted);
+  return [
+    ...(hasMode ? [] : ["permissions"] as const),
+    ...(hasTime ? [] : ["modification time"] as const),
+  ];
+}
+
+/**
+ * Makes a link, or with `overwrite` replaces a file or link by it; a link with this target stays as it is. Rejects with
+ * StoreError.
+ */
+export async function makeLink(
+  entry: NewEntry,
+  { target, overwrite }: { readonly target: string; readonly overwrite: boolean },
+): Promise<void> {
+  const { disk, path, requireSpelling, subject } = entry;
+  const existing = await disk.lstat(path);
+  if (existing !== undefined) {
+    if (existing.isSymbolicLink() && await disk.readlink(path) === target) return await requireSpelling(path);
+    if (!overwrite) throw alreadyExists(subject);
+    if (existing.isDirectory()) {
+      throw new StoreError("not-a-file", `${subject} is a folder, which a link does not replace; remove it first`);
+    }
+    await requireSpelling(path);
+    return await replaceByLink(entry, target);
+  }
+  try {
+    await symlink(entry, target, path);
+  } catch (error) {
+    if (diskErrorCode(error) === "EEXIST") throw alreadyExists(subject);
+    throw error;
+  }
+}
+
+const RANDOM_BYTES = 16;
+
+async function replaceByLink(entry: NewEntry, target: string): Promise<void> {
+  const { disk, path } = entry;
+  const temporaryPath = join(dirname(path), `${TEMPORARY_PREFIX}${disk.randomBytes(RANDOM_BYTES).toHex()}.part`);
+  await symlink(entry, target, temporaryPath);
+  try {
+    await disk.rename(temporaryPath, path);
+  } catch (error) {
+    removeQuietly(disk, temporaryPath);
+    throw error;
+  }
+}
+
+async function symlink({ disk, subject }: NewEntry, target: string, path: string): Promise<void> {
+  try {
+    await disk.symlink(target, path);
+  } catch (error) {
+    if (!(error instanceof Error && error.name === "NotCapable")) throw error;
+    throw new StoreError(
+      "denied",
+      `${subject} was not made: Deno lets a program make symbolic links only if it may read and write everything ` +
+        "(--allow-read and --allow-write without paths)",
+    );
+  }
+}
