@@ -38,14 +38,15 @@ export type {
   GetOptions,
   ListOptions,
   Progress,
+  RetryEvent,
   SendOptions,
   TransferReport,
 } from "./app/client/api.ts";
 export type { SendPolicy } from "./protocol/mod.ts";
 export type { TransferredFile } from "./transfer/client/request.ts";
 export type { Operation, TransferEvent } from "./transfer/events.ts";
-export type { UnlistedFiles } from "./transfer/messages.ts";
-export type { FailureKind } from "./transfer/failure.ts";
+export type { RefusalReason, UnlistedFiles } from "./transfer/messages.ts";
+export type { FailureKind, Retry } from "./transfer/failure.ts";
 export type { FileAttributes, FileInfo, FragileAttribute, IfExists } from "./transfer/file_store.ts";
 export { formatKey, parseKey, publicKeyOf } from "./app/keys.ts";
 export {

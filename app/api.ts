@@ -6,13 +6,24 @@
  */
 
 import type { ConnectionStats, SendPolicy } from "../protocol/mod.ts";
-import type { FailureKind } from "../transfer/failure.ts";
+import type { FailureKind, Retry } from "../transfer/failure.ts";
+import type { RefusalReason } from "../transfer/messages.ts";
 
 /** An operation failed. The message says what happened, to what, and what to do next. */
 export class SluiceError extends Error {
   override readonly name = "SluiceError";
-  constructor(readonly kind: FailureKind, message: string) {
+  /** How the operation may succeed if it is repeated; undefined where it would fail again. */
+  readonly retry: Retry | undefined;
+  /** The reason that the server gave, if it refused a request. */
+  readonly refusal: RefusalReason | undefined;
+  constructor(
+    readonly kind: FailureKind,
+    message: string,
+    { retry, refusal }: { readonly retry?: Retry | undefined; readonly refusal?: RefusalReason | undefined } = {},
+  ) {
     super(message);
+    this.retry = retry;
+    this.refusal = refusal;
   }
 }
 

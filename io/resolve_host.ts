@@ -26,5 +26,7 @@ export async function resolveHost(host: string): Promise<readonly string[]> {
     isTemporary
       ? `the host name "${host}" could not be looked up; check the spelling and the network, or give an IP address`
       : `the host name "${host}" is not known; check the spelling, or give an IP address`,
+    // Without a network no name is known.
+    { retry: "reconnect" },
   );
 }

@@ -32,6 +32,8 @@ export interface ClientHostOptions extends MachineOptions {
   readonly identity?: Uint8Array;
   /** How long it waits for a silent server, milliseconds. Default: the program's. */
   readonly timeoutMs?: number | undefined;
+  /** How long it goes on by itself where it fails for the time being, milliseconds; undefined: the program's. */
+  readonly retryForMs: number | undefined;
   /** Keeps the connection when all goals have an outcome. */
   readonly stays: boolean;
   /** The content of a file that is sent, to be repeated. */
@@ -87,10 +89,11 @@ export class ClientHost extends Machine {
     this.#abort = new AbortController();
     const program = this.boot(nowUs);
     const { host, port } = NetAddress.parse(this.#options.serverAddress);
-    const { identity, timeoutMs } = this.#options;
+    const { identity, timeoutMs, retryForMs } = this.#options;
     const options = {
       ...(identity === undefined ? {} : { identity }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(retryForMs === undefined ? {} : { retryForMs }),
     };
     this.#run(connect({ host, port, signal: this.#abort.signal, ...options }, program))
       .catch((error) => program.crash(error));

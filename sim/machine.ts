@@ -104,6 +104,13 @@ export class Machine implements SimNode {
     return this.#process = program;
   }
 
+  /** Suspends the machine for a while; `hasClockStood`: see {@link Process.resume}. */
+  sleep(options: { readonly hasClockStood: boolean }): { wake(): void } {
+    const program = this.#process;
+    program?.suspend();
+    return { wake: () => program?.resume(options) };
+  }
+
   /** Kills the program; what it has written stays. */
   kill(): void {
     this.#isDown = true;

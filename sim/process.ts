@@ -40,13 +40,17 @@ export class Process implements Platform {
   readonly #timers = new EventHeap<ProcessTimer>();
   #socket: ProcessSocket | undefined;
   #isDead = false;
+  /** Since when it is suspended, in the world's time. */
+  #suspendedUs: number | undefined;
+  /** How far its clock is behind the world's. */
+  #behindUs = 0;
   #bug: unknown;
 
   constructor(options: ProcessOptions) {
     this.#options = options;
-    this.nowUs = options.nowUs;
+    this.nowUs = () => options.nowUs() - this.#behindUs;
     this.disk = options.disk;
-    this.watcher = new InvariantChecker(options.address, options.nowUs, options.observer);
+    this.watcher = new InvariantChecker(options.address, this.nowUs, options.observer);
   }
 
   // --- the platform, for the program ---
@@ -90,7 +94,7 @@ export class Process implements Platform {
 
   /** When its first timer is due; Infinity if none is set. */
   get dueUs(): number {
-    return this.#isDead ? Infinity : this.#timers.nextUs;
+    return this.#isDead || this.#suspendedUs !== undefined ? Infinity : this.#timers.nextUs + this.#behindUs;
   }
 
   /** The first error that the program did not handle: a bug of ours. */
@@ -99,14 +103,27 @@ export class Process implements Platform {
   }
 
   receive(datagram: Uint8Array, from: string): void {
-    if (!this.#isDead) this.#socket?.receive(datagram, from);
+    if (!this.#isDead && this.#suspendedUs === undefined) this.#socket?.receive(datagram, from);
   }
 
   /** Runs the timers that are due. */
   handleTimers(nowUs: number): void {
-    for (let timer = this.#timers.popUntil(nowUs); timer !== undefined; timer = this.#timers.popUntil(nowUs)) {
+    const next = () => this.#timers.popUntil(nowUs - this.#behindUs);
+    for (let timer = next(); timer !== undefined; timer = next()) {
       timer.action();
     }
+  }
+
+  /** The machine sleeps: no timer fires, and what is sent to it is lost. */
+  suspend(): void {
+    this.#suspendedUs = this.#options.nowUs();
+  }
+
+  /** The machine wakes. Its clock went on meanwhile, as Windows has it, or stood still, as Linux has it. */
+  resume({ hasClockStood }: { readonly hasClockStood: boolean }): void {
+    invariant(this.#suspendedUs !== undefined, "a machine that wakes has slept");
+    if (hasClockStood) this.#behindUs += this.#options.nowUs() - this.#suspendedUs;
+    this.#suspendedUs = undefined;
   }
 
   /** It neither receives nor sends any more, and nothing that it awaits settles. */

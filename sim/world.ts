@@ -40,6 +40,11 @@ export interface ClientPlan {
   readonly disk?: DiskFaults;
   /** How long it waits for a silent server, milliseconds. Default: the program's. */
   readonly timeoutMs?: number;
+  /**
+   * How long it goes on by itself where it fails for the time being, milliseconds, or "default" for the program's. Default:
+   * 0, so that what ends an operation is seen.
+   */
+  readonly retryForMs?: number | "default";
   /** It keeps its connection when its goals have outcomes. Default: it closes it. */
   readonly stays?: boolean;
 }
@@ -321,6 +326,7 @@ export class World {
       random: this.#random.fork(`client ${index}`),
       config: this.#options.config ?? {},
       timeoutMs: plan.timeoutMs,
+      retryForMs: plan.retryForMs === "default" ? undefined : plan.retryForMs ?? 0,
       stays: plan.stays ?? false,
       content: (goal) => this.content(index, goal),
       quiescence: this.#quiescence,

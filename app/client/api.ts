@@ -19,6 +19,7 @@ export interface Progress {
   readonly transferredBytes: number;
   /** The file's size; 0 until known. */
   readonly totalBytes: number;
+  /** `connecting`: the client waits for a connection, or for a server that is busy; what was transferred may be again. */
   readonly phase: "connecting" | "transferring" | "verifying";
 }
 
@@ -48,6 +49,17 @@ export interface ExpectedServer {
   readonly renewal: string;
 }
 
+/** A client goes on by itself. */
+export type RetryEvent =
+  /** The connection was lost: it connects anew, for up to `retryForMs`. */
+  | { readonly kind: "connection-lost"; readonly reason: string; readonly retryForMs: number }
+  /** The server cannot be reached, or is busy: it tries again, for up to `retryForMs`. */
+  | { readonly kind: "unavailable"; readonly reason: string; readonly retryForMs: number }
+  /** It is connected again, after so many milliseconds. */
+  | { readonly kind: "connected"; readonly afterMs: number }
+  /** The server is no longer busy, after so many milliseconds. */
+  | { readonly kind: "resumed"; readonly afterMs: number };
+
 /** How to connect. */
 export interface ClientOptions extends SendingOptions {
   /** Host name, or an IP literal without brackets; a name is resolved by the engine. */
@@ -58,6 +70,13 @@ export interface ClientOptions extends SendingOptions {
    * a second, later on (default 60 s, which is also the limit of a server with default settings).
    */
   readonly timeoutMs?: number;
+  /**
+   * How long the client goes on by itself where a connection is lost or the server is busy, and nothing gets ahead,
+   * milliseconds; 0: never. Default: 10 minutes, but no time at all where no server has responded yet.
+   */
+  readonly retryForMs?: number;
+  /** Hears when the client begins to go on by itself, and when it succeeds. */
+  readonly onRetry?: (event: RetryEvent) => void;
   /** The private key by which servers know this client, 32 bytes; without one it has a new one each time. */
   readonly identity?: Uint8Array;
   /** A token that the server knows, which is shown to it without being sent. */
@@ -124,8 +143,8 @@ export interface StatResult extends FileInfo {
 export type FolderAttributes = Pick<FileInfo, "modifiedUs" | "mode">;
 
 /**
- * One connection to a server; transfers on it may run at the same time. Every promise rejects with
- * {@link SluiceError}.
+ * A connection to a server, and another one when it is lost; transfers on it may run at the same time. Every promise
+ * rejects with {@link SluiceError}.
  */
 export interface Client {
   /** The public key that the server has proven to hold. */
@@ -145,7 +164,7 @@ export interface Client {
    * bounds.
    */
   setSendPolicy(policy: SendPolicy): void;
-  /** Ends the connection. Idempotent. */
+  /** Ends the connection, and what still runs on it. Idempotent. */
   close(): Promise<void>;
 }
 

@@ -5,7 +5,14 @@
  */
 
 import { basename } from "node:path";
-import { type CloseReason, type Connection, Endpoint, KEY_BYTES, type SendPolicy } from "../../protocol/mod.ts";
+import {
+  type CloseReason,
+  type Connection,
+  type ConnectionStats,
+  Endpoint,
+  KEY_BYTES,
+  type SendPolicy,
+} from "../../protocol/mod.ts";
 import type { QueryMessage, QueryOutcome } from "../../transfer/client/query.ts";
 import { ClientSession } from "../../transfer/client/session.ts";
 import type { TransferOutcome } from "../../transfer/client/request.ts";
@@ -35,7 +42,6 @@ import type {
 } from "./api.ts";
 import { Driver } from "../driver.ts";
 import { formatKey } from "../keys.ts";
-import { RetryPolicy } from "./retry_policy.ts";
 import type { DatagramSocket, Platform, Timer } from "../platform.ts";
 import { requireSendPolicy } from "../rate.ts";
 
@@ -44,7 +50,10 @@ const utf8 = new TextEncoder();
 /** How often a progress bar hears of its transfer. */
 const PROGRESS_INTERVAL_US = 100_000;
 
-const INTERRUPTED: TransferFailure = { kind: "interrupted", message: "interrupted; no partial file was left behind" };
+const INTERRUPTED: TransferFailure = {
+  kind: "interrupted",
+  message: "interrupted; run the same command again to continue",
+};
 
 /** A transfer under way, as far as its progress goes. */
 interface Measurable {
@@ -65,8 +74,13 @@ export function interrupted(): SluiceError {
 /** The server at an address did not respond in time. */
 export class NoResponse extends SluiceError {
   constructor({ text: address }: NetAddress) {
-    super("unreachable", `no response from ${address}`);
+    super("unreachable", `no response from ${address}`, { retry: "reconnect" });
   }
+}
+
+/** What an operation rejects with. */
+function errorOf(failure: TransferFailure): SluiceError {
+  return new SluiceError(failure.kind, failure.message, failure);
 }
 
 /** The IP literal to bind for reaching a server: of the same family, and loopback for loopback. */
@@ -91,7 +105,6 @@ export class ConnectedClient implements Client {
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
   readonly #folders: LocalFolders;
-  readonly #retryPolicy: RetryPolicy;
   #session!: ClientSession;
   #connection!: Connection;
   /** To be called when the connection was changed from here. */
@@ -103,7 +116,6 @@ export class ConnectedClient implements Client {
     this.#platform = platform;
     this.#folders = new LocalFolders(new WaitingDisk(platform));
     this.#ended = platform.defer();
-    this.#retryPolicy = new RetryPolicy(platform, this.#ended.promise);
     const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
     const ours = {
       handshakeTimeoutUs,
@@ -134,7 +146,8 @@ export class ConnectedClient implements Client {
   static async connect(server: NetAddress, options: AttemptOptions, platform: Platform): Promise<ConnectedClient> {
     const { onFault, simulate } = options;
     const unreachable = platform.defer<never>();
-    const failed = (reason: string) => new SluiceError("unreachable", `${server.text}: ${reason}`);
+    const failed = (reason: string) =>
+      new SluiceError("unreachable", `${server.text}: ${reason}`, { retry: "reconnect" });
     let socket: DatagramSocket;
     try {
       const onUnreachable = (reason: string) => unreachable.reject(failed(reason));
@@ -182,6 +195,21 @@ export class ConnectedClient implements Client {
     return this.#connection.peer!.key;
   }
 
+  /** Why the connection ended; undefined while it is open. */
+  get closeReason(): CloseReason | undefined {
+    return this.#connection.closeReason;
+  }
+
+  /** See {@link Connection.idleTimeoutUs}. */
+  get idleTimeoutUs(): number {
+    return this.#connection.idleTimeoutUs;
+  }
+
+  /** The connection's counters. */
+  get stats(): ConnectionStats {
+    return this.#connection.stats;
+  }
+
   #connectError(remote: NetAddress, reason: CloseReason, server: ExpectedServer | undefined): SluiceError {
     const { text: address } = remote;
     if (reason.kind === "server-key") {
@@ -193,8 +221,8 @@ export class ConnectedClient implements Client {
       return new SluiceError("refused", message);
     }
     if (reason.kind === "handshake-timeout") return new NoResponse(remote);
-    const { kind, message } = closeFailure(reason);
-    return new SluiceError(kind === "refused" ? kind : "unreachable", `${address}: ${message}`);
+    const { kind, message, retry } = closeFailure(reason);
+    return new SluiceError(kind === "refused" ? kind : "unreachable", `${address}: ${message}`, { retry });
   }
 
   async send(filePath: string, options: SendOptions = {}): Promise<TransferReport> {
@@ -290,14 +318,12 @@ export class ConnectedClient implements Client {
   }
 
   async #query(message: QueryMessage): Promise<QueryOutcome> {
-    const outcome = await this.#retryPolicy.retryWhileBusy(undefined, () => {
-      const done = this.#platform.defer<QueryOutcome | TransferFailure>();
-      this.#ended.promise.catch((error) => done.reject(error));
-      this.#session.query({ message, onDone: done.resolve });
-      return done.promise;
-    });
+    const done = this.#platform.defer<QueryOutcome | TransferFailure>();
+    this.#ended.promise.catch((error) => done.reject(error));
+    this.#session.query({ message, onDone: done.resolve });
+    const outcome = await done.promise;
     if (outcome.kind === "done") return outcome;
-    throw new SluiceError(outcome.kind, outcome.message);
+    throw errorOf(outcome);
   }
 
   /** Runs one transfer to its end: reports its progress, and cancels it when the user gives up. */
@@ -318,22 +344,19 @@ export class ConnectedClient implements Client {
     const report = () => {
       if (transfer !== undefined) onProgress?.(progressOf(name, transfer));
     };
-    const attempt = async (): Promise<TransferOutcome | TransferFailure> => {
-      const done = this.#platform.defer<TransferOutcome | TransferFailure>();
-      this.#ended.promise.catch((error) => done.reject(error));
-      transfer = await start(done.resolve, report);
-      if (signal?.aborted) onAbort();
-      report();
-      return await done.promise;
-    };
     const timer: Timer = this.#platform.timer(() => {
       report();
       timer.set(PROGRESS_INTERVAL_US);
     });
     if (onProgress !== undefined) timer.set(PROGRESS_INTERVAL_US);
     try {
-      const outcome = await this.#retryPolicy.retryWhileBusy(signal, attempt);
-      if (outcome.kind !== "done") throw new SluiceError(outcome.kind, outcome.message);
+      const done = this.#platform.defer<TransferOutcome | TransferFailure>();
+      this.#ended.promise.catch((error) => done.reject(error));
+      transfer = await start(done.resolve, report);
+      if (signal?.aborted) onAbort();
+      report();
+      const outcome = await done.promise;
+      if (outcome.kind !== "done") throw errorOf(outcome);
       report();
       const after = this.#connection.stats;
       return {

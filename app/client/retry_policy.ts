@@ -1,62 +1,79 @@
 /**
- * The retry policy of a client: a request that a busy server refuses is repeated, with exponential backoff and jitter.
+ * The retry policy of a client: how long it goes on trying where nothing gets ahead, and how long it waits between two
+ * tries: exponential backoff with jitter, so that the clients of a server that restarts do not all come at once.
  *
  * @module
  */
 
-import type { TransferFailure } from "../../transfer/failure.ts";
+import { SluiceError } from "../api.ts";
 import type { Platform } from "../platform.ts";
 
-/**
- * For so long, microseconds: a script that sends a folder should not fail because others do so too, and a user should
- * learn what it waits for before they wonder.
- */
-const RETRY_FOR_US = 30_000_000;
+/** A client goes on for so long unless told otherwise, milliseconds: a server that restarts, a tunnel, a moved laptop. */
+export const DEFAULT_RETRY_FOR_MS = 600_000;
 
 /** Delay before a retry, milliseconds: doubled each time, and drawn from its upper half. */
 const FIRST_DELAY_MS = 200;
 const MAX_DELAY_MS = 5_000;
 
-/** The policy of one client. */
-export class RetryPolicy {
-  readonly #platform: Platform;
-  readonly #ended: Promise<void>;
+/** The delays between the tries of one operation. */
+export class Backoff {
+  readonly #platform: Pick<Platform, "randomBytes">;
+  #delayMs = FIRST_DELAY_MS;
 
-  /** `ended` settles when the connection has ended: then waiting stops. */
-  constructor(platform: Platform, ended: Promise<void>) {
+  constructor(platform: Pick<Platform, "randomBytes">) {
     this.#platform = platform;
-    this.#ended = ended;
   }
 
-  /** Repeats `attempt` until it succeeds, fails for another reason than a busy server, or the time is over. */
-  async retryWhileBusy<Outcome>(
-    signal: AbortSignal | undefined,
-    attempt: () => Promise<Outcome | TransferFailure>,
-  ): Promise<Outcome | TransferFailure> {
-    const untilUs = this.#platform.nowUs() + RETRY_FOR_US;
-    let delayMs = FIRST_DELAY_MS;
-    while (true) {
-      const outcome = await attempt();
-      if (!isTransient(outcome) || signal?.aborted === true || this.#platform.nowUs() >= untilUs) return outcome;
-      await this.#pause(delayMs * (0.5 + this.#platform.randomBytes(1)[0]! / 512), signal);
-      delayMs = Math.min(2 * delayMs, MAX_DELAY_MS);
-    }
+  /** The delay before the next try, milliseconds. */
+  next(): number {
+    const delayMs = this.#delayMs * (0.5 + this.#platform.randomBytes(1)[0]! / 512);
+    this.#delayMs = Math.min(2 * this.#delayMs, MAX_DELAY_MS);
+    return delayMs;
   }
 
-  /** Waits until the delay is over, the user cancels, or the connection ends. */
-  async #pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
-    const { promise, resolve } = this.#platform.defer<void>();
-    const timer = this.#platform.timer(resolve);
-    timer.set(delayMs * 1000);
-    const onAbort = () => resolve();
-    signal?.addEventListener("abort", onAbort);
-    this.#ended.then(onAbort, onAbort);
-    await promise;
-    signal?.removeEventListener("abort", onAbort);
-    timer.clear();
+  /** The operation got ahead: it begins with short delays again. */
+  reset(): void {
+    this.#delayMs = FIRST_DELAY_MS;
   }
 }
 
-function isTransient(outcome: unknown): boolean {
-  return typeof outcome === "object" && outcome !== null && "isTransient" in outcome && outcome.isTransient === true;
+/** A time in which a client fails again and again, and nothing gets ahead. */
+export class Outage {
+  /** Why the connection was lost, if it was. */
+  lossReason: string | undefined;
+  /** Attempts that failed. */
+  failures = 0;
+  /** Attempts to connect that were begun. */
+  connects = 0;
+  /** What the user was told. */
+  told: "connection-lost" | "unavailable" | undefined;
+  /** The delays between attempts to connect. */
+  readonly backoff: Backoff;
+  readonly #platform: Pick<Platform, "nowUs" | "randomBytes">;
+  readonly #sinceUs: number;
+
+  /** An outage that begins now; the client gives up when it has lasted `retryForMs`. */
+  constructor(platform: Pick<Platform, "nowUs" | "randomBytes">, readonly retryForMs: number) {
+    this.#platform = platform;
+    this.backoff = new Backoff(platform);
+    this.#sinceUs = platform.nowUs();
+  }
+
+  /** How long it has lasted, milliseconds. */
+  get elapsedMs(): number {
+    return (this.#platform.nowUs() - this.#sinceUs) / 1000;
+  }
+
+  /** How long the client still goes on, milliseconds; 0 if it gives up. */
+  get leftMs(): number {
+    return Math.max(0, this.retryForMs - this.elapsedMs);
+  }
+
+  /** What an operation fails with now; `error` is the last one. */
+  giveUp(error: SluiceError): SluiceError {
+    if (this.failures < 2) return error;
+    const lost = this.lossReason === undefined ? "" : `connection lost: ${this.lossReason}; `;
+    const effort = `gave up after ${this.failures} attempts in ${Math.round(this.elapsedMs / 1000)} s`;
+    return new SluiceError(error.kind, `${lost}${error.message}; ${effort}`, error);
+  }
 }

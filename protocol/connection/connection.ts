@@ -137,6 +137,11 @@ export class Connection {
     return this.#builder.sendsTo(peerId);
   }
 
+  /** Gives up when nothing arrives for so long, microseconds: the shorter of both sides' timeouts. */
+  get idleTimeoutUs(): number {
+    return this.#idleTimeoutUs;
+  }
+
   /** Number of open streams. */
   get openStreamCount(): number {
     return this.#streams.openCount;

@@ -16,13 +16,13 @@
 import { timingSafeEqual } from "node:crypto";
 import type { CloseReason, Stream } from "../../protocol/mod.ts";
 import type { ClientContext, ClientRequest, TransferOutcome } from "./request.ts";
-import { closeFailure, refusalFailure, storeFailure, type TransferFailure } from "../failure.ts";
+import { closeFailure, refusalFailure, resetFailure, storeFailure, type TransferFailure } from "../failure.ts";
 import { FileReceiver } from "../file_receiver.ts";
 import { type Done, type FileInfo, StoreError, type WritableFile } from "../file_store.ts";
 import { readMessage } from "../message_reader.ts";
 import { type Message, ResultStatus } from "../messages.ts";
 import { encodeMessage } from "../message_encoder.ts";
-import { ApplicationErrorCode, describeApplicationError, errorCodeForStoreError } from "../application_error.ts";
+import { ApplicationErrorCode, errorCodeForStoreError } from "../application_error.ts";
 
 /** What to get, and where to store it. */
 export interface GetRequest {
@@ -71,8 +71,7 @@ export class ClientGet implements ClientRequest {
 
   onReset(code: number): void {
     if (this.#state === "committing") return;
-    const message = `the server gave up the transfer: ${describeApplicationError(code)}`;
-    this.#fail({ kind: "failed", message }, ApplicationErrorCode.cancelled);
+    this.#fail(resetFailure(code, "the transfer"), ApplicationErrorCode.cancelled);
   }
 
   /** The server does not need the result. */
@@ -141,7 +140,7 @@ export class ClientGet implements ClientRequest {
     this.#report(ResultStatus.checksumMismatch, sha256);
     const message = `the checksums differ (here ${sha256.toHex()}, on the server ${content.sha256.toHex()}); ` +
       "the file was discarded: get it again";
-    this.#end({ kind: "failed", message });
+    this.#end({ kind: "failed", message, retry: "once" });
   }
 
   #commit(sha256: Uint8Array): void {

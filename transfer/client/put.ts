@@ -12,13 +12,13 @@
 
 import type { CloseReason, Stream } from "../../protocol/mod.ts";
 import type { ClientContext, ClientRequest, TransferOutcome } from "./request.ts";
-import { closeFailure, refusalFailure, storeFailure, type TransferFailure } from "../failure.ts";
+import { closeFailure, refusalFailure, resetFailure, storeFailure, type TransferFailure } from "../failure.ts";
 import { FileSender, wholeContent } from "../file_sender.ts";
 import { type ReadableFile, StoreError } from "../file_store.ts";
 import { readMessage } from "../message_reader.ts";
 import { type Message, ResultStatus } from "../messages.ts";
 import { encodeMessages } from "../message_encoder.ts";
-import { ApplicationErrorCode, describeApplicationError, errorCodeForStoreError } from "../application_error.ts";
+import { ApplicationErrorCode, errorCodeForStoreError } from "../application_error.ts";
 
 /** What to send. The request owns the file and closes it. */
 export interface PutRequest {
@@ -72,8 +72,7 @@ export class ClientPut implements ClientRequest {
   }
 
   onReset(code: number): void {
-    const message = `the server gave up the transfer: ${describeApplicationError(code)}`;
-    this.#fail({ kind: "failed", message }, ApplicationErrorCode.cancelled);
+    this.#fail(resetFailure(code, "the transfer"), ApplicationErrorCode.cancelled);
   }
 
   /** The server asked to stop; its REFUSED message, which says why, follows. */
@@ -114,7 +113,9 @@ export class ClientPut implements ClientRequest {
       ? "what the server stored is not what was sent: check it, and send it again with --force"
       : "the server discarded the file: send it again";
     const message = `the checksums differ (here ${localSha256}, on the server ${result.serverSha256}); ${kept}`;
-    this.#fail({ kind: "failed", message }, ApplicationErrorCode.cancelled);
+    const isDiscarded = status === ResultStatus.checksumMismatch;
+    const failure: TransferFailure = { kind: "failed", message, ...(isDiscarded ? { retry: "once" } : {}) };
+    this.#fail(failure, ApplicationErrorCode.cancelled);
   }
 
   #failAnswer(): void {

@@ -7,7 +7,7 @@
 
 import type { CloseReason, Stream } from "../../protocol/mod.ts";
 import type { ClientContext, ClientRequest } from "./request.ts";
-import { closeFailure, refusalFailure, type TransferFailure } from "../failure.ts";
+import { closeFailure, refusalFailure, resetFailure, type TransferFailure } from "../failure.ts";
 import type { FileInfo } from "../file_store.ts";
 import { readMessage } from "../message_reader.ts";
 import type {
@@ -25,7 +25,7 @@ import type {
   UnlistedFiles,
 } from "../messages.ts";
 import { encodeMessage } from "../message_encoder.ts";
-import { ApplicationErrorCode, describeApplicationError } from "../application_error.ts";
+import { ApplicationErrorCode } from "../application_error.ts";
 
 /** A request whose answer is short, or a list. */
 export type QueryMessage = ListMessage | StatMessage | MakeMessage | RemoveMessage | MoveMessage | SpaceMessage;
@@ -130,7 +130,7 @@ export class ClientQuery implements ClientRequest {
   }
 
   onReset(code: number): void {
-    this.#fail({ kind: "failed", message: `the server gave up: ${describeApplicationError(code)}` });
+    this.#fail(resetFailure(code, "the request"));
   }
 
   onStopped(): void {}

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { refusalFailure, storeFailure } from "../../../transfer/failure.ts";
+import { type CloseReason, TransportErrorCode } from "../../../protocol/mod.ts";
+import { closeFailure, refusalFailure, resetFailure, type Retry, storeFailure } from "../../../transfer/failure.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
+import { ApplicationErrorCode } from "../../../transfer/application_error.ts";
 import { RefusalReason } from "../../../transfer/messages.ts";
 
 Deno.test("refusalFailure adds to the server's cause what the user can do", () => {
@@ -11,8 +13,7 @@ Deno.test("refusalFailure adds to the server's cause what the user can do", () =
       /^the server refused: CAUSE; use --force to replace it, or --as for another name$/,
     ],
     [RefusalReason.denied, "refused", /^the server refused: CAUSE; ask the server's administrator$/],
-    [RefusalReason.busy, "refused", /^the server refused: CAUSE; try again later$/],
-    [RefusalReason.shuttingDown, "refused", /^the server refused: CAUSE; try again later$/],
+    [RefusalReason.busy, "refused", /^the server refused: CAUSE$/],
     [RefusalReason.badName, "refused", /^the server refused: CAUSE; use --as for another name$/],
     [RefusalReason.notFound, "not-found", /^on the server, CAUSE; list its files to see what there is$/],
     [RefusalReason.io, "failed", /^the server failed: CAUSE$/],
@@ -24,11 +25,50 @@ Deno.test("refusalFailure adds to the server's cause what the user can do", () =
   }
 });
 
-Deno.test("refusalFailure marks only a busy server as worth another try", () => {
-  const transient = Object.values(RefusalReason).filter((reason) =>
-    refusalFailure({ reason, message: "" }).isTransient
-  );
-  assert.deepEqual(transient, [RefusalReason.busy]);
+Deno.test("refusalFailure says that only a server that is busy or about to stop is worth another try", () => {
+  const reasons = Object.values(RefusalReason);
+  const failures = reasons.map((reason) => refusalFailure({ reason, message: "" }));
+  const later = reasons.filter((_, index) => failures[index]!.retry !== undefined);
+  assert.deepEqual(later, [RefusalReason.busy, RefusalReason.shuttingDown]);
+  assert(later.every((reason) => refusalFailure({ reason, message: "" }).retry === "later"));
+  assert.equal(refusalFailure({ reason: RefusalReason.exists, message: "" }).refusal, RefusalReason.exists);
+});
+
+Deno.test("resetFailure says that a transfer which stalled, or met a server that is busy, is worth another try", () => {
+  const codes = Object.entries(ApplicationErrorCode);
+  const later = codes.filter(([, code]) => resetFailure(code, "the transfer").retry === "later");
+  assert.deepEqual(later.map(([name]) => name), ["shuttingDown", "stalled", "busy"]);
+  assert.match(resetFailure(ApplicationErrorCode.storeFailed, "the list").message, /^the server gave up the list: /);
+});
+
+Deno.test("closeFailure says which ends of a connection another connection can mend", () => {
+  const peer = (isApplication: boolean, code: number): CloseReason => ({
+    kind: "peer",
+    isApplication,
+    code,
+    reason: "R",
+  });
+  const key = new Uint8Array(32);
+  const cases: readonly (readonly [CloseReason, kind: string, retry: Retry | undefined])[] = [
+    [{ kind: "idle-timeout" }, "failed", "reconnect"],
+    [{ kind: "reset" }, "failed", "reconnect"],
+    [{ kind: "handshake-timeout" }, "unreachable", "reconnect"],
+    [peer(true, ApplicationErrorCode.shuttingDown), "failed", "reconnect"],
+    [peer(true, ApplicationErrorCode.busy), "refused", "reconnect"],
+    [peer(false, TransportErrorCode.unavailable), "refused", "reconnect"],
+    [peer(false, TransportErrorCode.noError), "failed", "reconnect"],
+    [peer(false, TransportErrorCode.connectionRefused), "refused", undefined],
+    [peer(true, ApplicationErrorCode.forbidden), "refused", undefined],
+    [peer(false, TransportErrorCode.protocolViolation), "failed", undefined],
+    [{ kind: "violation", code: TransportErrorCode.protocolViolation, reason: "" }, "failed", undefined],
+    [{ kind: "local", code: 0, reason: "" }, "failed", undefined],
+    [{ kind: "server-key", expected: key, actual: key }, "failed", undefined],
+    [{ kind: "version", supported: [] }, "unreachable", undefined],
+  ];
+  for (const [reason, kind, retry] of cases) {
+    const failure = closeFailure(reason);
+    assert.deepEqual([failure.kind, failure.retry], [kind, retry], JSON.stringify(reason));
+  }
 });
 
 Deno.test("storeFailure adds what the user can do about a name", () => {

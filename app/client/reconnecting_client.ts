@@ -1,0 +1,388 @@
+/**
+ * A client that goes on by itself: where a connection is lost, it connects anew and runs again what ran; where the
+ * server is busy, it asks again.
+ *
+ * Participants: one {@link ConnectedClient} at a time, made by `connect_once.ts`; {@link Outage} and {@link Backoff}, which
+ * say for how long and how often. Goals: operations that run at the same time share one attempt to connect; the server
+ * is the one of the first connection, by its key; what cannot succeed ends at once. Non-goals: what is left of a
+ * transfer that is run again, which is the transfer's own matter.
+ *
+ * ```
+ *   connected --connection lost--> connecting --done--> connected
+ *       ^                            |    ^ |
+ *       +--- first connection -------+    +-+ failed: waits, and tries again until the outage has lasted too long
+ * ```
+ *
+ * @module
+ */
+
+import { DEFAULT_CONFIG, KEY_BYTES, type SendPolicy } from "../../protocol/mod.ts";
+import { describeClose } from "../../transfer/failure.ts";
+import type { FileInfo } from "../../transfer/file_store.ts";
+import { RefusalReason } from "../../transfer/messages.ts";
+import { SluiceError } from "../api.ts";
+import type { Platform } from "../platform.ts";
+import { requireSendPolicy } from "../rate.ts";
+import type {
+  Client,
+  ClientOptions,
+  FolderAttributes,
+  GetOptions,
+  ListOptions,
+  Progress,
+  SendOptions,
+  StatOptions,
+  StatResult,
+  TransferReport,
+} from "./api.ts";
+import { pause, unlessAborted } from "./cancellation.ts";
+import { type ConnectedClient, interrupted } from "./client.ts";
+import { connectOnce } from "./connect_once.ts";
+import { sendAgain } from "./send_again.ts";
+import { Backoff, DEFAULT_RETRY_FOR_MS, Outage } from "./retry_policy.ts";
+
+/** A connection that was unused for half of its idle timeout is replaced: it may have ended unnoticed. */
+const DEFAULT_MAX_UNUSED_MS = DEFAULT_CONFIG.idleTimeoutUs / 2000;
+
+/** A server that is busy for a shorter time is nothing to tell of, milliseconds. */
+const TELL_BUSY_AFTER_MS = 2_000;
+
+/** An attempt to connect has so long, milliseconds, even where the outage ends before. */
+const MIN_CONNECT_MS = 1_000;
+
+/** What an attempt is told of those before it. */
+interface Attempt {
+  /** A connection was lost since it began: the server may have done it all the same. */
+  readonly mayBeDone: boolean;
+}
+
+/** See the module's description. */
+export class ReconnectingClient implements Client {
+  readonly #platform: Platform;
+  #options: ClientOptions;
+  /** Undefined before the first connection, and while there is none. */
+  #client: ConnectedClient | undefined;
+  /** The connection that is being made; all operations wait for the same. */
+  #connecting: Promise<ConnectedClient> | undefined;
+  #abortConnecting = new AbortController();
+  /** Operations that wait for it. */
+  #waitingCount = 0;
+  /** Resolves when the socket of the last connection is closed. */
+  #released: Promise<void> = Promise.resolve();
+  #outage: Outage | undefined;
+  #serverKey: Uint8Array | undefined;
+  #runningCount = 0;
+  #lastUseUs: number;
+  readonly #closed = new AbortController();
+
+  private constructor(options: ClientOptions, platform: Platform) {
+    this.#platform = platform;
+    // The server knows the client by its key: it is the same on all connections.
+    this.#options = { ...options, identity: options.identity ?? platform.randomBytes(KEY_BYTES) };
+    this.#lastUseUs = platform.nowUs();
+  }
+
+  /** Connects to a server; rejects with SluiceError. */
+  static async connect(options: ClientOptions, platform: Platform): Promise<ReconnectingClient> {
+    const client = new ReconnectingClient(options, platform);
+    await client.#connected(options.signal);
+    return client;
+  }
+
+  get serverKey(): Uint8Array {
+    return this.#serverKey!;
+  }
+
+  send(path: string, options: SendOptions = {}): Promise<TransferReport> {
+    return this.#transfer(options, (client, changed, { mayBeDone }) => {
+      const sendOptions = { ...options, ...changed };
+      return mayBeDone
+        ? sendAgain(path, { ...sendOptions, client, platform: this.#platform })
+        : client.send(path, sendOptions);
+    });
+  }
+
+  get(name: string, options: GetOptions = {}): Promise<TransferReport> {
+    return this.#transfer(options, (client, changed) => client.get(name, { ...options, ...changed }));
+  }
+
+  list(options: ListOptions = {}): Promise<FileInfo[]> {
+    return this.#run((client) => client.list(options));
+  }
+
+  stat(name: string, options: StatOptions = {}): Promise<StatResult> {
+    return this.#run((client) => client.stat(name, options));
+  }
+
+  makeFolder(name: string, attributes: FolderAttributes = {}): Promise<void> {
+    return this.#run((client) => client.makeFolder(name, attributes));
+  }
+
+  makeLink(name: string, target: string, options: { readonly overwrite?: boolean } = {}): Promise<void> {
+    return this.#run(async (client, { mayBeDone }) => {
+      try {
+        await client.makeLink(name, target, options);
+      } catch (error) {
+        const exists = error instanceof SluiceError && error.refusal === RefusalReason.exists;
+        if (!mayBeDone || !exists || (await client.stat(name)).target !== target) throw error;
+      }
+    });
+  }
+
+  remove(name: string, options: { readonly recursive?: boolean } = {}): Promise<void> {
+    return this.#run(async (client, { mayBeDone }) => {
+      try {
+        await client.remove(name, options);
+      } catch (error) {
+        if (!mayBeDone || !(error instanceof SluiceError) || error.kind !== "not-found") throw error;
+      }
+    });
+  }
+
+  setSendPolicy(policy: SendPolicy): void {
+    requireSendPolicy(policy);
+    this.#options = { ...this.#options, sendPolicy: policy };
+    this.#client?.setSendPolicy(policy);
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort();
+    this.#abortConnecting.abort();
+    await this.#connecting?.catch(() => {});
+    this.#drop();
+    await this.#released;
+  }
+
+  // --- operations ---
+
+  /** Runs a transfer, as often as it takes. Its report is that of all attempts together. */
+  async #transfer(
+    options: { readonly onProgress?: (progress: Progress) => void; readonly signal?: AbortSignal },
+    start: (
+      client: ConnectedClient,
+      changed: { onProgress: (progress: Progress) => void },
+      attempt: Attempt,
+    ) => Promise<TransferReport>,
+  ): Promise<TransferReport> {
+    const { signal } = options;
+    const startedUs = this.#platform.nowUs();
+    const wasted = { sentBytes: 0, receivedBytes: 0, retransmittedBytes: 0, packetsLost: 0 };
+    let last: Progress | undefined;
+    let furthestBytes = 0;
+    const onProgress = (progress: Progress) => {
+      last = progress;
+      // What is transferred once more is no progress, or a transfer that fails each time would go on for ever.
+      if (progress.transferredBytes > furthestBytes) {
+        furthestBytes = progress.transferredBytes;
+        this.#onProgress();
+      }
+      options.onProgress?.(progress);
+    };
+    const onWaiting = () => {
+      if (last !== undefined) options.onProgress?.({ ...last, phase: "connecting" });
+    };
+    const report = await this.#run(async (client, attempt) => {
+      const before = client.stats;
+      try {
+        return await start(client, { onProgress }, attempt);
+      } catch (error) {
+        const after = client.stats;
+        wasted.sentBytes += after.bytesSent - before.bytesSent;
+        wasted.receivedBytes += after.bytesReceived - before.bytesReceived;
+        wasted.retransmittedBytes += after.retransmittedBytes - before.retransmittedBytes;
+        wasted.packetsLost += after.packetsLost - before.packetsLost;
+        throw error;
+      }
+    }, { signal, onWaiting });
+    return {
+      ...report,
+      elapsedMs: (this.#platform.nowUs() - startedUs) / 1000,
+      sentBytes: report.sentBytes + wasted.sentBytes,
+      receivedBytes: report.receivedBytes + wasted.receivedBytes,
+      retransmittedBytes: report.retransmittedBytes + wasted.retransmittedBytes,
+      packetsLost: report.packetsLost + wasted.packetsLost,
+    };
+  }
+
+  /** Runs an operation until it succeeds, cannot succeed, or was tried for long enough. */
+  async #run<Result>(
+    start: (client: ConnectedClient, attempt: Attempt) => Promise<Result>,
+    { signal, onWaiting = () => {} }: { signal?: AbortSignal | undefined; onWaiting?: () => void } = {},
+  ): Promise<Result> {
+    const backoff = new Backoff(this.#platform);
+    let mayBeDone = false;
+    let isRepeated = false;
+    if (this.#runningCount === 0) this.#beginAfresh();
+    this.#runningCount++;
+    try {
+      for (;;) {
+        const client = await this.#connected(signal);
+        try {
+          const result = await start(client, { mayBeDone });
+          this.#onProgress();
+          return result;
+        } catch (error) {
+          if (!(error instanceof SluiceError) || error.retry === undefined) throw error;
+          if (error.retry === "reconnect") this.#onLost(client, error);
+          const isLast = error.retry === "once" && isRepeated;
+          if (isLast || this.#retryForMs === 0 || signal?.aborted || this.#closed.signal.aborted) throw error;
+          isRepeated ||= error.retry === "once";
+          mayBeDone ||= error.retry === "reconnect";
+          onWaiting();
+          if (error.retry === "later") await this.#waitBeforeRepeating(error, { backoff, signal });
+        }
+      }
+    } finally {
+      this.#runningCount--;
+      this.#lastUseUs = this.#platform.nowUs();
+    }
+  }
+
+  /** The first of the operations that run at the same time: it may find a connection that has ended meanwhile. */
+  #beginAfresh(): void {
+    this.#outage = undefined;
+    const unusedMs = (this.#platform.nowUs() - this.#lastUseUs) / 1000;
+    const isUnused = unusedMs > Math.min(DEFAULT_MAX_UNUSED_MS, (this.#options.timeoutMs ?? Infinity) / 2);
+    if (isUnused || this.#client?.closeReason !== undefined) this.#drop();
+  }
+
+  /** The server is busy: waits, or throws if it has been so for too long. */
+  async #waitBeforeRepeating(
+    error: SluiceError,
+    { backoff, signal }: { backoff: Backoff; signal: AbortSignal | undefined },
+  ): Promise<void> {
+    const outage = this.#outage ??= new Outage(this.#platform, this.#retryForMs);
+    outage.failures++;
+    if (outage.leftMs === 0) throw outage.giveUp(error);
+    if (outage.elapsedMs >= TELL_BUSY_AFTER_MS) this.#tellUnavailable(outage, error);
+    const delayMs = Math.min(backoff.next(), outage.leftMs);
+    await pause(delayMs, { platform: this.#platform, signals: [signal, this.#closed.signal] });
+    if (signal?.aborted) throw interrupted();
+  }
+
+  /** An operation got ahead, or was done. */
+  #onProgress(): void {
+    const outage = this.#outage;
+    this.#outage = undefined;
+    if (outage?.told === "unavailable") this.#options.onRetry?.({ kind: "resumed", afterMs: outage.elapsedMs });
+  }
+
+  // --- the connection ---
+
+  get #retryForMs(): number {
+    return this.#options.retryForMs ?? DEFAULT_RETRY_FOR_MS;
+  }
+
+  /** The connection, which is made if there is none. Rejects if that fails, or if the user cancels meanwhile. */
+  async #connected(signal: AbortSignal | undefined): Promise<ConnectedClient> {
+    // An attempt that nobody waited for any more ends first.
+    while (this.#connecting !== undefined && this.#abortConnecting.signal.aborted) {
+      await this.#connecting.catch(() => {});
+    }
+    if (this.#closed.signal.aborted) throw new SluiceError("failed", "this side closed the connection");
+    if (signal?.aborted) throw interrupted();
+    if (this.#client !== undefined) return this.#client;
+    this.#connecting ??= this.#connect();
+    this.#waitingCount++;
+    try {
+      return await unlessAborted(this.#connecting, { platform: this.#platform, signal, whenAborted: interrupted });
+    } finally {
+      this.#waitingCount--;
+      // Nobody waits for it any more.
+      if (this.#waitingCount === 0 && this.#connecting !== undefined) {
+        this.#abortConnecting.abort();
+        await this.#connecting.catch(() => {});
+      }
+    }
+  }
+
+  /** Tries to connect until it succeeds, cannot succeed, or was tried for long enough. */
+  async #connect(): Promise<ConnectedClient> {
+    const { signal } = this.#abortConnecting = new AbortController();
+    const platform = this.#platform;
+    let outage = this.#outage;
+    try {
+      for (;;) {
+        await this.#released;
+        // After a loss the first attempt comes at once; where connections are lost one after the other, the next waits.
+        if (outage !== undefined && outage.connects++ > 0) {
+          await pause(Math.min(outage.backoff.next(), outage.leftMs), { platform, signals: [signal] });
+        }
+        try {
+          const withinMs = Math.max(outage?.leftMs ?? Infinity, MIN_CONNECT_MS);
+          const client = await connectOnce({ ...this.#options, signal, withinMs }, platform);
+          this.#onConnected(client, outage);
+          return client;
+        } catch (error) {
+          if (!(error instanceof SluiceError) || error.retry === undefined || signal.aborted) throw error;
+          outage ??= this.#outage = this.#outageFrom(error);
+          outage.failures++;
+          if (outage.leftMs === 0) throw outage.giveUp(error);
+          this.#tellUnavailable(outage, error);
+        }
+      }
+    } finally {
+      this.#connecting = undefined;
+    }
+  }
+
+  /** A first attempt to connect has failed. A wrong address is said at once, unless the user asked for more. */
+  #outageFrom(error: SluiceError): Outage {
+    const isWrongAddress = this.#serverKey === undefined && error.kind === "unreachable";
+    const retryForMs = isWrongAddress ? this.#options.retryForMs ?? 0 : this.#retryForMs;
+    const outage = new Outage(this.#platform, retryForMs);
+    outage.connects = 1;
+    return outage;
+  }
+
+  #onConnected(client: ConnectedClient, outage: Outage | undefined): void {
+    this.#client = client;
+    this.#lastUseUs = this.#platform.nowUs();
+    this.#serverKey = client.serverKey;
+    // Trust on first use: no other server may take its place.
+    const server = { key: client.serverKey, source: "the first connection of this run", renewal: "start again" };
+    this.#options = { server, ...this.#options };
+    if (outage?.told === undefined) return;
+    outage.told = undefined;
+    this.#options.onRetry?.({ kind: "connected", afterMs: outage.elapsedMs });
+  }
+
+  /** An operation has failed with its connection. */
+  #onLost(client: ConnectedClient, error: SluiceError): void {
+    if (this.#client !== client) return;
+    this.#drop();
+    if (this.#retryForMs === 0 || this.#closed.signal.aborted) return;
+    const outage = this.#outage ??= new Outage(this.#platform, this.#retryForMs);
+    outage.failures++;
+    const reason = outage.lossReason = describeLoss(client) ?? error.message;
+    if (outage.told === "connection-lost") return;
+    outage.told = "connection-lost";
+    this.#options.onRetry?.({ kind: "connection-lost", reason, retryForMs: outage.retryForMs });
+  }
+
+  /** Ends the connection, if there is one. */
+  #drop(): void {
+    const client = this.#client;
+    this.#client = undefined;
+    if (client !== undefined) this.#released = client.close();
+  }
+
+  #tellUnavailable(outage: Outage, { message }: SluiceError): void {
+    if (outage.told !== undefined) return;
+    outage.told = "unavailable";
+    this.#options.onRetry?.({ kind: "unavailable", reason: message, retryForMs: outage.retryForMs });
+  }
+}
+
+/** Why a connection was lost, in a few words. */
+function describeLoss({ closeReason, idleTimeoutUs }: ConnectedClient): string | undefined {
+  if (closeReason === undefined) return undefined;
+  switch (closeReason.kind) {
+    case "idle-timeout":
+      return `no response for ${Math.round(idleTimeoutUs / 1e6)} s`;
+    case "peer":
+      return closeReason.reason === "" ? "the server closed it" : closeReason.reason;
+    default:
+      return describeClose(closeReason);
+  }
+}
