@@ -62,12 +62,16 @@ export interface ClientArguments {
 }
 
 /** Options of a connection that the command line sets alone. */
-export type ConnectionOptions = Omit<ClientOptions, "identity" | "token" | "server" | "onFault" | "signal" | "onStats">;
+export type ConnectionOptions = Omit<
+  ClientOptions,
+  "identity" | "token" | "server" | "onFault" | "onRetry" | "signal" | "onStats"
+>;
 
 /** Options of every command. */
 interface CommonOptions extends RawSendingOptions {
   readonly server?: ServerName;
   readonly timeout?: number;
+  readonly retryFor?: number;
   readonly simulate?: FaultOptions;
   readonly quiet?: boolean;
   readonly serverKey?: Uint8Array;
@@ -81,6 +85,7 @@ Examples:
   sluice send report.pdf --as may.pdf --server files.example.org:65432
   sluice get may.pdf --output ~/Downloads
   sluice list --server [2001:db8::7]:65432
+  sluice send film.mkv --retry-for 8h
   sluice key                         prints this client's public key
   sluice send film.mkv --rate 80M    at a fixed 80 Mbit/s
   sluice 192.0.2.7 65432             interactive session, like sftp; type "help"
@@ -102,8 +107,13 @@ export function parseClientArguments(
     .option("-s, --server <host:port>", `server (SLUICE_SERVER, else ${DEFAULT_HOST}:${DEFAULT_PORT})`, readServer)
     .option(
       "-t, --timeout <seconds>",
-      "give up if the server does not respond for this long (10; once connected 60)",
+      "take the server for gone if it does not respond for this long (10; once connected 60)",
       readSeconds,
+    )
+    .option(
+      "--retry-for <time>",
+      "after a lost connection, or while the server is busy, try again for this long: 90, 10m, 2h; 0: never (10m)",
+      readDuration,
     )
     .option("-q, --quiet", "print errors and warnings only")
     .option("--server-key <key>", 'accept only a server with this key, as "sluice-server key" prints it', readKey)
@@ -139,6 +149,7 @@ export function parseClientArguments(
         ...server,
         ...sendingOptions(options),
         ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout * 1000 }),
+        ...(options.retryFor === undefined ? {} : { retryForMs: options.retryFor * 1000 }),
         ...(options.simulate === undefined ? {} : { simulate: options.simulate }),
       },
       serverKey: options.serverKey,
@@ -242,4 +253,15 @@ function readSeconds(text: string): number {
   const seconds = /^\d+(\.\d+)?$/.test(text) ? Number(text) : NaN;
   if (seconds >= 0.1 && seconds <= 3600) return seconds;
   throw new InvalidArgumentError("It must be a number of seconds from 0.1 to 3600.");
+}
+
+/** The longest time that `--retry-for` takes, seconds: 30 days. */
+const MAX_RETRY_S = 2_592_000;
+
+/** Reads a time such as 90, 90s, 10m or 2h; returns seconds. */
+function readDuration(text: string): number {
+  const { number, unit = "s" } = /^(?<number>\d+(?:\.\d+)?)(?<unit>[smh])?$/.exec(text)?.groups ?? {};
+  const seconds = Number(number) * { s: 1, m: 60, h: 3600 }[unit as "s" | "m" | "h"];
+  if (seconds <= MAX_RETRY_S) return seconds;
+  throw new InvalidArgumentError("It must be a time such as 90 (seconds), 10m or 2h, at most 720h; 0 for never.");
 }

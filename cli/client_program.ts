@@ -4,12 +4,14 @@
  * @module
  */
 
-import type { Client, ClientOptions } from "../app/client/api.ts";
+import type { Client, ClientOptions, RetryEvent } from "../app/client/api.ts";
 import { formatKey } from "../app/keys.ts";
 import { type ClientArguments, type ClientTask, parseClientArguments } from "./client_arguments.ts";
+import { sanitizeForDisplay } from "../base/display_text.ts";
 import { describeError, finishOutput } from "./console.ts";
 import { type CliContext, type CliSession, WHOLE_DISK } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
+import { formatDuration } from "./format.ts";
 import { runShell } from "./interactive.ts";
 import { HostKeyVerifier } from "./known_hosts.ts";
 import { createProgressView } from "./progress.ts";
@@ -56,7 +58,6 @@ async function runInteractively(args: ClientArguments, session: CliSession): Pro
   return await runShell(session, {
     server: args.connection,
     sendPolicy: args.connection.sendPolicy,
-    timeoutMs: args.connection.timeoutMs,
     connect: connect.connect,
   });
 }
@@ -116,18 +117,42 @@ function connector(args: ClientArguments, session: CliSession): {
     foldersWritten: verifier.foldersWritten,
     async connect(signal) {
       const { expected } = verifier;
+      let isConnected = false;
       const client = await session.connect({
         ...args.connection,
         ...credentials,
         ...(expected === undefined ? {} : { server: expected }),
         onFault: note,
+        onRetry: (event) => note(retryLine(event, isConnected)),
         signal,
       });
+      isConnected = true;
       const news = verifier.onConnected(client);
       if (news !== undefined) note(news);
       return client;
     },
   };
+}
+
+/** What the user is told when the client goes on by itself. `wasConnected`: it was connected before. */
+function retryLine(event: RetryEvent, wasConnected: boolean): string {
+  switch (event.kind) {
+    case "connection-lost":
+      return `connection lost: ${sanitizeForDisplay(event.reason)}; reconnecting for up to ${
+        formatDuration(event.retryForMs)
+      }`;
+    case "unavailable":
+      return `${sanitizeForDisplay(event.reason)}; trying again for up to ${formatDuration(event.retryForMs)}`;
+    case "connected":
+      return `${wasConnected ? "reconnected" : "connected"} after ${formatElapsed(event.afterMs)}`;
+    case "resumed":
+      return `the server is no longer busy, after ${formatElapsed(event.afterMs)}`;
+  }
+}
+
+/** To the second, beyond the first. */
+function formatElapsed(elapsedMs: number): string {
+  return formatDuration(elapsedMs < 1000 ? elapsedMs : Math.round(elapsedMs / 1000) * 1000);
 }
 
 /** The client's key, if it has one, and its token. Throws SluiceError. */

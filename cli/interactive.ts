@@ -14,16 +14,13 @@ import type { Client } from "../app/client/api.ts";
 import type { ServerName } from "./address.ts";
 import type { ClientTask } from "./client_arguments.ts";
 import { describeError, type LineReader, type StopSignal } from "./console.ts";
-import { type CliSession, nowMs } from "./context.ts";
+import type { CliSession } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { printListing, transfersOf } from "./requests.ts";
 import { DEFAULT_CONFIG, type SendPolicy } from "../protocol/mod.ts";
 import { describeSendPolicy, parseFixedRate } from "../app/rate.ts";
 import { asInterruption, runTransfers } from "./transfers.ts";
 import { splitWords } from "./words.ts";
-
-/** A connection that was idle for half of its idle timeout is replaced before the next command: it may have ended. */
-const DEFAULT_MAX_IDLE_MS = DEFAULT_CONFIG.idleTimeoutUs / 2000;
 
 const HELP = [
   "put FILE [NAME]    send a file, stored as NAME",
@@ -44,8 +41,6 @@ const HELP = [
 export interface ShellTarget {
   readonly server: ServerName;
   readonly connect: (signal: AbortSignal) => Promise<Client>;
-  /** The idle timeout of its connections, milliseconds; undefined for the default. */
-  readonly timeoutMs: number | undefined;
   /** The policy with which `connect` begins; undefined for the default. */
   readonly sendPolicy: SendPolicy | undefined;
 }
@@ -64,7 +59,6 @@ class Shell {
   #leave = Promise.withResolvers<undefined>();
   #interrupted = false;
   #client: Client | undefined;
-  #lastUseMs = 0;
   #sendPolicy: SendPolicy;
 
   constructor(session: CliSession, target: ShellTarget) {
@@ -78,7 +72,7 @@ class Shell {
     const stopListening = onStopSignal((signal) => this.#onInterrupt(signal));
     let lines: LineReader | undefined;
     try {
-      await this.#cancellable((signal) => this.#connected(signal));
+      this.#client = await this.#cancellable((signal) => this.#target.connect(signal));
       lines = await openLineReader();
       const stopEditor = lines.onInterrupt((signal) => this.#onInterrupt(signal));
       if (!quiet && lines.isInteractive) {
@@ -89,7 +83,7 @@ class Shell {
       return exitCode;
     } finally {
       lines?.close();
-      await this.#disconnect();
+      await this.#client?.close();
       stopListening();
     }
   }
@@ -135,8 +129,6 @@ class Shell {
     } catch (error) {
       view.print(() => console.err(`error: ${describeError(error)}`));
       return exitCodeOf(error);
-    } finally {
-      this.#lastUseMs = nowMs(this.#session);
     }
   }
 
@@ -179,21 +171,12 @@ class Shell {
   async #request(words: readonly string[], signal: AbortSignal): Promise<ExitCode> {
     const { console } = this.#session;
     const task = readTask(words);
+    const client = this.#client!;
     if (task.kind === "list") {
-      try {
-        await printListing(await this.#connected(signal), { console, signal });
-      } catch (error) {
-        if (exitCodeOf(error) === ExitCode.unreachable) await this.#disconnect();
-        throw error;
-      }
+      await printListing(client, { console, signal });
       return ExitCode.done;
     }
-    const transfers = transfersOf(task, this.#session);
-    const client = await this.#connected(signal);
-    const exitCode = await runTransfers(transfers, { ...this.#session, client, signal });
-    // The connection may have ended with the transfer: the next command gets a new one.
-    if (exitCode === ExitCode.failed || exitCode === ExitCode.unreachable) await this.#disconnect();
-    return exitCode;
+    return await runTransfers(transfersOf(task, this.#session), { ...this.#session, client, signal });
   }
 
   /** Runs a command that Ctrl-C cancels. */
@@ -225,25 +208,6 @@ class Shell {
   #end(): void {
     this.#interrupted = true;
     this.#leave.resolve(undefined);
-  }
-
-  /** The connection; a new one if there is none or the old one has been idle too long. */
-  async #connected(signal: AbortSignal): Promise<Client> {
-    const { timeoutMs } = this.#target;
-    const maxIdleMs = Math.min(DEFAULT_MAX_IDLE_MS, (timeoutMs ?? Infinity) / 2);
-    if (nowMs(this.#session) - this.#lastUseMs > maxIdleMs) await this.#disconnect();
-    if (this.#client === undefined) {
-      this.#client = await this.#target.connect(signal);
-      if (this.#sendPolicy !== this.#initialPolicy) this.#client.setSendPolicy(this.#sendPolicy);
-    }
-    this.#lastUseMs = nowMs(this.#session);
-    return this.#client;
-  }
-
-  async #disconnect(): Promise<void> {
-    const client = this.#client;
-    this.#client = undefined;
-    await client?.close();
   }
 }
 

@@ -154,6 +154,8 @@ export class FakeEngine {
   unlisted: UnlistedFiles | undefined;
   /** What connecting fails with. */
   connectError: Error | undefined;
+  /** Runs when files are listed. */
+  onList: () => void = () => {};
   /** What listing fails with. */
   listError: Error | undefined;
   /** Runs when a transfer waits for its abort. */
@@ -179,6 +181,7 @@ export class FakeEngine {
       get: (name, getOptions = {}) => this.#transfer("get", name, getOptions),
       list: (listOptions = {}) => {
         this.calls.push("list");
+        this.onList();
         if (this.unlisted !== undefined) listOptions.onUnlisted?.(this.unlisted);
         return this.listError === undefined ? Promise.resolve(this.files) : Promise.reject(this.listError);
       },

@@ -95,6 +95,8 @@ class Script {
     this.#content = random.fork("content").bytes(this.#fileBytes);
     this.#server.put("there", random.bytes(random.integer(0, 50_000)), { modifiedMs: 1 });
     this.#client = new ClientHost({
+      // What an attack ends stays ended.
+      retryForMs: 0,
       ...machine,
       address: CLIENT,
       serverAddress: SERVER,

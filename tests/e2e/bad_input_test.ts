@@ -260,7 +260,7 @@ Deno.test("client program tells what the server refuses, with exit code 3 or 4",
     const full = await stage.startServer({ root: `full${option}`, args: [option, "1"] });
     const first = stage.startClient(["127.0.0.1", String(full.port)], { stdin: "ls\n", keepStdinOpen: true });
     await full.program.says(/listed 0 files/);
-    const second = await stage.client(["list", "--server", full.address]);
+    const second = await stage.client(["list", "--server", full.address, "--retry-for", "0"]);
     assertMistake(second, { code: 4, says });
     first.signal("SIGINT");
     await first.finished();

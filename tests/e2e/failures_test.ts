@@ -20,6 +20,9 @@ const SLOW = ["--simulate", "delay=50ms"];
 /** More than the slow link carries before a test is done with it. */
 const ENDLESS_BYTES = 200 * MB;
 
+/** What ends a transfer is seen. */
+const NO_RETRY = ["--retry-for", "0"];
+
 /** A file of random bytes; what will never be sent to its end is but a hole. */
 async function makeFile(filePath: string, sizeBytes: number): Promise<string> {
   if (sizeBytes < ENDLESS_BYTES) return await writeRandomFile(filePath, sizeBytes);
@@ -29,19 +32,27 @@ async function makeFile(filePath: string, sizeBytes: number): Promise<string> {
 }
 
 /** Starts to send a file that will take for ever; resolves when some of it has arrived. */
-async function startUpload(stage: Stage, server: ServerProgram, sizeBytes = ENDLESS_BYTES): Promise<Program> {
+async function startUpload(
+  stage: Stage,
+  server: ServerProgram,
+  { sizeBytes = ENDLESS_BYTES, args = NO_RETRY }: { sizeBytes?: number; args?: readonly string[] } = {},
+): Promise<Program> {
   const source = await makeFile(stage.path("up.bin"), sizeBytes);
-  const client = stage.startClient(["send", source, "--server", server.address]);
+  const client = stage.startClient(["send", source, "--server", server.address, ...args]);
   await stage.untilPartialFile(server.root);
   return client;
 }
 
 /** Starts to get a file that will take for ever into the folder "copies"; resolves when some of it has arrived. */
-async function startDownload(stage: Stage, server: ServerProgram, sizeBytes = ENDLESS_BYTES): Promise<Program> {
+async function startDownload(
+  stage: Stage,
+  server: ServerProgram,
+  { sizeBytes = ENDLESS_BYTES, args = NO_RETRY }: { sizeBytes?: number; args?: readonly string[] } = {},
+): Promise<Program> {
   await makeFile(path.join(server.root, "down.bin"), sizeBytes);
   await Deno.mkdir(stage.path("copies"));
   const output = ["--output", stage.path("copies")];
-  const client = stage.startClient(["get", "down.bin", ...output, "--server", server.address]);
+  const client = stage.startClient(["get", "down.bin", ...output, "--server", server.address, ...args]);
   await stage.untilPartialFile(stage.path("copies"));
   return client;
 }
@@ -68,6 +79,29 @@ for (const direction of ["send", "get"]) {
     const listed = await stage.client(["list", "--server", second.address]);
     assert.deepEqual(listed.stdout.split("\t")[0], direction === "send" ? "" : "down.bin");
     if (direction === "get") assert.deepEqual(await namesIn(stage.path("copies")), []);
+  });
+
+  Deno.test(`client goes on with its ${direction} when the server was killed and started again`, async () => {
+    await using stage = await Stage.open();
+    const options = { sizeBytes: 3 * MB, args: ["--retry-for", "2m"] };
+    const first = await stage.startServer({ args: SLOW });
+    const client = direction === "send"
+      ? await startUpload(stage, first, options)
+      : await startDownload(stage, first, options);
+    first.program.signal("SIGKILL");
+    await first.program.finished();
+    await stage.startServer({ port: first.port, args: SLOW });
+    const { code, stderr, stdout } = await client.finished();
+    assert.match(
+      stderr,
+      /^connection lost: the server no longer knows.*; reconnecting for up to 2 min\nreconnected after \d.*\n$/,
+    );
+    assert.match(stdout, /^match: {9}yes$/m);
+    assert.equal(code, 0);
+    const [here, there] = direction === "send"
+      ? [stage.path("up.bin"), path.join(first.root, "up.bin")]
+      : [stage.path("copies", "down.bin"), path.join(first.root, "down.bin")];
+    await assertSameFile(here, there);
   });
 
   Deno.test(`client interrupted in a ${direction} exits with 130 and leaves no partial file`, async () => {
@@ -107,11 +141,11 @@ for (const direction of ["send", "get"]) {
   Deno.test(`server stopped in a ${direction} lets it finish and takes nothing new`, async () => {
     await using stage = await Stage.open();
     const server = await stage.startServer({ args: SLOW });
-    const other = await connect({ host: "127.0.0.1", port: server.port });
+    const other = await connect({ host: "127.0.0.1", port: server.port, retryForMs: 0 });
     try {
       const client = direction === "send"
-        ? await startUpload(stage, server, 3 * MB)
-        : await startDownload(stage, server, 3 * MB);
+        ? await startUpload(stage, server, { sizeBytes: 3 * MB })
+        : await startDownload(stage, server, { sizeBytes: 3 * MB });
       // Paused, so that the transfer still runs when the late client has started, however slow this machine is.
       client.signal("SIGSTOP");
       server.program.signal("SIGTERM");
@@ -119,7 +153,7 @@ for (const direction of ["send", "get"]) {
       const isShuttingDown = (error: unknown) =>
         error instanceof SluiceError && error.kind === "refused" && /shutting down/.test(error.message);
       await assert.rejects(other.list(), isShuttingDown);
-      const late = await stage.client(["list", "--server", server.address]);
+      const late = await stage.client(["list", "--server", server.address, ...NO_RETRY]);
       assert.match(late.stderr, /^error: .*the server is shutting down.*\n$/);
       assert.equal(late.code, 4);
       client.signal("SIGCONT");
@@ -213,7 +247,7 @@ for (const { what, change } of CHANGES) {
   Deno.test(`client whose file ${what} while it is sent says so, and the server keeps nothing`, async () => {
     await using stage = await Stage.open();
     const server = await stage.startServer({ args: SLOW });
-    const client = await startUpload(stage, server, 3 * MB);
+    const client = await startUpload(stage, server, { sizeBytes: 3 * MB });
     await change(stage.path("up.bin"));
     await assertEnds(client, { code: 6, stderr: /^error: .*up\.bin.* changed while it was being sent.*\n$/ });
     await server.program.says(/put "up\.bin" failed: /);
@@ -223,7 +257,7 @@ for (const { what, change } of CHANGES) {
   Deno.test(`server whose file ${what} while it is sent says so, and the client keeps nothing`, async () => {
     await using stage = await Stage.open();
     const server = await stage.startServer({ args: SLOW });
-    const client = await startDownload(stage, server, 3 * MB);
+    const client = await startDownload(stage, server, { sizeBytes: 3 * MB });
     await change(path.join(server.root, "down.bin"));
     await assertEnds(client, { code: 1, stderr: /^error: the server gave up the transfer: .*\n$/ });
     await server.program.says(/get "down\.bin" failed: .*changed while it was being sent/);
@@ -234,7 +268,7 @@ for (const { what, change } of CHANGES) {
 Deno.test("client goes on with a file that another takes the place of while it is sent", async () => {
   await using stage = await Stage.open();
   const server = await stage.startServer({ args: SLOW });
-  const client = await startUpload(stage, server, 3 * MB);
+  const client = await startUpload(stage, server, { sizeBytes: 3 * MB });
   const sha256 = await sha256Of(stage.path("up.bin"));
   await Deno.remove(stage.path("up.bin"));
   await Deno.writeTextFile(stage.path("up.bin"), "another file");

@@ -25,9 +25,11 @@ Deno.test("formatDuration fits its unit to the length", () => {
   assert.equal(formatDuration(83.2), "83 ms");
   assert.equal(formatDuration(999.6), "1 s");
   assert.equal(formatDuration(2310), "2.31 s");
-  assert.equal(formatDuration(59_999), "1 min 0 s");
+  assert.equal(formatDuration(59_999), "1 min");
   assert.equal(formatDuration(247_000), "4 min 7 s");
   assert.equal(formatDuration(7_500_000), "2 h 5 min");
+  assert.equal(formatDuration(600_000), "10 min");
+  assert.equal(formatDuration(7_200_000), "2 h");
 });
 
 Deno.test("formatClock shows minutes and seconds, and hours if there are any", () => {
