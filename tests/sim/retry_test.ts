@@ -44,7 +44,8 @@ async function runOne(
   };
   const goals = [{ kind, name: "file", sizeBytes: SIZE_BYTES }];
   const commitUs = random.pick([0, 30_000, 300_000]);
-  const world = new World({ seed, up: link, down: link, commitUs, clients: [{ goals, retryForMs: "default" }] });
+  // Given explicitly, it is for the first contact, too.
+  const world = new World({ seed, up: link, down: link, commitUs, clients: [{ goals, retryForMs: 600_000 }] });
   // The first contact is not retried: something is under way when it happens.
   const connectedUs = 4 * link.delayUs + (link.loss === 0 ? 0 : SECOND_US);
   const momentUs = random.integer(connectedUs, Math.round(6 * link.delayUs + SECOND_US + 1.2 * LINE_US));
