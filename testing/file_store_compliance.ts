@@ -110,9 +110,9 @@ const BAD_NAMES = [
 /** Names that disks of Unix have, and of Windows not. */
 const UNIX_NAMES = ["a\\b", "C:a", "CON", "nul.txt", "a.", "a ", " a", "a\nb", "\x1b[2J", "a\u202eb", "a?"];
 
-/** Registers the tests of the suite for one kind of store. */
-export function describeFileStore(label: string, makeStore: MakeStore): void {
-  const check: Check = (what, run) => {
+/** Registers tests, each with a store of its own. */
+export function checksOf(label: string, makeStore: MakeStore): Check {
+  return (what, run) => {
     Deno.test(`${label} ${what}`, async () => {
       const under = await makeStore({ readOnly: false, files: {} });
       try {
@@ -123,6 +123,11 @@ export function describeFileStore(label: string, makeStore: MakeStore): void {
       }
     });
   };
+}
+
+/** Registers the tests of the suite for one kind of store. */
+export function describeFileStore(label: string, makeStore: MakeStore): void {
+  const check = checksOf(label, makeStore);
   checkWriting(check);
   checkNames(check);
   checkReading(check);
@@ -142,11 +147,12 @@ export function describeFileStore(label: string, makeStore: MakeStore): void {
 }
 
 /** A store under test, with promises. */
-interface Subject extends Omit<StoreUnderTest, "store"> {
+export interface Subject extends Omit<StoreUnderTest, "store"> {
   readonly store: PromisedStore;
 }
 
-type Check = (what: string, run: (under: Subject) => void | Promise<void>) => void;
+/** Registers a test of a store. */
+export type Check = (what: string, run: (under: Subject) => void | Promise<void>) => void;
 
 // deno-lint-ignore sluice/function-length -- a list of checks, each of them short
 function checkWriting(check: Check): void {

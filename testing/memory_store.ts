@@ -162,6 +162,7 @@ export class MemoryStore implements MeasurableStore {
 
   list({ path, pattern, recursive }: ListQuery, done: Done<StoreListing>): void {
     this.#answer(done, () => {
+      if (path !== "") requireGoodName(path);
       if (path !== "") this.#requireFolder(path);
       const glob = pattern === undefined ? undefined : new Glob(pattern);
       const isListed = (name: string) => {
@@ -238,9 +239,15 @@ export class MemoryStore implements MeasurableStore {
       this.#requireWritable(name);
       requireGoodName(newName);
       const entry = this.#require(name);
-      if (name === newName || newName.startsWith(`${name}/`)) throw badName(newName, "it cannot be moved there");
+      const reason = entry.kind === "link" ? checkLinkTarget(newName, entry.target!) : undefined;
+      if (name === newName || newName.startsWith(`${name}/`) || reason !== undefined) {
+        throw badName(newName, "it cannot be moved there");
+      }
       this.#makeFoldersAbove(newName);
-      if (this.#entries.has(newName)) this.#requireReplaceable(newName, overwrite && entry.kind !== "folder");
+      if (this.#entries.has(newName)) {
+        this.#requireReplaceable(newName, overwrite);
+        if (entry.kind === "folder") throw new StoreError("not-a-file", `"${newName}" is no folder`);
+      }
       for (const [path, moved] of [...this.#entries]) {
         if (path !== name && !path.startsWith(`${name}/`)) continue;
         this.#entries.delete(path);

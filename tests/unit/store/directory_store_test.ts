@@ -15,6 +15,7 @@ import {
   pattern,
   store,
 } from "../../../testing/file_store_compliance.ts";
+import { describeTree } from "../../../testing/tree_compliance.ts";
 import { describeResuming } from "../../../testing/resume_compliance.ts";
 
 function listPartial(root: string): string[] {
@@ -73,6 +74,8 @@ const makeStore: MakeStore = async ({ readOnly, files }) => {
 };
 
 describeFileStore("DirectoryStore", makeStore);
+
+describeTree("DirectoryStore", makeStore);
 if (nodeDisk.hasLocks) describeResuming("DirectoryStore", makeStore);
 
 type Run = (root: string, disk: PromisedStore) => void | Promise<void>;

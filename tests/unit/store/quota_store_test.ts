@@ -11,6 +11,7 @@ import {
   pattern,
   store,
 } from "../../../testing/file_store_compliance.ts";
+import { describeTree } from "../../../testing/tree_compliance.ts";
 import { describeResuming } from "../../../testing/resume_compliance.ts";
 import { promised } from "../../../testing/promised_store.ts";
 import { MemoryStore } from "../../../testing/memory_store.ts";
@@ -30,6 +31,8 @@ const makeLimited: MakeStore = ({ readOnly, files }) => {
 };
 
 describeFileStore("QuotaStore with a quota", makeLimited);
+
+describeTree("QuotaStore with a quota", makeLimited);
 describeResuming("QuotaStore with a quota", makeLimited);
 
 /** A store that tells when it is counted. */

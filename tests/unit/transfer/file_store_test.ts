@@ -12,6 +12,7 @@ import {
   pattern,
   store,
 } from "../../../testing/file_store_compliance.ts";
+import { describeTree } from "../../../testing/tree_compliance.ts";
 
 function makeStoreWith(options: MemoryStoreOptions): MakeStore {
   return ({ readOnly, files }) => {
@@ -28,9 +29,13 @@ function makeStoreWith(options: MemoryStoreOptions): MakeStore {
 }
 
 describeFileStore("MemoryStore", makeStoreWith({}));
+
+describeTree("MemoryStore", makeStoreWith({}));
 describeResuming("MemoryStore", makeStoreWith({}));
 describeFileStore("MemoryStore with slow commits", makeStoreWith({ schedule: (run) => queueMicrotask(run) }));
+describeTree("MemoryStore with slow commits", makeStoreWith({ schedule: (run) => queueMicrotask(run) }));
 describeFileStore("MemoryStore with slow look-ups", makeStoreWith({ lookUp: (run) => queueMicrotask(run) }));
+describeTree("MemoryStore with slow look-ups", makeStoreWith({ lookUp: (run) => queueMicrotask(run) }));
 
 Deno.test("MemoryStore is full at its capacity, unfinished files included", async () => {
   const memory = new MemoryStore({ capacityBytes: 100 });

@@ -11,6 +11,7 @@ import {
   type MakeStore,
   pattern,
 } from "../../../../testing/file_store_compliance.ts";
+import { describeTree } from "../../../../testing/tree_compliance.ts";
 import { promised } from "../../../../testing/promised_store.ts";
 import { describeResuming } from "../../../../testing/resume_compliance.ts";
 
@@ -33,7 +34,7 @@ function makeStoreOn(options: SimulatedDiskOptions): MakeStore {
 
 /** What the disk counts as used is what its files take, without their holes. */
 function assertSpaceIsCounted(disk: SimulatedDisk): void {
-  const takenBytes = disk.names("/store").map((name) => disk.fileAt(`/store/${name}`)!.allocatedBytes);
+  const takenBytes = disk.tree("/store").map((name) => disk.fileAt(`/store/${name}`)?.allocatedBytes ?? 0);
   assert.equal(disk.usedBytes, takenBytes.reduce((sum, bytes) => sum + bytes, 0));
 }
 
@@ -45,6 +46,7 @@ const DISKS: Readonly<Record<string, SimulatedDiskOptions>> = {
 };
 for (const [kind, options] of Object.entries(DISKS)) {
   describeFileStore(`DirectoryStore on ${kind}`, makeStoreOn(options));
+  describeTree(`DirectoryStore on ${kind}`, makeStoreOn(options));
   describeResuming(`DirectoryStore on ${kind}`, makeStoreOn(options));
 }
 
