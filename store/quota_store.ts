@@ -53,6 +53,14 @@ interface Limit {
 /** What to create, and the quota. */
 interface LimitedOptions extends CreateOptions, Limit {}
 
+/** What is reserved for an entry, bytes. */
+interface Reserved {
+  /** What it adds; negative if it replaces a larger file. */
+  readonly addedBytes: number;
+  /** For the folders above it that are missing. */
+  readonly folderBytes: number;
+}
+
 const UNLIMITED: Limit = { quotaBytes: Infinity };
 
 /** See the module's description. All clients of a folder share one. */
@@ -156,10 +164,15 @@ export class QuotaStore implements FileStore {
   async #move(name: string, options: MoveOptions, limit: Limit): Promise<CommittedFile> {
     const serial = this.#countSerial;
     const freedBytes = options.overwrite ? await this.#sizeOf(options.newName) : 0;
-    await this.#addFoldersAbove(options.newName, limit);
-    const moved = await whenDone<CommittedFile>((done) => this.#store.move(name, options, done));
-    this.#free(freedBytes, serial);
-    return moved;
+    const reserved = await this.#lookAndReserve(options.newName, limit, 0);
+    if (reserved instanceof StoreError) throw reserved;
+    try {
+      const moved = await whenDone<CommittedFile>((done) => this.#store.move(name, options, done));
+      this.#free(freedBytes, serial);
+      return moved;
+    } finally {
+      this.#settle(reserved.folderBytes, true);
+    }
   }
 
   async #space({ quotaBytes }: Limit): Promise<StoreSpace> {
@@ -179,11 +192,11 @@ export class QuotaStore implements FileStore {
       (!this.#fits(addedBytes, options) && this.#mayCount)
     ) {
       settle(
-        this.#lookAndReserve(name, options, replaces),
+        this.#lookForFile(name, options, replaces),
         (result) => this.#createReserved(name, options, result, done),
       );
     } else {
-      this.#createReserved(name, options, this.#reserve(name, options, addedBytes), done);
+      this.#createReserved(name, options, this.#reserve(name, options, { addedBytes, folderBytes: 0 }), done);
     }
   }
 
@@ -191,16 +204,18 @@ export class QuotaStore implements FileStore {
   #createReserved(
     name: string,
     options: LimitedOptions,
-    reserved: number | StoreError,
+    reserved: Reserved | StoreError,
     done: Done<WritableFile>,
   ): void {
     if (reserved instanceof StoreError) {
       this.#release(name, 0, "discarded");
       return done(reserved);
     }
+    const { addedBytes, folderBytes } = reserved;
     this.#store.create(name, options, (file) => {
+      this.#settle(folderBytes, true);
       if (file instanceof StoreError) {
-        this.#release(name, reserved, "discarded");
+        this.#release(name, addedBytes, "discarded");
         return done(file);
       }
       const { partialPath = "" } = file;
@@ -212,25 +227,21 @@ export class QuotaStore implements FileStore {
         this.#partialPaths.delete(partialPath);
         // Only a file that resumes is left for another try.
         const isKept = end === "kept" && options.resume !== undefined;
-        this.#release(name, reserved, isKept ? "kept" : end === "stored" ? "stored" : "discarded");
-        if (isKept) this.#keptBytes.set(partialPath, Math.max(0, reserved));
+        this.#release(name, addedBytes, isKept ? "kept" : end === "stored" ? "stored" : "discarded");
+        if (isKept) this.#keptBytes.set(partialPath, Math.max(0, addedBytes));
       });
-      if (options.resume === undefined || reserved <= 0 || this.#excessBytes(options) <= 0) return done(counted);
+      if (options.resume === undefined || addedBytes <= 0 || this.#excessBytes(options) <= 0) return done(counted);
       // Too little was left of it.
-      const excess = this.#quotaExceeded(name, { ...options, addedBytes: reserved - keptBytes });
+      const excess = this.#quotaExceeded(name, { ...options, addedBytes: addedBytes - keptBytes });
       counted.keep();
       done(excess);
     });
   }
 
-  /** Looks up the file to be replaced, and counts all files again if the quota seems used up, before it reserves. */
-  async #lookAndReserve(name: string, options: LimitedOptions, replaces: boolean): Promise<number | StoreError> {
+  /** Looks up the file to be replaced, and reserves what the new one adds. */
+  async #lookForFile(name: string, options: LimitedOptions, replaces: boolean): Promise<Reserved | StoreError> {
     const addedBytes = usedBytes(options.sizeBytes) - (replaces ? await this.#sizeOf(name) : 0);
-    await this.#addFoldersAbove(name, options);
-    if (!this.#fits(addedBytes, options)) await this.#count();
-    // What is left of an earlier try counts already; how much that is shows when the file is created.
-    if (options.resume !== undefined && addedBytes <= options.quotaBytes) return this.#reserveAnyway(addedBytes);
-    return this.#reserve(name, options, addedBytes);
+    return await this.#lookAndReserve(name, options, addedBytes);
   }
 
   /** Makes a folder or link. */
@@ -239,10 +250,8 @@ export class QuotaStore implements FileStore {
     limit: Limit,
     call: (done: Done<CommittedFile>) => void,
   ): Promise<CommittedFile> {
-    await this.#addFoldersAbove(name, limit);
     const addedBytes = await this.#sizeOf(name) === 0 ? usedBytes(0) : 0;
-    if (!this.#fits(addedBytes, limit)) await this.#count();
-    const reserved = this.#reserve(name, limit, addedBytes);
+    const reserved = await this.#lookAndReserve(name, limit, addedBytes);
     if (reserved instanceof StoreError) throw reserved;
     let isStored = false;
     try {
@@ -250,36 +259,39 @@ export class QuotaStore implements FileStore {
       isStored = true;
       return made;
     } finally {
-      this.#settle(reserved, isStored);
+      this.#settle(reserved.folderBytes, true);
+      this.#settle(reserved.addedBytes, isStored);
     }
   }
 
   /**
-   * Counts the folders above an entry that are missing, and will be made. They stay even if the entry does not come about;
-   * if they do not, the next count corrects this. Rejects with StoreError if the quota does not allow them.
+   * Reserves what an entry adds, and the folders above it that are missing, and will be made; counts everything again if
+   * the quota seems used up. Those folders stay even if the entry does not come about; if they do not, the next count
+   * corrects this.
    */
-  async #addFoldersAbove(name: string, limit: Limit): Promise<void> {
-    let missingCount = 0;
+  async #lookAndReserve(
+    name: string,
+    limit: Limit & Pick<Partial<CreateOptions>, "resume">,
+    addedBytes: number,
+  ): Promise<Reserved | StoreError> {
+    let folderBytes = 0;
     for (let end = name.lastIndexOf("/"); end > 0; end = name.lastIndexOf("/", end - 1)) {
       if (await this.#sizeOf(name.slice(0, end)) > 0) break;
-      missingCount++;
+      folderBytes += usedBytes(0);
     }
-    const addedBytes = missingCount * usedBytes(0);
-    if (!this.#fits(addedBytes, limit)) await this.#count();
-    const reserved = this.#reserve(name, limit, addedBytes);
-    if (reserved instanceof StoreError) throw reserved;
-    this.#settle(reserved, true);
+    const sumBytes = addedBytes + folderBytes;
+    if (!this.#fits(sumBytes, limit)) await this.#count();
+    // What is left of an earlier try counts already; how much that is shows when the file is created.
+    const mayBeLeft = limit.resume !== undefined && sumBytes <= limit.quotaBytes;
+    return this.#reserve(name, mayBeLeft ? UNLIMITED : limit, { addedBytes, folderBytes });
   }
 
-  /** Reserves the bytes that an entry adds, and returns them, or why the quota does not allow them. */
-  #reserve(name: string, limit: Limit, addedBytes: number): number | StoreError {
-    if (!this.#fits(addedBytes, limit)) return this.#quotaExceeded(name, { ...limit, addedBytes });
-    return this.#reserveAnyway(addedBytes);
-  }
-
-  #reserveAnyway(addedBytes: number): number {
-    this.#reservedBytes += Math.max(0, addedBytes);
-    return addedBytes;
+  /** Reserves bytes, or tells why the quota does not allow them. */
+  #reserve(name: string, limit: Limit, { addedBytes, folderBytes }: Reserved): Reserved | StoreError {
+    const sumBytes = addedBytes + folderBytes;
+    if (!this.#fits(sumBytes, limit)) return this.#quotaExceeded(name, { ...limit, addedBytes: sumBytes });
+    this.#reservedBytes += Math.max(0, addedBytes) + folderBytes;
+    return { addedBytes, folderBytes };
   }
 
   /** Whether a quota allows more bytes; false before the first count. */

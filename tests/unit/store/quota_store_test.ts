@@ -180,3 +180,51 @@ Deno.test("QuotaStore shows the folder's files to all of its clients", async () 
   assert.deepEqual(await limited.list(), await promised(disk).list());
   assert.equal((await limited.stat("a")).sizeBytes, 10);
 });
+
+Deno.test("QuotaStore counts the whole tree: folders and links as a block each, and the folders that a file needs", async () => {
+  const setting = new Setting();
+  setting.disk.put("d/old", pattern(BLOCK_BYTES));
+  const limited = promised(setting.measured.limitedTo(FIVE));
+  await limited.makeFolder("e");
+  await limited.makeFolder("e");
+  await limited.makeLink("l", { target: "e", overwrite: false });
+  assert.deepEqual(await limited.space(), { freeBytes: BLOCK_BYTES, usedBytes: 4 * BLOCK_BYTES, quotaBytes: FIVE });
+  await assertRefused("no-space", () => setting.create("f/new", 0));
+  await assertRefused("no-space", () => limited.makeFolder("f/g"));
+  await setting.add("e/new", 1);
+  await assertRefused("no-space", () => limited.makeFolder("g"));
+  await assertRefused("no-space", () => limited.makeLink("g", { target: "e", overwrite: false }));
+});
+
+Deno.test("QuotaStore gives back what is removed, or replaced by a move", async () => {
+  const setting = new Setting();
+  setting.countUs = 1_000_000;
+  const limited = promised(setting.measured.limitedTo(FIVE));
+  await setting.add("a", 2);
+  await setting.add("d/b", 2);
+  await assertRefused("no-space", () => setting.create("c", 1));
+  await limited.move("a", { newName: "d/b", overwrite: true });
+  await setting.add("c", 2);
+  await assertRefused("no-space", () => setting.create("e", 1));
+  await limited.remove("d", { recursive: true });
+  await setting.add("e", 3);
+  await assertRefused("no-space", () => setting.create("f", 0));
+  assert.equal(setting.counts, 1, "nothing had to be counted again");
+});
+
+Deno.test("QuotaStore counts what is left of a file for another try, once", async () => {
+  const setting = new Setting();
+  const blocks = 64;
+  const options = { sizeBytes: blocks * BLOCK_BYTES, overwrite: false, resume: { purpose: "peer", reusesOld: false } };
+  const limited = promised(setting.measured.limitedTo(blocks * BLOCK_BYTES));
+  const first = await limited.create("a", options);
+  first.write(0, pattern(blocks * BLOCK_BYTES));
+  first.keep();
+  await assertRefused("no-space", () => limited.create("b", { sizeBytes: 1, overwrite: false }));
+  await assertRefused("no-space", () => limited.create("b", { ...options, sizeBytes: BLOCK_BYTES }));
+  const second = await limited.create("a", options);
+  assert.equal(second.heldBytes, options.sizeBytes);
+  await assertRefused("no-space", () => limited.create("b", { sizeBytes: 1, overwrite: false }));
+  second.abort();
+  await limited.create("b", { sizeBytes: 1, overwrite: false });
+});
