@@ -107,6 +107,7 @@ export class Program {
   readonly #stdout: Output;
   readonly #stderr: Output;
   #feeding: Promise<void> | undefined;
+  #hasEnded = false;
 
   constructor(launch: Launch, options: RunOptions & { args: readonly string[]; cwd: string }) {
     const { stdin, env = {}, shell, cwd } = options;
@@ -122,9 +123,14 @@ export class Program {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
+    this.#process.status.then(() => this.#hasEnded = true);
     this.#stdout = new Output(this.#process.stdout);
     this.#stderr = new Output(this.#process.stderr);
     if (stdin !== undefined) this.#feeding = this.#feed(stdin, options.keepStdinOpen ?? false);
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   get stdout(): string {
@@ -243,17 +249,24 @@ export class Stage implements AsyncDisposable {
 
   /** Runs the server program with these very arguments. */
   runServer(args: readonly string[], options: RunOptions = {}): Program {
-    return this.#run(this.#launches.server, args, options);
+    return this.run(this.#launches.server, args, options);
   }
 
   /** Starts the client program. */
   startClient(args: readonly string[], options: RunOptions = {}): Program {
-    return this.#run(this.#launches.client, args, options);
+    return this.run(this.#launches.client, args, options);
   }
 
   /** Runs the client program to its end. */
   async client(args: readonly string[], options: RunOptions = {}): Promise<Finished> {
     return await this.startClient(args, options).finished();
+  }
+
+  /** Starts a program in another way than as its task. */
+  run(launch: Launch, args: readonly string[], options: RunOptions = {}): Program {
+    const program = new Program(launch, { ...options, args, cwd: this.folder });
+    this.#programs.push(program);
+    return program;
   }
 
   /** Resolves once an unfinished file in `folder` holds some bytes. */
@@ -271,11 +284,5 @@ export class Stage implements AsyncDisposable {
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
-  }
-
-  #run(launch: Launch, args: readonly string[], options: RunOptions): Program {
-    const program = new Program(launch, { ...options, args, cwd: this.folder });
-    this.#programs.push(program);
-    return program;
   }
 }
