@@ -33,6 +33,7 @@ import {
   type Stretch,
   touch,
 } from "./inode.ts";
+import type { Losses } from "./losses.ts";
 import type { SimulatedDiskOptions } from "./options.ts";
 import { DiskTree, pathError, type Place, ROOT_NUMBER } from "./tree.ts";
 
@@ -174,13 +175,13 @@ export class SimulatedDisk implements Disk {
     this.#usedBytes = this.#sumUsed();
   }
 
-  /** A disk without faults, in the state that {@link crash} would leave; this one is not changed. */
-  crashed(random: Random): SimulatedDisk {
+  /** A disk without faults, in the state that a power failure with these losses would leave; this one is not changed. */
+  crashed(losses: Losses): SimulatedDisk {
     const { nowMs = () => 0, foldName } = this.#options;
     const folding = foldName === undefined ? {} : { foldName };
     const { nameRules } = this;
-    const copy = new SimulatedDisk({ random: random.fork("copy"), nowMs, nameRules, ...folding });
-    copy.#tree = this.#tree.survivor(random);
+    const copy = new SimulatedDisk({ random: this.#names.fork("copy"), nowMs, nameRules, ...folding });
+    copy.#tree = this.#tree.survivor(losses);
     copy.#lastInode = this.#lastInode;
     copy.#usedBytes = copy.#sumUsed();
     return copy;

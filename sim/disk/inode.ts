@@ -13,8 +13,8 @@
 
 import { Buffer } from "node:buffer";
 import { invariant } from "../../base/invariant.ts";
-import type { Random } from "../../base/random.ts";
 import type { DiskStats } from "../../store/disk.ts";
+import type { Losses } from "./losses.ts";
 
 /** The unit of atomic writes: after a power failure a page is there as a whole or not at all. */
 export const PAGE_BYTES = 4096;
@@ -188,9 +188,9 @@ export class FileInode {
    * What is left after a power failure: of unsynced pages any, in their old state, their new one or as zeros, and of
    * size, times and mode the old or the new.
    */
-  survivor(random: Random): FileInode {
+  survivor(losses: Losses): FileInode {
     const copy = new FileInode({ number: this.number, mode: this.mode, nowMs: this.bornMs });
-    const { sizeBytes, modifiedMs, mode } = random.chance(0.5) ? this.#durable : this.#metadata();
+    const { sizeBytes, modifiedMs, mode } = losses.chance(0.5) ? this.#durable : this.#metadata();
     copy.#sizeBytes = sizeBytes;
     copy.modifiedMs = modifiedMs;
     copy.mode = mode;
@@ -198,11 +198,11 @@ export class FileInode {
     copy.#begin = this.#begin;
     copy.#pages = new Map(this.#pages);
     // All, none, or some of them: if each page were drawn independently, the first two would hardly ever occur.
-    const keep = random.pick([0, 0.5, 1]);
-    const zeros = random.pick([0, 0.5]);
+    const keep = losses.pick([0, 0.5, 1]);
+    const zeros = losses.pick([0, 0.5]);
     for (const [index, { old }] of this.#dirty) {
-      if (random.chance(keep)) copy.#pages.set(index, this.#pages.get(index)!.copyOf(index));
-      else if (random.chance(zeros)) copy.#pages.set(index, new Slab(index, 1));
+      if (losses.chance(keep)) copy.#pages.set(index, this.#pages.get(index)!.copyOf(index));
+      else if (losses.chance(zeros)) copy.#pages.set(index, new Slab(index, 1));
       else if (old !== undefined) copy.#pages.set(index, old);
       else copy.#pages.delete(index);
     }
@@ -400,23 +400,23 @@ export class FolderInode {
   }
 
   /** The state after a power failure, with any subset of the unsynced changes but renames to or from other folders. */
-  survivor(random: Random, survival: Survival): FolderInode {
+  survivor(losses: Losses, survival: Survival): FolderInode {
     const { known, lastRename } = survival;
     const copy = new FolderInode({ number: this.number, mode: this.mode, nowMs: this.bornMs });
     const { mode, modifiedMs } = this.#durableMetadata;
     copy.modifiedMs = this.modifiedMs;
     const isChanged = mode !== this.mode || modifiedMs !== this.modifiedMs;
-    if (isChanged && random.chance(0.5)) Object.assign(copy, this.#durableMetadata);
+    if (isChanged && losses.chance(0.5)) Object.assign(copy, this.#durableMetadata);
     copy.#durableMetadata = { mode: copy.mode, modifiedMs: copy.modifiedMs };
     known.set(this, copy);
     const survivors = new Map(this.#durable);
-    const keep = random.pick([0, 0.5, 1]);
+    const keep = losses.pick([0, 0.5, 1]);
     for (const { entries, partner, sequence } of this.#unsynced) {
-      const isKept = partner === undefined ? random.chance(keep) : sequence <= lastRename;
+      const isKept = partner === undefined ? losses.chance(keep) : sequence <= lastRename;
       if (isKept) { for (const [name, inode] of entries) apply(survivors, name, inode); }
     }
     for (const [name, inode] of survivors) {
-      const survivor = known.get(inode) ?? inode.survivor(random, survival);
+      const survivor = known.get(inode) ?? inode.survivor(losses, survival);
       known.set(inode, survivor);
       copy.settle(name, survivor);
     }

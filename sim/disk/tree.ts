@@ -6,9 +6,9 @@
  */
 
 import { sep } from "node:path";
-import type { Random } from "../../base/random.ts";
 import { diskError } from "../../store/disk_error.ts";
 import { FileInode, FolderInode, type Inode, LinkInode } from "./inode.ts";
+import type { Losses } from "./losses.ts";
 
 /** An entry of a folder, existing or not. */
 export interface Place {
@@ -132,14 +132,14 @@ export class DiskTree {
   }
 
   /** The state after a power failure. */
-  survivor(random: Random): DiskTree {
+  survivor(losses: Losses): DiskTree {
     const options = this.#foldName === undefined ? {} : { foldName: this.#foldName };
     const renames = new Set<number>();
     for (const { inode } of this.walk()) {
       if (inode instanceof FolderInode) { for (const sequence of inode.unsyncedRenames) renames.add(sequence); }
     }
-    const lastRename = renames.size === 0 ? 0 : random.pick([0, ...renames].sort((a, b) => a - b));
-    return new DiskTree(options, this.#above.survivor(random, { known: new Map(), lastRename }));
+    const lastRename = renames.size === 0 ? 0 : losses.pick([0, ...renames].sort((a, b) => a - b));
+    return new DiskTree(options, this.#above.survivor(losses, { known: new Map(), lastRename }));
   }
 
   #locate(segments: readonly string[], path: string): Place | undefined {

@@ -83,9 +83,10 @@ export async function removeRound(round: Round): Promise<void> {
 
 /** The client's arguments, without those that lead to the server. */
 export function argsOf(round: Round, places: Places): string[] {
-  const force = round.names.some((name) => name.oldSha256 !== undefined) ? ["--force"] : [];
-  if (round.direction === "send") return ["send", ...round.sources, ...force];
-  return ["get", ...round.names.map((name) => path.basename(name.path)), "--output", places.inbox, ...force];
+  // A command that is repeated may find some of its files in place.
+  const options = ["--force"];
+  if (round.direction === "send") return ["send", ...round.sources, ...options];
+  return ["get", ...round.names.map((name) => path.basename(name.path)), "--output", places.inbox, ...options];
 }
 
 function drawSizes({ random, maxBytes }: RoundOptions): number[] {

@@ -8,6 +8,7 @@ import { Random } from "../../base/random.ts";
 import { DISK_OPERATIONS, type DiskOperation } from "../../sim/disk/faults.ts";
 import { PAGE_BYTES } from "../../sim/disk/inode.ts";
 import type { SimulatedDisk } from "../../sim/disk/disk.ts";
+import { lossesOf } from "./power_loss.ts";
 import { diskError } from "../../store/disk_error.ts";
 import { type Plan, StoreRun } from "./store_run.ts";
 
@@ -38,7 +39,6 @@ const PLANS: Readonly<Record<string, Omit<Plan, "side">>> = {
 };
 /** Number of orders in which a plan's files are written: the more, the fewer operations there are. */
 const seedCount = (plan: Plan): number => Math.ceil(9 / plan.files.length);
-const DRAWS = 3;
 
 /** The stores that the plans run on, by the name of the test. */
 function* cases(): Generator<{ what: string; plan: Plan }> {
@@ -63,9 +63,10 @@ for (const { what, plan } of cases()) {
       let failure: unknown;
       const crashed: { readonly left: SimulatedDisk; readonly where: string }[] = [];
       const crash = (index: number): void => {
-        for (let draw = 0; draw < DRAWS && failure === undefined; draw++) {
-          const left = run.disk.crashed(new Random(seed).fork(`crash ${index} ${draw}`));
-          const where = `seed ${seed}, operation ${index}, draw ${draw}`;
+        for (const { what, losses } of lossesOf(`seed ${seed}, operation ${index}`)) {
+          if (failure !== undefined) return;
+          const left = run.disk.crashed(losses);
+          const where = `seed ${seed}, operation ${index}, ${what} lost`;
           try {
             run.assertWhole(left, { isAfterCrash: true });
             crashed.push({ left, where });

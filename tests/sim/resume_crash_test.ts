@@ -5,7 +5,6 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { Random } from "../../base/random.ts";
 import { SimulatedDisk } from "../../sim/disk/disk.ts";
 import type { DiskOperation } from "../../sim/disk/faults.ts";
 import { DirectoryStore } from "../../store/directory_store.ts";
@@ -15,6 +14,7 @@ import { STALE_AFTER_MS } from "../../store/stale_partial_files.ts";
 import { StoreError, type WritableFile } from "../../transfer/file_store.ts";
 import { pattern } from "../../testing/file_store_compliance.ts";
 import { promised } from "../../testing/promised_store.ts";
+import { lossesOf } from "./power_loss.ts";
 
 const FOLDER = "/files";
 const PATH = `${FOLDER}/a`;
@@ -22,7 +22,6 @@ const BLOCK = 65_536;
 const OLD = pattern(7 * BLOCK, 1);
 const NEW = newVersion();
 const MODIFIED_US = 1_600_000_000_000_000;
-const DRAWS = 3;
 
 /** Like the old version in two blocks, with zeros over old bytes, and longer. */
 function newVersion(): Uint8Array {
@@ -132,11 +131,11 @@ for (const side of Object.keys(SIDES)) {
     let count = 0;
     let isDone = false;
     const crash = (where: string): void => {
-      for (let draw = 0; draw < DRAWS; draw++) {
-        const left = disk.crashed(new Random(draw).fork(where));
+      for (const { what, losses } of lossesOf(where)) {
+        const left = disk.crashed(losses);
         const versions = isDone ? [NEW] : [OLD, NEW];
-        assert(isOneOf(left.contents(PATH), versions), `${where}, draw ${draw}`);
-        crashed.push({ left, where: `${where}, draw ${draw}` });
+        assert(isOneOf(left.contents(PATH), versions), `${where}, ${what} lost`);
+        crashed.push({ left, where: `${where}, ${what} lost` });
       }
     };
     disk.meter.beforeOperation = (operation) => crash(`operation ${count++}, ${operation}`);
