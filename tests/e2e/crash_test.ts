@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { runCrashes } from "../../testing/crash/crash_run.ts";
 import { sample } from "../../testing/effort.ts";
 
-const KILLS = 10;
+const KILLS = 20;
 const MAX_BYTES = 6_000_000;
 
 for (const seed of sample([1, 2, 3, 4, 5], 1)) {
