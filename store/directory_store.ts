@@ -44,7 +44,7 @@ import { alreadyExists, placeExclusively, placeReplacing, requireReplaceable } f
 import { RootFolder } from "./root_folder.ts";
 import { SharedFolderCall } from "./shared_folder_call.ts";
 import { Spelling } from "./spelling.ts";
-import { removeStalePartialFiles } from "./stale_partial_files.ts";
+import { removeStalePartialFiles, removeStalePartialFilesBelow } from "./stale_partial_files.ts";
 import { explainKind, StoreRefusals } from "./store_refusals.ts";
 import { TemporaryFile } from "./temporary_file.ts";
 import { describeFolder, describeLink, findUnlisted, listTree, measureTree, type TreeUsage } from "./tree_listing.ts";
@@ -134,6 +134,11 @@ export class DirectoryStore implements FileStore {
     } catch (error) {
       throw toStoreError(error, `the folder ${quote(this.rootPath)}`);
     }
+  }
+
+  /** Removes stale partial files from the folders below as well, which takes a while where there are many. */
+  async removeStaleBelow(): Promise<void> {
+    await removeStalePartialFilesBelow(this.#disk, this.#root.path);
   }
 
   list(query: ListQuery, done: Done<StoreListing>): void {

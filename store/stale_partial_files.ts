@@ -1,5 +1,6 @@
 /**
- * Removes partial files that nobody will complete: their program was killed, and the transfer was not tried again.
+ * Removes partial files that nobody will complete: their program was killed, and the transfer was not tried again. A
+ * symbolic link that was about to replace something is one of them.
  *
  * One that is locked is never removed: a transfer is at it. Where files cannot be locked, only the time counts.
  *
@@ -47,8 +48,10 @@ export async function removeStalePartialFilesBelow(disk: Disk, root: string): Pr
 
 function removeIfStale(disk: Disk, path: string): Promise<void> {
   return attemptAsync(async () => {
-    if (!isStale(disk, await disk.lstat(path))) return;
-    if (!disk.hasLocks) return disk.unlink(path);
+    const stats = await disk.lstat(path);
+    if (!isStale(disk, stats)) return;
+    // A lock would be that of the file to which a link leads.
+    if (!disk.hasLocks || stats?.isSymbolicLink()) return disk.unlink(path);
     try {
       const lock = await disk.tryLock(path);
       if (lock === undefined) return;
@@ -67,7 +70,7 @@ function removeIfStale(disk: Disk, path: string): Promise<void> {
 }
 
 function isStale(disk: Disk, stats: DiskStats | undefined): boolean {
-  if (!stats?.isFile()) return false;
+  if (stats === undefined || !(stats.isFile() || stats.isSymbolicLink())) return false;
   // The change time, too: shortly before it is placed, a file already has the modification time of the original.
   const touchedMs = Math.max(stats.mtimeMs, stats.ctimeMs, stats.birthtimeMs);
   return disk.nowMs() - touchedMs > STALE_AFTER_MS;

@@ -88,6 +88,8 @@ export async function startServer(options: ServerOptions, platform: Platform): P
     onFault: (line) => onEvent({ kind: "fault", line }),
   });
   if (store.isNew) onEvent({ kind: "root-created", root: store.rootPath });
+  // Nothing waits for it.
+  if (!readOnly) void store.removeStaleBelow();
   return new RunningServer(options, { platform, root: store.rootPath, authorizer, socket });
 }
 

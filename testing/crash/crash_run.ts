@@ -13,8 +13,9 @@
 
 import path from "node:path";
 import { Random } from "../../base/random.ts";
-import { launchOfTask, Program, ServerProgram, Stage } from "../programs/programs.ts";
+import { type Program, type ServerProgram, Stage } from "../programs/programs.ts";
 import { CountingRelay } from "./counting_relay.ts";
+import { launchLater } from "./later.ts";
 import { argsOf, makeRound, type Places, removeRound, type Round } from "./round.ts";
 import { type Partial, partialsIn, Watch } from "./watch.ts";
 
@@ -88,8 +89,6 @@ const HANDSHAKE_BYTES = 16_000;
 const POLL_MS = 1;
 /** A bound for what rounds leave on the disk. */
 const MAX_LEFT_BYTES = 500_000_000;
-/** A day more than partial files are kept. */
-const LATER_MS = 8 * 24 * 60 * 60 * 1000;
 const MAX_ENDED_PER_ROUND = 5;
 /** A client that neither ends nor sends for so long never will. */
 const PATIENCE_MS = 90_000;
@@ -379,12 +378,8 @@ class CrashRun implements Disposable {
     this.#server = await this.#stage.startServer({ port });
   }
 
-  /** A program whose clock is fast by more than partial files are kept. */
   async #late(task: string, args: readonly string[]): Promise<Program> {
-    const preload = `${this.#stage.folder}-state/clock.ts`;
-    await Deno.writeTextFile(preload, `const now = Date.now;\nDate.now = () => now() + ${LATER_MS};\n`);
-    const { command, args: [run, ...rest] } = await launchOfTask(task);
-    return this.#stage.run({ command, args: [run!, "--preload", preload, ...rest] }, args);
+    return this.#stage.run(await launchLater(task, `${this.#stage.folder}-state/clock.ts`), args);
   }
 
   #report(): CrashReport {

@@ -126,7 +126,7 @@ export async function partialsIn(folder: string): Promise<Partial[]> {
   const found: Partial[] = [];
   for await (const { name } of Deno.readDir(folder)) {
     if (!PARTIAL_FILE_NAME.test(name)) continue;
-    const stats = await Deno.stat(path.join(folder, name)).catch(() => undefined);
+    const stats = await Deno.lstat(path.join(folder, name)).catch(() => undefined);
     if (stats !== undefined) found.push({ name, sizeBytes: stats.size, version: versionOf(stats) });
   }
   return found;

@@ -10,6 +10,7 @@ import assert from "node:assert/strict";
 import { SimulatedDisk } from "../../sim/disk/disk.ts";
 import { DirectoryStore } from "../../store/directory_store.ts";
 import { diskError } from "../../store/disk_error.ts";
+import { STALE_AFTER_MS } from "../../store/stale_partial_files.ts";
 import { pattern } from "../../testing/file_store_compliance.ts";
 import { promised, type PromisedStore } from "../../testing/promised_store.ts";
 import { StoreError, type StoreErrorKind } from "../../transfer/file_store.ts";
@@ -18,6 +19,8 @@ import { lossesOf } from "./power_loss.ts";
 const FOLDER = "/files";
 /** A partial file, or a link that is about to replace something. */
 const PARTIAL = /(?:^|\/)\.sluice-[0-9a-f]{32}\.part(?:@.*)?$/;
+const START_MS = 1_700_000_000_000;
+let nowMs = START_MS;
 /** The contents that files have, by the word that stands for them below. */
 const CONTENTS: Readonly<Record<string, Uint8Array>> = { old: pattern(9000, 1), new: pattern(13_000, 2) };
 
@@ -143,7 +146,7 @@ function put(name: string, { overwrite = false } = {}): Case["call"] {
 }
 
 function diskWith(entries: readonly string[]): SimulatedDisk {
-  const disk = new SimulatedDisk({ nowMs: () => 1_700_000_000_000 });
+  const disk = new SimulatedDisk({ nowMs: () => nowMs });
   disk.putFolder(FOLDER);
   for (const entry of entries) {
     const [name, what = ""] = entry.split(/[=@]/);
@@ -189,6 +192,11 @@ async function assertCompletes(disk: SimulatedDisk, one: Case, where: string): P
   }
   assert.equal(shown(disk), one.after.join(" "), where);
   assert.equal(disk.openDescriptors, 0, where);
+  nowMs += STALE_AFTER_MS + 1;
+  const later = await DirectoryStore.open(FOLDER, { disk });
+  await later.removeStaleBelow();
+  nowMs = START_MS;
+  assert.equal(disk.temporaryFiles, 0, `${where}: a partial file stays for ever`);
 }
 
 function assertShows(disk: SimulatedDisk, allowed: readonly (readonly string[])[], where: string): void {

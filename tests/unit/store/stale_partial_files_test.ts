@@ -39,12 +39,20 @@ check("removeStalePartialFiles waits for a week", async (folder) => {
   assert.deepEqual(names(folder), []);
 });
 
-check("removeStalePartialFiles removes only files, and ignores a missing folder", async (folder) => {
+check("removeStalePartialFiles leaves folders, and ignores a missing folder", async (folder) => {
   Deno.mkdirSync(`${folder}/${NAME}`);
-  Deno.symlinkSync("elsewhere", `${folder}/${NAME.replace("0", "1")}`);
   await removeStalePartialFiles(later(10 * STALE_AFTER_MS), folder);
-  assert.equal(names(folder).length, 2);
+  assert.deepEqual(names(folder), [NAME]);
   await removeStalePartialFiles(nodeDisk, `${folder}/missing`);
+});
+
+check("removeStalePartialFiles removes a link, and not what it leads to", async (folder) => {
+  Deno.writeTextFileSync(`${folder}/file`, "x");
+  Deno.symlinkSync("file", `${folder}/${NAME}`);
+  await removeStalePartialFiles(later(STALE_AFTER_MS - 60_000), folder);
+  assert.deepEqual(names(folder), [NAME, "file"]);
+  await removeStalePartialFiles(later(STALE_AFTER_MS + 60_000), folder);
+  assert.deepEqual(names(folder), ["file"]);
 });
 
 check("removeStalePartialFiles leaves what a transfer has locked, however old", async (folder) => {
