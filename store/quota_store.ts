@@ -312,7 +312,7 @@ export class QuotaStore implements FileStore {
     return new StoreError(
       "no-space",
       `${quote(name)} needs ${needed}, but only ${left} ` +
-        `of the quota of ${formatBytes(quotaBytes)} are left`,
+        `of the quota of ${formatBytes(quotaBytes)} are left; remove files there, or ask for a larger quota`,
     );
   }
 

@@ -28,7 +28,7 @@ import {
   type WritableFile,
 } from "../transfer/file_store.ts";
 import type { Disk } from "./disk.ts";
-import { attempt, attemptAsync, onDisk, toStoreError } from "./disk_error.ts";
+import { attempt, attemptAsync, diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
 import { type FileIdentity, isSameFile } from "./file_identity.ts";
 import { finalMode, keepsMode, type ModeSources, PERMISSION_BITS } from "./file_mode.ts";
 import { HeldBytes } from "./held_bytes.ts";
@@ -83,6 +83,8 @@ const CLEAR_BYTES = 64 * 1024;
 /** The failures of a commit that a later try may not meet. */
 const PASSING: ReadonlySet<StoreErrorKind> = new Set(["no-space", "busy"]);
 
+const DENIALS: ReadonlySet<string | undefined> = new Set(["EACCES", "EPERM"]);
+
 /** See the module's description. Hot: `write` is called for every range of data received. */
 export class TemporaryFile implements WritableFile {
   readonly #disk: Disk;
@@ -123,7 +125,13 @@ export class TemporaryFile implements WritableFile {
   static async create(folder: string, options: TemporaryFileOptions): Promise<TemporaryFile> {
     const { disk, subject, mode, resume } = options;
     const name = resume && lastingName({ ...options, ...resume });
-    const partial = await onDisk(subject, () => openPartialFile(folder, { disk, mode, lastingName: name }));
+    const partial = await onDisk(subject, async () => {
+      try {
+        return await openPartialFile(folder, { disk, mode, lastingName: name });
+      } catch (error) {
+        throw DENIALS.has(diskErrorCode(error)) ? folderDenied(subject) : error;
+      }
+    });
     try {
       await promiseSpace(folder, partial, options);
     } catch (error) {
@@ -388,6 +396,13 @@ export class TemporaryFile implements WritableFile {
   #notOpen(): StoreError {
     return new StoreError("io", `${this.#options.subject} is no longer open`);
   }
+}
+
+function folderDenied(subject: string): StoreError {
+  return new StoreError(
+    "denied",
+    `${subject} cannot be written: its folder does not permit new files; check the owner and mode of the folder`,
+  );
 }
 
 async function openOrNone(open: () => Promise<ReadableFile>): Promise<ReadableFile | undefined> {

@@ -210,9 +210,10 @@ class CrashRun implements Disposable {
   /** Runs the command, again and again, until it is done. */
   async #carryOut(round: Round, { watch, random }: { watch: Watch; random: Random }): Promise<void> {
     const args = [...argsOf(round, this.#places), "--server", this.#relay.address];
+    const foreignPartials = new Set((await partialsIn(round.folder)).map(({ name }) => name));
     let rest = random.integer(1, MAX_ENDED_PER_ROUND);
     for (let tries = 0; tries < MAX_ATTEMPTS; tries++) {
-      const attempt = await this.#begin(round, { watch, args });
+      const attempt = await this.#begin(round, { watch, args, foreignPartials });
       const { client } = attempt;
       let isDisturbed = false;
       while (rest > 0) {
@@ -237,9 +238,13 @@ class CrashRun implements Disposable {
     throw new Error(`${args.join(" ")} was not done after ${MAX_ATTEMPTS} tries`);
   }
 
-  async #begin(round: Round, { watch, args }: { watch: Watch; args: readonly string[] }): Promise<Attempt> {
+  async #begin(
+    round: Round,
+    { watch, args, foreignPartials }: { watch: Watch; args: readonly string[]; foreignPartials: ReadonlySet<string> },
+  ): Promise<Attempt> {
     const partials = await partialsIn(round.folder);
-    const missing = round.totalBytes - partials.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const own = partials.filter(({ name }) => !foreignPartials.has(name));
+    const missing = round.totalBytes - own.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     return {
       client: this.#stage.startClient(args),
       watch,
@@ -330,7 +335,7 @@ class CrashRun implements Disposable {
     if (isComplete) return "verifying or committing";
     if (sentBytes < HANDSHAKE_BYTES && !hasPartial) return "starting or connecting";
     if (!hasPartial) return placed > 0 ? "between two files" : "transferring, up to 25 %";
-    const share = sentBytes / missingBytes;
+    const share = (round.totalBytes - missingBytes + sentBytes) / round.totalBytes;
     if (share <= 0.25) return "transferring, up to 25 %";
     if (share <= 0.5) return "transferring, up to 50 %";
     return share <= 0.75 ? "transferring, up to 75 %" : "transferring, up to 100 %";

@@ -43,6 +43,19 @@ check("TemporaryFile hands a complete, closed file to its placement", async (fol
   assert.equal(await commit(file), "the place");
 });
 
+Deno.test("TemporaryFile.create says that it is the folder which permits no new file", async () => {
+  for (const code of ["EACCES", "EPERM"]) {
+    const disk = new SimulatedDisk();
+    disk.put("/folder/x", pattern(1));
+    disk.meter.beforeOperation = (operation) => {
+      if (operation === "open") throw diskError(code);
+    };
+    const place = () => Promise.resolve("place");
+    const create = () => TemporaryFile.create("/folder", { disk, sizeBytes: 3, subject: '"a"', place });
+    assert.match((await assertRefused("denied", create)).message, /^"a" cannot be written: its folder .* not permit/);
+  }
+});
+
 /** A commit on a simulated disk with these faults of its own. */
 async function commitOn(faults: DiskFaults, modifiedUs?: number): Promise<CommittedFile> {
   const disk = new SimulatedDisk({ faults, nowMs: () => 7 });
