@@ -40,6 +40,8 @@ export type {
   Progress,
   RetryEvent,
   SendOptions,
+  StatOptions,
+  StatResult,
   TransferReport,
 } from "./app/client/api.ts";
 export type { SendPolicy } from "./protocol/mod.ts";
@@ -47,7 +49,15 @@ export type { TransferredFile } from "./transfer/client/request.ts";
 export type { Operation, TransferEvent } from "./transfer/events.ts";
 export type { RefusalReason, UnlistedFiles } from "./transfer/messages.ts";
 export type { FailureKind, Retry } from "./transfer/failure.ts";
-export type { FileAttributes, FileInfo, FragileAttribute, IfExists } from "./transfer/file_store.ts";
+export type {
+  EntryKind,
+  FileAttributes,
+  FileInfo,
+  FolderAttributes,
+  FragileAttribute,
+  IfExists,
+  StoreSpace,
+} from "./transfer/file_store.ts";
 export { formatKey, parseKey, publicKeyOf } from "./app/keys.ts";
 export {
   type AccessEntry,

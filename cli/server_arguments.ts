@@ -90,9 +90,9 @@ which only the first word is required:
   uix1qngsU1MHmSHB6x6OvdjCoIXo-5r8CyzmDaPTZkM bob rights=read,list,overwrite
 
 The first word is the key that "sluice key" prints, or, in the file of
---token-file, a token of 16 characters or more. The rights are read, write, list
-and overwrite; the default is the first three. Changes take effect within two
-seconds and close the affected connections.
+--token-file, a token of 16 characters or more. The rights are read, write,
+list, overwrite and delete; the default is the first three. Changes take effect
+within two seconds and close the affected connections.
 
 Ctrl-C, SIGTERM or SIGHUP lets running transfers finish and accepts no new
 ones; a second one stops at once.`;

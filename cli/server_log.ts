@@ -146,7 +146,14 @@ export function describeEvent(event: ServerEvent): string {
       return `${origin(event)} sent ${quote(event.name)}, ${speed(event)}, ${retransmitted(event)}` +
         `${event.verified ? "verified by the client" : "NOT verified by the client"}, sha256 ${event.sha256}`;
     case "listed":
-      return `${origin(event)} listed ${counted(event.count, "file")}`;
+      return `${origin(event)} listed ${counted(event.count, "entry", "entries")}`;
+    case "made":
+      return `${origin(event)} made the ${event.what} ${quote(event.name)}`;
+    case "removed":
+      return `${origin(event)} removed ${quote(event.name)}` +
+        (event.count === 1 ? "" : `, ${counted(event.count, "entry", "entries")} in all`);
+    case "moved":
+      return `${origin(event)} moved ${quote(event.name)} to ${quote(event.newName)}`;
     case "refused":
     case "failed":
       return `${origin(event)} ${request(event)} ${event.kind}: ${sanitizeForDisplay(event.reason)}`;

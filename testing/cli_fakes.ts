@@ -14,7 +14,7 @@ import { widthOf } from "../cli/width.ts";
 import { FakeClock } from "./fake_clock.ts";
 import type { NameRules } from "../transfer/file_name.ts";
 import type { UnlistedFiles } from "../transfer/messages.ts";
-import type { FileInfo } from "../transfer/file_store.ts";
+import type { FileInfo, StoreSpace } from "../transfer/file_store.ts";
 
 /** A console that keeps what is written. */
 export class FakeConsole implements Console {
@@ -152,6 +152,8 @@ export class FakeEngine {
   readonly connections: ClientOptions[] = [];
   files: FileInfo[] = [{ name: "a.txt", kind: "file", sizeBytes: 3, modifiedUs: 0 }];
   unlisted: UnlistedFiles | undefined;
+  /** How much can be stored. */
+  space: StoreSpace = {};
   /** What connecting fails with. */
   connectError: Error | undefined;
   /** Runs when files are listed. */
@@ -195,7 +197,12 @@ export class FakeEngine {
       },
       makeFolder: (name) => this.#act(`make ${name}`),
       makeLink: (name, target) => this.#act(`link ${name} -> ${target}`),
-      remove: (name) => this.#act(`remove ${name}`),
+      remove: async (name) => {
+        await this.#act(`remove ${name}`);
+        return 1;
+      },
+      move: (name, newName) => this.#act(`move ${name} to ${newName}`),
+      space: () => Promise.resolve(this.space),
       close: () => {
         this.openCount--;
         return Promise.resolve();

@@ -5,9 +5,10 @@
  */
 
 import type { FragileAttribute } from "./file_store.ts";
+import type { RequestMessage } from "./messages.ts";
 
 /** The operation that a client requests; "request" if the server did not understand it. */
-export type Operation = "put" | "get" | "list" | "stat" | "request";
+export type Operation = RequestMessage["type"] | "request";
 
 /** One event. Names and reasons may come from a peer: escape them before printing. */
 export type TransferEvent =
@@ -38,8 +39,14 @@ export type TransferEvent =
     /** Stream bytes that the connection retransmitted during the transfer. */
     readonly retransmittedBytes: number;
   }
-  /** The client requested the list of files, or the attributes of one. */
+  /** The client requested a list, or the attributes of one entry. */
   | { readonly kind: "listed"; readonly count: number }
+  /** A folder or link was made, or the attributes of a folder were set. */
+  | { readonly kind: "made"; readonly what: "folder" | "link"; readonly name: string }
+  /** An entry was removed; `count` includes what was in it. */
+  | { readonly kind: "removed"; readonly name: string; readonly count: number }
+  /** An entry got another name. */
+  | { readonly kind: "moved"; readonly name: string; readonly newName: string }
   /** The server refused a request. `name` is empty if the operation has none. */
   | { readonly kind: "refused"; readonly operation: Operation; readonly name: string; readonly reason: string }
   /** A request was begun and failed; no partial file remains. `name` is empty if the operation has none. */

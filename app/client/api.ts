@@ -7,7 +7,7 @@
 
 import type { SendPolicy } from "../../protocol/mod.ts";
 import type { TransferredFile } from "../../transfer/client/request.ts";
-import type { FileInfo, IfExists } from "../../transfer/file_store.ts";
+import type { FileInfo, FolderAttributes, IfExists, StoreSpace } from "../../transfer/file_store.ts";
 import type { UnlistedFiles } from "../../transfer/messages.ts";
 import type { FaultOptions, SendingOptions, StatsReader } from "../api.ts";
 
@@ -121,6 +121,11 @@ export interface ListOptions {
   readonly path?: string;
   /** Whether to list what is in the folders below, too. Default: false. */
   readonly recursive?: boolean;
+  /**
+   * Only entries that match: `*`, `?`, `[...]`, and `**` for any number of folders. Without "/" the last component of a
+   * path is compared, otherwise the path below the listed folder. Default: all.
+   */
+  readonly pattern?: string;
   /** Hears of files on the server that are not in the list, since their names cannot be sent, if there are any. */
   readonly onUnlisted?: (unlisted: UnlistedFiles) => void;
   /** Hears why the list lacks something else, in words of the server, if it does. */
@@ -139,9 +144,6 @@ export interface StatResult extends FileInfo {
   readonly sha256?: string;
 }
 
-/** A folder's attributes. */
-export type FolderAttributes = Pick<FileInfo, "modifiedUs" | "mode">;
-
 /**
  * A connection to a server, and another one when it is lost; transfers on it may run at the same time. Every promise
  * rejects with {@link SluiceError}.
@@ -157,8 +159,18 @@ export interface Client {
   makeFolder(name: string, attributes?: FolderAttributes): Promise<void>;
   /** Makes a symbolic link, and the folders above it that are missing. */
   makeLink(name: string, target: string, options?: { readonly overwrite?: boolean }): Promise<void>;
-  /** Removes a file, a link, or a folder, which must be empty unless `recursive` is given. */
-  remove(name: string, options?: { readonly recursive?: boolean }): Promise<void>;
+  /**
+   * Removes a file, a link, or a folder, which must be empty unless `recursive` is given; resolves to the number of
+   * entries that were removed, 0 if it had been done before a connection was lost.
+   */
+  remove(name: string, options?: { readonly recursive?: boolean }): Promise<number>;
+  /**
+   * Gives an entry another name, and makes the folders above that one that are missing. `overwrite`: replaces a file or
+   * link that has it, but never a folder.
+   */
+  move(name: string, newName: string, options?: { readonly overwrite?: boolean }): Promise<void>;
+  /** How much can be stored. */
+  space(): Promise<StoreSpace>;
   /**
    * Sends by another policy from now on, running transfers included. Throws SluiceError (usage) for one that is out of
    * bounds.

@@ -18,9 +18,9 @@ import { ClientSession } from "../../transfer/client/session.ts";
 import type { TransferOutcome } from "../../transfer/client/request.ts";
 import { closeFailure, type TransferFailure } from "../../transfer/failure.ts";
 import { checkLocalName, checkPath } from "../../transfer/file_name.ts";
-import { type FileInfo, StoreError } from "../../transfer/file_store.ts";
+import { type FileInfo, type FolderAttributes, StoreError, type StoreSpace } from "../../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../../transfer/application_error.ts";
-import { MAX_NAME_BYTES } from "../../transfer/messages.ts";
+import { checkLinkTarget } from "../../transfer/link_target.ts";
 import { settle } from "../../store/completion.ts";
 import { WaitingDisk } from "../../store/waiting_disk.ts";
 import { createLocalFile, LocalFolders, openLocalFile } from "../../store/local_file.ts";
@@ -31,7 +31,6 @@ import type {
   Client,
   ClientOptions,
   ExpectedServer,
-  FolderAttributes,
   GetOptions,
   ListOptions,
   Progress,
@@ -44,8 +43,6 @@ import { Driver } from "../driver.ts";
 import { formatKey } from "../keys.ts";
 import type { DatagramSocket, Platform, Timer } from "../platform.ts";
 import { requireSendPolicy } from "../rate.ts";
-
-const utf8 = new TextEncoder();
 
 /** How often a progress bar hears of its transfer. */
 const PROGRESS_INTERVAL_US = 100_000;
@@ -261,9 +258,14 @@ export class ConnectedClient implements Client {
   }
 
   async list(options: ListOptions = {}): Promise<FileInfo[]> {
-    const { path = "", recursive = false } = options;
+    const { path = "", recursive = false, pattern } = options;
     if (path !== "") requirePath(path);
-    const { entries, gaps, unlisted } = await this.#query({ type: "list", path, recursive });
+    const { entries, gaps, unlisted } = await this.#query({
+      type: "list",
+      path,
+      recursive,
+      ...(pattern === undefined ? {} : { pattern }),
+    });
     if (unlisted !== undefined) options.onUnlisted?.(unlisted);
     if (gaps !== undefined) options.onGaps?.(gaps);
     return [...entries];
@@ -283,9 +285,8 @@ export class ConnectedClient implements Client {
 
   async makeLink(name: string, target: string, options: { readonly overwrite?: boolean } = {}): Promise<void> {
     requirePath(name);
-    if (utf8.encode(target).length > MAX_NAME_BYTES) {
-      throw new SluiceError("usage", `${quote(name)} is a link with a target of more than ${MAX_NAME_BYTES} bytes`);
-    }
+    const reason = checkLinkTarget(name, target);
+    if (reason !== undefined) throw new SluiceError("usage", `the link ${quote(name)} cannot be made: ${reason}`);
     await this.#query({
       type: "make",
       name,
@@ -296,9 +297,20 @@ export class ConnectedClient implements Client {
     });
   }
 
-  async remove(name: string, options: { readonly recursive?: boolean } = {}): Promise<void> {
+  async remove(name: string, { recursive = false }: { readonly recursive?: boolean } = {}): Promise<number> {
     requirePath(name);
-    await this.#query({ type: "remove", name, recursive: options.recursive ?? false });
+    return (await this.#query({ type: "remove", name, recursive })).count!;
+  }
+
+  async move(name: string, newName: string, options: { readonly overwrite?: boolean } = {}): Promise<void> {
+    requirePath(name);
+    requirePath(newName);
+    await this.#query({ type: "move", name, newName, overwrite: options.overwrite ?? false });
+  }
+
+  async space(): Promise<StoreSpace> {
+    const { type: _type, ...space } = (await this.#query({ type: "space" })).capacity!;
+    return space;
   }
 
   setSendPolicy(policy: SendPolicy): void {

@@ -18,7 +18,7 @@
 
 import { DEFAULT_CONFIG, KEY_BYTES, type SendPolicy } from "../../protocol/mod.ts";
 import { describeClose } from "../../transfer/failure.ts";
-import type { FileInfo } from "../../transfer/file_store.ts";
+import type { FileInfo, FolderAttributes, StoreSpace } from "../../transfer/file_store.ts";
 import { RefusalReason } from "../../transfer/messages.ts";
 import { SluiceError } from "../api.ts";
 import type { Platform } from "../platform.ts";
@@ -26,7 +26,6 @@ import { requireSendPolicy } from "../rate.ts";
 import type {
   Client,
   ClientOptions,
-  FolderAttributes,
   GetOptions,
   ListOptions,
   Progress,
@@ -129,14 +128,31 @@ export class ReconnectingClient implements Client {
     });
   }
 
-  remove(name: string, options: { readonly recursive?: boolean } = {}): Promise<void> {
+  remove(name: string, options: { readonly recursive?: boolean } = {}): Promise<number> {
     return this.#run(async (client, { mayBeDone }) => {
       try {
-        await client.remove(name, options);
+        return await client.remove(name, options);
       } catch (error) {
-        if (!mayBeDone || !(error instanceof SluiceError) || error.kind !== "not-found") throw error;
+        if (mayBeDone && isNotFound(error)) return 0;
+        throw error;
       }
     });
+  }
+
+  move(name: string, newName: string, options: { readonly overwrite?: boolean } = {}): Promise<void> {
+    return this.#run(async (client, { mayBeDone }) => {
+      try {
+        await client.move(name, newName, options);
+      } catch (error) {
+        // It was moved before the connection was lost, if something has the new name.
+        const isMoved = mayBeDone && isNotFound(error) && await isThere(newName, client);
+        if (!isMoved) throw error;
+      }
+    });
+  }
+
+  space(): Promise<StoreSpace> {
+    return this.#run((client) => client.space());
   }
 
   setSendPolicy(policy: SendPolicy): void {
@@ -372,6 +388,20 @@ export class ReconnectingClient implements Client {
     outage.told = "unavailable";
     this.#options.onRetry?.({ kind: "unavailable", reason: message, retryForMs: outage.retryForMs });
   }
+}
+
+async function isThere(name: string, client: ConnectedClient): Promise<boolean> {
+  try {
+    await client.stat(name);
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw error;
+  }
+}
+
+function isNotFound(error: unknown): boolean {
+  return error instanceof SluiceError && error.kind === "not-found";
 }
 
 /** Why a connection was lost, in a few words. */

@@ -15,7 +15,7 @@ import { type Right, RIGHTS } from "../../transfer/rights.ts";
 import { type AccessEntry, AccessFileError, type CredentialKind } from "./access.ts";
 import { parseKey } from "../keys.ts";
 
-/** Without `rights=`: existing files cannot be destroyed. */
+/** Without `rights=`: existing files can be neither replaced nor removed. */
 const DEFAULT_RIGHTS: readonly Right[] = ["read", "write", "list"];
 
 /** An observer of a token's proof can test guesses on it. */

@@ -9,13 +9,13 @@ import type { StoreListing } from "../file_store.ts";
 import { type UnlistedFiles } from "../messages.ts";
 import { encodeMessage, encodeMessages } from "../message_encoder.ts";
 
-/** Files that are encoded without a break: a few milliseconds on a slow machine. */
-export const FILES_PER_PIECE = 500;
+/** Entries that are encoded without a break: a few milliseconds on a slow machine. */
+export const ENTRIES_PER_PIECE = 500;
 
 /** The complete answer to LIST. Many clients share it, so it must not be changed. */
 export interface Listing {
   readonly bytes: Uint8Array;
-  /** The number of files in it. */
+  /** The number of entries in it. */
   readonly count: number;
 }
 
@@ -29,18 +29,27 @@ export class ListingEncoder {
     this.#listing = listing;
   }
 
-  /** Encodes the next {@link FILES_PER_PIECE} files; returns the listing if those were the last. */
+  /** Encodes the next {@link ENTRIES_PER_PIECE} entries; returns the listing if those were the last. */
   encodeNext(): Listing | undefined {
-    const { entries, unlisted } = this.#listing;
-    const all = entries.filter(({ kind }) => kind === "file");
-    const files = all.slice(this.#encodedCount, this.#encodedCount + FILES_PER_PIECE);
-    this.#pieces.push(encodeMessages(files.map((file) => ({ type: "entry", ...file }))));
-    this.#encodedCount += files.length;
-    const count = all.length;
+    const { entries, unlisted, gaps } = this.#listing;
+    const piece = entries.slice(this.#encodedCount, this.#encodedCount + ENTRIES_PER_PIECE);
+    this.#pieces.push(encodeMessages(piece.map((entry) => ({ type: "entry", ...entry }))));
+    this.#encodedCount += piece.length;
+    const count = entries.length;
     if (this.#encodedCount < count) return undefined;
-    this.#pieces.push(encodeMessage({ type: "end", count, ...describeUnlisted(unlisted) }));
+    this.#pieces.push(encodeMessage({ type: "end", count, ...describeUnlisted(unlisted), ...describeGaps(gaps) }));
     return { bytes: concatenate(this.#pieces), count };
   }
+}
+
+/** The gaps of a listing that END tells of, so that what is cut from a long text is said. */
+const MAX_GAPS = 5;
+
+/** What END says of other gaps. */
+function describeGaps(gaps: readonly string[]): { readonly gaps?: string } {
+  if (gaps.length === 0) return {};
+  const more = gaps.length > MAX_GAPS ? [`and ${gaps.length - MAX_GAPS} more`] : [];
+  return { gaps: [...gaps.slice(0, MAX_GAPS), ...more].join("; ") };
 }
 
 /** The names of unlisted files that END gives as examples. */

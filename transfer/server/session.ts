@@ -10,30 +10,14 @@
  * @module
  */
 
-import { quote } from "../../base/display_text.ts";
 import type { NetAddress } from "../../base/net_address.ts";
 import { type CloseReason, type Connection, type ConnectionEvent, type Stream } from "../../protocol/mod.ts";
 import type { TransferEvent } from "../events.ts";
-import {
-  type Done,
-  type FileInfo,
-  type FileStore,
-  type ReadableFile,
-  StoreError,
-  type WritableFile,
-} from "../file_store.ts";
+import { type Done, type FileStore, type ReadableFile, StoreError, type WritableFile } from "../file_store.ts";
 import { type ServerHandler } from "../handler.ts";
 import { readMessage } from "../message_reader.ts";
-import {
-  type GetMessage,
-  type ListMessage,
-  type Message,
-  type PutMessage,
-  refusalForStoreError,
-  RefusalReason,
-  type StatMessage,
-} from "../messages.ts";
-import { encodeMessage } from "../message_encoder.ts";
+import { isRequest, type Message, refusalForStoreError, RefusalReason, type RequestMessage } from "../messages.ts";
+import { encodeMessage, encodeMessages } from "../message_encoder.ts";
 import { ApplicationErrorCode } from "../application_error.ts";
 import { ALL_RIGHTS, refusalForRights, type Right } from "../rights.ts";
 import type { Refusal, ServerContext, TransferStart } from "./context.ts";
@@ -45,10 +29,8 @@ import type { ListingCache } from "./listing_cache.ts";
 import { ServerPut } from "./put.ts";
 import { QueuedRequest } from "./queued_request.ts";
 import type { BoundedRequest, RequestLimits } from "./request_limits.ts";
+import { callForShort, type ShortAnswer } from "./short_answer.ts";
 import { MIN_MOVED_BYTES, StallWatch } from "../stall_watch.ts";
-
-/** A request of a client. */
-type Request = PutMessage | GetMessage | StatMessage | ListMessage;
 
 /** What all sessions of a server share. */
 export interface SharedByClients {
@@ -140,7 +122,7 @@ export class ServerSession implements ServerContext {
   }
 
   report(event: TransferEvent): void {
-    if (event.kind === "received") this.#shared.listings.invalidate();
+    if (isChange(event)) this.#shared.listings.invalidate();
     // A completed file is progress, however small it is.
     if (event.kind === "received" || event.kind === "sent") this.#movedBytes += MIN_MOVED_BYTES;
     this.#options.onEvent(event);
@@ -223,32 +205,30 @@ export class ServerSession implements ServerContext {
 
   #start(stream: Stream, request: Message): void {
     const operation = request.type;
-    if (operation !== "put" && operation !== "get" && operation !== "list" && operation !== "stat") {
-      return this.#refuseBadRequest(stream, `a ${operation} message is no request`);
-    }
+    if (!isRequest(request)) return this.#refuseBadRequest(stream, `a ${operation} message is no request`);
     const name = "name" in request ? request.name : "";
     if (this.#draining) {
       const message = "it is shutting down";
-      return this.refuse(stream, { operation, name, reason: RefusalReason.shuttingDown, message });
+      return this.refuse(stream, { operation: request.type, name, reason: RefusalReason.shuttingDown, message });
     }
     const forbidden = refusalForRights(request, this.#options.rights ?? ALL_RIGHTS);
     if (forbidden !== undefined) {
-      return this.refuse(stream, { operation, name, reason: RefusalReason.denied, message: forbidden });
+      return this.refuse(stream, { operation: request.type, name, reason: RefusalReason.denied, message: forbidden });
     }
-    if (operation === "get" && stream.isReceiveComplete) {
+    if (request.type === "get" && stream.isReceiveComplete) {
       return this.#refuseBadRequest(stream, "a get must leave its half of the stream open until its result");
     }
-    if (operation !== "stat") {
-      const kind = operation === "list" ? "list" : "transfer";
+    const kind = boundedKind(request);
+    if (kind !== undefined) {
       const busy = this.#shared.limits.begin(kind, this.#source);
-      if (busy !== undefined) return this.refuse(stream, { operation, name, ...busy });
+      if (busy !== undefined) return this.refuse(stream, { operation: request.type, name, ...busy });
       this.#counted.set(stream, kind);
     }
     this.#handlers.set(stream, new QueuedRequest(stream, { context: this }));
     this.#callStore(stream, request);
   }
 
-  #callStore(stream: Stream, request: Request): void {
+  #callStore(stream: Stream, request: RequestMessage): void {
     const { store } = this.#options;
     switch (request.type) {
       case "put":
@@ -265,27 +245,26 @@ export class ServerSession implements ServerContext {
           begin: (file) => this.#adopt(stream, new ServerGet(stream, { context: this, file }), file.info),
           undo: (file) => file.close(),
         });
-      case "stat":
-        return this.#enqueue<FileInfo>(stream, request, {
-          call: (done) => store.stat(request.name, done),
-          begin: (info) => {
-            if (info.kind === "file") return this.#answerStat(stream, info);
-            const message = `${quote(info.name)} is a ${info.kind}, not a file`;
-            this.#refuseForStore(stream, new StoreError("not-a-file", message), request);
-          },
-        });
-      case "list":
+      case "list": {
+        const { path = "", recursive = false, pattern } = request;
+        const query = { path, recursive, ...(pattern === undefined ? {} : { pattern }) };
         // Not in the queue: concurrent requests share one call.
         this.#calls.set(stream, "running");
         return this.#run<Listing>(stream, request, {
-          call: (done) => this.#shared.listings.get(store, done),
+          call: (done) => this.#shared.listings.get({ store, query }, done),
           begin: (list) => this.#adopt(stream, new ServerList(stream, { context: this, list })),
         }, () => {});
+      }
+      default:
+        return this.#enqueue<ShortAnswer>(stream, request, {
+          call: (done) => callForShort(store, request, done),
+          begin: ({ messages, event }) => this.#answerShort(stream, { messages, event }),
+        });
     }
   }
 
   /** Calls the store when it is this client's turn. */
-  #enqueue<Result>(stream: Stream, request: Request, steps: StoreSteps<Result>): void {
+  #enqueue<Result>(stream: Stream, request: RequestMessage, steps: StoreSteps<Result>): void {
     const call: StoreCall = (ended) => {
       this.#calls.set(stream, "running");
       this.#run(stream, request, steps, ended);
@@ -295,7 +274,7 @@ export class ServerSession implements ServerContext {
   }
 
   /** Calls the store, and continues with the result unless the request has ended in the meantime. */
-  #run<Result>(stream: Stream, request: Request, steps: StoreSteps<Result>, ended: () => void): void {
+  #run<Result>(stream: Stream, request: RequestMessage, steps: StoreSteps<Result>, ended: () => void): void {
     const queued = this.#handlers.get(stream);
     let isLater = false;
     steps.call((result) => {
@@ -312,7 +291,7 @@ export class ServerSession implements ServerContext {
     isLater = true;
   }
 
-  #refuseForStore(stream: Stream, error: StoreError, request: Request): void {
+  #refuseForStore(stream: Stream, error: StoreError, request: RequestMessage): void {
     const name = "name" in request ? request.name : "";
     this.refuse(stream, {
       operation: request.type,
@@ -331,11 +310,11 @@ export class ServerSession implements ServerContext {
     handler.start();
   }
 
-  #answerStat(stream: Stream, info: FileInfo): void {
-    stream.write(encodeMessage({ type: "entry", ...info }));
+  #answerShort(stream: Stream, { messages, event }: ShortAnswer): void {
+    stream.write(encodeMessages(messages));
     stream.finish();
     stream.stopReading(ApplicationErrorCode.noError);
-    this.report({ kind: "listed", count: 1 });
+    if (event !== undefined) this.report(event);
     this.ended(stream);
   }
 
@@ -374,5 +353,26 @@ export class ServerSession implements ServerContext {
     this.#handlers.clear();
     for (const handler of handlers) handler?.onConnectionClosed(reason);
     this.#options.onClosed?.(reason);
+  }
+}
+
+/** What a request counts as against the {@link RequestLimits}, if it does. */
+function boundedKind({ type }: RequestMessage): BoundedRequest | undefined {
+  if (type === "put" || type === "get") return "transfer";
+  return type === "list" ? "list" : undefined;
+}
+
+/** Whether an earlier listing is out of date after an event. A removal that was refused may have removed something. */
+function isChange(event: TransferEvent): boolean {
+  switch (event.kind) {
+    case "received":
+    case "made":
+    case "removed":
+    case "moved":
+      return true;
+    case "refused":
+      return event.operation === "remove";
+    default:
+      return false;
   }
 }

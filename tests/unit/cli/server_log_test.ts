@@ -112,7 +112,13 @@ const EXPECTED: Readonly<Record<ServerEvent["kind"], readonly (readonly [ServerE
       `NOT verified by the client, sha256 ${SHA}`,
     ],
   ],
-  "listed": [[{ kind: "listed", ...WHO, count: 1 }, "[3] 192.0.2.7:50000 listed 1 file"]],
+  "listed": [[{ kind: "listed", ...WHO, count: 1 }, "[3] 192.0.2.7:50000 listed 1 entry"]],
+  "made": [[{ kind: "made", ...WHO, what: "folder", name: "a" }, '[3] 192.0.2.7:50000 made the folder "a"']],
+  "removed": [
+    [{ kind: "removed", ...WHO, name: "a", count: 1 }, '[3] 192.0.2.7:50000 removed "a"'],
+    [{ kind: "removed", ...WHO, name: "a", count: 3 }, '[3] 192.0.2.7:50000 removed "a", 3 entries in all'],
+  ],
+  "moved": [[{ kind: "moved", ...WHO, name: "a", newName: "b/c" }, '[3] 192.0.2.7:50000 moved "a" to "b/c"']],
   "refused": [[
     { kind: "refused", ...WHO, operation: "put", name: "a", reason: "it exists" },
     '[3] 192.0.2.7:50000 put "a" refused: it exists',
@@ -166,7 +172,7 @@ Deno.test("describeEvent escapes what a peer chose, so it cannot forge a line", 
     const forged = Object.fromEntries(
       Object.entries(event).map(([key, value]) => [
         key,
-        typeof value === "string" && !["kind", "sha256", "operation", "host"].includes(key) ? evil : value,
+        typeof value === "string" && !["kind", "sha256", "operation", "host", "what"].includes(key) ? evil : value,
       ]),
     ) as unknown as ServerEvent;
     // deno-lint-ignore no-control-regex

@@ -68,7 +68,7 @@ Deno.test("parseAccess names the file, the line and the error", () => {
   const cases: readonly (readonly [text: string, why: RegExp])[] = [
     ["abc", /^\/keys, line 1: "abc" is not a key; a key is the 43 characters/],
     [`\n\n${key} right=read`, /^\/keys, line 3: "right=" is not known; the fields are rights=, folder= and quota=/],
-    [`${key} rights=read,delete`, /"delete" is not a right; the rights are read, write, list, overwrite/],
+    [`${key} rights=read,remove`, /"remove" is not a right; the rights are read, write, list, overwrite, delete$/],
     [`${key} rights=`, /"" is not a right/],
     [`${key} folder=../up`, /"\.\.\/up" cannot be a folder in the server's root: names may not contain "\/"/],
     [`${key} folder=..`, /cannot be a folder/],

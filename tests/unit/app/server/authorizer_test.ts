@@ -125,6 +125,7 @@ Deno.test("Authorizer of an open server authorizes every client for everything, 
       "write",
       "list",
       "overwrite",
+      "delete",
     ], true]);
     assert.deepEqual([setting.authorizer.entryCount, setting.isWatching], [undefined, false]);
   });

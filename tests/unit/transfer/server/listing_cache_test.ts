@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { type FileStore, StoreError } from "../../../../transfer/file_store.ts";
+import { type FileStore, type ListQuery, StoreError } from "../../../../transfer/file_store.ts";
 import { type Message } from "../../../../transfer/messages.ts";
 import { decodeMessage } from "../../../../transfer/message_decoder.ts";
 import { encodeMessage } from "../../../../transfer/message_encoder.ts";
-import { describeUnlisted, FILES_PER_PIECE, type Listing } from "../../../../transfer/server/listing.ts";
-import { ListingCache } from "../../../../transfer/server/listing_cache.ts";
+import { describeUnlisted, ENTRIES_PER_PIECE, type Listing } from "../../../../transfer/server/listing.ts";
+import { ListingCache, MAX_CACHED_BYTES } from "../../../../transfer/server/listing_cache.ts";
 import { MemoryStore } from "../../../../testing/memory_store.ts";
+
+const ROOT: ListQuery = { path: "", recursive: false };
 
 /** A store whose list takes 5 ms, and what its clients got. */
 class Lists {
@@ -35,8 +37,8 @@ class Lists {
     return { list } as unknown as FileStore;
   }
 
-  ask(store: FileStore = this.#slow): void {
-    this.cache.get(store, (result) => {
+  ask(store: FileStore = this.#slow, query: Partial<ListQuery> = {}): void {
+    this.cache.get({ store, query: { ...ROOT, ...query } }, (result) => {
       assert(!(result instanceof StoreError));
       this.got.push(result);
     });
@@ -144,10 +146,10 @@ Deno.test("ListingCache reports an error of the disk, and tries again later", ()
     done(failure ?? { entries: [], unlisted: [], gaps: [] });
   };
   const store = { list } as unknown as FileStore;
-  cache.get(store, (result) => results.push(result instanceof StoreError ? result : result.count));
+  cache.get({ store, query: ROOT }, (result) => results.push(result instanceof StoreError ? result : result.count));
   assert.equal(results[0], failure);
   failure = undefined;
-  cache.get(store, (result) => results.push(result instanceof StoreError ? result : result.count));
+  cache.get({ store, query: ROOT }, (result) => results.push(result instanceof StoreError ? result : result.count));
   assert.equal(results.length, 1, "not at once");
   nowUs += 100;
   cache.wake();
@@ -156,7 +158,7 @@ Deno.test("ListingCache reports an error of the disk, and tries again later", ()
 
 Deno.test("ListingCache encodes a large folder in pieces, one each time that it is woken", () => {
   const lists = new Lists();
-  const count = 3 * FILES_PER_PIECE + 1;
+  const count = 3 * ENTRIES_PER_PIECE + 1;
   for (let i = 0; i < count; i++) lists.store.put(`file-${i}`, new Uint8Array(1));
   lists.ask();
   for (let woken = 0; woken < 3; woken++) {
@@ -168,6 +170,43 @@ Deno.test("ListingCache encodes a large folder in pieces, one each time that it 
   assert.deepEqual(lists.got.map((list) => list.count), [count, count, count, count]);
   assert.equal(lists.reads, 1);
   assert.deepEqual(lists.got[0]!.bytes, encodeWhole(lists.store));
+});
+
+Deno.test("ListingCache has a listing for each folder, recursion and pattern, and a few are made at a time", () => {
+  const lists = new Lists();
+  lists.store.put("a/b", new Uint8Array(1));
+  lists.store.put("c", new Uint8Array(1));
+  const queries = [{}, { recursive: true }, { path: "a" }, { pattern: "c" }, { recursive: true, pattern: "b" }];
+  lists.isSlow = true;
+  for (const query of [...queries, ...queries]) lists.ask(undefined, query);
+  assert.equal(lists.reads, 4);
+  lists.calls.splice(0).forEach((answer) => answer());
+  assert.equal(lists.reads, 5);
+  lists.calls.splice(0).forEach((answer) => answer());
+  assert.deepEqual(lists.got.map(({ count }) => count), [2, 2, 3, 3, 1, 1, 1, 1, 1, 1]);
+});
+
+Deno.test("ListingCache forgets all listings but the latest where they take much memory", () => {
+  const lists = new Lists();
+  const folder = `${"x".repeat(250)}/`.repeat(15);
+  for (let i = 0; i < 10_000; i++) lists.store.put(`${folder}${i}`, new Uint8Array(1));
+  const large = { recursive: true };
+  const askLarge = (): void => {
+    lists.ask(undefined, large);
+    // It is encoded in pieces, without any time in this test.
+    while (lists.wakeAtUs <= lists.nowUs) lists.pass(0);
+  };
+  askLarge();
+  assert.equal(lists.got.length, 1);
+  assert(lists.got[0]!.bytes.length > MAX_CACHED_BYTES);
+  askLarge();
+  assert.deepEqual([lists.reads, lists.got.length], [1, 2], "it is reused");
+  lists.ask();
+  askLarge();
+  assert.deepEqual([lists.reads, lists.got.length], [2, 3], "it has to be made again, when it may");
+  lists.pass(20_000);
+  while (lists.wakeAtUs <= lists.nowUs) lists.pass(0);
+  assert.deepEqual([lists.reads, lists.got.length], [3, 4]);
 });
 
 function encodeWhole(store: MemoryStore): Uint8Array {

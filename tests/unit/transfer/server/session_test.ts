@@ -467,3 +467,79 @@ Deno.test("ServerSession aborts stalled transfers at the stall timeout, and sche
   assert(tookUs >= 3_000_000 && tookUs <= 3_400_000, `${tookUs}`);
   scene.assertClean();
 });
+
+Deno.test("ServerSession answers what needs no content: makes, moves and removes entries, and says what there is", () => {
+  const scene = new Scene();
+  scene.store.put("old", new Uint8Array(5), { modifiedUs: 3, mode: 0o640 });
+  const folder: Message = { type: "make", name: "a/b", kind: "folder", sizeBytes: 0, modifiedUs: 7, mode: 0o750 };
+  const link: Message = { type: "make", name: "a/link", kind: "link", sizeBytes: 0, target: "b" };
+  const cases: [Message, Message][] = [
+    [folder, { type: "done", count: 1 }],
+    [link, { type: "done", count: 1 }],
+    [{ type: "stat", name: "a/b" }, {
+      type: "entry",
+      name: "a/b",
+      kind: "folder",
+      sizeBytes: 0,
+      modifiedUs: 7,
+      mode: 0o750,
+    }],
+    [{ type: "stat", name: "old" }, {
+      type: "entry",
+      name: "old",
+      kind: "file",
+      sizeBytes: 5,
+      modifiedUs: 3,
+    }],
+    [{ type: "move", name: "old", newName: "a/b/new" }, { type: "done", count: 1 }],
+    [{ type: "remove", name: "a", recursive: true }, { type: "done", count: 4 }],
+    [{ type: "space" }, { type: "capacity" }],
+  ];
+  for (const [request, answer] of cases) {
+    const { answers } = scene.ask(encodeMessage(request));
+    assert.deepEqual(answers, [answer], request.type);
+  }
+  const { answers } = scene.ask(encodeMessage({ type: "list" }));
+  assert.deepEqual(answers, [{ type: "end", count: 0 }]);
+  assert.deepEqual(scene.events.filter(({ kind }) => kind !== "listed"), [
+    { kind: "made", what: "folder", name: "a/b" },
+    { kind: "made", what: "link", name: "a/link" },
+    { kind: "moved", name: "old", newName: "a/b/new" },
+    { kind: "removed", name: "a", count: 4 },
+  ]);
+  scene.assertClean();
+});
+
+Deno.test("ServerSession lists the folder that is asked for, with what is below it, and what matches", () => {
+  const scene = new Scene();
+  for (const name of ["top.txt", "a/one.txt", "a/two.bin", "a/b/three.txt"]) scene.store.put(name, new Uint8Array(1));
+  scene.store.unlisted = ["a/\ufffd"];
+  const list = (request: Partial<Message>): readonly string[] => {
+    const { answers } = scene.ask(encodeMessage({ ...request, type: "list" } as Message));
+    assert.equal(answers.at(-1)?.type, "end");
+    return answers.flatMap((answer) => answer.type === "entry" ? [answer.name] : []);
+  };
+  assert.deepEqual(list({}), ["a", "top.txt"]);
+  assert.deepEqual(list({ path: "a" }), ["a/b", "a/one.txt", "a/two.bin"]);
+  assert.deepEqual(list({ path: "a", recursive: true, pattern: "*.txt" }), ["a/b/three.txt", "a/one.txt"]);
+  assert.deepEqual(list({ recursive: true, pattern: "**/b/*" }), ["a/b/three.txt"]);
+  const { answers } = scene.ask(encodeMessage({ type: "list", path: "none" }));
+  assert(answers[0]?.type === "refused" && answers[0].reason === RefusalReason.notFound);
+  scene.assertClean();
+});
+
+Deno.test("ServerSession lets no request change the store whose client lacks a right", () => {
+  const scene = new Scene({}, { rights: new Set<Right>(["read", "list", "write"]) });
+  scene.store.put("there", new Uint8Array(1));
+  const requests: Message[] = [
+    { type: "remove", name: "there" },
+    { type: "move", name: "there", newName: "other" },
+    { type: "make", name: "there", kind: "link", sizeBytes: 0, target: "x", overwrite: true },
+  ];
+  for (const request of requests) {
+    const { answers } = scene.ask(encodeMessage(request));
+    assert(answers[0]?.type === "refused" && answers[0].reason === RefusalReason.denied, request.type);
+  }
+  assert.notEqual(scene.store.contents("there"), undefined);
+  scene.assertClean();
+});
