@@ -28,6 +28,6 @@ export { PeerIdentity } from "./handshake/peer_identity.ts";
 export { allocateAeadBuffer } from "./crypto/chacha20poly1305/aead.ts";
 export { KEY_BYTES, KeyPair } from "./crypto/x25519.ts";
 export { CallerError, type CloseReason, PeerError, TransportErrorCode } from "./errors.ts";
-export type { ByteSink, ByteSource } from "./streams/byte_flow.ts";
+export { type ByteSink, type ByteSource, MIN_ZEROS_BYTES } from "./streams/byte_flow.ts";
 export type { Stream } from "./streams/stream.ts";
 export { VERSION } from "./wire/packet.ts";

@@ -57,6 +57,8 @@ export class SentPacket {
   mtuProbe = false;
   /** Carries data that were lost before; a copy of such a packet does not count. */
   isRepair = false;
+  /** Carries a ZEROS frame: it stands for more bytes of a stream than it has. */
+  hasZeros = false;
   /** When it was declared lost, for forgetting it later. */
   lostUs = 0;
   // State of the connection at sending, for delivery-rate samples (draft-cheng-iccrg-delivery-rate-estimation).

@@ -12,12 +12,20 @@ import type { CloseReason, Connection, SendPolicy } from "../protocol/mod.ts";
 import type { FileInfo } from "../transfer/file_store.ts";
 import { Machine, type MachineOptions } from "./machine.ts";
 
-/** A request of a client. A file's content follows from the world's seed and its name. */
+/** A request of a client. A file's content follows from the world's seed, its name and its zeros. */
 export type Goal =
-  | { readonly kind: "put"; readonly name: string; readonly sizeBytes: number; readonly overwrite?: boolean }
+  | (GoalFile & { readonly kind: "put"; readonly overwrite?: boolean })
   /** `isAbsent`: the server has no such file. */
-  | { readonly kind: "get"; readonly name: string; readonly sizeBytes: number; readonly isAbsent?: boolean }
+  | (GoalFile & { readonly kind: "get"; readonly isAbsent?: boolean })
   | { readonly kind: "list" };
+
+/** The file of a request. */
+interface GoalFile {
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** Which bytes are zeros: runs of them, all, or so many at its beginning. Default: what chance has it. */
+  readonly zeros?: "runs" | "all" | number;
+}
 
 /** How a goal ended. */
 export type GoalOutcome =

@@ -32,6 +32,7 @@ const FRAMES = [
   "stop sending",
   "stream",
   "stream end",
+  "zeros",
   "max data",
   "max stream data",
   "max streams",
@@ -183,6 +184,10 @@ export class Coverage implements ConnectionObserver, FrameHandler {
 
   onStream(_id: number, _offset: number, _buffer: Uint8Array, _start: number, _end: number, fin: boolean): void {
     this.#bumpFrame(fin ? "stream end" : "stream");
+  }
+
+  onZeros(): void {
+    this.#bumpFrame("zeros");
   }
 
   onMaxData(): void {

@@ -80,15 +80,18 @@ export interface SwarmPlan {
 export interface PlanOptions {
   /** Whether some worlds have disks with slow look-ups; nothing else depends on it. Default: true. */
   readonly slowLookups?: boolean;
+  /** Whether some files have runs of zeros; nothing else depends on it. Default: true. */
+  readonly zeros?: boolean;
 }
 
 /** The slowest link carries all bytes of its world in this time. */
 const LONGEST_TRANSFER_S = 40;
 
 /** Draws a world; the same seed and options give the same one. */
-export function planSwarm(seed: number, { slowLookups = true }: PlanOptions = {}): SwarmPlan {
+export function planSwarm(seed: number, { slowLookups = true, zeros = true }: PlanOptions = {}): SwarmPlan {
   const random = new Random(seed).fork("swarm");
-  const goals = drawAbsent(random.fork("absent"), drawGoals(random.fork("goals")));
+  const dense = drawAbsent(random.fork("absent"), drawGoals(random.fork("goals")));
+  const goals = zeros ? drawZeros(random.fork("zeros"), dense) : dense;
   const bytes = goals.flat().reduce((sum, goal) => sum + (goal.kind === "list" ? 0 : goal.sizeBytes), 0);
   const links = random.fork("links");
   const disks = random.fork("disks");
@@ -149,6 +152,16 @@ function drawGoals(random: Random): Goal[][] {
 function drawAbsent(random: Random, goals: readonly Goal[][]): Goal[][] {
   return goals.map((wanted) => {
     return wanted.map((goal) => goal.kind === "get" && random.chance(0.02) ? { ...goal, isAbsent: true } : goal);
+  });
+}
+
+/** Some files have runs of zeros, and a few hold nothing else. */
+function drawZeros(random: Random, goals: readonly Goal[][]): Goal[][] {
+  return goals.map((wanted) => {
+    return wanted.map((goal): Goal => {
+      if (goal.kind === "list" || !random.chance(0.3)) return goal;
+      return { ...goal, zeros: random.pick(["runs", "runs", "runs", "all"]) };
+    });
   });
 }
 

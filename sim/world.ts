@@ -95,6 +95,10 @@ const SETTLE_US = 200_000_000;
  */
 const CONTENT_PERIOD_BYTES = 65_521;
 
+/** The same of a file with runs of zeros, and the longest of its runs, of zeros or of data. */
+const RUNS_PERIOD_BYTES = 1_000_003;
+const MAX_RUN_BYTES = 300_000;
+
 /** The private key of a client. */
 function identityOf(index: number): Uint8Array {
   return new Uint8Array(KEY_BYTES).fill(index + 1);
@@ -218,11 +222,12 @@ export class World {
   content(client: number, goal: Goal): Uint8Array {
     if (goal.kind === "list") return new Uint8Array(0);
     const name = goal.kind === "put" ? `file ${goal.name} of client ${client}` : `file ${goal.name}`;
-    const sizeBytes = Math.min(goal.sizeBytes, CONTENT_PERIOD_BYTES);
-    let drawn = this.#contents.get(name);
+    const sizeBytes = Math.min(goal.sizeBytes, periodOf(goal));
+    const key = `${name} ${goal.zeros}`;
+    let drawn = this.#contents.get(key);
     if (drawn === undefined || drawn.length < sizeBytes) {
-      drawn = this.#random.fork(name).bytes(sizeBytes);
-      this.#contents.set(name, drawn);
+      drawn = drawContent(this.#random.fork(name), { ...goal, sizeBytes });
+      this.#contents.set(key, drawn);
     }
     return drawn.subarray(0, sizeBytes);
   }
@@ -409,3 +414,25 @@ export class World {
 
 /** A goal that has a file. */
 type StoredGoal = Exclude<Goal, { kind: "list" }>;
+
+/** After so many bytes the content of a file repeats. */
+function periodOf({ zeros }: StoredGoal): number {
+  if (typeof zeros === "number") return Infinity;
+  return zeros === "runs" ? RUNS_PERIOD_BYTES : CONTENT_PERIOD_BYTES;
+}
+
+/** The beginning of a file's content: the same for every size. */
+function drawContent(random: Random, { sizeBytes, zeros }: Pick<StoredGoal, "sizeBytes" | "zeros">): Uint8Array {
+  if (zeros === "all") return new Uint8Array(sizeBytes);
+  const content = random.bytes(sizeBytes);
+  if (zeros === undefined) return content;
+  if (typeof zeros === "number") return content.fill(0, 0, zeros);
+  // Some begin and end with the blocks of a disk, as holes do.
+  const runs = random.fork("runs");
+  const edge = (at: number): number => runs.chance(0.5) ? Math.ceil(at / 4096) * 4096 : at;
+  for (let at = 0, end = 0; at < sizeBytes; at = edge(end + runs.integer(1, MAX_RUN_BYTES))) {
+    end = edge(at + runs.integer(1, MAX_RUN_BYTES));
+    content.fill(0, at, Math.min(end, sizeBytes));
+  }
+  return content;
+}

@@ -34,6 +34,7 @@ export type FrameValue =
   | { readonly frame: "resetStream"; readonly streamId: number; readonly code: number; readonly finalSize: number }
   | { readonly frame: "stopSending"; readonly streamId: number; readonly code: number }
   | StreamValue
+  | { readonly frame: "zeros"; readonly streamId: number; readonly offset: number; readonly length: number }
   | { readonly frame: "maxData" | "maxStreams"; readonly value: number }
   | { readonly frame: "maxStreamData"; readonly streamId: number; readonly value: number }
   | { readonly frame: "pathChallenge" | "pathResponse"; readonly data: string }
@@ -68,6 +69,9 @@ export class Recorder implements frames.FrameHandler {
   }
   onStream(streamId: number, offset: number, buffer: Uint8Array, start: number, end: number, fin: boolean): void {
     this.values.push({ frame: "stream", streamId, offset, data: buffer.subarray(start, end).toHex(), fin });
+  }
+  onZeros(streamId: number, offset: number, length: number): void {
+    this.values.push({ frame: "zeros", streamId, offset, length });
   }
   onMaxData(value: number): void {
     this.values.push({ frame: "maxData", value });
@@ -130,6 +134,8 @@ export function writeFrame(writer: Writer, value: FrameValue): void {
       frames.writeStreamHeader(writer, value.streamId, value.offset, data.length, value.fin);
       return writer.bytes(data);
     }
+    case "zeros":
+      return frames.writeZeros(writer, value.streamId, value.offset, value.length);
     case "maxData":
       return frames.writeMaxData(writer, value.value);
     case "maxStreams":

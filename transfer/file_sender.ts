@@ -1,15 +1,17 @@
 /**
  * Sends a file: reads its bytes once in order, hashes them as they are read, and reads a range again if it was lost. It
- * needs memory for one window of read-ahead, whatever the bandwidth-delay product.
+ * needs memory for one window of read-ahead, whatever the bandwidth-delay product. It finds the zeros of the file, so that
+ * they need not be sent: those of holes, and those that were written.
  *
- * Hot: `read` runs for every packet with new data.
+ * Hot: `read` and `zerosAt` run for every packet with new data. Data costs the latter one byte read for each.
  *
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import { invariant } from "../base/invariant.ts";
-import { type ByteSource } from "../protocol/mod.ts";
+import { type ByteSource, MIN_ZEROS_BYTES } from "../protocol/mod.ts";
 import { type FileAttributes, type ReadableFile, StoreError } from "./file_store.ts";
 import { type DataMessage, DIGEST_MESSAGE_BYTES } from "./messages.ts";
 import { encodeMessage } from "./message_encoder.ts";
@@ -26,6 +28,8 @@ const WINDOW_BYTES = 64 * 1024;
  */
 const CHECK_BYTES = 1024 * 1024;
 
+const ZEROS = new Uint8Array(MIN_ZEROS_BYTES);
+
 /** Reads a file for a stream, and computes its SHA-256. */
 export class FileSender implements ByteSource {
   readonly #file: ReadableFile;
@@ -36,6 +40,8 @@ export class FileSender implements ByteSource {
   /** The file was the one that was opened when so much of it had been read. */
   #checkedEnd = 0;
   #digest: Uint8Array | undefined;
+  /** For bytes before the window that are looked at again. */
+  #scratch: Uint8Array | undefined;
 
   constructor(file: ReadableFile) {
     this.#file = file;
@@ -87,6 +93,16 @@ export class FileSender implements ByteSource {
     }
   }
 
+  /** Looks no further than to the window's end. Throws as {@link read} does. */
+  zerosAt(offset: number, maxBytes: number): number {
+    invariant(offset <= this.#windowEnd, "a file is read in order the first time");
+    if (offset < this.#windowStart) return this.#zerosAgain(offset, maxBytes);
+    if (offset === this.#windowEnd) this.#advance();
+    const from = offset - this.#windowStart;
+    if (this.#window[from] !== 0) return 0;
+    return countZeros(this.#window, from, Math.min(from + maxBytes, this.#windowEnd - this.#windowStart));
+  }
+
   close(): void {
     this.#file.close();
   }
@@ -100,6 +116,17 @@ export class FileSender implements ByteSource {
     this.#windowEnd = this.#windowStart + length;
     this.#hash.update(next);
     if (this.#windowEnd - this.#checkedEnd >= CHECK_BYTES) this.#requireUnchanged();
+  }
+
+  #zerosAgain(offset: number, maxBytes: number): number {
+    if (maxBytes < MIN_ZEROS_BYTES) return 0;
+    const scratch = this.#scratch ??= new Uint8Array(WINDOW_BYTES);
+    const length = Math.min(maxBytes, scratch.length);
+    // What was lost is rarely a hole, as the first bytes show.
+    this.#readFully(offset, scratch.subarray(0, MIN_ZEROS_BYTES));
+    if (countZeros(scratch, 0, MIN_ZEROS_BYTES) === 0) return 0;
+    this.#readFully(offset + MIN_ZEROS_BYTES, scratch.subarray(MIN_ZEROS_BYTES, length));
+    return countZeros(scratch, 0, length);
   }
 
   #requireUnchanged(): void {
@@ -136,4 +163,19 @@ export class FileSender implements ByteSource {
 /** What precedes the bytes of a file that is sent in one go: nothing for an empty one. */
 export function wholeContent({ sizeBytes }: FileAttributes): readonly DataMessage[] {
   return sizeBytes === 0 ? [] : [{ type: "data", ranges: [{ offset: 0, length: sizeBytes }] }];
+}
+
+/** Zeros in `bytes` from `from` to before `end`; 0 if they are fewer than {@link MIN_ZEROS_BYTES}. */
+function countZeros(bytes: Uint8Array, from: number, end: number): number {
+  // Most data that begins with a zero shows here.
+  if (end - from < MIN_ZEROS_BYTES || bytes[from + MIN_ZEROS_BYTES - 1] !== 0) return 0;
+  let at = from;
+  while (at < end) {
+    const part = bytes.subarray(at, Math.min(at + MIN_ZEROS_BYTES, end));
+    if (Buffer.compare(part, ZEROS.subarray(0, part.length)) !== 0) break;
+    at += part.length;
+  }
+  if (at === from) return 0;
+  while (at < end && bytes[at] === 0) at++;
+  return at - from;
 }

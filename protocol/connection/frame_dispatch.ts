@@ -9,10 +9,20 @@ import type { LossRecovery } from "./loss_recovery.ts";
 import type { Path } from "./path.ts";
 import type { StreamTable } from "../streams/stream_table.ts";
 import { Reader } from "../../base/bytes.ts";
-import { AckFrame, type FrameHandler, FrameType, readFrames, type ReadFramesOptions } from "../wire/frame.ts";
+import {
+  AckFrame,
+  type FrameHandler,
+  FrameType,
+  MAX_ZEROS_BYTES,
+  readFrames,
+  type ReadFramesOptions,
+} from "../wire/frame.ts";
 import { FRAME_RULES } from "../wire/frame_rules.ts";
 import { type PacketHeader, PacketType } from "../wire/packet.ts";
 import type { TransportParameters } from "../wire/parameters.ts";
+
+/** What a ZEROS frame stands for. Never written to. */
+const ZEROS = new Uint8Array(MAX_ZEROS_BYTES);
 
 /** Options of a {@link FrameReceiver}. */
 export interface FrameReceiverOptions {
@@ -34,6 +44,8 @@ export class FrameReceiver implements FrameHandler {
   readonly #data: ReadFramesOptions;
   #nowUs = 0;
   #isAckEliciting = false;
+  /** Whether the packet being read has had a ZEROS frame. */
+  #hasZeros = false;
 
   constructor(options: FrameReceiverOptions) {
     this.#options = options;
@@ -50,6 +62,7 @@ export class FrameReceiver implements FrameHandler {
   receive(nowUs: number, datagram: Uint8Array, { type, headerEnd }: PacketHeader, payloadEnd: number): boolean {
     this.#nowUs = nowUs;
     this.#isAckEliciting = false;
+    this.#hasZeros = false;
     const isFinish = type === PacketType.clientFinish;
     if (isFinish && headerEnd < payloadEnd && datagram[headerEnd] !== FrameType.parameters) {
       throw new PeerError(TransportErrorCode.transportParameterError, "a ClientFinish without PARAMETERS first");
@@ -72,6 +85,13 @@ export class FrameReceiver implements FrameHandler {
 
   onStream(streamId: number, offset: number, buffer: Uint8Array, start: number, end: number, fin: boolean): void {
     this.#streams.onStreamFrame(streamId, offset, buffer, start, end, fin);
+  }
+
+  onZeros(streamId: number, offset: number, length: number): void {
+    // A packet full of them would keep this side busy for milliseconds with a few bytes each.
+    if (this.#hasZeros) throw new PeerError(TransportErrorCode.protocolViolation, "a packet with two ZEROS frames");
+    this.#hasZeros = true;
+    this.#streams.onStreamFrame(streamId, offset, ZEROS, 0, length, false);
   }
 
   onResetStream(streamId: number, code: number, finalSize: number): void {

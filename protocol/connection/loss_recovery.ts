@@ -17,7 +17,7 @@ import { RECEIPT_STRIDE, ReceiptKind, type SentPacket, SentState } from "../sent
 import { NEVER_SENT, SentPackets, type SentStats } from "../recovery/sent_packets.ts";
 import { isLossy, TailRedundancy } from "../recovery/tail_redundancy.ts";
 import type { StreamTable } from "../streams/stream_table.ts";
-import type { AckFrame } from "../wire/frame.ts";
+import { type AckFrame, MAX_ZEROS_BYTES } from "../wire/frame.ts";
 
 /** What may be sent now. */
 export const SendMode = {
@@ -35,6 +35,13 @@ export type SendMode = (typeof SendMode)[keyof typeof SendMode];
 
 /** With a smaller allowance nothing is sent: a header, an ACK of one range, a PATH_CHALLENGE and the tag need this much. */
 const MIN_DATAGRAM_BYTES = 64;
+
+/**
+ * Bytes that ZEROS frames in flight stand for, at most, unless the congestion window is larger. Their packets are so small
+ * that they would fill the peer's receive buffer long before a window, and writing and hashing zeros takes the peer as
+ * long as data: so it sets the pace. They fill 600 Mbit/s at 100 ms.
+ */
+const MAX_ZEROS_IN_FLIGHT_BYTES = 8 * 1024 * 1024;
 
 /** Probes sent when the probe timeout expires (RFC 9002, section 6.2.4). */
 const PROBES_PER_TIMEOUT = 2;
@@ -164,6 +171,8 @@ export class LossRecovery {
     if (!packet.inFlight) return;
     const path = this.#path;
     const bytesInFlight = this.#sent.bytesInFlight;
+    // Packets of zeros that leave the pacer's bucket full are fewer bytes than the path would take.
+    if (packet.hasZeros && path.pacer.isFull(packet.sentUs)) path.rate.setAppLimited(bytesInFlight);
     path.rate.onPacketSent(packet, packet.sentUs, bytesInFlight);
     path.controller.onPacketSent(packet, bytesInFlight);
     path.pacer.onSent(packet.sentUs, packet.sizeBytes);
@@ -319,7 +328,9 @@ export class LossRecovery {
   }
 
   #isWindowFull(): boolean {
-    return this.#sent.bytesInFlight + this.#path.datagramBytes > this.#path.controller.windowBytes;
+    const { windowBytes } = this.#path.controller;
+    if (this.#sent.bytesInFlight + this.#path.datagramBytes > windowBytes) return true;
+    return this.#sent.zerosInFlight * MAX_ZEROS_BYTES >= Math.max(MAX_ZEROS_IN_FLIGHT_BYTES, windowBytes);
   }
 
   /**

@@ -75,6 +75,13 @@ export class Pacer {
     this.#tokensBytes -= bytes;
   }
 
+  /** Whether the bucket is full: since it was, less was sent than allowed. */
+  isFull(nowUs: number): boolean {
+    if (this.#rate === Infinity) return true;
+    this.#accrue(nowUs);
+    return this.#tokensBytes >= this.#capacityBytes;
+  }
+
   /** When a packet of `bytes` may be sent: `nowUs` if now, otherwise when a burst worth a wake-up may be sent. */
   nextSendUs(nowUs: number, bytes: number): number {
     if (this.#rate === Infinity) return nowUs;

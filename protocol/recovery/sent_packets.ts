@@ -59,6 +59,7 @@ export class SentPackets {
   #outstanding = 0;
   #bytesInFlight = 0;
   #ackElicitingInFlight = 0;
+  #zerosInFlight = 0;
   #lastAckElicitingSentUs = 0;
 
   constructor(options: SentPacketsOptions = {}) {
@@ -87,6 +88,11 @@ export class SentPackets {
   /** Ack-eliciting packets in flight; while there are any, a timer is armed (RFC 9002, section 6.2.1). */
   get ackElicitingInFlight(): number {
     return this.#ackElicitingInFlight;
+  }
+
+  /** Packets with a ZEROS frame in flight. */
+  get zerosInFlight(): number {
+    return this.#zerosInFlight;
   }
 
   /** When the last ack-eliciting packet was sent; 0 before the first. */
@@ -140,6 +146,7 @@ export class SentPackets {
     packet.inFlight = false;
     packet.mtuProbe = false;
     packet.isRepair = false;
+    packet.hasZeros = false;
     packet.lostUs = 0;
     packet.deliveredBytes = 0;
     packet.deliveredUs = 0;
@@ -165,6 +172,7 @@ export class SentPackets {
     if (!packet.inFlight) return;
     this.#bytesInFlight += packet.sizeBytes;
     if (packet.ackEliciting) this.#ackElicitingInFlight++;
+    if (packet.hasZeros) this.#zerosInFlight++;
   }
 
   /** The packet, if it is still remembered. The object is reused: do not keep it. */
@@ -244,6 +252,7 @@ export class SentPackets {
     if (!packet.inFlight) return;
     this.#bytesInFlight -= packet.sizeBytes;
     if (packet.ackEliciting) this.#ackElicitingInFlight--;
+    if (packet.hasZeros) this.#zerosInFlight--;
     invariant(
       this.#bytesInFlight >= 0 && this.#ackElicitingInFlight >= 0,
       "the counters of packets in flight are never negative",

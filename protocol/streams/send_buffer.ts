@@ -7,7 +7,8 @@
  * For each packet the owner calls {@link SendBuffer.next} to pick a range, writes the frame's header, and calls
  * {@link SendBuffer.take} to copy the bytes after it. The packet's receipt records the range, with which
  * {@link SendBuffer.onAcked} or {@link SendBuffer.onLost} is called later. The owner is responsible for flow control:
- * it passes the highest offset that the peer allows (`flow_control.ts`).
+ * it passes the highest offset that the peer allows (`flow_control.ts`). Where a source has zeros,
+ * {@link SendBuffer.nextZeros} and {@link SendBuffer.takeZeros} take the place of these two.
  *
  * Hot: per packet, one view of the target is allocated for each segment that the range touches, and nothing else.
  *
@@ -17,7 +18,7 @@
 import { CallerError } from "../errors.ts";
 import { invariant } from "../../base/invariant.ts";
 import { RangeSet } from "../../base/range_set.ts";
-import type { ByteSource } from "./byte_flow.ts";
+import { type ByteSource, MIN_ZEROS_BYTES } from "./byte_flow.ts";
 
 /** A part of the stream that comes from one source. */
 interface Segment {
@@ -200,6 +201,32 @@ export class SendBuffer {
   }
 
   /**
+   * Picks what {@link next} would pick, as far as it is zeros that need not be read, at most `maxBytes`; returns false,
+   * and leaves nothing picked, if it does not begin with such. The stream's last byte is never among them: it may have to
+   * carry the FIN. An error thrown by a source is passed on, as by {@link take}.
+   */
+  nextZeros(maxBytes: number, limitOffset: number): boolean {
+    this.#isPicked = false;
+    if (this.#isReset) return false;
+    const isRetransmission = this.#lost.length > 0;
+    const start = isRetransmission ? this.#lost.start(0) : this.#sentOffset;
+    const limit = isRetransmission ? this.#lost.end(0) : Math.min(this.#endOffset, limitOffset);
+    if (limit - start < MIN_ZEROS_BYTES) return false;
+    const segment = this.#segments[this.#firstSegmentEndingAfter(start)];
+    if (segment?.source.zerosAt === undefined) return false;
+    const most = Math.min(maxBytes, limit - start, Math.min(segment.end, this.#endOffset - 1) - start);
+    if (most < MIN_ZEROS_BYTES) return false;
+    const count = segment.source.zerosAt(start - segment.start, most);
+    return count > 0 && this.#pick(start, start + count, isRetransmission);
+  }
+
+  /** Marks the range that {@link nextZeros} picked as sent. */
+  takeZeros(): void {
+    invariant(this.#isPicked, "SendBuffer.takeZeros: no range is picked");
+    this.#markTaken();
+  }
+
+  /**
    * Copies the picked range's bytes into `target` from `at` on and marks the range as sent. An error thrown by a source
    * is passed on; then nothing is marked as sent, and the owner must reset the stream.
    */
@@ -209,13 +236,7 @@ export class SendBuffer {
     const end = this.#rangeEnd;
     invariant(at >= 0 && end - start <= target.length - at, "SendBuffer.take: the target is too small");
     this.#copy(target, at);
-    this.#isPicked = false;
-    if (this.#rangeIsRetransmission) this.#lost.remove(start, end);
-    else this.#sentOffset = end;
-    if (this.#rangeFin) {
-      this.#finSent = true;
-      this.#finLost = false;
-    }
+    this.#markTaken();
   }
 
   /** The peer has acknowledged the bytes from `start` up to `end`, exclusive, and with `fin` the end of the stream. */
@@ -262,6 +283,15 @@ export class SendBuffer {
     this.#segments.length = 0;
     this.#lost.clear();
     this.#acked.clear();
+  }
+
+  #markTaken(): void {
+    this.#isPicked = false;
+    if (this.#rangeIsRetransmission) this.#lost.remove(this.#rangeStart, this.#rangeEnd);
+    else this.#sentOffset = this.#rangeEnd;
+    if (!this.#rangeFin) return;
+    this.#finSent = true;
+    this.#finLost = false;
   }
 
   #isFinPending(): boolean {

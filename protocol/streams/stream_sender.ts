@@ -12,6 +12,7 @@ import { InvariantError } from "../../base/invariant.ts";
 import type { Writer } from "../../base/bytes.ts";
 import {
   MAX_CONTROL_FRAME_BYTES,
+  MAX_ZEROS_BYTES,
   streamHeaderSize,
   writeMaxData,
   writeMaxStreamData,
@@ -19,6 +20,7 @@ import {
   writeResetStream,
   writeStopSending,
   writeStreamHeader,
+  writeZeros,
 } from "../wire/frame.ts";
 import { ReceiptKind, type SentPacket } from "../sent_packet.ts";
 import { SendCredit } from "./flow_control.ts";
@@ -206,17 +208,16 @@ export class StreamSender {
     }
   }
 
-  /** Writes one frame of the stream at the queue's head; at the end of its turn, moves the stream to the queue's end. */
+  /**
+   * Writes one frame of the stream at the queue's head; at the end of its turn, moves the stream to the queue's end. Returns
+   * false if nothing more fits into the packet.
+   */
   #fillFrom(stream: StreamEntry, writer: Writer, packet: SentPacket): boolean {
     const outgoing = stream.outgoing;
-    const room = writer.remaining - streamHeaderSize(stream.id, outgoing.sentOffset, writer.remaining);
-    if (room <= 0 || !outgoing.next(room, this.#sendLimit(stream))) return false;
-    const { rangeStart, rangeEnd, rangeFin } = outgoing;
     const before = outgoing.sentOffset;
     const frameStart = writer.position;
-    writeStreamHeader(writer, stream.id, rangeStart, rangeEnd - rangeStart, rangeFin);
     try {
-      outgoing.take(writer.buffer, writer.position);
+      if (!this.#writeFrame(stream, writer, packet)) return false;
     } catch (error) {
       if (error instanceof InvariantError) throw error;
       writer.position = frameStart;
@@ -225,7 +226,7 @@ export class StreamSender {
       this.#options.onSourceFailed(stream, error);
       return true;
     }
-    writer.position += rangeEnd - rangeStart;
+    const { rangeStart, rangeEnd, rangeFin } = outgoing;
     if (outgoing.rangeIsRetransmission) this.#retransmittedBytes += rangeEnd - rangeStart;
     const newBytes = outgoing.sentOffset - before;
     stream.credit.use(newBytes);
@@ -235,6 +236,27 @@ export class StreamSender {
     if (this.#turnBytes < TURN_BYTES) return true;
     this.#popHead();
     this.schedule(stream);
+    return true;
+  }
+
+  /** Writes the stream's next range as ZEROS or STREAM; false if it does not fit. An error of a source is passed on. */
+  #writeFrame(stream: StreamEntry, writer: Writer, packet: SentPacket): boolean {
+    const outgoing = stream.outgoing;
+    const limit = this.#sendLimit(stream);
+    if (writer.remaining >= MAX_CONTROL_FRAME_BYTES && outgoing.nextZeros(MAX_ZEROS_BYTES, limit)) {
+      // A packet has one ZEROS frame at most; the next one goes into the next packet.
+      if (packet.hasZeros) return false;
+      packet.hasZeros = true;
+      writeZeros(writer, stream.id, outgoing.rangeStart, outgoing.rangeEnd - outgoing.rangeStart);
+      outgoing.takeZeros();
+      return true;
+    }
+    const room = writer.remaining - streamHeaderSize(stream.id, outgoing.sentOffset, writer.remaining);
+    if (room <= 0 || !outgoing.next(room, limit)) return false;
+    const length = outgoing.rangeEnd - outgoing.rangeStart;
+    writeStreamHeader(writer, stream.id, outgoing.rangeStart, length, outgoing.rangeFin);
+    outgoing.take(writer.buffer, writer.position);
+    writer.position += length;
     return true;
   }
 }

@@ -23,6 +23,8 @@ import { readParameters, type TransportParameters, writeParameters } from "./par
 /**
  * Frame types. STREAM takes 0x08 to 0x0f: its low three bits say which fields follow.
  *
+ * ZEROS is not QUIC's: it stands for a STREAM frame of zeros, and does not carry them.
+ *
  * QUIC's DATA_BLOCKED, STREAM_DATA_BLOCKED and HANDSHAKE_DONE are left out of this protocol on purpose: a receiver
  * announces its limits reliably without being asked, and any Data packet confirms the handshake.
  */
@@ -41,6 +43,7 @@ export const FrameType = {
   connectionClose: 0x1c,
   applicationClose: 0x1d,
   parameters: 0x20,
+  zeros: 0x21,
 } as const;
 
 /** What STREAM's low three type bits say (RFC 9000, section 19.8). */
@@ -58,6 +61,12 @@ export const PATH_DATA_BYTES = 8;
 
 /** The longest reason that CONNECTION_CLOSE carries, bytes of UTF-8. */
 export const MAX_REASON_BYTES = 256;
+
+/**
+ * The most bytes that one ZEROS frame stands for. A receiver writes and hashes each of them: with one such frame in a
+ * packet, a packet of any size costs it about as much as one of 64 KiB.
+ */
+export const MAX_ZEROS_BYTES = 65_536;
 
 /** No frame but ACK, STREAM, PARAMETERS and CONNECTION_CLOSE is longer: type and three 8-byte varints. */
 export const MAX_CONTROL_FRAME_BYTES = 25;
@@ -102,6 +111,8 @@ export interface FrameHandler {
   onStopSending(streamId: number, code: number): void;
   /** The data are the bytes of `buffer` from `start` to before `end`; `offset` is where they go in the stream. */
   onStream(streamId: number, offset: number, buffer: Uint8Array, start: number, end: number, fin: boolean): void;
+  /** The bytes of the stream from `offset` on, `length` of them (1 to {@link MAX_ZEROS_BYTES}), are zeros. */
+  onZeros(streamId: number, offset: number, length: number): void;
   onMaxData(maximum: number): void;
   onMaxStreamData(streamId: number, maximum: number): void;
   onMaxStreams(maximum: number): void;
@@ -169,6 +180,7 @@ const UNKNOWN_TYPE = encodingError("unknown frame type");
 const CUT_SHORT = encodingError("frame cut short, or a number in it past 2^53-1");
 const BAD_ACK = encodingError("ACK of a packet number that cannot be");
 const PAST_LAST_OFFSET = encodingError("STREAM data past offset 2^53-1");
+const BAD_ZEROS = encodingError("ZEROS of no byte or of more than 65,536");
 const LONG_REASON = encodingError("reason longer than 256 bytes");
 
 function encodingError(message: string): FrameError {
@@ -244,6 +256,8 @@ function readControl(reader: Reader, handler: FrameHandler, type: number): Frame
       handler.onResetStream(streamId, code, finalSize);
       return undefined;
     }
+    case FrameType.zeros:
+      return readZeros(reader, handler);
     case FrameType.pathChallenge:
     case FrameType.pathResponse: {
       const at = reader.position;
@@ -283,6 +297,17 @@ function readTwoFields(reader: Reader, handler: FrameHandler, type: number): Fra
   if (reader.failed) return CUT_SHORT;
   if (type === FrameType.maxStreamData) handler.onMaxStreamData(streamId, value);
   else handler.onStopSending(streamId, value);
+  return undefined;
+}
+
+function readZeros(reader: Reader, handler: FrameHandler): FrameError | undefined {
+  const streamId = reader.varint();
+  const offset = reader.varint();
+  const length = reader.varint();
+  if (reader.failed) return CUT_SHORT;
+  if (length === 0 || length > MAX_ZEROS_BYTES) return BAD_ZEROS;
+  if (offset > MAX_VARINT - length) return PAST_LAST_OFFSET;
+  handler.onZeros(streamId, offset, length);
   return undefined;
 }
 
@@ -408,6 +433,14 @@ export function writeStreamHeader(
 /** Bytes that {@link writeStreamHeader} writes. */
 export function streamHeaderSize(streamId: number, offset: number, length: number): number {
   return 1 + varintSize(streamId) + (offset > 0 ? varintSize(offset) : 0) + varintSize(length);
+}
+
+/** Writes ZEROS: a STREAM frame of `length` zeros, 1 to {@link MAX_ZEROS_BYTES}, without the zeros. */
+export function writeZeros(writer: Writer, streamId: number, offset: number, length: number): void {
+  writer.u8(FrameType.zeros);
+  writer.varint(streamId);
+  writer.varint(offset);
+  writer.varint(length);
 }
 
 /** Writes MAX_DATA. */

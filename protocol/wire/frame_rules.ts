@@ -29,6 +29,7 @@ const SOURCES: Readonly<Record<keyof typeof FrameType, readonly FrameSource[]>> 
   connectionClose: ["clientFinish", "clientData", "serverData"],
   applicationClose: ["clientFinish", "clientData", "serverData"],
   parameters: ["clientFinish"],
+  zeros: ["clientFinish", "clientData", "serverData"],
 };
 
 /** First bytes of frames: STREAM's eight types are one frame. */

@@ -15,6 +15,7 @@ import {
   RESET_TOKEN_BYTES,
 } from "../../protocol/wire/packet.ts";
 import { TransportErrorCode } from "../../protocol/errors.ts";
+import { MAX_ZEROS_BYTES } from "../../protocol/wire/frame.ts";
 import type { TransportParameters } from "../../protocol/wire/parameters.ts";
 import type { FrameValue, PacketValue } from "../wire_values.ts";
 import {
@@ -112,7 +113,7 @@ export function anyText(random: Random): string {
 /** A frame that can be written. */
 export function anyFrame(random: Random): FrameValue {
   const number = (): number => anyVarint(random);
-  switch (random.integer(0, 11)) {
+  switch (random.integer(0, 12)) {
     case 0:
       return { frame: "ping" };
     case 1:
@@ -134,6 +135,15 @@ export function anyFrame(random: Random): FrameValue {
     }
     case 9:
       return { frame: "parameters", parameters: anyParameters(random) };
+    case 10: {
+      const length = random.chance(0.5) ? MAX_ZEROS_BYTES : random.integer(1, 5_000);
+      return {
+        frame: "zeros",
+        streamId: random.integer(0, 5),
+        offset: Math.min(number(), MAX_VARINT - length),
+        length,
+      };
+    }
     default:
       return anyStreamFrame(random);
   }

@@ -318,6 +318,10 @@ export class HostilePeer implements wire.FrameHandler {
     this.#isEliciting = true;
     this.streamBytes += end - start;
   }
+  onZeros(_streamId: number, _offset: number, length: number): void {
+    this.#isEliciting = true;
+    this.streamBytes += length;
+  }
   onMaxData(): void {
     this.#isEliciting = true;
   }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { MAX_VARINT } from "../../base/bytes.ts";
+import { MAX_ZEROS_BYTES } from "../../protocol/wire/frame.ts";
 import { PacketHeader, PACKETS_PER_KEY } from "../../protocol/wire/packet.ts";
 import { type Message, RefusalReason, ResultStatus } from "../../transfer/messages.ts";
 import { decodeMessage } from "../../transfer/message_decoder.ts";
@@ -78,6 +79,12 @@ const frames: fc.Arbitrary<FrameValue> = fc.oneof(
   fc.constant<FrameValue>({ frame: "ping" }),
   record({ frame: fc.constant("resetStream" as const), streamId: varints, code: varints, finalSize: varints }),
   record({ frame: fc.constant("stopSending" as const), streamId: varints, code: varints }),
+  record({
+    frame: fc.constant("zeros" as const),
+    streamId: varints,
+    offset: fc.nat({ max: MAX_VARINT - MAX_ZEROS_BYTES }),
+    length: fc.integer({ min: 1, max: MAX_ZEROS_BYTES }),
+  }),
   record({ frame: fc.constantFrom("maxData", "maxStreams"), value: varints }),
   record({ frame: fc.constant("maxStreamData" as const), streamId: varints, value: varints }),
   record({ frame: fc.constantFrom("pathChallenge", "pathResponse"), data: hexOf(8, 8) }),

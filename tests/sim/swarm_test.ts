@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { sample } from "../../testing/effort.ts";
 import { runSwarm } from "../../sim/swarm.ts";
-import { INCIDENT_KINDS, planSwarm } from "../../sim/swarm_plan.ts";
+import { INCIDENT_KINDS, planSwarm, type SwarmPlan } from "../../sim/swarm_plan.ts";
+import type { Goal } from "../../sim/client_host.ts";
 import type { DiskFaults } from "../../sim/disk/faults.ts";
 import { REGRESSIONS } from "./regressions.ts";
 
@@ -29,9 +30,12 @@ Deno.test("runSwarm succeeds for every seed that once failed", async () => {
   assert(REGRESSIONS.length > 0);
   for (const { seed, found } of REGRESSIONS) {
     await assert.doesNotReject(runSwarm(seed), `seed ${seed} again: ${found}`);
-    // The world in which it failed may have been drawn before there were slow look-ups.
-    if (planSwarm(seed).world.serverDisk?.lookupDelayUs === undefined) continue;
-    await assert.doesNotReject(runSwarm(seed, { slowLookups: false }), `seed ${seed} again: ${found}`);
+    // The world in which it failed may have been drawn before there were zeros in files, or slow look-ups.
+    const plan = planSwarm(seed);
+    const hasLookups = plan.world.serverDisk?.lookupDelayUs !== undefined;
+    if (hasZeros(plan)) await assert.doesNotReject(runSwarm(seed, { zeros: false }), `seed ${seed} again: ${found}`);
+    if (!hasLookups) continue;
+    await assert.doesNotReject(runSwarm(seed, { slowLookups: false, zeros: false }), `seed ${seed} again: ${found}`);
   }
 });
 
@@ -51,6 +55,7 @@ Deno.test("planSwarm draws every kind of impairment, incident and request", () =
     const { world, incidents } = planSwarm(seed);
     for (const { kind } of incidents) seen.add(kind);
     if (world.serverDisk?.lookupDelayUs !== undefined) seen.add("slow look-ups");
+    if (hasZeros({ world })) seen.add("zeros");
     for (const { goals, up } of world.clients) {
       for (const { kind } of goals) seen.add(kind);
       for (const fault of ["loss", "burst", "duplicate", "corrupt", "reorder", "randomWalkUs"] as const) {
@@ -60,7 +65,7 @@ Deno.test("planSwarm draws every kind of impairment, incident and request", () =
     }
   }
   const others = ["blackout", "burst", "corrupt", "duplicate", "get", "randomWalkUs", "list", "loss", "put", "reorder"];
-  assert.deepEqual([...seen].sort(), [...INCIDENT_KINDS, ...others, "slow look-ups"].sort());
+  assert.deepEqual([...seen].sort(), [...INCIDENT_KINDS, ...others, "slow look-ups", "zeros"].sort());
 });
 
 Deno.test("planSwarm draws slow look-ups in some worlds, and they change nothing else", () => {
@@ -75,6 +80,31 @@ Deno.test("planSwarm draws slow look-ups in some worlds, and they change nothing
   }
   assert(slow >= 10 && slow <= 30, `${slow} worlds have slow look-ups`);
 });
+
+Deno.test("planSwarm draws zeros in some files, and they change nothing else", () => {
+  let files = 0;
+  let withZeros = 0;
+  for (let seed = 1; seed <= 100; seed++) {
+    const { world, incidents } = planSwarm(seed);
+    const clients = world.clients.map((client) => {
+      const goals = client.goals.map((goal): Goal => {
+        if (goal.kind === "list") return goal;
+        const { zeros, ...dense } = goal;
+        files++;
+        if (zeros !== undefined) withZeros++;
+        return dense;
+      });
+      return { ...client, goals };
+    });
+    assert.deepEqual({ world: { ...world, clients }, incidents }, planSwarm(seed, { zeros: false }));
+  }
+  assert(withZeros >= files / 5 && withZeros <= files / 2, `${withZeros} of ${files} files have zeros`);
+});
+
+/** Whether a file of the plan has zeros. */
+function hasZeros({ world }: Pick<SwarmPlan, "world">): boolean {
+  return world.clients.some(({ goals }) => goals.some((goal) => goal.kind !== "list" && goal.zeros !== undefined));
+}
 
 function withoutLookups({ lookupDelayUs: _, ...faults }: DiskFaults = {}): DiskFaults {
   return faults;

@@ -192,6 +192,16 @@ export const GOLDEN_FRAMES: readonly Golden<readonly FrameValue[]>[] = [
     decodeOnly: true,
   },
   {
+    name: "ZEROS, as many as one frame can stand for",
+    hex: "21 03 c0 00 00 01 00 00 00 00 80 01 00 00",
+    value: [{ frame: "zeros", streamId: 3, offset: 2 ** 32, length: 65_536 }],
+  },
+  {
+    name: "ZEROS at the start of a stream",
+    hex: "21 03 00 50 00",
+    value: [{ frame: "zeros", streamId: 3, offset: 0, length: 4096 }],
+  },
+  {
     name: "MAX_DATA of the largest value",
     hex: "10 c0 1f ff ff ff ff ff ff",
     value: [{ frame: "maxData", value: 2 ** 53 - 1 }],

@@ -10,7 +10,7 @@ import { Writer } from "../../base/bytes.ts";
 import { type Connection, TransportErrorCode } from "../../protocol/mod.ts";
 import { PacketProtection } from "../../protocol/crypto/packet_protection.ts";
 import * as limits from "../../protocol/limits.ts";
-import { FrameType, MAX_REASON_BYTES } from "../../protocol/wire/frame.ts";
+import { FrameType, MAX_REASON_BYTES, MAX_ZEROS_BYTES } from "../../protocol/wire/frame.ts";
 import * as packet from "../../protocol/wire/packet.ts";
 import { MAX_PARAMETERS, ParameterId } from "../../protocol/wire/parameters.ts";
 import { ApplicationErrorCode } from "../../transfer/application_error.ts";
@@ -128,6 +128,7 @@ Deno.test("PROTOCOL.md's table of limits has the code's values", () => {
     "lifetime of tokens and cookies, memory of ended IDs": limits.TOKEN_LIFETIME_US / 1_000_000,
     "transport parameters": MAX_PARAMETERS,
     "reason of CONNECTION_CLOSE": MAX_REASON_BYTES,
+    "bytes of one ZEROS frame": MAX_ZEROS_BYTES,
     "gaps in a half of a stream": limits.MAX_STREAM_GAPS,
     "ranges of packet numbers remembered": limits.MAX_ACK_RANGES,
     "packets with challenges or responses beyond the window": limits.MAX_PATH_PACKETS_BEYOND_WINDOW,
@@ -155,6 +156,7 @@ const EXAMPLES: Readonly<Record<string, FrameValue>> = {
   RESET_STREAM: { frame: "resetStream", streamId: 0, code: 1, finalSize: 2 },
   STOP_SENDING: { frame: "stopSending", streamId: 0, code: 1 },
   STREAM: { frame: "stream", streamId: 0, offset: 0, data: "", fin: false },
+  ZEROS: { frame: "zeros", streamId: 0, offset: 0, length: 1 },
   MAX_DATA: { frame: "maxData", value: 0 },
   MAX_STREAM_DATA: { frame: "maxStreamData", streamId: 0, value: 0 },
   MAX_STREAMS: { frame: "maxStreams", value: 0 },

@@ -9,6 +9,13 @@ import type { Mutant } from "./mutant.ts";
 /** See the module's description. */
 export const FILE_MUTANTS: readonly Mutant[] = [
   {
+    id: "zeros-by-their-ends",
+    broken: "A run that begins and ends with zeros is taken for zeros",
+    file: "transfer/file_sender.ts",
+    text: "Buffer.compare(part, ZEROS.subarray(0, part.length)) !== 0",
+    becomes: "part[part.length - 1] !== 0",
+  },
+  {
     id: "put-hash-unchecked",
     broken: "The server keeps a file with a wrong checksum",
     file: "transfer/server/put.ts",

@@ -6,6 +6,7 @@
  */
 
 import { TransportErrorCode } from "../../../protocol/mod.ts";
+import { MAX_ZEROS_BYTES } from "../../../protocol/wire/frame.ts";
 import type { FrameValue } from "../../wire_values.ts";
 import { encodeMessage } from "../../../transfer/message_encoder.ts";
 import { type Attack, FIXTURE_CONFIG } from "../fixture.ts";
@@ -198,6 +199,57 @@ export const STREAMS: readonly Attack[] = [
     },
   },
   {
+    name: "zeros-beyond-credit",
+    closesWith: TransportErrorCode.flowControlError,
+    *script(scene) {
+      const peer = yield* scene.connected();
+      const length = scene.random.pick([2, 1000, MAX_ZEROS_BYTES]);
+      peer.send({ frame: "zeros", streamId: 0, offset: orderedWindowBytes - 1, length });
+    },
+  },
+  {
+    name: "a-packet-full-of-zeros",
+    closesWith: TransportErrorCode.protocolViolation,
+    *script(scene) {
+      const peer = yield* scene.connected();
+      peer.say(0, putOf("zeros", 2 ** 28));
+      yield SECOND;
+      peer.send(...Array.from({ length: 100 }, (_, index) => zerosFrame(index)));
+    },
+  },
+  {
+    // A file as large as flow control allows, in small packets, the last first: none of it can be hashed until the first
+    // has come.
+    name: "zeros-from-the-end",
+    *script(scene) {
+      const peer = yield* scene.connected();
+      const count = 1_000;
+      const streamBytes = count * MAX_ZEROS_BYTES;
+      peer.say(0, putOf("zeros", streamBytes - putOf("zeros", streamBytes).length));
+      yield SECOND;
+      for (let index = count - 1; index >= 0 && peer.closedWith === undefined; index--) {
+        peer.send(zerosFrame(index));
+        if (index % 20 === 0) yield 2 * MS;
+      }
+    },
+  },
+  {
+    name: "zeros-over-data",
+    *script(scene) {
+      const peer = yield* scene.connected();
+      const request = putOf("mine", 200_000);
+      peer.say(0, request);
+      for (let count = 200; count > 0; count--) {
+        const end = request.length + 200_000;
+        const offset = scene.random.integer(0, end - 1);
+        const length = scene.random.integer(1, Math.min(MAX_ZEROS_BYTES, end - offset));
+        if (scene.random.chance(0.5)) peer.send({ frame: "zeros", streamId: 0, offset, length });
+        else peer.say(0, scene.random.bytes(Math.min(length, 900)), { offset });
+        if (count % 10 === 0) yield 5 * MS;
+      }
+    },
+  },
+  {
     name: "all-windows-full",
     *script(scene) {
       const peer = yield* scene.connected();
@@ -212,10 +264,16 @@ export const STREAMS: readonly Attack[] = [
   },
 ];
 
+/** Zeros in a place of its own of stream 0, behind a request. */
+function zerosFrame(index: number): FrameValue {
+  return { frame: "zeros", streamId: 0, offset: index * MAX_ZEROS_BYTES, length: MAX_ZEROS_BYTES };
+}
+
 /** Every kind of frame for one stream. */
 function framesOn(streamId: number, bytes: Uint8Array): FrameValue[] {
   return [
     streamFrame(streamId, bytes, { fin: true }),
+    { frame: "zeros", streamId, offset: 0, length: 1 },
     { frame: "resetStream", streamId, code: 9, finalSize: bytes.length },
     { frame: "stopSending", streamId, code: 9 },
     { frame: "maxStreamData", streamId, value: 1 },

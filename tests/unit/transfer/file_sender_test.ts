@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { Random } from "../../../base/random.ts";
+import { MIN_ZEROS_BYTES } from "../../../protocol/mod.ts";
 import { MemoryStore } from "../../../testing/memory_store.ts";
 import { atOnce } from "../../../testing/promised_store.ts";
 import { FileSender } from "../../../transfer/file_sender.ts";
@@ -172,4 +173,93 @@ Deno.test("FileSender sends and hashes files of more than 4 GiB", () => {
   assert.equal(sender.digest!.toHex(), "709fc0b74f7c916cedccb212d681c035f36ffbb31ebfe806eb40c31592744eb5");
   sender.read(2 ** 32 - 100, new Uint8Array(105));
   assert.deepEqual(touched, [2 ** 32], "the last stretch is still at hand");
+});
+
+const WINDOW_BYTES = 65_536;
+
+/** Random bytes, none of them zero, with zeros in these ranges. */
+function withZeros(sizeBytes: number, ...ranges: readonly (readonly [start: number, end: number])[]): Uint8Array {
+  const bytes = new Random(9).bytes(sizeBytes).map((byte) => byte === 0 ? 1 : byte);
+  for (const [start, end] of ranges) bytes.fill(0, start, end);
+  return bytes;
+}
+
+/** Reads the file as a stream does: zeros are skipped where there are some. Returns the bytes, and those that were read. */
+function readSparsely(sender: FileSender, maxBytes: number): { all: Uint8Array; readBytes: number } {
+  const all = new Uint8Array(sender.sizeBytes);
+  let readBytes = 0;
+  for (let at = 0; at < all.length;) {
+    const zeros = sender.zerosAt(at, Math.min(all.length - at, 65_536));
+    if (zeros > 0) {
+      assert(zeros >= MIN_ZEROS_BYTES);
+      at += zeros;
+      continue;
+    }
+    const piece = all.subarray(at, Math.min(at + maxBytes, all.length));
+    piece.fill(0xaa);
+    sender.read(at, piece);
+    readBytes += piece.length;
+    at += piece.length;
+  }
+  return { all, readBytes };
+}
+
+Deno.test("FileSender.zerosAt finds runs of zeros to the byte, and all of the file is hashed", () => {
+  const holes = [[0, 10_000], [70_001, 80_003], [131_072, 400_000], [500_000, 502_047], [650_000, 700_001]] as const;
+  const bytes = withZeros(700_001, ...holes);
+  for (const pieceBytes of [1, 1177, 4096]) {
+    const sender = new FileSender(stored(bytes).file);
+    const { all, readBytes } = readSparsely(sender, pieceBytes);
+    assert.deepEqual(all, bytes);
+    trailerOf(sender);
+    assert.deepEqual(sender.digest, sha256(bytes));
+    // Ends of runs in a piece with data, or of less than 2 KiB before the end of a window, are read.
+    const zeroBytes = bytes.filter((byte) => byte === 0).length;
+    assert(readBytes <= bytes.length - zeroBytes + holes.length * (MIN_ZEROS_BYTES + pieceBytes), `${readBytes}`);
+  }
+});
+
+Deno.test("FileSender.zerosAt is 0 for fewer zeros than are worth it, and never more than asked for", () => {
+  const bytes = withZeros(100_000, [100, 100 + MIN_ZEROS_BYTES - 1], [10_000, 10_000 + MIN_ZEROS_BYTES], [
+    30_000,
+    50_000,
+  ]);
+  // Zero where the search looks first, and in between something else.
+  bytes[20_000] = bytes[20_000 + MIN_ZEROS_BYTES - 1] = 0;
+  const sender = new FileSender(stored(bytes).file);
+  assert.equal(sender.zerosAt(0, 65_536), 0);
+  assert.equal(sender.zerosAt(100, 65_536), 0);
+  assert.equal(sender.zerosAt(10_000, 65_536), MIN_ZEROS_BYTES);
+  assert.equal(sender.zerosAt(10_001, 65_536), 0);
+  assert.equal(sender.zerosAt(20_000, 65_536), 0);
+  assert.equal(sender.zerosAt(30_000, 65_536), 20_000);
+  assert.equal(sender.zerosAt(30_000, 2500), 2500);
+  assert.equal(sender.zerosAt(30_000, MIN_ZEROS_BYTES - 1), 0);
+  assert.equal(sender.zerosAt(30_007, 65_536), 19_993);
+});
+
+Deno.test("FileSender.zerosAt finds zeros of earlier windows again, and hashes them once", () => {
+  const bytes = withZeros(5 * WINDOW_BYTES, [1000, 3 * WINDOW_BYTES]);
+  const sender = new FileSender(stored(bytes).file);
+  readSparsely(sender, 1000);
+  assert.equal(sender.zerosAt(0, 65_536), 0);
+  assert.equal(sender.zerosAt(1000, 65_536), 65_536);
+  assert.equal(sender.zerosAt(1000, 3000), 3000);
+  assert.equal(sender.zerosAt(1000, MIN_ZEROS_BYTES), MIN_ZEROS_BYTES);
+  assert.equal(sender.zerosAt(1000, MIN_ZEROS_BYTES - 1), 0);
+  assert.equal(sender.zerosAt(3 * WINDOW_BYTES - 5000, 65_536), 5000);
+  assert.equal(sender.zerosAt(3 * WINDOW_BYTES - 100, 65_536), 0);
+  assert.equal(sender.zerosAt(3 * WINDOW_BYTES, 65_536), 0);
+  trailerOf(sender);
+  assert.deepEqual(sender.digest, sha256(bytes));
+});
+
+Deno.test("FileSender.zerosAt throws StoreError if the file has become shorter", () => {
+  const { store, file } = stored(new Uint8Array(600_000));
+  const sender = new FileSender(file);
+  assert.equal(sender.zerosAt(0, 65_536), WINDOW_BYTES);
+  store.put("file", new Uint8Array(100_000), { modifiedUs: 2 });
+  const isChanged = (error: unknown) => error instanceof StoreError && error.kind === "changed";
+  assert.throws(() => sender.zerosAt(WINDOW_BYTES, 65_536), isChanged);
+  assert.throws(() => sender.zerosAt(WINDOW_BYTES, 65_536), isChanged, "and again");
 });

@@ -29,6 +29,17 @@ Deno.test("Pacer does not limit sending until a rate is set", () => {
   }
 });
 
+Deno.test("Pacer.isFull says whether what was sent left tokens unused", () => {
+  const pacer = new Pacer(DATAGRAM_BYTES);
+  assert(pacer.isFull(0), "without pacing nothing is used up");
+  pacer.setRate(5_000_000, 1_000_000);
+  assert(pacer.isFull(1_000));
+  pacer.onSent(1_000, 50);
+  assert(!pacer.isFull(1_000));
+  assert(!pacer.isFull(1_009));
+  assert(pacer.isFull(1_010), "50 bytes accrue in 10 us");
+});
+
 Deno.test("Pacer allows a burst of 4.4 ms, then returns the time at which half of one has accrued", () => {
   const pacer = new Pacer(DATAGRAM_BYTES);
   pacer.setRate(5_000_000, 1_000_000);

@@ -225,3 +225,27 @@ Deno.test("SentPackets refuses a packet number beyond the last", () => {
   assert.equal(ack(sent, MAX_PACKET_NUMBER, MAX_PACKET_NUMBER + 1).length, 1);
   assert.throws(() => sent.begin(MAX_PACKET_NUMBER + 1, 0), { name: "InvariantError" });
 });
+
+Deno.test("SentPackets.zerosInFlight counts packets with ZEROS until they are acknowledged or lost", () => {
+  const sent = new SentPackets();
+  const sendZeros = () => {
+    const packet = sent.begin(sent.nextPacketNumber, 0);
+    assert.equal(packet.hasZeros, false, "a record that is used again is cleared");
+    packet.sizeBytes = 40;
+    packet.ackEliciting = packet.inFlight = packet.hasZeros = true;
+    sent.commit(packet);
+  };
+  for (let i = 0; i < 100; i++) {
+    sendZeros();
+    sendZeros();
+    send(sent);
+    assert.equal(sent.zerosInFlight, 2);
+    const first = 3 * i;
+    ack(sent, first, first + 1);
+    assert.equal(sent.zerosInFlight, 1);
+    lose(sent, first + 1, 10);
+    assert.equal(sent.zerosInFlight, 0);
+    ack(sent, first + 1, first + 3);
+    assert.equal(sent.zerosInFlight, 0, "an acknowledgement of a lost packet changes nothing");
+  }
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { CallerError } from "../../../../protocol/errors.ts";
 import { InvariantError } from "../../../../base/invariant.ts";
-import type { ByteSource } from "../../../../protocol/streams/byte_flow.ts";
+import { type ByteSource, MIN_ZEROS_BYTES } from "../../../../protocol/streams/byte_flow.ts";
 import { SendBuffer } from "../../../../protocol/streams/send_buffer.ts";
 
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
@@ -310,4 +310,106 @@ Deno.test("SendBuffer.memoryBytes counts bytes appended from memory until they a
   assert.equal(buffer.memoryBytes, 16);
   buffer.reset();
   assert.equal(buffer.memoryBytes, 0);
+});
+
+/** A source of ones, and of zeros from `start` to before `end`. */
+function zerosSource(start: number, end: number): ByteSource {
+  return {
+    read: (_, into) => void into.fill(1),
+    zerosAt(offset, maxBytes) {
+      assert(maxBytes >= MIN_ZEROS_BYTES);
+      const count = offset < start ? 0 : Math.min(end - offset, maxBytes);
+      return count >= MIN_ZEROS_BYTES ? count : 0;
+    },
+  };
+}
+
+/** Sends zeros; returns "start-end", with "*" if it is a retransmission. */
+function sendZeros(buffer: SendBuffer, maxBytes = 65_536, limitOffset = NO_LIMIT): string | undefined {
+  if (!buffer.nextZeros(maxBytes, limitOffset)) return undefined;
+  const { rangeStart, rangeEnd, rangeFin, rangeIsRetransmission } = buffer;
+  assert.equal(rangeFin, false);
+  buffer.takeZeros();
+  return `${rangeStart}-${rangeEnd}${rangeIsRetransmission ? "*" : ""}`;
+}
+
+Deno.test("SendBuffer.nextZeros picks the zeros of a source, where the next range begins with them", () => {
+  const buffer = new SendBuffer();
+  buffer.append(new Uint8Array(3000));
+  buffer.appendSource(zerosSource(1000, 100_000), 101_000);
+  buffer.append(new Uint8Array(3000));
+  assert.equal(sendZeros(buffer), undefined, "bytes in memory are not looked at");
+  send(buffer, 3000);
+  assert.equal(sendZeros(buffer), undefined);
+  assert.equal(buffer.sentOffset, 3000);
+  send(buffer, 1000);
+  assert.equal(sendZeros(buffer), "4000-69536");
+  assert.equal(sendZeros(buffer, 10_000), "69536-79536");
+  assert.equal(sendZeros(buffer), "79536-103000");
+  assert.equal(sendZeros(buffer), undefined);
+  assert.equal(buffer.sentOffset, 103_000);
+});
+
+Deno.test("SendBuffer.nextZeros stays below the limit and within its segment, and leaves short runs to next", () => {
+  const buffer = new SendBuffer();
+  buffer.appendSource(zerosSource(0, 10_000), 10_000);
+  buffer.appendSource(zerosSource(0, 10_000), 10_000);
+  assert.equal(sendZeros(buffer, 65_536, MIN_ZEROS_BYTES - 1), undefined);
+  assert.equal(sendZeros(buffer, MIN_ZEROS_BYTES - 1), undefined);
+  assert.equal(sendZeros(buffer, 65_536, 5000), "0-5000");
+  assert.equal(sendZeros(buffer, 65_536, 5000), undefined);
+  assert.equal(sendZeros(buffer), "5000-10000");
+  assert.equal(sendZeros(buffer), "10000-19999");
+});
+
+Deno.test("SendBuffer.nextZeros leaves the last byte to next, which may carry the FIN", () => {
+  const buffer = new SendBuffer();
+  buffer.appendSource(zerosSource(0, 5000), 5000);
+  buffer.finish();
+  assert.equal(sendZeros(buffer), "0-4999");
+  assert.equal(buffer.hasPending(NO_LIMIT), true);
+  assert.equal(send(buffer), "4999:\u0001!");
+  buffer.onAcked(0, 4999, false);
+  assert.equal(buffer.isFullyAcked, false);
+  buffer.onAcked(4999, 5000, true);
+  assert.equal(buffer.isFullyAcked, true);
+});
+
+Deno.test("SendBuffer.nextZeros picks lost ranges first, as far as they were not acknowledged", () => {
+  const buffer = new SendBuffer();
+  buffer.appendSource(zerosSource(0, 100_000), 200_000);
+  assert.equal(sendZeros(buffer), "0-65536");
+  assert.equal(sendZeros(buffer), "65536-100000");
+  send(buffer, 50_000);
+  buffer.onLost(0, 65_536, false);
+  buffer.onAcked(20_000, 30_000, false);
+  assert.equal(sendZeros(buffer, 65_536, 0), "0-20000*", "they need no credit");
+  assert.equal(sendZeros(buffer), "30000-65536*");
+  buffer.onLost(100_000, 150_000, false);
+  assert.equal(sendZeros(buffer), undefined);
+  assert.equal(buffer.next(1200, NO_LIMIT) && buffer.rangeStart, 100_000);
+});
+
+Deno.test("SendBuffer.nextZeros changes nothing until takeZeros, and picks nothing after a reset", () => {
+  const buffer = new SendBuffer();
+  buffer.appendSource(zerosSource(0, 10_000), 20_000);
+  assert.equal(buffer.nextZeros(5000, NO_LIMIT), true);
+  assert.equal(buffer.nextZeros(4000, NO_LIMIT), true);
+  assert.deepEqual([buffer.rangeStart, buffer.rangeEnd, buffer.sentOffset], [0, 4000, 0]);
+  buffer.onAcked(0, 0, false);
+  assert.throws(() => buffer.takeZeros(), InvariantError);
+  assert.equal(buffer.nextZeros(4000, NO_LIMIT), true);
+  buffer.reset();
+  assert.throws(() => buffer.takeZeros(), InvariantError);
+  assert.equal(buffer.nextZeros(4000, NO_LIMIT), false);
+});
+
+Deno.test("SendBuffer.nextZeros passes on an error of a source, and marks nothing as sent", () => {
+  const buffer = new SendBuffer();
+  const read = () => {
+    throw new RangeError("from the source");
+  };
+  buffer.appendSource({ read, zerosAt: read }, 10_000);
+  assert.throws(() => buffer.nextZeros(4000, NO_LIMIT), /from the source/);
+  assert.equal(buffer.sentOffset, 0);
 });

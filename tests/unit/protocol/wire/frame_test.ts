@@ -73,6 +73,19 @@ Deno.test("readFrames refuses STREAM data past offset 2^53-1", () => {
   assert.equal(codeOf("0c 00 c0 1f ff ff ff ff ff fe aa bb"), TransportErrorCode.frameEncodingError);
 });
 
+Deno.test("readFrames refuses ZEROS of no byte, of more than 65,536, and past offset 2^53-1", () => {
+  const cases = [
+    ["21 00 00 00", TransportErrorCode.frameEncodingError],
+    ["21 00 00 01", undefined],
+    ["21 00 00 80 01 00 00", undefined],
+    ["21 00 00 80 01 00 01", TransportErrorCode.frameEncodingError],
+    ["21 00 00 c0 1f ff ff ff ff ff ff", TransportErrorCode.frameEncodingError],
+    ["21 00 c0 1f ff ff ff ff ff fe 01", undefined],
+    ["21 00 c0 1f ff ff ff ff ff ff 01", TransportErrorCode.frameEncodingError],
+  ] as const;
+  for (const [hex, code] of cases) assert.equal(codeOf(hex), code, hex);
+});
+
 Deno.test("readFrames refuses an ACK of packet numbers that cannot be", () => {
   const bad = [
     ["the first range goes below 0", "02 05 00 00 06"],
