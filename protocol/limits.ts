@@ -63,6 +63,13 @@ export const MAX_REMEMBERED_CLOSED = 65_536;
  */
 export const MAX_STREAM_GAPS = 65_536;
 
+/**
+ * Bytes beyond a stream's contiguous beginning that may arrive as ZEROS. Stops: a file of zeros of which the first byte is
+ * missing until the last, so that a few packets leave gigabytes to be hashed at once. An honest sender knows by its
+ * acknowledgements how far it may go, and sends zeros beyond that as data.
+ */
+export const MAX_ZEROS_AHEAD_BYTES = 67_108_864;
+
 /** Disjoint ranges of packet numbers remembered for acknowledging. Stops: the same, by skipping packet numbers. */
 export const MAX_ACK_RANGES = 65_536;
 

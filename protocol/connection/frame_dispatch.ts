@@ -91,7 +91,7 @@ export class FrameReceiver implements FrameHandler {
     // A packet full of them would keep this side busy for milliseconds with a few bytes each.
     if (this.#hasZeros) throw new PeerError(TransportErrorCode.protocolViolation, "a packet with two ZEROS frames");
     this.#hasZeros = true;
-    this.#streams.onStreamFrame(streamId, offset, ZEROS, 0, length, false);
+    this.#streams.onZerosFrame(streamId, offset, length === ZEROS.length ? ZEROS : ZEROS.subarray(0, length));
   }
 
   onResetStream(streamId: number, code: number, finalSize: number): void {

@@ -37,11 +37,12 @@ export type SendMode = (typeof SendMode)[keyof typeof SendMode];
 const MIN_DATAGRAM_BYTES = 64;
 
 /**
- * Bytes that ZEROS frames in flight stand for, at most, unless the congestion window is larger. Their packets are so small
- * that they would fill the peer's receive buffer long before a window, and writing and hashing zeros takes the peer as
- * long as data: so it sets the pace. They fill 600 Mbit/s at 100 ms.
+ * Bytes that ZEROS frames in flight stand for, at most: a congestion window, within these bounds. Their packets are so
+ * small that they would fill the peer's receive buffer long before a window, and writing and hashing zeros takes the peer
+ * as long as data: so it sets the pace. The lower bound is 600 Mbit/s at 100 ms. The upper one leaves room for zeros that
+ * are lost twice (`MAX_ZEROS_AHEAD_BYTES` in `limits.ts`).
  */
-const MAX_ZEROS_IN_FLIGHT_BYTES = 8 * 1024 * 1024;
+const ZEROS_IN_FLIGHT_BYTES = { min: 8 * 1024 * 1024, max: 32 * 1024 * 1024 } as const;
 
 /** Probes sent when the probe timeout expires (RFC 9002, section 6.2.4). */
 const PROBES_PER_TIMEOUT = 2;
@@ -330,7 +331,8 @@ export class LossRecovery {
   #isWindowFull(): boolean {
     const { windowBytes } = this.#path.controller;
     if (this.#sent.bytesInFlight + this.#path.datagramBytes > windowBytes) return true;
-    return this.#sent.zerosInFlight * MAX_ZEROS_BYTES >= Math.max(MAX_ZEROS_IN_FLIGHT_BYTES, windowBytes);
+    const { min, max } = ZEROS_IN_FLIGHT_BYTES;
+    return this.#sent.zerosInFlight * MAX_ZEROS_BYTES >= Math.min(max, Math.max(min, windowBytes));
   }
 
   /**

@@ -120,6 +120,11 @@ export class Assembler {
     return this.#finalSize;
   }
 
+  /** The end of the bytes that have arrived without a gap since the stream's beginning. */
+  get contiguousOffset(): number {
+    return this.#received.coveredUntil(0);
+  }
+
   /** The number of gaps below the highest byte received. */
   get gapCount(): number {
     const ranges = this.#received.length;

@@ -17,6 +17,7 @@
 
 import { CallerError } from "../errors.ts";
 import { invariant } from "../../base/invariant.ts";
+import { MAX_ZEROS_AHEAD_BYTES } from "../limits.ts";
 import { RangeSet } from "../../base/range_set.ts";
 import { type ByteSource, MIN_ZEROS_BYTES } from "./byte_flow.ts";
 
@@ -203,7 +204,7 @@ export class SendBuffer {
   /**
    * Picks what {@link next} would pick, as far as it is zeros that need not be read, at most `maxBytes`; returns false,
    * and leaves nothing picked, if it does not begin with such. The stream's last byte is never among them: it may have to
-   * carry the FIN. An error thrown by a source is passed on, as by {@link take}.
+   * carry the FIN. Nor is anything beyond what the peer takes as zeros at this time. An error thrown by a source is passed on, as by {@link take}.
    */
   nextZeros(maxBytes: number, limitOffset: number): boolean {
     this.#isPicked = false;
@@ -214,10 +215,13 @@ export class SendBuffer {
     if (limit - start < MIN_ZEROS_BYTES) return false;
     const segment = this.#segments[this.#firstSegmentEndingAfter(start)];
     if (segment?.source.zerosAt === undefined) return false;
-    const most = Math.min(maxBytes, limit - start, Math.min(segment.end, this.#endOffset - 1) - start);
+    const most = Math.min(maxBytes, Math.min(limit, segment.end, this.#endOffset - 1) - start);
     if (most < MIN_ZEROS_BYTES) return false;
     const count = segment.source.zerosAt(start - segment.start, most);
-    return count > 0 && this.#pick(start, start + count, isRetransmission);
+    if (count === 0) return false;
+    const aheadEnd = this.#acked.coveredUntil(this.#startOffset) + MAX_ZEROS_AHEAD_BYTES;
+    const end = Math.min(start + count, aheadEnd);
+    return end > start && this.#pick(start, end, isRetransmission);
   }
 
   /** Marks the range that {@link nextZeros} picked as sent. */

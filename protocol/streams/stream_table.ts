@@ -9,7 +9,7 @@
 
 import type { ConnectionConfig } from "../config.ts";
 import { PeerError, TransportErrorCode } from "../errors.ts";
-import { MAX_STREAM_GAPS } from "../limits.ts";
+import { MAX_STREAM_GAPS, MAX_ZEROS_AHEAD_BYTES } from "../limits.ts";
 import { RangeSet } from "../../base/range_set.ts";
 import { Writer } from "../../base/bytes.ts";
 import { ReceiveWindow } from "./flow_control.ts";
@@ -131,6 +131,16 @@ export class StreamTable implements StreamOwner {
     if (highest > before) this.#checkReceive(stream, highest, highest - before);
     stream.incoming.insert(offset, buffer, start, end, fin);
     this.#afterReceive(stream, fin);
+  }
+
+  /** A ZEROS frame: a STREAM frame with `zeros` for data, which must not be too far ahead. Throws PeerError. */
+  onZerosFrame(streamId: number, offset: number, zeros: Uint8Array): void {
+    // A stream that is not open has no window as wide, or ignores the frame.
+    const contiguous = this.#streams.get(streamId)?.incoming.contiguousOffset ?? Infinity;
+    if (offset + zeros.length > contiguous + MAX_ZEROS_AHEAD_BYTES) {
+      throw new PeerError(TransportErrorCode.flowControlError, "ZEROS too far ahead of what has arrived");
+    }
+    this.onStreamFrame(streamId, offset, zeros, 0, zeros.length, false);
   }
 
   /** RESET_STREAM: the peer abandons its sending half at `finalSize` bytes. Throws PeerError. */

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { Random } from "../../base/random.ts";
 import { type ByteSource, MIN_ZEROS_BYTES, type Stream, TransportErrorCode } from "../../protocol/mod.ts";
+import { MAX_ZEROS_AHEAD_BYTES } from "../../protocol/limits.ts";
 import { LOST, Pair, type Side } from "../../testing/connection_pair.ts";
 import { encodeFrames, type FrameValue } from "../../testing/wire_values.ts";
 
@@ -153,6 +154,24 @@ Deno.test("Connection closes on two ZEROS frames in a packet, and accepts one in
   assert.equal(violationOf(pair), undefined);
   forge(pair, [zeros(0, 5000, 1), zeros(1, 0, 1)], 90_100);
   assert.equal(violationOf(pair), TransportErrorCode.protocolViolation);
+});
+
+Deno.test("Connection closes on ZEROS further ahead of what has arrived than is allowed", () => {
+  const pair = Pair.connected();
+  pair.server.onEvent = (event) => {
+    if (event.kind === "stream-opened") event.stream.receiveInto({ write: () => {} }, 2 ** 28);
+  };
+  pair.send(new Uint8Array(100), { finish: false });
+  pair.run(500_000);
+  pair.server.wire.rule = () => LOST;
+  const end = 100 + MAX_ZEROS_AHEAD_BYTES;
+  forge(pair, [zeros(0, end - 1000, 1000)], 90_000);
+  // What has arrived behind a gap does not count, what fills the gap does.
+  forge(pair, [zeros(0, 100, 50)], 90_001);
+  forge(pair, [zeros(0, end, 50)], 90_002);
+  assert.equal(violationOf(pair), undefined);
+  forge(pair, [zeros(0, end + 50, 1)], 90_003);
+  assert.equal(violationOf(pair), TransportErrorCode.flowControlError);
 });
 
 Deno.test("Connection closes on ZEROS above a limit, beyond the end and on a stream that may not be opened", () => {

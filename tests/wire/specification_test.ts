@@ -129,6 +129,7 @@ Deno.test("PROTOCOL.md's table of limits has the code's values", () => {
     "transport parameters": MAX_PARAMETERS,
     "reason of CONNECTION_CLOSE": MAX_REASON_BYTES,
     "bytes of one ZEROS frame": MAX_ZEROS_BYTES,
+    "end of ZEROS beyond the contiguous part of a stream": limits.MAX_ZEROS_AHEAD_BYTES,
     "gaps in a half of a stream": limits.MAX_STREAM_GAPS,
     "ranges of packet numbers remembered": limits.MAX_ACK_RANGES,
     "packets with challenges or responses beyond the window": limits.MAX_PATH_PACKETS_BEYOND_WINDOW,

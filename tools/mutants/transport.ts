@@ -90,6 +90,21 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     becomes: "this.#endOffset) - start",
   },
   {
+    id: "zeros-ahead-sent",
+    broken: "A sender goes on with ZEROS though the beginning of the file is lost again and again",
+    file: "protocol/streams/send_buffer.ts",
+    text: "start + count, aheadEnd",
+    becomes: "start + count",
+  },
+  {
+    id: "zeros-ahead",
+    broken: "ZEROS may be any distance ahead of what has arrived, to be hashed all at once",
+    file: "protocol/streams/stream_table.ts",
+    text: "contiguous + MAX_ZEROS_AHEAD_BYTES",
+    becomes: "Infinity",
+    caughtBy: "tests/connection/zeros_test.ts",
+  },
+  {
     id: "duplicate-processed",
     broken: "A packet that arrives twice is processed twice",
     file: "protocol/connection/connection.ts",

@@ -6,6 +6,7 @@
  */
 
 import { TransportErrorCode } from "../../../protocol/mod.ts";
+import { MAX_ZEROS_AHEAD_BYTES } from "../../../protocol/limits.ts";
 import { MAX_ZEROS_BYTES } from "../../../protocol/wire/frame.ts";
 import type { FrameValue } from "../../wire_values.ts";
 import { encodeMessage } from "../../../transfer/message_encoder.ts";
@@ -218,8 +219,7 @@ export const STREAMS: readonly Attack[] = [
     },
   },
   {
-    // A file as large as flow control allows, in small packets, the last first: none of it can be hashed until the first
-    // has come.
+    // In small packets, as far ahead as they may be and the last first: nothing can be hashed before the first has come.
     name: "zeros-from-the-end",
     *script(scene) {
       const peer = yield* scene.connected();
@@ -231,6 +231,20 @@ export const STREAMS: readonly Attack[] = [
         peer.send(zerosFrame(index));
         if (index % 20 === 0) yield 2 * MS;
       }
+      peer.say(0, encodeMessage({ type: "digest", sha256: new Uint8Array(32) }), { offset: streamBytes, fin: true });
+    },
+  },
+  {
+    name: "zeros-too-far-ahead",
+    closesWith: TransportErrorCode.flowControlError,
+    *script(scene) {
+      const peer = yield* scene.connected();
+      peer.say(0, putOf("zeros", 2 ** 28));
+      yield SECOND;
+      // The first ends where the limit would be if the request were not there; the second goes beyond it.
+      peer.send(zerosFrame(MAX_ZEROS_AHEAD_BYTES / MAX_ZEROS_BYTES - 1));
+      yield SECOND;
+      peer.send(zerosFrame(MAX_ZEROS_AHEAD_BYTES / MAX_ZEROS_BYTES));
     },
   },
   {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { CallerError } from "../../../../protocol/errors.ts";
 import { InvariantError } from "../../../../base/invariant.ts";
 import { type ByteSource, MIN_ZEROS_BYTES } from "../../../../protocol/streams/byte_flow.ts";
+import { MAX_ZEROS_AHEAD_BYTES } from "../../../../protocol/limits.ts";
 import { SendBuffer } from "../../../../protocol/streams/send_buffer.ts";
 
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
@@ -388,6 +389,22 @@ Deno.test("SendBuffer.nextZeros picks lost ranges first, as far as they were not
   buffer.onLost(100_000, 150_000, false);
   assert.equal(sendZeros(buffer), undefined);
   assert.equal(buffer.next(1200, NO_LIMIT) && buffer.rangeStart, 100_000);
+});
+
+Deno.test("SendBuffer.nextZeros goes no further ahead of what is acknowledged than the peer takes", () => {
+  const buffer = new SendBuffer();
+  buffer.appendSource(zerosSource(0, 100_000_000), 100_000_000);
+  const sendAll = () => {
+    while (sendZeros(buffer) !== undefined);
+    return buffer.sentOffset;
+  };
+  assert.equal(sendAll(), MAX_ZEROS_AHEAD_BYTES);
+  assert.equal(buffer.next(1200, NO_LIMIT), true, "what is beyond it can be sent as data");
+  buffer.onAcked(1, MAX_ZEROS_AHEAD_BYTES, false);
+  assert.equal(sendAll(), MAX_ZEROS_AHEAD_BYTES, "the first byte is missing");
+  buffer.onLost(0, 1, false);
+  buffer.onAcked(0, 1, false);
+  assert.equal(sendAll(), 99_999_999);
 });
 
 Deno.test("SendBuffer.nextZeros changes nothing until takeZeros, and picks nothing after a reset", () => {
