@@ -22,7 +22,11 @@ const PARTIAL = /(?:^|\/)\.sluice-[0-9a-f]{32}\.part(?:@.*)?$/;
 const START_MS = 1_700_000_000_000;
 let nowMs = START_MS;
 /** The contents that files have, by the word that stands for them below. */
-const CONTENTS: Readonly<Record<string, Uint8Array>> = { old: pattern(9000, 1), new: pattern(13_000, 2) };
+const CONTENTS: Readonly<Record<string, Uint8Array>> = {
+  old: pattern(9000, 1),
+  new: pattern(13_000, 2),
+  empty: new Uint8Array(0),
+};
 
 /** One call of the store. */
 interface Case {
@@ -35,6 +39,10 @@ interface Case {
   readonly call: (store: PromisedStore) => Promise<unknown>;
   /** How the same call fails that finds its work done; default: not at all. */
   readonly repeated?: StoreErrorKind;
+  /** Whether the disk has no hard links. */
+  readonly hasNoLinks?: boolean;
+  /** What is left on it when the power fails just after an empty file has claimed the name, which is taken from then on. */
+  readonly claimed?: readonly string[];
 }
 
 const CASES: readonly Case[] = [
@@ -84,6 +92,31 @@ const CASES: readonly Case[] = [
     repeated: "not-found",
   },
   {
+    what: "stores a new file, on a disk without hard links",
+    before: [],
+    hasNoLinks: true,
+    claimed: ["a=empty"],
+    after: ["a=new"],
+    call: put("a"),
+    repeated: "exists",
+  },
+  {
+    what: "replaces a file, on a disk without hard links",
+    before: ["a=old"],
+    hasNoLinks: true,
+    after: ["a=new"],
+    call: put("a", { overwrite: true }),
+  },
+  {
+    what: "moves a file, on a disk without hard links",
+    before: ["a=old"],
+    hasNoLinks: true,
+    claimed: ["a=old", "b=empty"],
+    after: ["b=old"],
+    call: (store) => store.move("a", { newName: "b", overwrite: false }),
+    repeated: "not-found",
+  },
+  {
     what: "moves a file to a new folder",
     before: ["a=old"],
     between: [["a=old", "d/"], ["a=old", "d/", "d/b=old"]],
@@ -113,21 +146,32 @@ const CASES: readonly Case[] = [
     repeated: "not-found",
   },
   { what: "removes a file", before: ["a=old"], after: [], call: (store) => store.remove("a"), repeated: "not-found" },
+  { what: "removes a link", before: ["l@a"], after: [], call: (store) => store.remove("l"), repeated: "not-found" },
+  {
+    what: "moves a folder below a new one",
+    before: ["d/", "d/a=old"],
+    between: [["d/", "d/a=old", "n/"]],
+    after: ["n/", "n/f/", "n/f/a=old"],
+    call: (store) => store.move("d", { newName: "n/f", overwrite: false }),
+    repeated: "not-found",
+  },
   {
     what: "removes a folder with everything in it",
-    before: ["d/", "d/a=old", "d/e/", "d/e/b=old"],
-    between: [
-      ["d/", "d/a=old", "d/e/"],
-      ["d/", "d/e/", "d/e/b=old"],
-      ["d/", "d/e/"],
-      ["d/", "d/a=old"],
-      ["d/"],
-    ],
+    before: ["d/", "d/a=old", "d/e/", "d/e/b=old", "d/l@a"],
+    between: [...partsOf("d/a=old", "d/e/ d/e/b=old", "d/e/", "d/l@a")],
     after: [],
     call: (store) => store.remove("d", { recursive: true }),
     repeated: "not-found",
   },
 ];
+
+/** The folder "d/" with each choice of these entries; one that is given twice, with more and with less, is there once. */
+function* partsOf(...entries: readonly string[]): Generator<readonly string[]> {
+  for (let choice = 0; choice < 2 ** entries.length; choice++) {
+    const chosen = entries.filter((_, index) => (choice & 2 ** index) !== 0).flatMap((entry) => entry.split(" "));
+    if (new Set(chosen).size === chosen.length) yield ["d/", ...chosen];
+  }
+}
 
 /** Stores a file with the new content. */
 function put(name: string, { overwrite = false } = {}): Case["call"] {
@@ -145,10 +189,10 @@ function put(name: string, { overwrite = false } = {}): Case["call"] {
   };
 }
 
-function diskWith(entries: readonly string[]): SimulatedDisk {
-  const disk = new SimulatedDisk({ nowMs: () => nowMs });
+function diskBefore({ before, hasNoLinks = false }: Case): SimulatedDisk {
+  const disk = new SimulatedDisk({ nowMs: () => nowMs, faults: { hasNoLinks } });
   disk.putFolder(FOLDER);
-  for (const entry of entries) {
+  for (const entry of before) {
     const [name, what = ""] = entry.split(/[=@]/);
     if (entry.endsWith("/")) disk.putFolder(`${FOLDER}/${name}`);
     else if (entry.includes("@")) disk.putLink(`${FOLDER}/${name}`, what);
@@ -183,6 +227,10 @@ async function runOn(disk: SimulatedDisk, { call }: Case): Promise<void> {
 /** Asserts that the same call completes what a failure has left. */
 async function assertCompletes(disk: SimulatedDisk, one: Case, where: string): Promise<void> {
   const isDone = shown(disk) === one.after.join(" ");
+  if (shown(disk) === one.claimed?.join(" ")) {
+    await assert.rejects(runOn(disk, one), (error) => error instanceof StoreError && error.kind === "exists", where);
+    return;
+  }
   try {
     await runOn(disk, one);
     assert(!isDone || one.repeated === undefined, `${where}: done twice`);
@@ -205,11 +253,11 @@ function assertShows(disk: SimulatedDisk, allowed: readonly (readonly string[])[
 }
 
 for (const one of CASES) {
-  const { what, before, between = [], after } = one;
-  const allowed = [before, ...between, after];
+  const { what, before, between = [], claimed = before, after } = one;
+  const allowed = [before, ...between, claimed, after];
 
   Deno.test(`a power failure at any operation leaves the old or the new: the store ${what}`, async () => {
-    const disk = diskWith(before);
+    const disk = diskBefore(one);
     const left: { disk: SimulatedDisk; where: string }[] = [];
     let count = 0;
     let failure: unknown;
@@ -237,7 +285,7 @@ for (const one of CASES) {
   for (const code of ["EIO", "ENOSPC"]) {
     Deno.test(`${code} at any operation leaves the old or the new: the store ${what}`, async () => {
       for (let failing = 0, isOver = false; !isOver; failing++) {
-        const disk = diskWith(before);
+        const disk = diskBefore(one);
         let count = 0;
         let failed: string | undefined;
         disk.meter.beforeOperation = (operation) => {
