@@ -108,12 +108,12 @@ const CASES: readonly Case[] = [
     call: put("a", { overwrite: true }),
   },
   {
-    what: "moves a file, on a disk without hard links",
-    before: ["a=old"],
+    what: "moves a file to another folder, on a disk without hard links",
+    before: ["a=old", "d/"],
     hasNoLinks: true,
-    claimed: ["a=old", "b=empty"],
-    after: ["b=old"],
-    call: (store) => store.move("a", { newName: "b", overwrite: false }),
+    claimed: ["a=old", "d/", "d/b=empty"],
+    after: ["d/", "d/b=old"],
+    call: (store) => store.move("a", { newName: "d/b", overwrite: false }),
     repeated: "not-found",
   },
   {

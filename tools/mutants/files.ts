@@ -314,7 +314,7 @@ export const FILE_MUTANTS: readonly Mutant[] = [
     file: "store/folder_tree.ts",
     text: "...uncertain.map(({ path }) => this.#options.sync(dirname(path)))",
     becomes: "",
-    caughtBy: "tests/sim/tree_crash_test.ts",
+    caughtBy: "tests/sim/power_loss_test.ts",
   },
   {
     id: "moved-not-durable",
@@ -322,7 +322,7 @@ export const FILE_MUTANTS: readonly Mutant[] = [
     file: "store/tree_move.ts",
     text: "await sync(dirname(toPath));\n  // Another request",
     becomes: "// Another request",
-    caughtBy: "tests/sim/tree_crash_test.ts",
+    caughtBy: "tests/sim/power_loss_test.ts",
   },
   {
     id: "link-target-unchecked",
