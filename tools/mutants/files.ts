@@ -325,6 +325,14 @@ export const FILE_MUTANTS: readonly Mutant[] = [
     caughtBy: "tests/sim/power_loss_test.ts",
   },
   {
+    id: "stale-link-stays",
+    broken: "A link that was about to replace something stays when its program was killed",
+    file: "store/stale_partial_files.ts",
+    text: "!(stats.isFile() || stats.isSymbolicLink())",
+    becomes: "!stats.isFile()",
+    caughtBy: "tests/sim/power_loss_test.ts",
+  },
+  {
     id: "link-target-unchecked",
     broken: "A link may be made that leads out of the store",
     file: "transfer/link_target.ts",
