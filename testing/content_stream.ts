@@ -27,7 +27,15 @@ export class ContentStream implements Stream {
 
   /** Messages arrive in order. */
   arrive(...messages: readonly Message[]): void {
-    this.#ordered = Uint8Array.from([...this.#ordered, ...messages.flatMap((message) => [...encodeMessage(message)])]);
+    for (const message of messages) this.arriveBytes(encodeMessage(message));
+  }
+
+  /** Bytes arrive in order. */
+  arriveBytes(bytes: Uint8Array): void {
+    const joined = new Uint8Array(this.#ordered.length + bytes.length);
+    joined.set(this.#ordered);
+    joined.set(bytes, this.#ordered.length);
+    this.#ordered = joined;
   }
 
   /** Bytes of the direct region arrive. */
@@ -53,8 +61,8 @@ export class ContentStream implements Stream {
     return this.isEndReceived && this.#ordered.length === 0;
   }
 
-  peek(): Uint8Array {
-    return this.directRemainingBytes > 0 ? NO_BYTES : this.#ordered;
+  peek(maxBytes = Infinity): Uint8Array {
+    return this.directRemainingBytes > 0 ? NO_BYTES : this.#ordered.subarray(0, maxBytes);
   }
 
   consume(count: number): void {
@@ -73,5 +81,6 @@ export class ContentStream implements Stream {
   writeFrom(): void {}
   finish(): void {}
   reset(): void {}
+  widenOrderedWindow(): void {}
   stopReading(): void {}
 }

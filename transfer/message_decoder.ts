@@ -40,6 +40,9 @@ import {
   StatFlag,
 } from "./messages.ts";
 
+/** Enough of a message to know its length, bytes: type, and the longest form of a length. */
+export const MAX_HEADER_BYTES = 9;
+
 /** A message and its length, or that it is incomplete, or why the bytes are malformed. */
 export type DecodedMessage =
   | { readonly message: Message; readonly consumed: number }
@@ -70,6 +73,17 @@ export function decodeMessage(bytes: Uint8Array): DecodedMessage {
   const consumed = reader.position + length;
   const message = readBody(new Reader().reset(bytes, reader.position, consumed), name);
   return message === undefined ? { malformed: `${name} cut short, or with a bad field` } : { message, consumed };
+}
+
+/**
+ * The length of the message at the start of `bytes`, of which {@link MAX_HEADER_BYTES} suffice; 0 where that is not known
+ * yet, or the message is malformed, as `decodeMessage` then says.
+ */
+export function messageLength(bytes: Uint8Array): number {
+  const reader = new Reader().reset(bytes);
+  const isKnown = MESSAGE_NAMES.has(reader.u8());
+  const length = reader.varint();
+  return isKnown && !reader.failed && length <= MAX_BODY_BYTES ? reader.position + length : 0;
 }
 
 /** The message, or undefined if its body is malformed. Extra bytes belong to a later version, and are ignored. */

@@ -192,11 +192,12 @@ export class Assembler {
   }
 
   /**
-   * Returns the ordered bytes that can be read now, in one array; empty if there are none. Valid until the next call of
-   * `insert`, `consume`, `direct` or `stop`. Meant for messages: bytes in more than one block are copied once to join them.
+   * Returns the ordered bytes that can be read now, at most `maxBytes`, in one array; empty if there are none. Valid until
+   * the next call of `insert`, `consume`, `direct` or `stop`. Meant for messages: bytes in more than one block are copied
+   * to join them, once unless a later call asks for more.
    */
-  peek(): Uint8Array {
-    const length = this.readableBytes;
+  peek(maxBytes = Infinity): Uint8Array {
+    const length = Math.min(this.readableBytes, maxBytes);
     const from = this.#readOffset;
     if (length === 0) return NO_BYTES;
     const joinedFrom = from - this.#joinedOffset;

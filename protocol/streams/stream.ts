@@ -30,7 +30,7 @@ export interface Stream {
 
   // --- the receiving half ---
 
-  /** Bytes that {@link Stream.peek} would return. */
+  /** Bytes that {@link Stream.peek} would return without a limit. */
   readonly readableBytes: number;
   /** Bytes of the direct region that have not arrived. */
   readonly directRemainingBytes: number;
@@ -40,8 +40,8 @@ export interface Stream {
   readonly isEndReceived: boolean;
   /** Whether all bytes up to the stream's end have arrived and were read. */
   readonly isReceiveComplete: boolean;
-  /** The bytes that may be read now, in order. */
-  peek(): Uint8Array;
+  /** The bytes that may be read now, in order, at most `maxBytes`. */
+  peek(maxBytes?: number): Uint8Array;
   /** Removes the first `count` readable bytes. */
   consume(count: number): void;
   /**
@@ -49,6 +49,11 @@ export interface Stream {
    * them, bytes are read in order again.
    */
   receiveInto(sink: ByteSink, lengthBytes: number): void;
+  /**
+   * Lets the peer have this many bytes outstanding that are read in order, for the rest of the stream. For a long content
+   * that is read as it arrives; not for a stream with direct regions. No effect if it may have more.
+   */
+  widenOrderedWindow(windowBytes: number): void;
   /** Asks the peer to stop sending on this stream (STOP_SENDING); what still arrives is dropped. */
   stopReading(code: number): void;
 }

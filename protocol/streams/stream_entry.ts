@@ -74,6 +74,7 @@ export class StreamEntry implements Stream {
 
   readonly #owner: StreamOwner;
   readonly #directWindowBytes: number;
+  #orderedWindowBytes: number;
   #hasSourceFailed = false;
   #widenedBytes = 0;
 
@@ -82,6 +83,7 @@ export class StreamEntry implements Stream {
     this.#owner = options.owner;
     this.#directWindowBytes = options.directWindowBytes;
     this.credit = new SendCredit(options.sendLimit);
+    this.#orderedWindowBytes = options.orderedWindowBytes;
     this.window = new ReceiveWindow(options.orderedWindowBytes);
     this.incoming = new Assembler({ maxGaps: options.maxGaps });
   }
@@ -123,8 +125,8 @@ export class StreamEntry implements Stream {
     return this.incoming.readableBytes;
   }
 
-  peek(): Uint8Array {
-    return this.incoming.peek();
+  peek(maxBytes?: number): Uint8Array {
+    return this.incoming.peek(maxBytes);
   }
 
   consume(count: number): void {
@@ -138,6 +140,14 @@ export class StreamEntry implements Stream {
     this.#owner.widenWindow(this.#widenedBytes);
     this.incoming.direct(lengthBytes, sink);
     if (this.incoming.directRemainingBytes === 0) this.endDirect();
+    this.#owner.onConsumed(this);
+  }
+
+  widenOrderedWindow(windowBytes: number): void {
+    const widerBytes = windowBytes - this.#orderedWindowBytes;
+    if (widerBytes <= 0) return;
+    this.#orderedWindowBytes = windowBytes;
+    this.window.widen(widerBytes);
     this.#owner.onConsumed(this);
   }
 

@@ -368,3 +368,25 @@ Deno.test("Connection sends nothing more of a stream whose source fails, until t
   pair.run(2_000_000);
   assert.deepEqual(pair.server.heard("stream-reset").map(({ code }) => code), [9]);
 });
+
+Deno.test("Stream.widenOrderedWindow lets the peer send on before a gap is filled, and holds it up beyond that", () => {
+  const pair = Pair.connected();
+  pair.server.reads = false;
+  const stream = pair.send(pattern(900_000), { finish: false });
+  const sentBytes = () => (stream as StreamEntry).outgoing.sentOffset;
+  assert(pair.runUntil(() => sentBytes() === 262_144, { withinUs: 5_000_000 }));
+  pair.run(1_000_000);
+  assert.equal(sentBytes(), 262_144);
+  const incoming = pair.server.heard("stream-opened")[0]!.stream;
+  incoming.widenOrderedWindow(100_000);
+  pair.run(1_000_000);
+  assert.equal(sentBytes(), 262_144, "a narrower window changes nothing");
+  incoming.widenOrderedWindow(600_000);
+  pair.serve(pair.server);
+  pair.run(1_000_000);
+  assert.equal(sentBytes(), 600_000);
+  incoming.consume(400_000);
+  pair.serve(pair.server);
+  pair.run(1_000_000);
+  assert.equal(sentBytes(), 900_000);
+});

@@ -82,6 +82,17 @@ Deno.test("Assembler.bufferedBytes counts bytes neither read nor written to the 
   assert.deepEqual([assembler.bufferedBytes, assembler.consumedBytes], [1, 10]);
 });
 
+Deno.test("Assembler.peek returns no more than it is asked for", () => {
+  const assembler = new Assembler();
+  const text = Array.from({ length: 9000 }, (_, index) => String.fromCharCode(97 + index % 26)).join("");
+  insert(assembler, 0, text);
+  assembler.consume(4000);
+  for (const maxBytes of [0, 9, 200, 4500, 100, 10_000]) {
+    assert.equal(textOf(assembler.peek(maxBytes)), text.slice(4000, 4000 + maxBytes));
+  }
+  assert.ok(assembler.memoryBytes < 30_000);
+});
+
 Deno.test("Assembler.peek joins blocks, and continues after a partial consume", () => {
   const assembler = new Assembler();
   const text = Array.from({ length: 12_000 }, (_, index) => String.fromCharCode(97 + index % 26)).join("");
