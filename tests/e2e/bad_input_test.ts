@@ -108,8 +108,10 @@ Deno.test("client program answers each mistake with its exit code and one line, 
 const BAD_NAMES: readonly { readonly name: string; readonly says: RegExp }[] = [
   { name: "", says: /may not be empty/ },
   { name: "n".repeat(300), says: /may not be longer than 255 bytes/ },
-  { name: "../up", says: /may not contain "\/"/ },
-  { name: "/etc/passwd", says: /may not contain "\/"/ },
+  { name: "../up", says: /may not be "\." or "\.\."/ },
+  { name: "/etc/passwd", says: /may not begin or end with "\/"/ },
+  { name: "folder//file", says: /or contain "\/\/"/ },
+  { name: "folder/../../up", says: /may not be "\." or "\.\."/ },
   { name: "..", says: /may not be "\." or "\.\."/ },
   { name: ".sluice-0123.part", says: /reserved for partial files/ },
 ];
