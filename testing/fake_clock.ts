@@ -27,6 +27,13 @@ export class FakeClock implements Pick<Platform, "nowUs" | "timer"> {
     };
   }
 
+  /** Has time pass until the next timer is due, and that happen; returns whether there was one. */
+  passToNext(): boolean {
+    if (this.#due.size === 0) return false;
+    this.pass(Math.max(0, Math.min(...this.#due.values()) - this.#nowUs));
+    return true;
+  }
+
   /** Has time pass, and what is due happen in its order. */
   pass(us: number): void {
     const untilUs = this.#nowUs + us;

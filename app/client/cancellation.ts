@@ -36,6 +36,7 @@ export async function unlessAborted<Value>(
 ): Promise<Value> {
   const settled = platform.defer<Value>();
   const onAbort = () => settled.reject(whenAborted());
+  if (signal?.aborted) onAbort();
   signal?.addEventListener("abort", onAbort);
   promise.then(settled.resolve, settled.reject);
   try {

@@ -43,6 +43,7 @@ import { Driver } from "../driver.ts";
 import { formatKey } from "../keys.ts";
 import type { DatagramSocket, Platform, Timer } from "../platform.ts";
 import { requireSendPolicy } from "../rate.ts";
+import { trafficBetween } from "./traffic.ts";
 
 /** How often a progress bar hears of its transfer. */
 const PROGRESS_INTERVAL_US = 100_000;
@@ -375,10 +376,7 @@ export class ConnectedClient implements Client {
         name,
         ...outcome.file,
         elapsedMs: (this.#platform.nowUs() - startedUs) / 1000,
-        sentBytes: after.bytesSent - before.bytesSent,
-        receivedBytes: after.bytesReceived - before.bytesReceived,
-        retransmittedBytes: after.retransmittedBytes - before.retransmittedBytes,
-        packetsLost: after.packetsLost - before.packetsLost,
+        ...trafficBetween(before, after),
         smoothedRttMs: after.smoothedRttUs / 1000,
       };
     } finally {

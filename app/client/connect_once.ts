@@ -9,17 +9,26 @@ import { DEFAULT_CONFIG } from "../../protocol/mod.ts";
 import { SluiceError } from "../api.ts";
 import type { Platform } from "../platform.ts";
 import { AllAttemptsFailed, type FailedAttempt, interleaveFamilies, raceAddresses } from "./address_race.ts";
-import type { ClientOptions } from "./api.ts";
+import type { Client, ClientOptions } from "./api.ts";
 import { ConnectedClient, interrupted, NoResponse } from "./client.ts";
 
 /** An attempt lasts at least so long, microseconds: what is left of the time may be less. */
 const MIN_ATTEMPT_US = 100_000;
 
-/** Connects to a server once, in `withinMs` at most; rejects with SluiceError. */
+/** A client that ends with its connection. */
+export type OneConnection = Client & Pick<ConnectedClient, "closeReason" | "idleTimeoutUs" | "stats">;
+
+/** How to connect once. */
+export interface OneConnectionOptions extends ClientOptions {
+  /** How long it may take, milliseconds. */
+  readonly withinMs: number;
+}
+
+/** Connects to a server once; rejects with SluiceError. */
 export async function connectOnce(
-  options: ClientOptions & { readonly withinMs: number },
+  options: OneConnectionOptions,
   platform: Platform,
-): Promise<ConnectedClient> {
+): Promise<OneConnection> {
   const { host, port, signal, withinMs } = options;
   if (signal?.aborted) throw interrupted();
   const timeoutUs = Math.max(MIN_ATTEMPT_US, Math.min(timeoutOf(options, platform), Math.round(withinMs * 1000)));

@@ -2,7 +2,7 @@
  * A client that goes on by itself: where a connection is lost, it connects anew and runs again what ran; where the
  * server is busy, it asks again.
  *
- * Participants: one {@link ConnectedClient} at a time, made by `connect_once.ts`; {@link Outage} and {@link Backoff}, which
+ * Participants: one {@link OneConnection} at a time, made by `connect_once.ts`; {@link Outage} and {@link Backoff}, which
  * say for how long and how often. Goals: operations that run at the same time share one attempt to connect; the server
  * is the one of the first connection, by its key; what cannot succeed ends at once. Non-goals: what is left of a
  * transfer that is run again, which is the transfer's own matter.
@@ -35,10 +35,11 @@ import type {
   TransferReport,
 } from "./api.ts";
 import { pause, unlessAborted } from "./cancellation.ts";
-import { type ConnectedClient, interrupted } from "./client.ts";
-import { connectOnce } from "./connect_once.ts";
+import { interrupted } from "./client.ts";
+import type { OneConnection, OneConnectionOptions } from "./connect_once.ts";
 import { sendAgain } from "./send_again.ts";
 import { Backoff, DEFAULT_RETRY_FOR_MS, Outage } from "./retry_policy.ts";
+import { addTraffic, NO_TRAFFIC, trafficBetween } from "./traffic.ts";
 
 /** A connection that was unused for half of its idle timeout is replaced: it may have ended unnoticed. */
 const DEFAULT_MAX_UNUSED_MS = DEFAULT_CONFIG.idleTimeoutUs / 2000;
@@ -55,14 +56,22 @@ interface Attempt {
   readonly mayBeDone: boolean;
 }
 
+/** What a client needs to go on by itself. */
+export interface Dependencies {
+  readonly platform: Pick<Platform, "defer" | "disk" | "nowUs" | "randomBytes" | "timer">;
+  /** Connects once; rejects with SluiceError. */
+  readonly connectOnce: (options: OneConnectionOptions) => Promise<OneConnection>;
+}
+
 /** See the module's description. */
 export class ReconnectingClient implements Client {
-  readonly #platform: Platform;
+  readonly #platform: Dependencies["platform"];
+  readonly #connectOnce: Dependencies["connectOnce"];
   #options: ClientOptions;
   /** Undefined before the first connection, and while there is none. */
-  #client: ConnectedClient | undefined;
+  #client: OneConnection | undefined;
   /** The connection that is being made; all operations wait for the same. */
-  #connecting: Promise<ConnectedClient> | undefined;
+  #connecting: Promise<OneConnection> | undefined;
   #abortConnecting = new AbortController();
   /** Operations that wait for it. */
   #waitingCount = 0;
@@ -74,16 +83,17 @@ export class ReconnectingClient implements Client {
   #lastUseUs: number;
   readonly #closed = new AbortController();
 
-  private constructor(options: ClientOptions, platform: Platform) {
+  private constructor(options: ClientOptions, { connectOnce, platform }: Dependencies) {
     this.#platform = platform;
+    this.#connectOnce = connectOnce;
     // The server knows the client by its key: it is the same on all connections.
     this.#options = { ...options, identity: options.identity ?? platform.randomBytes(KEY_BYTES) };
     this.#lastUseUs = platform.nowUs();
   }
 
   /** Connects to a server; rejects with SluiceError. */
-  static async connect(options: ClientOptions, platform: Platform): Promise<ReconnectingClient> {
-    const client = new ReconnectingClient(options, platform);
+  static async connect(options: ClientOptions, dependencies: Dependencies): Promise<ReconnectingClient> {
+    const client = new ReconnectingClient(options, dependencies);
     await client.#connected(options.signal);
     return client;
   }
@@ -175,14 +185,14 @@ export class ReconnectingClient implements Client {
   async #transfer(
     options: { readonly onProgress?: (progress: Progress) => void; readonly signal?: AbortSignal },
     start: (
-      client: ConnectedClient,
+      client: OneConnection,
       changed: { onProgress: (progress: Progress) => void },
       attempt: Attempt,
     ) => Promise<TransferReport>,
   ): Promise<TransferReport> {
     const { signal } = options;
     const startedUs = this.#platform.nowUs();
-    const wasted = { sentBytes: 0, receivedBytes: 0, retransmittedBytes: 0, packetsLost: 0 };
+    let wasted = NO_TRAFFIC;
     let last: Progress | undefined;
     let furthestBytes = 0;
     const onProgress = (progress: Progress) => {
@@ -202,27 +212,17 @@ export class ReconnectingClient implements Client {
       try {
         return await start(client, { onProgress }, attempt);
       } catch (error) {
-        const after = client.stats;
-        wasted.sentBytes += after.bytesSent - before.bytesSent;
-        wasted.receivedBytes += after.bytesReceived - before.bytesReceived;
-        wasted.retransmittedBytes += after.retransmittedBytes - before.retransmittedBytes;
-        wasted.packetsLost += after.packetsLost - before.packetsLost;
+        wasted = addTraffic(wasted, trafficBetween(before, client.stats));
         throw error;
       }
     }, { signal, onWaiting });
-    return {
-      ...report,
-      elapsedMs: (this.#platform.nowUs() - startedUs) / 1000,
-      sentBytes: report.sentBytes + wasted.sentBytes,
-      receivedBytes: report.receivedBytes + wasted.receivedBytes,
-      retransmittedBytes: report.retransmittedBytes + wasted.retransmittedBytes,
-      packetsLost: report.packetsLost + wasted.packetsLost,
-    };
+    const elapsedMs = (this.#platform.nowUs() - startedUs) / 1000;
+    return { ...report, elapsedMs, ...addTraffic(report, wasted) };
   }
 
   /** Runs an operation until it succeeds, cannot succeed, or was tried for long enough. */
   async #run<Result>(
-    start: (client: ConnectedClient, attempt: Attempt) => Promise<Result>,
+    start: (client: OneConnection, attempt: Attempt) => Promise<Result>,
     { signal, onWaiting = () => {} }: { signal?: AbortSignal | undefined; onWaiting?: () => void } = {},
   ): Promise<Result> {
     const backoff = new Backoff(this.#platform);
@@ -244,6 +244,8 @@ export class ReconnectingClient implements Client {
           if (isLast || this.#retryForMs === 0 || signal?.aborted || this.#closed.signal.aborted) throw error;
           isRepeated ||= error.retry === "once";
           mayBeDone ||= error.retry === "reconnect";
+          // Connections that are made and lost, one after the other, are no progress.
+          if (error.retry === "reconnect" && this.#outage?.leftMs === 0) throw this.#outage.giveUp(error);
           onWaiting();
           if (error.retry === "later") await this.#waitBeforeRepeating(error, { backoff, signal });
         }
@@ -290,7 +292,7 @@ export class ReconnectingClient implements Client {
   }
 
   /** The connection, which is made if there is none. Rejects if that fails, or if the user cancels meanwhile. */
-  async #connected(signal: AbortSignal | undefined): Promise<ConnectedClient> {
+  async #connected(signal: AbortSignal | undefined): Promise<OneConnection> {
     // An attempt that nobody waited for any more ends first.
     while (this.#connecting !== undefined && this.#abortConnecting.signal.aborted) {
       await this.#connecting.catch(() => {});
@@ -313,7 +315,7 @@ export class ReconnectingClient implements Client {
   }
 
   /** Tries to connect until it succeeds, cannot succeed, or was tried for long enough. */
-  async #connect(): Promise<ConnectedClient> {
+  async #connect(): Promise<OneConnection> {
     const { signal } = this.#abortConnecting = new AbortController();
     const platform = this.#platform;
     let outage = this.#outage;
@@ -326,7 +328,7 @@ export class ReconnectingClient implements Client {
         }
         try {
           const withinMs = Math.max(outage?.leftMs ?? Infinity, MIN_CONNECT_MS);
-          const client = await connectOnce({ ...this.#options, signal, withinMs }, platform);
+          const client = await this.#connectOnce({ ...this.#options, signal, withinMs });
           this.#onConnected(client, outage);
           return client;
         } catch (error) {
@@ -351,7 +353,7 @@ export class ReconnectingClient implements Client {
     return outage;
   }
 
-  #onConnected(client: ConnectedClient, outage: Outage | undefined): void {
+  #onConnected(client: OneConnection, outage: Outage | undefined): void {
     this.#client = client;
     this.#lastUseUs = this.#platform.nowUs();
     this.#serverKey = client.serverKey;
@@ -364,13 +366,14 @@ export class ReconnectingClient implements Client {
   }
 
   /** An operation has failed with its connection. */
-  #onLost(client: ConnectedClient, error: SluiceError): void {
+  #onLost(client: OneConnection, error: SluiceError): void {
     if (this.#client !== client) return;
     this.#drop();
     if (this.#retryForMs === 0 || this.#closed.signal.aborted) return;
     const outage = this.#outage ??= new Outage(this.#platform, this.#retryForMs);
     outage.failures++;
-    const reason = outage.lossReason = describeLoss(client) ?? error.message;
+    const reason = describeLoss(client) ?? error.message;
+    outage.loss = { error, reason };
     if (outage.told === "connection-lost") return;
     outage.told = "connection-lost";
     this.#options.onRetry?.({ kind: "connection-lost", reason, retryForMs: outage.retryForMs });
@@ -390,7 +393,7 @@ export class ReconnectingClient implements Client {
   }
 }
 
-async function isThere(name: string, client: ConnectedClient): Promise<boolean> {
+async function isThere(name: string, client: OneConnection): Promise<boolean> {
   try {
     await client.stat(name);
     return true;
@@ -405,7 +408,7 @@ function isNotFound(error: unknown): boolean {
 }
 
 /** Why a connection was lost, in a few words. */
-function describeLoss({ closeReason, idleTimeoutUs }: ConnectedClient): string | undefined {
+function describeLoss({ closeReason, idleTimeoutUs }: OneConnection): string | undefined {
   if (closeReason === undefined) return undefined;
   switch (closeReason.kind) {
     case "idle-timeout":

@@ -39,8 +39,8 @@ export class Backoff {
 
 /** A time in which a client fails again and again, and nothing gets ahead. */
 export class Outage {
-  /** Why the connection was lost, if it was. */
-  lossReason: string | undefined;
+  /** The error by which the connection was lost, if it was, and why in a few words. */
+  loss: { readonly error: SluiceError; readonly reason: string } | undefined;
   /** Attempts that failed. */
   failures = 0;
   /** Attempts to connect that were begun. */
@@ -72,8 +72,12 @@ export class Outage {
   /** What an operation fails with now; `error` is the last one. */
   giveUp(error: SluiceError): SluiceError {
     if (this.failures < 2) return error;
-    const lost = this.lossReason === undefined ? "" : `connection lost: ${this.lossReason}; `;
-    const effort = `gave up after ${this.failures} attempts in ${Math.round(this.elapsedMs / 1000)} s`;
-    return new SluiceError(error.kind, `${lost}${error.message}; ${effort}`, error);
+    const { loss } = this;
+    const reasons = [
+      ...(loss === undefined ? [] : [`connection lost: ${loss.reason}`]),
+      ...(loss?.error === error ? [] : [error.message]),
+      `gave up after ${this.failures} attempts in ${Math.round(this.elapsedMs / 1000)} s`,
+    ];
+    return new SluiceError(error.kind, reasons.join("; "), error);
   }
 }
