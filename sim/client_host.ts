@@ -5,7 +5,7 @@
  */
 
 import { SluiceError } from "../app/api.ts";
-import type { Client, TransferReport } from "../app/client/api.ts";
+import type { Client, RetryEvent, TransferReport } from "../app/client/api.ts";
 import { NetAddress } from "../base/net_address.ts";
 import { connect } from "../app/client/connect.ts";
 import type { CloseReason, Connection, SendPolicy } from "../protocol/mod.ts";
@@ -57,6 +57,8 @@ const IN = "/in";
 export class ClientHost extends Machine {
   readonly #options: ClientHostOptions;
   readonly #ended = new Set<Goal>();
+  /** How often its programs told that they go on by themselves, and that they succeeded. */
+  readonly retries = new Map<RetryEvent["kind"], number>();
   #abort = new AbortController();
   #client: Client | undefined;
   #sendPolicy: SendPolicy | undefined;
@@ -99,6 +101,7 @@ export class ClientHost extends Machine {
     const { host, port } = NetAddress.parse(this.#options.serverAddress);
     const { identity, timeoutMs, retryForMs } = this.#options;
     const options = {
+      onRetry: ({ kind }: RetryEvent) => void this.retries.set(kind, (this.retries.get(kind) ?? 0) + 1),
       ...(identity === undefined ? {} : { identity }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(retryForMs === undefined ? {} : { retryForMs }),

@@ -9,6 +9,7 @@
  * @module
  */
 
+import type { RetryEvent } from "../app/client/api.ts";
 import type { ServerEvent } from "../app/server/api.ts";
 import type { FailureKind } from "../transfer/failure.ts";
 import { ConnectionState } from "../protocol/connection_state.ts";
@@ -97,6 +98,13 @@ const SERVER_EVENTS = all<ServerEvent["kind"]>({
   "stopped": true,
 });
 
+const RETRIES = all<RetryEvent["kind"]>({
+  "connection-lost": true,
+  "unavailable": true,
+  "connected": true,
+  "resumed": true,
+});
+
 /** Sections whose names are known beforehand. */
 const KNOWN: Readonly<Record<string, readonly string[]>> = {
   "packets": [...[...PACKETS.values()].filter((name) => name !== "unknownVersion"), "malformed"],
@@ -105,6 +113,7 @@ const KNOWN: Readonly<Record<string, readonly string[]>> = {
   "connection states": Object.values(ConnectionState),
   "connection ends": ENDS,
   "outcomes": OUTCOMES,
+  "retries": RETRIES,
   "server events": SERVER_EVENTS,
 };
 

@@ -17,6 +17,7 @@ import {
   INCIDENT_KINDS,
   MAX_DISK_US,
   MAX_LOOKUP_US,
+  PATIENT_MS,
   type PlanOptions,
   planSwarm,
   type SwarmPlan,
@@ -220,12 +221,17 @@ function requireAllowed(world: World, plan: SwarmPlan, { client, goal, outcome }
   );
   const links = plan.world.clients[client]!;
   const allowed = new Set<GoalOutcome["kind"]>(isAbsent ? ["not-found"] : []);
-  if (canFailHandshake(links.up!) || canFailHandshake(links.down!) || happenedToClient.has("partition")) {
-    allowed.add("unreachable");
+  if (!isPatient(links)) {
+    if (canFailHandshake(links.up!) || canFailHandshake(links.down!) || happenedToClient.has("partition")) {
+      allowed.add("unreachable");
+    }
+    if (world.clients[client]!.closeReason?.kind === "idle-timeout" && canSilence(links)) allowed.add("failed");
   }
   // A listing cannot be aborted: it fails with the connection.
   if (happenedToClient.has("cancel")) allowed.add(goal.kind === "list" ? "failed" : "interrupted").add("interrupted");
-  if (happened.has("kill-server") || happened.has("cut-servers-power")) allowed.add("failed").add("unreachable");
+  const hasServerEnded = happened.has("kill-server") || happened.has("cut-servers-power");
+  const comesBack = hasServerEnded && happened.has("restart-server");
+  if (hasServerEnded && !(isPatient(links) && comesBack)) allowed.add("failed").add("unreachable");
   if (happened.has("fill-servers-disk")) allowed.add("refused");
   if (world.server.failedStarts > 0) allowed.add("unreachable");
   if (happened.has("break-servers-disk")) allowed.add("refused").add("failed").add("not-found");
@@ -234,10 +240,11 @@ function requireAllowed(world: World, plan: SwarmPlan, { client, goal, outcome }
   }
   // A connected client is refused or sees the connection close; a later one gets no response.
   if (happened.has("stop-server")) allowed.add("refused").add("failed").add("unreachable");
+  // A server with few transfers at a time is busy.
+  if (plan.world.limits !== undefined && !isPatient(links)) allowed.add("refused");
   // The client stored the file before it was killed, or the server has not noticed that it was.
   if (goal.kind === "put" && happenedToClient.has("restart-client")) allowed.add("refused");
   if (goal.kind === "put" && isShared(plan, goal.name)) allowed.add("refused");
-  if (world.clients[client]!.closeReason?.kind === "idle-timeout" && canSilence(links)) allowed.add("failed");
   if (allowed.has(outcome.kind)) return;
   throw new SwarmError(
     plan.world.seed,
@@ -245,9 +252,15 @@ function requireAllowed(world: World, plan: SwarmPlan, { client, goal, outcome }
   );
 }
 
-/** Without incidents, a request must be done within its time bound. */
+/** Whether a client goes on for as long as anything lasts that passes. */
+function isPatient({ retryForMs }: ClientPlan): boolean {
+  return retryForMs === PATIENT_MS;
+}
+
+/** Without incidents, a request must be done within its time bound, unless a busy server lets it wait. */
 function requireInTime({ world }: SwarmPlan, { client, startUs, endUs }: GoalResult): void {
-  const { config = {} } = world;
+  const { config = {}, limits } = world;
+  if (limits !== undefined) return;
   const lookupsUs = world.serverDisk?.lookupDelayUs === undefined ? 0 : LOOKUPS_PER_REQUEST * MAX_LOOKUP_US;
   const boundUs = timeBoundUs(world.clients[client]!, { config, commitUs: 4 * MAX_DISK_US + lookupsUs });
   if (boundUs === undefined || endUs - startUs <= boundUs) return;
@@ -285,6 +298,9 @@ function count(coverage: Coverage, world: World, incidents: readonly Incident[])
   for (const { goal, outcome } of world.results) {
     coverage.count("outcomes", outcome.kind);
     coverage.count("requests", goal.kind === "put" && goal.overwrite === true ? "put over" : goal.kind);
+  }
+  for (const { retries } of world.clients) {
+    for (const [kind, times] of retries) coverage.count("retries", kind, times);
   }
   for (const [kind, times] of world.server.events) coverage.count("server events", kind, times);
   for (const host of [world.server, ...world.clients]) {

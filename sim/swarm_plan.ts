@@ -82,13 +82,18 @@ export interface PlanOptions {
   readonly slowLookups?: boolean;
   /** Whether some files have runs of zeros; nothing else depends on it. Default: true. */
   readonly zeros?: boolean;
+  /** Whether the clients of some worlds go on by themselves; nothing else depends on it. Default: true. */
+  readonly retries?: boolean;
 }
 
 /** The slowest link carries all bytes of its world in this time. */
 const LONGEST_TRANSFER_S = 40;
 
 /** Draws a world; the same seed and options give the same one. */
-export function planSwarm(seed: number, { slowLookups = true, zeros = true }: PlanOptions = {}): SwarmPlan {
+export function planSwarm(
+  seed: number,
+  { slowLookups = true, zeros = true, retries = true }: PlanOptions = {},
+): SwarmPlan {
   const random = new Random(seed).fork("swarm");
   const dense = drawAbsent(random.fork("absent"), drawGoals(random.fork("goals")));
   const goals = zeros ? drawZeros(random.fork("zeros"), dense) : dense;
@@ -96,16 +101,19 @@ export function planSwarm(seed: number, { slowLookups = true, zeros = true }: Pl
   const links = random.fork("links");
   const disks = random.fork("disks");
   const lookups = slowLookups ? drawLookups(random.fork("look-ups")) : {};
+  const { limits, ...patience } = retries ? drawPatience(random.fork("retries")) : {};
   const clients = goals.map((wanted): ClientPlan => ({
     goals: wanted,
     ...drawLinks(links, bytes * 8 / LONGEST_TRANSFER_S),
     startUs: links.chance(0.5) ? 0 : links.integer(0, 3_000_000),
     disk: { ...drawDisk(disks), ...lookups },
+    ...patience,
   }));
   const incidents = drawIncidents(random.fork("incidents"), clients);
   const config = drawConfig(random.fork("config"));
   const serverDisk = { ...drawDisk(disks), ...lookups };
-  return { world: { seed, clients, serverDisk, config }, incidents };
+  const world = { seed, clients, serverDisk, config, ...(limits === undefined ? {} : { limits }) };
+  return { world, incidents };
 }
 
 /** The longest time that a disk takes for one call that waits for the device. */
@@ -129,6 +137,16 @@ function drawLookups(random: Random): Pick<DiskFaults, "lookupDelayUs"> {
   if (!random.chance(0.2)) return {};
   const max = random.integer(1, MAX_LOOKUP_US);
   return { lookupDelayUs: { min: random.integer(0, max), max } };
+}
+
+/** A client that goes on for so long, milliseconds, outlasts whatever passes in a world. */
+export const PATIENT_MS = 120_000;
+
+/** In some worlds, how long the clients go on by themselves, and in some of these a server that is busy soon. */
+function drawPatience(random: Random): Pick<ClientPlan, "retryForMs"> & Pick<WorldOptions, "limits"> {
+  if (!random.chance(0.4)) return {};
+  const retryForMs = random.pick([5_000, PATIENT_MS, PATIENT_MS]);
+  return random.chance(0.3) ? { retryForMs, limits: { maxTransfers: random.integer(1, 3) } } : { retryForMs };
 }
 
 function drawGoals(random: Random): Goal[][] {
