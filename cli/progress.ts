@@ -62,7 +62,9 @@ class TerminalProgressView implements ProgressView {
         this.#shown.add(meter);
         // A reader that is slow gets the newest state, not all that there were.
         if (this.#context.console.errWaitingBytes() > 0) return;
-        if (isNew || atMs - this.#drawnMs >= REDRAW_MS) this.#redraw();
+        // No other update may follow for a long time.
+        const isLast = progress.phase === "connecting";
+        if (isNew || isLast || atMs - this.#drawnMs >= REDRAW_MS) this.#redraw();
       },
       finish: () => {
         if (this.#shown.delete(meter)) this.#redraw();
@@ -102,17 +104,25 @@ const RATE_GAIN = 0.2;
 /** Samples closer together than this are one. */
 const SAMPLE_MS = 200;
 
+/** When nothing was transferred for so long, the recent rate says nothing of the time left. */
+const STALLED_AFTER_MS = 3_000;
+
 /** Estimates the speed of one transfer. */
 export class Meter {
   /** The last update; undefined before the first. */
   progress: Progress | undefined;
   /** Recent average (exponentially weighted), bytes per second; undefined before the second sample. */
   rate: number | undefined;
+  /** For how long nothing more was transferred, milliseconds, as of the last update. */
+  stalledMs = 0;
   #sampleMs = 0;
   #sampleBytes = 0;
+  #movedMs = 0;
 
   update(progress: Progress, nowMs: number): void {
     const isFirst = this.progress === undefined || this.progress.phase === "connecting";
+    if (isFirst || progress.transferredBytes !== this.progress?.transferredBytes) this.#movedMs = nowMs;
+    this.stalledMs = nowMs - this.#movedMs;
     this.progress = progress;
     const elapsedMs = nowMs - this.#sampleMs;
     if (!isFirst && elapsedMs < SAMPLE_MS) return;
@@ -157,8 +167,8 @@ export function progressLine(meter: Meter, options: { columns: number }): string
 
 function outlook(meter: Meter, progress: Progress): string {
   if (progress.phase === "verifying") return "verifying";
+  if (meter.stalledMs >= STALLED_AFTER_MS) return `no progress for ${formatClock(meter.stalledMs)}`;
   if (meter.rate === undefined || progress.transferredBytes === 0) return "";
   const rate = formatRate(meter.rate, 1000);
-  if (meter.rate < 1) return `${rate}, stalled`;
   return `${rate}, ${formatClock((progress.totalBytes - progress.transferredBytes) / meter.rate * 1000)} left`;
 }

@@ -415,6 +415,8 @@ function describeLoss({ closeReason, idleTimeoutUs }: OneConnection): string | u
       return `no response for ${Math.round(idleTimeoutUs / 1e6)} s`;
     case "peer":
       return closeReason.reason === "" ? "the server closed it" : closeReason.reason;
+    case "reset":
+      return "the server was restarted, or this machine was suspended";
     default:
       return describeClose(closeReason);
   }

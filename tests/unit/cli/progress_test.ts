@@ -37,6 +37,20 @@ Deno.test("progressLine shows name, bar, share, rate and time left", () => {
   assert.match(line, /^a\.bin +█{8}░{22} {2}25 % 25\.0 MB\/s, 0:03 left$/);
 });
 
+Deno.test("progressLine says for how long there was no progress, instead of a time left that nobody can know", () => {
+  const meter = new Meter();
+  const lineAt = (ms: number, transferredBytes: number) => {
+    meter.update(progress({ transferredBytes }), ms);
+    return progressLine(meter, { columns: 99 });
+  };
+  lineAt(0, 0);
+  assert.match(lineAt(1000, 25_000_000), / 25 % 25\.0 MB\/s, 0:03 left$/);
+  assert.match(lineAt(3_900, 25_000_000), / left$/);
+  assert.match(lineAt(4_000, 25_000_000), / 25 % no progress for 0:03$/);
+  assert.match(lineAt(121_000, 25_000_000), / 25 % no progress for 2:00$/);
+  assert.match(lineAt(121_100, 25_000_001), / left$/);
+});
+
 Deno.test("progressLine tells the phases apart", () => {
   const line = (changes: Partial<Progress>) => {
     const meter = new Meter();
@@ -134,6 +148,16 @@ Deno.test("createProgressView draws ten times a second at most, however many upd
   }
   const drawings = console.drawn.split("\x1b[J").length;
   assert.ok(drawings >= 9 && drawings <= 11, `${drawings} in a second`);
+});
+
+Deno.test("createProgressView draws at once that a transfer waits for a connection: nothing else may follow for long", () => {
+  const { console, passMs, view } = makeView();
+  const task = view.start();
+  passMs(100);
+  task.update(progress({ transferredBytes: 50_000_000 }));
+  view.print(() => console.drawn += "connection lost\n");
+  task.update(progress({ transferredBytes: 50_000_000, phase: "connecting" }));
+  assert.match(screenOf(console.drawn).join("\n"), /^connection lost\na\.bin +connecting$/);
 });
 
 Deno.test("createProgressView draws nothing new while the last drawing waits for a slow reader", () => {

@@ -109,6 +109,28 @@ Deno.test("ReconnectingClient runs what was lost again on a new connection, as t
   assert.equal(setting.engine.openCount, 0);
 });
 
+Deno.test("ReconnectingClient says why the connection was lost, in a few words", async () => {
+  const reasons: [CloseReason | undefined, string][] = [
+    [{ kind: "idle-timeout" }, "no response for 60 s"],
+    [{ kind: "reset" }, "the server was restarted, or this machine was suspended"],
+    [{ kind: "peer", isApplication: true, code: 0, reason: "it stops" }, "it stops"],
+    [{ kind: "peer", isApplication: true, code: 0, reason: "" }, "the server closed it"],
+    [undefined, "nothing arrived"],
+  ];
+  for (const [closeReason, reason] of reasons) {
+    const setting = new Setting();
+    const client = await setting.connect();
+    setting.engine.error = () => {
+      const connection = setting.connections[0]!;
+      const isFirst = setting.connections.length === 1;
+      if (isFirst) connection.closeReason = closeReason;
+      return isFirst ? LOST : undefined;
+    };
+    await setting.pass(client.send("a"));
+    assert.deepEqual(setting.events[0], { kind: "connection-lost", reason, retryForMs: 600_000 });
+  }
+});
+
 Deno.test("ReconnectingClient keeps a server that the caller has named, with its source", async () => {
   const setting = new Setting();
   const server = { key: new Uint8Array(32), source: "known_servers", renewal: "remove its line there" };
