@@ -32,12 +32,18 @@ export function reportLines(report: TransferReport, direction: Direction): strin
     row(direction === "send" ? "stored as" : "saved as", place),
     row("time", `${formatDuration(report.elapsedMs)}, ${formatRate(report.sizeBytes, report.elapsedMs)}`),
   ];
+  if (report.reusedBytes > 0) lines.push(row("reused", formatPart(report.reusedBytes, report.sizeBytes)));
   // For a received file only the server knows the retransmissions; its log reports them.
   if (direction === "send" && report.retransmittedBytes > 0) {
     const share = formatShare(report.retransmittedBytes, report.sentBytes);
     lines.push(row("retransmitted", `${share} (${formatBytes(report.retransmittedBytes)})`));
   }
   return lines;
+}
+
+/** What the receiver had already. */
+function formatPart(bytes: number, ofBytes: number): string {
+  return `${formatBytes(bytes)} of ${formatBytes(ofBytes)} (${formatShare(bytes, ofBytes)})`;
 }
 
 /** Columns of a label: with a checksum the line fits a terminal of 80, even one that wraps at the last column. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { WORTH_KEEPING_BYTES } from "../store/temporary_file.ts";
 import { invariant } from "../base/invariant.ts";
 import type { Random } from "../base/random.ts";
 import type { Connection, ConnectionConfig, ConnectionObserver } from "../protocol/mod.ts";
@@ -70,9 +71,16 @@ export class Machine implements SimNode {
     return this.#isDown;
   }
 
-  /** Partial files on its disk, without those of programs that were killed: these are removed when they are a week old. */
+  /**
+   * Partial files on its disk that nobody resumes, without those of programs that were killed: these are removed when they
+   * are a week old.
+   */
   get partialFiles(): number {
-    return this.disk.temporaryFiles - this.#stalePartialFiles;
+    return Math.max(0, this.#smallPartialFiles - this.#stalePartialFiles);
+  }
+
+  get #smallPartialFiles(): number {
+    return this.disk.temporarySizes().filter((sizeBytes) => sizeBytes < WORTH_KEEPING_BYTES).length;
   }
 
   /** The checker of each program that ran. */
@@ -116,14 +124,14 @@ export class Machine implements SimNode {
     this.#isDown = true;
     this.#process?.kill();
     this.disk.killProcess();
-    this.#stalePartialFiles = this.disk.temporaryFiles;
+    this.#stalePartialFiles = this.#smallPartialFiles;
   }
 
   /** Cuts the power: any part of what was not synced is lost. */
   cutPower(): void {
     this.kill();
     this.disk.crash(this.#options.random.fork(`power cut ${this.#checkers.length}`));
-    this.#stalePartialFiles = this.disk.temporaryFiles;
+    this.#stalePartialFiles = this.#smallPartialFiles;
   }
 
   /** Disk operations of a program end with it. */

@@ -75,7 +75,7 @@ export const READ_PRECISION_US = 1000;
 export const LARGE_FILE_BYTES: number = 16 * 1024 * 1024;
 
 /** Less than this is not worth to be kept for the next try. */
-const WORTH_KEEPING_BYTES = 256 * 1024;
+export const WORTH_KEEPING_BYTES: number = 256 * 1024;
 
 /** The piece of what was found that is compared with zeros, and overwritten, at a time. */
 const CLEAR_BYTES = 64 * 1024;

@@ -116,6 +116,7 @@ export function fakeReport(name: string, changes: Partial<TransferReport> = {}):
     name,
     savedAs: name,
     sizeBytes: 2_000_000,
+    reusedBytes: 0,
     serverSha256: "ab".repeat(32),
     localSha256: "ab".repeat(32),
     elapsedMs: 500,

@@ -49,5 +49,5 @@ export type TransferEvent =
   | { readonly kind: "moved"; readonly name: string; readonly newName: string }
   /** The server refused a request. `name` is empty if the operation has none. */
   | { readonly kind: "refused"; readonly operation: Operation; readonly name: string; readonly reason: string }
-  /** A request was begun and failed; no partial file remains. `name` is empty if the operation has none. */
+  /** A request was begun and failed; a partial file remains only to be resumed. `name` is empty if the operation has none. */
   | { readonly kind: "failed"; readonly operation: Operation; readonly name: string; readonly reason: string };

@@ -3,11 +3,12 @@
  * them in order by reading them back. It needs memory for one write buffer and one hash buffer, whatever the
  * bandwidth-delay product.
  *
- * The content is a sequence of DATA messages, each followed by the bytes of its ranges, and of CHUNKs, and ends with
- * DIGEST (`docs/PROTOCOL.md`, section 14.4).
+ * The content is a sequence of DATA messages, each followed by the bytes of its ranges, of CHUNKs, and of SAME for what
+ * the file holds already, and ends with DIGEST (`docs/PROTOCOL.md`, section 14.4).
  *
- * Hashing reads the file instead of the packets, so that one mechanism serves every order of arrival, and the hash is
- * of the bytes that were written.
+ * Hashing reads the file instead of the packets, so that one mechanism serves every order of arrival and what is held,
+ * and the hash is of the bytes that are in the file. It keeps up with what arrives in order; what it is behind with is
+ * work for the background, and so is what is held.
  *
  * Hot: `write` runs for every packet with file data.
  *
@@ -17,9 +18,12 @@
 import { createHash } from "node:crypto";
 import { RangeSet } from "../base/range_set.ts";
 import type { ByteSink, Stream } from "../protocol/mod.ts";
+import { type BackgroundTask, STEP_BYTES } from "./background_work.ts";
 import { type CommittedFile, type Done, StoreError, type WritableFile } from "./file_store.ts";
+import { HeldBlocks } from "./held_blocks.ts";
 import { readMessage } from "./message_reader.ts";
-import type { ChunkMessage, FileRange } from "./messages.ts";
+import type { ChunkMessage, FileRange, Message } from "./messages.ts";
+import { indexOfRange, startsOf } from "./ranges.ts";
 
 /**
  * The size of a write, for which adjacent bytes are collected, and of a step of hashing. Meanwhile the kernel's receive
@@ -39,6 +43,8 @@ export interface FileReceiverOptions {
   readonly sizeBytes: number;
   /** Where the content comes from. */
   readonly stream: Stream;
+  /** Whether the sender is to be told what the file holds already. Default: no. */
+  readonly tellsHeld?: boolean | undefined;
   /** Called once if the disk fails; from then on every byte is dropped. */
   readonly onFailed: (error: StoreError) => void;
 }
@@ -59,15 +65,24 @@ export const MAX_RANGES = 65_536;
 
 const BAD_RANGE = "a part of the file came twice, lies beyond its end, or is one of too many separate parts";
 
+const NOT_TOLD = "a part of the file is the same as one whose hash was not told";
+
 /** Writes a file as its bytes arrive, and computes the SHA-256 of the written bytes. */
-export class FileReceiver implements ByteSink {
+export class FileReceiver implements ByteSink, BackgroundTask {
   readonly #options: FileReceiverOptions;
   readonly #file: WritableFile;
   readonly #hash = createHash("sha256");
   readonly #buffer: Uint8Array;
   readonly #hashBuffer: Uint8Array;
-  /** What has been received, apart from the region in progress. */
+  readonly #held: HeldBlocks | undefined;
+  /** What the sender has accounted for: nothing of it may come again. */
+  readonly #announced = new RangeSet();
+  /** What of it the file has, apart from the region in progress. */
   readonly #received = new RangeSet();
+  /** What of it the file holds, and is yet to take over. */
+  #same: FileRange[] = [];
+  /** The index of the first that is left. */
+  #nextSame = 0;
   /** The ranges of the region in progress. */
   #region: readonly FileRange[] = [];
   /** Where each of them begins in the region. */
@@ -79,6 +94,10 @@ export class FileReceiver implements ByteSink {
   /** Bytes that may be hashed now. */
   #hashBudgetBytes = 0;
   #receivedBytes = 0;
+  #reusedBytes = 0;
+  #onHashed: ((sha256: Uint8Array) => void) | undefined;
+  /** Whose turn it is in the background. */
+  #isTelling = false;
   #failed = false;
   #ended = false;
 
@@ -88,11 +107,22 @@ export class FileReceiver implements ByteSink {
     const bufferBytes = Math.min(BUFFER_BYTES, options.sizeBytes);
     this.#buffer = new Uint8Array(bufferBytes);
     this.#hashBuffer = new Uint8Array(bufferBytes);
+    if (options.tellsHeld === true) this.#held = new HeldBlocks(options);
   }
 
-  /** Bytes that have arrived, in any order. */
+  /** Bytes that have arrived, in any order, or that the file held. */
   get receivedBytes(): number {
-    return this.#receivedBytes;
+    return this.#receivedBytes + this.#reusedBytes;
+  }
+
+  /** Bytes that the file held. */
+  get reusedBytes(): number {
+    return this.#reusedBytes;
+  }
+
+  /** Bytes that have been received, or of which the sender has been told a hash. */
+  get movedBytes(): number {
+    return this.receivedBytes + (this.#held?.toldBytes ?? 0);
   }
 
   /** Takes what can be read from the stream. To be called whenever something can. */
@@ -109,17 +139,11 @@ export class FileReceiver implements ByteSink {
       if (next.kind === "end") return malformed("the file's checksum did not follow the file");
       const { message } = next;
       if (message.type === "digest") {
-        const isComplete = this.#received.containsRange(0, this.#options.sizeBytes);
+        const isComplete = this.#announced.containsRange(0, this.#options.sizeBytes);
         return isComplete ? { kind: "complete", sha256: message.sha256 } : malformed("a part of the file is missing");
       }
-      if (message.type !== "data" && message.type !== "chunk") return malformed(`a ${message.type} within a file`);
-      if (message.type === "chunk" && message.plainBytes !== undefined) return malformed("a chunk is compressed");
-      const ranges = message.type === "data"
-        ? message.ranges
-        : [{ offset: message.offset, length: message.content.length }];
-      if (!ranges.every((range) => this.#isNew(range))) return malformed(BAD_RANGE);
-      if (message.type === "data") this.#beginRegion(ranges);
-      else this.#takeChunk(message);
+      const reason = this.#take(message);
+      if (reason !== undefined) return malformed(reason);
     }
   }
 
@@ -136,24 +160,54 @@ export class FileReceiver implements ByteSink {
   }
 
   /**
-   * Writes and hashes the rest, after every byte has arrived. Returns the file's SHA-256, or undefined if the disk
-   * failed.
+   * Writes and hashes the rest, after the content is complete, and calls `done` with the file's SHA-256: at once if there
+   * is little, otherwise from the background. Not called if the disk fails or the file is ended first.
    */
-  finish(): Uint8Array | undefined {
-    if (this.#failed) return undefined;
+  finish(done: (sha256: Uint8Array) => void): void {
+    if (this.#failed) return;
+    this.#held?.stop();
+    this.#onHashed = done;
+    if (this.#nextSame === this.#same.length && this.#options.sizeBytes - this.#hashedBytes <= STEP_BYTES) this.work();
+  }
+
+  get hasWork(): boolean {
+    if (this.#failed || this.#ended) return false;
+    return this.#held?.hasWork === true || this.#hasBacklog;
+  }
+
+  /** Whether it is behind with what is there. */
+  get #hasBacklog(): boolean {
+    return this.#nextSame < this.#same.length || this.#onHashed !== undefined ||
+      this.#contiguousEnd(this.#hashedBytes) - this.#hashedBytes >= STEP_BYTES;
+  }
+
+  work(): void {
     try {
-      this.#hashUpTo(this.#options.sizeBytes);
+      // Both go on: the sender needs the hashes, and what it has answered is read again while it is in memory.
+      this.#isTelling = this.#held?.hasWork === true && !(this.#isTelling && this.#hasBacklog);
+      if (this.#isTelling) this.#held!.work();
+      else this.#catchUp();
     } catch (error) {
       this.#fail(error);
-      return undefined;
     }
-    return new Uint8Array(this.#hash.digest());
   }
 
   /** Makes the file durable and visible; see {@link WritableFile.commit}. */
   commit(done: Done<CommittedFile>): void {
     this.#ended = true;
     this.#file.commit(done);
+  }
+
+  /** Gives the file up, but leaves what it has for the next try if it resumes. Idempotent. */
+  keep(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    try {
+      this.#flush();
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+    }
+    this.#file.keep();
   }
 
   /** Removes the partial file. Idempotent. */
@@ -163,18 +217,60 @@ export class FileReceiver implements ByteSink {
     this.#file.abort();
   }
 
+  /** Takes a message of the content; returns what is wrong with it, if anything is. */
+  #take(message: Message): string | undefined {
+    if (message.type !== "data" && message.type !== "chunk" && message.type !== "same") {
+      return `a ${message.type} within a file`;
+    }
+    if (message.type === "chunk" && message.plainBytes !== undefined) return "a chunk is compressed";
+    const ranges = message.type === "chunk"
+      ? [{ offset: message.offset, length: message.content.length }]
+      : message.ranges;
+    if (!ranges.every((range) => this.#isNew(range))) return BAD_RANGE;
+    if (message.type === "same" && !ranges.every((range) => this.#held?.hasTold(range))) return NOT_TOLD;
+    for (const { offset, length } of ranges) this.#announced.add(offset, offset + length);
+    if (message.type === "data") this.#beginRegion(ranges);
+    else if (message.type === "chunk") this.#takeChunk(message);
+    else this.#same.push(...ranges);
+    return undefined;
+  }
+
+  /** Takes over a step of what is held, or hashes a step of what is there. */
+  #catchUp(): void {
+    if (this.#nextSame < this.#same.length) this.#reuseOn();
+    const end = Math.min(this.#hashedBytes + STEP_BYTES, this.#contiguousEnd(this.#hashedBytes));
+    if (end > this.#hashedBytes) this.#hashUpTo(end);
+    const onHashed = this.#onHashed;
+    if (onHashed === undefined || this.#hashedBytes < this.#options.sizeBytes) return;
+    this.#onHashed = undefined;
+    onHashed(new Uint8Array(this.#hash.digest()));
+  }
+
+  #reuseOn(): void {
+    const { offset, length } = this.#same[this.#nextSame]!;
+    const count = Math.min(STEP_BYTES, length);
+    this.#file.reuse(offset, count);
+    this.#received.add(offset, offset + count);
+    this.#reusedBytes += count;
+    if (count < length) {
+      this.#same[this.#nextSame] = { offset: offset + count, length: length - count };
+    } else if (++this.#nextSame === this.#same.length) {
+      this.#same = [];
+      this.#nextSame = 0;
+    }
+  }
+
   #isNew({ offset, length }: FileRange): boolean {
-    if (offset + length > this.#options.sizeBytes || this.#received.length > MAX_RANGES) return false;
+    if (offset + length > this.#options.sizeBytes || this.#announced.length > MAX_RANGES) return false;
     let newBytes = 0;
-    this.#received.forEachGap(offset, offset + length, (start, end) => newBytes += end - start);
+    this.#announced.forEachGap(offset, offset + length, (start, end) => newBytes += end - start);
     return newBytes === length;
   }
 
   #beginRegion(ranges: readonly FileRange[]): void {
-    let lengthBytes = 0;
-    this.#regionStarts = ranges.map(({ length }) => (lengthBytes += length) - length);
+    this.#regionStarts = startsOf(ranges);
     this.#region = ranges;
-    this.#options.stream.receiveInto(this, lengthBytes);
+    this.#options.stream.receiveInto(this, ranges.reduce((sum, { length }) => sum + length, 0));
   }
 
   #endRegion(): void {
@@ -196,7 +292,7 @@ export class FileReceiver implements ByteSink {
 
   /** Writes bytes from `at` of the region on to the ranges that they belong to. */
   #place(at: number, bytes: Uint8Array): void {
-    let index = this.#rangeAt(at);
+    let index = indexOfRange(this.#regionStarts, at);
     for (let done = 0; done < bytes.length; index++) {
       const { offset, length } = this.#region[index]!;
       const from = at + done - this.#regionStarts[index]!;
@@ -204,17 +300,6 @@ export class FileReceiver implements ByteSink {
       this.#gather(offset + from, count === bytes.length ? bytes : bytes.subarray(done, done + count));
       done += count;
     }
-  }
-
-  /** The index of the range that the byte `at` of the region belongs to. */
-  #rangeAt(at: number): number {
-    let low = 0;
-    for (let high = this.#region.length - 1; low < high;) {
-      const middle = Math.ceil((low + high) / 2);
-      if (this.#regionStarts[middle]! <= at) low = middle;
-      else high = middle - 1;
-    }
-    return low;
   }
 
   /** The end of what has arrived without a gap from `start` on. */
@@ -278,7 +363,7 @@ export class FileReceiver implements ByteSink {
     if (!(error instanceof StoreError)) throw error;
     if (this.#failed) return;
     this.#failed = true;
-    this.abort();
+    this.keep();
     this.#options.onFailed(error);
   }
 }

@@ -1,7 +1,8 @@
 /**
- * Sends a file: reads its bytes once in order, hashes them as they are read, and reads a range again if it was lost. It
- * needs memory for one window of read-ahead, whatever the bandwidth-delay product. It finds the zeros of the file, so that
- * they need not be sent: those of holes, and those that were written.
+ * Reads a file that is sent: its bytes once, and a range again if it was lost. It hashes them in order, in passing where
+ * they are sent in order, otherwise by a pass of its own. It needs memory for one window of read-ahead, whatever the
+ * bandwidth-delay product. It finds the zeros of the file, so that they need not be sent: those of holes, and those that
+ * were written.
  *
  * Hot: `read` and `zerosAt` run for every packet with new data. Data costs the latter one byte read for each.
  *
@@ -37,7 +38,11 @@ export class FileSender implements ByteSource {
   readonly #window: Uint8Array;
   #windowStart = 0;
   #windowEnd = 0;
-  /** The file was the one that was opened when so much of it had been read. */
+  #hashedBytes = 0;
+  #hashesInPassing = true;
+  #hashWindow: Uint8Array | undefined;
+  #readEnd = 0;
+  /** The file was the one that was opened when so much of it had been hashed. */
   #checkedEnd = 0;
   #digest: Uint8Array | undefined;
   /** For bytes before the window that are looked at again. */
@@ -72,9 +77,37 @@ export class FileSender implements ByteSource {
   /** The length of {@link trailer}. */
   readonly trailerBytes = DIGEST_MESSAGE_BYTES;
 
+  /** The end of the part, from the start on, that has been hashed. */
+  get hashedBytes(): number {
+    return this.#hashedBytes;
+  }
+
+  /** The end of the last part that has been read to be sent. */
+  get readEnd(): number {
+    return this.#readEnd;
+  }
+
+  /** Whether what is read in order is hashed meanwhile, as it is at first; otherwise {@link hashOn} hashes everything. */
+  set hashesInPassing(isSo: boolean) {
+    this.#hashesInPassing = isSo;
+  }
+
+  /** Reads and hashes the next bytes, at most a window of them. The view is valid until the next call. Throws as `read`. */
+  hashOn(maxBytes: number): Uint8Array {
+    this.#hashWindow ??= new Uint8Array(this.#window.length);
+    const part = this.#hashWindow.subarray(0, Math.min(maxBytes, this.sizeBytes - this.#hashedBytes));
+    this.#readFully(this.#hashedBytes, part);
+    this.#hashNext(part);
+    return part;
+  }
+
+  /** What is read next, from `offset` on, is read in order. */
+  seek(offset: number): void {
+    if (offset !== this.#windowEnd) this.#windowStart = this.#windowEnd = offset;
+  }
+
   /** Throws StoreError if the disk fails, or if the file has become shorter or is found to have changed. */
   read(offset: number, into: Uint8Array): void {
-    invariant(offset <= this.#windowEnd, "a file is read in order the first time");
     let done = 0;
     while (done < into.length) {
       const at = offset + done;
@@ -86,7 +119,7 @@ export class FileSender implements ByteSource {
       } else if (at === this.#windowEnd) {
         this.#advance();
       } else {
-        const length = Math.min(into.length - done, this.#windowStart - at);
+        const length = Math.min(into.length - done, at < this.#windowStart ? this.#windowStart - at : Infinity);
         this.#readFully(at, into.subarray(done, done + length));
         done += length;
       }
@@ -95,8 +128,7 @@ export class FileSender implements ByteSource {
 
   /** Looks no further than to the window's end. Throws as {@link read} does. */
   zerosAt(offset: number, maxBytes: number): number {
-    invariant(offset <= this.#windowEnd, "a file is read in order the first time");
-    if (offset < this.#windowStart) return this.#zerosAgain(offset, maxBytes);
+    if (offset < this.#windowStart || offset > this.#windowEnd) return this.#zerosAgain(offset, maxBytes);
     if (offset === this.#windowEnd) this.#advance();
     const from = offset - this.#windowStart;
     if (this.#window[from] !== 0) return 0;
@@ -114,8 +146,14 @@ export class FileSender implements ByteSource {
     this.#windowStart = this.#windowEnd;
     this.#readFully(this.#windowStart, next);
     this.#windowEnd = this.#windowStart + length;
-    this.#hash.update(next);
-    if (this.#windowEnd - this.#checkedEnd >= CHECK_BYTES) this.#requireUnchanged();
+    if (this.#windowEnd > this.#readEnd) this.#readEnd = this.#windowEnd;
+    if (this.#hashesInPassing && this.#hashedBytes === this.#windowStart) this.#hashNext(next);
+  }
+
+  #hashNext(part: Uint8Array): void {
+    this.#hash.update(part);
+    this.#hashedBytes += part.length;
+    if (this.#hashedBytes - this.#checkedEnd >= CHECK_BYTES) this.#requireUnchanged();
   }
 
   #zerosAgain(offset: number, maxBytes: number): number {
@@ -131,7 +169,7 @@ export class FileSender implements ByteSource {
 
   #requireUnchanged(): void {
     if (this.#file.hasChanged()) throw this.#changed();
-    this.#checkedEnd = this.#windowEnd;
+    this.#checkedEnd = this.#hashedBytes;
   }
 
   #readFully(offset: number, into: Uint8Array): void {
@@ -145,6 +183,7 @@ export class FileSender implements ByteSource {
 
   #finish(): Uint8Array {
     if (this.#digest === undefined) {
+      invariant(this.#hashedBytes === this.sizeBytes, "a file is read before its digest");
       this.#requireUnchanged();
       this.#digest = new Uint8Array(this.#hash.digest());
     }

@@ -119,8 +119,8 @@ export interface WritableFile {
    */
   readonly heldBytes: number;
   /**
-   * Reads held bytes at `offset` until `into` is full, or up to {@link heldBytes}; returns the number of bytes. The call
-   * reads one source, the partial file or the older version, so it must be one block of the comparison. Throws StoreError.
+   * Reads held bytes at `offset` until `into` is full, or up to {@link heldBytes}; returns the number of bytes. Each call
+   * reads one source, the partial file or the older version, so a piece should be small. Throws StoreError.
    */
   readHeld(offset: number, into: Uint8Array): number;
   /**
@@ -173,7 +173,7 @@ export interface CreateOptions extends FileAttributes {
  * another transfer is writing is left alone, and where partial files cannot be kept safely the file starts empty.
  */
 export interface ResumeOptions {
-  /** Who sends the file: a public key, say. What one peer has sent is never offered to another. */
+  /** Who sends the file: a name of the client that no other has, say, or the server's key. What one peer has sent is never offered to another. */
   readonly purpose: string;
   /** Whether to offer, too, bytes of the file that has the name now, where the partial file has none. */
   readonly reusesOld: boolean;

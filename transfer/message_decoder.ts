@@ -22,6 +22,7 @@ import {
   ListFlag,
   type MakeMessage,
   MAX_BLOCK_BYTES,
+  MAX_BLOCKS,
   MAX_BODY_BYTES,
   MAX_CHUNK_BYTES,
   MAX_NAME_BYTES,
@@ -295,7 +296,9 @@ function readHave(reader: Reader): HaveMessage | undefined {
   const flags = readFlags(reader, HaveFlag);
   const isBlockSize = blockBytes >= MIN_BLOCK_BYTES && blockBytes <= MAX_BLOCK_BYTES &&
     Number.isInteger(Math.log2(blockBytes));
-  return isBlockSize && heldBytes <= MAX_FILE_BYTES ? { type: "have", blockBytes, heldBytes, ...flags } : undefined;
+  return isBlockSize && heldBytes <= blockBytes * MAX_BLOCKS
+    ? { type: "have", blockBytes, heldBytes, ...flags }
+    : undefined;
 }
 
 function readCapacity(reader: Reader): CapacityMessage | undefined {

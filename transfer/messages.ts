@@ -37,6 +37,9 @@ export const MIN_BLOCK_BYTES = 65_536;
 /** The largest block that is hashed by itself. */
 export const MAX_BLOCK_BYTES: number = 2 ** 30;
 
+/** The most blocks that a receiver may hold of a file. */
+export const MAX_BLOCKS = 65_536;
+
 /** Message types on the wire. */
 export const MessageType = {
   put: 0x01,
@@ -87,7 +90,7 @@ export const AttributeFlag = {
 export const GetFlag = {
   /** The content is sent in CHUNKs, in order, and no RESULT follows. */
   inline: 0x01,
-  /** The client has a part of the file: HAVE follows. */
+  /** The client answers FILE of a large file with HAVE. */
   held: 0x02,
   /** The client takes compressed CHUNKs. */
   zstd: 0x04,
@@ -193,7 +196,7 @@ export interface GetMessage {
   readonly name: string;
   /** In CHUNKs, in order; no RESULT follows. */
   readonly inline?: boolean;
-  /** HAVE follows. */
+  /** The client answers FILE of a large file with HAVE. */
   readonly held?: boolean;
   /** The client takes compressed CHUNKs. */
   readonly zstd?: boolean;
@@ -278,12 +281,12 @@ export interface ChunkMessage {
   readonly content: Uint8Array;
 }
 
-/** The receiver of a file has something that may be a part of it; HASHES follow. */
+/** What the receiver of a file has that may be a part of it; HASHES follow. */
 export interface HaveMessage {
   readonly type: "have";
   /** {@link MIN_BLOCK_BYTES} to {@link MAX_BLOCK_BYTES}, a power of two. */
   readonly blockBytes: number;
-  /** The bytes from 0 on that it has; 0 for nothing. */
+  /** The bytes from 0 on that it has, at most {@link MAX_BLOCKS} blocks; 0 for nothing. */
   readonly heldBytes: number;
   /** It takes compressed CHUNKs. */
   readonly zstd?: boolean;

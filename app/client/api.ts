@@ -100,7 +100,7 @@ export interface SendOptions {
   /** Replace a file of that name on the server. */
   readonly overwrite?: boolean;
   readonly onProgress?: (progress: Progress) => void;
-  /** Gives up: the server drops what it has, the promise rejects with kind `interrupted`. */
+  /** Gives up: the server keeps what it has for the next try, the promise rejects with kind `interrupted`. */
   readonly signal?: AbortSignal;
 }
 
@@ -111,7 +111,7 @@ export interface GetOptions {
   /** What to do if there is a file. Default: "beside", so `savedAs` of the report may differ from `output`. */
   readonly ifExists?: IfExists;
   readonly onProgress?: (progress: Progress) => void;
-  /** Gives up: nothing of the file stays, the promise rejects with kind `interrupted`. */
+  /** Gives up: what has arrived stays hidden for the next try, the promise rejects with kind `interrupted`. */
   readonly signal?: AbortSignal;
 }
 

@@ -13,6 +13,8 @@ import {
   KEY_BYTES,
   type SendPolicy,
 } from "../../protocol/mod.ts";
+import { BackgroundWork } from "../../transfer/background_work.ts";
+import { RESUMABLE_BYTES } from "../../transfer/content_sender.ts";
 import type { QueryMessage, QueryOutcome } from "../../transfer/client/query.ts";
 import { ClientSession } from "../../transfer/client/session.ts";
 import type { TransferOutcome } from "../../transfer/client/request.ts";
@@ -50,7 +52,7 @@ const PROGRESS_INTERVAL_US = 100_000;
 
 const INTERRUPTED: TransferFailure = {
   kind: "interrupted",
-  message: "interrupted; run the same command again to continue",
+  message: "interrupted; run the same command again to resume",
 };
 
 /** A transfer under way, as far as its progress goes. */
@@ -168,11 +170,14 @@ export class ConnectedClient implements Client {
     const onAbort = () => connected.reject(interrupted());
     if (signal.aborted) onAbort();
     signal.addEventListener("abort", onAbort);
+    const workTimer = this.#platform.timer(() => work.step());
+    const work = new BackgroundWork((delayUs) => workTimer.set(delayUs));
     this.#session = this.#driver.connect(remote, (connection, wake) => {
       this.#connection = connection;
       this.#wake = wake;
       return new ClientSession({
         connection,
+        work,
         wake,
         onConnected: () => connected.resolve(),
         onClosed: (reason) => connected.reject(this.#connectError(remote, reason, server)),
@@ -252,7 +257,10 @@ export class ConnectedClient implements Client {
         name,
         create: (info, done) => {
           onSize();
-          settle(createLocalFile(output, { ...info, ifExists, folders: this.#folders }), done);
+          const resume = info.sizeBytes < RESUMABLE_BYTES
+            ? undefined
+            : { purpose: this.serverKey.toHex(), reusesOld: ifExists === "replace" };
+          settle(createLocalFile(output, { ...info, ifExists, folders: this.#folders, resume }), done);
         },
         onDone,
       }));

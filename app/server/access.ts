@@ -57,7 +57,7 @@ export class AccessTable {
   }
 
   /** What a peer is granted; undefined if it is not authorized. Takes the same time whichever entry matches. */
-  grantOf(peer: PeerIdentity): Grant | undefined {
+  grantOf(peer: PeerIdentity): AccessEntry | undefined {
     let found: AccessEntry | undefined;
     for (const entry of this.entries) {
       const isTheirs = entry.kind === "token"
@@ -68,6 +68,11 @@ export class AccessTable {
     }
     return found;
   }
+}
+
+/** What tells the clients of an entry from those of all others. */
+export function principalOf({ kind, secret }: AccessEntry): string {
+  return `${kind} ${secret.toHex()}`;
 }
 
 /** Whether two grants allow the same. */

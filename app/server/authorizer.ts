@@ -17,7 +17,14 @@ import { StoreError } from "../../transfer/file_store.ts";
 import { ALL_RIGHTS, type Right } from "../../transfer/rights.ts";
 import { DirectoryStore } from "../../store/directory_store.ts";
 import { QuotaStore } from "../../store/quota_store.ts";
-import { AccessFileError, type AccessSource, type AccessTable, type Grant, isSameGrant } from "./access.ts";
+import {
+  AccessFileError,
+  type AccessSource,
+  type AccessTable,
+  type Grant,
+  isSameGrant,
+  principalOf,
+} from "./access.ts";
 import { SluiceError } from "../api.ts";
 import { type ServerEvent, unlistedEvent } from "./api.ts";
 import { formatKey } from "../keys.ts";
@@ -33,10 +40,15 @@ const NO_PERMISSION = "access denied: the server does not know your key. Ask its
 
 const NO_FOLDER = "access denied: your folder on the server cannot be opened; tell its administrator";
 
+/** The clients of an open server, many of which have a new key each time. */
+const EVERYONE = "everyone";
+
 /** What a client may use. */
 export interface Admitted {
   /** The client's name in the log; undefined on an open server. */
   readonly user: string | undefined;
+  /** Who it is, to tell whose partial files it may continue; the same for all on an open server, where all may do all. */
+  readonly principal: string;
   readonly store: FileStore;
   readonly rights: ReadonlySet<Right>;
 }
@@ -116,12 +128,14 @@ export class Authorizer {
 
   /** Accepts a client for which {@link refusalFor} had no reason just now. */
   authorize(connection: Connection): Admitted {
-    if (this.#table === undefined) return { user: undefined, store: this.#options.root, rights: ALL_RIGHTS };
+    if (this.#table === undefined) {
+      return { user: undefined, principal: EVERYONE, store: this.#options.root, rights: ALL_RIGHTS };
+    }
     const grant = this.#table.grantOf(connection.peer!);
     invariant(grant !== undefined, "a client that is accepted has a grant");
     const store = this.#storeFor(grant);
     this.#authorized.set(connection, grant);
-    return { user: grant.name, store, rights: new Set(grant.rights) };
+    return { user: grant.name, principal: principalOf(grant), store, rights: new Set(grant.rights) };
   }
 
   /** A client has gone. */

@@ -15,9 +15,11 @@ import {
 import { describeClose } from "../../transfer/failure.ts";
 import { StoreError } from "../../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../../transfer/application_error.ts";
+import { BackgroundWork } from "../../transfer/background_work.ts";
 import { ServerSession, type SharedByClients } from "../../transfer/server/session.ts";
 import { CallQueue } from "../../transfer/server/call_queue.ts";
 import { ListingCache } from "../../transfer/server/listing_cache.ts";
+import { ResumablePuts } from "../../transfer/server/resumable_puts.ts";
 import { RequestLimits } from "../../transfer/server/request_limits.ts";
 import { DirectoryStore } from "../../store/directory_store.ts";
 import { WaitingDisk } from "../../store/waiting_disk.ts";
@@ -110,6 +112,7 @@ class RunningServer implements Server {
   readonly #shared: SharedByClients;
   readonly #listingTimer: Timer;
   readonly #callTimer: Timer;
+  readonly #workTimer: Timer;
   readonly #memory: MemoryBudget;
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
@@ -147,6 +150,7 @@ class RunningServer implements Server {
     this.#authorizer = authorizer;
     this.#listingTimer = platform.timer(() => this.#shared.listings.wake());
     this.#callTimer = platform.timer(() => this.#shared.calls.wake());
+    this.#workTimer = platform.timer(() => this.#shared.work.step());
     this.#shared = {
       limits: new RequestLimits({ ...limits, stallTimeoutUs: limits.stallTimeoutS * 1e6 }),
       listings: new ListingCache({
@@ -157,6 +161,8 @@ class RunningServer implements Server {
         nowUs: () => platform.nowUs(),
         wakeIn: (delayUs) => this.#callTimer.set(delayUs),
       }),
+      work: new BackgroundWork((delayUs) => this.#workTimer.set(delayUs)),
+      resumable: new ResumablePuts(),
     };
     const { maxMemoryMiB, maxMemoryPerConnectionMiB } = limits;
     this.#memory = new MemoryBudget({ maxBytes: maxMemoryMiB * MIB, maxEachBytes: maxMemoryPerConnectionMiB * MIB });
@@ -212,12 +218,13 @@ class RunningServer implements Server {
   #accept(connection: Connection, wake: () => void): Session {
     const id = ++this.#clientCount;
     if (this.#sendPolicy !== undefined) connection.setSendPolicy(this.#platform.nowUs(), this.#sendPolicy);
-    const { rights, store, user } = this.#authorizer.authorize(connection);
+    const { rights, store, user, principal } = this.#authorizer.authorize(connection);
     const timer = this.#platform.timer(wake);
     const session = new ServerSession({
       connection,
       store,
       rights,
+      principal,
       nowUs: () => this.#platform.nowUs(),
       shared: this.#shared,
       wake,
@@ -275,6 +282,7 @@ class RunningServer implements Server {
     this.#authorizer.stop();
     this.#listingTimer.clear();
     this.#callTimer.clear();
+    this.#workTimer.clear();
     await this.#driver.flushed();
     if (this.#clients.size > 0) await sleep(this.#platform, LINGER_MS);
     for (const { timer } of this.#clients.values()) timer.clear();

@@ -96,10 +96,11 @@ export class SimulatedDisk implements Disk {
 
   /** Entries named like the store's partial files. */
   get temporaryFiles(): number {
-    let count = 0;
-    for (const { name } of this.#tree.walk()) if (TEMPORARY_NAME.test(name)) count++;
-    return count;
+    return this.temporarySizes().length;
   }
+
+  /** Their sizes, 0 for folders. */
+  readonly temporarySizes = (): number[] => this.#tree.sizesOf(TEMPORARY_NAME);
 
   /** Puts a file there, as another program would: at once, durable, and visible to its present readers. */
   put(path: string, bytes: Uint8Array, options: PutOptions = {}): void {

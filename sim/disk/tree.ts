@@ -142,6 +142,12 @@ export class DiskTree {
     return new DiskTree(options, this.#above.survivor(losses, { known: new Map(), lastRename }));
   }
 
+  /** The sizes of all entries whose names match, 0 for folders and links. */
+  sizesOf(pattern: RegExp): number[] {
+    const found = [...this.walk()].filter(({ name }) => pattern.test(name));
+    return found.map(({ inode }) => inode instanceof FileInode ? inode.sizeBytes : 0);
+  }
+
   #locate(segments: readonly string[], path: string): Place | undefined {
     let place: Place = { folder: this.#above, name: ROOT, inode: this.#above.entries.get(ROOT) };
     for (const spelled of segments) {

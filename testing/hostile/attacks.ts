@@ -10,6 +10,7 @@ import { EXHAUSTION } from "./attacks/exhaustion.ts";
 import { HANDSHAKES } from "./attacks/handshakes.ts";
 import { PATHS } from "./attacks/paths.ts";
 import { REQUESTS } from "./attacks/requests.ts";
+import { RESUMING } from "./attacks/resuming.ts";
 import { STREAMS } from "./attacks/streams.ts";
 
 /** All attacks. */
@@ -17,6 +18,7 @@ export const ATTACKS: readonly Attack[] = [
   ...ACKNOWLEDGEMENTS,
   ...STREAMS,
   ...REQUESTS,
+  ...RESUMING,
   ...HANDSHAKES,
   ...PATHS,
   ...EXHAUSTION,

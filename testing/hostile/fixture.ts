@@ -79,6 +79,9 @@ export const DISK_BYTES: number = 2 ** 30;
 /** A file that attackers may get, and its size. */
 export const BAIT = { name: "bait", sizeBytes: 400_000 } as const;
 
+/** A file that attackers may replace, large enough that its upload resumes. */
+export const BAIT_TO_UPDATE = { name: "update", sizeBytes: 1_500_000 } as const;
+
 /** Attacks begin when the honest client is connected, which would be refused by a server that is full. */
 const ATTACK_FROM_US = 200_000;
 
@@ -210,6 +213,8 @@ class HostileFixture {
       trace: (event) => this.#overhear(event),
     });
     world.server.put(BAIT.name, this.#random.bytes(1000), { sizeBytes: BAIT.sizeBytes, modifiedMs: 1 });
+    const { name, sizeBytes } = BAIT_TO_UPDATE;
+    world.server.put(name, this.#random.bytes(1000), { sizeBytes, modifiedMs: 1 });
     world.server.disk.meter.faults = { capacityBytes: DISK_BYTES };
     return world;
   }

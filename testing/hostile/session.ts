@@ -13,12 +13,14 @@ import { invariant } from "../../base/invariant.ts";
 import { Random } from "../../base/random.ts";
 import { type AdmissionLimits, type Connection, Endpoint } from "../../protocol/mod.ts";
 import { MemoryStore } from "../memory_store.ts";
+import { promptWork } from "../prompt_work.ts";
 import type { GetRequest } from "../../transfer/client/get.ts";
 import { ClientSession } from "../../transfer/client/session.ts";
 import { StoreError } from "../../transfer/file_store.ts";
 import { ServerSession } from "../../transfer/server/session.ts";
 import { CallQueue } from "../../transfer/server/call_queue.ts";
 import { ListingCache } from "../../transfer/server/listing_cache.ts";
+import { ResumablePuts } from "../../transfer/server/resumable_puts.ts";
 import { RequestLimits } from "../../transfer/server/request_limits.ts";
 import { idBytes, ManInTheMiddle, type Towards } from "./man_in_the_middle.ts";
 import { bucket, withoutNumbers } from "../fuzz/target.ts";
@@ -63,6 +65,7 @@ export class Session {
   readonly #stores = { client: new MemoryStore(), server: new MemoryStore() };
   readonly #features = new Set<string>();
   readonly #buffer = new Uint8Array(65_536);
+  #clientSession: ClientSession | undefined;
   #outcomes = 0;
 
   /** The client is about to say Hello. */
@@ -153,8 +156,10 @@ export class Session {
     const { client } = this;
     const connection = client.endpoint.connect(0, SERVER);
     client.connection = connection;
-    client.session = new ClientSession({
+    const { work, doWork } = promptWork();
+    const session = new ClientSession({
       connection,
+      work,
       wake: () => {},
       onClosed: (reason) => {
         this.#features.add(
@@ -164,11 +169,21 @@ export class Session {
         );
       },
     });
+    this.#clientSession = session;
+    client.session = {
+      get activeCount() {
+        return session.activeCount;
+      },
+      process: () => {
+        session.process();
+        doWork();
+      },
+    };
   }
 
   #request(): void {
     const { client } = this.#stores;
-    const session = this.client.session as ClientSession;
+    const session = this.#clientSession!;
     const onDone = ({ kind }: { readonly kind: string }): void => {
       this.#outcomes++;
       this.#features.add(kind);
@@ -186,10 +201,11 @@ export class Session {
     const waking = { nowUs: () => this.server.nowUs, wakeIn: () => {} };
     const listings = new ListingCache(waking);
     const calls = new CallQueue(waking);
+    const { work, doWork } = promptWork();
     const session = new ServerSession({
       connection,
       store: this.#stores.server,
-      shared: { limits: new RequestLimits(), listings, calls },
+      shared: { limits: new RequestLimits(), listings, calls, work, resumable: new ResumablePuts() },
       nowUs: () => this.server.nowUs,
       wake: () => {},
       wakeIn: () => {},
@@ -207,6 +223,7 @@ export class Session {
         listings.wake();
         calls.wake();
         session.process();
+        doWork();
       },
     };
   }

@@ -1,10 +1,11 @@
 /**
- * The client's side of a download: sends GET, receives FILE, the file's bytes and DIGEST, and sends RESULT.
+ * The client's side of a download: sends GET, receives FILE, says what it holds of the file already, receives the file's
+ * content and DIGEST, and sends RESULT.
  *
  * ```
- *   asking --FILE--> creating --file created--> receiving --DIGEST--> committing --durable--> ended
- *      |                |                           |                     |
- *      +------ refusal, reset, disk error, mismatch, cancel, connection lost ---> ended with a failure, no partial file
+ *   asking --FILE--> creating --created--> receiving --DIGEST--> verifying --same--> committing --durable--> ended
+ *      |                |                      |                     |                   |
+ *      +---- refusal, reset, disk error, mismatch, cancel, connection lost ---> failed; what can be resumed is kept
  * ```
  *
  * The transfer has succeeded when the file is durable, whether or not RESULT reaches the server: the client does not
@@ -17,6 +18,8 @@ import { timingSafeEqual } from "node:crypto";
 import type { CloseReason, Stream } from "../../protocol/mod.ts";
 import type { ClientContext, ClientRequest, TransferOutcome } from "./request.ts";
 import { closeFailure, refusalFailure, resetFailure, storeFailure, type TransferFailure } from "../failure.ts";
+import type { BackgroundTask } from "../background_work.ts";
+import { RESUMABLE_BYTES } from "../content_sender.ts";
 import { FileReceiver } from "../file_receiver.ts";
 import { type Done, type FileInfo, StoreError, type WritableFile } from "../file_store.ts";
 import { readMessage } from "../message_reader.ts";
@@ -32,10 +35,10 @@ export interface GetRequest {
   readonly onDone: (outcome: TransferOutcome | TransferFailure) => void;
 }
 
-type GetState = "asking" | "creating" | "receiving" | "committing" | "ended";
+type GetState = "asking" | "creating" | "receiving" | "verifying" | "committing" | "ended";
 
 /** Gets one file. */
-export class ClientGet implements ClientRequest {
+export class ClientGet implements ClientRequest, BackgroundTask {
   readonly #request: GetRequest;
   readonly #context: ClientContext;
   #stream: Stream | undefined;
@@ -54,14 +57,14 @@ export class ClientGet implements ClientRequest {
     return this.#sizeBytes;
   }
 
-  /** Bytes that have arrived, in any order. */
+  /** Bytes that have arrived, in any order, or that this side held. */
   get transferredBytes(): number {
     return this.#receiver?.receivedBytes ?? 0;
   }
 
   start(stream: Stream): void {
     this.#stream = stream;
-    stream.write(encodeMessage({ type: "get", name: this.#request.name }));
+    stream.write(encodeMessage({ type: "get", name: this.#request.name, held: true }));
   }
 
   onReadable(): void {
@@ -69,8 +72,17 @@ export class ClientGet implements ClientRequest {
     if (this.#state === "receiving") this.#readContent();
   }
 
+  get hasWork(): boolean {
+    return this.#receiver?.hasWork === true;
+  }
+
+  work(): void {
+    this.#receiver!.work();
+    this.#context.wake();
+  }
+
   onReset(code: number): void {
-    if (this.#state === "committing") return;
+    if (this.#isWhole) return;
     this.#fail(resetFailure(code, "the transfer"), ApplicationErrorCode.cancelled);
   }
 
@@ -82,9 +94,9 @@ export class ClientGet implements ClientRequest {
   onDelivered(): void {}
 
   onConnectionClosed(reason: CloseReason): void {
-    // A file that is complete and verified is kept, although the server does not learn of it.
+    // A file that is complete, and proves to be right, is kept, although the server does not learn of it.
     this.#isConnectionLost = true;
-    if (this.#state !== "committing") this.#end(closeFailure(reason));
+    if (!this.#isWhole) this.#end(closeFailure(reason));
   }
 
   cancel(failure: TransferFailure): void {
@@ -108,7 +120,7 @@ export class ClientGet implements ClientRequest {
     this.#request.create({ kind: "file", name: this.#request.name, ...attributes }, (file) => {
       if (this.#state !== "creating") {
         // The request ended while the file was created.
-        if (!(file instanceof StoreError)) file.abort();
+        if (!(file instanceof StoreError)) file.keep();
       } else if (file instanceof StoreError) {
         this.#fail(storeFailure(file), errorCodeForStoreError(file.kind));
       } else {
@@ -125,20 +137,34 @@ export class ClientGet implements ClientRequest {
       file,
       sizeBytes: this.#sizeBytes,
       stream: this.#stream!,
+      tellsHeld: this.#sizeBytes >= RESUMABLE_BYTES,
       onFailed: (error) => this.#fail(storeFailure(error), errorCodeForStoreError(error.kind)),
     });
     this.#state = "receiving";
+    if (file.heldBytes > 0) this.#context.works(this);
   }
 
   #readContent(): void {
     const content = this.#receiver!.readContent();
     if (content.kind === "incomplete") return;
-    if (content.kind === "malformed") return this.#failAnswer();
-    const sha256 = this.#receiver!.finish();
-    if (sha256 === undefined) return;
-    if (timingSafeEqual(sha256, content.sha256)) return this.#commit(sha256);
+    if (content.kind === "malformed") {
+      this.#receiver!.abort();
+      return this.#failAnswer();
+    }
+    this.#state = "verifying";
+    this.#receiver!.finish((sha256) => this.#verify(sha256, content.sha256));
+    if (this.hasWork) this.#context.works(this);
+  }
+
+  /** Whether all of the file has arrived. */
+  get #isWhole(): boolean {
+    return this.#state === "verifying" || this.#state === "committing";
+  }
+
+  #verify(sha256: Uint8Array, servers: Uint8Array): void {
+    if (timingSafeEqual(sha256, servers)) return this.#commit(sha256);
     this.#report(ResultStatus.checksumMismatch, sha256);
-    const message = `the checksums differ (here ${sha256.toHex()}, on the server ${content.sha256.toHex()}); ` +
+    const message = `the checksums differ (here ${sha256.toHex()}, on the server ${servers.toHex()}); ` +
       "the file was discarded: get it again";
     this.#end({ kind: "failed", message, retry: "once" });
   }
@@ -153,7 +179,8 @@ export class ClientGet implements ClientRequest {
       } else {
         this.#report(ResultStatus.verified, sha256);
         const { location: savedAs, notKept } = result;
-        const file = { savedAs, sizeBytes: this.#sizeBytes, serverSha256: hex, localSha256: hex, notKept };
+        const { reusedBytes } = this.#receiver!;
+        const file = { savedAs, sizeBytes: this.#sizeBytes, reusedBytes, serverSha256: hex, localSha256: hex, notKept };
         this.#end({ kind: "done", file });
       }
       this.#context.wake();
@@ -181,7 +208,7 @@ export class ClientGet implements ClientRequest {
   #end(outcome: TransferOutcome | TransferFailure): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
-    this.#receiver?.abort();
+    this.#receiver?.keep();
     this.#context.ended(this, this.#stream);
     this.#request.onDone(outcome);
   }

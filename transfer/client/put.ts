@@ -1,5 +1,6 @@
 /**
- * The client's side of an upload: sends PUT, the file's bytes and DIGEST, and receives RESULT.
+ * The client's side of an upload: sends PUT, the file's content and DIGEST, and receives RESULT; before that, of a file
+ * that is not small, what the server holds of it already.
  *
  * ```
  *   waiting --stream--> sending --RESULT--> ended
@@ -13,11 +14,11 @@
 import type { CloseReason, Stream } from "../../protocol/mod.ts";
 import type { ClientContext, ClientRequest, TransferOutcome } from "./request.ts";
 import { closeFailure, refusalFailure, resetFailure, storeFailure, type TransferFailure } from "../failure.ts";
-import { FileSender, wholeContent } from "../file_sender.ts";
+import type { BackgroundTask } from "../background_work.ts";
+import { ContentSender, RESUMABLE_BYTES } from "../content_sender.ts";
 import { type ReadableFile, StoreError } from "../file_store.ts";
 import { readMessage } from "../message_reader.ts";
 import { type Message, ResultStatus } from "../messages.ts";
-import { encodeMessages } from "../message_encoder.ts";
 import { ApplicationErrorCode, errorCodeForStoreError } from "../application_error.ts";
 
 /** What to send. The request owns the file and closes it. */
@@ -30,45 +31,58 @@ export interface PutRequest {
 }
 
 /** Sends one file. */
-export class ClientPut implements ClientRequest {
+export class ClientPut implements ClientRequest, BackgroundTask {
   readonly #request: PutRequest;
   readonly #context: ClientContext;
-  readonly #sender: FileSender;
+  readonly #sender: ContentSender;
   #stream: Stream | undefined;
   #ended = false;
 
   constructor(request: PutRequest, context: ClientContext) {
     this.#request = request;
     this.#context = context;
-    this.#sender = new FileSender(request.file);
+    this.#sender = new ContentSender(request.file);
   }
 
   get sizeBytes(): number {
     return this.#sender.sizeBytes;
   }
 
-  /** Bytes that the server has acknowledged. */
+  /** Bytes that the server has acknowledged, or held. */
   get transferredBytes(): number {
-    return Math.min(this.#stream?.ackedBytes ?? 0, this.sizeBytes);
+    return Math.min((this.#stream?.ackedBytes ?? 0) + this.#sender.sameBytes, this.sizeBytes);
   }
 
   start(stream: Stream): void {
     this.#stream = stream;
     const { name, overwrite, file } = this.#request;
     const { info } = file;
-    const put: Message = { ...info, type: "put", name, overwrite };
-    stream.write(encodeMessages([put, ...wholeContent(info)]));
-    stream.writeFrom(this.#sender, this.sizeBytes);
-    stream.writeFrom(this.#sender.trailer, this.#sender.trailerBytes);
-    stream.finish();
+    const resumable = info.sizeBytes >= RESUMABLE_BYTES;
+    const put: Message = { ...info, type: "put", name, overwrite, ...(resumable ? { resumable } : {}) };
+    this.#sender.start(stream, put, { waitsForHave: resumable });
   }
 
   onReadable(): void {
-    if (this.#ended) return;
-    const next = readMessage(this.#stream!);
-    if (next.kind === "incomplete") return;
-    if (next.kind === "message") this.#onAnswer(next.message);
-    else this.#failAnswer();
+    while (!this.#ended && this.#sender.wantsMessage) {
+      const next = readMessage(this.#stream!);
+      if (next.kind === "incomplete") return;
+      if (next.kind === "message") this.#onAnswer(next.message);
+      else this.#failAnswer();
+    }
+  }
+
+  get hasWork(): boolean {
+    return this.#sender.hasWork;
+  }
+
+  work(): void {
+    try {
+      this.#sender.work();
+    } catch (error) {
+      return this.onSourceFailed(error);
+    }
+    this.onReadable();
+    this.#context.wake();
   }
 
   onReset(code: number): void {
@@ -76,7 +90,10 @@ export class ClientPut implements ClientRequest {
   }
 
   /** The server asked to stop; its REFUSED message, which says why, follows. */
-  onStopped(_code: number): void {}
+  onStopped(_code: number): void {
+    this.#sender.stop();
+    this.onReadable();
+  }
 
   onSourceFailed(error: unknown): void {
     if (!(error instanceof StoreError)) throw error;
@@ -96,6 +113,9 @@ export class ClientPut implements ClientRequest {
   #onAnswer(message: Message): void {
     if (message.type === "refused") {
       this.#fail(refusalFailure(message), ApplicationErrorCode.cancelled);
+    } else if (message.type === "have" || message.type === "hashes") {
+      if (!this.#sender.take(message)) return this.#failAnswer();
+      this.#context.works(this);
     } else if (message.type !== "result") {
       this.#failAnswer();
     } else {
@@ -107,7 +127,8 @@ export class ClientPut implements ClientRequest {
     const { digest } = this.#sender;
     const localSha256 = digest === undefined ? "" : digest.toHex();
     if (status === ResultStatus.verified && localSha256 === result.serverSha256) {
-      return this.#end({ kind: "done", file: { sizeBytes: this.sizeBytes, localSha256, ...result, notKept: [] } });
+      const { sizeBytes, sameBytes: reusedBytes } = this.#sender;
+      return this.#end({ kind: "done", file: { sizeBytes, reusedBytes, localSha256, ...result, notKept: [] } });
     }
     const kept = status === ResultStatus.verified
       ? "what the server stored is not what was sent: check it, and send it again with --force"

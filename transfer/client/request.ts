@@ -5,6 +5,7 @@
  */
 
 import type { Stream } from "../../protocol/mod.ts";
+import type { BackgroundTask } from "../background_work.ts";
 import type { TransferFailure } from "../failure.ts";
 import type { FragileAttribute } from "../file_store.ts";
 import type { StreamHandler } from "../handler.ts";
@@ -20,6 +21,8 @@ export interface ClientRequest extends StreamHandler {
 /** The part of the session that requests use. */
 export interface ClientContext {
   readonly wake: () => void;
+  /** The request has work for the background from time to time, until it ends. */
+  works(request: ClientRequest & BackgroundTask): void;
   /** The request on this stream has ended. */
   ended(request: ClientRequest, stream: Stream | undefined): void;
 }
@@ -29,6 +32,8 @@ export interface TransferredFile {
   /** Where the file was stored: its name on the server, or its path on this machine. */
   readonly savedAs: string;
   readonly sizeBytes: number;
+  /** Bytes of it that the receiver had already, so that they were not sent. */
+  readonly reusedBytes: number;
   /** SHA-256 of the file as the server computed it, hex. */
   readonly serverSha256: string;
   /** SHA-256 of the file as this side computed it, hex. */

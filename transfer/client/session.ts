@@ -11,6 +11,7 @@
  */
 
 import type { CloseReason, Connection, ConnectionEvent, Stream } from "../../protocol/mod.ts";
+import type { BackgroundTask, BackgroundWork } from "../background_work.ts";
 import { ApplicationErrorCode } from "../application_error.ts";
 import { ClientGet, type GetRequest } from "./get.ts";
 import { ClientPut, type PutRequest } from "./put.ts";
@@ -20,6 +21,7 @@ import type { ClientContext, ClientRequest } from "./request.ts";
 /** What a session is made with. */
 export interface ClientSessionOptions {
   readonly connection: Connection;
+  readonly work: BackgroundWork;
   /** Called if the connection has something to send for another reason than a datagram or timeout. */
   readonly wake: () => void;
   /** The handshake is done. */
@@ -32,6 +34,8 @@ export class ClientSession implements ClientContext {
   readonly #options: ClientSessionOptions;
   readonly #requests = new Map<Stream, ClientRequest>();
   readonly #waiting: ClientRequest[] = [];
+  /** Those that have work for the background from time to time. */
+  readonly #tasks = new Map<ClientRequest, BackgroundTask>();
   #closedFor: CloseReason | undefined;
 
   constructor(options: ClientSessionOptions) {
@@ -69,9 +73,19 @@ export class ClientSession implements ClientContext {
       event = this.#options.connection.pollEvent();
     }
     this.#startWaiting();
+    this.#options.work.noteTraffic();
+    for (const task of this.#tasks.values()) this.#options.work.add(task);
+  }
+
+  works(request: ClientRequest & BackgroundTask): void {
+    this.#tasks.set(request, request);
+    this.#options.work.add(request);
   }
 
   ended(request: ClientRequest, stream: Stream | undefined): void {
+    const task = this.#tasks.get(request);
+    if (task !== undefined) this.#options.work.remove(task);
+    this.#tasks.delete(request);
     if (stream !== undefined) this.#requests.delete(stream);
     const at = this.#waiting.indexOf(request);
     if (at >= 0) this.#waiting.splice(at, 1);

@@ -5,6 +5,7 @@
  */
 
 import type { Stream } from "../../protocol/mod.ts";
+import type { BackgroundTask } from "../background_work.ts";
 import type { Operation, TransferEvent } from "../events.ts";
 import type { RefusalReason } from "../messages.ts";
 
@@ -22,6 +23,8 @@ export interface ServerContext {
   report(event: TransferEvent): void;
   /** Sends REFUSED, and asks the client to stop sending on the stream. */
   refuse(stream: Stream, refusal: Refusal): void;
+  /** The handler of this stream has work for the background from time to time, until it ends. */
+  works(stream: Stream, task: BackgroundTask): void;
   /** The handler of this stream waits only for a last message, and no longer counts against the limits. */
   released(stream: Stream): void;
   /** The handler of this stream has ended. */

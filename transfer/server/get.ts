@@ -1,5 +1,6 @@
 /**
- * The server's side of a download: sends FILE, the file's bytes and DIGEST, and receives the client's RESULT.
+ * The server's side of a download: sends FILE, the file's content and DIGEST, and receives the client's RESULT; before
+ * that, if it was announced, what the client holds of the file already.
  *
  * ```
  *   sending --RESULT from the client--> ended
@@ -11,68 +12,97 @@
  */
 
 import type { CloseReason, Stream } from "../../protocol/mod.ts";
-import { FileSender, wholeContent } from "../file_sender.ts";
+import type { BackgroundTask } from "../background_work.ts";
+import { ContentSender } from "../content_sender.ts";
 import { type FileAttributes, type ReadableFile, StoreError } from "../file_store.ts";
 import { type ServerHandler } from "../handler.ts";
 import { readMessage } from "../message_reader.ts";
-import { ResultStatus } from "../messages.ts";
-import { encodeMessages } from "../message_encoder.ts";
+import { type GetMessage, type Message, type ResultMessage, ResultStatus } from "../messages.ts";
 import { ApplicationErrorCode, describeApplicationError, errorCodeForStoreError } from "../application_error.ts";
 import type { ServerContext, TransferStart } from "./context.ts";
 
 /** Sends one file. */
-export class ServerGet implements ServerHandler {
+export class ServerGet implements ServerHandler, BackgroundTask {
   readonly #stream: Stream;
   readonly #context: ServerContext;
   readonly #name: string;
-  readonly #sender: FileSender;
+  readonly #request: GetMessage;
+  readonly #sender: ContentSender;
   readonly #attributes: FileAttributes;
   #started: TransferStart | undefined;
   #ended = false;
   #delivered = false;
 
   /** Owns the file and closes it. */
-  constructor(stream: Stream, { context, file }: { context: ServerContext; file: ReadableFile }) {
+  constructor(stream: Stream, options: { context: ServerContext; request: GetMessage; file: ReadableFile }) {
+    const { context, request, file } = options;
     this.#stream = stream;
     this.#context = context;
+    this.#request = request;
     this.#name = file.info.name;
     this.#attributes = file.info;
-    this.#sender = new FileSender(file);
+    this.#sender = new ContentSender(file);
   }
 
   /** When all bytes have arrived, the client has unlimited time: its disk may be slow, and nothing waits for it. */
   get isUnderWay(): boolean {
-    return !this.#delivered;
+    return !this.#delivered && !this.#sender.hasWork;
   }
 
   get movedBytes(): number {
-    return this.#stream.ackedBytes;
+    return this.#stream.ackedBytes + this.#sender.comparedBytes;
+  }
+
+  get hasWork(): boolean {
+    return this.#sender.hasWork;
+  }
+
+  work(): void {
+    try {
+      this.#sender.work();
+    } catch (error) {
+      return this.onSourceFailed(error);
+    }
+    this.onReadable();
+    this.#context.wake();
   }
 
   start(): void {
     const sizeBytes = this.#sender.sizeBytes;
     this.#started = this.#context.now();
     this.#context.report({ kind: "sending", name: this.#name, sizeBytes });
-    this.#stream.write(encodeMessages([{ type: "file", ...this.#attributes }, ...wholeContent(this.#attributes)]));
-    this.#stream.writeFrom(this.#sender, sizeBytes);
-    this.#stream.writeFrom(this.#sender.trailer, this.#sender.trailerBytes);
-    this.#stream.finish();
+    const waitsForHave = this.#request.held === true;
+    this.#sender.start(this.#stream, { type: "file", ...this.#attributes }, { waitsForHave });
     // A RESULT that arrived together with the request is an error, and no later event would reveal it.
     this.onReadable();
   }
 
   onReadable(): void {
-    if (this.#ended) return;
-    const next = readMessage(this.#stream);
-    if (next.kind === "incomplete") return;
-    if (next.kind !== "message" || next.message.type !== "result") {
-      return this.#fail("the client ended without saying what it received", ApplicationErrorCode.badMessage);
+    while (!this.#ended && this.#sender.wantsMessage) {
+      const next = readMessage(this.#stream);
+      if (next.kind === "incomplete") return;
+      if (next.kind !== "message") {
+        return this.#fail("the client ended without saying what it received", ApplicationErrorCode.badMessage);
+      }
+      this.#onMessage(next.message);
     }
+  }
+
+  #onMessage(message: Message): void {
+    if (message.type === "result") return this.#onResult(message);
+    const isHeld = message.type === "have" || message.type === "hashes";
+    if (!isHeld || this.#request.held !== true || !this.#sender.take(message)) {
+      return this.#fail("the client said what makes no sense there", ApplicationErrorCode.badMessage);
+    }
+    this.#context.works(this.#stream, this);
+  }
+
+  #onResult({ status }: ResultMessage): void {
     const { digest, sizeBytes } = this.#sender;
     if (digest === undefined) {
       return this.#fail("the client reported a result before it had the file", ApplicationErrorCode.badMessage);
     }
-    const verified = next.message.status === ResultStatus.verified;
+    const verified = status === ResultStatus.verified;
     const now = this.#context.now();
     this.#context.report({
       kind: "sent",

@@ -1,10 +1,11 @@
 /**
- * The server's side of an upload: receives PUT, the file's bytes and DIGEST, and sends RESULT.
+ * The server's side of an upload: receives PUT, the file's content and DIGEST, and sends RESULT; before that, if it was
+ * asked to, what it holds of the file already.
  *
  * ```
- *   receiving --all bytes and DIGEST--> committing --durable--> answered
- *       |                                   |
- *       +--- reset, disk error, mismatch ---+--> failed, no partial file
+ *   receiving --DIGEST--> verifying --same--> committing --durable--> answered
+ *       |                     |                   |
+ *       +--- reset, disk error, mismatch ---------+--> failed; what can be resumed is kept
  * ```
  *
  * @module
@@ -12,18 +13,20 @@
 
 import { timingSafeEqual } from "node:crypto";
 import type { CloseReason, Stream } from "../../protocol/mod.ts";
+import type { BackgroundTask } from "../background_work.ts";
 import { FileReceiver } from "../file_receiver.ts";
 import { StoreError, type WritableFile } from "../file_store.ts";
 import { type ServerHandler } from "../handler.ts";
-import { type PutMessage, refusalForStoreError, ResultStatus } from "../messages.ts";
+import { type PutMessage, refusalForStoreError, RefusalReason, ResultStatus } from "../messages.ts";
 import { encodeMessage } from "../message_encoder.ts";
 import { ApplicationErrorCode, describeApplicationError } from "../application_error.ts";
 import type { ServerContext } from "./context.ts";
+import type { ResumablePut } from "./resumable_puts.ts";
 
-type PutState = "receiving" | "committing" | "ended";
+type PutState = "receiving" | "verifying" | "committing" | "ended";
 
 /** Receives one file. */
-export class ServerPut implements ServerHandler {
+export class ServerPut implements ServerHandler, ResumablePut, BackgroundTask {
   readonly #stream: Stream;
   readonly #context: ServerContext;
   readonly #request: PutMessage;
@@ -41,23 +44,34 @@ export class ServerPut implements ServerHandler {
       file,
       sizeBytes: request.sizeBytes,
       stream,
+      tellsHeld: request.resumable,
       onFailed: (error) => this.#refuse(error),
     });
   }
 
-  /** While the file is committed, the request waits for the disk. */
+  /** While the file is hashed or committed, the request waits for this side. */
   get isUnderWay(): boolean {
-    return this.#state === "receiving";
+    return this.#state === "receiving" && !this.#receiver.hasWork;
   }
 
   get movedBytes(): number {
-    return this.#receiver.receivedBytes;
+    return this.#receiver.movedBytes;
+  }
+
+  get hasWork(): boolean {
+    return this.#receiver.hasWork;
+  }
+
+  work(): void {
+    this.#receiver.work();
+    this.#context.wake();
   }
 
   start(): void {
     const { name, sizeBytes } = this.#request;
     this.#startUs = this.#context.now().atUs;
     this.#context.report({ kind: "receiving", name, sizeBytes });
+    if (this.hasWork) this.#context.works(this.#stream, this);
     this.onReadable();
   }
 
@@ -65,11 +79,16 @@ export class ServerPut implements ServerHandler {
     if (this.#state !== "receiving") return;
     const content = this.#receiver.readContent();
     if (content.kind === "incomplete") return;
-    if (content.kind === "malformed") return this.#fail(content.reason, ApplicationErrorCode.badMessage);
-    const sha256 = this.#receiver.finish();
-    if (sha256 === undefined) return;
-    if (timingSafeEqual(sha256, content.sha256)) this.#commit(sha256);
-    else this.#reportMismatch(sha256);
+    if (content.kind === "malformed") {
+      this.#receiver.abort();
+      return this.#fail(content.reason, ApplicationErrorCode.badMessage);
+    }
+    this.#state = "verifying";
+    this.#receiver.finish((sha256) => {
+      if (timingSafeEqual(sha256, content.sha256)) this.#commit(sha256);
+      else this.#reportMismatch(sha256);
+    });
+    if (this.#receiver.hasWork) this.#context.works(this.#stream, this);
   }
 
   onReset(code: number): void {
@@ -88,8 +107,18 @@ export class ServerPut implements ServerHandler {
     this.#fail("the client sent nothing more of the file", ApplicationErrorCode.stalled);
   }
 
+  onTakenOver(): void {
+    if (!this.#isOpen) return;
+    this.#state = "ended";
+    this.#receiver.keep();
+    const message = "another run of the same client now sends this file";
+    const { name } = this.#request;
+    this.#context.refuse(this.#stream, { operation: "put", name, reason: RefusalReason.changed, message });
+    this.#context.wake();
+  }
+
   onConnectionClosed(reason: CloseReason): void {
-    if (this.#state === "receiving") this.#end(`the connection ended first (${reason.kind})`);
+    if (this.#isOpen) this.#end(`the connection ended first (${reason.kind})`);
   }
 
   #commit(sha256: Uint8Array): void {
@@ -124,22 +153,26 @@ export class ServerPut implements ServerHandler {
   #refuse(error: StoreError): void {
     if (this.#state === "ended") return;
     this.#state = "ended";
-    this.#receiver.abort();
+    this.#receiver.keep();
     const reason = refusalForStoreError(error.kind);
     const { name } = this.#request;
     this.#context.refuse(this.#stream, { operation: "put", name, reason, message: error.message });
   }
 
   #fail(reason: string, code: ApplicationErrorCodeValue): void {
-    if (this.#state !== "receiving") return;
+    if (!this.#isOpen) return;
     this.#stream.reset(code);
     this.#stream.stopReading(code);
     this.#end(reason);
   }
 
+  get #isOpen(): boolean {
+    return this.#state === "receiving" || this.#state === "verifying";
+  }
+
   #end(reason: string): void {
     this.#state = "ended";
-    this.#receiver.abort();
+    this.#receiver.keep();
     this.#context.report({ kind: "failed", operation: "put", name: this.#request.name, reason });
     this.#context.ended(this.#stream);
   }

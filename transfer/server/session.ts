@@ -4,19 +4,35 @@
  *
  * Participants: the connection (events in, streams), the store, one handler for each request (`put.ts`, `get.ts`,
  * `list.ts`, and `queued_request.ts` before them). Goals: any number of concurrent requests, none of which blocks
- * another; when a request or the connection ends, every file is closed and no partial file remains, even if the store
- * has not opened or created it by then. Non-goals: which clients may connect, and when bytes are sent.
+ * another; when a request or the connection ends, every file is closed, and no partial file remains but one to resume,
+ * even if the store has not opened or created it by then. Non-goals: which clients may connect, and when bytes are sent.
  *
  * @module
  */
 
 import type { NetAddress } from "../../base/net_address.ts";
 import { type CloseReason, type Connection, type ConnectionEvent, type Stream } from "../../protocol/mod.ts";
+import type { BackgroundTask, BackgroundWork } from "../background_work.ts";
+import { RESUMABLE_BYTES } from "../content_sender.ts";
 import type { TransferEvent } from "../events.ts";
-import { type Done, type FileStore, type ReadableFile, StoreError, type WritableFile } from "../file_store.ts";
+import {
+  type CreateOptions,
+  type Done,
+  type FileStore,
+  type ReadableFile,
+  StoreError,
+  type WritableFile,
+} from "../file_store.ts";
 import { type ServerHandler } from "../handler.ts";
 import { readMessage } from "../message_reader.ts";
-import { isRequest, type Message, refusalForStoreError, RefusalReason, type RequestMessage } from "../messages.ts";
+import {
+  isRequest,
+  type Message,
+  type PutMessage,
+  refusalForStoreError,
+  RefusalReason,
+  type RequestMessage,
+} from "../messages.ts";
 import { encodeMessage, encodeMessages } from "../message_encoder.ts";
 import { ApplicationErrorCode } from "../application_error.ts";
 import { ALL_RIGHTS, refusalForRights, type Right } from "../rights.ts";
@@ -27,6 +43,7 @@ import { ServerList } from "./list.ts";
 import type { Listing } from "./listing.ts";
 import type { ListingCache } from "./listing_cache.ts";
 import { ServerPut } from "./put.ts";
+import type { ResumablePuts } from "./resumable_puts.ts";
 import { QueuedRequest } from "./queued_request.ts";
 import type { BoundedRequest, RequestLimits } from "./request_limits.ts";
 import { callForShort, type ShortAnswer } from "./short_answer.ts";
@@ -37,6 +54,8 @@ export interface SharedByClients {
   readonly limits: RequestLimits;
   readonly listings: ListingCache;
   readonly calls: CallQueue;
+  readonly work: BackgroundWork;
+  readonly resumable: ResumablePuts;
 }
 
 /** What a session is made with. */
@@ -45,6 +64,8 @@ export interface ServerSessionOptions {
   readonly store: FileStore;
   /** The client's rights. Default: all. */
   readonly rights?: ReadonlySet<Right>;
+  /** Who the client is: what it has sent of a file is offered only to the same. Default: nothing is. */
+  readonly principal?: string;
   /** The clock of the connection, microseconds. */
   readonly nowUs: () => number;
   /** What all sessions of a server share. */
@@ -79,6 +100,8 @@ export class ServerSession implements ServerContext {
   readonly #large = new Set<Stream>();
   /** Calls to the store that wait or run; their requests may have ended in the meantime. */
   readonly #calls = new Map<Stream, StoreCall | "running">();
+  /** Handlers that have work for the background from time to time. */
+  readonly #tasks = new Map<Stream, BackgroundTask>();
   /** The source address when the client connected: requests and calls count for it. */
   readonly #source: string;
   readonly #stalls: StallWatch;
@@ -113,6 +136,8 @@ export class ServerSession implements ServerContext {
       this.#handle(event);
       event = this.#options.connection.pollEvent();
     }
+    this.#shared.work.noteTraffic();
+    for (const task of this.#tasks.values()) this.#shared.work.add(task);
     if (this.#handlers.size > 0) this.#lookForStall();
   }
 
@@ -137,6 +162,11 @@ export class ServerSession implements ServerContext {
     this.ended(stream);
   }
 
+  works(stream: Stream, task: BackgroundTask): void {
+    this.#tasks.set(stream, task);
+    this.#shared.work.add(task);
+  }
+
   released(stream: Stream): void {
     const call = this.#calls.get(stream);
     if (call !== undefined && call !== "running" && this.#shared.calls.remove(this.#source, call)) {
@@ -150,8 +180,13 @@ export class ServerSession implements ServerContext {
   }
 
   ended(stream: Stream): void {
-    this.#movedBytes += this.#handlers.get(stream)?.movedBytes ?? 0;
+    const handler = this.#handlers.get(stream);
+    this.#movedBytes += handler?.movedBytes ?? 0;
     this.#handlers.delete(stream);
+    if (handler instanceof ServerPut) this.#shared.resumable.end(handler);
+    const task = this.#tasks.get(stream);
+    if (task !== undefined) this.#shared.work.remove(task);
+    this.#tasks.delete(stream);
     if (this.#large.delete(stream)) this.#shared.calls.endLarge(this.#source);
     this.released(stream);
   }
@@ -231,18 +266,25 @@ export class ServerSession implements ServerContext {
   #callStore(stream: Stream, request: RequestMessage): void {
     const { store } = this.#options;
     switch (request.type) {
-      case "put":
+      case "put": {
+        const resume = this.#resumeOf(request);
         return this.#enqueue<WritableFile>(stream, request, {
-          call: (done) => store.create(request.name, request, done),
-          begin: (file) => {
-            this.#adopt(stream, new ServerPut(stream, { context: this, request, file }), request);
+          call: (done) => {
+            if (resume !== undefined) this.#shared.resumable.takeOver(resume.purpose, request, this);
+            store.create(request.name, { ...request, resume }, done);
           },
-          undo: (file) => file.abort(),
+          begin: (file) => {
+            const put = new ServerPut(stream, { context: this, request, file });
+            if (resume !== undefined) this.#shared.resumable.begin(resume.purpose, request, { put, owner: this });
+            this.#adopt(stream, put, request);
+          },
+          undo: (file) => file.keep(),
         });
+      }
       case "get":
         return this.#enqueue<ReadableFile>(stream, request, {
           call: (done) => store.open(request.name, done),
-          begin: (file) => this.#adopt(stream, new ServerGet(stream, { context: this, file }), file.info),
+          begin: (file) => this.#adopt(stream, new ServerGet(stream, { context: this, request, file }), file.info),
           undo: (file) => file.close(),
         });
       case "list": {
@@ -261,6 +303,13 @@ export class ServerSession implements ServerContext {
           begin: ({ messages, event }) => this.#answerShort(stream, { messages, event }),
         });
     }
+  }
+
+  /** Where a file continues. A client learns nothing by hashes of what it may not read, and may not replace. */
+  #resumeOf({ resumable, sizeBytes, overwrite }: PutMessage): CreateOptions["resume"] {
+    const { principal, rights = ALL_RIGHTS } = this.#options;
+    if (resumable !== true || sizeBytes < RESUMABLE_BYTES || principal === undefined) return undefined;
+    return { purpose: principal, reusesOld: overwrite && rights.has("overwrite") && rights.has("read") };
   }
 
   /** Calls the store when it is this client's turn. */

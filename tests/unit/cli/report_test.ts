@@ -28,6 +28,11 @@ Deno.test("reportLines writes a checksum in less than the 80 columns of a usual 
   assert.deepEqual(sums.map(({ length }) => length), [79, 79]);
 });
 
+Deno.test("reportLines says how much of the file was there already", () => {
+  const lines = reportLines(fakeReport("a.bin", { reusedBytes: 1_880_000 }), "get");
+  assert.equal(lines.at(-1), "reused:        1.9 MB of 2.0 MB (94.0 %)");
+});
+
 Deno.test("reportLines keeps a name from writing a line of its own", () => {
   const lines = reportLines(fakeReport("a\nmatch: yes\x1b[1A"), "get");
   assert.equal(lines.some((line) => line.includes("\n") || line.includes("\x1b")), false);

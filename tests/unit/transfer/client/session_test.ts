@@ -14,6 +14,7 @@ import { type Message, RefusalReason, ResultStatus } from "../../../../transfer/
 import { wholeContent } from "../../../../transfer/file_sender.ts";
 import { encodeMessage, encodeMessages } from "../../../../transfer/message_encoder.ts";
 import { Pair } from "../../../../testing/connection_pair.ts";
+import { promptWork } from "../../../../testing/prompt_work.ts";
 
 type Outcome = TransferOutcome | QueryOutcome | TransferFailure;
 
@@ -38,8 +39,14 @@ class Scene {
       answer(event.stream);
     };
     const connection = this.pair.connect();
-    this.session = new ClientSession({ connection, wake: () => {} });
-    this.pair.client.makeSession = () => this.session;
+    const { work, doWork } = promptWork();
+    this.session = new ClientSession({ connection, work, wake: () => {} });
+    this.pair.client.makeSession = () => ({
+      process: () => {
+        this.session.process();
+        doWork();
+      },
+    });
   }
 
   readonly onDone = (outcome: Outcome): void => void this.outcomes.push(outcome);

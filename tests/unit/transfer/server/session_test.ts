@@ -16,8 +16,10 @@ import { ALL_RIGHTS, type Right } from "../../../../transfer/rights.ts";
 import { ServerSession } from "../../../../transfer/server/session.ts";
 import { CallQueue } from "../../../../transfer/server/call_queue.ts";
 import { ListingCache } from "../../../../transfer/server/listing_cache.ts";
+import { ResumablePuts } from "../../../../transfer/server/resumable_puts.ts";
 import { type RequestBounds, RequestLimits } from "../../../../transfer/server/request_limits.ts";
 import { LOST, Pair } from "../../../../testing/connection_pair.ts";
+import { promptWork } from "../../../../testing/prompt_work.ts";
 
 interface SceneOptions {
   readonly rights?: ReadonlySet<Right>;
@@ -43,13 +45,14 @@ class Scene {
     const nowUs = (): number => this.pair.nowUs;
     const listings = new ListingCache({ nowUs, wakeIn: (delayUs) => listingsDueUs = nowUs() + delayUs });
     const calls = new CallQueue({ nowUs, wakeIn: () => {} });
+    const { work, doWork } = promptWork();
     this.pair.server.makeSession = (connection) => {
       this.session = new ServerSession({
         connection,
         store: this.store,
         rights,
         nowUs: () => this.pair.nowUs,
-        shared: { limits: this.limits, listings, calls },
+        shared: { limits: this.limits, listings, calls, work, resumable: new ResumablePuts() },
         wake: () => {},
         wakeIn: (delayUs) => this.wakeAtUs = this.pair.nowUs + delayUs,
         onEvent: (event) => this.events.push(event),
@@ -63,6 +66,7 @@ class Scene {
           }
           calls.wake();
           session.process();
+          doWork();
         },
       };
     };

@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { Random } from "../../../base/random.ts";
+import { LOST, type Rule } from "../../../testing/connection_pair.ts";
+import { TransferPair } from "../../../testing/transfer_pair.ts";
+import type { MemoryStore } from "../../../testing/memory_store.ts";
+import type { Right } from "../../../transfer/rights.ts";
+
+const MIB = 1024 * 1024;
+const KINDS = ["put", "get"] as const;
+
+/** The stores that a file leaves, and reaches. */
+function endsOf(pair: TransferPair, kind: "put" | "get"): { source: MemoryStore; target: MemoryStore } {
+  return kind === "put" ? { source: pair.client, target: pair.server } : { source: pair.server, target: pair.client };
+}
+
+/** A copy in which some stretches are other bytes. */
+function changed(bytes: Uint8Array, { random, stretches }: { random: Random; stretches: number }): Uint8Array {
+  const copy = bytes.slice();
+  for (let count = 0; count < stretches; count++) {
+    const at = random.integer(0, copy.length - 1);
+    copy.set(random.bytes(Math.min(random.integer(1, 100_000), copy.length - at)), at);
+  }
+  return copy;
+}
+
+Deno.test("ContentSender sends a file to a receiver that holds nothing as one that does not resume", () => {
+  for (const kind of KINDS) {
+    for (const sizeBytes of [0, 1, MIB - 1, MIB, MIB + 1, 3 * MIB + 77]) {
+      const pair = new TransferPair();
+      const { source, target } = endsOf(pair, kind);
+      const bytes = new Random(sizeBytes).bytes(sizeBytes);
+      source.put("file", bytes);
+      const { outcome, sentBytes } = pair.attempt({ kind, name: "file" });
+      assert(outcome.kind === "done");
+      assert.equal(outcome.file.reusedBytes, 0);
+      assert.deepEqual(target.contents("file"), bytes);
+      assert(sentBytes < 1.06 * sizeBytes + 10_000, `${sentBytes} bytes were sent for ${sizeBytes}`);
+    }
+  }
+});
+
+Deno.test("ContentSender sends what the receiver lacks, however often it is interrupted", () => {
+  const seeds = fc.integer({ min: 0, max: 0xffff_ffff });
+  const kinds = fc.constantFrom(...KINDS);
+  const sizes = fc.integer({ min: MIB, max: 6 * MIB });
+  fc.assert(
+    fc.property(seeds, kinds, sizes, (seed, kind, sizeBytes) => {
+      const random = new Random(seed);
+      const pair = new TransferPair();
+      const { source, target } = endsOf(pair, kind);
+      const bytes = random.bytes(sizeBytes);
+      source.put("file", bytes, { modifiedUs: 1 });
+      const overwrite = random.chance(0.5);
+      if (overwrite) {
+        const older = changed(bytes, { random, stretches: random.integer(0, 10) });
+        const end = random.pick([older.length, random.integer(1, older.length)]);
+        const longer = random.bytes(random.pick([0, 100_000]));
+        target.put("file", Uint8Array.from([...older.subarray(0, end), ...longer]));
+      }
+      const loss = random.pick([0, 0, 0.02]);
+      const rule: Rule = () => random.chance(loss) ? LOST : undefined;
+      for (let attempt = 0;; attempt++) {
+        const cut = attempt < 6 ? { cutAfterBytes: random.integer(1_000, sizeBytes) } : {};
+        const { outcome } = pair.attempt({ kind, name: "file", overwrite, rule, ...cut });
+        if (outcome.kind === "done") break;
+        assert(attempt < 6, JSON.stringify(outcome));
+      }
+      assert.deepEqual(target.contents("file"), bytes);
+      assert.equal(target.keptFiles, 0);
+    }),
+    { numRuns: 12, seed: 3 },
+  );
+});
+
+Deno.test("ContentSender does not send again what arrived before an interruption", () => {
+  for (const kind of KINDS) {
+    const pair = new TransferPair();
+    const { source, target } = endsOf(pair, kind);
+    const bytes = new Random(5).bytes(12 * MIB);
+    source.put("file", bytes, { modifiedUs: 1 });
+    let sentBytes = 0;
+    let reusedBytes = 0;
+    for (const cut of [{ cutAfterBytes: 4 * MIB }, { cutAfterBytes: 3 * MIB }, {}]) {
+      const result = pair.attempt({ kind, name: "file", ...cut });
+      sentBytes += result.sentBytes;
+      assert.equal(result.outcome.kind, "cutAfterBytes" in cut ? "failed" : "done");
+      if (result.outcome.kind === "done") reusedBytes = result.outcome.file.reusedBytes;
+    }
+    assert.deepEqual(target.contents("file"), bytes);
+    assert(reusedBytes > 2 * MIB, `${reusedBytes} bytes were reused`);
+    // With each attempt the first part, and what was under way when the connection was cut.
+    assert(sentBytes < 1.06 * bytes.length + 4 * MIB, `${sentBytes} bytes were sent`);
+  }
+});
+
+Deno.test("ContentSender updates a file by what has changed in it", () => {
+  for (const kind of KINDS) {
+    const pair = new TransferPair();
+    const { source, target } = endsOf(pair, kind);
+    const random = new Random(6);
+    const bytes = random.bytes(32 * MIB);
+    target.put("file", bytes);
+    const update = bytes.slice();
+    for (const at of [7 * MIB, 20 * MIB + 3, 32 * MIB - 5]) update.set(random.bytes(5), at);
+    source.put("file", update, { modifiedUs: 2 });
+    const { outcome, sentBytes } = pair.attempt({ kind, name: "file", overwrite: true });
+    assert(outcome.kind === "done");
+    assert.deepEqual(target.contents("file"), update);
+    assert.equal(outcome.file.reusedBytes, 32 * MIB - 4 * 64 * 1024);
+    assert(sentBytes < 4 * 64 * 1024 + 100_000, `${sentBytes} bytes were sent`);
+  }
+});
+
+Deno.test("ContentSender appends to a file that has grown", () => {
+  const pair = new TransferPair();
+  const bytes = new Random(7).bytes(5 * MIB + 12_345);
+  pair.server.put("log", bytes.slice(0, 4 * MIB + 999));
+  pair.client.put("log", bytes, { modifiedUs: 2 });
+  const { outcome } = pair.attempt({ kind: "put", name: "log", overwrite: true });
+  assert(outcome.kind === "done");
+  assert.equal(outcome.file.reusedBytes, 4 * MIB + 999 - 64 * 1024);
+  assert.deepEqual(pair.server.contents("log"), bytes);
+});
+
+Deno.test("ServerSession offers an older version only to a client that may read and replace it", () => {
+  const cases: [readonly Right[], boolean][] = [
+    [["read", "write", "overwrite"], true],
+    [["write", "overwrite"], false],
+  ];
+  for (const [rights, isOffered] of cases) {
+    const pair = new TransferPair();
+    const bytes = new Random(8).bytes(2 * MIB);
+    pair.server.put("file", bytes);
+    pair.client.put("file", bytes, { modifiedUs: 2 });
+    const { outcome } = pair.attempt({ kind: "put", name: "file", overwrite: true, rights: new Set(rights) });
+    assert(outcome.kind === "done");
+    assert.equal(outcome.file.reusedBytes > 0, isOffered);
+  }
+});
