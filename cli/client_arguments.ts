@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { quote } from "../base/display_text.ts";
 import { invariant } from "../base/invariant.ts";
 import type { FaultOptions } from "../app/api.ts";
@@ -22,6 +22,8 @@ import {
   valueOrThrow,
 } from "./command_line.ts";
 import type { CliContext } from "./context.ts";
+import type { PathPattern } from "./path_filter.ts";
+import { addTreeOptions, type RawTreeOptions, type TreeOptions, treeOptions } from "./tree_options.ts";
 
 /** The command of the client. */
 export type ClientTask =
@@ -29,9 +31,9 @@ export type ClientTask =
     readonly kind: "send";
     /** Paths, at least one. */
     readonly files: readonly string[];
-    /** The name to store it under; only with one file. */
+    /** The name to store it under, only with one file; or, with "/" at its end, the folder for all of them. */
     readonly as: string | undefined;
-    readonly force: boolean;
+    readonly tree: TreeOptions;
   }
   | {
     readonly kind: "get";
@@ -39,7 +41,7 @@ export type ClientTask =
     readonly names: readonly string[];
     /** A path, or an existing folder. */
     readonly output: string | undefined;
-    readonly force: boolean;
+    readonly tree: TreeOptions;
   }
   | { readonly kind: "list" }
   /** Print this client's public key. */
@@ -83,6 +85,7 @@ const EXAMPLES = `
 Examples:
   sluice send report.pdf photos.zip  to ${DEFAULT_HOST}:${DEFAULT_PORT}
   sluice send report.pdf --as may.pdf --server files.example.org:65432
+  sluice send photos                 a folder; what is there already is skipped
   sluice get may.pdf --output ~/Downloads
   sluice list --server [2001:db8::7]:65432
   sluice send film.mkv --retry-for 8h
@@ -94,10 +97,24 @@ Exit codes: 0 done and verified, 1 transfer failed, 2 usage, 3 not found,
 4 refused, 5 cannot reach the server, 6 local disk, 7 standard output,
 129 terminal closed, 130 interrupted.`;
 
+const SEND_EXAMPLES = `
+Examples:
+  sluice send report.pdf --as may.pdf --force
+  sluice send photos                      what is there and the same is skipped
+  sluice send photos --update --delete    mirrors a folder
+  sluice send src --exclude node_modules --exclude "*.log" --dry-run`;
+
+const GET_EXAMPLES = `
+Examples:
+  sluice get may.pdf june.pdf --output ~/Downloads
+  sluice get photos                       into the folder photos
+  sluice get photos/ --output copy        what photos has, into copy
+  sluice get photos --include "*.jpg"     these, in all folders`;
+
 /** Parses the client's command line; prints help, version and usage errors. */
 export function parseClientArguments(
   args: readonly string[],
-  { console, environment }: Pick<CliContext, "console" | "environment">,
+  { console, environment, readText }: Pick<CliContext, "console" | "environment" | "readText">,
 ): Parsed<ClientArguments> {
   const program = createCommand("sluice", console)
     .description("Sends files to a Sluice server and gets them back, over UDP, verified by SHA-256.")
@@ -130,8 +147,8 @@ export function parseClientArguments(
   const accept = (task: ClientTask, server?: ServerName) => {
     understood = { task, server };
   };
-  addSend(program, accept);
-  addGet(program, accept);
+  addSend(program, accept, readText);
+  addGet(program, accept, readText);
   program.command("list").alias("ls").description("list the server's files").helpOption("-h, --help", "print this help")
     .action(() => accept({ kind: "list" }));
   program.command("key").description("print this client's public key, for a server's authorized_keys")
@@ -169,33 +186,45 @@ function readKey(text: string): Uint8Array {
 
 type Accept = (task: ClientTask) => void;
 
-function addSend(program: Command, accept: Accept): void {
+type ReadText = CliContext["readText"];
+
+function addSend(program: Command, accept: Accept, readText: ReadText): void {
+  const patterns: PathPattern[] = [];
   const send: Command = program.command("send")
     .alias("put")
-    .description("send files; each is stored under its own name")
-    .argument("<file...>", "files to send")
-    .option("-a, --as <name>", "name on the server (one file only)")
-    .option("-f, --force", "replace files of the same name on the server")
+    .description("send files and folders; each is stored under its own name")
+    .argument("<file...>", "files and folders to send")
+    .option("-a, --as <name>", "name on the server (of one file or folder), or FOLDER/ to store all below it")
+    .addOption(new Option("-f, --force", "replace what differs on the server").conflicts("update"));
+  addTreeOptions(send, { patterns, readText })
     .helpOption("-h, --help", "print this help")
-    .addHelpText("after", "\nExample:\n  sluice send report.pdf --as may.pdf --force")
-    .action((files: string[], options: { as?: string; force?: boolean }) => {
-      if (options.as !== undefined && files.length > 1) {
-        send.error(`error: --as names one file, but ${files.length} files are given`);
+    .addHelpText("after", SEND_EXAMPLES)
+    .action((files: string[], options: RawTreeOptions & { as?: string }) => {
+      const { as } = options;
+      if (as !== undefined && files.length > 1 && !as.endsWith("/")) {
+        send.error(
+          `error: --as names one file, but ${files.length} files are given; --as FOLDER/ stores all below FOLDER`,
+        );
       }
-      accept({ kind: "send", files, as: options.as, force: options.force ?? false });
+      accept({ kind: "send", files, as, tree: treeOptions(options, patterns) });
     });
 }
 
-function addGet(program: Command, accept: Accept): void {
-  program.command("get")
-    .description("get files; if one exists here, the new one is saved as NAME_received, with a warning")
-    .argument("<name...>", "names on the server")
-    .option("-o, --output <path>", "path to save at, where no file is unless --force is given; or an existing folder")
-    .option("-f, --force", "replace existing files")
+function addGet(program: Command, accept: Accept, readText: ReadText): void {
+  const patterns: PathPattern[] = [];
+  const get = program.command("get")
+    .description("get files and folders; if a file exists here, the new one is saved as NAME_received, with a warning")
+    .argument("<name...>", "names on the server; of a folder, NAME/ is what it has, and . is all")
+    .option(
+      "-o, --output <path>",
+      "existing folder to save in; or path to save at, where nothing is unless it is replaced",
+    )
+    .addOption(new Option("-f, --force", "replace what differs here").conflicts("update"));
+  addTreeOptions(get, { patterns, readText })
     .helpOption("-h, --help", "print this help")
-    .addHelpText("after", "\nExample:\n  sluice get may.pdf june.pdf --output ~/Downloads")
-    .action((names: string[], options: { output?: string; force?: boolean }) => {
-      accept({ kind: "get", names, output: options.output, force: options.force ?? false });
+    .addHelpText("after", GET_EXAMPLES)
+    .action((names: string[], options: RawTreeOptions & { output?: string }) => {
+      accept({ kind: "get", names, output: options.output, tree: treeOptions(options, patterns) });
     });
 }
 

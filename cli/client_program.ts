@@ -7,6 +7,7 @@
 import type { Client, ClientOptions, RetryEvent } from "../app/client/api.ts";
 import { formatKey } from "../app/keys.ts";
 import { type ClientArguments, type ClientTask, parseClientArguments } from "./client_arguments.ts";
+import { confirmOnTerminal } from "./confirm.ts";
 import { sanitizeForDisplay } from "../base/display_text.ts";
 import { describeError, finishOutput } from "./console.ts";
 import { type CliContext, type CliSession, WHOLE_DISK } from "./context.ts";
@@ -15,8 +16,8 @@ import { formatDuration } from "./format.ts";
 import { runShell } from "./interactive.ts";
 import { HostKeyVerifier } from "./known_hosts.ts";
 import { createProgressView } from "./progress.ts";
-import { needsOf, printListing, transfersOf } from "./requests.ts";
-import { asInterruption, runTransfers } from "./transfers.ts";
+import { prepareTransfers, printListing } from "./requests.ts";
+import { asInterruption } from "./transfers.ts";
 
 /** Runs the client; returns its exit code and never throws. */
 export async function runClient(args: readonly string[], context: CliContext): Promise<ExitCode> {
@@ -69,9 +70,9 @@ async function runOnce(
 ): Promise<ExitCode> {
   const { confine, console, exit, onStopSignal, view } = session;
   // A usage error is reported before the network is touched.
-  const transfers = task.kind === "list" ? [] : transfersOf(task, session);
+  const request = task.kind === "list" ? undefined : prepareTransfers(task, session);
   const { connect, foldersWritten } = connector(args, session);
-  const { read, write } = needsOf(transfers);
+  const { read, write } = request?.needs ?? { read: [], write: [] };
   confine({ read, write: [...write, ...foldersWritten] });
   const abort = new AbortController();
   const { signal } = abort;
@@ -87,11 +88,11 @@ async function runOnce(
   let client: Client | undefined;
   try {
     client = await connect(signal);
-    if (task.kind === "list") {
+    if (request === undefined) {
       await printListing(client, { console, signal });
       return ExitCode.done;
     }
-    const exitCode = await runTransfers(transfers, { ...session, client, signal });
+    const exitCode = await request.run({ ...session, client, signal }, confirmOnTerminal(session, signal));
     return exitCode !== ExitCode.done && signal.aborted ? ExitCode.interrupted : exitCode;
   } catch (error) {
     throw asInterruption(error, signal);

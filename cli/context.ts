@@ -6,6 +6,7 @@
  */
 
 import type { Connect } from "../app/client/api.ts";
+import type { TreeSide } from "../app/client/tree/side.ts";
 import type { Platform } from "../app/platform.ts";
 import type { AccessSource } from "../app/server/access.ts";
 import type { StartServer } from "../app/server/api.ts";
@@ -76,6 +77,10 @@ export interface CliContext {
   readonly nameRules: NameRules;
   /** What is at a path, through links: a folder, or anything else, such as a link that leads nowhere. */
   readonly entryAt: (path: string) => "folder" | "other" | undefined;
+  /** A folder or file of this machine, to send or to save in. */
+  readonly localSide: (root: string) => TreeSide;
+  /** The text of a small file. Throws SluiceError. */
+  readonly readText: (file: string) => string;
   /** The key pair of this user's server or client, made on first use. Throws SluiceError, as do those below. */
   readonly openIdentity: (owner: KeyOwner, stateFolder: string | undefined) => Identity;
   /** The same, if it has been made. */

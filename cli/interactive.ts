@@ -13,19 +13,23 @@ import { SluiceError } from "../app/api.ts";
 import type { Client } from "../app/client/api.ts";
 import type { ServerName } from "./address.ts";
 import type { ClientTask } from "./client_arguments.ts";
+import { ask } from "./confirm.ts";
 import { describeError, type LineReader, type StopSignal } from "./console.ts";
 import type { CliSession } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
-import { printListing, transfersOf } from "./requests.ts";
+import { prepareTransfers, printListing } from "./requests.ts";
 import { DEFAULT_CONFIG, type SendPolicy } from "../protocol/mod.ts";
 import { describeSendPolicy, parseFixedRate } from "../app/rate.ts";
-import { asInterruption, runTransfers } from "./transfers.ts";
+import type { PathPattern } from "./path_filter.ts";
+import { type TreeOptions, treeOptions } from "./tree_options.ts";
+import type { Confirm } from "./tree_run.ts";
+import { asInterruption } from "./transfers.ts";
 import { splitWords } from "./words.ts";
 
 const HELP = [
-  "put FILE [NAME]    send a file, stored as NAME",
-  "get NAME [PATH]    get a file, saved at PATH, where no file may be, or as NAME,",
-  "                   or NAME_received if that exists",
+  "put FILE [NAME]    send a file or folder, stored as NAME",
+  "get NAME [PATH]    get a file or folder, saved at PATH, where nothing may be, or",
+  "                   as NAME, a file as NAME_received if that exists",
   "ls                 list the server's files",
   "rate RATE          send at this rate whatever is lost, such as 20M (bits per",
   "                   second); also during a transfer",
@@ -33,7 +37,9 @@ const HELP = [
   "help               this help",
   "quit               end",
   "",
-  "--force after put or get replaces an existing file.",
+  "After put or get: --force replaces what differs, --update what is older;",
+  "--delete removes from folders what the source does not have; --checksum",
+  "compares by content, --dry-run only prints; --exclude PATTERN.",
   "Put names with spaces in quotes.",
 ];
 
@@ -58,6 +64,7 @@ class Shell {
   /** Resolves when the shell must end, even while it waits for a line. */
   #leave = Promise.withResolvers<undefined>();
   #interrupted = false;
+  #lines: LineReader | undefined;
   #client: Client | undefined;
   #sendPolicy: SendPolicy;
 
@@ -70,10 +77,9 @@ class Shell {
   async run(): Promise<ExitCode> {
     const { console, onStopSignal, openLineReader, quiet } = this.#session;
     const stopListening = onStopSignal((signal) => this.#onInterrupt(signal));
-    let lines: LineReader | undefined;
     try {
       this.#client = await this.#cancellable((signal) => this.#target.connect(signal));
-      lines = await openLineReader();
+      const lines = this.#lines = await openLineReader();
       const stopEditor = lines.onInterrupt((signal) => this.#onInterrupt(signal));
       if (!quiet && lines.isInteractive) {
         console.err(`Connected to ${this.#address}; "help" lists the commands.`);
@@ -82,7 +88,7 @@ class Shell {
       stopEditor();
       return exitCode;
     } finally {
-      lines?.close();
+      this.#lines?.close();
       await this.#client?.close();
       stopListening();
     }
@@ -176,7 +182,9 @@ class Shell {
       await printListing(client, { console, signal });
       return ExitCode.done;
     }
-    return await runTransfers(transfersOf(task, this.#session), { ...this.#session, client, signal });
+    const request = prepareTransfers(task, this.#session);
+    const confirm: Confirm = (shown, question) => ask(this.#lines!, { console, shown, question, signal });
+    return await request.run({ ...this.#session, client, signal }, confirm);
   }
 
   /** Runs a command that Ctrl-C cancels. */
@@ -216,17 +224,16 @@ type ShellTask = Exclude<ClientTask, { kind: "interactive" | "key" }>;
 /** The task that the words of a line ask for. Throws SluiceError (usage). */
 function readTask(words: readonly string[]): ShellTask {
   const [command, ...rest] = words;
-  const force = rest.includes("--force") || rest.includes("-f");
-  const operands = rest.filter((word) => word !== "--force" && word !== "-f");
-  const [first, second] = operands;
   switch (command) {
     case "put":
-    case "send":
-      if (first === undefined || operands.length > 2) throw new SluiceError("usage", "put FILE [NAME] [--force]");
-      return { kind: "send", files: [first], as: second, force };
-    case "get":
-      if (first === undefined || operands.length > 2) throw new SluiceError("usage", "get NAME [PATH] [--force]");
-      return { kind: "get", names: [first], output: second, force };
+    case "send": {
+      const { operands: [file, as], tree } = readOptions(rest, "put FILE [NAME] [--force]");
+      return { kind: "send", files: [file], as, tree };
+    }
+    case "get": {
+      const { operands: [name, output], tree } = readOptions(rest, "get NAME [PATH] [--force]");
+      return { kind: "get", names: [name], output, tree };
+    }
     case "ls":
     case "list":
       if (rest.length > 0) throw new SluiceError("usage", "ls takes nothing after it");
@@ -234,4 +241,40 @@ function readTask(words: readonly string[]): ShellTask {
     default:
       throw new SluiceError("usage", `"${command}" is not a command; "help" lists them`);
   }
+}
+
+const FLAGS = {
+  "-f": "force",
+  "--force": "force",
+  "-u": "update",
+  "--update": "update",
+  "-c": "checksum",
+  "--checksum": "checksum",
+  "-n": "dryRun",
+  "--dry-run": "dryRun",
+  "-y": "yes",
+  "--yes": "yes",
+  "--delete": "delete",
+} as const;
+
+/** One or two operands, and the options. Throws SluiceError with the `usage`. */
+function readOptions(
+  words: readonly string[],
+  usage: string,
+): { readonly operands: readonly [string, string | undefined]; readonly tree: TreeOptions } {
+  const flags: Partial<Record<(typeof FLAGS)[keyof typeof FLAGS], boolean>> = {};
+  const patterns: PathPattern[] = [];
+  const operands: string[] = [];
+  const ahead = [...words];
+  for (let word = ahead.shift(); word !== undefined; word = ahead.shift()) {
+    const pattern = word === "--exclude" || word === "--include" ? ahead.shift() : undefined;
+    if (pattern !== undefined) patterns.push({ kind: word === "--exclude" ? "exclude" : "include", pattern });
+    else if (word in FLAGS) flags[FLAGS[word as keyof typeof FLAGS]] = true;
+    else operands.push(word);
+  }
+  const [first, second] = operands;
+  if (first === undefined || operands.length > 2 || operands.some((word) => word.startsWith("--"))) {
+    throw new SluiceError("usage", usage);
+  }
+  return { operands: [first, second], tree: treeOptions(flags, patterns) };
 }

@@ -7,14 +7,20 @@
 import path from "node:path";
 import { SluiceError } from "../app/api.ts";
 import { quote, sanitizeForDisplay } from "../base/display_text.ts";
-import { checkFileName, checkLocalName, type NameRules } from "../transfer/file_name.ts";
+import { checkLocalName, checkPath } from "../transfer/file_name.ts";
 import type { Client } from "../app/client/api.ts";
+import { ServerSide } from "../app/client/tree/server_side.ts";
+import { survey } from "../app/client/tree/survey.ts";
 import type { UnlistedFiles } from "../transfer/messages.ts";
 import type { ClientTask } from "./client_arguments.ts";
 import type { Console } from "./console.ts";
 import { type CliContext, type FileNeeds, WHOLE_DISK } from "./context.ts";
+import type { ExitCode } from "./exit_codes.ts";
+import { selectAll, selectBy } from "./path_filter.ts";
 import { listingLines } from "./report.ts";
-import type { Transfer } from "./transfers.ts";
+import { DEFAULT_TREE_OPTIONS, mustCompare } from "./tree_options.ts";
+import { type Confirm, runTree, type TreeJob } from "./tree_run.ts";
+import { type ConnectedSession, runTransfers, type Settled, type Transfer } from "./transfers.ts";
 
 /** Prints the server's files: a table on a terminal, tab-separated lines elsewhere. */
 export async function printListing(
@@ -43,54 +49,191 @@ function unlistedLine({ count, examples }: UnlistedFiles): string {
   return `warning: ${files} that cannot be sent: ${sanitizeForDisplay(examples)}`;
 }
 
-/**
- * The transfers that a command asks for. Throws SluiceError if it cannot be done as it is written: `--output` names no
- * folder and must, or a file that exists, or two files would get one name, so that it would be chance which one is left.
- */
-export function transfersOf(
-  task: Extract<ClientTask, { kind: "send" | "get" }>,
-  context: Pick<CliContext, "entryAt" | "nameRules">,
-): Transfer[] {
-  if (task.kind === "get") return getsOf(task, context);
-  requireDifferentNames(task.files, path.basename, "send one of them by itself, with --as NAME");
-  if (task.files.includes("-")) throw noStreaming("standard input cannot be sent yet", "send");
-  const ifExists = task.force ? "replace" : "refuse";
-  return task.files.map((file) => ({ direction: "send", file, target: task.as, ifExists }));
+type SendTask = Extract<ClientTask, { kind: "send" }>;
+type GetTask = Extract<ClientTask, { kind: "get" }>;
+
+/** What the requests of transfers use of their context. */
+type RequestContext = Pick<CliContext, "entryAt" | "localSide" | "nameRules">;
+
+/** The transfers of a command, before there is a connection. */
+export interface TransferRequest {
+  readonly needs: FileNeeds;
+  run(session: ConnectedSession, confirm: Confirm): Promise<ExitCode>;
 }
 
-function getsOf(
-  task: Extract<ClientTask, { kind: "get" }>,
-  { entryAt, nameRules }: Pick<CliContext, "entryAt" | "nameRules">,
-): Transfer[] {
-  const { names, output, force } = task;
+/** Prepares the transfers of a command. Throws SluiceError (usage) if it cannot be carried out as it is written. */
+export function prepareTransfers(task: SendTask | GetTask, context: RequestContext): TransferRequest {
+  const transfers = transfersOf(task, context);
+  const { direction } = transfers[0]!;
+  const isTree = mustCompare(task.tree) || transfers.some((transfer) => isFolder(transfer, context));
+  const run = (parts: readonly Transfer[], session: ConnectedSession, confirm: Confirm) =>
+    runTree(jobsOf(selected(parts, task, context), session.client, context), session, {
+      direction,
+      tree: task.tree,
+      confirm,
+    });
+  return {
+    needs: needsOf(transfers),
+    async run(session, confirm) {
+      if (isTree) return await run(transfers, session, confirm);
+      const folders: Transfer[] = [];
+      const exitCode = await runTransfers(transfers, session, lookingAround({ context, folders, session }));
+      if (folders.length === 0) return exitCode;
+      return exitCode || await run(folders, session, confirm);
+    },
+  };
+}
+
+/** Whether a transfer is known to be one of a folder. A server is asked what a name is only if it must be. */
+function isFolder({ direction, file }: Transfer, { entryAt }: RequestContext): boolean {
+  return direction === "send" ? entryAt(file) === "folder" : isWholeStore(file) || file.endsWith("/");
+}
+
+/** Looks whether a single file need not be transferred, which costs nothing where its name is free. */
+function lookingAround(
+  { context, folders, session: { client, signal } }: {
+    readonly context: RequestContext;
+    /** Gets the names that turn out to be folders. */
+    readonly folders: Transfer[];
+    readonly session: ConnectedSession;
+  },
+) {
+  const isSame = async (transfer: Transfer): Promise<boolean> => {
+    const [job] = jobsOf([transfer], client, context);
+    const made = await survey(job!, { ...DEFAULT_TREE_OPTIONS, select: selectAll, signal });
+    return made?.plan.unchanged.length === 1;
+  };
+  const ifKnown = async (look: () => Promise<Settled | undefined>): Promise<Settled | undefined> => {
+    try {
+      return await look();
+    } catch (error) {
+      // What it failed for is what the transfer fails for, and says.
+      if (error instanceof SluiceError) return undefined;
+      throw error;
+    }
+  };
+  return {
+    before: (transfer: Transfer) =>
+      ifKnown(async () => {
+        const { direction, file, target = file, ifExists } = transfer;
+        const mayBeSame = direction === "get" && ifExists !== "replace" && context.entryAt(target) === "other";
+        return mayBeSame && await isSame(transfer) ? "unchanged" : undefined;
+      }),
+    afterRefusal: (transfer: Transfer) =>
+      ifKnown(async () => {
+        if (transfer.direction === "send") return await isSame(transfer) ? "unchanged" : undefined;
+        if ((await client.stat(transfer.file)).kind !== "folder") return undefined;
+        folders.push(transfer);
+        return "elsewhere";
+      }),
+  };
+}
+
+function jobsOf(transfers: readonly Transfer[], client: Client, { localSide }: RequestContext): TreeJob[] {
+  return transfers.map(({ direction, file, target = file }) => {
+    if (direction === "send") {
+      return {
+        name: file,
+        from: localSide(file),
+        to: new ServerSide(target === file ? path.basename(file) : target, client),
+      };
+    }
+    return {
+      name: file,
+      from: new ServerSide(isWholeStore(file) ? "" : trimSlashes(file), client),
+      to: localSide(target),
+    };
+  });
+}
+
+/** Leaves out what was named, and is excluded nevertheless, as by `*` and `--exclude "*.tmp"`. */
+function selected(
+  transfers: readonly Transfer[],
+  { tree: { patterns } }: SendTask | GetTask,
+  context: RequestContext,
+): readonly Transfer[] {
+  const select = selectBy(patterns);
+  return transfers.filter((transfer) => {
+    const name = path.basename(transfer.file);
+    if (/^\.{0,2}$/.test(name)) return true;
+    const selection = select(name, { isFolder: isFolder(transfer, context) });
+    return selection !== "excluded";
+  });
+}
+
+/**
+ * The transfers that a command asks for. Throws SluiceError (usage) if it cannot be done as it is written: `--output`
+ * names no folder and must, or two sources would get one name, so that it would be chance which one is left.
+ */
+export function transfersOf(task: SendTask | GetTask, context: Pick<CliContext, "entryAt" | "nameRules">): Transfer[] {
+  return task.kind === "get" ? getsOf(task, context) : sendsOf(task, context);
+}
+
+function sendsOf({ files, as, tree }: SendTask, { entryAt }: Pick<CliContext, "entryAt">): Transfer[] {
+  requireDifferentNames(files, (file) => path.basename(file), "send one of them by itself, with --as NAME");
+  if (files.includes("-")) throw noStreaming("standard input cannot be sent yet", "send");
+  const ifExists = tree.ifDifferent === "replace" ? "replace" : "refuse";
+  return files.map((file) => {
+    const name = path.basename(file);
+    const target = as?.endsWith("/") ? `${as}${name}` : as;
+    if (entryAt(file) !== "folder") return { direction: "send", file, target, ifExists };
+    const place = target ?? name;
+    if (target === undefined && /^\.{0,2}$/.test(name)) {
+      throw new SluiceError("usage", `${quote(file)} gives the folder no name on the server; use --as NAME`);
+    }
+    const reason = isWholeStore(place) ? undefined : checkPath(place);
+    if (reason !== undefined) {
+      const advice = as === undefined ? "; use --as for another name" : "";
+      throw new SluiceError("usage", `${quote(place)} cannot be a folder's name on a server: ${reason}${advice}`);
+    }
+    return { direction: "send", file, target: isWholeStore(place) ? "" : place, ifExists };
+  });
+}
+
+function getsOf({ names, output, tree }: GetTask, context: Pick<CliContext, "entryAt" | "nameRules">): Transfer[] {
   if (output === "-") throw noStreaming("standard output cannot be written to yet", "--output");
-  const found = output === undefined ? undefined : entryAt(output);
-  const intoFolder = found === "folder";
+  const intoFolder = output !== undefined && context.entryAt(output) === "folder";
   if (output !== undefined && !intoFolder && (names.length > 1 || /[/\\]$/.test(output))) {
     throw new SluiceError("usage", `${quote(output)} is not an existing folder; create it, or leave out --output`);
   }
-  // The place that was asked for, or none: a script would go on with what is there.
-  if (found === "other" && !force) {
-    const advice = "use --force to replace it, or --output for another place";
-    throw new SluiceError("local-disk", `${quote(output!)} already exists; ${advice}`);
-  }
-  const ifExists = force ? "replace" : output === undefined || intoFolder ? "beside" : "refuse";
-  requireDifferentNames(names, (name) => name, "");
-  return names.map((file) => ({
-    direction: "get",
-    file,
-    target: intoFolder ? pathIn(output!, { name: file, nameRules }) : output,
-    ifExists,
-  }));
+  const isForced = tree.ifDifferent === "replace";
+  const ifExists = isForced ? "replace" : output === undefined || intoFolder ? "beside" : "refuse";
+  requireDifferentNames(names, (name) => path.posix.basename(name), "get one of them by itself, with --output PATH");
+  return names.map((file) => {
+    // What a folder has goes into the folder that was named, whether that exists or not.
+    const isContent = isWholeStore(file) || file.endsWith("/");
+    const target = isContent
+      ? output ?? (isWholeStore(file) ? "." : trimSlashes(path.posix.basename(file)))
+      : undefined;
+    if (target !== undefined) return { direction: "get", file, target, ifExists };
+    return { direction: "get", file, target: placeOf(file, { output, intoFolder, ...context }), ifExists };
+  });
 }
 
 /**
- * The path of a name from the server in a folder, out of which no such path leads; undefined for a name that this disk
- * cannot have, which the client then refuses.
+ * Where to save what a server has under a name, so that no name leads out of the folder that was asked for; undefined
+ * where the client is to decide, which refuses names that this disk cannot have.
  */
-function pathIn(folder: string, { name, nameRules }: { name: string; nameRules: NameRules }): string | undefined {
-  const isGood = checkFileName(name) === undefined && checkLocalName(name, nameRules) === undefined;
-  return isGood ? path.join(folder, name) : undefined;
+function placeOf(
+  name: string,
+  { output, intoFolder, nameRules }:
+    & { output: string | undefined; intoFolder: boolean }
+    & Pick<CliContext, "nameRules">,
+): string | undefined {
+  if (output !== undefined && !intoFolder) return output;
+  const last = path.posix.basename(name);
+  if (checkPath(name) !== undefined || checkLocalName(last, nameRules) !== undefined) return undefined;
+  if (output !== undefined) return path.join(output, last);
+  return last === name ? undefined : last;
+}
+
+/** "." and "/": all that the server has for this client. */
+function isWholeStore(name: string): boolean {
+  return /^(?:\.?\/*)$/.test(name) && name !== "";
+}
+
+function trimSlashes(name: string): string {
+  return name.replace(/\/+$/, "");
 }
 
 function noStreaming(what: string, before: string): SluiceError {
@@ -121,8 +264,8 @@ function requireDifferentNames(files: readonly string[], nameOf: (file: string) 
 const MAX_NEEDS = 32;
 
 /**
- * What transfers read and write on this machine: the files to send, and the folders to save in. For many files it is
- * their folders, for many folders the whole disk.
+ * What transfers read and write on this machine: the files and folders to send, and the folders to save in. For many
+ * files it is their folders, for many folders the whole disk.
  */
 export function needsOf(transfers: readonly Transfer[]): FileNeeds {
   const sent = transfers.filter(({ direction }) => direction === "send").map(({ file }) => file);

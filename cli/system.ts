@@ -6,6 +6,7 @@
 
 import { nowUs } from "../io/clock.ts";
 import { openAccess, readToken } from "../io/access_files.ts";
+import { localSide, readText } from "../io/local_files.ts";
 import { nodeDisk } from "../io/node_disk.ts";
 import { confine } from "../io/permissions.ts";
 import { systemPlatform } from "../io/platform.ts";
@@ -37,6 +38,8 @@ export function systemContext(): CliContext {
     startServer,
     nameRules: nodeDisk.nameRules,
     entryAt,
+    localSide,
+    readText,
     openIdentity: (owner, folder) => openIdentity(stateFolder(folder, readableEnvironment), owner),
     findIdentity(owner, folder) {
       const found = findStateFolder(folder, readableEnvironment);

@@ -11,22 +11,26 @@ import type { ProgressTask } from "./console.ts";
 export interface PartProgress {
   update(progress: Progress): void;
   /** It is over; without a report it failed. Later calls change nothing. */
-  end(report?: TransferReport): void;
+  end(report?: Pick<TransferReport, "sizeBytes">): void;
+  /** It is to begin anew later. Later calls change nothing. */
+  postpone(): void;
 }
 
 /** Adds up transfers for one bar. */
 export class TotalProgress {
   readonly #count: number;
   readonly #task: ProgressTask;
+  readonly #knownBytes: number | undefined;
   readonly #running = new Set<{ transferredBytes: number; totalBytes: number }>();
   #endedCount = 0;
   #doneCount = 0;
   #doneBytes = 0;
 
-  /** `count` transfers in all, shown by `task`. */
-  constructor(count: number, task: ProgressTask) {
+  /** `count` transfers in all, shown by `task`; their bytes, if the sizes are known from the start. */
+  constructor(count: number, task: ProgressTask, totalBytes?: number) {
     this.#count = count;
     this.#task = task;
+    this.#knownBytes = totalBytes;
   }
 
   /** Transfers that ended well. */
@@ -58,6 +62,9 @@ export class TotalProgress {
         }
         this.#show();
       },
+      postpone: () => {
+        this.#running.delete(part);
+      },
     };
   }
 
@@ -77,7 +84,8 @@ export class TotalProgress {
     }
     // Files of which nothing is known yet are expected to be as large as the others; those that failed no longer count.
     const remainingCount = this.#count - (this.#endedCount - this.#doneCount);
-    const totalBytes = knownCount === 0 ? 0 : Math.round(knownBytes / knownCount * remainingCount);
+    const expectedBytes = knownCount === 0 ? 0 : Math.round(knownBytes / knownCount * remainingCount);
+    const totalBytes = this.#knownBytes ?? expectedBytes;
     this.#task.update({
       name: `${this.#endedCount} of ${this.#count} files`,
       transferredBytes: Math.min(transferredBytes, totalBytes),

@@ -12,6 +12,7 @@ import type { Client, Progress, TransferReport } from "../app/client/api.ts";
 import { describeError } from "./console.ts";
 import { type CliSession, nowMs } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
+import { counted } from "./format.ts";
 import { Parallelism, type Slot } from "../app/client/parallelism.ts";
 import type { IfExists } from "../transfer/file_store.ts";
 import { ProblemList } from "./problem_list.ts";
@@ -30,6 +31,32 @@ export interface Transfer {
   readonly target: string | undefined;
   /** What to do with a file of that name there; a server knows no "beside". */
   readonly ifExists: IfExists;
+  /** The file's size, if it is known. */
+  readonly sizeBytes?: number;
+}
+
+/** How a transfer ends without one: the file is the same on both sides, or it is something else that is done otherwise. */
+export type Settled = "unchanged" | "elsewhere";
+
+/** How to run transfers. */
+export interface RunOptions {
+  /** Looks before a transfer begins whether there is nothing to do. */
+  readonly before?: (transfer: Transfer) => Promise<Settled | undefined>;
+  /** Looks, once the server has refused a transfer, whether there was nothing to do. */
+  readonly afterRefusal?: (transfer: Transfer) => Promise<Settled | undefined>;
+  /** They are parts of a whole: one bar and a line each, also for a few, and what fails is tried once more at the end. */
+  readonly isTree?: boolean;
+}
+
+/** What came of transfers. */
+export interface TransfersResult {
+  /** That of the first in order that failed. */
+  readonly exitCode: ExitCode;
+  readonly doneCount: number;
+  readonly doneBytes: number;
+  readonly unchangedCount: number;
+  readonly failedCount: number;
+  readonly elapsedMs: number;
 }
 
 /** A session that is connected to a server. */
@@ -39,20 +66,43 @@ export type ConnectedSession = Pick<CliSession, "clock" | "console" | "quiet" | 
   readonly signal: AbortSignal;
 };
 
-/** Runs the transfers; the exit code is that of the first in order that failed. Once aborted, no other starts. */
-export function runTransfers(transfers: readonly Transfer[], session: ConnectedSession): Promise<ExitCode> {
-  return new TransferRun(transfers, session).run();
+/** Runs the transfers, and prints a total of many; the exit code is that of the first in order that failed. */
+export async function runTransfers(
+  transfers: readonly Transfer[],
+  session: ConnectedSession,
+  options: RunOptions = {},
+): Promise<ExitCode> {
+  const result = await runAll(transfers, session, options);
+  const { doneCount, failedCount, unchangedCount, exitCode } = result;
+  const lines: string[] = [];
+  if (transfers.length > MAX_REPORTED_AT_LENGTH && doneCount + failedCount > 0) {
+    lines.push(totalLine({ ...result, count: doneCount + failedCount }, transfers[0]!.direction));
+  }
+  if (unchangedCount > 0) lines.push(`${counted(unchangedCount, "file")} unchanged`);
+  if (!session.quiet && lines.length > 0) session.view.print(() => session.console.out(lines.join("; ")));
+  return exitCode;
+}
+
+/** Runs the transfers. Once aborted, no other starts. */
+export function runAll(
+  transfers: readonly Transfer[],
+  session: ConnectedSession,
+  options: RunOptions = {},
+): Promise<TransfersResult> {
+  return new TransferRun(transfers, session, options).run();
 }
 
 /** What shows the progress of a transfer. */
 interface Display {
   update(progress: Progress): void;
-  end(report?: TransferReport): void;
+  end(report?: Pick<TransferReport, "sizeBytes">): void;
+  postpone(): void;
 }
 
 class TransferRun {
   readonly #transfers: readonly Transfer[];
   readonly #session: ConnectedSession;
+  readonly #options: RunOptions;
   readonly #parallelism = new Parallelism();
   readonly #total: TotalProgress | undefined;
   readonly #exitCodes: ExitCode[];
@@ -60,28 +110,42 @@ class TransferRun {
   readonly #ended = Promise.withResolvers<void>();
   /** Attributes of which the user knows that the disk does not keep them. */
   readonly #toldNotKept = new Set<string>();
-  #next = 0;
+  /** The transfers that have not begun, and those that begin anew. */
+  readonly #waiting: number[];
+  readonly #again: number[] = [];
+  readonly #retried = new Set<number>();
   #running = 0;
   #isBeginning = false;
+  #doneCount = 0;
+  #doneBytes = 0;
+  #unchangedCount = 0;
 
-  constructor(transfers: readonly Transfer[], session: ConnectedSession) {
+  constructor(transfers: readonly Transfer[], session: ConnectedSession, options: RunOptions) {
+    const isSummary = options.isTree === true || transfers.length > MAX_REPORTED_AT_LENGTH;
     this.#transfers = transfers;
     this.#session = session;
-    this.#problems = new ProblemList(session, { isSummary: transfers.length > MAX_REPORTED_AT_LENGTH });
+    this.#options = options;
+    this.#problems = new ProblemList(session, { isSummary });
     this.#exitCodes = transfers.map(() => ExitCode.interrupted);
-    if (transfers.length > MAX_REPORTED_AT_LENGTH) {
-      this.#total = new TotalProgress(transfers.length, session.view.start());
-    }
+    this.#waiting = transfers.map((_, index) => index).reverse();
+    if (isSummary) this.#total = new TotalProgress(transfers.length, session.view.start(), totalBytesOf(transfers));
   }
 
-  async run(): Promise<ExitCode> {
+  async run(): Promise<TransfersResult> {
     const startMs = nowMs(this.#session);
     this.#beginMore();
     await this.#ended.promise;
     this.#total?.finish();
     this.#problems.finish();
-    if (this.#total !== undefined) this.#tellTotal(this.#total, nowMs(this.#session) - startMs);
-    return this.#exitCodes.find((code) => code !== ExitCode.done) ?? ExitCode.done;
+    const failures = this.#exitCodes.filter((code) => code !== ExitCode.done);
+    return {
+      exitCode: failures[0] ?? ExitCode.done,
+      failedCount: failures.length,
+      doneCount: this.#doneCount,
+      doneBytes: this.#doneBytes,
+      unchangedCount: this.#unchangedCount,
+      elapsedMs: nowMs(this.#session) - startMs,
+    };
   }
 
   #beginMore(): void {
@@ -89,8 +153,10 @@ class TransferRun {
     if (this.#isBeginning) return;
     this.#isBeginning = true;
     const { signal } = this.#session;
-    while (this.#next < this.#transfers.length && !signal.aborted && this.#parallelism.mayBegin) {
-      const index = this.#next++;
+    while (!signal.aborted && this.#parallelism.mayBegin) {
+      if (this.#waiting.length === 0 && this.#running === 0) this.#waiting.push(...this.#again.splice(0).reverse());
+      const index = this.#waiting.pop();
+      if (index === undefined) break;
       this.#running++;
       void this.#runOne(index, this.#parallelism.begin());
     }
@@ -107,30 +173,74 @@ class TransferRun {
       slot.onSize(progress.totalBytes);
       this.#beginMore();
     };
+    if (transfer.sizeBytes !== undefined) slot.onSize(transfer.sizeBytes);
     try {
-      const report = await runTransfer(transfer, this.#session, onProgress);
-      const isVerified = checksumsMatch(report);
-      display.end(isVerified ? report : undefined);
-      // A line says that all is well; what is not has its error.
-      if (isVerified || this.#total === undefined) this.#tellReport(report, transfer.direction);
-      this.#warnIfBeside(transfer, report);
-      if (!isVerified) throw new SluiceError("failed", "the checksums differ; transfer it again");
-      this.#exitCodes[index] = ExitCode.done;
-      this.#warnIfNotKept(report);
+      const settled = await this.#options.before?.(transfer) ?? await this.#transfer(index, display, onProgress);
+      if (settled !== undefined) this.#settle(index, display, settled);
     } catch (thrown) {
-      display.end();
       const error = asInterruption(thrown, this.#session.signal);
-      this.#exitCodes[index] = exitCodeOf(error);
-      this.#tellError(transfer, describeError(error));
+      if (this.#mayRetry(index, error)) {
+        display.postpone();
+        this.#again.push(index);
+      } else {
+        display.end();
+        this.#exitCodes[index] = exitCodeOf(error);
+        this.#tellError(transfer, describeError(error));
+      }
     }
     slot.end();
     this.#running--;
     this.#beginMore();
   }
 
+  /** Transfers one file, and reports it; or tells why it need not be transferred. Rejects with what it failed for. */
+  async #transfer(
+    index: number,
+    display: Display,
+    onProgress: (progress: Progress) => void,
+  ): Promise<Settled | undefined> {
+    const transfer = this.#transfers[index]!;
+    let report: TransferReport;
+    try {
+      report = await runTransfer(transfer, this.#session, onProgress);
+    } catch (error) {
+      const isRefused = error instanceof SluiceError && error.kind === "refused";
+      const settled = isRefused ? await this.#options.afterRefusal?.(transfer) : undefined;
+      if (settled === undefined) throw error;
+      return settled;
+    }
+    const isVerified = checksumsMatch(report);
+    if (isVerified || this.#total === undefined) {
+      display.end(isVerified ? report : undefined);
+      // A line says that all is well; what is not has its error.
+      this.#tellReport(report, transfer.direction);
+    }
+    this.#warnIfBeside(transfer, report);
+    if (!isVerified) throw new SluiceError("failed", "the checksums differ; transfer it again");
+    this.#exitCodes[index] = ExitCode.done;
+    this.#doneCount++;
+    this.#doneBytes += report.sizeBytes;
+    this.#warnIfNotKept(report);
+    return undefined;
+  }
+
+  #settle(index: number, display: Display, settled: Settled): void {
+    display.end();
+    this.#exitCodes[index] = ExitCode.done;
+    if (settled === "unchanged") this.#unchangedCount++;
+  }
+
+  /** Each part of a tree once: it may have changed while it was read, or its checksum was wrong. */
+  #mayRetry(index: number, error: unknown): boolean {
+    const { isTree = false } = this.#options;
+    if (!isTree || this.#session.signal.aborted || this.#retried.has(index)) return false;
+    this.#retried.add(index);
+    return error instanceof SluiceError && error.kind === "failed";
+  }
+
   #ownDisplay(): Display {
     const task = this.#session.view.start();
-    return { update: (progress) => task.update(progress), end: () => task.finish() };
+    return { update: (progress) => task.update(progress), end: () => task.finish(), postpone: () => task.finish() };
   }
 
   #tellReport(report: TransferReport, direction: Direction): void {
@@ -165,15 +275,16 @@ class TransferRun {
     const text = isNamed ? words : `${quote(file)}: ${words}`;
     this.#problems.add({ severity: "error", names, text });
   }
+}
 
-  #tellTotal(total: TotalProgress, elapsedMs: number): void {
-    const { console, quiet, view } = this.#session;
-    if (quiet) return;
-    const { doneCount, doneBytes } = total;
-    const { direction } = this.#transfers[0]!;
-    const line = totalLine({ count: this.#transfers.length, doneCount, doneBytes, elapsedMs }, direction);
-    view.print(() => console.out(line));
+/** The bytes of all, if their sizes are known. */
+function totalBytesOf(transfers: readonly Transfer[]): number | undefined {
+  let sum = 0;
+  for (const { sizeBytes } of transfers) {
+    if (sizeBytes === undefined) return undefined;
+    sum += sizeBytes;
   }
+  return sum;
 }
 
 function runTransfer(

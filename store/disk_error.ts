@@ -43,6 +43,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   EPERM: "cannot be accessed: the operating system does not permit it; check its owner and attributes",
   EISDIR: "is a folder, not a file",
   ENOTDIR: "lies below something that is not a folder",
+  ENOTEMPTY: "cannot be removed: it is not empty",
   ELOOP: "is a symbolic link that leads to no file",
   ENXIO: "is a device or socket, not a file",
   EMFILE: "cannot be opened: too many files are open (see ulimit -n)",

@@ -7,8 +7,12 @@
 import assert from "node:assert/strict";
 import { SluiceError } from "../app/api.ts";
 import type { Client, ClientOptions, GetOptions, SendOptions, TransferReport } from "../app/client/api.ts";
+import type { ExistingEntry, Select, TreeEntry } from "../app/client/tree/entry.ts";
+import type { Step } from "../app/client/tree/plan.ts";
+import type { TreeContent, TreeSide } from "../app/client/tree/side.ts";
+import type { Found } from "../app/client/tree/walk.ts";
 import type { StartServer } from "../app/server/api.ts";
-import type { Console, LineReader, OnStopSignal, StopSignal } from "../cli/console.ts";
+import type { Console, LineReader, OnStopSignal, ProgressTask, ProgressView, StopSignal } from "../cli/console.ts";
 import type { AccessFromFiles, CliContext, FileNeeds, Identity } from "../cli/context.ts";
 import { widthOf } from "../cli/width.ts";
 import { FakeClock } from "./fake_clock.ts";
@@ -251,6 +255,72 @@ export class FakeEngine {
   }
 }
 
+/** A view that keeps the names that its bars bore. */
+export class FakeView implements ProgressView {
+  readonly shown: string[] = [];
+  bars = 0;
+  start(): ProgressTask {
+    this.bars++;
+    return {
+      update: ({ name }) => {
+        this.shown.push(name);
+      },
+      finish: () => {
+        this.bars--;
+      },
+    };
+  }
+  print(write: () => void): void {
+    write();
+  }
+  close(): void {}
+}
+
+/** A side of a tree that has what a test gives it, and notes what it is asked for. */
+export class FakeSide implements TreeSide {
+  readonly calls: string[] = [];
+  /** What a call fails with. */
+  failing: (call: string) => Error | undefined = () => undefined;
+  readonly #root: string;
+  readonly #found: readonly Found[];
+
+  constructor(root: string, found: readonly Found[]) {
+    this.#root = root;
+    this.#found = found;
+  }
+  read(select: Select): Promise<TreeContent | undefined> {
+    if (this.#found.length === 0) return Promise.resolve(undefined);
+    const isExcluded = (entry: Found) =>
+      select(entry.path, { isFolder: "kind" in entry && entry.kind === "folder" }) === "excluded";
+    const excluded = this.#found.filter(isExcluded).map(({ path }) => path);
+    return Promise.resolve({ found: this.#found.filter((entry) => !isExcluded(entry)), excluded, gaps: [] });
+  }
+  digest(path: string): Promise<string> {
+    return Promise.resolve(`digest of "${path}"`);
+  }
+  whyUnstorable(): undefined {}
+  makeFolder({ path }: TreeEntry): Promise<void> {
+    return this.#note(`make ${path}`);
+  }
+  finishFolder({ path }: TreeEntry): Promise<void> {
+    return this.#note(`finish ${path}`);
+  }
+  makeLink({ entry: { path, target } }: Step): Promise<void> {
+    return this.#note(`link ${path} -> ${target}`);
+  }
+  remove({ path }: ExistingEntry): Promise<void> {
+    return this.#note(`remove ${path}`);
+  }
+  locationOf(path: string): string {
+    return path === "" ? this.#root : `${this.#root}/${path}`;
+  }
+  #note(call: string): Promise<void> {
+    this.calls.push(call);
+    const error = this.failing(call);
+    return error === undefined ? Promise.resolve() : Promise.reject(error);
+  }
+}
+
 /** A context of fakes, for either program. */
 export class FakeContext implements CliContext {
   readonly engine = new FakeEngine();
@@ -279,6 +349,11 @@ export class FakeContext implements CliContext {
   startServer: StartServer = () => Promise.reject(new Error("no server is expected"));
   nameRules: NameRules = "posix";
   entryAt = (path: string) => path === "dir" || path === "dir/" ? "folder" : path === "taken" ? "other" : undefined;
+  localSide = (root: string): TreeSide => new FakeSide(root, []);
+  readonly readText = (file: string): string => {
+    if (file === "none") throw new SluiceError("local-disk", `cannot read "${file}": ENOENT`);
+    return `# patterns of ${file}\n*.o\n`;
+  };
   readonly openIdentity = (_owner: "server" | "client", stateFolder: string | undefined): Identity => {
     this.stateFolders.push(stateFolder);
     if (this.identityError !== undefined) throw this.identityError;

@@ -68,7 +68,7 @@ async function setTraps(folder: string, secret: string): Promise<Trap[]> {
   return traps;
 }
 
-Deno.test("server gives out, replaces and lists nothing but files", async () => {
+Deno.test("server gives out and replaces nothing but files, and tells of nothing outside its folder", async () => {
   await using stage = await Stage.open();
   const secret = stage.path("secret");
   await Deno.writeTextFile(secret, "secret");
@@ -82,14 +82,19 @@ Deno.test("server gives out, replaces and lists nothing but files", async () => 
     for (const { name, says } of traps) {
       const output = stage.path("copy");
       await assertFails(client.get(name, { output }), { kind: "refused", says });
-      await assertFails(client.stat(name), { kind: "refused", says });
+      const kind = /link/.test(says.source) ? "link" : /folder/.test(says.source) ? "folder" : undefined;
+      if (kind === undefined) await assertFails(client.stat(name), { kind: "refused", says });
+      else assert.equal((await client.stat(name)).kind, kind);
       await assertFails(client.send(stage.path("up"), { as: name, overwrite: true }), { kind: "refused", says });
       await assertFails(client.send(stage.path("up"), { as: name }), { kind: "refused", says: /already exists/ });
     }
-    assert.deepEqual(await client.list(), []);
+    const listed = await client.list({ recursive: true });
+    assert.deepEqual(listed.filter(({ kind }) => kind === "file"), []);
+    const leading = listed.filter(({ target }) => target?.includes(stage.folder) || target?.startsWith(".."));
+    assert.deepEqual(leading, [], "the list tells of nothing outside");
     assert.deepEqual(await namesIn(server.root), before);
     await client.send(stage.path("up"));
-    assert.deepEqual((await client.list()).map(({ name }) => name), ["up"]);
+    assert.deepEqual((await client.list()).flatMap(({ kind, name }) => kind === "file" ? [name] : []), ["up"]);
   });
   assert.equal(await Deno.readTextFile(secret), "secret");
   assert.deepEqual(await namesIn(stage.folder), ["secret", "storage", "up"]);
@@ -136,7 +141,10 @@ Deno.test("server warns of a folder that others may write in, and gives out no s
   await withClient(server, async (client) => {
     const output = stage.path("copy");
     await assertFails(client.get("a", { output }), { kind: "refused", says: /has a second name \(a hard link\)/ });
-    assert.deepEqual(await client.list(), []);
+    const listed = await client.list({ recursive: true });
+    assert.deepEqual(listed.filter(({ kind }) => kind === "file"), []);
+    const leading = listed.filter(({ target }) => target?.includes(stage.folder) || target?.startsWith(".."));
+    assert.deepEqual(leading, [], "the list tells of nothing outside");
     await Deno.writeTextFile(stage.path("a"), "new");
     await client.send(stage.path("a"), { overwrite: true });
     await client.get("a", { output });

@@ -274,7 +274,21 @@ Deno.test("server answers a flood of Hellos from many ports with little, and ser
   }
 });
 
-const NAMES = ["", ".", "..", "../evil", "/etc/evil", "a/b", "evil\0.bin", "\ufffd", ".SLUICE-x", ".slu\u200dice-x"];
+const NAMES = [
+  "",
+  ".",
+  "..",
+  "../evil",
+  "/etc/evil",
+  "a/../b",
+  "a//b",
+  "a/",
+  "a/.sluice-x",
+  "evil\0.bin",
+  "\ufffd",
+  ".SLUICE-x",
+  ".slu\u200dice-x",
+];
 
 /** What moves a terminal's cursor, what a person takes for another file, and what only Windows does. */
 const ODD_NAMES = ["\x1b[2Jevil", "evil\r\n", "\u009b2Jevil", "gpj.\u202eexe", "evil\u200b", "evil\u2028", "..\\evil"]

@@ -150,14 +150,15 @@ Deno.test("client talks to a server command by command, an error ending nothing"
   await using stage = await Stage.open();
   const server = await stage.startServer();
   await writeRandomFile(stage.path("with space"), 5000);
-  const stdin = 'put "with space"\nfly\nget nowhere\nls\nget "with space"\nquit\n';
+  const stdin = 'put "with space"\nfly\nget nowhere\nls\nget "with space"\nget "with space" copy\nquit\n';
   const { stdout, stderr } = await stage.client(["127.0.0.1", String(server.port)], { stdin });
   assert.equal(stdout.match(/^match: {9}yes$/gm)?.length, 2);
   assert.match(stdout, /^with space\t5000\t/m);
-  assert.match(stdout, /^saved as: {6}with space_received$/m);
+  assert.match(stdout, /^1 file unchanged$/m);
+  assert.match(stdout, /^saved as: {6}copy$/m);
   assert.match(stderr, /"nowhere" does not exist/);
   assert.match(stderr, /fly/);
-  assert.equal(await sha256Of(stage.path("with space_received")), await sha256Of(stage.path("with space")));
+  assert.equal(await sha256Of(stage.path("copy")), await sha256Of(stage.path("with space")));
 });
 
 Deno.test("programs keep the time, the mode and the holes of a file up and down", async () => {

@@ -10,14 +10,11 @@ import type { Disk, DiskStats } from "../../../store/disk.ts";
 import { toStoreError } from "../../../store/disk_error.ts";
 import { PERMISSION_BITS } from "../../../store/file_mode.ts";
 import { modifiedUsOf } from "../../../store/opened_file.ts";
-import { PARTIAL_FILE_NAME } from "../../../store/partial_file.ts";
+import { isPartialName } from "../../../store/partial_file.ts";
 import { childPath, type ExistingEntry, type LeftOut, type Select } from "./entry.ts";
 
 /** The calls of a disk that a walk makes. */
-export type WalkDisk = Pick<Disk, "hasModes" | "lstat" | "readdir" | "stat"> & {
-  /** The target of a symbolic link. */
-  readlink(path: string): Promise<string>;
-};
+export type WalkDisk = Pick<Disk, "hasModes" | "lstat" | "readdir" | "readlink" | "stat">;
 
 /** What a walk finds: an entry, or one that cannot be read. A folder comes before what is in it. */
 export type Found = ExistingEntry | LeftOut;
@@ -57,7 +54,7 @@ export async function* walk(root: string, options: WalkOptions): AsyncGenerator<
       yield { path: folder, severity: "failed", reason: reasonOf(error) };
       continue;
     }
-    names = names.filter((name) => !PARTIAL_FILE_NAME.test(name)).sort();
+    names = names.filter((name) => !isPartialName(name)).sort();
     const found: string[] = [];
     for (let at = 0; at < names.length; at += BATCH) {
       const paths = names.slice(at, at + BATCH).map((name) => childPath(folder, name));

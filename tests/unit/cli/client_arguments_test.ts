@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import { type ClientArguments, parseClientArguments } from "../../../cli/client_arguments.ts";
+import { DEFAULT_TREE_OPTIONS, type TreeOptions } from "../../../cli/tree_options.ts";
 import { assertFits, FakeContext } from "../../../testing/cli_fakes.ts";
 
 /** A context in which SLUICE_SERVER may be set. */
@@ -25,10 +27,57 @@ function refusal(args: readonly string[], defaultServer?: string): string[] {
 
 Deno.test("parseClientArguments reads send with its options, wherever they stand", () => {
   const { connection, quiet, task } = parse(["--quiet", "send", "a", "--as", "b", "-f", "--server", "h:7"]);
-  assert.deepEqual(task, { kind: "send", files: ["a"], as: "b", force: true });
+  const tree = { ...DEFAULT_TREE_OPTIONS, ifDifferent: "replace" };
+  assert.deepEqual(task, { kind: "send", files: ["a"], as: "b", tree });
   assert.deepEqual(connection, { host: "h", port: 7 });
   assert.equal(quiet, true);
-  assert.deepEqual(parse(["send", "a", "b"]).task, { kind: "send", files: ["a", "b"], as: undefined, force: false });
+  const plain = { kind: "send", files: ["a", "b"], as: undefined, tree: DEFAULT_TREE_OPTIONS };
+  assert.deepEqual(parse(["send", "a", "b"]).task, plain);
+});
+
+Deno.test("parseClientArguments reads how to compare and mirror, for send and for get", () => {
+  for (const command of ["send", "get"]) {
+    const tree = (...options: string[]) => {
+      const { task } = parse([command, "a", ...options]);
+      assert.ok(task.kind === "send" || task.kind === "get");
+      const changed = Object.entries(task.tree).filter(([name, value]) =>
+        !isDeepStrictEqual(value, DEFAULT_TREE_OPTIONS[name as keyof TreeOptions])
+      );
+      return Object.fromEntries(changed);
+    };
+    assert.deepEqual(tree("-u", "--delete", "-y"), { ifDifferent: "update", mirror: true, isConfirmed: true });
+    assert.deepEqual(tree("-c", "-n"), { checksum: true, dryRun: true });
+    assert.deepEqual(tree("--modify-window", "2"), { timeWindowUs: 2_000_000 });
+    assert.match(refusal([command, "a", "-u", "-f"])[0]!, /'-f, --force' cannot be used with option '-u, --update'/);
+    assert.match(refusal([command, "a", "--modify-window", "-1"])[0]!, /seconds from 0 to 86400/);
+  }
+});
+
+Deno.test("parseClientArguments keeps the order of patterns, those of a file among them", () => {
+  const { task } = parse([
+    "send",
+    "a",
+    "--exclude",
+    "*.jpg",
+    "--include",
+    "b",
+    "--exclude-from",
+    "f",
+    "--exclude",
+    "c",
+  ]);
+  assert.deepEqual(task.kind === "send" && task.tree.patterns.map(({ kind, pattern }) => `${kind} ${pattern}`), [
+    "exclude *.jpg",
+    "include b",
+    "exclude *.o",
+    "exclude c",
+  ]);
+});
+
+Deno.test("parseClientArguments takes one name for one source, and a folder for many", () => {
+  const { task } = parse(["send", "a", "b", "--as", "dir/"]);
+  assert.equal(task.kind === "send" && task.as, "dir/");
+  assert.match(refusal(["send", "a", "b", "--as", "c"])[0]!, /--as names one file, but 2 files are given/);
 });
 
 Deno.test("parseClientArguments reads get, list and HOST PORT", () => {
@@ -36,7 +85,7 @@ Deno.test("parseClientArguments reads get, list and HOST PORT", () => {
     kind: "get",
     names: ["a", "b"],
     output: "dir",
-    force: false,
+    tree: DEFAULT_TREE_OPTIONS,
   });
   assert.deepEqual(parse(["list"]).task, { kind: "list" });
   const interactive = parse(["::1", "7000"], "other:1");

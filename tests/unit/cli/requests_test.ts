@@ -2,22 +2,25 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { SluiceError } from "../../../app/api.ts";
 import { needsOf, printListing, transfersOf } from "../../../cli/requests.ts";
+import { DEFAULT_TREE_OPTIONS, type TreeOptions } from "../../../cli/tree_options.ts";
 import { FakeConsole, FakeContext, FakeEngine } from "../../../testing/cli_fakes.ts";
 
 const context = new FakeContext();
+const LEAVE = DEFAULT_TREE_OPTIONS;
+const REPLACE: TreeOptions = { ...LEAVE, ifDifferent: "replace" };
 
 function targets(names: string[], output: string | undefined): (string | undefined)[] {
-  return transfersOf({ kind: "get", names, output, force: false }, context).map((transfer) => transfer.target);
+  return transfersOf({ kind: "get", names, output, tree: LEAVE }, context).map((transfer) => transfer.target);
 }
 
 Deno.test("needsOf names few files, the folders of many, and all of the disk where those are many", () => {
-  const sent = (files: string[]) => needsOf(transfersOf({ kind: "send", files, as: undefined, force: false }, context));
+  const sent = (files: string[]) => needsOf(transfersOf({ kind: "send", files, as: undefined, tree: LEAVE }, context));
   const count = 1000;
   const names = Array.from({ length: count }, (_, index) => `${index}`);
   assert.deepEqual(sent(["x/a", "y/b"]), { read: ["x/a", "y/b"], write: [] });
   assert.deepEqual(sent(names.map((name) => path.join("x", name))), { read: ["x"], write: [] });
   assert.deepEqual(sent(names.map((name) => path.join(name, name))), { read: ["/"], write: [] });
-  const got = needsOf(transfersOf({ kind: "get", names, output: "dir", force: false }, context));
+  const got = needsOf(transfersOf({ kind: "get", names, output: "dir", tree: LEAVE }, context));
   assert.deepEqual(got, { read: ["dir"], write: ["dir"] });
 });
 
@@ -27,13 +30,25 @@ Deno.test("transfersOf puts received files where --output says", () => {
   assert.deepEqual(targets(["a", "b"], "dir"), [path.join("dir", "a"), path.join("dir", "b")]);
 });
 
+Deno.test("transfersOf puts what is in folders of the server by its last name, and the content of a folder where it says", () => {
+  assert.deepEqual(targets(["p/a", "p/b"], undefined), ["a", "b"]);
+  assert.deepEqual(targets(["p/a"], "dir"), [path.join("dir", "a")]);
+  assert.deepEqual(targets(["p/q/"], undefined), ["q"]);
+  assert.deepEqual(targets(["p/q/"], "dir"), ["dir"]);
+  assert.deepEqual(targets(["p/q/"], "new"), ["new"]);
+  assert.deepEqual(targets(["."], undefined), ["."]);
+  assert.deepEqual(targets(["."], "new"), ["new"]);
+});
+
 Deno.test("transfersOf never leaves the folder that was asked for", () => {
   const good = ["a:b.log", "q?", "aux.c", " a ", "a\\b", "line\nbreak"];
   assert.deepEqual(targets(good, "dir"), good.map((name) => path.join("dir", name)));
-  for (const name of ["../../etc/passwd", "..", "a/b", ""]) assert.deepEqual(targets([name], "dir"), [undefined]);
+  for (const name of ["../../etc/passwd", "..", "a/../b", "a//b", "/a", ""]) {
+    assert.deepEqual(targets([name], "dir"), [undefined]);
+  }
   const windows = { ...context, nameRules: "windows" } as const;
   for (const name of ["..\\up", "C:up", "aux", "a."]) {
-    const [got] = transfersOf({ kind: "get", names: [name], output: "dir", force: false }, windows);
+    const [got] = transfersOf({ kind: "get", names: [name], output: "dir", tree: LEAVE }, windows);
     assert.equal(got!.target, undefined, name);
   }
 });
@@ -45,7 +60,7 @@ Deno.test("transfersOf wants a folder for several files, or for a path that ends
 });
 
 Deno.test("transfersOf refuses two files of one name, and names both", () => {
-  const send = (...files: string[]) => transfersOf({ kind: "send", files, as: undefined, force: true }, context);
+  const send = (...files: string[]) => transfersOf({ kind: "send", files, as: undefined, tree: REPLACE }, context);
   const refusal = (message: string) => ({ name: "SluiceError", kind: "usage", message });
   const a = path.join("a", "x");
   const b = path.join("b", "x");
@@ -61,13 +76,10 @@ Deno.test("transfersOf refuses two files of one name, and names both", () => {
   assert.equal(targets(spellings, "dir").length, 4, "so may this one");
 });
 
-Deno.test("transfersOf refuses a place that is taken, unless it may be replaced", () => {
+Deno.test("transfersOf has a place that was asked for refused if it is taken, unless it may be replaced", () => {
   const get = (output: string | undefined, force: boolean) =>
-    transfersOf({ kind: "get", names: ["a"], output, force }, context)[0]!.ifExists;
-  assert.throws(() => get("taken", false), {
-    kind: "local-disk",
-    message: '"taken" already exists; use --force to replace it, or --output for another place',
-  });
+    transfersOf({ kind: "get", names: ["a"], output, tree: force ? REPLACE : LEAVE }, context)[0]!.ifExists;
+  assert.equal(get("taken", false), "refuse", "it may be the same");
   assert.equal(get("taken", true), "replace");
   assert.equal(get("free", false), "refuse", "it may be taken by then");
   assert.equal(get("dir", false), "beside");
@@ -76,7 +88,7 @@ Deno.test("transfersOf refuses a place that is taken, unless it may be replaced"
 });
 
 Deno.test("transfersOf takes - for a stream, not for a file", () => {
-  assert.throws(() => transfersOf({ kind: "send", files: ["a", "-"], as: undefined, force: false }, context), {
+  assert.throws(() => transfersOf({ kind: "send", files: ["a", "-"], as: undefined, tree: LEAVE }, context), {
     kind: "usage",
     message: 'standard input cannot be sent yet; for a file of the name "-": send ./-',
   });
@@ -88,9 +100,28 @@ Deno.test("transfersOf takes - for a stream, not for a file", () => {
 });
 
 Deno.test("transfersOf sends each file, under another name if it is given", () => {
-  assert.deepEqual(transfersOf({ kind: "send", files: ["x/a"], as: "b", force: true }, context), [
+  assert.deepEqual(transfersOf({ kind: "send", files: ["x/a"], as: "b", tree: REPLACE }, context), [
     { direction: "send", file: "x/a", target: "b", ifExists: "replace" },
   ]);
+});
+
+Deno.test("transfersOf stores below a folder where --as ends with a slash", () => {
+  const sends = transfersOf({ kind: "send", files: ["x/a", "dir"], as: "p/", tree: LEAVE }, context);
+  assert.deepEqual(sends.map(({ target }) => target), ["p/a", "p/dir"]);
+});
+
+Deno.test("transfersOf names a folder on the server, and refuses to where that cannot be", () => {
+  const send = (file: string, as?: string) => {
+    const isFolder = { ...context, entryAt: () => "folder" as const };
+    return transfersOf({ kind: "send", files: [file], as, tree: LEAVE }, isFolder)[0]!.target;
+  };
+  assert.equal(send("x/photos"), "photos");
+  assert.equal(send("x/photos/"), "photos");
+  assert.equal(send("x/photos", "p/q"), "p/q");
+  assert.equal(send("x/photos", "."), "");
+  assert.equal(send(".", "p"), "p");
+  for (const file of [".", "..", "/"]) assert.throws(() => send(file), /gives the folder no name on the server/);
+  for (const as of ["..", "a/../b", "/a", "a//b"]) assert.throws(() => send("x", as), /cannot be a folder's name/);
 });
 
 Deno.test("printListing prints a table on a terminal and tabs elsewhere", async () => {

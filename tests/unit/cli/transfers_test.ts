@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { SluiceError } from "../../../app/api.ts";
-import type { ProgressTask, ProgressView } from "../../../cli/console.ts";
 import { asInterruption, MAX_REPORTED_AT_LENGTH, runTransfers, type Transfer } from "../../../cli/transfers.ts";
-import { FakeConsole, FakeEngine, fakeReport } from "../../../testing/cli_fakes.ts";
+import { FakeConsole, FakeEngine, fakeReport, FakeView } from "../../../testing/cli_fakes.ts";
 import { FakeClock } from "../../../testing/fake_clock.ts";
 
 const SHA256 = "ab".repeat(32);
@@ -25,27 +24,6 @@ async function run(
   const session = { client, clock: new FakeClock(), console, view, signal: abort.signal, quiet };
   const exitCode = await runTransfers(transfers, session);
   return { engine, console, exitCode, view };
-}
-
-/** A view that keeps the names that its bars bore. */
-class FakeView implements ProgressView {
-  readonly shown: string[] = [];
-  bars = 0;
-  start(): ProgressTask {
-    this.bars++;
-    return {
-      update: ({ name }) => {
-        this.shown.push(name);
-      },
-      finish: () => {
-        this.bars--;
-      },
-    };
-  }
-  print(write: () => void): void {
-    write();
-  }
-  close(): void {}
 }
 
 function names(count: number, prefix = "file"): string[] {

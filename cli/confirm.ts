@@ -1,0 +1,48 @@
+/**
+ * Questions to the user.
+ *
+ * @module
+ */
+
+import type { Console, LineReader } from "./console.ts";
+import type { CliSession } from "./context.ts";
+import type { Confirm } from "./tree_run.ts";
+
+/** Asks on the terminal of a command, if it has one; reads no answer from a pipe. */
+export function confirmOnTerminal(session: CliSession, signal: AbortSignal): Confirm {
+  return async (shown, question) => {
+    if (!session.console.errIsTerminal) return undefined;
+    const lines = await session.openLineReader();
+    try {
+      return await ask(lines, { console: session.console, shown, question, signal });
+    } finally {
+      lines.close();
+    }
+  };
+}
+
+/** Asks where a shell reads its commands; undefined if those come from a pipe. */
+export async function ask(
+  lines: LineReader,
+  { console, shown, question, signal }: {
+    readonly console: Console;
+    readonly shown: readonly string[];
+    readonly question: string;
+    readonly signal: AbortSignal;
+  },
+): Promise<boolean | undefined> {
+  if (!lines.isInteractive) return undefined;
+  for (const line of shown) console.err(line);
+  const stopped = Promise.withResolvers<undefined>();
+  const onAbort = () => stopped.resolve(undefined);
+  // While the line editor reads the keyboard, the terminal sends no signal for Ctrl-C.
+  const stopListening = lines.onInterrupt(onAbort);
+  signal.addEventListener("abort", onAbort);
+  try {
+    const answer = await Promise.race([lines.read(`${question} [y/N] `), stopped.promise]);
+    return /^\s*y(?:es)?\s*$/i.test(answer ?? "");
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    stopListening();
+  }
+}
