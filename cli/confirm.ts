@@ -33,6 +33,8 @@ export async function ask(
 ): Promise<boolean | undefined> {
   if (!lines.isInteractive) return undefined;
   for (const line of shown) console.err(line);
+  // The line editor writes to the terminal by itself.
+  await console.flushErr();
   const stopped = Promise.withResolvers<undefined>();
   const onAbort = () => stopped.resolve(undefined);
   // While the line editor reads the keyboard, the terminal sends no signal for Ctrl-C.

@@ -5,13 +5,13 @@
  */
 
 import { join } from "node:path";
-import { quote } from "../../../base/display_text.ts";
+import { quote, REPLACEMENT_CHARACTER } from "../../../base/display_text.ts";
 import type { Disk, DiskStats } from "../../../store/disk.ts";
 import { toStoreError } from "../../../store/disk_error.ts";
 import { PERMISSION_BITS } from "../../../store/file_mode.ts";
 import { modifiedUsOf } from "../../../store/opened_file.ts";
 import { isPartialName } from "../../../store/partial_file.ts";
-import { childPath, type ExistingEntry, type LeftOut, type Select } from "./entry.ts";
+import { childPath, type ExistingEntry, type LeftOut, nameIn, type Select } from "./entry.ts";
 
 /** The calls of a disk that a walk makes. */
 export type WalkDisk = Pick<Disk, "hasModes" | "lstat" | "readdir" | "readlink" | "stat">;
@@ -75,6 +75,10 @@ export async function* walk(root: string, options: WalkOptions): AsyncGenerator<
 
 /** The entry at a path; undefined if it is gone. */
 async function look(root: string, path: string, disk: WalkDisk): Promise<Found | undefined> {
+  // The system put this character in the place of other bytes: the path leads nowhere, or to another file.
+  if (nameIn(path).includes(REPLACEMENT_CHARACTER)) {
+    return { path, severity: "failed", reason: "has a name that is not valid UTF-8: rename it" };
+  }
   try {
     const stats = await disk.lstat(join(root, path));
     if (stats === undefined) return undefined;

@@ -71,6 +71,23 @@ Deno.test(
 );
 
 Deno.test(
+  "LocalSide.read names what has a name that is not UTF-8, and touches nothing by that name",
+  inFolder(async (folder, open) => {
+    await Deno.mkdir(join(folder, "r"));
+    await Deno.writeTextFile(join(folder, "r", "a"), "");
+    const disk: Disk = {
+      ...nodeDisk,
+      readdir: () => Promise.resolve(["a", "bad\ufffd"]),
+      lstat: (path) => path.endsWith("a") ? nodeDisk.lstat(path) : Promise.reject(new Error(`looked at ${path}`)),
+    };
+    const { found } = (await open("r", disk).read(all))!;
+    assert.deepEqual(found.filter(({ path }) => path.startsWith("bad")), [
+      { path: "bad\ufffd", severity: "failed", reason: "has a name that is not valid UTF-8: rename it" },
+    ]);
+  }),
+);
+
+Deno.test(
   "LocalSide.read names what it cannot read, and goes on",
   inFolder(async (folder, open) => {
     await Deno.mkdir(join(folder, "r", "locked"), { recursive: true });
