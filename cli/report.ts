@@ -75,19 +75,20 @@ export interface Total {
 /** Many transfers in one line. */
 export function totalLine(total: Total, direction: Direction): string {
   const { count, doneCount, doneBytes, elapsedMs } = total;
-  const files = doneCount === count ? `${count} files` : `${doneCount} of ${count} files`;
+  const files = doneCount === count ? counted(count, "file") : `${doneCount} of ${counted(count, "file")}`;
   const verb = direction === "send" ? "sent" : "received";
   return `${files} ${verb} and verified, ${formatBytes(doneBytes)} in ${formatDuration(elapsedMs)}, ` +
     formatRate(doneBytes, elapsedMs);
 }
 
 /**
- * The lines of a listing: a table for people, tab-separated name, size in bytes and time for programs. The table has the
- * name last, so that a long one lengthens no line but its own.
+ * The lines of a listing: a table for people, tab-separated name, size in bytes and time for programs. The name of a folder
+ * ends with "/". The table has the name last, so that a long one lengthens no line but its own.
  */
 export function listingLines(files: readonly FileInfo[], options: { readonly forTerminal: boolean }): string[] {
   if (!options.forTerminal) return files.map((file) => cells(file).join("\t"));
   if (files.length === 0) return ["The server has no files."];
+  const plain = files.filter(({ kind }) => kind === "file");
   const rows = [["NAME", "BYTES", "MODIFIED (UTC)"] as const, ...files.map(cells)];
   const sizeColumns = Math.max(...rows.map(([, size]) => size.length));
   const timeColumns = Math.max(...rows.map(([, , time]) => time.length));
@@ -96,10 +97,11 @@ export function listingLines(files: readonly FileInfo[], options: { readonly for
     ...rows.map(([name, size, time]) =>
       `${pad(size, sizeColumns, { align: "right" })}  ${pad(time, timeColumns)}  ${name}`
     ),
-    `${counted(files.length, "file")}, ${formatBytes(sizeBytes)}`,
+    `${counted(plain.length, "file")}, ${formatBytes(sizeBytes)}`,
   ];
 }
 
 function cells(file: FileInfo): [name: string, size: string, time: string] {
-  return [sanitizeForDisplay(file.name), String(file.sizeBytes), formatTime(file.modifiedUs)];
+  const shown = { file: "", folder: "/", link: ` -> ${file.target ?? "?"}` }[file.kind];
+  return [sanitizeForDisplay(`${file.name}${shown}`), String(file.sizeBytes), formatTime(file.modifiedUs)];
 }

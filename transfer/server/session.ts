@@ -297,11 +297,14 @@ export class ServerSession implements ServerContext {
           begin: (list) => this.#adopt(stream, new ServerList(stream, { context: this, list })),
         }, () => {});
       }
-      default:
+      default: {
+        const queued = this.#handlers.get(stream);
+        const isOver = (): boolean => this.#handlers.get(stream) !== queued;
         return this.#enqueue<ShortAnswer>(stream, request, {
-          call: (done) => callForShort(store, request, done),
+          call: (done) => callForShort(request, { store, isOver }, done),
           begin: ({ messages, event }) => this.#answerShort(stream, { messages, event }),
         });
+      }
     }
   }
 
@@ -406,8 +409,10 @@ export class ServerSession implements ServerContext {
 }
 
 /** What a request counts as against the {@link RequestLimits}, if it does. */
-function boundedKind({ type }: RequestMessage): BoundedRequest | undefined {
-  if (type === "put" || type === "get") return "transfer";
+function boundedKind(request: RequestMessage): BoundedRequest | undefined {
+  const { type } = request;
+  // A file that is hashed is open meanwhile.
+  if (type === "put" || type === "get" || (type === "stat" && request.digest === true)) return "transfer";
   return type === "list" ? "list" : undefined;
 }
 

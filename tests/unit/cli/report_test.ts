@@ -82,6 +82,18 @@ Deno.test("listingLines has the name last, so that a long one moves neither size
   ]);
 });
 
+Deno.test("listingLines tells folders and links from files", () => {
+  const rest = { sizeBytes: 0, modifiedUs: 0 };
+  const entries = [
+    { name: "d", kind: "folder" as const, ...rest },
+    { name: "l", kind: "link" as const, target: "d/\x1b", ...rest },
+    { name: "f", kind: "file" as const, ...rest },
+  ];
+  const names = listingLines(entries, { forTerminal: false }).map((line) => line.split("\t")[0]);
+  assert.deepEqual(names, ["d/", "l -> d/\\x1b", "f"]);
+  assert.equal(listingLines(entries, { forTerminal: true }).at(-1), "1 file, 0 bytes");
+});
+
 Deno.test("listingLines gives a person a table and a sum", () => {
   const lines = listingLines([{ name: "a.txt", kind: "file", sizeBytes: 1500, modifiedUs: 0 }], { forTerminal: true });
   assert.match(lines.join("\n"), /BYTES.*MODIFIED.*NAME[\s\S]*1500.*1970-01-01T00:00:00Z.*a\.txt/);

@@ -13,6 +13,7 @@ import { decodeMessage } from "../../../../transfer/message_decoder.ts";
 import { encodeMessage, encodeMessages } from "../../../../transfer/message_encoder.ts";
 import { ApplicationErrorCode } from "../../../../transfer/application_error.ts";
 import { ALL_RIGHTS, type Right } from "../../../../transfer/rights.ts";
+import { PIECE_BYTES } from "../../../../transfer/server/digest.ts";
 import { ServerSession } from "../../../../transfer/server/session.ts";
 import { CallQueue } from "../../../../transfer/server/call_queue.ts";
 import { ListingCache } from "../../../../transfer/server/listing_cache.ts";
@@ -411,12 +412,32 @@ Deno.test("ServerSession refuses requests that the client has no right to, witho
   scene.assertClean();
 });
 
+Deno.test("ServerSession hashes a file on request, and nothing else", () => {
+  const scene = new Scene({}, { rights: new Set(["read"]) });
+  const large = new Random(2).bytes(2 * PIECE_BYTES + 1);
+  for (const [name, bytes] of [["a", CONTENT], ["large", large], ["empty", new Uint8Array()]] as const) {
+    scene.store.put(name, bytes);
+    const [entry, digest, ...rest] = scene.ask(encodeMessage({ type: "stat", name, digest: true })).answers;
+    assert.ok(entry?.type === "entry" && entry.sizeBytes === bytes.length && rest.length === 0);
+    assert.deepEqual(digest, { type: "digest", sha256: sha256(bytes) });
+  }
+  scene.store.put("d/b", CONTENT);
+  const folder = scene.ask(encodeMessage({ type: "stat", name: "d", digest: true })).answers;
+  assert.deepEqual(folder.map(({ type }) => type), ["entry"]);
+  scene.assertClean();
+  const listing = new Scene({}, { rights: new Set(["list"]) });
+  listing.store.put("a", CONTENT);
+  const [refused] = listing.ask(encodeMessage({ type: "stat", name: "a", digest: true })).answers;
+  assert.equal(refused?.type === "refused" && refused.reason, RefusalReason.denied);
+});
+
 /** Requests of each kind, and the kind that counts against the bounds. */
 const REQUESTS = [
   { request: put("new", CONTENT, { sizeBytes: 100_000 }), counts: "transfer" },
   { request: encodeMessage({ type: "get", name: "there" }), counts: "transfer" },
   { request: encodeMessage({ type: "list" }), counts: "list" },
   { request: encodeMessage({ type: "stat", name: "there" }), counts: undefined },
+  { request: encodeMessage({ type: "stat", name: "there", digest: true }), counts: "transfer" },
 ] as const;
 
 for (const how of ["reset", "connection lost"] as const) {
@@ -445,7 +466,7 @@ Deno.test("ServerSession carries out a request whose store answers late, with th
   const lookUps: (() => void)[] = [];
   const scene = new Scene({}, { lookUp: (run) => lookUps.push(run) });
   scene.store.put("there", CONTENT);
-  const requests = [join(put("new", CONTENT), digest(CONTENT)), ...REQUESTS.slice(2).map(({ request }) => request)];
+  const requests = [join(put("new", CONTENT), digest(CONTENT)), ...REQUESTS.slice(2, 4).map(({ request }) => request)];
   const asked = requests.map((request) => scene.ask(request));
   assert.deepEqual(asked.map(({ answers }) => answers.length), [0, 0, 0]);
   lookUps.splice(0).forEach((run) => run());
