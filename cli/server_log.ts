@@ -91,9 +91,11 @@ export function levelOf(event: ServerEvent): LogLevel {
     case "exposed":
     case "unlisted":
     case "failed":
-    case "refused":
     case "access-denied":
       return "warning";
+    case "refused":
+      // A client that sends a folder asks first whether there is one.
+      return event.operation === "stat" ? "info" : "warning";
     case "access-unreadable":
     case "folder-unavailable":
       return "error";
