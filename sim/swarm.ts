@@ -230,8 +230,7 @@ function requireAllowed(world: World, plan: SwarmPlan, { client, goal, outcome }
   // A listing cannot be aborted: it fails with the connection.
   if (happenedToClient.has("cancel")) allowed.add(goal.kind === "list" ? "failed" : "interrupted").add("interrupted");
   const hasServerEnded = happened.has("kill-server") || happened.has("cut-servers-power");
-  const comesBack = hasServerEnded && happened.has("restart-server");
-  if (hasServerEnded && !(isPatient(links) && comesBack)) allowed.add("failed").add("unreachable");
+  if (hasServerEnded && !(isPatient(links) && comesBack(plan))) allowed.add("failed").add("unreachable");
   if (happened.has("fill-servers-disk")) allowed.add("refused");
   if (world.server.failedStarts > 0) allowed.add("unreachable");
   if (happened.has("break-servers-disk")) allowed.add("refused").add("failed").add("not-found");
@@ -250,6 +249,13 @@ function requireAllowed(world: World, plan: SwarmPlan, { client, goal, outcome }
     plan.world.seed,
     `client ${client}'s ${goal.kind} ended as ${outcome.kind}: ${outcome.message}`,
   );
+}
+
+/** Whether the server is started again after its last end. */
+function comesBack({ incidents }: SwarmPlan): boolean {
+  const lastOf = (...kinds: Incident["kind"][]) =>
+    Math.max(...incidents.map(({ kind, atUs }) => kinds.includes(kind) ? atUs : -Infinity));
+  return lastOf("restart-server") > lastOf("kill-server", "cut-servers-power");
 }
 
 /** Whether a client goes on for as long as anything lasts that passes. */

@@ -101,7 +101,7 @@ export function planSwarm(
   const links = random.fork("links");
   const disks = random.fork("disks");
   const lookups = slowLookups ? drawLookups(random.fork("look-ups")) : {};
-  const { limits, ...patience } = retries ? drawPatience(random.fork("retries")) : {};
+  const { limits, restarts = [], ...patience } = retries ? drawPatience(random.fork("retries")) : {};
   const clients = goals.map((wanted): ClientPlan => ({
     goals: wanted,
     ...drawLinks(links, bytes * 8 / LONGEST_TRANSFER_S),
@@ -113,7 +113,7 @@ export function planSwarm(
   const config = drawConfig(random.fork("config"));
   const serverDisk = { ...drawDisk(disks), ...lookups };
   const world = { seed, clients, serverDisk, config, ...(limits === undefined ? {} : { limits }) };
-  return { world, incidents };
+  return { world, incidents: [...incidents, ...restarts] };
 }
 
 /** The longest time that a disk takes for one call that waits for the device. */
@@ -142,11 +142,23 @@ function drawLookups(random: Random): Pick<DiskFaults, "lookupDelayUs"> {
 /** A client that goes on for so long, milliseconds, outlasts whatever passes in a world. */
 export const PATIENT_MS = 120_000;
 
-/** In some worlds, how long the clients go on by themselves, and in some of these a server that is busy soon. */
-function drawPatience(random: Random): Pick<ClientPlan, "retryForMs"> & Pick<WorldOptions, "limits"> {
+/** Worlds whose clients go on by themselves. */
+interface Patience extends Pick<ClientPlan, "retryForMs">, Pick<WorldOptions, "limits"> {
+  /** The server ends a few times, and comes back. */
+  readonly restarts?: readonly Incident[];
+}
+
+/** In some worlds, how long the clients go on by themselves, and in some of these a server that gives them reason to. */
+function drawPatience(random: Random): Patience {
   if (!random.chance(0.4)) return {};
   const retryForMs = random.pick([5_000, PATIENT_MS, PATIENT_MS]);
-  return random.chance(0.3) ? { retryForMs, limits: { maxTransfers: random.integer(1, 3) } } : { retryForMs };
+  const limits = random.chance(0.3) ? { limits: { maxTransfers: random.integer(1, 3) } } : {};
+  const restarts = Array.from({ length: random.pick([0, 0, 1, 2, 3]) }, (): Incident[] => {
+    const atUs = random.integer(0, random.pick([500_000, 2_000_000, 10_000_000]));
+    const kind = random.pick(["kill-server", "cut-servers-power"] as const);
+    return [{ kind, atUs }, { kind: "restart-server", atUs: atUs + Math.round(logUniform(random, 1_000, 10_000_000)) }];
+  });
+  return { retryForMs, ...limits, restarts: restarts.flat() };
 }
 
 function drawGoals(random: Random): Goal[][] {
