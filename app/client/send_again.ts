@@ -2,66 +2,146 @@
  * Sends a file once more after its connection was lost. The server may have stored it, so that only its answer did not
  * arrive, and would refuse it as existing.
  *
- * A file on the server that has the size and the time of the one to be sent is taken for that of the earlier attempt,
- * and is replaced, so that this attempt ends verified like any other.
+ * Then the server is asked for the SHA-256 of the file that it has. If that is the local file's, the file is stored and
+ * verified, whichever client stored it, and the transfer is done. If not, it is another file, and the refusal stands.
+ * Nothing is ever replaced.
  *
  * @module
  */
 
+import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import { openLocalFile } from "../../store/local_file.ts";
 import { quote } from "../../base/display_text.ts";
-import { type FileInfo, StoreError } from "../../transfer/file_store.ts";
+import { openLocalFile } from "../../store/local_file.ts";
+import { type ReadableFile, StoreError } from "../../transfer/file_store.ts";
 import { RefusalReason } from "../../transfer/messages.ts";
 import { SluiceError } from "../api.ts";
 import type { Platform } from "../platform.ts";
-import type { Client, SendOptions, TransferReport } from "./api.ts";
+import type { SendOptions, StatResult, TransferReport } from "./api.ts";
+import { pause, unlessAborted } from "./cancellation.ts";
+import { interrupted } from "./client.ts";
+import type { OneConnection } from "./connect_once.ts";
+import { trafficBetween } from "./traffic.ts";
 
-/** Disks and messages keep times to the millisecond, and some disks to two seconds. */
-const TIME_PRECISION_US = 2_000_000;
+/** The size of a read, bytes. */
+const READ_BYTES = 64 * 1024;
+
+/** The file is hashed in steps of so many bytes, about half a millisecond each; the connection is served in between. */
+const STEP_BYTES = 256 * 1024;
+
+/** How to send again. */
+export interface SendAgainOptions extends SendOptions {
+  readonly client: Pick<OneConnection, "send" | "stat" | "stats">;
+  readonly platform: Pick<Platform, "defer" | "disk" | "nowUs" | "timer">;
+}
 
 /** As {@link Client.send}, for a file that may be stored already. Rejects with SluiceError. */
-export async function sendAgain(
-  path: string,
-  options: SendOptions & { readonly client: Pick<Client, "send" | "stat">; readonly platform: Pick<Platform, "disk"> },
-): Promise<TransferReport> {
+export async function sendAgain(path: string, options: SendAgainOptions): Promise<TransferReport> {
   const { client, platform, ...sendOptions } = options;
+  const startedUs = platform.nowUs();
+  const before = client.stats;
   try {
     return await client.send(path, sendOptions);
-  } catch (error) {
-    if (refusalOf(error) !== RefusalReason.exists) throw error;
+  } catch (refusal) {
+    if (refusalOf(refusal) !== RefusalReason.exists) throw refusal;
     const name = options.as ?? basename(path);
-    if (!isSame(await localInfo(path, platform), await client.stat(name))) throw error;
-    return await replace(name, () => client.send(path, { ...sendOptions, overwrite: true }));
+    const stored = await compare(path, { ...options, name });
+    if (stored === undefined) throw refusal;
+    const after = client.stats;
+    return {
+      name: path,
+      savedAs: name,
+      ...stored,
+      notKept: [],
+      reusedBytes: 0,
+      elapsedMs: (platform.nowUs() - startedUs) / 1000,
+      ...trafficBetween(before, after),
+      smoothedRttMs: after.smoothedRttUs / 1000,
+    };
   }
 }
 
-async function replace(name: string, send: () => Promise<TransferReport>): Promise<TransferReport> {
+/** What both sides have, if it is the same; undefined if the server's file is another one. */
+async function compare(
+  path: string,
+  options: SendAgainOptions & { readonly name: string },
+): Promise<Pick<TransferReport, "sizeBytes" | "serverSha256" | "localSha256"> | undefined> {
+  const { name, onProgress, platform: { disk } } = options;
+  const stop = new AbortController();
   try {
-    return await send();
+    const there = await lookUp(options, { digest: false });
+    const file = await onDisk(() => openLocalFile(path, { disk }));
+    const { sizeBytes } = file.info;
+    if (there.kind !== "file" || there.sizeBytes !== sizeBytes) {
+      file.close();
+      return undefined;
+    }
+    onProgress?.({ name: path, transferredBytes: sizeBytes, totalBytes: sizeBytes, phase: "verifying" });
+    const [localSha256, { sha256: serverSha256 }] = await Promise.all([
+      onDisk(() => hash(file, { ...options, stop: stop.signal })),
+      lookUp(options, { digest: true }),
+    ]);
+    return serverSha256 === localSha256 ? { sizeBytes, serverSha256, localSha256 } : undefined;
   } catch (error) {
     if (refusalOf(error) !== RefusalReason.denied) throw error;
     const message =
-      `${quote(name)} was probably stored before the connection was lost: on the server is a file of its ` +
-      "size and time. This could not be verified, as you may not replace it; get it, and compare the two";
+      `the server has a file ${quote(name)} now, perhaps this one, stored just before the connection was ` +
+      "lost. You may not read it, so this cannot be verified; ask the server's administrator";
     throw new SluiceError("failed", message);
+  } finally {
+    stop.abort();
   }
+}
+
+async function lookUp(
+  { client, name, platform, signal }: SendAgainOptions & { readonly name: string },
+  { digest }: { readonly digest: boolean },
+): Promise<StatResult> {
+  const stat = client.stat(name, { digest });
+  return await unlessAborted(stat, { platform, signal, whenAborted: interrupted });
+}
+
+/**
+ * Closes a file when it has computed its SHA-256, hex, or is to stop. Rejects with StoreError, or with SluiceError if it was
+ * stopped.
+ */
+async function hash(
+  file: ReadableFile,
+  { platform, signal, stop }: SendAgainOptions & { readonly stop: AbortSignal },
+): Promise<string> {
+  try {
+    const { sizeBytes } = file.info;
+    const sha256 = createHash("sha256");
+    const buffer = new Uint8Array(Math.min(READ_BYTES, sizeBytes));
+    let pausedAt = 0;
+    for (let at = 0; at < sizeBytes;) {
+      const count = file.read(at, buffer.subarray(0, Math.min(buffer.length, sizeBytes - at)));
+      if (count === 0) throw changed(file);
+      sha256.update(buffer.subarray(0, count));
+      at += count;
+      if (at - pausedAt < STEP_BYTES) continue;
+      pausedAt = at;
+      await pause(0, { platform, signals: [signal, stop] });
+      if (signal?.aborted || stop.aborted) throw interrupted();
+    }
+    if (file.hasChanged()) throw changed(file);
+    return sha256.digest("hex");
+  } finally {
+    file.close();
+  }
+}
+
+function changed({ info: { name } }: ReadableFile): StoreError {
+  return new StoreError("changed", `${name} changed while it was being compared with the server's; send it again`);
 }
 
 function refusalOf(error: unknown): RefusalReason | undefined {
   return error instanceof SluiceError ? error.refusal : undefined;
 }
 
-function isSame(one: FileInfo, other: FileInfo): boolean {
-  if (one.sizeBytes !== other.sizeBytes || one.modifiedUs === undefined || other.modifiedUs === undefined) return false;
-  return Math.abs(one.modifiedUs - other.modifiedUs) < TIME_PRECISION_US;
-}
-
-async function localInfo(path: string, { disk }: Pick<Platform, "disk">): Promise<FileInfo> {
+async function onDisk<Result>(action: () => Promise<Result>): Promise<Result> {
   try {
-    const file = await openLocalFile(path, { disk });
-    file.close();
-    return file.info;
+    return await action();
   } catch (error) {
     if (error instanceof StoreError) throw new SluiceError("local-disk", error.message);
     throw error;

@@ -133,6 +133,57 @@ for (const kind of KINDS) {
   });
 }
 
+/** A put that the server stores, while the answer is lost; `meanwhile` happens before the network is back. */
+async function putWithoutAnswer(seed: number, meanwhile: { readonly isReplaced: boolean }): Promise<World> {
+  const link = { rateBitsPerSecond: RATE_BITS_PER_SECOND, delayUs: 20_000, queueBytes: 200_000 };
+  const goal = { kind: "put", name: "file", sizeBytes: SIZE_BYTES } as const;
+  const world = new World({
+    seed,
+    up: link,
+    down: link,
+    commitUs: 300_000,
+    clients: [
+      { goals: [goal], retryForMs: "default" },
+      // Another file of the same name, size and time.
+      { goals: meanwhile.isReplaced ? [{ ...goal, overwrite: true }] : [], startUs: 30 * SECOND_US },
+    ],
+  });
+  const { up, down } = world.linkOf(0);
+  const backUs = 2 * MINUTE_US;
+  const look = (atUs: number) => {
+    if (!world.server.has("file")) return world.at(atUs + 5_000, () => look(atUs + 5_000));
+    // It has its name, but is not durable yet: only then the server answers.
+    for (const way of [up, down]) way.change({ loss: 1 });
+    world.at(backUs, () => [up, down].forEach((way) => way.change({ loss: 0 })));
+  };
+  look(0);
+  assert(await world.run(3 * MINUTE_US));
+  assert(world.endUs > backUs, "the answer arrived");
+  await world.finish();
+  return world;
+}
+
+Deno.test("World: a put whose answer was lost is done, verified, and not sent twice", async () => {
+  for (const seed of SEEDS.slice(0, 15)) {
+    const world = await putWithoutAnswer(seed, { isReplaced: false });
+    const { outcome } = world.results[0]!;
+    assert(outcome.kind === "done", JSON.stringify(outcome));
+    const { localSha256, serverSha256, sentBytes } = outcome.report!;
+    assert.equal(localSha256, serverSha256);
+    assert(sentBytes < 1.3 * SIZE_BYTES, `${sentBytes} bytes were sent`);
+  }
+});
+
+Deno.test("World: a put whose answer was lost does not replace another client's file, though size and time are the same", async () => {
+  for (const seed of SEEDS.slice(0, 15)) {
+    const world = await putWithoutAnswer(seed, { isReplaced: true });
+    const kinds = [0, 1].map((client) => world.results.find((result) => result.client === client)!.outcome.kind);
+    assert.deepEqual(kinds, ["refused", "done"]);
+    const theirs = world.content(1, { kind: "put", name: "file", sizeBytes: SIZE_BYTES });
+    assert(world.server.disk.fileAt(world.server.pathOf("file"))!.repeats(theirs), "the other file was replaced");
+  }
+});
+
 Deno.test("World: transfers that a busy server refuses for a minute are done", async () => {
   for (const seed of SEEDS) {
     const link = { rateBitsPerSecond: RATE_BITS_PER_SECOND, delayUs: 10_000, queueBytes: 100_000 };
