@@ -51,6 +51,7 @@ export function refusalFailure(refusal: { reason: RefusalReason; message: string
     case RefusalReason.notFound:
       return { kind: "not-found", message: `on the server, ${refusal.message}; list its files to see what there is` };
     case RefusalReason.changed:
+      return { kind: "failed", message: `the server gave up: ${refusal.message}` };
     case RefusalReason.io:
       return { kind: "failed", message: `the server failed: ${refusal.message}` };
     default: {

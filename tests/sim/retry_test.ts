@@ -133,6 +133,53 @@ for (const kind of KINDS) {
   });
 }
 
+Deno.test("World: a put whose client is killed and started again at once goes on, and sends the file about once", async () => {
+  for (const seed of SEEDS) {
+    const random = new Random(seed);
+    const link = {
+      rateBitsPerSecond: RATE_BITS_PER_SECOND,
+      delayUs: random.integer(1_000, 50_000),
+      queueBytes: 200_000,
+    };
+    const goal = { kind: "put", name: "file", sizeBytes: 4 * SIZE_BYTES } as const;
+    const world = new World({ seed, up: link, down: link, clients: [{ goals: [goal] }] });
+    // The server takes the old connection for alive for another minute.
+    let atUs = 0;
+    for (let kills = 0; kills < 3; kills++) {
+      atUs += random.integer(SECOND_US, 2 * SECOND_US);
+      world.at(atUs, () => {
+        world.clients[0]!.kill();
+        world.restartClient(0);
+      });
+    }
+    await world.runUntil(atUs);
+    assert(await world.run(MINUTE_US));
+    const { outcome } = world.results[0]!;
+    assert.equal(outcome.kind, "done", `seed ${seed}: ${JSON.stringify(outcome)}`);
+    const sentBytes = world.linkOf(0).up.stats.sentBytes;
+    assert(sentBytes < 1.4 * goal.sizeBytes, `seed ${seed}: ${sentBytes} bytes were sent`);
+    await world.finish();
+  }
+});
+
+Deno.test("World: of two runs that send the same file the newer takes over, and the older one ends, and does not try again", async () => {
+  const link = { rateBitsPerSecond: RATE_BITS_PER_SECOND, delayUs: 10_000, queueBytes: 200_000 };
+  const goal = { kind: "put", name: "file", sizeBytes: 4 * SIZE_BYTES } as const;
+  const clients = [0, 1].map((index) => ({
+    goals: [goal],
+    startUs: index * SECOND_US,
+    retryForMs: "default" as const,
+  }));
+  const world = new World({ seed: 1, up: link, down: link, clients });
+  assert(await world.run(MINUTE_US));
+  const [older, newer] = [0, 1].map((client) => world.results.find((result) => result.client === client)!);
+  assert.equal(newer!.outcome.kind, "done");
+  assert(older!.outcome.kind !== "done");
+  assert.match(older!.outcome.message, /taken over by a newer transfer of the same client/);
+  assert(older!.endUs < 2 * SECOND_US, `it ended at ${older!.endUs} us`);
+  await world.finish();
+});
+
 /** A put that the server stores, while the answer is lost; `meanwhile` happens before the network is back. */
 async function putWithoutAnswer(seed: number, meanwhile: { readonly isReplaced: boolean }): Promise<World> {
   const link = { rateBitsPerSecond: RATE_BITS_PER_SECOND, delayUs: 20_000, queueBytes: 200_000 };

@@ -111,7 +111,7 @@ export class ServerPut implements ServerHandler, ResumablePut, BackgroundTask {
     if (!this.#isOpen) return;
     this.#state = "ended";
     this.#receiver.keep();
-    const message = "another run of the same client now sends this file";
+    const message = "taken over by a newer transfer of the same client";
     const { name } = this.#request;
     this.#context.refuse(this.#stream, { operation: "put", name, reason: RefusalReason.changed, message });
     this.#context.wake();

@@ -17,6 +17,7 @@ Deno.test("refusalFailure adds to the server's cause what the user can do", () =
     [RefusalReason.badName, "refused", /^the server refused: CAUSE; use --as for another name$/],
     [RefusalReason.notFound, "not-found", /^on the server, CAUSE; list its files to see what there is$/],
     [RefusalReason.io, "failed", /^the server failed: CAUSE$/],
+    [RefusalReason.changed, "failed", /^the server gave up: CAUSE$/],
   ];
   for (const [reason, kind, message] of failures) {
     const failure = refusalFailure({ reason, message: "CAUSE" });
