@@ -83,6 +83,8 @@ export class ClientGet implements ClientRequest, BackgroundTask {
 
   onReset(code: number): void {
     if (this.#isWhole) return;
+    // By its new size and time, what there is would not be found again.
+    if (code === ApplicationErrorCode.fileChanged) this.#receiver?.abort();
     this.#fail(resetFailure(code, "the transfer"), ApplicationErrorCode.cancelled);
   }
 

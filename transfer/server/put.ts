@@ -92,6 +92,8 @@ export class ServerPut implements ServerHandler, ResumablePut, BackgroundTask {
   }
 
   onReset(code: number): void {
+    // By its new size and time, what there is would not be found again.
+    if (code === ApplicationErrorCode.fileChanged) this.#receiver.abort();
     this.#fail(`the client gave up: ${describeApplicationError(code)}`, ApplicationErrorCode.cancelled);
   }
 
