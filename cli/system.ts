@@ -8,7 +8,7 @@ import { nowUs } from "../io/clock.ts";
 import { openAccess, readToken } from "../io/access_files.ts";
 import { localSide, readText } from "../io/local_files.ts";
 import { nodeDisk } from "../io/node_disk.ts";
-import { confine } from "../io/permissions.ts";
+import { confine, revokeLibraries } from "../io/permissions.ts";
 import { systemPlatform } from "../io/platform.ts";
 import {
   entryAt,
@@ -23,8 +23,9 @@ import { processConsole, stopSignals } from "../io/terminal.ts";
 import { connect, startServer } from "../mod.ts";
 import type { CliContext } from "./context.ts";
 
-/** Makes the context of this process. */
+/** Makes the context of this process, which from now on loads no library. */
 export function systemContext(): CliContext {
+  revokeLibraries();
   const console = processConsole();
   return {
     console,

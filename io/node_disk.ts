@@ -13,6 +13,7 @@ import type { Disk, FileLock } from "../store/disk.ts";
 import { diskErrorCode } from "../store/disk_error.ts";
 import { PromisedSpace } from "../store/promised_space.ts";
 import { randomBytes } from "./clock.ts";
+import { loadSymlink } from "./native_links.ts";
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants;
 // Windows has neither of the two.
@@ -21,6 +22,9 @@ const { O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
 const fsync = promisify(fs.fsync);
 const ftruncate = promisify(fs.ftruncate);
 const open = promisify(fs.open);
+
+/** Loaded with this module: once a program has given up permissions, it can load nothing. */
+const symlink = loadSymlink() ?? fs.promises.symlink;
 
 const HALF_MICROSECOND_S = 0.000_000_5;
 
@@ -67,7 +71,7 @@ export const nodeDisk: Disk = {
   readdir: (folder) => fs.promises.readdir(folder).catch(rethrow),
   mkdir: (folder, mode) => fs.promises.mkdir(folder, { mode }).then(() => {}, rethrow),
   rmdir: (folder) => fs.promises.rmdir(folder).catch(rethrow),
-  symlink: (target, path) => fs.promises.symlink(target, path).catch(rethrow),
+  symlink: (target, path) => symlink(target, path).catch(rethrow),
   readlink: (path) => fs.promises.readlink(path).catch(rethrow),
   realpath: (path) => fs.promises.realpath(path).catch(rethrow),
   hasLocks: Deno.build.os !== "windows" && "tryLock" in Deno.FsFile.prototype,

@@ -21,7 +21,7 @@ import { SluiceError } from "../app/api.ts";
 /** The whole disk as the tasks and executables name it, in a list from which the rest can be revoked. */
 const WHOLE_DISK = "/";
 
-/** Never needed once a program has started; the first two not before either. */
+/** Never needed once a program has started; the first not before either. */
 const NEVER_NEEDED = ["run", "ffi", "env", "import"] as const;
 
 /** What `--allow-all` gives. */
@@ -31,6 +31,14 @@ const ALL = ["read", "write", "net", "sys", ...NEVER_NEEDED] as const;
 const SYSTEM_FOLDER = /^\/(?:dev|proc|sys)(?:\/|$)/;
 
 /**
+ * Gives up the permission to load libraries, which is of use only while the modules are loaded (`native_links.ts`). A
+ * program with all permissions keeps it for now: it may need all of them, which {@link confine} finds out.
+ */
+export function revokeLibraries(): void {
+  if (!hasAll()) revoke({ name: "ffi" });
+}
+
+/**
  * Gives up all permissions but those to read and write these files (or folders with everything in them), to ask for free
  * space on a disk, and to use the network. Grants nothing that was not granted before. Returns false if a file requires all
  * permissions, and none was given up.
@@ -38,7 +46,7 @@ const SYSTEM_FOLDER = /^\/(?:dev|proc|sys)(?:\/|$)/;
 export function confine(needs: { readonly read: readonly string[]; readonly write: readonly string[] }): boolean {
   const paths = [...needs.read, ...needs.write].flatMap(withRealPath);
   const requiresAll = paths.some((path) => path === WHOLE_DISK || SYSTEM_FOLDER.test(path));
-  if (requiresAll && ALL.every((name) => isGranted({ name } as Deno.PermissionDescriptor))) return false;
+  if (requiresAll && hasAll()) return false;
   narrow("read", needs.read);
   narrow("write", needs.write);
   for (const name of NEVER_NEEDED) revoke({ name } as Deno.PermissionDescriptor);
@@ -66,6 +74,10 @@ function withRealPath(path: string): string[] {
   } catch {
     return [path];
   }
+}
+
+function hasAll(): boolean {
+  return ALL.every((name) => isGranted({ name } as Deno.PermissionDescriptor));
 }
 
 function isGranted(descriptor: Deno.PermissionDescriptor): boolean {

@@ -123,11 +123,19 @@ async function symlink({ disk, subject }: NewEntry, target: string, path: string
   try {
     await disk.symlink(target, path);
   } catch (error) {
+    // A call of the C library, which does not give its reason to Deno.
+    if (diskErrorCode(error) === "UNKNOWN") {
+      throw new StoreError(
+        "io",
+        `${subject} was not made: the operating system refused it without a reason; the disk may be full, or may ` +
+          "have no symbolic links",
+      );
+    }
     if (!(error instanceof Error && error.name === "NotCapable")) throw error;
     throw new StoreError(
       "denied",
-      `${subject} was not made: Deno lets a program make symbolic links only if it may read and write everything ` +
-        "(--allow-read and --allow-write without paths)",
+      `${subject} was not made: Deno lets a program make symbolic links only with --allow-ffi, or if it may read and ` +
+        "write everything (--allow-read and --allow-write without paths)",
     );
   }
 }

@@ -57,6 +57,8 @@ export function planBuilds(target: string | undefined, options: { isWindowsHost:
       "--no-prompt",
       "--allow-net",
       ...diskPermissions(isWindows),
+      // For symbolic links, see `io/native_links.ts`.
+      ...(isWindows ? [] : ["--allow-ffi"]),
       "--allow-sys=statfs",
       `--allow-env=${env}`,
       "--unstable-net",

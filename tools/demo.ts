@@ -23,6 +23,7 @@ const PERMISSIONS = [
   "--allow-net",
   "--allow-read=/",
   "--allow-write=/",
+  "--allow-ffi",
   "--allow-sys=statfs",
   "--allow-env",
 ];
