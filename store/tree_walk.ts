@@ -50,7 +50,7 @@ export interface WalkOptions {
   readonly visit: (entry: WalkedEntry) => boolean | Promise<boolean>;
   /** Hears of a folder below the first one that cannot be read. */
   readonly onUnreadable: (folder: WalkedFolder, error: StoreError) => void;
-  /** The walk ends before a level with which it would have had more entries. */
+  /** A folder below the first one is left out if there would be more entries with it. */
   readonly maxEntries: number;
 }
 
@@ -58,7 +58,7 @@ export interface WalkOptions {
 export interface WalkResult {
   /** The folders whose entries do not count: they were removed or replaced during the walk. */
   readonly gone: ReadonlySet<WalkedFolder>;
-  /** The folders that were not read, as there were too many entries. */
+  /** The folders that were left out, as there were too many entries. */
   readonly skipped: readonly WalkedFolder[];
 }
 
@@ -70,9 +70,10 @@ export async function walkTree(first: WalkedFolder, options: WalkOptions): Promi
   for (let level: readonly WalkedFolder[] = [first]; level.length > 0;) {
     const found: { folder: WalkedFolder; name: string }[] = [];
     await forEachConcurrently(level, async (folder) => {
-      // A single folder cannot be read in part, so that one of any size is.
-      if (found.length > restCount) return void skipped.push(folder);
-      for (const name of await namesIn(folder, folder === first, options)) found.push({ folder, name });
+      const names = found.length > restCount ? undefined : await namesIn(folder, folder === first, options);
+      // A folder cannot be read in part, so that the first one may have any size.
+      if (names === undefined || folder !== first && found.length + names.length > restCount) skipped.push(folder);
+      else for (const name of names) found.push({ folder, name });
     });
     restCount -= found.length;
     const next: { above: WalkedFolder; folder: WalkedFolder }[] = [];

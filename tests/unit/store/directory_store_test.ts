@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { nodeDisk } from "../../../io/node_disk.ts";
 import { Random } from "../../../base/random.ts";
 import { SimulatedDisk } from "../../../sim/disk/disk.ts";
+import { DISK_OPERATIONS } from "../../../sim/disk/faults.ts";
 import { DirectoryStore } from "../../../store/directory_store.ts";
 import type { Disk } from "../../../store/disk.ts";
 import { diskError } from "../../../store/disk_error.ts";
@@ -449,4 +450,98 @@ Deno.test("DirectoryStore reports an error of the disk that occurs while it chec
     return lstat(path);
   };
   await assertRefused("io", () => opened.stat("x"));
+});
+
+Deno.test("DirectoryStore changes nothing in a folder by another spelling of its name", async () => {
+  const disk = new SimulatedDisk({ foldName: (name) => name.normalize("NFD").toUpperCase() });
+  disk.put("/srv/Folder/x", pattern(3));
+  disk.putFolder("/srv/other");
+  const folding = promised(await DirectoryStore.open("/srv", { disk }));
+  const before = disk.tree("/srv");
+  const calls: readonly (() => Promise<unknown>)[] = [
+    () => folding.create("folder/new", { sizeBytes: 0, overwrite: false }),
+    () => folding.create("folder/x", { sizeBytes: 0, overwrite: true }),
+    () => folding.create("Folder/X", { sizeBytes: 0, overwrite: true }),
+    () => folding.makeFolder("folder"),
+    () => folding.makeFolder("folder/new"),
+    () => folding.makeLink("folder/new", { target: "x", overwrite: false }),
+    () => folding.remove("folder", { recursive: true }),
+    () => folding.remove("folder/x"),
+    () => folding.remove("Folder/X"),
+    () => folding.move("folder", { newName: "moved", overwrite: false }),
+    () => folding.move("folder/x", { newName: "moved", overwrite: false }),
+    () => folding.move("Folder/x", { newName: "OTHER/x", overwrite: false }),
+    () => folding.move("Folder", { newName: "folder/below", overwrite: false }),
+  ];
+  for (const call of calls) await assertRefused("bad-name", call);
+  assert.deepEqual(disk.tree("/srv"), before);
+  // What is only looked at does no harm.
+  assert.equal((await folding.stat("folder/x")).sizeBytes, 3);
+  await store(folding, "Folder/x", { bytes: pattern(4), overwrite: true });
+  await folding.move("Folder", { newName: "folder", overwrite: false });
+  await folding.move("folder/x", { newName: "folder/X", overwrite: false });
+  assert.deepEqual(disk.tree("/srv"), ["folder/", "folder/X", "other/"]);
+  assert.deepEqual(disk.contents("/srv/folder/X"), pattern(4));
+});
+
+check(
+  "gives new folders the mode of the one above, less the umask and what their source does not give",
+  async (root) => {
+    if (Deno.build.os === "windows") return;
+    const modeOf = (path: string) => (Deno.statSync(`${root}/${path}`).mode! & 0o777).toString(8);
+    const allowed = 0o777 & ~Deno.umask();
+    for (const above of [0o700, 0o755, 0o777]) {
+      Deno.chmodSync(root, above);
+      const opened = promised(await DirectoryStore.open(root, { disk: nodeDisk }));
+      const name = `of-${above.toString(8)}`;
+      await store(opened, `${name}/b/x`, { bytes: pattern(1) });
+      await opened.makeFolder(`${name}/own`, { mode: 0o711 });
+      await opened.makeFolder(`${name}/private`, { mode: 0o700 });
+      const expected = [above & allowed, above & allowed, above & allowed & 0o711, 0o700].map((mode) =>
+        mode.toString(8)
+      );
+      assert.deepEqual(["", "/b", "/own", "/private"].map((path) => modeOf(name + path)), expected);
+      await opened.makeFolder(`${name}/private`, { mode: 0o777 });
+      await opened.makeFolder(`${name}/b`, { mode: 0o750 });
+      assert.equal(modeOf(`${name}/private`), "700", "an existing folder gains no right");
+      assert.equal(
+        modeOf(`${name}/b`),
+        (above & allowed & 0o750).toString(8),
+        "and loses what its source does not give",
+      );
+    }
+  },
+);
+
+Deno.test("DirectoryStore makes no call to the disk for folders, where a name has none", async () => {
+  const disk = new SimulatedDisk();
+  disk.put("/srv/old", pattern(3));
+  const flat = promised(await DirectoryStore.open("/srv", { disk }));
+  await store(flat, "first", { bytes: pattern(3) });
+  const counted = async (call: () => Promise<unknown>) => {
+    const before = { ...disk.meter.operations };
+    await call();
+    const { operations } = disk.meter;
+    return Object.fromEntries(
+      DISK_OPERATIONS.map((name) => [name, operations[name] - before[name]] as const).filter(([, count]) => count > 0),
+    );
+  };
+  const writing = { open: 2, close: 2, write: 1, fchmod: 2, fsync: 1, "fsync-folder": 1, statfs: 1 };
+  assert.deepEqual(await counted(() => store(flat, "a", { bytes: pattern(3) })), {
+    ...writing,
+    fstat: 3,
+    lstat: 5,
+    link: 1,
+    unlink: 1,
+  });
+  assert.deepEqual(await counted(() => store(flat, "a", { bytes: pattern(4), overwrite: true })), {
+    ...writing,
+    fstat: 4,
+    lstat: 9,
+    rename: 1,
+  });
+  const opened = await counted(async () => (await flat.open("old")).close());
+  assert.deepEqual(opened, { open: 1, close: 1, fstat: 1, lstat: 3 });
+  assert.deepEqual(await counted(() => flat.stat("old")), { lstat: 3 });
+  assert.deepEqual(await counted(() => flat.list()), { readdir: 1, lstat: 2 + 3 });
 });
