@@ -110,9 +110,9 @@ export class ClientHost extends Machine {
       .catch((error) => program.crash(error));
   }
 
-  /** The path of a file that it receives. */
+  /** The path of a file that it receives: all go into one folder. */
   pathOf(name: string): string {
-    return `${IN}/${name}`;
+    return `${IN}/${name.replaceAll("/", "_")}`;
   }
 
   /** The bytes of a file that it received, or undefined if there is none of that name. */

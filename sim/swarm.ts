@@ -16,6 +16,7 @@ import {
   type Incident,
   INCIDENT_KINDS,
   MAX_DISK_US,
+  MAX_FOLDERS,
   MAX_LOOKUP_US,
   PATIENT_MS,
   type PlanOptions,
@@ -59,6 +60,9 @@ const DEADLINE_US = 300_000_000;
 
 /** At most so many look-ups, of both disks, delay a request one after the other. */
 const LOOKUPS_PER_REQUEST = 24;
+
+/** In addition, for each folder above its file. */
+const LOOKUPS_PER_FOLDER = 12;
 
 /** A server that is told to stop lets transfers continue for so long. */
 const STOP_GRACE_MS = 120_000;
@@ -267,8 +271,14 @@ function isPatient({ retryForMs }: ClientPlan): boolean {
 function requireInTime({ world }: SwarmPlan, { client, startUs, endUs }: GoalResult): void {
   const { config = {}, limits } = world;
   if (limits !== undefined) return;
-  const lookupsUs = world.serverDisk?.lookupDelayUs === undefined ? 0 : LOOKUPS_PER_REQUEST * MAX_LOOKUP_US;
-  const boundUs = timeBoundUs(world.clients[client]!, { config, commitUs: 4 * MAX_DISK_US + lookupsUs });
+  const hasFolders = world.clients.some(({ goals }) =>
+    goals.some((goal) => goal.kind !== "list" && goal.name.includes("/"))
+  );
+  const lookups = LOOKUPS_PER_REQUEST + (hasFolders ? LOOKUPS_PER_FOLDER * MAX_FOLDERS : 0);
+  const lookupsUs = world.serverDisk?.lookupDelayUs === undefined ? 0 : lookups * MAX_LOOKUP_US;
+  // The entries of new folders are made durable before the file's.
+  const commitUs = (hasFolders ? 5 : 4) * MAX_DISK_US + lookupsUs;
+  const boundUs = timeBoundUs(world.clients[client]!, { config, commitUs });
   if (boundUs === undefined || endUs - startUs <= boundUs) return;
   throw new SwarmError(world.seed, `client ${client} took ${endUs - startUs} us, more than the bound of ${boundUs}`);
 }

@@ -84,19 +84,26 @@ export interface PlanOptions {
   readonly zeros?: boolean;
   /** Whether the clients of some worlds go on by themselves; nothing else depends on it. Default: true. */
   readonly retries?: boolean;
+  /** Whether in some worlds files lie in folders; nothing else depends on it. Default: true. */
+  readonly folders?: boolean;
 }
+
+/** Folders of a world's files. */
+const FOLDERS = ["folder", "folder/below", "other/a/b/c"] as const;
+
+/** The most folders above a file. */
+export const MAX_FOLDERS = Math.max(...FOLDERS.map((folder) => folder.split("/").length));
 
 /** The slowest link carries all bytes of its world in this time. */
 const LONGEST_TRANSFER_S = 40;
 
 /** Draws a world; the same seed and options give the same one. */
-export function planSwarm(
-  seed: number,
-  { slowLookups = true, zeros = true, retries = true }: PlanOptions = {},
-): SwarmPlan {
+export function planSwarm(seed: number, options: PlanOptions = {}): SwarmPlan {
+  const { slowLookups = true, zeros = true, retries = true, folders = true } = options;
   const random = new Random(seed).fork("swarm");
   const dense = drawAbsent(random.fork("absent"), drawGoals(random.fork("goals")));
-  const goals = zeros ? drawZeros(random.fork("zeros"), dense) : dense;
+  const flat = zeros ? drawZeros(random.fork("zeros"), dense) : dense;
+  const goals = folders ? drawFolders(random.fork("folders"), flat) : flat;
   const bytes = goals.flat().reduce((sum, goal) => sum + (goal.kind === "list" ? 0 : goal.sizeBytes), 0);
   const links = random.fork("links");
   const disks = random.fork("disks");
@@ -193,6 +200,19 @@ function drawZeros(random: Random, goals: readonly Goal[][]): Goal[][] {
       return { ...goal, zeros: random.pick(["runs", "runs", "runs", "all"]) };
     });
   });
+}
+
+/** In some worlds most files lie in folders, of which those that only clients send to are missing at first. */
+function drawFolders(random: Random, goals: readonly Goal[][]): Goal[][] {
+  if (!random.chance(0.25)) return [...goals];
+  const folders = FOLDERS.slice(random.integer(0, FOLDERS.length - 1));
+  const placed = (name: string) => {
+    const own = random.fork(name);
+    return own.chance(0.8) ? `${own.pick(folders)}/${name}` : name;
+  };
+  return goals.map((wanted) =>
+    wanted.map((goal) => goal.kind === "list" ? goal : { ...goal, name: placed(goal.name) })
+  );
 }
 
 function drawConfig(random: Random): Partial<ConnectionConfig> {

@@ -12,9 +12,10 @@ const SEEDS_PER_TEST = 30;
 /** How worlds have been drawn, the latest first. */
 const EARLIER_DRAWS: readonly PlanOptions[] = [
   {},
-  { retries: false },
-  { retries: false, zeros: false },
-  { retries: false, zeros: false, slowLookups: false },
+  { folders: false },
+  { folders: false, retries: false },
+  { folders: false, retries: false, zeros: false },
+  { folders: false, retries: false, zeros: false, slowLookups: false },
 ];
 
 const FIRST_SEEDS = sample([1, 31, 61, 91, 121, 151], 2);
@@ -67,6 +68,7 @@ Deno.test("planSwarm draws every kind of impairment, incident and request", () =
     if (world.serverDisk?.lookupDelayUs !== undefined) seen.add("slow look-ups");
     if (hasZeros({ world })) seen.add("zeros");
     if (world.clients[0]!.retryForMs !== undefined) seen.add("retries");
+    if (hasFolders({ world })) seen.add("folders");
     for (const { goals, up } of world.clients) {
       for (const { kind } of goals) seen.add(kind);
       for (const fault of ["loss", "burst", "duplicate", "corrupt", "reorder", "randomWalkUs"] as const) {
@@ -76,7 +78,8 @@ Deno.test("planSwarm draws every kind of impairment, incident and request", () =
     }
   }
   const others = ["blackout", "burst", "corrupt", "duplicate", "get", "randomWalkUs", "list", "loss", "put", "reorder"];
-  assert.deepEqual([...seen].sort(), [...INCIDENT_KINDS, ...others, "slow look-ups", "zeros", "retries"].sort());
+  const sometimes = ["folders", "slow look-ups", "zeros", "retries"];
+  assert.deepEqual([...seen].sort(), [...INCIDENT_KINDS, ...others, ...sometimes].sort());
 });
 
 Deno.test("planSwarm draws slow look-ups in some worlds, and they change nothing else", () => {
@@ -133,6 +136,28 @@ Deno.test("planSwarm draws clients that go on by themselves in some worlds, and 
   assert(busy >= 5 && busy <= 20, `the servers of ${busy} worlds are busy soon`);
   assert(restarting >= 10 && restarting <= 40, `the servers of ${restarting} worlds come back`);
 });
+
+Deno.test("planSwarm puts files into folders in some worlds, and that changes nothing else", () => {
+  let count = 0;
+  for (let seed = 1; seed <= 100; seed++) {
+    const { world, incidents } = planSwarm(seed);
+    const flat = planSwarm(seed, { folders: false });
+    if (hasFolders({ world })) count++;
+    assert(!hasFolders(flat));
+    const clients = world.clients.map((client) => ({ ...client, goals: client.goals.map(withoutFolder) }));
+    assert.deepEqual({ world: { ...world, clients }, incidents }, flat);
+  }
+  assert(count >= 10 && count <= 30, `${count} worlds have folders`);
+});
+
+/** Whether a file of the plan lies in a folder. */
+function hasFolders({ world }: Pick<SwarmPlan, "world">): boolean {
+  return world.clients.some(({ goals }) => goals.some((goal) => goal.kind !== "list" && goal.name.includes("/")));
+}
+
+function withoutFolder(goal: Goal): Goal {
+  return goal.kind === "list" ? goal : { ...goal, name: goal.name.replace(/^.*\//, "") };
+}
 
 function withoutLookups({ lookupDelayUs: _, ...faults }: DiskFaults = {}): DiskFaults {
   return faults;
