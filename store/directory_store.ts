@@ -40,6 +40,7 @@ import type { FileIdentity } from "./file_identity.ts";
 import { type EnteredFolder, type EnterOptions, FolderTree, hasShortName, kindOf } from "./folder_tree.ts";
 import { type SyncFolder, syncFolder } from "./folder_sync.ts";
 import { type DescribeOptions, describeRegularFile, OpenedFile } from "./opened_file.ts";
+import { removeStrayLinks, requireNoStrayLinks } from "./moved_links.ts";
 import { alreadyExists, placeExclusively, placeReplacing, requireReplaceable } from "./placement.ts";
 import { RootFolder } from "./root_folder.ts";
 import { SharedFolderCall } from "./shared_folder_call.ts";
@@ -317,6 +318,8 @@ export class DirectoryStore implements FileStore {
       const stats = await this.#requireEntry(name, fromPath);
       const refusal = stats.isSymbolicLink() && this.#refusals.ofTarget(newName, await disk.readlink(fromPath));
       if (refusal) throw refusal;
+      const moved = { disk, identity: stats, name, newName };
+      if (stats.isDirectory()) await requireNoStrayLinks({ ...moved, path: fromPath });
       await this.#besideEntry(newName, MAKING, async (folder, toPath) => {
         await this.#tree.makeDurable(folder);
         const names = [name, newName].filter((one) => !this.#placing.has(one));
@@ -329,6 +332,7 @@ export class DirectoryStore implements FileStore {
           for (const one of names) this.#placing.delete(one);
           this.#tree.forgetDurable();
         }
+        if (stats.isDirectory()) await removeStrayLinks({ ...moved, path: toPath });
       });
       return { location: newName, notKept: [] };
     });
