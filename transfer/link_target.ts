@@ -1,9 +1,10 @@
 /**
  * The policy for symbolic links, for both sides: a link may lead to what is in the same tree, and nowhere else.
  *
- * It is judged by the text of the link alone, from the folder that the link is in: whether the target exists, or lies
- * behind other links, does not matter. Stores follow no link, so no link in a store leads out of it; the policy is for
- * other programs that use the tree, on either side.
+ * It is judged by the text of the link alone, from the folder that the link is in: whether the target exists does not
+ * matter. ".." may stand at the beginning only, where it leaves real folders: after the name of another link it would lead
+ * up from wherever that one leads, so that two links, each harmless by its text, would lead out together. Stores follow no
+ * link, so no link in a store leads out of it; the policy is for other programs that use the tree, on either side.
  *
  * @module
  */
@@ -25,11 +26,12 @@ export function checkLinkTarget(path: string, target: string): string | undefine
   if (target.includes("\0")) return "its target contains a NUL character";
   if (!target.isWellFormed() || target.includes(REPLACEMENT_CHARACTER)) return "its target is not valid UTF-8";
   if (utf8.encode(target).length > MAX_PATH_BYTES) return tooLong;
-  let depth = path.split("/").length - 1;
-  for (const component of target.split("/")) {
-    if (component === "..") depth--;
-    else if (component !== "" && component !== ".") depth++;
-    if (depth < 0) return "its target lies outside the folder that is sent or stored";
+  const components = target.split("/").filter((component) => component !== "" && component !== ".");
+  const firstName = components.findIndex((component) => component !== "..");
+  const upCount = firstName < 0 ? components.length : firstName;
+  if (upCount > path.split("/").length - 1) return "its target lies outside the folder that is sent or stored";
+  if (components.lastIndexOf("..") >= upCount) {
+    return 'its target has ".." after a name, which may be that of another link';
   }
   return undefined;
 }

@@ -82,7 +82,7 @@ Deno.test("StoreRefusals.ofMove refuses a move into itself, or to nowhere", () =
 });
 
 Deno.test("StoreRefusals.ofTarget keeps a link within the store, by the rules of its disk", () => {
-  for (const target of ["b", "../b", "./x/..", "b//c", "../a/l"]) {
+  for (const target of ["b", "../b", "b//c", "../a/l"]) {
     for (const refusals of [posix, windows]) assertKind(refusals.ofTarget("a/l", target), undefined, target);
   }
   for (const target of ["", "/b", "../../b", "x/../../../b", "a\0", "\ud800"]) {

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { checkLinkTarget } from "../../../transfer/link_target.ts";
 
 Deno.test("checkLinkTarget accepts what stays inside the tree, from the link's own folder", () => {
-  const cases = [["l", "a"], ["l", "."], ["l", "a/../b"], ["d/l", ".."], ["d/l", "../a"], [
+  const cases = [["l", "a"], ["l", "."], ["l", "./a/./b"], ["d/l", ".."], ["d/l", "./.././a"], ["d/l", "../a"], [
     "d/e/l",
     "../../a//b/",
   ]] as const;
@@ -17,7 +17,9 @@ Deno.test("checkLinkTarget says why a target is refused", () => {
     ["l", "", "its target is empty"],
     ["l", "/a", "its target is absolute; only links within the folder that is sent are kept"],
     ["l", "..", outside],
-    ["l", "a/../../b", outside],
+    ["l", "./../a", outside],
+    ["l", "a/../../b", 'its target has ".." after a name, which may be that of another link'],
+    ["d/l", "../a/..", 'its target has ".." after a name, which may be that of another link'],
     ["d/l", "../..", outside],
     ["d/l", "../../root/a", outside],
     ["l", "a\0b", "its target contains a NUL character"],
@@ -42,4 +44,32 @@ Deno.test("checkLinkTarget accepts no target that leads out of the tree at any s
       assert(`${reached}/`.startsWith("/x/root/"), reached);
     });
   }));
+});
+
+Deno.test("checkLinkTarget accepts no links that lead out of the tree together", async () => {
+  if (Deno.build.os === "windows") return;
+  const component = fc.constantFrom("..", "..", "..", "a", "b", "l0", "l1");
+  const target = fc.array(component, { minLength: 1, maxLength: 5 }).map((parts) => parts.join("/"));
+  const links = fc.array(fc.tuple(fc.constantFrom("", "a/", "a/b/", "b/"), target), { minLength: 2, maxLength: 4 });
+  await fc.assert(
+    fc.asyncProperty(links, async (made) => {
+      const folder = await Deno.realPath(await Deno.makeTempDir({ prefix: "sluice-test-" }));
+      try {
+        await Deno.mkdir(`${folder}/up/root/a/b`, { recursive: true });
+        await Deno.mkdir(`${folder}/up/root/b`);
+        for (const [index, [above, text]] of made.entries()) {
+          const path = `${above}l${index}`;
+          if (checkLinkTarget(path, text) === undefined) await Deno.symlink(text, `${folder}/up/root/${path}`);
+        }
+        for (const [index, [above]] of made.entries()) {
+          const reached = await Deno.realPath(`${folder}/up/root/${above}l${index}`).catch(() => `${folder}/up/root`);
+          assert(`${reached}/`.startsWith(`${folder}/up/root/`), `l${index}: ${reached}`);
+        }
+      } finally {
+        await Deno.remove(folder, { recursive: true });
+      }
+    }),
+    // The first link leads to the root, so that the second one would lead out of it.
+    { numRuns: 200, examples: [[[["a/", ".."], ["", "a/l0/.."]]]] },
+  );
 });
