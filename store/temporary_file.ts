@@ -248,7 +248,9 @@ export class TemporaryFile implements WritableFile {
 
   get #isWorthKeeping(): boolean {
     const { lock, foundBytes } = this.#partial;
-    return lock !== undefined && !this.#isDoubtful && this.#receivedBytes + foundBytes >= WORTH_KEEPING_BYTES;
+    // The next try finds what the disk has: zeros at the end were not written.
+    const leftBytes = Math.min(this.#receivedBytes + foundBytes, Math.max(this.#dataEnd, foundBytes));
+    return lock !== undefined && !this.#isDoubtful && leftBytes >= WORTH_KEEPING_BYTES;
   }
 
   async #finish(): Promise<CommittedFile> {

@@ -70,4 +70,5 @@ export const REGRESSIONS: readonly Regression[] = [
     found:
       "a client whose answer was lost took another client's file of the same, empty, content for its own (not a fault)",
   },
+  { seed: 600606, found: "of a file of zeros an empty partial file was kept for the next try" },
 ];

@@ -404,6 +404,17 @@ Deno.test("TemporaryFile.commit keeps a file for which there is no space, unless
   for (const code of ["ENOSPC", "EIO"]) assert.deepEqual(await leftAfter({ at: "fsync", code }), []);
 });
 
+Deno.test("TemporaryFile.keep keeps no file of which the disk has nothing, as what arrived were zeros", async () => {
+  for (const [dataBytes, kept] of [[0, 0], [MB, 1]] as const) {
+    const disk = diskWithFolder();
+    const file = await resume(disk);
+    file.write(0, pattern(dataBytes));
+    file.write(dataBytes, new Uint8Array(MB));
+    file.keep();
+    assert.equal(disk.temporaryFiles, kept);
+  }
+});
+
 Deno.test("TemporaryFile.keep keeps no file whose disk failed", async () => {
   const disk = diskWithFolder();
   for (const [code, expected] of [["EIO", 1], ["ENOSPC", 2]] as const) {
