@@ -48,6 +48,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   ENXIO: "is a device or socket, not a file",
   EMFILE: "cannot be opened: too many files are open (see ulimit -n)",
   ENFILE: "cannot be opened: too many files are open on this machine",
+  UNKNOWN: "cannot be accessed: the operating system gives no reason; the disk may be full, or may not support it",
   EIO: "cannot be read or written: the disk reports an input/output error; check the disk",
 };
 
@@ -74,7 +75,7 @@ export function toStoreError(error: unknown, subject: string): StoreError {
     return new StoreError(
       "denied",
       `${subject} cannot be accessed: Deno was not given the permission (--allow-read and --allow-write; ` +
-        `for what lies in /dev, /proc or /sys, --allow-all)`,
+        `to make symbolic links, --allow-ffi as well; for what lies in /dev, /proc or /sys, --allow-all)`,
     );
   }
   // Deno's word for a path that it found, as of the current folder or behind a link, and cannot put into a string.

@@ -98,7 +98,7 @@ export async function makeLink(
     return await replaceByLink(entry, target);
   }
   try {
-    await symlink(entry, target, path);
+    await disk.symlink(target, path);
   } catch (error) {
     if (diskErrorCode(error) === "EEXIST") throw alreadyExists(subject);
     throw error;
@@ -110,32 +110,11 @@ const RANDOM_BYTES = 16;
 async function replaceByLink(entry: NewEntry, target: string): Promise<void> {
   const { disk, path } = entry;
   const temporaryPath = join(dirname(path), `${TEMPORARY_PREFIX}${disk.randomBytes(RANDOM_BYTES).toHex()}.part`);
-  await symlink(entry, target, temporaryPath);
+  await disk.symlink(target, temporaryPath);
   try {
     await disk.rename(temporaryPath, path);
   } catch (error) {
     removeQuietly(disk, temporaryPath);
     throw error;
-  }
-}
-
-async function symlink({ disk, subject }: NewEntry, target: string, path: string): Promise<void> {
-  try {
-    await disk.symlink(target, path);
-  } catch (error) {
-    // A call of the C library, which does not give its reason to Deno.
-    if (diskErrorCode(error) === "UNKNOWN") {
-      throw new StoreError(
-        "io",
-        `${subject} was not made: the operating system refused it without a reason; the disk may be full, or may ` +
-          "have no symbolic links",
-      );
-    }
-    if (!(error instanceof Error && error.name === "NotCapable")) throw error;
-    throw new StoreError(
-      "denied",
-      `${subject} was not made: Deno lets a program make symbolic links only with --allow-ffi, or if it may read and ` +
-        "write everything (--allow-read and --allow-write without paths)",
-    );
   }
 }

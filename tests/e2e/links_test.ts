@@ -46,12 +46,44 @@ Deno.test("server program makes links in its folder, also when it has given up t
   }
 });
 
+Deno.test("programs carry the links of a folder up and down, and nothing the second time", async () => {
+  if (Deno.build.os === "windows") return;
+  await using stage = await openStage();
+  const server = await stage.startServer();
+  const links = { "to-file": "a", "d/up": "../a", "d/over": "../to-file", "d/missing": "n\u00f6", "to-folder": "d" };
+  const tree = stage.path("tree");
+  await Deno.mkdir(path.join(tree, "d"), { recursive: true });
+  await Deno.writeTextFile(path.join(tree, "a"), "content");
+  for (const [name, target] of Object.entries(links)) await Deno.symlink(target, path.join(tree, name));
+  const run = (...args: string[]) => stage.client([...args, "--server", server.address]);
+  const copy = stage.path("copy");
+  for (const folder of [path.join(server.root, "tree"), copy]) {
+    const { code, stderr } = await (folder === copy ? run("get", "tree/", "--output", copy) : run("send", tree));
+    assert.deepEqual([code, stderr], [0, ""]);
+    for (const [name, target] of Object.entries(links)) {
+      assert.equal(await Deno.readLink(path.join(folder, name)), target);
+    }
+    assert.equal(await Deno.readTextFile(path.join(folder, "to-file")), "content");
+  }
+  for (const args of [["send", tree], ["get", "tree/", "--output", copy]]) {
+    const again = await run(...args);
+    assert.deepEqual([again.code, again.stderr], [0, ""]);
+    assert.match(again.stdout, /^no file (?:sent|received); 6 unchanged\n$/);
+  }
+  await Deno.remove(path.join(tree, "d/up"));
+  await Deno.symlink("../d", path.join(tree, "d/up"));
+  assert.equal((await run("send", tree)).code, 4);
+  assert.equal((await run("send", tree, "--force")).code, 0);
+  assert.equal((await run("get", "tree/", "--output", copy, "--force")).code, 0);
+  assert.equal(await Deno.readLink(path.join(copy, "d/up")), "../d");
+});
+
 Deno.test("server program without --allow-ffi says why it makes no link, and does everything else", async () => {
   await using stage = await openStage(/^--allow-ffi$/);
   const server = await stage.startServer();
   const own = await client(server);
   try {
-    await assert.rejects(own.makeLink("link", "x"), /"link" was not made: .* only with --allow-ffi/);
+    await assert.rejects(own.makeLink("link", "x"), /"link" cannot be accessed: .*to make symbolic links, --allow-ffi/);
     await own.makeFolder("a/b");
     await own.move("a/b", "c");
     assert.deepEqual((await own.list()).map(({ name }) => name), ["a", "c"]);
