@@ -80,6 +80,7 @@ export class DirectoryStore implements FileStore {
   readonly #disk: Disk;
   readonly #refusals: StoreRefusals;
   readonly #sync: SyncFolder;
+  readonly #freeBytes: (folder: string) => Promise<number | undefined>;
   readonly #spelling: Spelling;
   readonly #onUnlisted: (names: readonly string[]) => void;
   /** Those that were told, and were still there when last seen. */
@@ -94,6 +95,7 @@ export class DirectoryStore implements FileStore {
     this.#disk = disk;
     this.#refusals = new StoreRefusals({ nameRules: disk.nameRules, readOnly });
     this.#sync = new SharedFolderCall((folder) => syncFolder(disk, folder)).call;
+    this.#freeBytes = new SharedFolderCall((folder) => disk.freeBytes(folder), { beginsAtOnce: true }).call;
     this.#spelling = new Spelling(disk);
     this.#tree = new FolderTree(root, { disk, sync: this.#sync, spelling: this.#spelling });
     this.#onUnlisted = options.onUnlisted ?? (() => {});
@@ -243,6 +245,7 @@ export class DirectoryStore implements FileStore {
       const openOlder = () => this.#openFile(name, { folder, path: finalPath, atOnce: true });
       return TemporaryFile.create(folder.path, {
         disk,
+        freeBytes: this.#freeBytes,
         ...attributes,
         subject,
         place,

@@ -9,6 +9,8 @@
  * exactly the name by which it is entered, also on a disk that finds it under other spellings. Non-goal: the race between
  * a check and the following call, see `root_folder.ts`.
  *
+ * Requests for the entries of one folder come in crowds: those that come while it is looked at share the next look.
+ *
  * The mode of a new folder is that of the folder above it, less the process's umask: what the owner of the store's folder
  * decided for it holds for what is below, and a private store stays private.
  *
@@ -19,11 +21,12 @@ import { dirname, join } from "node:path";
 import { StoreError } from "../transfer/file_store.ts";
 import { quote } from "../base/display_text.ts";
 import type { Disk, DiskStats } from "./disk.ts";
-import { diskError, diskErrorCode, toStoreError } from "./disk_error.ts";
+import { attemptAsync, diskError, diskErrorCode, toStoreError } from "./disk_error.ts";
 import { type FileIdentity, isSameFile } from "./file_identity.ts";
 import { isWritableByOthers, newFolderMode } from "./file_mode.ts";
 import type { SyncFolder } from "./folder_sync.ts";
 import type { RootFolder } from "./root_folder.ts";
+import { SharedFolderCall } from "./shared_folder_call.ts";
 import type { Spelling } from "./spelling.ts";
 
 /** A folder on the way to another one. */
@@ -76,10 +79,17 @@ export interface FolderTreeOptions {
 /** The most folders that are remembered as durable. */
 const MAX_DURABLE = 10_000;
 
+/** No call to the disk begins later than the request for it. */
+const AT_ONCE = { beginsAtOnce: true } as const;
+
 /** See the module's description. */
 export class FolderTree {
   readonly #root: RootFolder;
   readonly #options: FolderTreeOptions;
+  /** Entered folders, without and with a look at their spelling; see {@link #enterForMany}. */
+  readonly #looks = new SharedFolderCall((name) => this.#enterForMany(name, false), AT_ONCE);
+  readonly #changeLooks = new SharedFolderCall((name) => this.#enterForMany(name, true), AT_ONCE);
+  readonly #stepsNow = new SharedFolderCall((name) => this.#lookAtSteps(name), AT_ONCE);
   /** The folders whose entries in those above are durable, by path. */
   readonly #durable = new Map<string, Born>();
   /** The entry of the store's folder itself is. It may not be: this process, or one that was killed, may have made it. */
@@ -92,27 +102,19 @@ export class FolderTree {
 
   /** Enters the folder of this name, "" for the store's own. Rejects with StoreError. */
   async enter(name: string, options: EnterOptions): Promise<EnteredFolder> {
-    const { disk } = this.#options;
-    await this.#root.require();
-    const steps: Step[] = [];
-    const { path: rootPath, stats: rootStats, isShared: isRootShared } = this.#root;
-    let [path, stats, isShared] = [rootPath, rootStats, isRootShared];
-    for (const component of name === "" ? [] : name.split("/")) {
-      path = join(path, component);
-      const above = steps.at(-1);
-      const step = { path, name: above === undefined ? component : `${above.name}/${component}` };
-      stats = await this.#enterStep(step, stats, options);
-      isShared ||= disk.hasModes && (isWritableByOthers(stats.mode) || stats.uid !== rootStats.uid);
-      steps.push({ ...step, identity: stats });
-    }
-    return { path, name, identity: stats, mode: stats.mode, isShared, ownerUid: rootStats.uid, steps };
+    const { isChange, makesMissing, subject } = options;
+    const looks = isChange ? this.#changeLooks : this.#looks;
+    const found = await looks.call(name);
+    if (typeof found === "object") return found;
+    // By itself, with an error that names its entry.
+    return await this.#enter(name, { isChange, makesMissing, subject });
   }
 
   /** Rejects with StoreError unless the folder and those above are the ones that were entered. */
-  async requireSame({ steps }: EnteredFolder): Promise<void> {
-    await this.#root.require();
-    for (const { path, name, identity } of steps) {
-      if (await isSameFolder(this.#options.disk, { path, identity })) continue;
+  async requireSame({ name, steps }: EnteredFolder): Promise<void> {
+    const found = await this.#stepsNow.call(name);
+    for (const [index, { name, identity }] of steps.entries()) {
+      if (isSameFile(identity, found[index])) continue;
       throw new StoreError(
         "changed",
         `the folder ${quote(name)} was removed, or another one is in its place; try again`,
@@ -148,6 +150,46 @@ export class FolderTree {
   /** To be called before and after a folder gets another name: no entry is taken for durable because of an earlier one. */
   forgetDurable(): void {
     this.#durable.clear();
+  }
+
+  async #enter(name: string, options: EnterOptions): Promise<EnteredFolder> {
+    const { disk } = this.#options;
+    await this.#root.require();
+    const steps: Step[] = [];
+    const { path: rootPath, stats: rootStats, isShared: isRootShared } = this.#root;
+    let [path, stats, isShared] = [rootPath, rootStats, isRootShared];
+    for (const component of name === "" ? [] : name.split("/")) {
+      path = join(path, component);
+      const above = steps.at(-1);
+      const step = { path, name: above === undefined ? component : `${above.name}/${component}` };
+      stats = await this.#enterStep(step, stats, options);
+      isShared ||= disk.hasModes && (isWritableByOthers(stats.mode) || stats.uid !== rootStats.uid);
+      steps.push({ ...step, identity: stats });
+    }
+    return { path, name, identity: stats, mode: stats.mode, isShared, ownerUid: rootStats.uid, steps };
+  }
+
+  /** Enters a folder for several requests; "failed" if each is to find out the reason by itself. */
+  async #enterForMany(name: string, isChange: boolean): Promise<EnteredFolder | "failed"> {
+    let found: EnteredFolder | undefined;
+    await attemptAsync(async () =>
+      void (found = await this.#enter(name, { subject: "", isChange, makesMissing: false }))
+    );
+    return found ?? "failed";
+  }
+
+  /** The folders that are now at the places of a folder and of those above it, undefined for what is none. */
+  async #lookAtSteps(name: string): Promise<(DiskStats | undefined)[]> {
+    await this.#root.require();
+    const found: (DiskStats | undefined)[] = [];
+    let path = this.#root.path;
+    for (const component of name === "" ? [] : name.split("/")) {
+      path = join(path, component);
+      const stats = await this.#options.disk.lstat(path);
+      found.push(stats?.isDirectory() ? stats : undefined);
+      if (!stats?.isDirectory()) break;
+    }
+    return found;
   }
 
   /** Returns the attributes of a component that is a folder. */

@@ -38,12 +38,15 @@ export class LocalFolders {
   readonly disk: Disk;
   /** Makes the entries of a folder durable. */
   readonly sync: SyncFolder;
+  /** {@link Disk.freeBytes}, shared. */
+  readonly freeBytes: Disk["freeBytes"];
   readonly spelling: Spelling;
   readonly #cleared = new Set<string>();
 
   constructor(disk: Disk) {
     this.disk = disk;
     this.sync = new SharedFolderCall((folder) => syncFolder(disk, folder)).call;
+    this.freeBytes = new SharedFolderCall((folder) => disk.freeBytes(folder), { beginsAtOnce: true }).call;
     this.spelling = new Spelling(disk);
   }
 
@@ -103,7 +106,15 @@ export async function createLocalFile(filePath: string, options: LocalCreateOpti
   const openOlder = () => OpenedFile.open(target, { disk, name, subject, followLinks: false, atOnce: true });
   const resume = options.resume && { ...options.resume, path: target, openOlder };
   const attributes = { sizeBytes, modifiedUs, mode };
-  return await TemporaryFile.create(folder, { disk, ...attributes, subject, place, ...replaces, resume });
+  return await TemporaryFile.create(folder, {
+    disk,
+    freeBytes: folders.freeBytes,
+    ...attributes,
+    subject,
+    place,
+    ...replaces,
+    resume,
+  });
 }
 
 /** A path with U+FFFD may name another file than the one that the user named by bytes that are not UTF-8. */

@@ -27,7 +27,7 @@ import {
   type StoreErrorKind,
   type WritableFile,
 } from "../transfer/file_store.ts";
-import type { Disk } from "./disk.ts";
+import type { Disk, DiskStats } from "./disk.ts";
 import { attempt, attemptAsync, diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
 import { type FileIdentity, isSameFile } from "./file_identity.ts";
 import { finalMode, keepsMode, type ModeSources, PERMISSION_BITS } from "./file_mode.ts";
@@ -41,6 +41,8 @@ import type { PromisedSpace } from "./promised_space.ts";
 /** What to write, and its destination. */
 export interface TemporaryFileOptions extends FileAttributes {
   readonly disk: Disk;
+  /** As that of the disk, shared by files that are created concurrently. Default: that of the disk. */
+  readonly freeBytes?: Disk["freeBytes"];
   /** The file in messages. */
   readonly subject: string;
   /** Moves the complete file from this path to its destination; resolves to the destination, for the user. */
@@ -287,43 +289,37 @@ export class TemporaryFile implements WritableFile {
    * file. A disk that does not support them is no reason to discard the file; returns what it did not keep.
    */
   async #applyMetadata(): Promise<FragileAttribute[]> {
-    const notKept: FragileAttribute[] = [];
+    const { modifiedUs } = this.#options;
+    const disk = this.#disk;
+    const mode = await this.#wantedMode();
     // The time last, as a disk may count a change of the mode as a modification.
-    if (!await this.#applyMode()) notKept.push("permissions");
-    if (!this.#applyTime()) notKept.push("modification time");
+    if (mode !== undefined) attempt(() => disk.fchmod(this.#descriptor, mode));
+    if (modifiedUs !== undefined) attempt(() => disk.futimes(this.#descriptor, modifiedUs));
+    let kept: DiskStats | undefined;
+    attempt(() => kept = disk.fstat(this.#descriptor));
+    const notKept: FragileAttribute[] = [];
+    if (disk.hasModes && !(kept !== undefined && mode !== undefined && keepsMode(kept.mode, mode))) {
+      notKept.push("permissions");
+    }
+    if (modifiedUs !== undefined && !isAbout(kept && modifiedUsOf(kept), modifiedUs)) notKept.push("modification time");
     return notKept;
   }
 
-  /** Returns whether the file has the mode that it should have. */
-  async #applyMode(): Promise<boolean> {
-    const disk = this.#disk;
-    if (!disk.hasModes) return true;
-    let isKept = false;
+  /** The mode that the file is to have; undefined if that is unknown, or the disk has none. */
+  async #wantedMode(): Promise<number | undefined> {
+    if (!this.#disk.hasModes) return undefined;
+    let wanted: number | undefined;
     await attemptAsync(async () => {
-      const replaced = await this.#replaced();
-      const wanted = finalMode({ fresh: this.#partial.freshMode, source: this.#options.mode, replaced });
-      attempt(() => disk.fchmod(this.#descriptor, wanted));
-      isKept = keepsMode(disk.fstat(this.#descriptor).mode, wanted);
+      const { freshMode } = this.#partial;
+      const replaced = this.#options.replaces === undefined ? undefined : await this.#replaced(this.#options.replaces);
+      wanted = finalMode({ fresh: freshMode, source: this.#options.mode, replaced });
     });
-    return isKept;
+    return wanted;
   }
 
-  /** Returns whether the file has its modification time, as exactly as a disk says. */
-  #applyTime(): boolean {
-    const { modifiedUs } = this.#options;
-    if (modifiedUs === undefined) return true;
-    let keptUs: number | undefined;
-    attempt(() => {
-      this.#disk.futimes(this.#descriptor, modifiedUs);
-      keptUs = modifiedUsOf(this.#disk.fstat(this.#descriptor));
-    });
-    return keptUs !== undefined && Math.abs(keptUs - modifiedUs) < READ_PRECISION_US;
-  }
-
-  /** The file to be replaced, if there is one. */
-  async #replaced(): Promise<ModeSources["replaced"]> {
-    const { replaces } = this.#options;
-    const replaced = replaces === undefined ? undefined : await this.#disk.lstat(replaces);
+  /** The file to be replaced at `path`, if there is one. */
+  async #replaced(path: string): Promise<ModeSources["replaced"]> {
+    const replaced = await this.#disk.lstat(path);
     if (replaced?.isFile() !== true) return undefined;
     const { uid, gid } = this.#disk.fstat(this.#descriptor);
     return { mode: replaced.mode & PERMISSION_BITS, isSameOwner: replaced.uid === uid && replaced.gid === gid };
@@ -400,6 +396,11 @@ export class TemporaryFile implements WritableFile {
   }
 }
 
+/** Whether a disk keeps a time, as exactly as it says. */
+function isAbout(keptUs: number | undefined, modifiedUs: number): boolean {
+  return keptUs !== undefined && Math.abs(keptUs - modifiedUs) < READ_PRECISION_US;
+}
+
 function folderDenied(subject: string): StoreError {
   return new StoreError(
     "denied",
@@ -427,10 +428,10 @@ function neededBytes({ allocatedBytes }: PartialFile, { sizeBytes }: TemporaryFi
 
 /** Promises the space that a file needs, or rejects with StoreError (no-space). */
 async function promiseSpace(folder: string, partial: PartialFile, options: TemporaryFileOptions): Promise<void> {
-  const { disk, sizeBytes, subject } = options;
+  const { disk, sizeBytes, subject, freeBytes = (path) => disk.freeBytes(path) } = options;
   const device = partial.identity.dev;
   const wantedBytes = neededBytes(partial, options);
-  const availableBytes = await onDisk(subject, () => disk.freeBytes(folder)) ?? Infinity;
+  const availableBytes = await onDisk(subject, () => freeBytes(folder)) ?? Infinity;
   const promisedBytes = disk.promisedSpace.on(device);
   const reservedBytes = sizeBytes > RESERVED_BYTES ? RESERVED_BYTES : 0;
   const usableBytes = Math.max(0, availableBytes - reservedBytes - promisedBytes);

@@ -92,3 +92,19 @@ Deno.test("SharedFolderCall makes calls about different folders at the same time
   await turn();
   assert.deepEqual(disk.folders, ["a", "b"]);
 });
+
+Deno.test("SharedFolderCall begins at once if asked to, and later callers share the next call", async () => {
+  const disk = new SlowDisk();
+  const shared = new SharedFolderCall(disk.sync, { beginsAtOnce: true });
+  const ended = ask(shared, 100);
+  assert.deepEqual(disk.folders, ["a"]);
+  await disk.end();
+  assert.equal(ended.length, 1);
+  assert.deepEqual(disk.folders, ["a", "a"]);
+  await disk.end(new Error("late"));
+  assert.deepEqual(ended, ["done", ...Array(99).fill("late")]);
+  const again = ask(shared, 1);
+  assert.deepEqual(disk.folders, ["a", "a", "a"]);
+  await disk.end();
+  assert.deepEqual(again, ["done"]);
+});
