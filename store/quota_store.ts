@@ -413,9 +413,10 @@ class QuotaFile implements WritableFile {
     });
   }
 
-  keep(): void {
-    this.#file.keep();
+  keep(): boolean {
+    const isKept = this.#file.keep();
     this.#onNotStored("kept");
+    return isKept;
   }
 
   abort(): void {

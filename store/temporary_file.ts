@@ -238,10 +238,12 @@ export class TemporaryFile implements WritableFile {
     });
   }
 
-  keep(): void {
-    if (this.#state !== "open") return;
-    if (this.#isWorthKeeping) this.#leave();
+  keep(): boolean {
+    if (this.#state !== "open") return false;
+    const isKept = this.#isWorthKeeping;
+    if (isKept) this.#leave();
     else this.#discard();
+    return isKept;
   }
 
   abort(): void {

@@ -189,9 +189,11 @@ export class MemoryWritableFile implements WritableFile {
     this.#receivedBytes += length;
   }
 
-  keep(): void {
+  keep(): boolean {
     const isWorthIt = this.#receivedBytes + this.#keptBytes >= WORTH_KEEPING_BYTES;
-    this.#end(isWorthIt ? this.#bytes.subarray(0, Math.max(this.#writtenEnd, this.#keptBytes)) : undefined);
+    const isKept = this.#open && this.#key !== undefined && isWorthIt;
+    this.#end(isKept ? this.#bytes.subarray(0, Math.max(this.#writtenEnd, this.#keptBytes)) : undefined);
+    return isKept;
   }
 
   abort(): void {

@@ -77,7 +77,7 @@ export function describeResuming(label: string, makeStore: MakeStore): void {
     const first = await resume(under);
     assert.equal(first.heldBytes, 0);
     first.write(0, bytes.subarray(0, 5 * BLOCK));
-    first.keep();
+    assert.equal(first.keep(), true);
     first.keep();
     await assertRefused("io", () => first.write(0, bytes));
     assert.deepEqual(await under.store.list(), []);
@@ -95,14 +95,14 @@ export function describeResuming(label: string, makeStore: MakeStore): void {
   check("keeps nothing that is small, was aborted, or does not resume", async (under) => {
     const small = await resume(under);
     small.write(0, pattern(1000));
-    small.keep();
+    assert.equal(small.keep(), false);
     const aborted = await resume(under);
     aborted.write(0, pattern(5 * BLOCK));
     aborted.abort();
     aborted.keep();
     const plain = await under.store.create("a", { sizeBytes: RESUMED_BYTES, overwrite: false });
     plain.write(0, pattern(5 * BLOCK));
-    plain.keep();
+    assert.equal(plain.keep(), false);
     assert.equal(under.partialFiles(), 0);
     const file = await resume(under);
     assert.equal(file.heldBytes, 0);

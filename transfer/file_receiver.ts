@@ -100,6 +100,7 @@ export class FileReceiver implements ByteSink, BackgroundTask {
   #isTelling = false;
   #failed = false;
   #ended = false;
+  #isKept = false;
 
   constructor(options: FileReceiverOptions) {
     this.#options = options;
@@ -198,6 +199,11 @@ export class FileReceiver implements ByteSink, BackgroundTask {
     this.#file.commit(done);
   }
 
+  /** What there is to say of a file that was given up: a clause for its user, or nothing. */
+  get remainder(): string {
+    return this.#isKept ? "; what had arrived is kept for the next try" : "";
+  }
+
   /** Gives the file up, but leaves what it has for the next try if it resumes. Idempotent. */
   keep(): void {
     if (this.#ended) return;
@@ -207,7 +213,7 @@ export class FileReceiver implements ByteSink, BackgroundTask {
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
     }
-    this.#file.keep();
+    this.#isKept = this.#file.keep();
   }
 
   /** Removes the partial file. Idempotent. */

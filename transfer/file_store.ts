@@ -139,9 +139,9 @@ export interface WritableFile {
   commit(done: Done<CommittedFile>): void;
   /**
    * Ends it without making it visible. If it resumes and holds enough to be worth it, the partial file stays for the next
-   * try; otherwise as `abort`. Idempotent; no effect after `commit`.
+   * try; otherwise as `abort`. Returns whether it stays. Idempotent; no effect after `commit`.
    */
-  keep(): void;
+  keep(): boolean;
   /** Removes the partial file, at once or soon. Idempotent; no effect after `commit`. */
   abort(): void;
 }

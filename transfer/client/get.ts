@@ -167,7 +167,7 @@ export class ClientGet implements ClientRequest, BackgroundTask {
     if (timingSafeEqual(sha256, servers)) return this.#commit(sha256);
     this.#report(ResultStatus.checksumMismatch, sha256);
     const message = `the checksums differ (here ${sha256.toHex()}, on the server ${servers.toHex()}); ` +
-      "the file was discarded: get it again";
+      "get it again";
     this.#end({ kind: "failed", message, retry: "once" });
   }
 
@@ -212,6 +212,8 @@ export class ClientGet implements ClientRequest, BackgroundTask {
     this.#state = "ended";
     this.#receiver?.keep();
     this.#context.ended(this, this.#stream);
-    this.#request.onDone(outcome);
+    const hasFailed = outcome.kind !== "done" && outcome.kind !== "interrupted";
+    const message = hasFailed ? outcome.message + (this.#receiver?.remainder ?? "") : "";
+    this.#request.onDone(hasFailed ? { ...outcome, message } : outcome);
   }
 }

@@ -132,7 +132,7 @@ export class ClientPut implements ClientRequest, BackgroundTask {
     }
     const kept = status === ResultStatus.verified
       ? "what the server stored is not what was sent: check it, and send it again with --force"
-      : "the server discarded the file: send it again";
+      : "send it again";
     const message = `the checksums differ (here ${localSha256}, on the server ${result.serverSha256}); ${kept}`;
     const isDiscarded = status === ResultStatus.checksumMismatch;
     const failure: TransferFailure = { kind: "failed", message, ...(isDiscarded ? { retry: "once" } : {}) };

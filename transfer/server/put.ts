@@ -158,7 +158,8 @@ export class ServerPut implements ServerHandler, ResumablePut, BackgroundTask {
     this.#receiver.keep();
     const reason = refusalForStoreError(error.kind);
     const { name } = this.#request;
-    this.#context.refuse(this.#stream, { operation: "put", name, reason, message: error.message });
+    const message = error.message + this.#receiver.remainder;
+    this.#context.refuse(this.#stream, { operation: "put", name, reason, message });
   }
 
   #fail(reason: string, code: ApplicationErrorCodeValue): void {
@@ -175,7 +176,8 @@ export class ServerPut implements ServerHandler, ResumablePut, BackgroundTask {
   #end(reason: string): void {
     this.#state = "ended";
     this.#receiver.keep();
-    this.#context.report({ kind: "failed", operation: "put", name: this.#request.name, reason });
+    const { name } = this.#request;
+    this.#context.report({ kind: "failed", operation: "put", name, reason: reason + this.#receiver.remainder });
     this.#context.ended(this.#stream);
   }
 }

@@ -24,7 +24,7 @@ function receiving(sizeBytes: number, onFailed: (error: StoreError) => void = ()
 }
 
 /** The part of a file that starts empty. */
-const NOTHING_HELD = { heldBytes: 0, readHeld: () => 0, reuse: () => {}, keep: () => {} };
+const NOTHING_HELD = { heldBytes: 0, readHeld: () => 0, reuse: () => {}, keep: () => false };
 
 /** Announces the whole file in one DATA. */
 function beginWhole({ stream, receiver }: { stream: ContentStream; receiver: FileReceiver }, length: number): void {

@@ -122,7 +122,7 @@ Deno.test("ClientSession.put says what the server did with a file whose checksum
     assert(outcome.kind === "failed");
     const kept = status === ResultStatus.verified
       ? /stored is not what was sent.*--force$/
-      : /discarded the file: send it again$/;
+      : /on the server 0+\); send it again$/;
     assert.match(outcome.message, kept);
   }
 });
