@@ -83,8 +83,7 @@ export async function removeRound(round: Round): Promise<void> {
 
 /** The client's arguments, without those that lead to the server. */
 export function argsOf(round: Round, places: Places): string[] {
-  // A command that is repeated may find some of its files in place.
-  const options = ["--force"];
+  const options = round.names.some((name) => name.oldSha256 !== undefined) ? ["--force"] : [];
   if (round.direction === "send") return ["send", ...round.sources, ...options];
   return ["get", ...round.names.map((name) => path.basename(name.path)), "--output", places.inbox, ...options];
 }
