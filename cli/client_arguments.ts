@@ -74,6 +74,7 @@ interface CommonOptions extends RawSendingOptions {
   readonly server?: ServerName;
   readonly timeout?: number;
   readonly retryFor?: number;
+  readonly compress?: boolean;
   readonly simulate?: FaultOptions;
   readonly quiet?: boolean;
   readonly serverKey?: Uint8Array;
@@ -133,6 +134,7 @@ export function parseClientArguments(
       readDuration,
     )
     .option("-q, --quiet", "print errors and warnings only")
+    .option("--no-compress", "do not compress files on the way")
     .option("--server-key <key>", 'accept only a server with this key, as "sluice-server key" prints it', readKey)
     .option("--token-file <file>", "file with a token that the server knows")
     .option(
@@ -167,6 +169,7 @@ export function parseClientArguments(
         ...sendingOptions(options),
         ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout * 1000 }),
         ...(options.retryFor === undefined ? {} : { retryForMs: options.retryFor * 1000 }),
+        ...(options.compress === false ? { compress: false } : {}),
         ...(options.simulate === undefined ? {} : { simulate: options.simulate }),
       },
       serverKey: options.serverKey,

@@ -27,6 +27,8 @@ export interface Attempt {
   readonly kind: "put" | "get";
   readonly name: string;
   readonly overwrite?: boolean;
+  /** Default: false. */
+  readonly compresses?: boolean;
   readonly rights?: ReadonlySet<Right>;
   /** Closes the connection when the sender of the file has sent so many bytes. Default: when the transfer has ended. */
   readonly cutAfterBytes?: number;
@@ -68,16 +70,16 @@ export class TransferPair {
     pair.client.wire.rule = pair.server.wire.rule = rule;
     const outcomes: (TransferOutcome | TransferFailure)[] = [];
     const onDone = (outcome: TransferOutcome | TransferFailure): void => void outcomes.push(outcome);
-    const { overwrite = false } = attempt;
+    const { overwrite = false, compresses } = attempt;
     if (kind === "put") {
-      session.put({ name, file: atOnce((done) => this.client.open(name, done)), overwrite, onDone });
+      session.put({ name, file: atOnce((done) => this.client.open(name, done)), overwrite, compresses, onDone });
     } else {
       const create = (info: CreateOptions | Omit<CreateOptions, "overwrite">): CreateOptions => ({
         ...info,
         overwrite,
         resume: { purpose: "server", reusesOld: overwrite },
       });
-      session.get({ name, create: (info, done) => this.client.create(name, create(info), done), onDone });
+      session.get({ name, compresses, create: (info, done) => this.client.create(name, create(info), done), onDone });
     }
     pair.serve(pair.client);
     const sender = kind === "put" ? connection : pair.server.connection;

@@ -55,7 +55,7 @@ const PURE_IMPORTS: Readonly<Record<string, readonly string[]>> = {
     "timingSafeEqual",
   ],
   "node:path": ["basename", "dirname", "join", "sep"],
-  "node:zlib": ["crc32"],
+  "node:zlib": ["constants", "crc32", "zstdCompressSync", "zstdDecompressSync"],
 };
 
 type Context = Deno.lint.RuleContext;

@@ -3,14 +3,17 @@
  * hold a part of the file, what it lacks.
  *
  * ```
- *   waiting for HAVE --nothing is held--> sent
- *      |                                   ^
- *      +--something is held--> comparing --+
+ *   waiting for HAVE --nothing is held, and it does not shrink--> sent
+ *      |                                                          ^
+ *      +--something is held, or it shrinks--> working ------------+
  * ```
  *
  * While it waits it sends the first part, for which a connection takes a while anyway. What lies beyond the bytes that are
  * held follows in one piece. Meanwhile it compares blocks, in the background, in order, as their hashes arrive; the same
  * pass hashes the whole file. What is behind the sending half then follows in ranges: SAME, or DATA with the bytes.
+ *
+ * A file of which some parts shrink on trial is sent in compressed CHUNKs, made in the background as the stream takes
+ * them, if the receiver wants that.
  *
  * @module
  */
@@ -19,11 +22,19 @@ import { createHash } from "node:crypto";
 import { invariant } from "../base/invariant.ts";
 import type { ByteSource, Stream } from "../protocol/mod.ts";
 import { type BackgroundTask, STEP_BYTES } from "./background_work.ts";
+import { compress, shrinks } from "./compression.ts";
 import { FileSender, wholeContent } from "./file_sender.ts";
 import { indexOfRange, startsOf } from "./ranges.ts";
 import type { ReadableFile } from "./file_store.ts";
 import { encodeMessage, encodeMessages } from "./message_encoder.ts";
-import { type FileRange, type HaveMessage, type Message, SHA256_BYTES } from "./messages.ts";
+import {
+  type FileRange,
+  type HaveMessage,
+  MAX_CHUNK_BYTES,
+  MAX_PLAIN_CHUNK_BYTES,
+  type Message,
+  SHA256_BYTES,
+} from "./messages.ts";
 
 /** Smaller files are sent without asking what the receiver holds. */
 export const RESUMABLE_BYTES: number = 1024 * 1024;
@@ -43,11 +54,32 @@ const LOW_BYTES = 256 * 1024;
 /** Blocks that are the same are told when there are so many bytes of them. */
 const TELL_SAME_BYTES = 16 * 1024 * 1024;
 
+/** Smaller files are not compressed: a round trip more or less matters more. */
+const MIN_COMPRESSED_BYTES = 64 * 1024;
+
+/** What is looked at to find out whether a file shrinks. */
+const SAMPLES = 4;
+const SAMPLE_BYTES = 16 * 1024;
+
+/** Parts that are compressed in a step, about a millisecond. */
+const PARTS_IN_STEP = 2;
+
+/** What a CHUNK can contain if it is compressed. */
+const MAX_COMPRESSED_BYTES = MAX_PLAIN_CHUNK_BYTES - 8;
+
+/** The pieces of a part that does not shrink enough to fit into one CHUNK. */
+const PIECE_BYTES = MAX_CHUNK_BYTES / 4;
+
+/** Bytes of CHUNKs that may be unacknowledged; the sender keeps them in memory. */
+const CHUNK_WINDOW_BYTES = 8 * 1024 * 1024;
+
 /** See the module's description. Owns the file. */
 export class ContentSender implements BackgroundTask {
   readonly #file: FileSender;
   #stream: Stream | undefined;
-  #state: "waiting" | "comparing" | "sent" = "waiting";
+  #state: "waiting" | "working" | "sent" = "waiting";
+  /** What is still to be sent in CHUNKs; undefined if the file is not compressed. */
+  #chunks: ChunkQueue | undefined;
   #have: HaveMessage | undefined;
   /** The first block that is compared, and the end of what is. */
   #comparedFrom = 0;
@@ -63,6 +95,9 @@ export class ContentSender implements BackgroundTask {
   /** Bytes of ranges that were given to the stream, and that it has read. */
   #queuedBytes = 0;
   #readBytes = 0;
+  /** Bytes that were given to the stream. */
+  #writtenBytes = 0;
+  #mayCompress = false;
 
   constructor(file: ReadableFile) {
     this.#file = new FileSender(file);
@@ -87,22 +122,36 @@ export class ContentSender implements BackgroundTask {
     return this.#comparedEnd === 0 ? 0 : Math.min(this.#file.hashedBytes, this.#comparedEnd);
   }
 
-  /** Sends `first`, the content and FIN. With `waitsForHave`, the receiver will tell what it holds: most of it waits. */
-  start(stream: Stream, first: Message, options: { readonly waitsForHave: boolean }): void {
+  /** Sends `first`, the content and FIN. Throws StoreError if the disk fails. */
+  start(stream: Stream, first: Message, options: ContentOptions): void {
     this.#stream = stream;
     const file = this.#file;
-    if (options.waitsForHave && file.sizeBytes >= RESUMABLE_BYTES) {
-      stream.write(encodeMessage(first));
+    const { sizeBytes } = file;
+    this.#mayCompress = options.compresses;
+    if (options.waitsForHave && sizeBytes >= RESUMABLE_BYTES) {
+      this.#write(first);
       return this.#send([{ offset: 0, length: FIRST_BYTES }]);
     }
+    if (options.compresses && sizeBytes >= MIN_COMPRESSED_BYTES) {
+      this.#write(first);
+      this.#state = "working";
+      this.#sendRest([{ offset: 0, length: sizeBytes }]);
+      return this.#endOnceDone();
+    }
     stream.write(encodeMessages([first, ...wholeContent(file)]));
-    stream.writeFrom(file, file.sizeBytes);
+    stream.writeFrom(file, sizeBytes);
     this.#end();
+  }
+
+  /** Bytes of the file that the receiver has acknowledged, or held. */
+  get transferredBytes(): number {
+    const ackedBytes = this.#stream?.ackedBytes ?? 0;
+    return ackedBytes + (this.#chunks?.savedBytes(ackedBytes) ?? 0) + this.#sameBytes;
   }
 
   /** Whether {@link take} can take a message now; otherwise it is to stay on the stream, which holds the receiver up. */
   get wantsMessage(): boolean {
-    return this.#state !== "comparing" || this.#isCompared || this.#toldCount <= this.#nextBlock;
+    return this.#state !== "working" || this.#isCompared || this.#toldCount <= this.#nextBlock;
   }
 
   /** Takes HAVE or HASHES; returns whether they are as they must be. */
@@ -117,15 +166,16 @@ export class ContentSender implements BackgroundTask {
   }
 
   get hasWork(): boolean {
-    if (this.#state !== "comparing" || this.#stream!.isReset) return false;
-    return this.#canHash || this.#mustTell || this.#isDone;
+    if (this.#state !== "working" || this.#stream!.isReset) return false;
+    return this.#canHash || this.#mustTell || this.#canCompress || this.#isDone;
   }
 
   /** Throws StoreError if the disk fails or the file has changed. */
   work(): void {
     for (let done = 0; done < STEP_BYTES && this.#canHash;) done += this.#hashOn();
     if (this.#mustTell) this.#tell();
-    if (this.#isDone) this.#end();
+    for (let count = 0; count < PARTS_IN_STEP && this.#canCompress; count++) this.#sendPart();
+    this.#endOnceDone();
   }
 
   /** The receiver wants nothing more; what it says is to be read. */
@@ -151,15 +201,16 @@ export class ContentSender implements BackgroundTask {
       { offset: FIRST_BYTES, length: Math.min(comparedFrom, this.sizeBytes) - FIRST_BYTES },
       { offset: Math.max(comparedFrom, heldBytes), length: this.sizeBytes - Math.max(comparedFrom, heldBytes) },
     ];
+    this.#mayCompress &&= have.zstd === true;
+    this.#state = "working";
     if (heldBytes <= comparedFrom) {
-      this.#send([{ offset: FIRST_BYTES, length: this.sizeBytes - FIRST_BYTES }]);
-      this.#end();
-      return true;
+      this.#sendRest([{ offset: FIRST_BYTES, length: this.sizeBytes - FIRST_BYTES }]);
+    } else {
+      this.#comparedEnd = heldBytes;
+      this.#file.hashesInPassing = false;
+      this.#sendRest(rest.filter(({ length }) => length > 0));
     }
-    this.#state = "comparing";
-    this.#comparedEnd = heldBytes;
-    this.#file.hashesInPassing = false;
-    this.#send(rest.filter(({ length }) => length > 0));
+    if (this.#chunks === undefined && this.#comparedEnd === 0) this.#end();
     return true;
   }
 
@@ -218,30 +269,141 @@ export class ContentSender implements BackgroundTask {
   }
 
   get #isDone(): boolean {
-    return this.#file.hashedBytes === this.sizeBytes && this.#same.bytes === 0 && this.#differing.bytes === 0;
+    if (this.#same.bytes > 0 || this.#differing.bytes > 0 || this.#chunks?.isEmpty === false) return false;
+    return this.#file.hashedBytes === this.sizeBytes;
+  }
+
+  get #canCompress(): boolean {
+    return this.#chunks?.isEmpty === false && this.#writtenBytes - this.#stream!.ackedBytes < CHUNK_WINDOW_BYTES;
+  }
+
+  #endOnceDone(): void {
+    const isSentWhole = this.#chunks === undefined && this.#comparedEnd === 0;
+    if (this.#state === "working" && (isSentWhole || this.#isDone)) this.#end();
   }
 
   #tell(): void {
     const same = this.#same.takeAll();
     const differing = this.#differing.takeAll();
-    if (same.length > 0) this.#stream!.write(encodeMessage({ type: "same", ranges: same }));
+    if (same.length > 0) this.#write({ type: "same", ranges: same });
     for (const { length } of same) this.#sameBytes += length;
-    if (differing.length > 0) this.#send(differing);
+    if (this.#chunks === undefined) this.#send(differing);
+    else this.#chunks.add(differing);
   }
 
   /** Sends DATA. */
   #send(ranges: readonly FileRange[]): void {
     if (ranges.length === 0) return;
     const source = new RangesSource(this.#file, ranges, (bytes) => this.#readBytes += bytes);
-    this.#stream!.write(encodeMessage({ type: "data", ranges }));
+    this.#write({ type: "data", ranges });
     this.#stream!.writeFrom(source, source.sizeBytes);
+    this.#writtenBytes += source.sizeBytes;
     this.#queuedBytes += source.sizeBytes;
+  }
+
+  /** Sends what the receiver lacks for certain: compressed, if some parts of it shrink. */
+  #sendRest(ranges: readonly FileRange[]): void {
+    if (this.#mayCompress && shrinks(this.#samplesOf(ranges))) {
+      this.#chunks = new ChunkQueue();
+      this.#chunks.add(ranges);
+    } else {
+      this.#send(ranges);
+    }
+  }
+
+  /** Parts of the ranges at even distances. */
+  #samplesOf(ranges: readonly FileRange[]): readonly Uint8Array[] {
+    const source = new RangesSource(this.#file, ranges, () => {});
+    const samples: Uint8Array[] = [];
+    for (let i = 0; i < SAMPLES; i++) {
+      const offset = Math.floor(i * source.sizeBytes / SAMPLES);
+      const sample = new Uint8Array(Math.min(SAMPLE_BYTES, source.sizeBytes - offset));
+      source.look(offset, sample);
+      samples.push(sample);
+    }
+    return samples;
+  }
+
+  /** Sends the next part in CHUNKs: in one if that shrinks enough. */
+  #sendPart(): void {
+    const chunks = this.#chunks!;
+    const { offset, length } = chunks.take();
+    const plain = chunks.buffer.subarray(0, length);
+    this.#file.seek(offset);
+    this.#file.read(offset, plain);
+    const content = compress(plain);
+    if (content !== undefined && content.length <= MAX_COMPRESSED_BYTES) {
+      return this.#sendCompressed(offset, { content, plainBytes: length });
+    }
+    for (let done = 0; done < length; done += PIECE_BYTES) {
+      const piece = plain.subarray(done, done + PIECE_BYTES);
+      const smaller = content === undefined ? undefined : compress(piece);
+      if (smaller === undefined) this.#write({ type: "chunk", offset: offset + done, content: piece });
+      else this.#sendCompressed(offset + done, { content: smaller, plainBytes: piece.length });
+    }
+  }
+
+  #sendCompressed(offset: number, chunk: { readonly content: Uint8Array; readonly plainBytes: number }): void {
+    this.#write({ type: "chunk", offset, ...chunk });
+    this.#chunks!.note(this.#writtenBytes, chunk.plainBytes - chunk.content.length);
+  }
+
+  #write(message: Message): void {
+    const bytes = encodeMessage(message);
+    this.#writtenBytes += bytes.length;
+    this.#stream!.write(bytes);
   }
 
   #end(): void {
     this.#state = "sent";
     this.#stream!.writeFrom(this.#file.trailer, this.#file.trailerBytes);
     this.#stream!.finish();
+  }
+}
+
+/** How a file is sent. */
+export interface ContentOptions {
+  /** The receiver will tell what it holds: most of the file waits for that. */
+  readonly waitsForHave: boolean;
+  /** What shrinks is compressed. If HAVE is waited for, only if that says so, too. */
+  readonly compresses: boolean;
+}
+
+/** Ranges that are to be sent in CHUNKs, and what has been saved by that. */
+class ChunkQueue {
+  readonly buffer: Uint8Array = new Uint8Array(MAX_CHUNK_BYTES);
+  readonly #ranges: FileRange[] = [];
+  /** Where in the stream each chunk ends that is not acknowledged, and by how much it is shorter than its part. */
+  readonly #unacked: { readonly end: number; readonly savedBytes: number }[] = [];
+  #savedBytes = 0;
+
+  get isEmpty(): boolean {
+    return this.#ranges.length === 0;
+  }
+
+  add(ranges: readonly FileRange[]): void {
+    this.#ranges.push(...ranges);
+  }
+
+  /** Removes the next part. */
+  take(): FileRange {
+    const { offset, length } = this.#ranges[0]!;
+    const count = Math.min(length, MAX_CHUNK_BYTES);
+    if (count === length) this.#ranges.shift();
+    else this.#ranges[0] = { offset: offset + count, length: length - count };
+    return { offset, length: count };
+  }
+
+  note(end: number, savedBytes: number): void {
+    this.#unacked.push({ end, savedBytes });
+  }
+
+  /** Bytes that acknowledged chunks have saved. */
+  savedBytes(ackedBytes: number): number {
+    while (this.#unacked.length > 0 && this.#unacked[0]!.end <= ackedBytes) {
+      this.#savedBytes += this.#unacked.shift()!.savedBytes;
+    }
+    return this.#savedBytes;
   }
 }
 
@@ -304,6 +466,18 @@ class RangesSource implements ByteSource {
       done += count;
     }
     this.#noteRead(offset + into.length);
+  }
+
+  /** As `read`, but apart from the order. */
+  look(offset: number, into: Uint8Array): void {
+    let index = indexOfRange(this.#starts, offset);
+    for (let done = 0; done < into.length; index++) {
+      const range = this.#ranges[index]!;
+      const from = offset + done - this.#starts[index]!;
+      const count = Math.min(range.length - from, into.length - done);
+      this.#file.look(range.offset + from, into.subarray(done, done + count));
+      done += count;
+    }
   }
 
   zerosAt(offset: number, maxBytes: number): number {

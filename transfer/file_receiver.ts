@@ -18,6 +18,7 @@
 import { createHash } from "node:crypto";
 import { RangeSet } from "../base/range_set.ts";
 import type { ByteSink, Stream } from "../protocol/mod.ts";
+import { decompress } from "./compression.ts";
 import { type BackgroundTask, STEP_BYTES } from "./background_work.ts";
 import { type CommittedFile, type Done, StoreError, type WritableFile } from "./file_store.ts";
 import { HeldBlocks } from "./held_blocks.ts";
@@ -45,6 +46,8 @@ export interface FileReceiverOptions {
   readonly stream: Stream;
   /** Whether the sender is to be told what the file holds already. Default: no. */
   readonly tellsHeld?: boolean | undefined;
+  /** Whether the sender was told that CHUNKs may be compressed. Default: no. */
+  readonly takesCompressed?: boolean | undefined;
   /** Called once if the disk fails; from then on every byte is dropped. */
   readonly onFailed: (error: StoreError) => void;
 }
@@ -228,16 +231,17 @@ export class FileReceiver implements ByteSink, BackgroundTask {
     if (message.type !== "data" && message.type !== "chunk" && message.type !== "same") {
       return `a ${message.type} within a file`;
     }
-    if (message.type === "chunk" && message.plainBytes !== undefined) return "a chunk is compressed";
+    const isCompressed = message.type === "chunk" && message.plainBytes !== undefined;
+    if (isCompressed && this.#options.takesCompressed !== true) return "a chunk is compressed, which was not asked for";
     const ranges = message.type === "chunk"
-      ? [{ offset: message.offset, length: message.content.length }]
+      ? [{ offset: message.offset, length: message.plainBytes ?? message.content.length }]
       : message.ranges;
     if (!ranges.every((range) => this.#isNew(range))) return BAD_RANGE;
     if (message.type === "same" && !ranges.every((range) => this.#held?.hasTold(range))) return NOT_TOLD;
     for (const { offset, length } of ranges) this.#announced.add(offset, offset + length);
     if (message.type === "data") this.#beginRegion(ranges);
-    else if (message.type === "chunk") this.#takeChunk(message);
-    else this.#same.push(...ranges);
+    else if (message.type === "same") this.#same.push(...ranges);
+    else return this.#takeChunk(message);
     return undefined;
   }
 
@@ -284,16 +288,20 @@ export class FileReceiver implements ByteSink, BackgroundTask {
     this.#region = [];
   }
 
-  #takeChunk({ offset, content }: ChunkMessage): void {
+  /** Returns what is wrong with it, if anything is. */
+  #takeChunk({ offset, content: sent, plainBytes }: ChunkMessage): string | undefined {
+    const content = plainBytes === undefined ? sent : decompress(sent, plainBytes);
+    if (content === undefined) return "a compressed chunk is not what it says";
     this.#receivedBytes += content.length;
     this.#received.add(offset, offset + content.length);
-    if (this.#failed || this.#ended) return;
+    if (this.#failed || this.#ended) return undefined;
     try {
       this.#gather(offset, content);
       this.#hashOn(CATCH_UP_FACTOR * content.length);
     } catch (error) {
       this.#fail(error);
     }
+    return undefined;
   }
 
   /** Writes bytes from `at` of the region on to the ranges that they belong to. */

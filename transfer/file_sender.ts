@@ -126,6 +126,11 @@ export class FileSender implements ByteSource {
     }
   }
 
+  /** Reads apart from the order, and hashes nothing. Throws as {@link read} does. */
+  look(offset: number, into: Uint8Array): void {
+    this.#readFully(offset, into);
+  }
+
   /** Looks no further than to the window's end. Throws as {@link read} does. */
   zerosAt(offset: number, maxBytes: number): number {
     if (offset < this.#windowStart || offset > this.#windowEnd) return this.#zerosAgain(offset, maxBytes);

@@ -8,6 +8,7 @@
 import { createHash } from "node:crypto";
 import type { Stream } from "../protocol/mod.ts";
 import { type BackgroundTask, STEP_BYTES } from "./background_work.ts";
+import { HAS_ZSTD } from "./compression.ts";
 import type { FileRange, HaveMessage } from "./messages.ts";
 import type { WritableFile } from "./file_store.ts";
 import { encodeMessage } from "./message_encoder.ts";
@@ -26,7 +27,8 @@ const TELL_BYTES = 1024 * 1024;
 export function haveOf({ heldBytes }: Pick<WritableFile, "heldBytes">): HaveMessage {
   let blockBytes = MIN_BLOCK_BYTES;
   while (blockBytes * MAX_BLOCKS < heldBytes && blockBytes < MAX_BLOCK_BYTES) blockBytes *= 2;
-  return { type: "have", blockBytes, heldBytes: Math.min(heldBytes, blockBytes * MAX_BLOCKS) };
+  const have = { blockBytes, heldBytes: Math.min(heldBytes, blockBytes * MAX_BLOCKS) };
+  return { type: "have", ...have, ...(HAS_ZSTD ? { zstd: true } : {}) };
 }
 
 /** See the module's description. One for each file that is received. */

@@ -83,6 +83,8 @@ export interface ClientOptions extends SendingOptions {
   readonly token?: Uint8Array;
   /** The only server that may answer; without it any. */
   readonly server?: ExpectedServer;
+  /** Whether files are compressed on the way if that makes them smaller, in either direction. Default: true. */
+  readonly compress?: boolean;
   /** Faults to inject into this side's traffic, for testing. */
   readonly simulate?: FaultOptions;
   /** Hears one line for each injected fault. */

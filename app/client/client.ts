@@ -104,6 +104,7 @@ export class ConnectedClient implements Client {
   readonly #platform: Platform;
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
+  readonly #compresses: boolean;
   readonly #folders: LocalFolders;
   #session!: ClientSession;
   #connection!: Connection;
@@ -112,7 +113,8 @@ export class ConnectedClient implements Client {
   readonly #ended: PromiseWithResolvers<void>;
 
   private constructor(platform: Platform, socket: DatagramSocket, options: AttemptOptions) {
-    const { handshakeTimeoutUs, identity, sendPolicy, timeoutMs, simulate, token } = options;
+    const { compress = true, handshakeTimeoutUs, identity, sendPolicy, timeoutMs, simulate, token } = options;
+    this.#compresses = compress;
     this.#platform = platform;
     this.#folders = new LocalFolders(new WaitingDisk(platform));
     this.#ended = platform.defer();
@@ -239,7 +241,7 @@ export class ConnectedClient implements Client {
     const overwrite = options.overwrite ?? false;
     return await this.#transfer(filePath, options, async (onDone) => {
       const file = await onDisk(() => openLocalFile(filePath, { disk: this.#folders.disk }));
-      return this.#session.put({ file, name, overwrite, onDone });
+      return this.#session.put({ file, name, overwrite, compresses: this.#compresses, onDone });
     });
   }
 
@@ -255,6 +257,7 @@ export class ConnectedClient implements Client {
     return await this.#transfer(name, options, (onDone, onSize) =>
       this.#session.get({
         name,
+        compresses: this.#compresses,
         create: (info, done) => {
           onSize();
           const resume = info.sizeBytes < RESUMABLE_BYTES

@@ -20,6 +20,7 @@ import type { ClientContext, ClientRequest, TransferOutcome } from "./request.ts
 import { closeFailure, refusalFailure, resetFailure, storeFailure, type TransferFailure } from "../failure.ts";
 import type { BackgroundTask } from "../background_work.ts";
 import { RESUMABLE_BYTES } from "../content_sender.ts";
+import { HAS_ZSTD } from "../compression.ts";
 import { FileReceiver } from "../file_receiver.ts";
 import { type Done, type FileInfo, StoreError, type WritableFile } from "../file_store.ts";
 import { readMessage } from "../message_reader.ts";
@@ -32,6 +33,8 @@ export interface GetRequest {
   readonly name: string;
   /** Creates the local file when its size is known. */
   readonly create: (info: FileInfo, done: Done<WritableFile>) => void;
+  /** Whether the server may compress what shrinks. Default: no. */
+  readonly compresses?: boolean | undefined;
   readonly onDone: (outcome: TransferOutcome | TransferFailure) => void;
 }
 
@@ -62,9 +65,18 @@ export class ClientGet implements ClientRequest, BackgroundTask {
     return this.#receiver?.receivedBytes ?? 0;
   }
 
+  get #takesCompressed(): boolean {
+    return this.#request.compresses === true && HAS_ZSTD;
+  }
+
   start(stream: Stream): void {
     this.#stream = stream;
-    stream.write(encodeMessage({ type: "get", name: this.#request.name, held: true }));
+    stream.write(encodeMessage({
+      type: "get",
+      name: this.#request.name,
+      held: true,
+      ...(this.#takesCompressed ? { zstd: true } : {}),
+    }));
   }
 
   onReadable(): void {
@@ -140,6 +152,7 @@ export class ClientGet implements ClientRequest, BackgroundTask {
       sizeBytes: this.#sizeBytes,
       stream: this.#stream!,
       tellsHeld: this.#sizeBytes >= RESUMABLE_BYTES,
+      takesCompressed: this.#takesCompressed,
       onFailed: (error) => this.#fail(storeFailure(error), errorCodeForStoreError(error.kind)),
     });
     this.#state = "receiving";

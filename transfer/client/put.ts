@@ -27,6 +27,8 @@ export interface PutRequest {
   /** The name on the server. */
   readonly name: string;
   readonly overwrite: boolean;
+  /** Whether what shrinks is sent compressed. Default: no. */
+  readonly compresses?: boolean | undefined;
   readonly onDone: (outcome: TransferOutcome | TransferFailure) => void;
 }
 
@@ -50,16 +52,16 @@ export class ClientPut implements ClientRequest, BackgroundTask {
 
   /** Bytes that the server has acknowledged, or held. */
   get transferredBytes(): number {
-    return Math.min((this.#stream?.ackedBytes ?? 0) + this.#sender.sameBytes, this.sizeBytes);
+    return Math.min(this.#sender.transferredBytes, this.sizeBytes);
   }
 
   start(stream: Stream): void {
     this.#stream = stream;
-    const { name, overwrite, file } = this.#request;
+    const { name, overwrite, file, compresses = false } = this.#request;
     const { info } = file;
     const resumable = info.sizeBytes >= RESUMABLE_BYTES;
     const put: Message = { ...info, type: "put", name, overwrite, ...(resumable ? { resumable } : {}) };
-    this.#sender.start(stream, put, { waitsForHave: resumable });
+    this.#sender.start(stream, put, { waitsForHave: resumable, compresses: resumable && compresses });
   }
 
   onReadable(): void {

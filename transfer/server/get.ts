@@ -72,7 +72,13 @@ export class ServerGet implements ServerHandler, BackgroundTask {
     this.#started = this.#context.now();
     this.#context.report({ kind: "sending", name: this.#name, sizeBytes });
     const waitsForHave = this.#request.held === true;
-    this.#sender.start(this.#stream, { type: "file", ...this.#attributes }, { waitsForHave });
+    const compresses = this.#request.zstd === true;
+    try {
+      this.#sender.start(this.#stream, { type: "file", ...this.#attributes }, { waitsForHave, compresses });
+    } catch (error) {
+      return this.onSourceFailed(error);
+    }
+    this.#context.works(this.#stream, this);
     // A RESULT that arrived together with the request is an error, and no later event would reveal it.
     this.onReadable();
   }

@@ -14,6 +14,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { CloseReason, Stream } from "../../protocol/mod.ts";
 import type { BackgroundTask } from "../background_work.ts";
+import { HAS_ZSTD } from "../compression.ts";
 import { FileReceiver } from "../file_receiver.ts";
 import { StoreError, type WritableFile } from "../file_store.ts";
 import { type ServerHandler } from "../handler.ts";
@@ -45,6 +46,7 @@ export class ServerPut implements ServerHandler, ResumablePut, BackgroundTask {
       sizeBytes: request.sizeBytes,
       stream,
       tellsHeld: request.resumable,
+      takesCompressed: request.resumable === true && HAS_ZSTD,
       onFailed: (error) => this.#refuse(error),
     });
   }

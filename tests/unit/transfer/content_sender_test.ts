@@ -4,6 +4,7 @@ import { Random } from "../../../base/random.ts";
 import { LOST, type Rule } from "../../../testing/connection_pair.ts";
 import { TransferPair } from "../../../testing/transfer_pair.ts";
 import type { MemoryStore } from "../../../testing/memory_store.ts";
+import { HAS_ZSTD } from "../../../transfer/compression.ts";
 import type { Right } from "../../../transfer/rights.ts";
 
 const MIB = 1024 * 1024;
@@ -137,4 +138,65 @@ Deno.test("ServerSession offers an older version only to a client that may read 
     assert(outcome.kind === "done");
     assert.equal(outcome.file.reusedBytes > 0, isOffered);
   }
+});
+
+/** Lines of a log, some of them with noise. */
+function log(random: Random, sizeBytes: number): Uint8Array {
+  const bytes = new Uint8Array(sizeBytes);
+  for (let at = 0; at < sizeBytes;) {
+    const line = new TextEncoder().encode(
+      `2026-12-01 07:00 host${random.integer(0, 9)} GET /items/${random.integer(0, 99)} 200\n`,
+    );
+    bytes.set(line.subarray(0, sizeBytes - at), at);
+    at += line.length;
+  }
+  return bytes;
+}
+
+Deno.test("ContentSender compresses what shrinks, and takes no longer for what does not", () => {
+  for (const kind of KINDS) {
+    for (const sizeBytes of [70_000, MIB, 3 * MIB + 77]) {
+      const random = new Random(sizeBytes);
+      const text = log(random, sizeBytes);
+      const sentFor = (bytes: Uint8Array, compresses: boolean): number => {
+        const pair = new TransferPair();
+        const { source, target } = endsOf(pair, kind);
+        source.put("file", bytes);
+        const { outcome, sentBytes } = pair.attempt({ kind, name: "file", compresses });
+        assert(outcome.kind === "done");
+        assert.deepEqual(target.contents("file"), bytes);
+        return sentBytes;
+      };
+      const isAsked = kind === "get" || sizeBytes >= MIB;
+      const share = sentFor(text, true) / sentFor(text, false);
+      assert(HAS_ZSTD && isAsked ? share < 0.35 : share > 0.99, `${kind} ${sizeBytes}: ${share}`);
+      const noise = random.bytes(sizeBytes);
+      assert(sentFor(noise, true) < 1.001 * sentFor(noise, false) + 100);
+    }
+  }
+});
+
+Deno.test("ContentSender compresses part by part, also what is left of a file that was interrupted", () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 0xffff_ffff }), fc.constantFrom(...KINDS), (seed, kind) => {
+      const random = new Random(seed);
+      const pair = new TransferPair();
+      const { source, target } = endsOf(pair, kind);
+      const bytes = log(random, random.integer(2 * MIB, 5 * MIB));
+      for (let i = 0; i < 3; i++) {
+        const noise = random.bytes(random.integer(1, 500_000));
+        bytes.set(noise, random.integer(0, bytes.length - noise.length));
+      }
+      source.put("file", bytes, { modifiedUs: 1 });
+      const rule: Rule = () => random.chance(0.03) ? LOST : undefined;
+      let isDone = false;
+      for (let tries = 0; !isDone && tries < 20; tries++) {
+        const cutAfterBytes = tries < 4 ? random.integer(100_000, 600_000) : Infinity;
+        isDone = pair.attempt({ kind, name: "file", compresses: true, rule, cutAfterBytes }).outcome.kind === "done";
+      }
+      assert(isDone);
+      assert.deepEqual(target.contents("file"), bytes);
+    }),
+    { numRuns: 25, seed: 5 },
+  );
 });

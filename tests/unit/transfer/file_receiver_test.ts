@@ -5,6 +5,7 @@ import { Random } from "../../../base/random.ts";
 import { ContentStream } from "../../../testing/content_stream.ts";
 import { MemoryStore } from "../../../testing/memory_store.ts";
 import { atOnce } from "../../../testing/promised_store.ts";
+import { compress, HAS_ZSTD } from "../../../transfer/compression.ts";
 import { FileReceiver } from "../../../transfer/file_receiver.ts";
 import { StoreError, type WritableFile } from "../../../transfer/file_store.ts";
 import { MAX_PLAIN_CHUNK_BYTES, type Message } from "../../../transfer/messages.ts";
@@ -20,7 +21,7 @@ function receiving(sizeBytes: number, onFailed: (error: StoreError) => void = ()
     store.create("file", { sizeBytes, modifiedUs: 1, overwrite: false }, done)
   );
   const stream = new ContentStream();
-  return { store, stream, receiver: new FileReceiver({ file, sizeBytes, stream, onFailed }) };
+  return { store, stream, file, receiver: new FileReceiver({ file, sizeBytes, stream, onFailed }) };
 }
 
 /** The part of a file that starts empty. */
@@ -282,4 +283,24 @@ Deno.test("FileReceiver.readContent bounds the number of separate parts", () => 
   }
   stream.arrive({ type: "chunk", offset: 900_000, content: new Uint8Array(1) });
   assert.equal(receiver.readContent().kind, "malformed");
+});
+
+Deno.test("FileReceiver.readContent takes compressed chunks only where they were asked for, and only of their size", () => {
+  if (!HAS_ZSTD) return;
+  const plain = new Uint8Array(100_000).fill(7);
+  const content = compress(plain)!;
+  const take = (plainBytes: number, takesCompressed: boolean) => {
+    const { store, stream, file } = receiving(100_000);
+    const receiver = new FileReceiver({ file, sizeBytes: 100_000, stream, takesCompressed, onFailed: assert.fail });
+    stream.arrive({ type: "chunk", offset: 0, plainBytes, content }, DIGEST);
+    const { kind } = receiver.readContent();
+    if (kind !== "complete") return kind;
+    receiver.finish(() => {});
+    commit(receiver);
+    return store.contents("file");
+  };
+  assert.deepEqual(take(100_000, true), plain);
+  assert.equal(take(100_000, false), "malformed");
+  assert.equal(take(99_999, true), "malformed");
+  assert.equal(take(100_001, true), "malformed");
 });
