@@ -238,7 +238,8 @@ export class DirectoryStore implements FileStore {
     const { overwrite, resume, ...attributes } = options;
     const disk = this.#disk;
     return this.#besideEntry(name, MAKING, async (folder, finalPath) => {
-      await requireReplaceable(finalPath, { disk, overwrite: overwrite && { spelling: this.#spelling }, subject });
+      const spelling = this.#spelling;
+      await requireReplaceable(finalPath, { disk, overwrite: overwrite && { spelling }, subject, sync: this.#sync });
       const place = (temporaryPath: string, identity: FileIdentity) =>
         this.#place({ folder, finalPath, temporaryPath, identity, name, overwrite });
       const replaces = overwrite ? { replaces: finalPath } : {};

@@ -113,6 +113,11 @@ export interface ReplaceableOptions {
   readonly overwrite: false | { readonly spelling: Spelling };
   /** The file in messages. */
   readonly subject: string;
+  /**
+   * Makes the entry durable because of which a name is refused: a server that was killed may have placed it and no more,
+   * and its client takes it for stored if it has the same bytes. Default: that does not matter.
+   */
+  readonly sync?: SyncFolder;
 }
 
 /**
@@ -120,10 +125,13 @@ export interface ReplaceableOptions {
  * regular file.
  */
 export async function requireReplaceable(finalPath: string, options: ReplaceableOptions): Promise<"free" | "taken"> {
-  const { disk, overwrite, subject } = options;
+  const { disk, overwrite, subject, sync } = options;
   const existing = await disk.lstat(finalPath);
   if (existing === undefined) return "free";
-  if (!overwrite) throw alreadyExists(subject);
+  if (!overwrite) {
+    await sync?.(dirname(finalPath));
+    throw alreadyExists(subject);
+  }
   describeRegularFile(existing, { name: "", subject });
   await overwrite.spelling.require(finalPath, subject);
   return "taken";

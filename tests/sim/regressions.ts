@@ -71,4 +71,8 @@ export const REGRESSIONS: readonly Regression[] = [
       "a client whose answer was lost took another client's file of the same, empty, content for its own (not a fault)",
   },
   { seed: 600606, found: "of a file of zeros an empty partial file was kept for the next try" },
+  {
+    seed: 700616,
+    found: "a client took a file for stored that a killed server had placed and not made durable, and the power failed",
+  },
 ];

@@ -547,3 +547,18 @@ Deno.test("DirectoryStore makes no call to the disk for folders, where a name ha
   assert.deepEqual(await counted(() => flat.stat("old")), { lstat: 3 });
   assert.deepEqual(await counted(() => flat.list()), { readdir: 1, lstat: 2 + 3 });
 });
+
+Deno.test("DirectoryStore.create makes a file durable before it refuses a new one as existing", async () => {
+  const disk = new SimulatedDisk();
+  disk.put("/files/folder/x", pattern(1));
+  const server = promised(await DirectoryStore.open("/files", { disk, readOnly: false }));
+  // As a server leaves it that is killed before it has synced the folder.
+  const { O_CREAT, O_RDWR } = disk.flags;
+  const descriptor = await disk.open("/files/folder/placed", O_CREAT | O_RDWR, 0o600);
+  await disk.fsync(descriptor);
+  disk.close(descriptor);
+  await assertRefused("exists", () => server.create("folder/placed", { sizeBytes: 1, overwrite: false }));
+  for (let seed = 0; seed < 20; seed++) {
+    assert(disk.crashed(new Random(seed)).fileAt("/files/folder/placed") !== undefined, `seed ${seed}: it is lost`);
+  }
+});
