@@ -196,8 +196,15 @@ function asSluiceError(error: unknown, what: string): SluiceError {
   return new SluiceError("local-disk", `${what}: ${code}; name another folder with --state`);
 }
 
-/** What is at `path`: a folder, or a link to one; anything else, also a link that leads nowhere; or nothing. */
+/**
+ * What is at `path`: a folder, or a link to one; anything else, also a link that leads nowhere; or nothing, also where it
+ * cannot be looked up: what is done with the path then fails for the same reason, and says so.
+ */
 export function entryAt(path: string): "folder" | "other" | undefined {
-  if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return "folder";
-  return fs.lstatSync(path, { throwIfNoEntry: false }) && "other";
+  try {
+    if (fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) return "folder";
+    return fs.lstatSync(path, { throwIfNoEntry: false }) && "other";
+  } catch {
+    return undefined;
+  }
 }

@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import path from "node:path";
 import { SluiceError } from "../../../app/api.ts";
 import { formatKey } from "../../../app/keys.ts";
-import { findIdentity, findStateFolder, KnownServers, openIdentity, stateFolder } from "../../../io/state_folder.ts";
+import {
+  entryAt,
+  findIdentity,
+  findStateFolder,
+  KnownServers,
+  openIdentity,
+  stateFolder,
+} from "../../../io/state_folder.ts";
 
 const IS_WINDOWS = Deno.build.os === "windows";
 const KEY = new Uint8Array(32).fill(1);
@@ -134,4 +141,20 @@ Deno.test("findIdentity finds the key that openIdentity made, of the same owner,
     Deno.writeTextFileSync(made.file, "nonsense");
     fails(() => findIdentity(folder, "client"), /is not a client's key/);
   });
+});
+
+Deno.test("entryAt tells what is at a path, and takes what cannot be looked up for nothing", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const file = path.join(folder, "file");
+    Deno.writeTextFileSync(file, "");
+    if (!IS_WINDOWS) Deno.symlinkSync("nowhere", path.join(folder, "link"));
+    const found = [folder, file, path.join(folder, "link"), path.join(folder, "missing")].map(entryAt);
+    assert.deepEqual(found, ["folder", "other", IS_WINDOWS ? undefined : "other", undefined]);
+    for (const unknown of ["", path.join(file, "below"), path.join(folder, "n".repeat(300)), "a\0b"]) {
+      assert.equal(entryAt(unknown), undefined, unknown);
+    }
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
