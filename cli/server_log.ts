@@ -100,7 +100,7 @@ export function levelOf(event: ServerEvent): LogLevel {
     case "folder-unavailable":
       return "error";
     case "sent":
-      return event.verified ? "info" : "warning";
+      return event.verified === false ? "warning" : "info";
     case "address-changed":
       return "debug";
     default:
@@ -146,7 +146,7 @@ export function describeEvent(event: ServerEvent): string {
         `sha256 ${event.sha256}` + (event.notKept.length === 0 ? "" : `, ${describeNotKept(event.notKept)}`);
     case "sent":
       return `${origin(event)} sent ${quote(event.name)}, ${speed(event)}, ${retransmitted(event)}` +
-        `${event.verified ? "verified by the client" : "NOT verified by the client"}, sha256 ${event.sha256}`;
+        `${verification(event.verified)}sha256 ${event.sha256}`;
     case "listed":
       return `${origin(event)} listed ${counted(event.count, "entry", "entries")}`;
     case "made":
@@ -212,6 +212,11 @@ function request(event: { readonly operation: string; readonly name: string }): 
 
 function speed({ elapsedMs, sizeBytes }: { readonly sizeBytes: number; readonly elapsedMs: number }): string {
   return `${formatBytes(sizeBytes)} in ${formatDuration(elapsedMs)} (${formatRate(sizeBytes, elapsedMs)})`;
+}
+
+function verification(isVerified: boolean | undefined): string {
+  if (isVerified === undefined) return "";
+  return isVerified ? "verified by the client, " : "NOT verified by the client, ";
 }
 
 function retransmitted(event: { readonly sizeBytes: number; readonly retransmittedBytes: number }): string {

@@ -27,7 +27,8 @@ export type TransferEvent =
   /** A client began to get a file. */
   | { readonly kind: "sending"; readonly name: string; readonly sizeBytes: number }
   /**
-   * The client has the complete file. `verified`: the client reported the same checksum, and that the file is durable.
+   * The client has the complete file. `verified`: the client reported the same checksum, and that the file is durable;
+   * undefined if the file was one of several requests, where the client reports nothing.
    */
   | {
     readonly kind: "sent";
@@ -35,7 +36,7 @@ export type TransferEvent =
     readonly sizeBytes: number;
     readonly sha256: string;
     readonly elapsedMs: number;
-    readonly verified: boolean;
+    readonly verified: boolean | undefined;
     /** Stream bytes that the connection retransmitted during the transfer. */
     readonly retransmittedBytes: number;
   }

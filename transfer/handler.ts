@@ -31,4 +31,6 @@ export interface ServerHandler extends StreamHandler {
   readonly movedBytes: number;
   /** The peer responds, but has made no progress within the stall timeout. */
   onStalled(): void;
+  /** Where the stream carries several requests: the answers before this one have been written. */
+  onTurn?(): void;
 }

@@ -6,7 +6,7 @@
 
 import type { Stream } from "../protocol/mod.ts";
 import { type Message } from "./messages.ts";
-import { decodeMessage, MAX_HEADER_BYTES, messageLength } from "./message_decoder.ts";
+import { type DecodedMessage, decodeMessage, MAX_HEADER_BYTES, messageLength } from "./message_decoder.ts";
 
 /** What comes next on the stream. */
 export type NextMessage =
@@ -19,14 +19,19 @@ export type NextMessage =
   | { readonly kind: "malformed"; readonly reason: string };
 
 /**
- * Reads the next message from the stream, if all of it has arrived. Until then it looks at the beginning alone: a message
- * of 64 KiB arrives in many packets, and joining what there is of it takes time.
+ * Decodes the next message of the stream, which stays there. Until all of it has arrived, only the beginning is looked at:
+ * a message of 64 KiB arrives in many packets, and joining what there is of it takes time.
  */
+export function peekMessage(stream: Stream): DecodedMessage {
+  const length = messageLength(stream.peek(MAX_HEADER_BYTES));
+  const isAwaited = length > stream.readableBytes && !stream.isEndReceived;
+  return isAwaited ? "incomplete" : decodeMessage(stream.peek(Math.max(length, MAX_HEADER_BYTES)));
+}
+
+/** Reads the next message from the stream, if all of it has arrived. */
 export function readMessage(stream: Stream): NextMessage {
   if (stream.readableBytes > 0) {
-    const length = messageLength(stream.peek(MAX_HEADER_BYTES));
-    const isAwaited = length > stream.readableBytes && !stream.isEndReceived;
-    const decoded = isAwaited ? "incomplete" : decodeMessage(stream.peek(Math.max(length, MAX_HEADER_BYTES)));
+    const decoded = peekMessage(stream);
     if (typeof decoded === "object" && "message" in decoded) {
       stream.consume(decoded.consumed);
       return { kind: "message", message: decoded.message };

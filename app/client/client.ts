@@ -15,7 +15,7 @@ import {
 } from "../../protocol/mod.ts";
 import { BackgroundWork } from "../../transfer/background_work.ts";
 import { RESUMABLE_BYTES } from "../../transfer/content_sender.ts";
-import type { QueryMessage, QueryOutcome } from "../../transfer/client/query.ts";
+import type { QueryMessage, QueryOutcome } from "../../transfer/client/query_answer.ts";
 import { ClientSession } from "../../transfer/client/session.ts";
 import type { TransferOutcome } from "../../transfer/client/request.ts";
 import { closeFailure, type TransferFailure } from "../../transfer/failure.ts";

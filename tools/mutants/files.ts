@@ -83,9 +83,17 @@ export const FILE_MUTANTS: readonly Mutant[] = [
   {
     id: "late-file-leaks",
     broken: "A file that the store opens after its request has ended stays open",
-    file: "transfer/server/session.ts",
+    file: "transfer/server/request_runner.ts",
+    caughtBy: "tests/unit/transfer/server/session_test.ts",
     text: "if (!(result instanceof StoreError)) steps.undo?.(result);",
     becomes: "",
+  },
+  {
+    id: "change-begins-early",
+    broken: "An entry is removed while a request before that still uses it",
+    file: "transfer/server/server_stream.ts",
+    text: "isBarrier(request) && this.#running.size > 0",
+    becomes: "false",
   },
   {
     id: "short-read",

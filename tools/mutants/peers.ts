@@ -168,9 +168,17 @@ export const PEER_MUTANTS: readonly Mutant[] = [
   {
     id: "operation-not-checked",
     broken: "An operation that a client is not authorized for is executed",
-    file: "transfer/server/session.ts",
+    file: "transfer/server/request_runner.ts",
+    caughtBy: "tests/unit/transfer/server/session_test.ts",
     text: "forbidden !== undefined",
     becomes: "false",
+  },
+  {
+    id: "removal-not-checked",
+    broken: "A client removes files without the right to",
+    file: "transfer/rights.ts",
+    text: 'firstMissing(["delete"], rights)',
+    becomes: "undefined",
   },
   {
     id: "one-source-takes-all",

@@ -12,13 +12,14 @@
  */
 
 import type { CloseReason, Stream } from "../../protocol/mod.ts";
+import { outcomeOfPut } from "./put_outcome.ts";
 import type { ClientContext, ClientRequest, TransferOutcome } from "./request.ts";
 import { closeFailure, refusalFailure, resetFailure, storeFailure, type TransferFailure } from "../failure.ts";
 import type { BackgroundTask } from "../background_work.ts";
 import { ContentSender, RESUMABLE_BYTES } from "../content_sender.ts";
 import { type ReadableFile, StoreError } from "../file_store.ts";
 import { readMessage } from "../message_reader.ts";
-import { type Message, ResultStatus } from "../messages.ts";
+import type { Message } from "../messages.ts";
 import { ApplicationErrorCode, errorCodeForStoreError } from "../application_error.ts";
 
 /** What to send. The request owns the file and closes it. */
@@ -121,24 +122,12 @@ export class ClientPut implements ClientRequest, BackgroundTask {
     } else if (message.type !== "result") {
       this.#failAnswer();
     } else {
-      this.#onResult(message.status, { serverSha256: message.sha256.toHex(), savedAs: message.savedName });
-    }
-  }
-
-  #onResult(status: ResultStatus, result: { serverSha256: string; savedAs: string }): void {
-    const { digest } = this.#sender;
-    const localSha256 = digest === undefined ? "" : digest.toHex();
-    if (status === ResultStatus.verified && localSha256 === result.serverSha256) {
+      const localSha256 = this.#sender.digest?.toHex() ?? "";
       const { sizeBytes, sameBytes: reusedBytes } = this.#sender;
-      return this.#end({ kind: "done", file: { sizeBytes, reusedBytes, localSha256, ...result, notKept: [] } });
+      const outcome = outcomeOfPut(message, { localSha256, sizeBytes, reusedBytes });
+      if (outcome.kind === "done") this.#end(outcome);
+      else this.#fail(outcome, ApplicationErrorCode.cancelled);
     }
-    const kept = status === ResultStatus.verified
-      ? "what the server stored is not what was sent: check it, and send it again with --force"
-      : "send it again";
-    const message = `the checksums differ (here ${localSha256}, on the server ${result.serverSha256}); ${kept}`;
-    const isDiscarded = status === ResultStatus.checksumMismatch;
-    const failure: TransferFailure = { kind: "failed", message, ...(isDiscarded ? { retry: "once" } : {}) };
-    this.#fail(failure, ApplicationErrorCode.cancelled);
   }
 
   #failAnswer(): void {

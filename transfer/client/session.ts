@@ -2,10 +2,10 @@
  * The client's side of one connection: starts requests, each on its own stream, and dispatches the connection's events
  * to them.
  *
- * Participants: the connection, one handler for each request (`put.ts`, `get.ts`, `query.ts`). Goals: any number of
- * concurrent requests, of which those beyond the server's limit wait; each ends exactly once, with a result or a
- * failure; when the connection ends, so does every request. Non-goals: which files to transfer, where they are on this
- * machine, and messages to the user.
+ * Participants: the connection, one handler for each request (`put.ts`, `get.ts`, `query.ts`), or for many short ones
+ * (`batch.ts`). Goals: any number of concurrent requests, of which those beyond the server's limit wait; each ends exactly
+ * once, with a result or a failure; when the connection ends, so does every request. Non-goals: which files to transfer,
+ * where they are on this machine, and messages to the user.
  *
  * @module
  */
@@ -13,6 +13,7 @@
 import type { CloseReason, Connection, ConnectionEvent, Stream } from "../../protocol/mod.ts";
 import type { BackgroundTask, BackgroundWork } from "../background_work.ts";
 import { ApplicationErrorCode } from "../application_error.ts";
+import { ClientBatch, type ClientBatchOptions } from "./batch.ts";
 import { ClientGet, type GetRequest } from "./get.ts";
 import { ClientPut, type PutRequest } from "./put.ts";
 import { ClientQuery, type QueryRequest } from "./query.ts";
@@ -64,6 +65,11 @@ export class ClientSession implements ClientContext {
   /** Asks for a list, for the attributes of one entry, or for a change that needs no content. */
   query(request: QueryRequest): ClientQuery {
     return this.#begin(new ClientQuery(request, this));
+  }
+
+  /** Opens a stream for many short requests. */
+  batch(options?: ClientBatchOptions): ClientBatch {
+    return this.#begin(new ClientBatch(this, options));
   }
 
   /** Handles the events of the connection. To be called after every datagram and timeout. */

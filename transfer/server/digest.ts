@@ -1,81 +1,121 @@
 /**
- * The SHA-256 of a stored file, for STAT.
+ * The server's side of STAT with a checksum: hashes the file in steps between which the event loop does what else is due,
+ * and answers with ENTRY and DIGEST.
  *
  * @module
  */
 
 import { createHash } from "node:crypto";
-import { quote } from "../../base/display_text.ts";
-import { type Done, type FileInfo, type FileStore, type ReadableFile, StoreError } from "../file_store.ts";
+import type { Stream } from "../../protocol/mod.ts";
+import { type BackgroundTask, STEP_BYTES } from "../background_work.ts";
+import { type ReadableFile, StoreError } from "../file_store.ts";
+import type { ServerHandler } from "../handler.ts";
+import { encodeMessages } from "../message_encoder.ts";
+import { refusalForStoreError } from "../messages.ts";
+import type { ServerContext } from "./context.ts";
 
-/** An entry, and the SHA-256 of it if it is a file. */
-export interface HashedEntry {
-  readonly info: FileInfo;
-  readonly sha256?: Uint8Array;
-}
+/** Bytes that are read and hashed at once. */
+const PART_BYTES = 64 * 1024;
 
-/** Bytes that are hashed in one go: a few milliseconds on a slow machine. */
-export const PIECE_BYTES: number = 4 * 1024 * 1024;
-
-/** How to hash. */
-export interface HashOptions {
-  readonly store: FileStore;
-  /** Whether nobody waits for the result any more. */
-  readonly isOver: () => boolean;
-}
-
-/** Looks up an entry, and hashes it if it is a file. */
-export function hashEntry(name: string, { store, isOver }: HashOptions, done: Done<HashedEntry>): void {
-  store.stat(name, (info) => {
-    if (info instanceof StoreError) return done(info);
-    if (info.kind !== "file" || isOver()) return done({ info });
-    store.open(name, (file) => {
-      if (file instanceof StoreError) return done(file);
-      const finish: Done<Uint8Array> = (sha256) => {
-        file.close();
-        done(sha256 instanceof StoreError ? sha256 : { info: file.info, sha256 });
-      };
-      new Hashing(file, { store, isOver }, finish).next();
-    });
-  });
-}
-
-class Hashing {
+/** Hashes one file. */
+export class ServerDigest implements ServerHandler, BackgroundTask {
+  readonly #stream: Stream;
+  readonly #context: ServerContext;
   readonly #file: ReadableFile;
-  readonly #options: HashOptions;
-  readonly #done: Done<Uint8Array>;
   readonly #hash = createHash("sha256");
-  readonly #piece = new Uint8Array(PIECE_BYTES);
-  #offset = 0;
+  readonly #part: Uint8Array;
+  #hashedBytes = 0;
+  #ended = false;
 
-  constructor(file: ReadableFile, options: HashOptions, done: Done<Uint8Array>) {
+  /** Owns the file and closes it. */
+  constructor(stream: Stream, { context, file }: { context: ServerContext; file: ReadableFile }) {
+    this.#stream = stream;
+    this.#context = context;
     this.#file = file;
-    this.#options = options;
-    this.#done = done;
+    this.#part = new Uint8Array(Math.min(PART_BYTES, file.info.sizeBytes));
   }
 
-  next(): void {
-    let isWhole: boolean;
+  /** The request waits for the server, not for the client. */
+  readonly isUnderWay = false;
+  readonly movedBytes = 0;
+
+  start(): void {
+    this.#context.works(this.#stream, this);
+  }
+
+  onReadable(): void {}
+
+  onReset(code: number): void {
+    this.#stream.reset(code);
+    this.#end();
+  }
+
+  onStopped(code: number): void {
+    this.onReset(code);
+  }
+
+  onSourceFailed(): void {}
+
+  onDelivered(): void {}
+
+  onStalled(): void {}
+
+  onConnectionClosed(): void {
+    this.#end();
+  }
+
+  get hasWork(): boolean {
+    return !this.#ended;
+  }
+
+  work(): void {
     try {
-      isWhole = this.#readPiece();
+      const untilBytes = Math.min(this.#hashedBytes + STEP_BYTES, this.#file.info.sizeBytes);
+      while (this.#hashedBytes < untilBytes) this.#hashPart();
+      if (this.#hashedBytes < this.#file.info.sizeBytes) return;
+      if (this.#file.hasChanged()) throw this.#changed();
+      this.#answer(new Uint8Array(this.#hash.digest()));
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      return this.#done(error);
+      this.#refuse(error);
     }
-    if (isWhole) return this.#done(new Uint8Array(this.#hash.digest()));
-    // The store answers in a later turn, so that other requests have theirs.
-    this.#options.store.stat(this.#file.info.name, () => this.next());
+    this.#context.wake();
   }
 
-  /** Whether that was the last one. Throws StoreError. */
-  #readPiece(): boolean {
-    const { name, sizeBytes } = this.#file.info;
-    if (this.#options.isOver()) throw new StoreError("busy", `${quote(name)}: the request is over`);
-    const count = this.#file.read(this.#offset, this.#piece);
-    this.#hash.update(this.#piece.subarray(0, count));
-    this.#offset += count;
-    const isShort = count === 0 && this.#offset < sizeBytes;
-    if (isShort || this.#file.hasChanged()) throw new StoreError("changed", `${quote(name)} changes while it is read`);
-    return this.#offset >= sizeBytes;
+  #hashPart(): void {
+    const restBytes = this.#file.info.sizeBytes - this.#hashedBytes;
+    const part = this.#part.subarray(0, Math.min(this.#part.length, restBytes));
+    const count = this.#file.read(this.#hashedBytes, part);
+    if (count === 0) throw this.#changed();
+    this.#hash.update(part.subarray(0, count));
+    this.#hashedBytes += count;
+  }
+
+  #answer(sha256: Uint8Array): void {
+    this.#stream.write(encodeMessages([{ type: "entry", ...this.#file.info }, { type: "digest", sha256 }]));
+    this.#stream.finish();
+    this.#context.report({ kind: "listed", count: 1 });
+    this.#end();
+  }
+
+  #refuse({ kind, message }: StoreError): void {
+    this.#release();
+    const { name } = this.#file.info;
+    this.#context.refuse(this.#stream, { operation: "stat", name, reason: refusalForStoreError(kind), message });
+  }
+
+  #changed(): StoreError {
+    return new StoreError("changed", `${this.#file.info.name} changed while it was being hashed; try again`);
+  }
+
+  #release(): void {
+    this.#ended = true;
+    this.#file.close();
+  }
+
+  #end(): void {
+    if (this.#ended) return;
+    this.#release();
+    this.#context.ended(this.#stream);
   }
 }

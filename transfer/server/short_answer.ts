@@ -4,7 +4,6 @@
  * @module
  */
 
-import { hashEntry, type HashOptions } from "./digest.ts";
 import type { TransferEvent } from "../events.ts";
 import { type Done, type FileStore, StoreError } from "../file_store.ts";
 import type { MakeMessage, Message, MoveMessage, RemoveMessage, SpaceMessage, StatMessage } from "../messages.ts";
@@ -18,27 +17,10 @@ export interface ShortAnswer {
   readonly event?: TransferEvent | undefined;
 }
 
-/** Calls the store for a request. `isOver`: nobody waits for the answer any more. */
-export function callForShort(
-  request: ShortMessage,
-  { store, isOver }: HashOptions,
-  done: Done<ShortAnswer>,
-): void {
+/** Calls the store for a request. */
+export function callForShort(store: FileStore, request: ShortMessage, done: Done<ShortAnswer>): void {
   switch (request.type) {
     case "stat":
-      if (request.digest === true) {
-        return hashEntry(
-          request.name,
-          { store, isOver },
-          answering(done, ({ info, sha256 }) => ({
-            messages: [
-              { type: "entry", ...info },
-              ...(sha256 === undefined ? [] : [{ type: "digest", sha256 } as const]),
-            ],
-            event: { kind: "listed", count: 1 },
-          })),
-        );
-      }
       return store.stat(
         request.name,
         answering(done, (info) => ({

@@ -6,7 +6,7 @@ import { MemoryStore } from "../../../../testing/memory_store.ts";
 import { atOnce } from "../../../../testing/promised_store.ts";
 import type { ClientGet } from "../../../../transfer/client/get.ts";
 import type { TransferOutcome } from "../../../../transfer/client/request.ts";
-import type { QueryMessage, QueryOutcome } from "../../../../transfer/client/query.ts";
+import type { QueryMessage, QueryOutcome } from "../../../../transfer/client/query_answer.ts";
 import { ClientSession } from "../../../../transfer/client/session.ts";
 import type { TransferFailure } from "../../../../transfer/failure.ts";
 import { StoreError } from "../../../../transfer/file_store.ts";

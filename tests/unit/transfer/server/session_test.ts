@@ -1,126 +1,15 @@
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
-import { createHash } from "node:crypto";
 import { Random } from "../../../../base/random.ts";
-import { type Stream } from "../../../../protocol/mod.ts";
-import { MemoryStore } from "../../../../testing/memory_store.ts";
 import { atOnce } from "../../../../testing/promised_store.ts";
+import { digest, join, put, Scene, sha256 } from "../../../../testing/server_scene.ts";
 import { StoreError, type StoreListing } from "../../../../transfer/file_store.ts";
-import type { TransferEvent } from "../../../../transfer/events.ts";
 import { type Message, RefusalReason, ResultStatus } from "../../../../transfer/messages.ts";
 import { wholeContent } from "../../../../transfer/file_sender.ts";
-import { decodeMessage } from "../../../../transfer/message_decoder.ts";
-import { encodeMessage, encodeMessages } from "../../../../transfer/message_encoder.ts";
+import { encodeMessage } from "../../../../transfer/message_encoder.ts";
+import { STEP_BYTES } from "../../../../transfer/background_work.ts";
 import { ApplicationErrorCode } from "../../../../transfer/application_error.ts";
-import { ALL_RIGHTS, type Right } from "../../../../transfer/rights.ts";
-import { PIECE_BYTES } from "../../../../transfer/server/digest.ts";
-import { ServerSession } from "../../../../transfer/server/session.ts";
-import { CallQueue } from "../../../../transfer/server/call_queue.ts";
-import { ListingCache } from "../../../../transfer/server/listing_cache.ts";
-import { ResumablePuts } from "../../../../transfer/server/resumable_puts.ts";
-import { type RequestBounds, RequestLimits } from "../../../../transfer/server/request_limits.ts";
-import { LOST, Pair } from "../../../../testing/connection_pair.ts";
-import { promptWork } from "../../../../testing/prompt_work.ts";
-
-interface SceneOptions {
-  readonly rights?: ReadonlySet<Right>;
-  /** Given what answers each look-up of the store. Default: at once. */
-  readonly lookUp?: (run: () => void) => void;
-}
-
-/** A server with a store, and a client that says what a test wants on raw streams. */
-class Scene {
-  readonly store: MemoryStore;
-  readonly events: TransferEvent[] = [];
-  readonly pair = new Pair();
-  readonly limits: RequestLimits;
-  session: ServerSession | undefined;
-  /** When the session asked to be woken. */
-  wakeAtUs = 0;
-
-  constructor(bounds: Partial<RequestBounds> = {}, options: SceneOptions = {}) {
-    const { rights = ALL_RIGHTS, lookUp } = options;
-    this.store = new MemoryStore(lookUp === undefined ? {} : { lookUp });
-    this.limits = new RequestLimits(bounds);
-    let listingsDueUs = Infinity;
-    const nowUs = (): number => this.pair.nowUs;
-    const listings = new ListingCache({ nowUs, wakeIn: (delayUs) => listingsDueUs = nowUs() + delayUs });
-    const calls = new CallQueue({ nowUs, wakeIn: () => {} });
-    const { work, doWork } = promptWork();
-    this.pair.server.makeSession = (connection) => {
-      this.session = new ServerSession({
-        connection,
-        store: this.store,
-        rights,
-        nowUs: () => this.pair.nowUs,
-        shared: { limits: this.limits, listings, calls, work, resumable: new ResumablePuts() },
-        wake: () => {},
-        wakeIn: (delayUs) => this.wakeAtUs = this.pair.nowUs + delayUs,
-        onEvent: (event) => this.events.push(event),
-      });
-      const { session } = this;
-      return {
-        process: () => {
-          while (listingsDueUs <= nowUs()) {
-            listingsDueUs = Infinity;
-            listings.wake();
-          }
-          calls.wake();
-          session.process();
-          doWork();
-        },
-      };
-    };
-    this.pair.connect();
-    assert(this.pair.runUntil(() => this.pair.client.connection.state === "established", { withinUs: 1_000_000 }));
-  }
-
-  /** Sends bytes on a new stream, and waits for what comes. */
-  ask(bytes: Uint8Array, options: { finish?: boolean } = {}): { stream: Stream; answers: Message[]; rest: Uint8Array } {
-    const stream = this.pair.send(bytes, options);
-    this.pair.run(2_000_000);
-    return { stream, ...this.answersOn(stream.id) };
-  }
-
-  /** The messages on a stream so far; file bytes stand in `rest`. */
-  answersOn(streamId: number): { answers: Message[]; rest: Uint8Array } {
-    let rest = this.pair.client.bytesOn(streamId);
-    const answers: Message[] = [];
-    for (let decoded = decodeMessage(rest); typeof decoded === "object" && "message" in decoded;) {
-      answers.push(decoded.message);
-      rest = rest.subarray(decoded.consumed);
-      if (decoded.message.type === "data") break;
-      decoded = decodeMessage(rest);
-    }
-    return { answers, rest };
-  }
-
-  /** Holds the server to keeping nothing of a transfer. */
-  assertClean(): void {
-    assert.equal(this.session!.activeCount, 0);
-    assert.deepEqual([this.limits.countOf("transfer"), this.limits.countOf("list")], [0, 0]);
-    assert.equal(this.store.openHandles, 0);
-    assert.equal(this.store.partialFiles, 0);
-  }
-}
-
-function sha256(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(createHash("sha256").update(bytes).digest());
-}
-
-function join(...parts: Uint8Array[]): Uint8Array {
-  return new Uint8Array(Buffer.concat(parts));
-}
-
-function put(name: string, bytes: Uint8Array, options: { sizeBytes?: number; overwrite?: boolean } = {}): Uint8Array {
-  const { sizeBytes = bytes.length, overwrite = false } = options;
-  const request: Message = { type: "put", name, sizeBytes, modifiedUs: 5, mode: 0o750, overwrite };
-  return join(encodeMessages([request, ...wholeContent({ sizeBytes })]), bytes);
-}
-
-function digest(bytes: Uint8Array): Uint8Array {
-  return encodeMessage({ type: "digest", sha256: sha256(bytes) });
-}
+import { type Right } from "../../../../transfer/rights.ts";
+import { LOST } from "../../../../testing/connection_pair.ts";
 
 const CONTENT = new Random(1).bytes(50_000);
 
@@ -414,7 +303,7 @@ Deno.test("ServerSession refuses requests that the client has no right to, witho
 
 Deno.test("ServerSession hashes a file on request, and nothing else", () => {
   const scene = new Scene({}, { rights: new Set(["read"]) });
-  const large = new Random(2).bytes(2 * PIECE_BYTES + 1);
+  const large = new Random(2).bytes(2 * STEP_BYTES + 1);
   for (const [name, bytes] of [["a", CONTENT], ["large", large], ["empty", new Uint8Array()]] as const) {
     scene.store.put(name, bytes);
     const [entry, digest, ...rest] = scene.ask(encodeMessage({ type: "stat", name, digest: true })).answers;

@@ -1,0 +1,31 @@
+/**
+ * What a server's RESULT means for a file that was sent.
+ *
+ * @module
+ */
+
+import type { TransferFailure } from "../failure.ts";
+import { type ResultMessage, ResultStatus } from "../messages.ts";
+import type { TransferOutcome } from "./request.ts";
+
+/** The outcome of a put; `localSha256` is this side's, hex, and empty if the file was not read to its end. */
+export function outcomeOfPut(
+  { status, sha256, savedName }: ResultMessage,
+  { localSha256, ...sizes }: {
+    readonly localSha256: string;
+    readonly sizeBytes: number;
+    readonly reusedBytes: number;
+  },
+): TransferOutcome | TransferFailure {
+  const serverSha256 = sha256.toHex();
+  if (status === ResultStatus.verified && localSha256 === serverSha256) {
+    return { kind: "done", file: { savedAs: savedName, ...sizes, serverSha256, localSha256, notKept: [] } };
+  }
+  const kept = status === ResultStatus.verified
+    ? "what the server stored is not what was sent: check it, and send it again with --force"
+    : "send it again";
+  const message = `the checksums differ (here ${localSha256}, on the server ${serverSha256}); ${kept}`;
+  // Damaged on its way, perhaps.
+  const isDiscarded = status === ResultStatus.checksumMismatch;
+  return { kind: "failed", message, ...(isDiscarded ? { retry: "once" } : {}) };
+}
