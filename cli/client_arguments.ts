@@ -22,6 +22,7 @@ import {
   valueOrThrow,
 } from "./command_line.ts";
 import type { CliContext } from "./context.ts";
+import { addManagement, type ManagementTask } from "./management_arguments.ts";
 import type { PathPattern } from "./path_filter.ts";
 import { addTreeOptions, type RawTreeOptions, type TreeOptions, treeOptions } from "./tree_options.ts";
 
@@ -43,7 +44,7 @@ export type ClientTask =
     readonly output: string | undefined;
     readonly tree: TreeOptions;
   }
-  | { readonly kind: "list" }
+  | ManagementTask
   /** Print this client's public key. */
   | { readonly kind: "key" }
   | { readonly kind: "interactive" };
@@ -89,6 +90,7 @@ Examples:
   sluice send photos                 a folder; what is there already is skipped
   sluice get may.pdf --output ~/Downloads
   sluice list --server [2001:db8::7]:65432
+  sluice rm -r old "*.tmp"           asks before it removes several
   sluice send film.mkv --retry-for 8h
   sluice key                         prints this client's public key
   sluice send film.mkv --rate 80M    at a fixed 80 Mbit/s
@@ -119,7 +121,7 @@ export function parseClientArguments(
 ): Parsed<ClientArguments> {
   const program = createCommand("sluice", console)
     .description("Sends files to a Sluice server and gets them back, over UDP, verified by SHA-256.")
-    .usage("send FILE... | get NAME... | list | key | HOST PORT   [options]")
+    .usage("COMMAND | HOST PORT   [options]")
     .argument("[host]", "server of an interactive session")
     .argument("[port]", "its port")
     .option("-s, --server <host:port>", `server (SLUICE_SERVER, else ${DEFAULT_HOST}:${DEFAULT_PORT})`, readServer)
@@ -151,8 +153,7 @@ export function parseClientArguments(
   };
   addSend(program, accept, readText);
   addGet(program, accept, readText);
-  program.command("list").alias("ls").description("list the server's files").helpOption("-h, --help", "print this help")
-    .action(() => accept({ kind: "list" }));
+  addManagement(program, accept);
   program.command("key").description("print this client's public key, for a server's authorized_keys")
     .helpOption("-h, --help", "print this help").action(() => accept({ kind: "key" }));
   program.action((host: string | undefined, port: string | undefined) => {

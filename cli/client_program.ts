@@ -15,8 +15,9 @@ import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { formatDuration } from "./format.ts";
 import { runShell } from "./interactive.ts";
 import { HostKeyVerifier } from "./known_hosts.ts";
+import { runManagement } from "./management.ts";
 import { createProgressView } from "./progress.ts";
-import { prepareTransfers, printListing } from "./requests.ts";
+import { prepareTransfers } from "./requests.ts";
 import { asInterruption } from "./transfers.ts";
 
 /** Runs the client; returns its exit code and never throws. */
@@ -70,9 +71,9 @@ async function runOnce(
 ): Promise<ExitCode> {
   const { confine, console, exit, onStopSignal, view } = session;
   // A usage error is reported before the network is touched.
-  const request = task.kind === "list" ? undefined : prepareTransfers(task, session);
+  const request = task.kind === "send" || task.kind === "get" ? prepareTransfers(task, session) : task;
   const { connect, foldersWritten } = connector(args, session);
-  const { read, write } = request?.needs ?? { read: [], write: [] };
+  const { read, write } = "needs" in request ? request.needs : { read: [], write: [] };
   confine({ read, write: [...write, ...foldersWritten] });
   const abort = new AbortController();
   const { signal } = abort;
@@ -88,11 +89,10 @@ async function runOnce(
   let client: Client | undefined;
   try {
     client = await connect(signal);
-    if (request === undefined) {
-      await printListing(client, { console, signal });
-      return ExitCode.done;
-    }
-    const exitCode = await request.run({ ...session, client, signal }, confirmOnTerminal(session, signal));
+    const confirm = confirmOnTerminal(session, signal);
+    const exitCode = "needs" in request
+      ? await request.run({ ...session, client, signal }, confirm)
+      : await runManagement(request, { ...session, client, signal, confirm });
     return exitCode !== ExitCode.done && signal.aborted ? ExitCode.interrupted : exitCode;
   } catch (error) {
     throw asInterruption(error, signal);

@@ -6,7 +6,9 @@
 
 import type { Console, LineReader } from "./console.ts";
 import type { CliSession } from "./context.ts";
-import type { Confirm } from "./tree_run.ts";
+
+/** Shows lines and asks a question; resolves to the answer, or to undefined where nobody can be asked. */
+export type Confirm = (shown: readonly string[], question: string) => Promise<boolean | undefined>;
 
 /** Asks on the terminal of a command, if it has one; reads no answer from a pipe. */
 export function confirmOnTerminal(session: CliSession, signal: AbortSignal): Confirm {

@@ -1,5 +1,5 @@
 /**
- * The interactive shell, like that of `sftp`: `put`, `get`, `ls`, `rate`, `help`, `quit`.
+ * The interactive shell, like that of `sftp`: `put`, `get`, `ls`, `rm`, `rate`, `help`, `quit` and others.
  *
  * An error does not end it. Ctrl-C cancels the running command, and at the prompt ends the shell. If commands come from
  * a pipe, the exit code is that of the first command that failed. A line that is typed while a command runs waits until
@@ -13,16 +13,17 @@ import { SluiceError } from "../app/api.ts";
 import type { Client } from "../app/client/api.ts";
 import type { ServerName } from "./address.ts";
 import type { ClientTask } from "./client_arguments.ts";
-import { ask } from "./confirm.ts";
+import { ask, type Confirm } from "./confirm.ts";
 import { describeError, type LineReader, type StopSignal } from "./console.ts";
 import type { CliSession } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
-import { prepareTransfers, printListing } from "./requests.ts";
+import { runManagement } from "./management.ts";
+import { parseManagement } from "./management_arguments.ts";
+import { prepareTransfers } from "./requests.ts";
 import { DEFAULT_CONFIG, type SendPolicy } from "../protocol/mod.ts";
 import { describeSendPolicy, parseFixedRate } from "../app/rate.ts";
 import type { PathPattern } from "./path_filter.ts";
 import { type TreeOptions, treeOptions } from "./tree_options.ts";
-import type { Confirm } from "./tree_run.ts";
 import { asInterruption } from "./transfers.ts";
 import { splitWords } from "./words.ts";
 
@@ -30,7 +31,11 @@ const HELP = [
   "put FILE [NAME]    send a file or folder, stored as NAME",
   "get NAME [PATH]    get a file or folder, saved at PATH, where nothing may be, or",
   "                   as NAME, a file as NAME_received if that exists",
-  "ls                 list the server's files",
+  "ls [-l] [-R] [WHAT]  list a folder, or what matches a pattern",
+  "stat NAME...       all that the server knows; --checksum: the SHA-256, too",
+  "rm [-r] NAME...    remove files, or what matches a pattern; -r: folders",
+  "mv FROM TO         move or rename; mkdir FOLDER makes a folder",
+  "df                 how much can be stored",
   "rate RATE          send at this rate whatever is lost, such as 20M (bits per",
   "                   second); also during a transfer",
   "rate auto          send as fast as the link allows; rate alone: what it is",
@@ -176,15 +181,14 @@ class Shell {
 
   async #request(words: readonly string[], signal: AbortSignal): Promise<ExitCode> {
     const { console } = this.#session;
-    const task = readTask(words);
-    const client = this.#client!;
-    if (task.kind === "list") {
-      await printListing(client, { console, signal });
-      return ExitCode.done;
-    }
-    const request = prepareTransfers(task, this.#session);
+    const session = { ...this.#session, client: this.#client!, signal };
     const confirm: Confirm = (shown, question) => ask(this.#lines!, { console, shown, question, signal });
-    return await request.run({ ...this.#session, client, signal }, confirm);
+    const management = parseManagement(words, console);
+    if (management === undefined) {
+      return await prepareTransfers(readTask(words), this.#session).run(session, confirm);
+    }
+    if ("exitCode" in management) return management.exitCode;
+    return await runManagement(management.value, { ...session, confirm });
   }
 
   /** Runs a command that Ctrl-C cancels. */
@@ -219,7 +223,7 @@ class Shell {
   }
 }
 
-type ShellTask = Exclude<ClientTask, { kind: "interactive" | "key" }>;
+type ShellTask = Extract<ClientTask, { kind: "send" | "get" }>;
 
 /** The task that the words of a line ask for. Throws SluiceError (usage). */
 function readTask(words: readonly string[]): ShellTask {
@@ -234,10 +238,6 @@ function readTask(words: readonly string[]): ShellTask {
       const { operands: [name, output], tree } = readOptions(rest, "get NAME [PATH] [--force]");
       return { kind: "get", names: [name], output, tree };
     }
-    case "ls":
-    case "list":
-      if (rest.length > 0) throw new SluiceError("usage", "ls takes nothing after it");
-      return { kind: "list" };
     default:
       throw new SluiceError("usage", `"${command}" is not a command; "help" lists them`);
   }

@@ -1,5 +1,5 @@
 /**
- * What the client prints about a finished transfer and about the server's files.
+ * What the client prints about a finished transfer.
  *
  * @module
  */
@@ -7,8 +7,8 @@
 import { sanitizeForDisplay } from "../base/display_text.ts";
 import { formatBytes } from "../base/units.ts";
 import type { TransferReport } from "../app/client/api.ts";
-import type { FileInfo, FragileAttribute } from "../transfer/file_store.ts";
-import { counted, formatDuration, formatRate, formatShare, formatSize, formatTime } from "./format.ts";
+import type { FragileAttribute } from "../transfer/file_store.ts";
+import { counted, formatDuration, formatRate, formatShare, formatSize } from "./format.ts";
 import { pad } from "./width.ts";
 
 /** Which way a file went. */
@@ -79,29 +79,4 @@ export function totalLine(total: Total, direction: Direction): string {
   const verb = direction === "send" ? "sent" : "received";
   return `${files} ${verb} and verified, ${formatBytes(doneBytes)} in ${formatDuration(elapsedMs)}, ` +
     formatRate(doneBytes, elapsedMs);
-}
-
-/**
- * The lines of a listing: a table for people, tab-separated name, size in bytes and time for programs. The name of a folder
- * ends with "/". The table has the name last, so that a long one lengthens no line but its own.
- */
-export function listingLines(files: readonly FileInfo[], options: { readonly forTerminal: boolean }): string[] {
-  if (!options.forTerminal) return files.map((file) => cells(file).join("\t"));
-  if (files.length === 0) return ["The server has no files."];
-  const plain = files.filter(({ kind }) => kind === "file");
-  const rows = [["NAME", "BYTES", "MODIFIED (UTC)"] as const, ...files.map(cells)];
-  const sizeColumns = Math.max(...rows.map(([, size]) => size.length));
-  const timeColumns = Math.max(...rows.map(([, , time]) => time.length));
-  const sizeBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
-  return [
-    ...rows.map(([name, size, time]) =>
-      `${pad(size, sizeColumns, { align: "right" })}  ${pad(time, timeColumns)}  ${name}`
-    ),
-    `${counted(plain.length, "file")}, ${formatBytes(sizeBytes)}`,
-  ];
-}
-
-function cells(file: FileInfo): [name: string, size: string, time: string] {
-  const shown = { file: "", folder: "/", link: ` -> ${file.target ?? "?"}` }[file.kind];
-  return [sanitizeForDisplay(`${file.name}${shown}`), String(file.sizeBytes), formatTime(file.modifiedUs)];
 }

@@ -6,48 +6,19 @@
 
 import path from "node:path";
 import { SluiceError } from "../app/api.ts";
-import { quote, sanitizeForDisplay } from "../base/display_text.ts";
+import { quote } from "../base/display_text.ts";
 import { checkLocalName, checkPath } from "../transfer/file_name.ts";
 import type { Client } from "../app/client/api.ts";
 import { ServerSide } from "../app/client/tree/server_side.ts";
 import { survey } from "../app/client/tree/survey.ts";
-import type { UnlistedFiles } from "../transfer/messages.ts";
 import type { ClientTask } from "./client_arguments.ts";
-import type { Console } from "./console.ts";
 import { type CliContext, type FileNeeds, WHOLE_DISK } from "./context.ts";
+import type { Confirm } from "./confirm.ts";
 import type { ExitCode } from "./exit_codes.ts";
 import { selectAll, selectBy } from "./path_filter.ts";
-import { listingLines } from "./report.ts";
 import { DEFAULT_TREE_OPTIONS, mustCompare } from "./tree_options.ts";
-import { type Confirm, runTree, type TreeJob } from "./tree_run.ts";
+import { runTree, type TreeJob } from "./tree_run.ts";
 import { type ConnectedSession, runTransfers, type Settled, type Transfer } from "./transfers.ts";
-
-/** Prints the server's files: a table on a terminal, tab-separated lines elsewhere. */
-export async function printListing(
-  client: Client,
-  options: { console: Console; signal: AbortSignal },
-): Promise<void> {
-  const { console, signal } = options;
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = () => aborted.reject(new SluiceError("interrupted", "interrupted before the list was complete"));
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort);
-  try {
-    let unlisted: UnlistedFiles | undefined;
-    const listing = client.list({ onUnlisted: (files) => unlisted = files });
-    const files = await Promise.race([listing, aborted.promise]);
-    for (const line of listingLines(files, { forTerminal: console.outIsTerminal })) console.out(line);
-    if (unlisted !== undefined) console.err(unlistedLine(unlisted));
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
-}
-
-/** A warning: the list is not all that the server has. */
-function unlistedLine({ count, examples }: UnlistedFiles): string {
-  const files = count === 1 ? "1 more file on the server has a name" : `${count} more files on the server have names`;
-  return `warning: ${files} that cannot be sent: ${sanitizeForDisplay(examples)}`;
-}
 
 type SendTask = Extract<ClientTask, { kind: "send" }>;
 type GetTask = Extract<ClientTask, { kind: "get" }>;

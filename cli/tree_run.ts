@@ -16,6 +16,7 @@ import { forEach } from "../app/client/tree/parallel.ts";
 import type { Plan, Step } from "../app/client/tree/plan.ts";
 import type { TreeSide } from "../app/client/tree/side.ts";
 import { type Survey, survey, type TreePair } from "../app/client/tree/survey.ts";
+import type { Confirm } from "./confirm.ts";
 import { describeError } from "./console.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { selectBy } from "./path_filter.ts";
@@ -30,9 +31,6 @@ export interface TreeJob extends TreePair {
   /** The source as the user named it. */
   readonly name: string;
 }
-
-/** Shows lines to the user and asks a question; undefined if there is nobody to ask. */
-export type Confirm = (lines: readonly string[], question: string) => Promise<boolean | undefined>;
 
 /** How to run jobs. */
 export interface TreeRunOptions {

@@ -6,7 +6,8 @@
 
 import assert from "node:assert/strict";
 import { SluiceError } from "../app/api.ts";
-import type { Client, ClientOptions, GetOptions, SendOptions, TransferReport } from "../app/client/api.ts";
+import { Glob } from "../base/glob.ts";
+import type { Client, ClientOptions, GetOptions, ListOptions, SendOptions, TransferReport } from "../app/client/api.ts";
 import type { ExistingEntry, Select, TreeEntry } from "../app/client/tree/entry.ts";
 import type { Step } from "../app/client/tree/plan.ts";
 import type { TreeContent, TreeSide } from "../app/client/tree/side.ts";
@@ -190,7 +191,9 @@ export class FakeEngine {
         this.calls.push("list");
         this.onList();
         if (this.unlisted !== undefined) listOptions.onUnlisted?.(this.unlisted);
-        return this.listError === undefined ? Promise.resolve(this.files) : Promise.reject(this.listError);
+        return this.listError === undefined
+          ? Promise.resolve(this.#listed(listOptions))
+          : Promise.reject(this.listError);
       },
       setSendPolicy: (policy) =>
         this.calls.push(policy.kind === "fixed" ? `rate ${policy.rateBytesPerSecond}` : policy.kind),
@@ -236,6 +239,16 @@ export class FakeEngine {
     } finally {
       this.running--;
     }
+  }
+
+  #listed({ path = "", recursive = false, pattern }: ListOptions): FileInfo[] {
+    const prefix = path === "" ? "" : `${path}/`;
+    const glob = pattern === undefined ? undefined : new Glob(pattern);
+    return this.files.filter(({ name }) => {
+      const below = name.slice(prefix.length);
+      if (!name.startsWith(prefix) || (!recursive && below.includes("/"))) return false;
+      return glob === undefined || glob.matches(glob.hasFolders ? below : below.slice(below.lastIndexOf("/") + 1));
+    });
   }
 
   async #act(call: string): Promise<void> {

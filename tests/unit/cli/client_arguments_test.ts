@@ -87,7 +87,13 @@ Deno.test("parseClientArguments reads get, list and HOST PORT", () => {
     output: "dir",
     tree: DEFAULT_TREE_OPTIONS,
   });
-  assert.deepEqual(parse(["list"]).task, { kind: "list" });
+  assert.deepEqual(parse(["list"]).task, {
+    kind: "list",
+    target: undefined,
+    long: false,
+    recursive: false,
+    sort: "name",
+  });
   const interactive = parse(["::1", "7000"], "other:1");
   assert.deepEqual([interactive.task, interactive.connection], [{ kind: "interactive" }, { host: "::1", port: 7000 }]);
 });
@@ -121,21 +127,24 @@ Deno.test("parseClientArguments answers a mistake with one line and the way to t
     [["send", "a", "b", "--as", "c"], /--as names one file, but 2 files are given/],
     [["send", "a", "--bogus"], /unknown option '--bogus'/],
     [["get"], /missing required argument/],
-    [["list", "extra"], /too many arguments/],
+    [["list", "extra", "more"], /too many arguments/],
     [["list", "--server", "h:0"], /A port is a whole number from 1 to 65535/],
     [["list", "--timeout", "0"], /seconds/],
     [["list", "--simulate", "nonsense"], /Unknown fault 'nonsense': choose from/],
     [["list", "--congestion", "reno"], /'reno' is invalid\. Allowed choices are bbr, cubic\./],
     [["list", "--rate", "fast"], /A rate is a number of bits per second, such as 800k, 80M or 1\.5G/],
     [["list", "--rate", "8M", "--congestion", "bbr"], /'--rate <rate>' cannot be used with .*'--congestion <name>'/],
-    [["snd"], /^error: unknown command "snd"; the commands are send, get, list and key;/],
+    [["snd"], /^error: unknown command "snd"; the commands are send, get, list, stat, rm, mv, mkdir, df and key;/],
     [["snd", "a"], /^error: unknown command "snd"/],
     [["snd", "a", "b", "c"], /^error: unknown command "snd"/],
     [["snd", "a", "--as", "b"], /^error: unknown command "snd"/],
     [["--quiet", "snd", "a"], /^error: unknown command "snd"/],
     [["files.example.org"], /^error: unknown command "files\.example\.org";.* HOST PORT starts an interactive session/],
     [["snd\x1b[2J", "a"], /^error: unknown command "snd\\x1b\[2J"/],
-    [["192.0.2.7", "http"], /^error: "http": a port is a whole number .*; the commands are send, get, list and key/],
+    [
+      ["192.0.2.7", "http"],
+      /^error: "http": a port is a whole number .*; the commands are send, get, list, stat, rm, mv, mkdir, df and key/,
+    ],
     [["--bogus", "h", "7"], /unknown option '--bogus'/],
     [["h", "7", "--bogus"], /unknown option '--bogus'/],
     [["host", "70000"], /a port is a whole number/],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { checksumsMatch, listingLines, reportLine, reportLines, totalLine } from "../../../cli/report.ts";
+import { checksumsMatch, reportLine, reportLines, totalLine } from "../../../cli/report.ts";
 import { fakeReport } from "../../../testing/cli_fakes.ts";
 
 const SHA = "ab".repeat(32);
@@ -55,48 +55,4 @@ Deno.test("checksumsMatch needs two equal checksums", () => {
   assert.equal(checksumsMatch(fakeReport("a", { localSha256: "cd".repeat(32) })), false);
   assert.equal(checksumsMatch(fakeReport("a", { localSha256: "", serverSha256: "" })), false);
   assert.match(reportLines(fakeReport("a", { localSha256: "" }), "get").join("\n"), /match: {9}no/);
-});
-
-Deno.test("listingLines gives a program one tab-separated line for each file", () => {
-  const files = [{ name: "a b.txt", kind: "file" as const, sizeBytes: 12, modifiedUs: 0 }, {
-    name: "c\td",
-    kind: "file" as const,
-    sizeBytes: 0,
-    modifiedUs: 1e18,
-  }];
-  const lines = listingLines(files, { forTerminal: false });
-  assert.equal(lines[0], "a b.txt\t12\t1970-01-01T00:00:00Z");
-  assert.equal(lines[1]!.split("\t").length, 3);
-  assert.deepEqual(listingLines([], { forTerminal: false }), []);
-});
-
-Deno.test("listingLines has the name last, so that a long one moves neither size nor time of any file", () => {
-  const files = [
-    { name: "x".repeat(100), kind: "file" as const, sizeBytes: 12_345_678, modifiedUs: 0 },
-    { name: "報告書.pdf", kind: "file" as const, sizeBytes: 7, modifiedUs: 9e18 },
-  ];
-  assert.deepEqual(listingLines(files, { forTerminal: true }).slice(0, -1), [
-    "   BYTES  MODIFIED (UTC)        NAME",
-    `12345678  1970-01-01T00:00:00Z  ${"x".repeat(100)}`,
-    "       7  -                     報告書.pdf",
-  ]);
-});
-
-Deno.test("listingLines tells folders and links from files", () => {
-  const rest = { sizeBytes: 0, modifiedUs: 0 };
-  const entries = [
-    { name: "d", kind: "folder" as const, ...rest },
-    { name: "l", kind: "link" as const, target: "d/\x1b", ...rest },
-    { name: "f", kind: "file" as const, ...rest },
-  ];
-  const names = listingLines(entries, { forTerminal: false }).map((line) => line.split("\t")[0]);
-  assert.deepEqual(names, ["d/", "l -> d/\\x1b", "f"]);
-  assert.equal(listingLines(entries, { forTerminal: true }).at(-1), "1 file, 0 bytes");
-});
-
-Deno.test("listingLines gives a person a table and a sum", () => {
-  const lines = listingLines([{ name: "a.txt", kind: "file", sizeBytes: 1500, modifiedUs: 0 }], { forTerminal: true });
-  assert.match(lines.join("\n"), /BYTES.*MODIFIED.*NAME[\s\S]*1500.*1970-01-01T00:00:00Z.*a\.txt/);
-  assert.equal(lines.at(-1), "1 file, 1.5 kB");
-  assert.deepEqual(listingLines([], { forTerminal: true }), ["The server has no files."]);
 });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { SluiceError } from "../../../app/api.ts";
-import { needsOf, printListing, transfersOf } from "../../../cli/requests.ts";
+import { needsOf, transfersOf } from "../../../cli/requests.ts";
 import { DEFAULT_TREE_OPTIONS, type TreeOptions } from "../../../cli/tree_options.ts";
-import { FakeConsole, FakeContext, FakeEngine } from "../../../testing/cli_fakes.ts";
+import { FakeContext } from "../../../testing/cli_fakes.ts";
 
 const context = new FakeContext();
 const LEAVE = DEFAULT_TREE_OPTIONS;
@@ -122,40 +122,4 @@ Deno.test("transfersOf names a folder on the server, and refuses to where that c
   assert.equal(send(".", "p"), "p");
   for (const file of [".", "..", "/"]) assert.throws(() => send(file), /gives the folder no name on the server/);
   for (const as of ["..", "a/../b", "/a", "a//b"]) assert.throws(() => send("x", as), /cannot be a folder's name/);
-});
-
-Deno.test("printListing prints a table on a terminal and tabs elsewhere", async () => {
-  const engine = new FakeEngine();
-  const client = await engine.connect({ host: "h", port: 1 });
-  const console = new FakeConsole();
-  await printListing(client, { console, signal: new AbortController().signal });
-  assert.deepEqual(console.outLines, ["a.txt\t3\t1970-01-01T00:00:00Z"]);
-  console.outIsTerminal = true;
-  await printListing(client, { console, signal: new AbortController().signal });
-  assert.equal(console.outLines.at(-1), "1 file, 3 bytes");
-});
-
-Deno.test("printListing warns of files that are not listed, in both forms and escaped", async () => {
-  const engine = new FakeEngine();
-  const client = await engine.connect({ host: "h", port: 1 });
-  const console = new FakeConsole();
-  const print = () => printListing(client, { console, signal: new AbortController().signal });
-  engine.unlisted = { count: 1, examples: '"\x1b"' };
-  await print();
-  console.outIsTerminal = true;
-  engine.unlisted = { count: 11, examples: '"a", "b"' };
-  await print();
-  assert.deepEqual(console.errLines, [
-    'warning: 1 more file on the server has a name that cannot be sent: "\\x1b"',
-    'warning: 11 more files on the server have names that cannot be sent: "a", "b"',
-  ]);
-});
-
-Deno.test("printListing gives up when it is told to", async () => {
-  const client = await new FakeEngine().connect({ host: "h", port: 1 });
-  const abort = new AbortController();
-  const neverListing = { ...client, list: () => new Promise<never>(() => {}) };
-  const printing = printListing(neverListing, { console: new FakeConsole(), signal: abort.signal });
-  abort.abort();
-  await assert.rejects(printing, (error) => error instanceof SluiceError && error.kind === "interrupted");
 });

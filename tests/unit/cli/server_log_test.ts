@@ -184,6 +184,7 @@ Deno.test("levelOf warns of what failed", () => {
   assert.equal(levelOf(EXPECTED.connected[0]![0]), "info");
   assert.equal(levelOf(EXPECTED["address-changed"][0]![0]), "debug");
   assert.equal(levelOf({ kind: "refused", ...WHO, operation: "get", name: "a", reason: "" }), "warning");
+  assert.equal(levelOf({ kind: "refused", ...WHO, operation: "stat", name: "a", reason: "" }), "info");
   assert.equal(levelOf({ kind: "failed", ...WHO, operation: "get", name: "a", reason: "" }), "warning");
   const sent = { ...SENT, elapsedMs: 1, retransmittedBytes: 0 };
   assert.equal(levelOf({ ...sent, verified: false }), "warning");
