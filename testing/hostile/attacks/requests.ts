@@ -5,14 +5,30 @@
  * @module
  */
 
-import { MessageType } from "../../../transfer/messages.ts";
-import { encodeMessage } from "../../../transfer/message_encoder.ts";
+import type { Random } from "../../../base/random.ts";
+import { type Message, MessageType } from "../../../transfer/messages.ts";
+import { encodeMessage, encodeMessages } from "../../../transfer/message_encoder.ts";
 import { MAX_FILE_BYTES } from "../../../transfer/file_store.ts";
-import { type Attack, DISK_BYTES, FIXTURE_CONFIG } from "../fixture.ts";
+import { type Attack, BAIT, DISK_BYTES, FIXTURE_CONFIG } from "../fixture.ts";
 import { anyMessage, anyText, garbage, mutated } from "../../fuzz/input.ts";
 import { GET_BAIT, MS, putOf, SECOND } from "./bytes.ts";
 
 const { maxStreams } = FIXTURE_CONFIG;
+
+/** Requests that may follow each other, of any kind, and at most 1100 bytes long, so that they fit a datagram. */
+function shortRequests(random: Random, count: number): Uint8Array {
+  const messages = Array.from({ length: count }, () =>
+    random.pick<Message>([
+      { type: "stat", name: "none" },
+      { type: "stat", name: BAIT.name, digest: true },
+      { type: "get", name: BAIT.name, inline: true },
+      { type: "space" },
+      { type: "make", name: "folder", kind: "folder", sizeBytes: 0 },
+      { type: "put", name: "never", sizeBytes: 0, overwrite: true },
+      { type: "digest", sha256: random.bytes(32) },
+    ]));
+  return encodeMessages(messages).slice(0, 1_100);
+}
 
 /** See the module's description. */
 export const REQUESTS: readonly Attack[] = [
@@ -196,6 +212,49 @@ export const REQUESTS: readonly Attack[] = [
         peer.say(streamId, scene.random.chance(0.5) ? GET_BAIT : putOf(`stopped-${streamId}`, 10), {
           fin: scene.random.chance(0.5),
         });
+      }
+      yield SECOND;
+    },
+  },
+  {
+    // Thousands of requests on each stream, without an answer being read or acknowledged.
+    name: "pipeline-without-end",
+    *script(scene) {
+      const peer = yield* scene.connected((peer) => {
+        const credit = scene.random.pick([0, 1000, 2 ** 40]);
+        peer.parameters = { ...peer.parameters, initialMaxStreamData: credit };
+      });
+      peer.isAcking = scene.random.chance(0.5);
+      const requests = shortRequests(scene.random, 40);
+      for (let sent = 0; sent < 100; sent++) {
+        for (let streamId = 0; streamId < 4; streamId++) {
+          peer.say(streamId, requests, { offset: sent * requests.length });
+        }
+        yield 5 * MS;
+      }
+      yield SECOND;
+    },
+  },
+  {
+    // Changes of what the requests before and after them use, and of what no client may touch.
+    name: "changes-between-requests",
+    *script(scene) {
+      const peer = yield* scene.connected();
+      const names = ["../bait", "..", "", "/", ".sluice-x", BAIT.name, "a", "a/b", "a/b/../c"];
+      for (let streamId = 0; streamId < maxStreams; streamId++) {
+        const messages = Array.from({ length: 20 }, (): Message => {
+          const [name, newName] = [scene.random.pick(names), scene.random.pick(names)];
+          return scene.random.pick<Message>([
+            { type: "remove", name: name === BAIT.name ? "a" : name, recursive: true },
+            { type: "move", name: name === BAIT.name ? "a" : name, newName, overwrite: scene.random.chance(0.5) },
+            { type: "make", name, kind: "link", sizeBytes: 0, target: newName, overwrite: true },
+            { type: "make", name, kind: "folder", sizeBytes: 0 },
+            { type: "get", name, inline: true },
+            { type: "stat", name, digest: true },
+          ]);
+        });
+        peer.say(streamId, encodeMessages(messages).subarray(0, 1_100), { fin: scene.random.chance(0.5) });
+        yield scene.random.integer(0, 20) * MS;
       }
       yield SECOND;
     },
