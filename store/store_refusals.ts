@@ -56,10 +56,7 @@ export class StoreRefusals {
 
   /** Of a symbolic link's target. */
   ofTarget(name: string, target: string): StoreError | undefined {
-    // Windows takes more than "/" for a separator, and more than a name for the way to another folder.
-    const isLocal = (part: string) => /^\.{0,2}$/.test(part) || checkLocalPath(part, this.#nameRules) === undefined;
-    const reason = checkLinkTarget(name, target) ??
-      (target.split("/").every(isLocal) ? undefined : "its target cannot be a name on Windows");
+    const reason = checkLinkTarget(name, target, { nameRules: this.#nameRules });
     return reason === undefined ? undefined : badName(name, `this symbolic link is refused: ${reason}`);
   }
 

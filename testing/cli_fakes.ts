@@ -311,6 +311,7 @@ export class FakeSide implements TreeSide {
   digest(path: string): Promise<string> {
     return Promise.resolve(`digest of "${path}"`);
   }
+  readonly nameRules = "posix";
   whyUnstorable(): undefined {}
   makeFolder({ path }: TreeEntry): Promise<void> {
     return this.#note(`make ${path}`);

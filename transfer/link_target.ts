@@ -10,15 +10,20 @@
  */
 
 import { REPLACEMENT_CHARACTER } from "../base/display_text.ts";
-import { MAX_PATH_BYTES } from "./file_name.ts";
+import { checkLocalName, MAX_PATH_BYTES, type NameRules } from "./file_name.ts";
 
 const utf8 = new TextEncoder();
 
 /**
  * Why a link at `path`, a path from the tree's folder on, may not have this target, as a clause ("absolute targets are
- * not accepted"), or undefined if it may. The reason contains nothing of either, so it is safe to print.
+ * not accepted"), or undefined if it may. The reason contains nothing of either, so it is safe to print. `nameRules` are
+ * those of the disk that gets the link.
  */
-export function checkLinkTarget(path: string, target: string): string | undefined {
+export function checkLinkTarget(
+  path: string,
+  target: string,
+  { nameRules = "posix" }: { readonly nameRules?: NameRules } = {},
+): string | undefined {
   if (target === "") return "its target is empty";
   const tooLong = `its target is longer than ${MAX_PATH_BYTES} bytes`;
   if (target.length > MAX_PATH_BYTES) return tooLong;
@@ -33,5 +38,7 @@ export function checkLinkTarget(path: string, target: string): string | undefine
   if (components.lastIndexOf("..") >= upCount) {
     return 'its target has ".." after a name, which may be that of another link';
   }
-  return undefined;
+  // Windows takes more than "/" for a separator, and more than a name for the way to another folder.
+  const isLocal = components.slice(upCount).every((name) => checkLocalName(name, nameRules) === undefined);
+  return isLocal ? undefined : "its target cannot be a name on Windows";
 }

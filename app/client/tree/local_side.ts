@@ -13,7 +13,7 @@ import { diskErrorCode, onDisk } from "../../../store/disk_error.ts";
 import { type SyncFolder, syncFolder } from "../../../store/folder_sync.ts";
 import { OpenedFile } from "../../../store/opened_file.ts";
 import { SharedFolderCall } from "../../../store/shared_folder_call.ts";
-import { checkFileName, checkLocalName, TEMPORARY_PREFIX } from "../../../transfer/file_name.ts";
+import { checkFileName, checkLocalName, type NameRules, TEMPORARY_PREFIX } from "../../../transfer/file_name.ts";
 import { StoreError } from "../../../transfer/file_store.ts";
 import { SluiceError } from "../../api.ts";
 import { type ExistingEntry, nameIn, type Select, type TreeEntry } from "./entry.ts";
@@ -85,6 +85,10 @@ export class LocalSide implements TreeSide {
         file.close();
       }
     });
+  }
+
+  get nameRules(): NameRules {
+    return this.#disk.nameRules;
   }
 
   whyUnstorable(path: string): string | undefined {

@@ -5,7 +5,7 @@
  */
 
 import { sanitizeForDisplay } from "../../../base/display_text.ts";
-import { checkPath } from "../../../transfer/file_name.ts";
+import { checkPath, type NameRules } from "../../../transfer/file_name.ts";
 import type { FileInfo } from "../../../transfer/file_store.ts";
 import type { UnlistedFiles } from "../../../transfer/messages.ts";
 import { SluiceError } from "../../api.ts";
@@ -52,6 +52,11 @@ export class ServerSide implements TreeSide {
     const { sha256 } = await this.#client.stat(this.locationOf(path), { digest: true });
     if (sha256 !== undefined) return sha256;
     throw new SluiceError("failed", "the server gave no checksum; transfer it without --checksum");
+  }
+
+  /** The server itself knows more of its disk, and refuses what it cannot have. */
+  get nameRules(): NameRules {
+    return "posix";
   }
 
   whyUnstorable(path: string): string | undefined {

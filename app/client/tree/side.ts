@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { NameRules } from "../../../transfer/file_name.ts";
 import type { ExistingEntry, Select, TreeEntry } from "./entry.ts";
 import type { Step } from "./plan.ts";
 import type { Found } from "./walk.ts";
@@ -25,6 +26,8 @@ export interface TreeSide {
   read(select: Select): Promise<TreeContent | undefined>;
   /** The SHA-256 of a file, hex. */
   digest(path: string): Promise<string>;
+  /** The rules for the names that links lead to here. */
+  readonly nameRules: NameRules;
   /** Why this side cannot have an entry at this path, as a clause; undefined if it can. */
   whyUnstorable(path: string): string | undefined;
   /** Makes a folder in one that exists; one that exists already is left. */

@@ -43,7 +43,7 @@ export async function survey({ from, to }: TreePair, options: SurveyOptions): Pr
   const [source, existing] = await Promise.all([from.read(select), to.read(select)]);
   if (source === undefined) return undefined;
   const whyUnstorable = (path: string) => to.whyUnstorable(path);
-  const { entries, leftOut } = findTravellers(source.found, { select, whyUnstorable });
+  const { entries, leftOut } = findTravellers(source.found, { select, whyUnstorable, nameRules: to.nameRules });
   const trees = {
     source: entries,
     ...(existing === undefined ? NOTHING : existingTree(existing.found, { ...existing, select })),

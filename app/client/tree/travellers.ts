@@ -4,13 +4,16 @@
  * @module
  */
 
+import type { NameRules } from "../../../transfer/file_name.ts";
+import { checkLinkTarget } from "../../../transfer/link_target.ts";
 import { depthOf, type LeftOut, parentPath, type Select, type TreeEntry } from "./entry.ts";
-import { whyLinkStays } from "./link_target.ts";
 import { type Found, isLeftOut } from "./walk.ts";
 
 /** What is known of the transfer. */
 export interface TravelOptions {
   readonly select: Select;
+  /** The destination's rules for names, by which a link must stay in the tree. */
+  readonly nameRules: NameRules;
   /** Why the destination cannot have an entry at this path, as a clause; undefined if it can. */
   readonly whyUnstorable: (path: string) => string | undefined;
 }
@@ -50,8 +53,13 @@ function whyStays(entry: Exclude<Found, LeftOut>, options: TravelOptions): Omit<
   if (kind === "other") {
     return { severity: "skipped", reason: "is a device, FIFO or socket, which is not transferred in a folder" };
   }
-  const staysFor = kind === "link" ? whyLinkStays(path, target ?? "") : undefined;
-  return staysFor === undefined ? undefined : { severity: "skipped", reason: staysFor };
+  if (kind !== "link") return undefined;
+  // A server tells no target that leads out.
+  const refusal = target === undefined
+    ? "its target lies outside the server's folder"
+    : checkLinkTarget(path, target, options);
+  if (refusal === undefined) return undefined;
+  return { severity: "skipped", reason: `is a symbolic link that is not transferred: ${refusal}` };
 }
 
 /** Leaves out folders that were entered to look for included entries, and had none. */

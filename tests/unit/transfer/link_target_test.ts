@@ -33,6 +33,15 @@ Deno.test("checkLinkTarget says why a target is refused", () => {
   }
 });
 
+Deno.test("checkLinkTarget judges the names in a target by the rules of the disk", () => {
+  for (const target of ["..\\..\\b", "C:b", "C:\\b", "\\\\host\\share", "b/nul"]) {
+    assert.equal(checkLinkTarget("a/l", target), undefined, target);
+    const reason = checkLinkTarget("a/l", target, { nameRules: "windows" });
+    assert.equal(reason, "its target cannot be a name on Windows", target);
+  }
+  assert.equal(checkLinkTarget("a/l", "./../b//c", { nameRules: "windows" }), undefined);
+});
+
 Deno.test("checkLinkTarget accepts no target that leads out of the tree at any step", () => {
   const part = fc.constantFrom("..", ".", "a", "b", "");
   const parts = (maxLength: number) => fc.array(part, { minLength: 1, maxLength }).map((all) => all.join("/"));

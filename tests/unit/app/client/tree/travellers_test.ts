@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { ExistingEntry, Select } from "../../../../../app/client/tree/entry.ts";
+import type { NameRules } from "../../../../../transfer/file_name.ts";
 import { findTravellers } from "../../../../../app/client/tree/travellers.ts";
 import type { Found } from "../../../../../app/client/tree/walk.ts";
 
@@ -11,12 +12,13 @@ function entry(path: string, kind: ExistingEntry["kind"], target?: string): Exis
 
 function travel(
   found: readonly Found[],
-  { select = all, whyUnstorable = () => undefined }: {
+  { select = all, whyUnstorable = () => undefined, nameRules = "posix" }: {
     select?: Select;
+    nameRules?: NameRules;
     whyUnstorable?: (path: string) => string | undefined;
   } = {},
 ) {
-  const { entries, leftOut } = findTravellers(found, { select, whyUnstorable });
+  const { entries, leftOut } = findTravellers(found, { select, whyUnstorable, nameRules });
   return {
     entries: entries.map(({ path }) => path),
     leftOut: leftOut.map(({ path, severity, reason }) => `${severity}: ${path} ${reason}`),
@@ -29,15 +31,34 @@ Deno.test("findTravellers lets files, folders and links inside the tree travel",
 });
 
 Deno.test("findTravellers skips devices and links that lead out, and names them", () => {
-  const found = [entry("", "folder"), entry("fifo", "other"), entry("l", "link", "/etc"), entry("m", "link", "../x")];
+  const found = [
+    entry("", "folder"),
+    entry("fifo", "other"),
+    entry("l", "link", "/etc"),
+    entry("m", "link", "../x"),
+    entry(
+      "n",
+      "link",
+    ),
+  ];
   assert.deepEqual(travel(found), {
     entries: [""],
     leftOut: [
       "skipped: fifo is a device, FIFO or socket, which is not transferred in a folder",
-      "skipped: l is a symbolic link with an absolute target",
-      "skipped: m is a symbolic link that leads out of the folder",
+      "skipped: l is a symbolic link that is not transferred: its target is absolute; only links within the folder " +
+      "that is sent are kept",
+      "skipped: m is a symbolic link that is not transferred: its target lies outside the folder that is sent or stored",
+      "skipped: n is a symbolic link that is not transferred: its target lies outside the server's folder",
     ],
   });
+});
+
+Deno.test("findTravellers judges a link by the rules of the destination's disk", () => {
+  const found = [entry("", "folder"), entry("l", "link", "..\\x")];
+  assert.deepEqual(travel(found).leftOut, []);
+  assert.deepEqual(travel(found, { nameRules: "windows" }).leftOut, [
+    "skipped: l is a symbolic link that is not transferred: its target cannot be a name on Windows",
+  ]);
 });
 
 Deno.test("findTravellers names a folder that cannot be stored, and leaves out all that it has", () => {
