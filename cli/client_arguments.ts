@@ -171,6 +171,7 @@ export function parseClientArguments(
         ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout * 1000 }),
         ...(options.retryFor === undefined ? {} : { retryForMs: options.retryFor * 1000 }),
         ...(options.compress === false ? { compress: false } : {}),
+        ...("tree" in understood!.task && understood!.task.tree.modes ? { exactModes: true } : {}),
         ...(options.simulate === undefined ? {} : { simulate: options.simulate }),
       },
       serverKey: options.serverKey,

@@ -17,6 +17,8 @@ export interface TreeOptions {
   readonly isConfirmed: boolean;
   /** Compare the content of files of one size, instead of their times. */
   readonly checksum: boolean;
+  /** Give files and folders exactly the mode of their source. */
+  readonly modes: boolean;
   /** Only print what would be done. */
   readonly dryRun: boolean;
   readonly patterns: readonly PathPattern[];
@@ -30,6 +32,7 @@ export const DEFAULT_TREE_OPTIONS: TreeOptions = {
   mirror: false,
   isConfirmed: false,
   checksum: false,
+  modes: false,
   dryRun: false,
   patterns: [],
   timeWindowUs: DEFAULT_TIME_WINDOW_US,
@@ -48,6 +51,7 @@ export interface RawTreeOptions {
   readonly delete?: boolean;
   readonly yes?: boolean;
   readonly checksum?: boolean;
+  readonly modes?: boolean;
   readonly dryRun?: boolean;
   readonly modifyWindow?: number;
 }
@@ -71,6 +75,7 @@ export function addTreeOptions(
   return command
     .option("-u, --update", "replace what is older than the source")
     .option("-c, --checksum", "compare files of one size by content, not by time")
+    .option("--modes", "give files and folders exactly the permissions of their source")
     .option("-n, --dry-run", "print what would be done, and do nothing")
     .option("--delete", "remove from folders what the source does not have; asks on a terminal")
     .option("-y, --yes", "do not ask before --delete removes")
@@ -87,6 +92,7 @@ export function treeOptions(raw: RawTreeOptions, patterns: readonly PathPattern[
     mirror: raw.delete ?? false,
     isConfirmed: raw.yes ?? false,
     checksum: raw.checksum ?? false,
+    modes: raw.modes ?? false,
     dryRun: raw.dryRun ?? false,
     patterns,
     timeWindowUs: raw.modifyWindow ?? DEFAULT_TIME_WINDOW_US,

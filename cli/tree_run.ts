@@ -187,7 +187,7 @@ class TreeRun {
     await this.#removeRest(planned);
     const finish = (plan: Plan) => [...plan.folders, ...plan.touched];
     await this.#byLevel(planned, finish, async (to, entry) => {
-      await this.#attempt(to, entry, () => to.finishFolder(entry));
+      await this.#attempt(to, entry, () => to.finishFolder({ ...entry, exactMode: this.#options.tree.modes }));
     }, { isDeepestFirst: true });
     this.#tellTotal(planned, result);
   }

@@ -165,14 +165,15 @@ export class DirectoryStore implements FileStore {
 
   create(name: string, options: CreateOptions, done: Done<WritableFile>): void {
     const refusal = this.#refusals.ofNew(name);
-    const { sizeBytes, modifiedUs, mode, overwrite, resume } = options;
-    if (refusal === undefined) settle(this.#create(name, { sizeBytes, modifiedUs, mode, overwrite, resume }), done);
+    const { sizeBytes, modifiedUs, mode, exactMode, overwrite, resume } = options;
+    const copy = { sizeBytes, modifiedUs, mode, exactMode, overwrite, resume };
+    if (refusal === undefined) settle(this.#create(name, copy), done);
     else done(refusal);
   }
 
-  makeFolder(name: string, { modifiedUs, mode }: FolderAttributes, done: Done<CommittedFile>): void {
+  makeFolder(name: string, { modifiedUs, mode, exactMode }: FolderAttributes, done: Done<CommittedFile>): void {
     const refusal = this.#refusals.ofNew(name);
-    if (refusal === undefined) settle(this.#makeFolder(name, { modifiedUs, mode }), done);
+    if (refusal === undefined) settle(this.#makeFolder(name, { modifiedUs, mode, exactMode }), done);
     else done(refusal);
   }
 

@@ -4,7 +4,8 @@
  * Rules: no user gets a right that the file's source did not give to users of their class (owner, group, others), or that
  * a new file here does not give; a program stays executable for those of them who may read it. A file that replaces another one
  * gets its mode, but a source that is private to its owner stays private. Set-user-ID, set-group-ID and sticky bits are
- * never set: they would give a peer's file rights of this machine's users.
+ * never set: they would give a peer's file rights of this machine's users. If the user who sends or gets a file asks for
+ * exactly its mode, it gets that.
  *
  * @module
  */
@@ -41,6 +42,8 @@ export interface ModeSources {
   readonly source: number | undefined;
   /** The file that is replaced, if there is one, and whether its owner and group are those of the new file. */
   readonly replaced?: { readonly mode: number; readonly isSameOwner: boolean } | undefined;
+  /** Whether the source's mode is wanted exactly. Default: no. */
+  readonly isExact?: boolean;
 }
 
 /** The mode for creating a partial file: what its group and others cannot have in the end, they never have. */
@@ -49,7 +52,8 @@ export function creationMode(source: number | undefined): number {
 }
 
 /** The permission bits of a complete file. See the module's description. */
-export function finalMode({ fresh, source, replaced }: ModeSources): number {
+export function finalMode({ fresh, source, replaced, isExact = false }: ModeSources): number {
+  if (isExact && source !== undefined) return source & PERMISSION_BITS;
   if (replaced === undefined) return newFileMode(fresh, source);
   // The bits of another owner or group are about other users.
   if (!replaced.isSameOwner) return newFileMode(fresh, source) & replaced.mode;

@@ -82,7 +82,7 @@ export async function openLocalFile(filePath: string, options: { readonly disk: 
  */
 export async function createLocalFile(filePath: string, options: LocalCreateOptions): Promise<WritableFile> {
   const subject = quote(filePath);
-  const { sizeBytes, modifiedUs, mode, ifExists, folders } = options;
+  const { sizeBytes, modifiedUs, mode, exactMode, ifExists, folders } = options;
   const { disk } = folders;
   requireReadablePath(filePath);
   const folder = await realFolder(disk, filePath);
@@ -105,7 +105,7 @@ export async function createLocalFile(filePath: string, options: LocalCreateOpti
   const replaces = ifExists === "replace" ? { replaces: target } : {};
   const openOlder = () => OpenedFile.open(target, { disk, name, subject, followLinks: false, atOnce: true });
   const resume = options.resume && { ...options.resume, path: target, openOlder };
-  const attributes = { sizeBytes, modifiedUs, mode };
+  const attributes = { sizeBytes, modifiedUs, mode, exactMode };
   return await TemporaryFile.create(folder, {
     disk,
     freeBytes: folders.freeBytes,

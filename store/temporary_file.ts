@@ -314,7 +314,8 @@ export class TemporaryFile implements WritableFile {
     await attemptAsync(async () => {
       const { freshMode } = this.#partial;
       const replaced = this.#options.replaces === undefined ? undefined : await this.#replaced(this.#options.replaces);
-      wanted = finalMode({ fresh: freshMode, source: this.#options.mode, replaced });
+      const { mode: source, exactMode = false } = this.#options;
+      wanted = finalMode({ fresh: freshMode, source, replaced, isExact: exactMode });
     });
     return wanted;
   }

@@ -49,11 +49,13 @@ export async function makeFolderWith(entry: NewEntry, attributes: FolderAttribut
 async function setAttributes(
   { disk, path }: NewEntry,
   stats: DiskStats,
-  { mode, modifiedUs, isNew }: FolderAttributes & { readonly isNew: boolean },
+  { mode, exactMode, modifiedUs, isNew }: FolderAttributes & { readonly isNew: boolean },
 ): Promise<FragileAttribute[]> {
   const existing = stats.mode & PERMISSION_BITS;
   // A new folder got its mode when it was made.
-  const wanted = mode === undefined || isNew || !disk.hasModes ? existing : narrowedFolderMode(existing, mode);
+  const narrowed = mode === undefined || isNew ? existing : narrowedFolderMode(existing, mode);
+  const exact = exactMode === true && mode !== undefined ? mode & PERMISSION_BITS : narrowed;
+  const wanted = disk.hasModes ? exact : existing;
   if (wanted === existing && modifiedUs === undefined) return [];
   let now: DiskStats | undefined;
   await attemptAsync(async () => {

@@ -49,6 +49,8 @@ export interface FileAttributes {
   readonly modifiedUs?: number | undefined;
   /** The permission bits, 0 to 0o777; absent if they are not known, and where files are only looked up. */
   readonly mode?: number | undefined;
+  /** The receiver gives the entry exactly this mode, instead of what its own rules leave of it. Default: no. */
+  readonly exactMode?: boolean | undefined;
 }
 
 /** The latest time, and, negated, the earliest: those of JavaScript's Date. */
@@ -180,7 +182,7 @@ export interface ResumeOptions {
 }
 
 /** The attributes of a folder to be made. Absent ones are left to the disk, and as they are for a folder that exists. */
-export type FolderAttributes = Pick<FileAttributes, "modifiedUs" | "mode">;
+export type FolderAttributes = Pick<FileAttributes, "modifiedUs" | "mode" | "exactMode">;
 
 /** What to make. */
 export interface LinkOptions {

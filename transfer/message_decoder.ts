@@ -221,9 +221,10 @@ function readAttributes(reader: Reader): ReadAttributes | undefined {
   const flags = reader.varint();
   const time = hasFlag(flags, AttributeFlag.modified) ? { modifiedUs: readTime(reader) } : {};
   const mode = hasFlag(flags, AttributeFlag.mode) ? { mode: reader.varint() % MODE_END } : {};
+  const exact = hasFlag(flags, AttributeFlag.exact) ? { exactMode: true } : {};
   const kind = readKind(reader, flags);
   if (sizeBytes > MAX_FILE_BYTES || kind === undefined) return undefined;
-  return { file: { sizeBytes, ...time, ...mode }, kind, flags };
+  return { file: { sizeBytes, ...time, ...mode, ...exact }, kind, flags };
 }
 
 function readKind(reader: Reader, flags: number): ReadAttributes["kind"] | undefined {

@@ -177,10 +177,10 @@ function flagBits<Flags extends Readonly<Record<string, number>>>(
 }
 
 function writeAttributes(writer: Writer, attributes: EntryAttributes, flags = 0): void {
-  const { sizeBytes, modifiedUs, mode, kind, target = "" } = attributes;
+  const { sizeBytes, modifiedUs, mode, exactMode, kind, target = "" } = attributes;
   writer.varint(sizeBytes);
   const present = (modifiedUs === undefined ? 0 : AttributeFlag.modified) +
-    (mode === undefined ? 0 : AttributeFlag.mode);
+    (mode === undefined ? 0 : AttributeFlag.mode) + (exactMode === true ? AttributeFlag.exact : 0);
   writer.varint(flags + present + (kind === "file" ? 0 : AttributeFlag[kind]));
   if (modifiedUs !== undefined) writeTime(writer, modifiedUs);
   if (mode !== undefined) writer.varint(mode % MODE_END);

@@ -84,6 +84,8 @@ export const AttributeFlag = {
   unsized: 0x20,
   /** PUT: the server is to say first what it has of the file. */
   resumable: 0x40,
+  /** PUT, MAKE: the mode is to be kept exactly. */
+  exact: 0x80,
 } as const;
 
 /** The flags of GET. */

@@ -85,6 +85,8 @@ export interface ClientOptions extends SendingOptions {
   readonly server?: ExpectedServer;
   /** Whether files are compressed on the way if that makes them smaller, in either direction. Default: true. */
   readonly compress?: boolean;
+  /** Whether files get exactly the mode of their source, whatever the umask and the receiver's rules are. Default: no. */
+  readonly exactModes?: boolean;
   /** Faults to inject into this side's traffic, for testing. */
   readonly simulate?: FaultOptions;
   /** Hears one line for each injected fault. */

@@ -105,6 +105,7 @@ export class ConnectedClient implements Client {
   readonly #endpoint: Endpoint;
   readonly #driver: Driver;
   readonly #compresses: boolean;
+  readonly #exactMode: boolean;
   readonly #folders: LocalFolders;
   #session!: ClientSession;
   #connection!: Connection;
@@ -113,8 +114,18 @@ export class ConnectedClient implements Client {
   readonly #ended: PromiseWithResolvers<void>;
 
   private constructor(platform: Platform, socket: DatagramSocket, options: AttemptOptions) {
-    const { compress = true, handshakeTimeoutUs, identity, sendPolicy, timeoutMs, simulate, token } = options;
+    const {
+      compress = true,
+      exactModes = false,
+      handshakeTimeoutUs,
+      identity,
+      sendPolicy,
+      timeoutMs,
+      simulate,
+      token,
+    } = options;
     this.#compresses = compress;
+    this.#exactMode = exactModes;
     this.#platform = platform;
     this.#folders = new LocalFolders(new WaitingDisk(platform));
     this.#ended = platform.defer();
@@ -241,7 +252,14 @@ export class ConnectedClient implements Client {
     const overwrite = options.overwrite ?? false;
     return await this.#transfer(filePath, options, async (onDone) => {
       const file = await onDisk(() => openLocalFile(filePath, { disk: this.#folders.disk }));
-      return this.#session.put({ file, name, overwrite, compresses: this.#compresses, onDone });
+      return this.#session.put({
+        file,
+        name,
+        overwrite,
+        compresses: this.#compresses,
+        exactMode: this.#exactMode,
+        onDone,
+      });
     });
   }
 
@@ -263,7 +281,10 @@ export class ConnectedClient implements Client {
           const resume = info.sizeBytes < RESUMABLE_BYTES
             ? undefined
             : { purpose: this.serverKey.toHex(), reusesOld: ifExists === "replace" };
-          settle(createLocalFile(output, { ...info, ifExists, folders: this.#folders, resume }), done);
+          settle(
+            createLocalFile(output, { ...info, exactMode: this.#exactMode, ifExists, folders: this.#folders, resume }),
+            done,
+          );
         },
         onDone,
       }));
@@ -291,8 +312,8 @@ export class ConnectedClient implements Client {
 
   async makeFolder(name: string, attributes: FolderAttributes = {}): Promise<void> {
     requirePath(name);
-    const { mode, modifiedUs } = attributes;
-    await this.#query({ type: "make", name, kind: "folder", sizeBytes: 0, mode, modifiedUs });
+    const { exactMode, mode, modifiedUs } = attributes;
+    await this.#query({ type: "make", name, kind: "folder", sizeBytes: 0, mode, exactMode, modifiedUs });
   }
 
   async makeLink(name: string, target: string, options: { readonly overwrite?: boolean } = {}): Promise<void> {

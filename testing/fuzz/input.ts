@@ -230,6 +230,7 @@ export function anyMessage(random: Random): Message {
   const attributes = {
     ...(random.chance(0.2) ? {} : { modifiedUs: anyTime(random) }),
     ...(random.chance(0.5) ? {} : { mode: random.integer(0, 0o777) }),
+    ...(random.chance(0.8) ? {} : { exactMode: true }),
   };
   const sha256 = random.bytes(32);
   if (random.chance(0.6)) return anyOtherMessage(random, name);

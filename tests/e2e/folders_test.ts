@@ -85,3 +85,24 @@ Deno.test("client leaves alone what differs, and replaces and removes it as it i
     "d/kept.o excluded",
   ]);
 });
+
+Deno.test("client keeps all permissions of a folder where that is wanted", async () => {
+  if (Deno.build.os === "windows") return;
+  await using stage = await Stage.open();
+  const server = await stage.startServer();
+  const modes: Readonly<Record<string, number>> = { "w": 0o666, "ro/r": 0o444, "ro": 0o555, "": 0o755 };
+  const modesOf = (root: string) =>
+    Object.fromEntries(Object.keys(modes).map((name) => [name, Deno.statSync(path.join(root, name)).mode! & 0o777]));
+  const tree = stage.path("tree");
+  await Deno.mkdir(path.join(tree, "ro"), { recursive: true });
+  for (const name of ["w", "ro/r"]) await Deno.writeTextFile(path.join(tree, name), name);
+  for (const [name, mode] of Object.entries(modes)) await Deno.chmod(path.join(tree, name), mode);
+  const sent = await stage.client(["send", tree, "--modes", "--server", server.address]);
+  assert.deepEqual([sent.code, sent.stderr], [0, ""]);
+  assert.deepEqual(modesOf(path.join(server.root, "tree")), modes);
+  const copy = stage.path("copy");
+  const got = await stage.client(["get", "tree/", "--output", copy, "--modes", "--server", server.address]);
+  assert.deepEqual([got.code, got.stderr], [0, ""]);
+  assert.deepEqual(modesOf(copy), modes);
+  for (const root of [tree, copy, path.join(server.root, "tree")]) await Deno.chmod(path.join(root, "ro"), 0o755);
+});

@@ -274,7 +274,7 @@ export const GOLDEN_MESSAGES: readonly Golden<Message>[] = [
   },
   {
     name: "PUT of a later version: more flags, and a field that is not known",
-    hex: "01 17 09 68 65 6c 6c 6f 2e 74 78 74 05 40 82 00 06 56 7a 50 b0 64 00 aa bb",
+    hex: "01 17 09 68 65 6c 6c 6f 2e 74 78 74 05 41 02 00 06 56 7a 50 b0 64 00 aa bb",
     value: { type: "put", name: "hello.txt", sizeBytes: 5, modifiedUs: MODIFIED_US, overwrite: false },
     decodeOnly: true,
   },
@@ -299,6 +299,11 @@ export const GOLDEN_MESSAGES: readonly Golden<Message>[] = [
     name: "MAKE, a folder",
     hex: "05 0e 01 61 00 0e 00 06 56 7a 50 b0 64 00 41 ed",
     value: { type: "make", name: "a", kind: "folder", sizeBytes: 0, modifiedUs: MODIFIED_US, mode: 0o755 },
+  },
+  {
+    name: "MAKE, a folder of exactly this mode",
+    hex: "05 07 01 61 00 40 8c 41 ed",
+    value: { type: "make", name: "a", kind: "folder", sizeBytes: 0, mode: 0o755, exactMode: true },
   },
   {
     name: "MAKE, a link",

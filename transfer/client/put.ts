@@ -28,6 +28,8 @@ export interface PutRequest {
   /** The name on the server. */
   readonly name: string;
   readonly overwrite: boolean;
+  /** Whether the file is to have exactly its mode there. Default: no. */
+  readonly exactMode?: boolean | undefined;
   /** Whether what shrinks is sent compressed. Default: no. */
   readonly compresses?: boolean | undefined;
   readonly onDone: (outcome: TransferOutcome | TransferFailure) => void;
@@ -58,10 +60,10 @@ export class ClientPut implements ClientRequest, BackgroundTask {
 
   start(stream: Stream): void {
     this.#stream = stream;
-    const { name, overwrite, file, compresses = false } = this.#request;
+    const { name, overwrite, exactMode, file, compresses = false } = this.#request;
     const { info } = file;
     const resumable = info.sizeBytes >= RESUMABLE_BYTES;
-    const put: Message = { ...info, type: "put", name, overwrite, ...(resumable ? { resumable } : {}) };
+    const put: Message = { ...info, type: "put", name, overwrite, exactMode, ...(resumable ? { resumable } : {}) };
     this.#sender.start(stream, put, { waitsForHave: resumable, compresses: resumable && compresses });
   }
 

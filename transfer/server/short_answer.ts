@@ -60,12 +60,12 @@ export function callForShort(store: FileStore, request: ShortMessage, done: Done
 }
 
 function make(store: FileStore, request: MakeMessage, done: Done<ShortAnswer>): void {
-  const { name, kind: what, modifiedUs, mode, target = "", overwrite = false } = request;
+  const { name, kind: what, modifiedUs, mode, exactMode, target = "", overwrite = false } = request;
   const made = answering(done, (): ShortAnswer => ({
     messages: [{ type: "done", count: 1 }],
     event: { kind: "made", what, name },
   }));
-  if (what === "folder") store.makeFolder(name, { modifiedUs, mode }, made);
+  if (what === "folder") store.makeFolder(name, { modifiedUs, mode, exactMode }, made);
   else store.makeLink(name, { target, overwrite }, made);
 }
 

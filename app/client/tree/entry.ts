@@ -18,6 +18,8 @@ export interface TreeEntry {
   readonly modifiedUs?: number | undefined;
   /** Permission bits; absent if they are not known. */
   readonly mode?: number | undefined;
+  /** Whether the mode is to be kept exactly. Default: no. */
+  readonly exactMode?: boolean | undefined;
   /** The target of a link. */
   readonly target?: string | undefined;
 }

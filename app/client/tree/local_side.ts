@@ -110,12 +110,13 @@ export class LocalSide implements TreeSide {
     });
   }
 
-  async finishFolder({ path, modifiedUs }: TreeEntry): Promise<void> {
+  async finishFolder({ path, mode, exactMode = false, modifiedUs }: TreeEntry): Promise<void> {
     const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = this.#disk.flags;
     await this.#onDisk(path, async () => {
       const followed = path === "" ? 0 : O_NOFOLLOW;
       const descriptor = await this.#disk.open(this.locationOf(path), O_RDONLY | O_NONBLOCK | followed);
       try {
+        if (exactMode && mode !== undefined && this.#disk.hasModes) this.#disk.fchmod(descriptor, mode);
         if (modifiedUs !== undefined) this.#disk.futimes(descriptor, modifiedUs);
       } finally {
         this.#disk.close(descriptor);

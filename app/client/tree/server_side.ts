@@ -67,8 +67,8 @@ export class ServerSide implements TreeSide {
     return this.#client.makeFolder(this.locationOf(path), { mode });
   }
 
-  finishFolder({ path, mode, modifiedUs }: TreeEntry): Promise<void> {
-    return this.#client.makeFolder(this.locationOf(path), { mode, modifiedUs });
+  finishFolder({ path, mode, exactMode, modifiedUs }: TreeEntry): Promise<void> {
+    return this.#client.makeFolder(this.locationOf(path), { mode, exactMode, modifiedUs });
   }
 
   makeLink({ entry: { path, target }, replaces }: Step): Promise<void> {

@@ -77,3 +77,10 @@ Deno.test("isWritableByOthers looks at group and others, whatever the type and t
   for (const mode of [0o775, 0o757, 0o1777, 0o40702]) assert.equal(isWritableByOthers(mode), true);
   for (const mode of [0o700, 0o755, 0o1755, 0o40755, 0o100600]) assert.equal(isWritableByOthers(mode), false);
 });
+
+Deno.test("finalMode is the source's mode where that is wanted exactly, without the bits that give a file others' rights", () => {
+  const replaced = { mode: 0o600, isSameOwner: true };
+  assert.equal(finalMode({ fresh: 0o644, source: 0o666, isExact: true }), 0o666);
+  assert.equal(finalMode({ fresh: 0o644, source: 0o4444, replaced, isExact: true }), 0o444);
+  assert.equal(finalMode({ fresh: 0o644, source: undefined, isExact: true }), 0o644);
+});
