@@ -80,7 +80,7 @@ Deno.test("server gives each client the rights, folder and quota of its line", a
   assert.match((await run("list", alice)).stdout, /^a\t100000\t\S+\n$/);
   assert.equal((await run("get b", alice)).code, 3);
   const refusals = [
-    [await run("send a --force", alice), /no permission to replace files; ask the server's administrator/],
+    [await run("send b --as a --force", alice), /no permission to replace files; ask the server's administrator/],
     [await run("send b", alice), /"b" needs \S+ kB, but only 97.6 kB of the quota of 200.0 kB are left/],
     [await run("list", bob), /no permission to list files; ask the server's administrator/],
     [await run("get b -o x", bob), /no permission to get files; ask the server's administrator/],
