@@ -122,6 +122,11 @@ export class ContentSender implements BackgroundTask {
     return this.#comparedEnd === 0 ? 0 : Math.min(this.#file.hashedBytes, this.#comparedEnd);
   }
 
+  /** Whether some parts of the file shrink on trial. Throws StoreError if the disk fails. */
+  shrinks(): boolean {
+    return shrinks(this.#samplesOf([{ offset: 0, length: this.sizeBytes }]));
+  }
+
   /** Sends `first`, the content and FIN. Throws StoreError if the disk fails. */
   start(stream: Stream, first: Message, options: ContentOptions): void {
     this.#stream = stream;
@@ -154,7 +159,7 @@ export class ContentSender implements BackgroundTask {
     return this.#state !== "working" || this.#isCompared || this.#toldCount <= this.#nextBlock;
   }
 
-  /** Takes HAVE or HASHES; returns whether they are as they must be. */
+  /** Takes HAVE or HASHES; returns whether they are as they must be. Throws StoreError if the disk fails. */
   take(message: Message): boolean {
     if (message.type === "have") return this.#takeHave(message);
     if (message.type !== "hashes" || this.#have === undefined) return false;

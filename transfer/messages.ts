@@ -82,7 +82,7 @@ export const AttributeFlag = {
   link: 0x10,
   /** PUT: the size is not known yet. */
   unsized: 0x20,
-  /** PUT: the server is to say first what it has of the file. */
+  /** PUT: the server is to say first what it has of the file. Otherwise it refuses if it has a part of it. */
   resumable: 0x40,
   /** PUT, MAKE: the mode is to be kept exactly. */
   exact: 0x80,
@@ -171,6 +171,8 @@ export const RefusalReason = {
   shuttingDown: 11,
   /** The request was not understood. */
   badRequest: 12,
+  /** The server has a part of the file: the client is to repeat the request, and wait for HAVE. */
+  partial: 13,
 } as const;
 
 /** One of {@link RefusalReason}'s values. */

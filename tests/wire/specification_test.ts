@@ -106,7 +106,8 @@ Deno.test("PROTOCOL.md numbers the errors and the reasons of REFUSED as the code
     numbersOf(rowsBelow("### 13.3 Application error codes"), { number: 0, name: 1 }),
     new Map(application),
   );
-  const cells = rowsBelow("### 14.2 Fields").flatMap((row) => [row.slice(0, 2), row.slice(2, 4), row.slice(4, 6)]);
+  const cells = rowsBelow("### 14.2 Fields").flatMap((row) => [row.slice(0, 2), row.slice(2, 4), row.slice(4, 6)])
+    .filter(([number]) => number !== "");
   const reasons = Object.entries(messages.RefusalReason).map(([name, reason]) =>
     [upperSnake(name).toLowerCase().replaceAll("_", "-"), reason] as const
   );

@@ -1,8 +1,10 @@
 /**
- * The client's side of a download: sends GET, receives FILE, says what it holds of the file already, receives the file's
- * content and DIGEST, and sends RESULT.
+ * The client's side of a download: sends GET, receives FILE, the file's content and DIGEST, and sends RESULT. If it finds
+ * that it holds a part of the file already, it asks again on another stream, and says first which.
  *
  * ```
+ *      +------ again <-----+ holds a part
+ *      v                   |
  *   asking --FILE--> creating --created--> receiving --DIGEST--> verifying --same--> committing --durable--> ended
  *      |                |                      |                     |                   |
  *      +---- refusal, reset, disk error, mismatch, cancel, connection lost ---> failed; what can be resumed is kept
@@ -48,6 +50,8 @@ export class ClientGet implements ClientRequest, BackgroundTask {
   #receiver: FileReceiver | undefined;
   #sizeBytes = 0;
   #state: GetState = "asking";
+  /** Whether this side holds a part of the file, and says first which. */
+  #isResumed = false;
   #isConnectionLost = false;
 
   constructor(request: GetRequest, context: ClientContext) {
@@ -71,12 +75,8 @@ export class ClientGet implements ClientRequest, BackgroundTask {
 
   start(stream: Stream): void {
     this.#stream = stream;
-    stream.write(encodeMessage({
-      type: "get",
-      name: this.#request.name,
-      held: true,
-      ...(this.#takesCompressed ? { zstd: true } : {}),
-    }));
+    const { name } = this.#request;
+    stream.write(encodeMessage({ type: "get", name, held: this.#isResumed, zstd: this.#takesCompressed }));
   }
 
   onReadable(): void {
@@ -137,6 +137,8 @@ export class ClientGet implements ClientRequest, BackgroundTask {
         if (!(file instanceof StoreError)) file.keep();
       } else if (file instanceof StoreError) {
         this.#fail(storeFailure(file), errorCodeForStoreError(file.kind));
+      } else if (file.heldBytes > 0 && !this.#isResumed) {
+        this.#resume(file);
       } else {
         this.#receive(file);
         if (isLater) this.#readContent();
@@ -146,12 +148,24 @@ export class ClientGet implements ClientRequest, BackgroundTask {
     isLater = true;
   }
 
+  /** Asks again, and says what there is. */
+  #resume(file: WritableFile): void {
+    file.keep();
+    const stream = this.#stream!;
+    stream.reset(ApplicationErrorCode.noError);
+    stream.stopReading(ApplicationErrorCode.noError);
+    this.#isResumed = true;
+    this.#stream = undefined;
+    this.#state = "asking";
+    this.#context.again(this, stream);
+  }
+
   #receive(file: WritableFile): void {
     this.#receiver = new FileReceiver({
       file,
       sizeBytes: this.#sizeBytes,
       stream: this.#stream!,
-      tellsHeld: this.#sizeBytes >= RESUMABLE_BYTES,
+      tellsHeld: this.#isResumed && this.#sizeBytes >= RESUMABLE_BYTES,
       takesCompressed: this.#takesCompressed,
       onFailed: (error) => this.#fail(storeFailure(error), errorCodeForStoreError(error.kind)),
     });

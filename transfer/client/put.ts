@@ -1,9 +1,11 @@
 /**
- * The client's side of an upload: sends PUT, the file's content and DIGEST, and receives RESULT; before that, of a file
- * that is not small, what the server holds of it already.
+ * The client's side of an upload: sends PUT, the file's content and DIGEST in one go, and receives RESULT. If the server
+ * holds a part of the file already, it says so, and the client begins again on another stream, with what the server lacks.
  *
  * ```
- *   waiting --stream--> sending --RESULT--> ended
+ *      +--stream----- again <------+
+ *      v               partial     |
+ *   waiting --stream--> sending ---+--RESULT--> ended
  *      |                   |
  *      +------ refusal, reset, disk error, cancel, connection lost ---> ended with a failure
  * ```
@@ -19,7 +21,7 @@ import type { BackgroundTask } from "../background_work.ts";
 import { ContentSender, RESUMABLE_BYTES } from "../content_sender.ts";
 import { type ReadableFile, StoreError } from "../file_store.ts";
 import { readMessage } from "../message_reader.ts";
-import type { Message } from "../messages.ts";
+import { type Message, RefusalReason } from "../messages.ts";
 import { ApplicationErrorCode, errorCodeForStoreError } from "../application_error.ts";
 
 /** What to send. The request owns the file and closes it. */
@@ -39,7 +41,9 @@ export interface PutRequest {
 export class ClientPut implements ClientRequest, BackgroundTask {
   readonly #request: PutRequest;
   readonly #context: ClientContext;
-  readonly #sender: ContentSender;
+  #sender: ContentSender;
+  /** Whether the server is to say first which part of the file it holds, and whether it takes compressed CHUNKs. */
+  #waitsForHave = false;
   #stream: Stream | undefined;
   #ended = false;
 
@@ -62,14 +66,20 @@ export class ClientPut implements ClientRequest, BackgroundTask {
     this.#stream = stream;
     const { name, overwrite, exactMode, file, compresses = false } = this.#request;
     const { info } = file;
-    const resumable = info.sizeBytes >= RESUMABLE_BYTES;
-    const put: Message = { ...info, type: "put", name, overwrite, exactMode, ...(resumable ? { resumable } : {}) };
-    this.#sender.start(stream, put, { waitsForHave: resumable, compresses: resumable && compresses });
+    try {
+      this.#waitsForHave ||= compresses && info.sizeBytes >= RESUMABLE_BYTES && this.#sender.shrinks();
+      const waitsForHave = this.#waitsForHave;
+      const put: Message = { ...info, type: "put", name, overwrite, exactMode, resumable: waitsForHave };
+      this.#sender.start(stream, put, { waitsForHave, compresses: waitsForHave && compresses });
+    } catch (error) {
+      this.onSourceFailed(error);
+    }
   }
 
   onReadable(): void {
-    while (!this.#ended && this.#sender.wantsMessage) {
-      const next = readMessage(this.#stream!);
+    const stream = this.#stream!;
+    while (!this.#ended && this.#stream === stream && this.#sender.wantsMessage) {
+      const next = readMessage(stream);
       if (next.kind === "incomplete") return;
       if (next.kind === "message") this.#onAnswer(next.message);
       else this.#failAnswer();
@@ -117,10 +127,10 @@ export class ClientPut implements ClientRequest, BackgroundTask {
 
   #onAnswer(message: Message): void {
     if (message.type === "refused") {
+      if (message.reason === RefusalReason.partial && !this.#waitsForHave) return this.#resume();
       this.#fail(refusalFailure(message), ApplicationErrorCode.cancelled);
     } else if (message.type === "have" || message.type === "hashes") {
-      if (!this.#sender.take(message)) return this.#failAnswer();
-      this.#context.works(this);
+      this.#onHeld(message);
     } else if (message.type !== "result") {
       this.#failAnswer();
     } else {
@@ -130,6 +140,26 @@ export class ClientPut implements ClientRequest, BackgroundTask {
       if (outcome.kind === "done") this.#end(outcome);
       else this.#fail(outcome, ApplicationErrorCode.cancelled);
     }
+  }
+
+  #onHeld(message: Message): void {
+    try {
+      if (!this.#waitsForHave || !this.#sender.take(message)) return this.#failAnswer();
+    } catch (error) {
+      return this.onSourceFailed(error);
+    }
+    this.#context.works(this);
+  }
+
+  /** Begins again, and waits for what the server holds. */
+  #resume(): void {
+    const stream = this.#stream!;
+    stream.reset(ApplicationErrorCode.refused);
+    stream.stopReading(ApplicationErrorCode.refused);
+    this.#waitsForHave = true;
+    this.#sender = new ContentSender(this.#request.file);
+    this.#stream = undefined;
+    this.#context.again(this, stream);
   }
 
   #failAnswer(): void {

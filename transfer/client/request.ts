@@ -23,6 +23,8 @@ export interface ClientContext {
   readonly wake: () => void;
   /** The request has work for the background from time to time, until it ends. */
   works(request: ClientRequest & BackgroundTask): void;
+  /** The request gives this stream up, and is to be started on another one as soon as there is one. */
+  again(request: ClientRequest, stream: Stream): void;
   /** The request on this stream has ended. */
   ended(request: ClientRequest, stream: Stream | undefined): void;
 }

@@ -88,6 +88,13 @@ export class ClientSession implements ClientContext {
     this.#options.work.add(request);
   }
 
+  again(request: ClientRequest, stream: Stream): void {
+    this.ended(request, stream);
+    this.#waiting.unshift(request);
+    this.#startWaiting();
+    this.wake();
+  }
+
   ended(request: ClientRequest, stream: Stream | undefined): void {
     const task = this.#tasks.get(request);
     if (task !== undefined) this.#options.work.remove(task);

@@ -97,8 +97,12 @@ export class ServerGet implements ServerHandler, BackgroundTask {
   #onMessage(message: Message): void {
     if (message.type === "result") return this.#onResult(message);
     const isHeld = message.type === "have" || message.type === "hashes";
-    if (!isHeld || this.#request.held !== true || !this.#sender.take(message)) {
-      return this.#fail("the client said what makes no sense there", ApplicationErrorCode.badMessage);
+    try {
+      if (!isHeld || this.#request.held !== true || !this.#sender.take(message)) {
+        return this.#fail("the client said what makes no sense there", ApplicationErrorCode.badMessage);
+      }
+    } catch (error) {
+      return this.onSourceFailed(error);
     }
     this.#context.works(this.#stream, this);
   }
@@ -123,6 +127,8 @@ export class ServerGet implements ServerHandler, BackgroundTask {
   }
 
   onReset(code: number): void {
+    // The client asks again, as it holds a part of the file.
+    if (code === ApplicationErrorCode.noError && this.#request.held !== true && !this.#delivered) return this.#giveUp();
     this.#fail(`the client gave up: ${describeApplicationError(code)}`, ApplicationErrorCode.cancelled);
   }
 
@@ -147,6 +153,14 @@ export class ServerGet implements ServerHandler, BackgroundTask {
 
   onConnectionClosed(reason: CloseReason): void {
     if (!this.#ended) this.#fail(`the connection ended first (${reason.kind})`, ApplicationErrorCode.cancelled);
+  }
+
+  /** Ends it without a report. */
+  #giveUp(): void {
+    if (this.#ended) return;
+    this.#stream.reset(ApplicationErrorCode.noError);
+    this.#stream.stopReading(ApplicationErrorCode.noError);
+    this.#end();
   }
 
   #fail(reason: string, code: number): void {

@@ -191,9 +191,7 @@ export class RequestRunner implements ServerContext {
 
   refuse(stream: Stream, refusal: Refusal): void {
     const { operation, name, reason, message } = refusal;
-    stream.write(encodeMessage({ type: "refused", reason, message }));
-    stream.finish();
-    stream.stopReading(ApplicationErrorCode.refused);
+    answerRefused(stream, { reason, message });
     this.report({ kind: "refused", operation, name, reason: message });
     this.ended(stream);
   }
@@ -257,6 +255,7 @@ export class RequestRunner implements ServerContext {
         store.create(request.name, { ...request, resume }, done);
       },
       begin: (file) => {
+        if (file.heldBytes > 0 && request.resumable !== true) return this.#answerPartial(stream, file);
         const put = new ServerPut(stream, { context: this, request, file });
         if (resume !== undefined) resumable.begin(resume.purpose, request, { put, owner: this });
         this.#adopt(stream, put, request);
@@ -265,10 +264,20 @@ export class RequestRunner implements ServerContext {
     });
   }
 
+  /** There is a part of the file, of which the client does not know: it is to ask again. */
+  #answerPartial(stream: Stream, file: WritableFile): void {
+    file.keep();
+    answerRefused(stream, {
+      reason: RefusalReason.partial,
+      message: "a part of it is there; the client can ask which",
+    });
+    this.ended(stream);
+  }
+
   /** Where a file continues. A client learns nothing by hashes of what it may not read, and may not replace. */
-  #resumeOf({ resumable, sizeBytes, overwrite }: PutMessage): CreateOptions["resume"] {
+  #resumeOf({ sizeBytes, overwrite }: PutMessage): CreateOptions["resume"] {
     const { principal, rights } = this.#options;
-    if (resumable !== true || sizeBytes < RESUMABLE_BYTES || principal === undefined) return undefined;
+    if (sizeBytes < RESUMABLE_BYTES || principal === undefined) return undefined;
     return { purpose: principal, reusesOld: overwrite && rights.has("overwrite") && rights.has("read") };
   }
 
@@ -355,6 +364,12 @@ export class RequestRunner implements ServerContext {
     this.#running.set(stream, { ...this.#running.get(stream)!, handler });
     handler.start();
   }
+}
+
+function answerRefused(stream: Stream, { reason, message }: Pick<Refusal, "reason" | "message">): void {
+  stream.write(encodeMessage({ type: "refused", reason, message }));
+  stream.finish();
+  stream.stopReading(ApplicationErrorCode.refused);
 }
 
 /** What a request counts as against the {@link RequestLimits}, if it does. A checksum needs an open file. */

@@ -95,6 +95,20 @@ Deno.test("ContentSender does not send again what arrived before an interruption
   }
 });
 
+Deno.test("ServerSession and ClientSession begin again without a report where there is something to resume", () => {
+  const expected = { put: ["receiving", "received"], get: ["sending", "sending", "sent"] };
+  for (const kind of KINDS) {
+    const pair = new TransferPair();
+    const { source } = endsOf(pair, kind);
+    source.put("file", new Random(5).bytes(4 * MIB), { modifiedUs: 1 });
+    pair.attempt({ kind, name: "file", cutAfterBytes: 2 * MIB });
+    const { outcome, events } = pair.attempt({ kind, name: "file" });
+    assert(outcome.kind === "done");
+    assert(outcome.file.reusedBytes > MIB, `${outcome.file.reusedBytes} bytes were reused`);
+    assert.deepEqual(events.map((event) => event.kind), expected[kind]);
+  }
+});
+
 Deno.test("ContentSender updates a file by what has changed in it", () => {
   for (const kind of KINDS) {
     const pair = new TransferPair();

@@ -10,7 +10,9 @@ import type { QueryMessage, QueryOutcome } from "../../../../transfer/client/que
 import { ClientSession } from "../../../../transfer/client/session.ts";
 import type { TransferFailure } from "../../../../transfer/failure.ts";
 import { StoreError } from "../../../../transfer/file_store.ts";
-import { type Message, RefusalReason, ResultStatus } from "../../../../transfer/messages.ts";
+import { type Message, MIN_BLOCK_BYTES, RefusalReason, ResultStatus } from "../../../../transfer/messages.ts";
+import { readMessage } from "../../../../transfer/message_reader.ts";
+import { ApplicationErrorCode } from "../../../../transfer/application_error.ts";
 import { wholeContent } from "../../../../transfer/file_sender.ts";
 import { encodeMessage, encodeMessages } from "../../../../transfer/message_encoder.ts";
 import { Pair } from "../../../../testing/connection_pair.ts";
@@ -166,6 +168,54 @@ Deno.test("ClientSession tells how a request was refused", () => {
       assert("message" in outcome);
       assert.match(outcome.message, /because/);
     }
+  }
+});
+
+/** What the server was asked on each stream. */
+function requestOf(stream: Stream): Message {
+  const next = readMessage(stream);
+  assert(next.kind === "message");
+  return next.message;
+}
+
+Deno.test("ClientSession.put begins again, and waits for HAVE, where the server has a part of the file", () => {
+  const bytes = new Random(2).bytes(1_200_000);
+  const asked: Message[] = [];
+  const scene = new Scene((stream) => {
+    const put = requestOf(stream);
+    asked.push(put);
+    if (put.type !== "put" || put.resumable !== true) {
+      stream.write(encodeMessage({ type: "refused", reason: RefusalReason.partial, message: "" }));
+      stream.finish();
+      stream.stopReading(ApplicationErrorCode.refused);
+    } else {
+      stream.write(encodeMessage({ type: "have", blockBytes: MIN_BLOCK_BYTES, heldBytes: 0 }));
+      result(stream, ResultStatus.verified, sha256(bytes));
+    }
+  }, { maxStreams: 1 });
+  scene.put("file", bytes);
+  scene.put("other", bytes);
+  scene.pair.run(20_000_000);
+  assert.deepEqual(scene.outcomes.map(({ kind }) => kind), ["failed", "failed"]);
+  assert.deepEqual(
+    asked.map((put) => put.type === "put" && [put.name, put.resumable === true]),
+    [["file", false], ["file", true], ["other", false], ["other", true]],
+  );
+  scene.assertClean();
+});
+
+Deno.test("ClientSession.put fails where the server has a part of the file again, or tells of one without being asked", () => {
+  const partial: Message = { type: "refused", reason: RefusalReason.partial, message: "a part" };
+  const have: Message = { type: "have", blockBytes: MIN_BLOCK_BYTES, heldBytes: 0 };
+  for (const [answer, failure] of [[partial, /refused: a part$/], [have, /not understood$/]] as const) {
+    const scene = new Scene((stream) => {
+      stream.write(encodeMessage(answer));
+      stream.finish();
+    });
+    scene.put("file", CONTENT);
+    const outcome = scene.outcome();
+    assert("message" in outcome);
+    assert.match(outcome.message, failure);
   }
 });
 

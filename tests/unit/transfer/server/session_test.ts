@@ -188,6 +188,31 @@ Deno.test("ServerSession accepts no result before the file was sent", () => {
   scene.assertClean();
 });
 
+Deno.test("ServerSession says nothing of what it holds unless it is asked", () => {
+  const bytes = new Random(4).bytes(1024 * 1024);
+  const scene = new Scene();
+  const { answers } = scene.ask(join(put("file", bytes), digest(bytes)), { finish: true });
+  assert.deepEqual(answers.map(({ type }) => type), ["result"]);
+  scene.assertClean();
+});
+
+Deno.test("ServerSession reports a get that the client gives up, unless it asks again for what it has in part", () => {
+  const { noError, cancelled } = ApplicationErrorCode;
+  for (const [held, code, isReported] of [[false, noError, false], [true, noError, true], [false, cancelled, true]]) {
+    const scene = new Scene();
+    scene.store.put("file", new Random(4).bytes(30_000_000));
+    const stream = scene.pair.send(encodeMessage({ type: "get", name: "file", held: held === true }), {
+      finish: false,
+    });
+    scene.pair.run(100_000);
+    stream.reset(Number(code));
+    stream.stopReading(Number(code));
+    scene.pair.run(2_000_000);
+    assert.deepEqual(scene.events.map(({ kind }) => kind), isReported ? ["sending", "failed"] : ["sending"]);
+    scene.assertClean();
+  }
+});
+
 Deno.test("ServerSession counts a get whose client ends without a result as failed", () => {
   const scene = new Scene();
   scene.store.put("file", CONTENT);
