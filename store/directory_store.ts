@@ -165,8 +165,8 @@ export class DirectoryStore implements FileStore {
 
   create(name: string, options: CreateOptions, done: Done<WritableFile>): void {
     const refusal = this.#refusals.ofNew(name);
-    const { sizeBytes, modifiedUs, mode, exactMode, overwrite, resume } = options;
-    const copy = { sizeBytes, modifiedUs, mode, exactMode, overwrite, resume };
+    const { sizeBytes, modifiedUs, mode, exactMode, overwrite, unsized, resume } = options;
+    const copy = { sizeBytes, modifiedUs, mode, exactMode, overwrite, unsized, resume };
     if (refusal === undefined) settle(this.#create(name, copy), done);
     else done(refusal);
   }

@@ -188,7 +188,7 @@ export class QuotaStore implements FileStore {
     this.#arriving.set(name, (this.#arriving.get(name) ?? 0) + 1);
     const addedBytes = usedBytes(options.sizeBytes);
     if (
-      replaces || options.resume !== undefined || name.includes("/") ||
+      replaces || options.resume !== undefined || options.unsized === true || name.includes("/") ||
       (!this.#fits(addedBytes, options) && this.#mayCount)
     ) {
       settle(
@@ -223,12 +223,21 @@ export class QuotaStore implements FileStore {
       const keptBytes = this.#keptBytes.get(partialPath) ?? 0;
       this.#keptBytes.delete(partialPath);
       if (this.#storedBytes !== undefined) this.#storedBytes -= keptBytes;
-      const counted = new QuotaFile(file, (end) => {
-        this.#partialPaths.delete(partialPath);
-        // Only a file that resumes is left for another try.
-        const isKept = end === "kept" && options.resume !== undefined;
-        this.#release(name, addedBytes, isKept ? "kept" : end === "stored" ? "stored" : "discarded");
-        if (isKept) this.#keptBytes.set(partialPath, Math.max(0, addedBytes));
+      let grownBytes = addedBytes;
+      const onGrown = (sizeBytes: number) => {
+        const nextBytes = Math.max(grownBytes, addedBytes + usedBytes(sizeBytes) - usedBytes(options.sizeBytes));
+        this.#extend(name, options, { grownBytes, nextBytes });
+        grownBytes = nextBytes;
+      };
+      const counted = new QuotaFile(file, {
+        onGrown: options.unsized === true ? onGrown : undefined,
+        onEnded: (end) => {
+          this.#partialPaths.delete(partialPath);
+          // Only a file that resumes is left for another try.
+          const isKept = end === "kept" && options.resume !== undefined;
+          this.#release(name, grownBytes, isKept ? "kept" : end === "stored" ? "stored" : "discarded");
+          if (isKept) this.#keptBytes.set(partialPath, Math.max(0, grownBytes));
+        },
       });
       if (options.resume === undefined || addedBytes <= 0 || this.#excessBytes(options) <= 0) return done(counted);
       // Too little was left of it.
@@ -271,7 +280,7 @@ export class QuotaStore implements FileStore {
    */
   async #lookAndReserve(
     name: string,
-    limit: Limit & Pick<Partial<CreateOptions>, "resume">,
+    limit: Limit & Pick<Partial<CreateOptions>, "resume" | "unsized">,
     addedBytes: number,
   ): Promise<Reserved | StoreError> {
     let folderBytes = 0;
@@ -280,7 +289,9 @@ export class QuotaStore implements FileStore {
       folderBytes += usedBytes(0);
     }
     const sumBytes = addedBytes + folderBytes;
-    if (!this.#fits(sumBytes, limit)) await this.#count();
+    // A file of unknown size cannot wait for a count later on.
+    const countsFirst = limit.unsized === true && limit.quotaBytes < Infinity;
+    if (countsFirst || !this.#fits(sumBytes, limit)) await this.#count();
     // What is left of an earlier try counts already; how much that is shows when the file is created.
     const mayBeLeft = limit.resume !== undefined && sumBytes <= limit.quotaBytes;
     return this.#reserve(name, mayBeLeft ? UNLIMITED : limit, { addedBytes, folderBytes });
@@ -292,6 +303,17 @@ export class QuotaStore implements FileStore {
     if (!this.#fits(sumBytes, limit)) return this.#quotaExceeded(name, { ...limit, addedBytes: sumBytes });
     this.#reservedBytes += Math.max(0, addedBytes) + folderBytes;
     return { addedBytes, folderBytes };
+  }
+
+  /** Reserves more for a file that has grown, or throws why the quota does not allow it. */
+  #extend(
+    name: string,
+    limit: Limit,
+    { grownBytes, nextBytes }: { readonly grownBytes: number; readonly nextBytes: number },
+  ): void {
+    const addedBytes = Math.max(0, nextBytes) - Math.max(0, grownBytes);
+    if (!this.#fits(addedBytes, limit)) throw this.#quotaExceeded(name, { ...limit, addedBytes, isMore: true });
+    this.#reservedBytes += addedBytes;
   }
 
   /** Whether a quota allows more bytes; false before the first count. */
@@ -306,12 +328,15 @@ export class QuotaStore implements FileStore {
     return this.#storedBytes === undefined ? 0 : this.#storedBytes + this.#reservedBytes - quotaBytes;
   }
 
-  #quotaExceeded(name: string, { addedBytes, quotaBytes }: { addedBytes: number; quotaBytes: number }): StoreError {
+  #quotaExceeded(
+    name: string,
+    { addedBytes, quotaBytes, isMore = false }: { addedBytes: number; quotaBytes: number; isMore?: boolean },
+  ): StoreError {
     const leftBytes = Math.max(0, quotaBytes - this.#storedBytes! - this.#reservedBytes);
     const [needed, left] = formatDifferentBytes(addedBytes, leftBytes);
     return new StoreError(
       "no-space",
-      `${quote(name)} needs ${needed}, but only ${left} ` +
+      `${quote(name)} needs ${needed}${isMore ? " more" : ""}, but only ${left} ` +
         `of the quota of ${formatBytes(quotaBytes)} are left; remove files there, or ask for a larger quota`,
     );
   }
@@ -376,12 +401,21 @@ type FileEnd = "stored" | "kept" | "discarded";
 /** Reports once what became of a file. */
 class QuotaFile implements WritableFile {
   readonly #file: WritableFile;
+  readonly #onGrown: ((sizeBytes: number) => void) | undefined;
   readonly #onEnded: (end: FileEnd) => void;
   #state: "writing" | "committing" | "ended" = "writing";
 
-  constructor(file: WritableFile, onEnded: (end: FileEnd) => void) {
+  /** `onGrown` is called before bytes are written up to a size; it throws StoreError if that is too large. */
+  constructor(
+    file: WritableFile,
+    options: {
+      readonly onGrown: ((sizeBytes: number) => void) | undefined;
+      readonly onEnded: (end: FileEnd) => void;
+    },
+  ) {
     this.#file = file;
-    this.#onEnded = onEnded;
+    this.#onGrown = options.onGrown;
+    this.#onEnded = options.onEnded;
   }
 
   get heldBytes(): number {
@@ -397,6 +431,7 @@ class QuotaFile implements WritableFile {
   }
 
   write(offset: number, bytes: Uint8Array): void {
+    this.#onGrown?.(offset + bytes.length);
     this.#file.write(offset, bytes);
   }
 

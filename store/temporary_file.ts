@@ -15,9 +15,9 @@
  * @module
  */
 
-import { formatBytes, formatDifferentBytes } from "../base/units.ts";
 import {
   type CommittedFile,
+  type CreateOptions,
   type Done,
   type FileAttributes,
   type FragileAttribute,
@@ -36,10 +36,10 @@ import { findData, findHole } from "./holes.ts";
 import { modifiedUsOf, readAt } from "./opened_file.ts";
 import { lastingName, openPartialFile, type PartialFile } from "./partial_file.ts";
 import { removeQuietly } from "./placement.ts";
-import type { PromisedSpace } from "./promised_space.ts";
+import { SpacePromise } from "./space_promise.ts";
 
 /** What to write, and its destination. */
-export interface TemporaryFileOptions extends FileAttributes {
+export interface TemporaryFileOptions extends FileAttributes, Pick<CreateOptions, "unsized"> {
   readonly disk: Disk;
   /** As that of the disk, shared by files that are created concurrently. Default: that of the disk. */
   readonly freeBytes?: Disk["freeBytes"];
@@ -63,9 +63,6 @@ export interface TemporaryFileResume extends ResumeOptions {
    */
   readonly openOlder: () => Promise<ReadableFile>;
 }
-
-/** Files larger than this leave so much of the disk free, for folders and other programs; smaller ones may fill it. */
-const RESERVED_BYTES = 1_000_000;
 
 /** Deno gives modification times in whole milliseconds. */
 export const READ_PRECISION_US = 1000;
@@ -93,10 +90,9 @@ export class TemporaryFile implements WritableFile {
   readonly #options: TemporaryFileOptions;
   readonly #partial: PartialFile;
   readonly #held: HeldBytes;
-  readonly #promisedSpace: PromisedSpace;
+  /** The space for the rest of the file. */
+  readonly #space: SpacePromise;
   #descriptor: number;
-  /** The space that is promised to the rest of the file. */
-  #promisedBytes: number;
   /** The end of the last range that has been received or reused. */
   #writtenEnd = 0;
   /** The end of the last bytes of these ranges that the disk has: what follows up to `#writtenEnd` is zeros. */
@@ -108,24 +104,23 @@ export class TemporaryFile implements WritableFile {
   #state: "open" | "committing" | "closed" = "open";
 
   private constructor(
-    opened: { partial: PartialFile; older: ReadableFile | undefined },
+    opened: { partial: PartialFile; space: SpacePromise; older: ReadableFile | undefined },
     options: TemporaryFileOptions,
   ) {
-    const { partial, older } = opened;
+    const { partial, space, older } = opened;
     const { sizeBytes } = options;
     this.#disk = options.disk;
     this.#options = options;
     this.#partial = partial;
     this.#descriptor = partial.descriptor;
-    this.#promisedSpace = options.disk.promisedSpace;
-    this.#promisedBytes = neededBytes(partial, options);
+    this.#space = space;
     const readPartial = (offset: number, into: Uint8Array): number => this.#readDisk(offset, into);
     this.#held = new HeldBytes({ sizeBytes, foundBytes: partial.foundBytes, readPartial, older });
   }
 
   /** Opens the temporary file in `folder`. Rejects with StoreError, also if the disk has too little space. */
   static async create(folder: string, options: TemporaryFileOptions): Promise<TemporaryFile> {
-    const { disk, subject, mode, resume } = options;
+    const { disk, subject, mode, resume, sizeBytes, unsized: isUnsized = false } = options;
     const name = resume && lastingName({ ...options, ...resume });
     const partial = await onDisk(subject, async () => {
       try {
@@ -134,8 +129,21 @@ export class TemporaryFile implements WritableFile {
         throw DENIALS.has(diskErrorCode(error)) ? folderDenied(subject) : error;
       }
     });
+    let space: SpacePromise;
     try {
-      await promiseSpace(folder, partial, options);
+      const { allocatedBytes, identity: { dev: device } } = partial;
+      const { promisedSpace } = disk;
+      const { freeBytes = (path: string) => disk.freeBytes(path) } = options;
+      const needs = {
+        disk: { freeBytes, promisedSpace },
+        folder,
+        device,
+        subject,
+        sizeBytes,
+        isUnsized,
+        allocatedBytes,
+      };
+      space = await SpacePromise.make(needs);
     } catch (error) {
       attempt(() => disk.close(partial.descriptor));
       // What an earlier try left waits for space.
@@ -144,7 +152,7 @@ export class TemporaryFile implements WritableFile {
       throw error;
     }
     const older = resume?.reusesOld ? await openOrNone(resume.openOlder) : undefined;
-    return new TemporaryFile({ partial, older }, options);
+    return new TemporaryFile({ partial, space, older }, options);
   }
 
   get heldBytes(): number {
@@ -170,13 +178,15 @@ export class TemporaryFile implements WritableFile {
 
   write(offset: number, bytes: Uint8Array): void {
     this.#requireOpen();
-    const { sizeBytes, subject } = this.#options;
+    const { sizeBytes, subject, unsized } = this.#options;
     const end = offset + bytes.length;
-    if (end > sizeBytes) throw new StoreError("io", `${subject} was announced with ${sizeBytes} bytes, not ${end}`);
+    if (end > sizeBytes && unsized !== true) {
+      throw new StoreError("io", `${subject} was announced with ${sizeBytes} bytes, not ${end}`);
+    }
+    // What was found may have the space already, or not: that of its holes stays promised until the end.
+    if (offset >= this.#partial.foundBytes) this.#space.take(bytes.length);
     this.#writtenEnd = Math.max(this.#writtenEnd, end);
     this.#receivedBytes += bytes.length;
-    // What was found may have the space already, or not: that of its holes stays promised until the end.
-    if (offset >= this.#partial.foundBytes) this.#takeBack(Math.min(bytes.length, this.#promisedBytes));
     try {
       for (let at = 0; at < bytes.length;) {
         const dataAt = findData(bytes, at, offset);
@@ -258,7 +268,8 @@ export class TemporaryFile implements WritableFile {
   }
 
   async #finish(): Promise<CommittedFile> {
-    const { sizeBytes, subject, place } = this.#options;
+    const { subject, place, unsized } = this.#options;
+    const sizeBytes = unsized === true ? this.#writtenEnd : this.#options.sizeBytes;
     const { dev, ino, size } = this.#disk.fstat(this.#descriptor);
     const writtenBytes = size < this.#dataEnd ? size : this.#writtenEnd;
     if (writtenBytes < sizeBytes) {
@@ -378,16 +389,11 @@ export class TemporaryFile implements WritableFile {
 
   #closeDescriptor(): void {
     if (this.#descriptor === -1) return;
-    this.#takeBack(this.#promisedBytes);
+    this.#space.end();
     const descriptor = this.#descriptor;
     // Before the call: a failed close must not be repeated, since the number may belong to another file by then.
     this.#descriptor = -1;
     this.#disk.close(descriptor);
-  }
-
-  #takeBack(bytes: number): void {
-    this.#promisedBytes -= bytes;
-    this.#promisedSpace.add(this.#partial.identity.dev, -bytes);
   }
 
   #requireOpen(): void {
@@ -422,32 +428,4 @@ async function openOrNone(open: () => Promise<ReadableFile>): Promise<ReadableFi
 
 function kindOf(error: unknown): StoreErrorKind {
   return toStoreError(error, "").kind;
-}
-
-/** The space that a file still needs. */
-function neededBytes({ allocatedBytes }: PartialFile, { sizeBytes }: TemporaryFileOptions): number {
-  return Math.max(0, sizeBytes - allocatedBytes);
-}
-
-/** Promises the space that a file needs, or rejects with StoreError (no-space). */
-async function promiseSpace(folder: string, partial: PartialFile, options: TemporaryFileOptions): Promise<void> {
-  const { disk, sizeBytes, subject, freeBytes = (path) => disk.freeBytes(path) } = options;
-  const device = partial.identity.dev;
-  const wantedBytes = neededBytes(partial, options);
-  const availableBytes = await onDisk(subject, () => freeBytes(folder)) ?? Infinity;
-  const promisedBytes = disk.promisedSpace.on(device);
-  const reservedBytes = sizeBytes > RESERVED_BYTES ? RESERVED_BYTES : 0;
-  const usableBytes = Math.max(0, availableBytes - reservedBytes - promisedBytes);
-  if (wantedBytes <= usableBytes) return disk.promisedSpace.add(device, wantedBytes);
-  const [needed, usable] = formatDifferentBytes(wantedBytes, usableBytes);
-  const kept = [
-    ...(reservedBytes === 0 ? [] : [`${formatBytes(reservedBytes)} is kept free`]),
-    ...(promisedBytes === 0 ? [] : [`${formatBytes(promisedBytes)} is for files under way`]),
-  ];
-  const state = kept.length === 0 ? "free" : `usable (${kept.join(", ")})`;
-  const more = wantedBytes < sizeBytes ? " more" : "";
-  throw new StoreError(
-    "no-space",
-    `${subject} needs ${needed}${more}, but only ${usable} are ${state}; free some space`,
-  );
 }

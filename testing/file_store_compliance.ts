@@ -165,6 +165,31 @@ function checkWriting(check: Check): void {
     }
   });
 
+  check("stores files whose size is not known until they end", async ({ store: disk, contents, partialFiles }) => {
+    for (const sizeBytes of [0, 1, 65_537, 1_000_003]) {
+      const name = `unsized-${sizeBytes}`;
+      const bytes = pattern(sizeBytes);
+      const file = await disk.create(name, { sizeBytes: 0, unsized: true, modifiedUs: MODIFIED_US, overwrite: false });
+      for (let at = 0; at < sizeBytes; at += 40_000) file.write(at, bytes.subarray(at, at + 40_000));
+      const into = new Uint8Array(Math.min(sizeBytes, 3));
+      assert.equal(file.read(sizeBytes - into.length, into), into.length);
+      assert.deepEqual(into, bytes.subarray(sizeBytes - into.length));
+      assert.equal(await commit(file), name);
+      assert.deepEqual(contents(name), bytes);
+      assert.deepEqual(await disk.stat(name), { name, kind: "file", sizeBytes, modifiedUs: MODIFIED_US });
+    }
+    const zeros = await disk.create("zeros", { sizeBytes: 0, unsized: true, overwrite: false });
+    zeros.write(0, new Uint8Array(200_000));
+    assert.equal(await commit(zeros), "zeros");
+    assert.deepEqual(contents("zeros"), new Uint8Array(200_000));
+    for (const end of ["abort", "keep"] as const) {
+      const file = await disk.create("given up", { sizeBytes: 0, unsized: true, overwrite: false });
+      file.write(0, pattern(400_000));
+      file[end]();
+      assert.equal(partialFiles(), 0);
+    }
+  });
+
   check("accepts ranges in any order, and reads them back before the commit", async (under) => {
     const piece = fc.record({ sizeBytes: fc.integer({ min: 1, max: 3000 }), rank: fc.integer() });
     let runs = 0;

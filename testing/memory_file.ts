@@ -41,7 +41,8 @@ export interface MemoryDisk {
   /** Whether its files have more bytes than it can hold. */
   isFull(): boolean;
   addHandle(count: number): void;
-  addPartial(count: number, sizeBytes: number): void;
+  /** Counts partial files, and the bytes that are reserved for them. */
+  addPartial(count: number, reservedBytes: number): void;
   place(name: string, file: FinishedFile): void;
   /** Ends the exclusive use of what was kept, and leaves this. */
   endResuming(key: string, kept: Uint8Array | undefined): void;
@@ -131,25 +132,32 @@ export class MemoryWritableFile implements WritableFile {
       copyFrom({ bytes: kept, sizeBytes: kept.length }, offset, into);
     this.#held = new HeldBytes({ sizeBytes: options.sizeBytes, foundBytes: kept.length, readPartial, older });
     // Copied, since the caller's object may have more fields and may change later.
-    const { sizeBytes, modifiedUs, mode, overwrite } = options;
-    this.#options = { sizeBytes, modifiedUs, mode, overwrite };
+    const { sizeBytes, modifiedUs, mode, overwrite, unsized } = options;
+    this.#options = { sizeBytes, modifiedUs, mode, overwrite, unsized };
     this.#disk = disk;
     this.#bytes = new Uint8Array(Math.min(options.sizeBytes, FIRST_ALLOCATION_BYTES));
     this.#grow(kept.length);
     this.#bytes.set(kept);
     disk.addHandle(1);
-    disk.addPartial(1, options.sizeBytes);
+    disk.addPartial(1, this.#reservedBytes);
+  }
+
+  /** A file of unknown size reserves what it has. */
+  get #reservedBytes(): number {
+    return this.#options.unsized === true ? this.#writtenEnd : this.#options.sizeBytes;
   }
 
   write(offset: number, bytes: Uint8Array): void {
     this.#requireOpen();
     const end = offset + bytes.length;
-    if (end > this.#options.sizeBytes) {
-      throw new StoreError("io", `"${this.#name}" was announced with ${this.#options.sizeBytes} bytes, not ${end}`);
+    const { sizeBytes, unsized } = this.#options;
+    if (end > sizeBytes && unsized !== true) {
+      throw new StoreError("io", `"${this.#name}" was announced with ${sizeBytes} bytes, not ${end}`);
     }
     if (this.#disk.isFull()) throw new StoreError("no-space", `no space left for "${this.#name}"`);
     this.#grow(end);
     this.#bytes.set(bytes, offset);
+    if (unsized === true) this.#disk.addPartial(0, Math.max(0, end - this.#writtenEnd));
     this.#writtenEnd = Math.max(this.#writtenEnd, end);
     this.#receivedBytes += bytes.length;
   }
@@ -207,12 +215,13 @@ export class MemoryWritableFile implements WritableFile {
   }
 
   #place(): CommittedFile | StoreError {
-    const { sizeBytes, modifiedUs, mode, overwrite } = this.#options;
+    const { sizeBytes, modifiedUs, mode, overwrite, unsized } = this.#options;
     if (this.#writtenEnd < sizeBytes) {
       return new StoreError("io", `"${this.#name}" is not complete: ${this.#writtenEnd} of ${sizeBytes} bytes`);
     }
     try {
-      this.#disk.place(this.#name, { bytes: this.#bytes, modifiedUs, mode, overwrite });
+      const bytes = unsized === true ? this.#bytes.slice(0, this.#writtenEnd) : this.#bytes;
+      this.#disk.place(this.#name, { bytes, modifiedUs, mode, overwrite });
       return { location: this.#name, notKept: [] };
     } catch (error) {
       if (error instanceof StoreError) return error;
@@ -224,13 +233,14 @@ export class MemoryWritableFile implements WritableFile {
     if (this.#key !== undefined) this.#disk.endResuming(this.#key, kept);
     this.#held.close();
     this.#disk.addHandle(-1);
-    this.#disk.addPartial(-1, this.#options.sizeBytes);
+    this.#disk.addPartial(-1, -this.#reservedBytes);
   }
 
   /** Doubles the allocation, so that a file announced as huge uses no more memory than its written bytes. */
   #grow(neededBytes: number): void {
     if (neededBytes <= this.#bytes.length) return;
-    const sizeBytes = Math.min(this.#options.sizeBytes, Math.max(neededBytes, 2 * this.#bytes.length));
+    const mostBytes = this.#options.unsized === true ? Infinity : this.#options.sizeBytes;
+    const sizeBytes = Math.min(mostBytes, Math.max(neededBytes, 2 * this.#bytes.length));
     const grown = new Uint8Array(sizeBytes);
     grown.set(this.#bytes);
     this.#bytes = grown;

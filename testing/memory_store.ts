@@ -102,9 +102,9 @@ export class MemoryStore implements MeasurableStore {
       addHandle: (count) => {
         this.#openHandles += count;
       },
-      addPartial: (count, sizeBytes) => {
+      addPartial: (count, reservedBytes) => {
         this.#partialFiles += count;
-        this.#reservedBytes += count * sizeBytes;
+        this.#reservedBytes += reservedBytes;
       },
       place: (name, file) => this.#place(name, file),
       endResuming: (key, kept) => {

@@ -166,6 +166,11 @@ export interface CommittedFile {
 export interface CreateOptions extends FileAttributes {
   /** Replace a file of that name. If false, a name that is taken is refused, by the commit as well. */
   readonly overwrite: boolean;
+  /**
+   * The size is not known: `sizeBytes` is 0, the file is written in order, and ends with what was written last. Writing
+   * fails (no-space) as soon as it does not fit. Not with `resume`.
+   */
+  readonly unsized?: boolean | undefined;
   /** Default: the file starts empty, and is removed unless it is committed. For small files, which this costs less. */
   readonly resume?: ResumeOptions | undefined;
 }

@@ -231,3 +231,35 @@ Deno.test("QuotaStore counts what is left of a file for another try, once", asyn
   second.abort();
   await limited.create("b", { sizeBytes: 1, overwrite: false });
 });
+
+Deno.test("QuotaStore counts a file of unknown size as it grows, and refuses what is beyond the quota", async () => {
+  const setting = new Setting();
+  await setting.add("a", 2);
+  const limited = promised(setting.measured.limitedTo(FIVE));
+  const file = await limited.create("pipe", { sizeBytes: 0, unsized: true, overwrite: false });
+  file.write(0, pattern(BLOCK_BYTES));
+  await assertRefused("no-space", () => setting.create("b", 3));
+  file.write(BLOCK_BYTES, pattern(2 * BLOCK_BYTES));
+  await assertRefused("no-space", () => setting.create("empty", 0));
+  const { message } = await assertRefused("no-space", () => file.write(3 * BLOCK_BYTES, pattern(1)));
+  assert.match(message, /^"pipe" needs 4.1 kB more, but only 0 bytes of the quota of 20.5 kB are left; /);
+  file.abort();
+  await setting.add("b", 3);
+});
+
+Deno.test("QuotaStore counts anew before a file of unknown size begins, and counts what it replaces", async () => {
+  const setting = new Setting();
+  await setting.add("a", 4);
+  setting.disk.remove("a", { recursive: false }, () => {});
+  setting.nowUs = 1;
+  const limited = promised(setting.measured.limitedTo(FIVE));
+  const file = await limited.create("pipe", { sizeBytes: 0, unsized: true, overwrite: false });
+  file.write(0, pattern(FIVE));
+  file.commit(() => {});
+  setting.commits.splice(0).forEach((run) => run());
+  const anew = await limited.create("pipe", { sizeBytes: 0, unsized: true, overwrite: true });
+  anew.write(0, pattern(FIVE));
+  await assertRefused("no-space", () => anew.write(FIVE, pattern(1)));
+  await assertRefused("no-space", () => setting.create("b", 1));
+  anew.abort();
+});
