@@ -35,6 +35,8 @@ export type ClientTask =
     /** The name to store it under, only with one file; or, with "/" at its end, the folder for all of them. */
     readonly as: string | undefined;
     readonly tree: TreeOptions;
+    /** Go on as the file grows; only with one file. */
+    readonly follow?: boolean;
   }
   | {
     readonly kind: "get";
@@ -92,6 +94,7 @@ Examples:
   sluice list --server [2001:db8::7]:65432
   sluice rm -r old "*.tmp"           asks before it removes several
   sluice send film.mkv --retry-for 8h
+  tar c photos | sluice send - --as photos.tar
   sluice key                         prints this client's public key
   sluice send film.mkv --rate 80M    at a fixed 80 Mbit/s
   sluice 192.0.2.7 65432             interactive session, like sftp; type "help"
@@ -105,7 +108,12 @@ Examples:
   sluice send report.pdf --as may.pdf --force
   sluice send photos                      what is there and the same is skipped
   sluice send photos --update --delete    mirrors a folder
-  sluice send src --exclude node_modules --exclude "*.log" --dry-run`;
+  sluice send src --exclude node_modules --exclude "*.log" --dry-run
+  tar c photos | sluice send - --as photos.tar
+  sluice send --follow /var/log/app.log
+
+A pipe is stored when it comes to its end; whether the program before it
+failed cannot be seen. A connection that is lost ends the transfer of a pipe.`;
 
 const GET_EXAMPLES = `
 Examples:
@@ -198,20 +206,22 @@ function addSend(program: Command, accept: Accept, readText: ReadText): void {
   const send: Command = program.command("send")
     .alias("put")
     .description("send files and folders; each is stored under its own name")
-    .argument("<file...>", "files and folders to send")
+    .argument("<file...>", "files and folders to send; - is standard input")
     .option("-a, --as <name>", "name on the server (of one file or folder), or FOLDER/ to store all below it")
-    .addOption(new Option("-f, --force", "replace what differs on the server").conflicts("update"));
+    .addOption(new Option("-f, --force", "replace what differs on the server").conflicts("update"))
+    .option("--follow", "go on as the file grows, until Ctrl-C, or until it is renamed (one file only)");
   addTreeOptions(send, { patterns, readText })
     .helpOption("-h, --help", "print this help")
     .addHelpText("after", SEND_EXAMPLES)
-    .action((files: string[], options: RawTreeOptions & { as?: string }) => {
-      const { as } = options;
+    .action((files: string[], options: RawTreeOptions & { as?: string; follow?: boolean }) => {
+      const { as, follow = false } = options;
+      if (follow && files.length > 1) send.error(`error: --follow takes one file, but ${files.length} files are given`);
       if (as !== undefined && files.length > 1 && !as.endsWith("/")) {
         send.error(
           `error: --as names one file, but ${files.length} files are given; --as FOLDER/ stores all below FOLDER`,
         );
       }
-      accept({ kind: "send", files, as, tree: treeOptions(options, patterns) });
+      accept({ kind: "send", files, as, tree: treeOptions(options, patterns), ...(follow ? { follow } : {}) });
     });
 }
 

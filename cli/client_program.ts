@@ -77,21 +77,28 @@ async function runOnce(
   confine({ read, write: [...write, ...foldersWritten] });
   const abort = new AbortController();
   const { signal } = abort;
+  let client: Client | undefined;
+  const follow = new AbortController();
+  const isFollowing = task.kind === "send" && task.follow === true;
   const stopListening = onStopSignal((cause) => {
     if (signal.aborted) {
       // The kernel and a shell may both tell of the terminal that has gone.
       if (cause !== "hangup") exit(ExitCode.interrupted);
       return;
     }
+    if (isFollowing && client !== undefined && !follow.signal.aborted) {
+      follow.abort();
+      view.print(() => console.err("Completing the file as it is now; Ctrl-C again gives it up."));
+      return;
+    }
     abort.abort();
     view.print(() => console.err("Stopping; Ctrl-C again quits at once."));
   });
-  let client: Client | undefined;
   try {
     client = await connect(signal);
     const confirm = confirmOnTerminal(session, signal);
     const exitCode = "needs" in request
-      ? await request.run({ ...session, client, signal }, confirm)
+      ? await request.run({ ...session, client, signal, followUntil: follow.signal }, confirm)
       : await runManagement(request, { ...session, client, signal, confirm });
     return exitCode !== ExitCode.done && signal.aborted ? ExitCode.interrupted : exitCode;
   } catch (error) {

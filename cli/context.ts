@@ -81,6 +81,10 @@ export interface CliContext {
   readonly localSide: (root: string) => TreeSide;
   /** The text of a small file. Throws SluiceError. */
   readonly readText: (file: string) => string;
+  /** Whether a path leads to a pipe: a FIFO, or what a shell puts in place of `<(COMMAND)`. */
+  readonly isPipe: (path: string) => boolean;
+  /** The bytes of a pipe; of standard input if `path` is undefined. Its iterator throws SluiceError. */
+  readonly readPipe: (path: string | undefined) => AsyncIterable<Uint8Array>;
   /** The key pair of this user's server or client, made on first use. Throws SluiceError, as do those below. */
   readonly openIdentity: (owner: KeyOwner, stateFolder: string | undefined) => Identity;
   /** The same, if it has been made. */

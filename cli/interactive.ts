@@ -181,10 +181,14 @@ class Shell {
 
   async #request(words: readonly string[], signal: AbortSignal): Promise<ExitCode> {
     const { console } = this.#session;
-    const session = { ...this.#session, client: this.#client!, signal };
+    const session = { ...this.#session, client: this.#client!, signal, followUntil: signal };
     const confirm: Confirm = (shown, question) => ask(this.#lines!, { console, shown, question, signal });
     const management = parseManagement(words, console);
     if (management === undefined) {
+      if (words.includes("-")) {
+        const message = "a session has no pipes; for a file of the name -: ./-, and on the command line: -";
+        throw new SluiceError("usage", message);
+      }
       return await prepareTransfers(readTask(words), this.#session).run(session, confirm);
     }
     if ("exitCode" in management) return management.exitCode;

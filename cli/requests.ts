@@ -16,6 +16,7 @@ import { type CliContext, type FileNeeds, WHOLE_DISK } from "./context.ts";
 import type { Confirm } from "./confirm.ts";
 import type { ExitCode } from "./exit_codes.ts";
 import { selectAll, selectBy } from "./path_filter.ts";
+import { pipeToSend } from "./pipes.ts";
 import { DEFAULT_TREE_OPTIONS, mustCompare } from "./tree_options.ts";
 import { runTree, type TreeJob } from "./tree_run.ts";
 import { type ConnectedSession, runTransfers, type Settled, type Transfer } from "./transfers.ts";
@@ -24,7 +25,10 @@ type SendTask = Extract<ClientTask, { kind: "send" }>;
 type GetTask = Extract<ClientTask, { kind: "get" }>;
 
 /** What the requests of transfers use of their context. */
-type RequestContext = Pick<CliContext, "entryAt" | "localSide" | "nameRules">;
+type RequestContext = Pick<CliContext, "entryAt" | "isPipe" | "localSide" | "nameRules">;
+
+/** What {@link transfersOf} uses of it. */
+type NamesContext = Omit<RequestContext, "localSide">;
 
 /** The transfers of a command, before there is a connection. */
 export interface TransferRequest {
@@ -56,7 +60,8 @@ export function prepareTransfers(task: SendTask | GetTask, context: RequestConte
 }
 
 /** Whether a transfer is known to be one of a folder. A server is asked what a name is only if it must be. */
-function isFolder({ direction, file }: Transfer, { entryAt }: RequestContext): boolean {
+function isFolder({ direction, file, special }: Transfer, { entryAt }: RequestContext): boolean {
+  if (special !== undefined) return false;
   return direction === "send" ? entryAt(file) === "folder" : isWholeStore(file) || file.endsWith("/");
 }
 
@@ -70,6 +75,7 @@ function lookingAround(
   },
 ) {
   const isSame = async (transfer: Transfer): Promise<boolean> => {
+    if (transfer.special !== undefined) return false;
     const [job] = jobsOf([transfer], client, context);
     const made = await survey(job!, { ...DEFAULT_TREE_OPTIONS, select: selectAll, signal });
     return made?.plan.unchanged.length === 1;
@@ -87,12 +93,14 @@ function lookingAround(
     before: (transfer: Transfer) =>
       ifKnown(async () => {
         const { direction, file, target = file, ifExists } = transfer;
-        const mayBeSame = direction === "get" && ifExists !== "replace" && context.entryAt(target) === "other";
+        const mayBeSame = direction === "get" && transfer.special === undefined && ifExists !== "replace" &&
+          context.entryAt(target) === "other";
         return mayBeSame && await isSame(transfer) ? "unchanged" : undefined;
       }),
     afterRefusal: (transfer: Transfer) =>
       ifKnown(async () => {
         if (transfer.direction === "send") return await isSame(transfer) ? "unchanged" : undefined;
+        if (transfer.special !== undefined) return undefined;
         if ((await client.stat(transfer.file)).kind !== "folder") return undefined;
         folders.push(transfer);
         return "elsewhere";
@@ -136,18 +144,20 @@ function selected(
  * The transfers that a command asks for. Throws SluiceError (usage) if it cannot be done as it is written: `--output`
  * names no folder and must, or two sources would get one name, so that it would be chance which one is left.
  */
-export function transfersOf(task: SendTask | GetTask, context: Pick<CliContext, "entryAt" | "nameRules">): Transfer[] {
+export function transfersOf(task: SendTask | GetTask, context: NamesContext): Transfer[] {
   return task.kind === "get" ? getsOf(task, context) : sendsOf(task, context);
 }
 
-function sendsOf({ files, as, tree }: SendTask, { entryAt }: Pick<CliContext, "entryAt">): Transfer[] {
+function sendsOf(task: SendTask, context: NamesContext): Transfer[] {
+  const { files, as, tree } = task;
   requireDifferentNames(files, (file) => path.basename(file), "send one of them by itself, with --as NAME");
-  if (files.includes("-")) throw noStreaming("standard input cannot be sent yet", "send");
   const ifExists = tree.ifDifferent === "replace" ? "replace" : "refuse";
   return files.map((file) => {
+    const pipe = pipeToSend(file, task, context);
+    if (pipe !== undefined) return pipe;
     const name = path.basename(file);
     const target = as?.endsWith("/") ? `${as}${name}` : as;
-    if (entryAt(file) !== "folder") return { direction: "send", file, target, ifExists };
+    if (context.entryAt(file) !== "folder") return { direction: "send", file, target, ifExists };
     const place = target ?? name;
     if (target === undefined && /^\.{0,2}$/.test(name)) {
       throw new SluiceError("usage", `${quote(file)} gives the folder no name on the server; use --as NAME`);
@@ -161,8 +171,12 @@ function sendsOf({ files, as, tree }: SendTask, { entryAt }: Pick<CliContext, "e
   });
 }
 
-function getsOf({ names, output, tree }: GetTask, context: Pick<CliContext, "entryAt" | "nameRules">): Transfer[] {
-  if (output === "-") throw noStreaming("standard output cannot be written to yet", "--output");
+function getsOf(task: GetTask, context: NamesContext): Transfer[] {
+  const { names, output, tree } = task;
+  if (output === "-") {
+    const message = 'standard output cannot be written to yet; for a file of the name "-": --output ./-';
+    throw new SluiceError("usage", message);
+  }
   const intoFolder = output !== undefined && context.entryAt(output) === "folder";
   if (output !== undefined && !intoFolder && (names.length > 1 || /[/\\]$/.test(output))) {
     throw new SluiceError("usage", `${quote(output)} is not an existing folder; create it, or leave out --output`);
@@ -207,10 +221,6 @@ function trimSlashes(name: string): string {
   return name.replace(/\/+$/, "");
 }
 
-function noStreaming(what: string, before: string): SluiceError {
-  return new SluiceError("usage", `${what}; for a file of the name "-": ${before} ./-`);
-}
-
 /**
  * Throws SluiceError (usage) if two files have the same name. Names that differ in case or normalization are left to
  * the disk that stores them, which may tell them apart, and otherwise refuses the second one.
@@ -239,8 +249,9 @@ const MAX_NEEDS = 32;
  * files it is their folders, for many folders the whole disk.
  */
 export function needsOf(transfers: readonly Transfer[]): FileNeeds {
-  const sent = transfers.filter(({ direction }) => direction === "send").map(({ file }) => file);
-  const got = transfers.filter(({ direction }) => direction === "get").map(({ file, target }) => target ?? file);
+  const named = transfers.filter(({ special }) => special !== "standard");
+  const sent = named.filter(({ direction }) => direction === "send").map(({ file }) => file);
+  const got = named.filter(({ direction }) => direction === "get").map(({ file, target }) => target ?? file);
   const write = fewOf(foldersOf(got));
   const read = sent.length > MAX_NEEDS ? foldersOf(sent) : sent;
   return { read: fewOf([...read, ...write]), write };

@@ -139,8 +139,10 @@ export function describeEvent(event: ServerEvent): string {
     case "address-changed":
       return `${origin(event)} address changed, was ${sanitizeForDisplay(event.previousClient)}`;
     case "receiving":
-    case "sending":
-      return `${origin(event)} ${event.kind} ${quote(event.name)}, ${formatBytes(event.sizeBytes)}`;
+    case "sending": {
+      const size = event.sizeBytes === undefined ? "a pipe, size unknown" : formatBytes(event.sizeBytes);
+      return `${origin(event)} ${event.kind} ${quote(event.name)}, ${size}`;
+    }
     case "received":
       return `${origin(event)} received ${quote(event.name)}, ${speed(event)}, verified and stored, ` +
         `sha256 ${event.sha256}` + (event.notKept.length === 0 ? "" : `, ${describeNotKept(event.notKept)}`);

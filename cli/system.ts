@@ -9,6 +9,7 @@ import { openAccess, readToken } from "../io/access_files.ts";
 import { localSide, readText } from "../io/local_files.ts";
 import { nodeDisk } from "../io/node_disk.ts";
 import { confine, revokeLibraries } from "../io/permissions.ts";
+import { isPipe, readPipe, readStandardInput } from "../io/pipes.ts";
 import { systemPlatform } from "../io/platform.ts";
 import {
   entryAt,
@@ -41,6 +42,8 @@ export function systemContext(): CliContext {
     entryAt,
     localSide,
     readText,
+    isPipe,
+    readPipe: (path) => path === undefined ? readStandardInput() : readPipe(path),
     openIdentity: (owner, folder) => openIdentity(stateFolder(folder, readableEnvironment), owner),
     findIdentity(owner, folder) {
       const found = findStateFolder(folder, readableEnvironment);

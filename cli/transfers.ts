@@ -31,6 +31,8 @@ export interface Transfer {
   readonly target: string | undefined;
   /** What to do with a file of that name there; a server knows no "beside". */
   readonly ifExists: IfExists;
+  /** Standard input, another pipe, or a file that is followed as it grows; undefined for any other file. */
+  readonly special?: "standard" | "pipe" | "followed";
   /** The file's size, if it is known. */
   readonly sizeBytes?: number;
 }
@@ -60,10 +62,12 @@ export interface TransfersResult {
 }
 
 /** A session that is connected to a server. */
-export type ConnectedSession = Pick<CliSession, "clock" | "console" | "quiet" | "view"> & {
+export type ConnectedSession = Pick<CliSession, "clock" | "console" | "quiet" | "readPipe" | "view"> & {
   readonly client: Client;
   /** Cancels the transfers. */
   readonly signal: AbortSignal;
+  /** Completes a file that is followed, as it is then. */
+  readonly followUntil: AbortSignal;
 };
 
 /** Runs the transfers, and prints a total of many; the exit code is that of the first in order that failed. */
@@ -289,18 +293,30 @@ function totalBytesOf(transfers: readonly Transfer[]): number | undefined {
 
 function runTransfer(
   transfer: Transfer,
-  { client, signal }: ConnectedSession,
+  session: ConnectedSession,
   onProgress: (progress: Progress) => void,
 ): Promise<TransferReport> {
+  if (transfer.direction === "send") return runSend(transfer, session, onProgress);
+  const { client, signal } = session;
   const { file, target, ifExists } = transfer;
-  return transfer.direction === "send"
-    ? client.send(file, {
-      overwrite: ifExists === "replace",
-      onProgress,
-      signal,
-      ...(target === undefined ? {} : { as: target }),
-    })
-    : client.get(file, { ifExists, onProgress, signal, ...(target === undefined ? {} : { output: target }) });
+  return client.get(file, { ifExists, onProgress, signal, ...(target === undefined ? {} : { output: target }) });
+}
+
+function runSend(
+  { file, target, ifExists, special }: Transfer,
+  { client, followUntil, readPipe, signal }: ConnectedSession,
+  onProgress: (progress: Progress) => void,
+): Promise<TransferReport> {
+  const options = { overwrite: ifExists === "replace", onProgress, signal };
+  if (special === "standard" || special === "pipe") {
+    const source = readPipe(special === "standard" ? undefined : file);
+    return client.sendFrom(source, { ...options, as: target ?? basename(file) });
+  }
+  return client.send(file, {
+    ...options,
+    ...(target === undefined ? {} : { as: target }),
+    ...(special === "followed" ? { followUntil } : {}),
+  });
 }
 
 /** What was thrown because of an abort is an interruption, in whatever words it comes. */

@@ -14,7 +14,8 @@ import { Machine, type MachineOptions } from "./machine.ts";
 
 /** A request of a client. A file's content follows from the world's seed, its name and its zeros. */
 export type Goal =
-  | (GoalFile & { readonly kind: "put"; readonly overwrite?: boolean })
+  /** `isPipe`: it is sent from a pipe, whose size is not known. */
+  | (GoalFile & { readonly kind: "put"; readonly overwrite?: boolean; readonly isPipe?: boolean })
   /** `isAbsent`: the server has no such file. */
   | (GoalFile & { readonly kind: "get"; readonly isAbsent?: boolean })
   | { readonly kind: "list" };
@@ -164,6 +165,10 @@ export class ClientHost extends Machine {
     switch (goal.kind) {
       case "put": {
         const { name, sizeBytes, overwrite = false } = goal;
+        if (goal.isPipe === true) {
+          const source = piecesOf(this.#options.content(goal), sizeBytes);
+          return { kind: "done", report: await client.sendFrom(source, { as: name, overwrite, signal }) };
+        }
         // Two goals may have the same name.
         const path = `${OUT}/${this.#options.goals.indexOf(goal)}-${name}`;
         this.disk.put(path, this.#options.content(goal), { sizeBytes, modifiedMs: 1000 });
@@ -186,4 +191,17 @@ export class ClientHost extends Machine {
 function failure(error: unknown): GoalOutcome {
   if (!(error instanceof SluiceError)) throw error;
   return { kind: error.kind, message: error.message };
+}
+
+/** What a pipe yields at a time. */
+const PIECE_BYTES = 60_000;
+
+/** A pipe that repeats `content` up to a size. */
+async function* piecesOf(content: Uint8Array, sizeBytes: number): AsyncIterable<Uint8Array> {
+  for (let done = 0; done < sizeBytes;) {
+    const at = done % content.length;
+    const piece = content.subarray(at, Math.min(at + PIECE_BYTES, at + sizeBytes - done));
+    done += piece.length;
+    yield piece;
+  }
 }

@@ -10,6 +10,7 @@ import type { Watcher } from "../app/platform.ts";
 import { InvariantError } from "../base/invariant.ts";
 import type { ConnectionState } from "../protocol/connection_state.ts";
 import type { CloseReason, Connection, ConnectionObserver, Endpoint } from "../protocol/mod.ts";
+import { PIPE_WINDOW_BYTES } from "../transfer/pipe_window.ts";
 
 /** What was observed of a connection. */
 class Observed {
@@ -102,7 +103,7 @@ export class InvariantChecker implements Watcher {
     }
     const { bufferedBytes, openStreamCount, streamMemoryBytes } = connection;
     // The connection's window is not a bound: while one stream receives a file, others may use the credit that it raised.
-    if (bufferedBytes > openStreamCount * config.orderedWindowBytes) {
+    if (bufferedBytes > openStreamCount * Math.max(config.orderedWindowBytes, PIPE_WINDOW_BYTES)) {
       this.#fail(`${bufferedBytes} bytes are buffered for ${openStreamCount} streams`);
     }
     if (openStreamCount === 0 ? streamMemoryBytes !== 0 : streamMemoryBytes < bufferedBytes) {

@@ -127,16 +127,18 @@ export class OpenedFile implements ReadableFile {
   hasChanged(): boolean {
     this.#requireOpen();
     const { size, mtimeMs, ctimeMs, nlink } = this.#traces;
-    const now = this.#lookAgain();
+    const now = tracesOf(this.stats());
     if (now.size !== size || now.mtimeMs !== mtimeMs) return true;
     if (now.ctimeMs !== ctimeMs && now.nlink === nlink) return true;
     this.#traces = now;
     return false;
   }
 
-  #lookAgain(): Traces {
+  /** Its attributes as they are now. Throws StoreError. */
+  stats(): DiskStats {
+    this.#requireOpen();
     try {
-      return tracesOf(this.#disk.fstat(this.#descriptor));
+      return this.#disk.fstat(this.#descriptor);
     } catch (error) {
       throw toStoreError(error, this.#subject);
     }

@@ -175,6 +175,8 @@ export class FakeEngine {
   serverKey: Uint8Array = new Uint8Array(32);
   /** What every transfer of an engine fails with. */
   error: (name: string) => Error | undefined = () => undefined;
+  /** What was sent from pipes. */
+  readonly sentBytes: number[] = [];
   openCount = 0;
   running = 0;
   mostRunning = 0;
@@ -186,6 +188,10 @@ export class FakeEngine {
     return Promise.resolve({
       serverKey: this.serverKey,
       send: (path, sendOptions = {}) => this.#transfer("send", path, sendOptions),
+      sendFrom: async (source, sendOptions) => {
+        for await (const bytes of source) this.sentBytes.push(...bytes);
+        return await this.#transfer("send from a pipe", sendOptions.as, sendOptions);
+      },
       get: (name, getOptions = {}) => this.#transfer("get", name, getOptions),
       list: (listOptions = {}) => {
         this.calls.push("list");
@@ -223,7 +229,7 @@ export class FakeEngine {
     this.calls.push(
       `${kind} ${name}${target === undefined ? "" : ` -> ${target}`}${
         options.overwrite === true || options.ifExists === "replace" ? " (force)" : ""
-      }`,
+      }${options.followUntil === undefined ? "" : " (follow)"}`,
     );
     this.mostRunning = Math.max(this.mostRunning, ++this.running);
     try {
@@ -235,6 +241,7 @@ export class FakeEngine {
       if (name.includes("missing")) throw new SluiceError("not-found", `"${name}" does not exist`);
       if (name.includes("refused")) throw new SluiceError("refused", `"${name}" exists already`);
       if (name.includes("stuck")) await this.#stuck(options.signal!);
+      if (options.followUntil !== undefined) await this.#followed(options.followUntil, options.signal!);
       return this.report(name);
     } finally {
       this.running--;
@@ -249,6 +256,15 @@ export class FakeEngine {
       if (!name.startsWith(prefix) || (!recursive && below.includes("/"))) return false;
       return glob === undefined || glob.matches(glob.hasFolders ? below : below.slice(below.lastIndexOf("/") + 1));
     });
+  }
+
+  /** A file that grows until it is completed, or given up. */
+  async #followed(until: AbortSignal, signal: AbortSignal): Promise<void> {
+    const stuck = this.#stuck(signal);
+    stuck.catch(() => {});
+    if (!until.aborted) {
+      await Promise.race([stuck, new Promise((resolve) => until.addEventListener("abort", resolve))]);
+    }
   }
 
   async #act(call: string): Promise<void> {
@@ -367,6 +383,11 @@ export class FakeContext implements CliContext {
   readonly readText = (file: string): string => {
     if (file === "none") throw new SluiceError("local-disk", `cannot read "${file}": ENOENT`);
     return `# patterns of ${file}\n*.o\n`;
+  };
+  isPipe = (path: string) => path.endsWith("fifo") || path === "/dev/fd/63";
+  /** What pipes contain. */
+  readonly readPipe = async function* (path: string | undefined): AsyncIterable<Uint8Array> {
+    yield new TextEncoder().encode(path ?? "stdin");
   };
   readonly openIdentity = (_owner: "server" | "client", stateFolder: string | undefined): Identity => {
     this.stateFolders.push(stateFolder);

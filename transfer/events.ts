@@ -12,8 +12,8 @@ export type Operation = RequestMessage["type"] | "request";
 
 /** One event. Names and reasons may come from a peer: escape them before printing. */
 export type TransferEvent =
-  /** A client began to send a file. */
-  | { readonly kind: "receiving"; readonly name: string; readonly sizeBytes: number }
+  /** A client began to send a file; the size of a pipe is not known. */
+  | { readonly kind: "receiving"; readonly name: string; readonly sizeBytes: number | undefined }
   /** A file was stored: its checksum is the client's, and it is durable under its name. */
   | {
     readonly kind: "received";

@@ -20,7 +20,7 @@ import { RangeSet } from "../base/range_set.ts";
 import type { ByteSink, Stream } from "../protocol/mod.ts";
 import { decompress } from "./compression.ts";
 import { type BackgroundTask, STEP_BYTES } from "./background_work.ts";
-import { type CommittedFile, type Done, StoreError, type WritableFile } from "./file_store.ts";
+import { type CommittedFile, type Done, MAX_FILE_BYTES, StoreError, type WritableFile } from "./file_store.ts";
 import { HeldBlocks } from "./held_blocks.ts";
 import { readMessage } from "./message_reader.ts";
 import type { ChunkMessage, FileRange, Message } from "./messages.ts";
@@ -42,6 +42,8 @@ const CATCH_UP_FACTOR = 4;
 export interface FileReceiverOptions {
   readonly file: WritableFile;
   readonly sizeBytes: number;
+  /** The size is not known, and `sizeBytes` 0: the content is in CHUNKs, in order. Default: no. */
+  readonly isUnsized?: boolean | undefined;
   /** Where the content comes from. */
   readonly stream: Stream;
   /** Whether the sender is to be told what the file holds already. Default: no. */
@@ -67,6 +69,8 @@ const INCOMPLETE: ContentState = { kind: "incomplete" };
 export const MAX_RANGES = 65_536;
 
 const BAD_RANGE = "a part of the file came twice, lies beyond its end, or is one of too many separate parts";
+
+const OUT_OF_ORDER = "a part of a file of unknown size is not the next CHUNK";
 
 const NOT_TOLD = "a part of the file is the same as one whose hash was not told";
 
@@ -108,10 +112,15 @@ export class FileReceiver implements ByteSink, BackgroundTask {
   constructor(options: FileReceiverOptions) {
     this.#options = options;
     this.#file = options.file;
-    const bufferBytes = Math.min(BUFFER_BYTES, options.sizeBytes);
+    const bufferBytes = options.isUnsized === true ? BUFFER_BYTES : Math.min(BUFFER_BYTES, options.sizeBytes);
     this.#buffer = new Uint8Array(bufferBytes);
     this.#hashBuffer = new Uint8Array(bufferBytes);
     if (options.tellsHeld === true) this.#held = new HeldBlocks(options);
+  }
+
+  /** The file's size; where that is not known, what has arrived of it. */
+  get sizeBytes(): number {
+    return this.#options.isUnsized === true ? this.#receivedBytes : this.#options.sizeBytes;
   }
 
   /** Bytes that have arrived, in any order, or that the file held. */
@@ -143,7 +152,7 @@ export class FileReceiver implements ByteSink, BackgroundTask {
       if (next.kind === "end") return malformed("the file's checksum did not follow the file");
       const { message } = next;
       if (message.type === "digest") {
-        const isComplete = this.#announced.containsRange(0, this.#options.sizeBytes);
+        const isComplete = this.#announced.containsRange(0, this.sizeBytes);
         return isComplete ? { kind: "complete", sha256: message.sha256 } : malformed("a part of the file is missing");
       }
       const reason = this.#take(message);
@@ -171,7 +180,7 @@ export class FileReceiver implements ByteSink, BackgroundTask {
     if (this.#failed) return;
     this.#held?.stop();
     this.#onHashed = done;
-    if (this.#nextSame === this.#same.length && this.#options.sizeBytes - this.#hashedBytes <= STEP_BYTES) this.work();
+    if (this.#nextSame === this.#same.length && this.sizeBytes - this.#hashedBytes <= STEP_BYTES) this.work();
   }
 
   get hasWork(): boolean {
@@ -233,6 +242,9 @@ export class FileReceiver implements ByteSink, BackgroundTask {
     }
     const isCompressed = message.type === "chunk" && message.plainBytes !== undefined;
     if (isCompressed && this.#options.takesCompressed !== true) return "a chunk is compressed, which was not asked for";
+    if (this.#options.isUnsized === true && (message.type !== "chunk" || message.offset !== this.#receivedBytes)) {
+      return OUT_OF_ORDER;
+    }
     const ranges = message.type === "chunk"
       ? [{ offset: message.offset, length: message.plainBytes ?? message.content.length }]
       : message.ranges;
@@ -251,7 +263,7 @@ export class FileReceiver implements ByteSink, BackgroundTask {
     const end = Math.min(this.#hashedBytes + STEP_BYTES, this.#contiguousEnd(this.#hashedBytes));
     if (end > this.#hashedBytes) this.#hashUpTo(end);
     const onHashed = this.#onHashed;
-    if (onHashed === undefined || this.#hashedBytes < this.#options.sizeBytes) return;
+    if (onHashed === undefined || this.#hashedBytes < this.sizeBytes) return;
     this.#onHashed = undefined;
     onHashed(new Uint8Array(this.#hash.digest()));
   }
@@ -271,7 +283,8 @@ export class FileReceiver implements ByteSink, BackgroundTask {
   }
 
   #isNew({ offset, length }: FileRange): boolean {
-    if (offset + length > this.#options.sizeBytes || this.#announced.length > MAX_RANGES) return false;
+    const maxBytes = this.#options.isUnsized === true ? MAX_FILE_BYTES : this.#options.sizeBytes;
+    if (offset + length > maxBytes || this.#announced.length > MAX_RANGES) return false;
     let newBytes = 0;
     this.#announced.forEachGap(offset, offset + length, (start, end) => newBytes += end - start);
     return newBytes === length;

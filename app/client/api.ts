@@ -17,7 +17,7 @@ export interface Progress {
   readonly name: string;
   /** Bytes of the file that have arrived, as far as this side knows. */
   readonly transferredBytes: number;
-  /** The file's size; 0 until known. */
+  /** The file's size; 0 until known, which is at the end for a pipe. */
   readonly totalBytes: number;
   /** `connecting`: the client waits for a connection, or for a server that is busy; what was transferred may be again. */
   readonly phase: "connecting" | "transferring" | "verifying";
@@ -103,9 +103,20 @@ export interface SendOptions {
   readonly as?: string;
   /** Replace a file of that name on the server. */
   readonly overwrite?: boolean;
+  /**
+   * Goes on as the file grows, until this is aborted, or the file is renamed, replaced or removed. It is stored when that
+   * happens, as it is then; a file that becomes shorter meanwhile is a failure.
+   */
+  readonly followUntil?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
   /** Gives up: the server keeps what it has for the next try, the promise rejects with kind `interrupted`. */
   readonly signal?: AbortSignal;
+}
+
+/** How to send what is not a file: a pipe. */
+export interface SendFromOptions extends Omit<SendOptions, "as" | "followUntil"> {
+  /** Name to store it under. */
+  readonly as: string;
 }
 
 /** How to get one file. */
@@ -156,6 +167,12 @@ export interface Client {
   /** The public key that the server has proven to hold. */
   readonly serverKey: Uint8Array;
   send(path: string, options?: SendOptions): Promise<TransferReport>;
+  /**
+   * Sends what a source yields, up to its end, however much that is: a pipe (`Deno.stdin.readable`). It is stored only if
+   * the source comes to its end: one that throws leaves nothing on the server. Memory is bounded. What has been read
+   * cannot be read again: if the connection is lost then, the promise rejects. Ends the source in any case.
+   */
+  sendFrom(source: AsyncIterable<Uint8Array>, options: SendFromOptions): Promise<TransferReport>;
   get(name: string, options?: GetOptions): Promise<TransferReport>;
   list(options?: ListOptions): Promise<FileInfo[]>;
   stat(name: string, options?: StatOptions): Promise<StatResult>;

@@ -41,6 +41,8 @@ import type {
   StatResult,
   TransferReport,
 } from "./api.ts";
+import { withFollowedFile } from "./followed_source.ts";
+import { type PipeOptions, startPipe } from "./pipe_feed.ts";
 import { Driver } from "../driver.ts";
 import { formatKey } from "../keys.ts";
 import type { DatagramSocket, Platform, Timer } from "../platform.ts";
@@ -250,6 +252,14 @@ export class ConnectedClient implements Client {
       throw new SluiceError("usage", `${quote(name)} cannot be a file's name on a server: ${reason}${advice}`);
     }
     const overwrite = options.overwrite ?? false;
+    if (options.followUntil !== undefined) {
+      const follow = { disk: this.#folders.disk, platform: this.#platform, until: options.followUntil };
+      return await withFollowedFile(
+        filePath,
+        follow,
+        ({ bytes, info: { mode } }) => this.sendFrom(bytes, { ...options, as: name, mode }),
+      );
+    }
     return await this.#transfer(filePath, options, async (onDone) => {
       const file = await onDisk(() => openLocalFile(filePath, { disk: this.#folders.disk }));
       return this.#session.put({
@@ -261,6 +271,16 @@ export class ConnectedClient implements Client {
         onDone,
       });
     });
+  }
+
+  async sendFrom(source: AsyncIterable<Uint8Array>, options: PipeOptions): Promise<TransferReport> {
+    requirePath(options.as);
+    const onBug = (error: unknown) => this.#ended.reject(error);
+    return await this.#transfer(
+      options.as,
+      options,
+      (onDone) => startPipe(source, { ...options, session: this.#session, platform: this.#platform, onDone, onBug }),
+    );
   }
 
   async get(name: string, options: GetOptions = {}): Promise<TransferReport> {

@@ -29,6 +29,7 @@ import type {
   GetOptions,
   ListOptions,
   Progress,
+  SendFromOptions,
   SendOptions,
   StatOptions,
   StatResult,
@@ -38,6 +39,7 @@ import { pause, unlessAborted } from "./cancellation.ts";
 import { interrupted } from "./client.ts";
 import type { OneConnection, OneConnectionOptions } from "./connect_once.ts";
 import { sendAgain } from "./send_again.ts";
+import { ReplayableSource } from "./replayable_source.ts";
 import { Backoff, DEFAULT_RETRY_FOR_MS, Outage } from "./retry_policy.ts";
 import { addTraffic, NO_TRAFFIC, trafficBetween } from "./traffic.ts";
 
@@ -105,10 +107,26 @@ export class ReconnectingClient implements Client {
   send(path: string, options: SendOptions = {}): Promise<TransferReport> {
     return this.#transfer(options, (client, changed, { mayBeDone }) => {
       const sendOptions = { ...options, ...changed };
-      return mayBeDone
+      // A file that is followed has no size and time yet to be known by.
+      return mayBeDone && options.followUntil === undefined
         ? sendAgain(path, { ...sendOptions, client, platform: this.#platform })
         : client.send(path, sendOptions);
     });
+  }
+
+  async sendFrom(source: AsyncIterable<Uint8Array>, options: SendFromOptions): Promise<TransferReport> {
+    const replayable = new ReplayableSource(source);
+    try {
+      return await this.#transfer(options, async (client, changed) => {
+        try {
+          return await client.sendFrom(replayable, { ...options, ...changed });
+        } catch (error) {
+          throw isLostWith(replayable, error) ? pipeLost(error) : error;
+        }
+      });
+    } finally {
+      replayable.close();
+    }
   }
 
   get(name: string, options: GetOptions = {}): Promise<TransferReport> {
@@ -420,4 +438,16 @@ function describeLoss({ closeReason, idleTimeoutUs }: OneConnection): string | u
     default:
       return describeClose(closeReason);
   }
+}
+
+/** Whether what an attempt has read of a pipe is lost with it, so that there cannot be another one. */
+function isLostWith(source: ReplayableSource, error: unknown): error is SluiceError {
+  if (!(error instanceof SluiceError) || error.retry === undefined) return false;
+  // Where the connection was lost, the server may have stored it.
+  return error.retry === "reconnect" ? !source.isUnread : !source.isReplayable;
+}
+
+function pipeLost(error: SluiceError): SluiceError {
+  const message = `${error.message}; what was read of the pipe cannot be read again: run the whole command again`;
+  return new SluiceError(error.kind, message);
 }

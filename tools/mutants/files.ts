@@ -394,8 +394,8 @@ export const FILE_MUTANTS: readonly Mutant[] = [
   {
     id: "space-kept",
     broken: "Space that is promised to a file is never taken back",
-    file: "store/temporary_file.ts",
-    text: "this.#promisedSpace.add(this.#partial.identity.dev, -bytes);",
+    file: "store/space_promise.ts",
+    text: "this.#promise(-this.#promisedBytes);",
     becomes: "",
   },
   {

@@ -243,4 +243,11 @@ export const PEER_MUTANTS: readonly Mutant[] = [
     text: "path.isAbsolute(folder) ?",
     becomes: "true ?",
   },
+  {
+    id: "broken-pipe-stored",
+    broken: "What arrived of a pipe that could not be read to its end is stored as if it were whole",
+    file: "app/client/pipe_feed.ts",
+    text: "return put.cancel(failureOf(error));",
+    becomes: "return put.end();",
+  },
 ];

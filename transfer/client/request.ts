@@ -18,6 +18,12 @@ export interface ClientRequest extends StreamHandler {
   cancel(failure: TransferFailure): void;
 }
 
+/** A request that waits until the server has acknowledged something. */
+export interface WatchingRequest {
+  /** Something may have happened to the connection. */
+  onProcess(): void;
+}
+
 /** The part of the session that requests use. */
 export interface ClientContext {
   readonly wake: () => void;
@@ -25,6 +31,8 @@ export interface ClientContext {
   works(request: ClientRequest & BackgroundTask): void;
   /** The request gives this stream up, and is to be started on another one as soon as there is one. */
   again(request: ClientRequest, stream: Stream): void;
+  /** Calls {@link WatchingRequest.onProcess} once, after the next event of the connection. */
+  watch(request: WatchingRequest): void;
   /** The request on this stream has ended. */
   ended(request: ClientRequest, stream: Stream | undefined): void;
 }

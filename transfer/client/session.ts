@@ -15,9 +15,10 @@ import type { BackgroundTask, BackgroundWork } from "../background_work.ts";
 import { ApplicationErrorCode } from "../application_error.ts";
 import { ClientBatch, type ClientBatchOptions } from "./batch.ts";
 import { ClientGet, type GetRequest } from "./get.ts";
+import { ClientPipePut, type PipePutRequest } from "./pipe_put.ts";
 import { ClientPut, type PutRequest } from "./put.ts";
 import { ClientQuery, type QueryRequest } from "./query.ts";
-import type { ClientContext, ClientRequest } from "./request.ts";
+import type { ClientContext, ClientRequest, WatchingRequest } from "./request.ts";
 
 /** What a session is made with. */
 export interface ClientSessionOptions {
@@ -37,6 +38,8 @@ export class ClientSession implements ClientContext {
   readonly #waiting: ClientRequest[] = [];
   /** Those that have work for the background from time to time. */
   readonly #tasks = new Map<ClientRequest, BackgroundTask>();
+  /** Requests to be told of the next call of {@link process}. */
+  readonly #watching = new Set<WatchingRequest>();
   #closedFor: CloseReason | undefined;
 
   constructor(options: ClientSessionOptions) {
@@ -55,6 +58,11 @@ export class ClientSession implements ClientContext {
   /** Sends a file. */
   put(request: PutRequest): ClientPut {
     return this.#begin(new ClientPut(request, this));
+  }
+
+  /** Sends a file whose size is not known, from what is written to the request. */
+  pipe(request: PipePutRequest): ClientPipePut {
+    return this.#begin(new ClientPipePut(request, this));
   }
 
   /** Gets a file. */
@@ -79,6 +87,7 @@ export class ClientSession implements ClientContext {
       event = this.#options.connection.pollEvent();
     }
     this.#startWaiting();
+    if (this.#watching.size > 0) this.#tellWatching();
     this.#options.work.noteTraffic();
     for (const task of this.#tasks.values()) this.#options.work.add(task);
   }
@@ -95,6 +104,10 @@ export class ClientSession implements ClientContext {
     this.wake();
   }
 
+  watch(request: WatchingRequest): void {
+    this.#watching.add(request);
+  }
+
   ended(request: ClientRequest, stream: Stream | undefined): void {
     const task = this.#tasks.get(request);
     if (task !== undefined) this.#options.work.remove(task);
@@ -102,6 +115,12 @@ export class ClientSession implements ClientContext {
     if (stream !== undefined) this.#requests.delete(stream);
     const at = this.#waiting.indexOf(request);
     if (at >= 0) this.#waiting.splice(at, 1);
+  }
+
+  #tellWatching(): void {
+    const watching = [...this.#watching];
+    this.#watching.clear();
+    for (const request of watching) request.onProcess();
   }
 
   #begin<Request extends ClientRequest>(request: Request): Request {

@@ -20,6 +20,7 @@ import { StoreError, type WritableFile } from "../file_store.ts";
 import { type ServerHandler } from "../handler.ts";
 import { type PutMessage, refusalForStoreError, RefusalReason, ResultStatus } from "../messages.ts";
 import { encodeMessage } from "../message_encoder.ts";
+import { PIPE_WINDOW_BYTES } from "../pipe_window.ts";
 import { ApplicationErrorCode, describeApplicationError } from "../application_error.ts";
 import type { ServerContext } from "./context.ts";
 import type { ResumablePut } from "./resumable_puts.ts";
@@ -44,6 +45,7 @@ export class ServerPut implements ServerHandler, ResumablePut, BackgroundTask {
     this.#receiver = new FileReceiver({
       file,
       sizeBytes: request.sizeBytes,
+      isUnsized: request.unsized,
       stream,
       tellsHeld: request.resumable,
       takesCompressed: request.resumable === true && HAS_ZSTD,
@@ -51,8 +53,12 @@ export class ServerPut implements ServerHandler, ResumablePut, BackgroundTask {
     });
   }
 
-  /** While the file is hashed or committed, the request waits for this side. */
+  /**
+   * While the file is hashed or committed, the request waits for this side. A pipe waits for what is behind it, which may
+   * take any time.
+   */
   get isUnderWay(): boolean {
+    if (this.#request.unsized === true) return false;
     return this.#state === "receiving" && !this.#receiver.hasWork;
   }
 
@@ -70,9 +76,11 @@ export class ServerPut implements ServerHandler, ResumablePut, BackgroundTask {
   }
 
   start(): void {
-    const { name, sizeBytes } = this.#request;
+    const { name, unsized } = this.#request;
     this.#startUs = this.#context.now().atUs;
+    const sizeBytes = unsized === true ? undefined : this.#request.sizeBytes;
     this.#context.report({ kind: "receiving", name, sizeBytes });
+    if (unsized === true) this.#stream.widenOrderedWindow(PIPE_WINDOW_BYTES);
     if (this.hasWork) this.#context.works(this.#stream, this);
     this.onReadable();
   }
@@ -127,7 +135,8 @@ export class ServerPut implements ServerHandler, ResumablePut, BackgroundTask {
 
   #commit(sha256: Uint8Array): void {
     this.#state = "committing";
-    const { name, sizeBytes } = this.#request;
+    const { name } = this.#request;
+    const { sizeBytes } = this.#receiver;
     this.#receiver.commit((result) => {
       if (result instanceof StoreError) {
         this.#refuse(result);

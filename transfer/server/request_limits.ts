@@ -10,10 +10,13 @@ import { RefusalReason } from "../messages.ts";
 
 /** The limits of a server. */
 export interface RequestBounds {
-  /** Concurrent transfers in both directions, thus open files. */
+  /** Concurrent transfers in both directions, thus open files; without pipes. */
   readonly maxTransfers: number;
   /** The same for one source: an IPv4 address or an IPv6 /64. */
   readonly maxTransfersPerAddress: number;
+  /** Concurrent pipes: files of unknown size that are being received. They may wait for any time. */
+  readonly maxPipes: number;
+  readonly maxPipesPerAddress: number;
   /** Concurrent listings. */
   readonly maxLists: number;
   readonly maxListsPerAddress: number;
@@ -28,13 +31,15 @@ export interface RequestBounds {
 export const DEFAULT_REQUEST_BOUNDS: RequestBounds = Object.freeze({
   maxTransfers: 1024,
   maxTransfersPerAddress: 256,
+  maxPipes: 128,
+  maxPipesPerAddress: 16,
   maxLists: 128,
   maxListsPerAddress: 8,
   stallTimeoutUs: 60_000_000,
 });
 
 /** A kind of request whose concurrent number is limited. */
-export type BoundedRequest = "transfer" | "list";
+export type BoundedRequest = "transfer" | "pipe" | "list";
 
 /** Why a request is refused now. */
 export interface Busy {
@@ -50,9 +55,11 @@ export class RequestLimits {
   /** Limits that are not given have their defaults. */
   constructor(bounds: Partial<RequestBounds> = {}) {
     this.bounds = { ...DEFAULT_REQUEST_BOUNDS, ...bounds };
-    const { maxTransfers, maxTransfersPerAddress, maxLists, maxListsPerAddress } = this.bounds;
+    const { maxTransfers, maxTransfersPerAddress, maxPipes, maxPipesPerAddress } = this.bounds;
+    const { maxLists, maxListsPerAddress } = this.bounds;
     this.#slots = {
       transfer: new FairSlots({ max: maxTransfers, maxEach: maxTransfersPerAddress }),
+      pipe: new FairSlots({ max: maxPipes, maxEach: maxPipesPerAddress }),
       list: new FairSlots({ max: maxLists, maxEach: maxListsPerAddress }),
     };
   }

@@ -374,6 +374,7 @@ function answerRefused(stream: Stream, { reason, message }: Pick<Refusal, "reaso
 
 /** What a request counts as against the {@link RequestLimits}, if it does. A checksum needs an open file. */
 function boundedKind(request: RequestMessage): BoundedRequest | undefined {
+  if (request.type === "put" && request.unsized === true) return "pipe";
   if (request.type === "put" || request.type === "get") return "transfer";
   if (request.type === "stat" && request.digest === true) return "transfer";
   return request.type === "list" ? "list" : undefined;

@@ -105,6 +105,28 @@ export const REQUESTS: readonly Attack[] = [
     },
   },
   {
+    // Files of unknown size, begun on every stream and never gone on with, or without an end, or out of order.
+    name: "pipes-without-an-end",
+    *script(scene) {
+      const peer = yield* scene.connected();
+      const ends: number[] = [];
+      for (let streamId = 0; streamId < maxStreams; streamId++) {
+        const bytes = pipeOf(`pipe-${streamId}`);
+        peer.say(streamId, bytes);
+        ends.push(bytes.length);
+        yield 20 * MS;
+      }
+      for (let count = 0; count < 300; count++) {
+        const streamId = scene.random.integer(0, maxStreams - 1);
+        const offset = scene.random.pick([0, 500 * count, 2 ** 40]);
+        const chunk = encodeMessage({ type: "chunk", offset, content: scene.random.bytes(500) });
+        peer.say(streamId, chunk, { offset: ends[streamId]! });
+        ends[streamId]! += chunk.length;
+        yield 10 * MS;
+      }
+    },
+  },
+  {
     name: "put-with-a-false-digest",
     *script(scene) {
       const peer = yield* scene.connected();
@@ -271,3 +293,7 @@ export const REQUESTS: readonly Attack[] = [
     },
   },
 ];
+
+function pipeOf(name: string): Uint8Array {
+  return encodeMessage({ type: "put", name, sizeBytes: 0, unsized: true, overwrite: false });
+}

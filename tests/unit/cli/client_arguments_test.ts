@@ -208,3 +208,13 @@ Deno.test("parseClientArguments shows help with examples, and the version, and e
     assert.match(text, /--server <host:port>/);
   }
 });
+
+Deno.test("parseClientArguments takes --follow for one file", () => {
+  assert.deepEqual(parse(["send", "log", "--follow"]).task, {
+    kind: "send",
+    files: ["log"],
+    as: undefined,
+    tree: DEFAULT_TREE_OPTIONS,
+    follow: true,
+  });
+});

@@ -126,6 +126,23 @@ Deno.test("runClient passes on timeout and faults, and shows each fault", async 
   assert.deepEqual(setting.console.errLines, ["dropped one"]);
 });
 
+Deno.test("runClient completes a file that it follows at the first Ctrl-C, and gives it up at the second", async () => {
+  const setting = new Setting().knows("h:7");
+  setting.engine.onStuck = () => setting.signals.raise("keyboard");
+  assert.equal(await setting.run("send", "--follow", "log", "--server", "h:7"), 0);
+  assert.deepEqual(setting.engine.calls, ["send log (follow)"]);
+  assert.deepEqual(setting.console.errLines, ["Completing the file as it is now; Ctrl-C again gives it up."]);
+
+  const hasty = new Setting().knows("h:7");
+  hasty.engine.onStuck = () => {
+    hasty.signals.raise("keyboard");
+    hasty.signals.raise("keyboard");
+    assert.deepEqual(hasty.exits, []);
+  };
+  assert.equal(await hasty.run("send", "--follow", "stuck", "--server", "h:7"), 130);
+  assert.equal(hasty.console.errLines[1], "Stopping; Ctrl-C again quits at once.");
+});
+
 Deno.test("runClient stops cleanly at the first Ctrl-C and at once at the second", async () => {
   const setting = new Setting().knows("127.0.0.1:65432");
   setting.engine.onStuck = () => {

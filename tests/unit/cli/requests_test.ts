@@ -87,16 +87,45 @@ Deno.test("transfersOf has a place that was asked for refused if it is taken, un
   assert.equal(get(undefined, true), "replace");
 });
 
-Deno.test("transfersOf takes - for a stream, not for a file", () => {
-  assert.throws(() => transfersOf({ kind: "send", files: ["a", "-"], as: undefined, tree: LEAVE }, context), {
-    kind: "usage",
-    message: 'standard input cannot be sent yet; for a file of the name "-": send ./-',
-  });
+function sends(files: string[], { as, follow = false }: { as?: string; follow?: boolean } = {}) {
+  return transfersOf({ kind: "send", files, as, tree: DEFAULT_TREE_OPTIONS, follow }, context);
+}
+
+Deno.test("transfersOf takes - for standard input, and so its names in /dev", () => {
+  for (const name of ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]) {
+    assert.deepEqual(sends([name], { as: "b" }), [
+      { direction: "send", file: name, target: "b", ifExists: "refuse", special: "standard" },
+    ]);
+    assert.throws(() => sends([name]), {
+      kind: "usage",
+      message: "standard input has no name to be stored under; add --as NAME",
+    });
+    assert.throws(() => sends([name], { as: "b", follow: true }), { kind: "usage", message: /^--follow takes a file/ });
+  }
+  assert.throws(() => sends(["a", "-"]), { kind: "usage" });
   assert.throws(() => targets(["a"], "-"), {
     kind: "usage",
     message: 'standard output cannot be written to yet; for a file of the name "-": --output ./-',
   });
+  assert.deepEqual(needsOf(sends(["-"], { as: "b" })), { read: [], write: [] });
   assert.deepEqual(targets(["-"], "./-"), ["./-"]);
+  assert.equal(sends(["./-"])[0]!.special, undefined);
+});
+
+Deno.test("transfersOf sends a pipe under its name, if it has one of its own", () => {
+  assert.deepEqual(sends(["x/fifo"]), [
+    { direction: "send", file: "x/fifo", target: undefined, ifExists: "refuse", special: "pipe" },
+  ]);
+  assert.equal(sends(["/dev/fd/63"], { as: "b" })[0]!.special, "pipe");
+  assert.throws(() => sends(["/dev/fd/63"]), {
+    kind: "usage",
+    message: '"/dev/fd/63" has no name to be stored under; add --as NAME',
+  });
+  assert.deepEqual(needsOf(sends(["x/fifo"])), { read: ["x/fifo"], write: [] });
+});
+
+Deno.test("transfersOf follows a file", () => {
+  assert.equal(sends(["log"], { follow: true })[0]!.special, "followed");
 });
 
 Deno.test("transfersOf sends each file, under another name if it is given", () => {

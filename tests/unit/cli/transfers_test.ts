@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { SluiceError } from "../../../app/api.ts";
 import { asInterruption, MAX_REPORTED_AT_LENGTH, runTransfers, type Transfer } from "../../../cli/transfers.ts";
-import { FakeConsole, FakeEngine, fakeReport, FakeView } from "../../../testing/cli_fakes.ts";
+import { FakeConsole, FakeContext, FakeEngine, fakeReport, FakeView } from "../../../testing/cli_fakes.ts";
 import { FakeClock } from "../../../testing/fake_clock.ts";
 
 const SHA256 = "ab".repeat(32);
@@ -21,7 +21,9 @@ async function run(
   setup(engine, abort);
   const client = await engine.connect({ host: "h", port: 1 });
   const view = new FakeView();
-  const session = { client, clock: new FakeClock(), console, view, signal: abort.signal, quiet };
+  const { readPipe } = new FakeContext();
+  const followUntil = new AbortController().signal;
+  const session = { client, clock: new FakeClock(), console, view, signal: abort.signal, quiet, readPipe, followUntil };
   const exitCode = await runTransfers(transfers, session);
   return { engine, console, exitCode, view };
 }
@@ -174,4 +176,23 @@ Deno.test("asInterruption knows an abort in any words, and nothing else", () => 
   assert.equal((asInterruption(abort.signal.reason, abort.signal) as SluiceError).kind, "interrupted");
   assert.equal((asInterruption(domAbort, abort.signal) as SluiceError).kind, "interrupted");
   assert.equal(asInterruption(other, abort.signal), other);
+});
+
+Deno.test("runTransfers sends standard input and pipes", async () => {
+  const sent: Transfer[] = [
+    { direction: "send", file: "-", target: "a", ifExists: "replace", special: "standard" },
+    { direction: "send", file: "x/fifo", target: undefined, ifExists: "refuse", special: "pipe" },
+  ];
+  for (
+    const [index, text, call] of [[0, "stdin", "send from a pipe a -> a (force)"], [
+      1,
+      "x/fifo",
+      "send from a pipe fifo -> fifo",
+    ]] as const
+  ) {
+    const { engine, exitCode } = await run([sent[index]!]);
+    assert.equal(exitCode, 0);
+    assert.equal(new TextDecoder().decode(Uint8Array.from(engine.sentBytes)), text);
+    assert.deepEqual(engine.calls, [call]);
+  }
 });

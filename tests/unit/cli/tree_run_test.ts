@@ -4,7 +4,7 @@ import type { ExistingEntry } from "../../../app/client/tree/entry.ts";
 import type { Found } from "../../../app/client/tree/walk.ts";
 import { DEFAULT_TREE_OPTIONS, type TreeOptions } from "../../../cli/tree_options.ts";
 import { runTree, type TreeJob, type TreeRunOptions } from "../../../cli/tree_run.ts";
-import { FakeConsole, FakeEngine, fakeReport, FakeSide, FakeView } from "../../../testing/cli_fakes.ts";
+import { FakeConsole, FakeContext, FakeEngine, fakeReport, FakeSide, FakeView } from "../../../testing/cli_fakes.ts";
 import { FakeClock } from "../../../testing/fake_clock.ts";
 
 function file(path: string, sizeBytes = 10): ExistingEntry {
@@ -38,6 +38,8 @@ async function run(source: readonly Found[], existing: readonly Found[], setup: 
   setup.prepare?.(engine, abort);
   const client = await engine.connect({ host: "h", port: 1 });
   const session = {
+    readPipe: new FakeContext().readPipe,
+    followUntil: new AbortController().signal,
     client,
     clock: new FakeClock(),
     console,
