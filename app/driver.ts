@@ -63,6 +63,9 @@ export class Driver {
   /** What was sent last: most datagrams are as long as the one before, and then the view stays. */
   #datagram = this.#buffer;
   readonly #timer: Timer;
+  /** Connections that were woken: what wakes one often comes in crowds, and is sent together. */
+  readonly #woken = new Set<Entry>();
+  readonly #wakeTimer: Timer;
   #armedUs = Infinity;
   #isFlushing = false;
   /** Where a flush waits for the socket, resolves when that is over. */
@@ -74,6 +77,7 @@ export class Driver {
     this.#options = options;
     this.#platform = options.platform;
     this.#timer = options.platform.timer(() => this.#onTimer());
+    this.#wakeTimer = options.platform.timer(() => this.#touchWoken());
     this.#endpoint = options.endpoint;
     options.platform.watcher?.onEndpoint(options.endpoint);
     this.#socket = options.socket;
@@ -93,7 +97,7 @@ export class Driver {
   ): S {
     const connection = this.#endpoint.connect(this.#platform.nowUs(), remote, serverKey);
     const entry = this.#register(connection);
-    const session = makeSession(connection, () => this.#touch(entry));
+    const session = makeSession(connection, () => this.#wake(entry));
     entry.session = session;
     this.#touch(entry);
     return session;
@@ -109,6 +113,7 @@ export class Driver {
 
   /** Resolves when everything that may be sent now has been sent. */
   async flushed(): Promise<void> {
+    this.#touchWoken();
     while (this.#isFlushing) await this.#flushing;
     await this.#socket.drained();
   }
@@ -118,6 +123,8 @@ export class Driver {
     if (!this.#isStopped) {
       this.#isStopped = true;
       this.#disarm();
+      this.#wakeTimer.clear();
+      this.#woken.clear();
       this.#entries.clear();
       this.#queue.length = 0;
       this.#socket.close();
@@ -150,7 +157,7 @@ export class Driver {
 
   #accept(connection: Connection): void {
     const entry = this.#register(connection);
-    entry.session = this.#options.accept!(connection, () => this.#touch(entry));
+    entry.session = this.#options.accept!(connection, () => this.#wake(entry));
     this.#touch(entry);
   }
 
@@ -168,6 +175,17 @@ export class Driver {
     entry.isQueued = true;
     this.#queue.push(entry);
     if (!this.#isFlushing) this.#flush();
+  }
+
+  /** Its application has something to say: it is heard in the next turn of the event loop. */
+  #wake(entry: Entry): void {
+    if (this.#isStopped) return;
+    if (this.#woken.size === 0) this.#wakeTimer.set(0);
+    this.#woken.add(entry);
+  }
+
+  #touchWoken(): void {
+    for (const entry of [...this.#woken]) this.#touch(entry);
   }
 
   /** Runs to its end at once as long as the socket takes datagrams so; else it goes on whenever that has taken one. */
@@ -212,6 +230,7 @@ export class Driver {
     const entry = this.#served = this.#queue.shift();
     if (entry === undefined) return undefined;
     entry.isQueued = false;
+    this.#woken.delete(entry);
     entry.sentInTurn = 0;
     entry.session?.process();
     return entry;

@@ -298,8 +298,14 @@ function runTransfer(
 ): Promise<TransferReport> {
   if (transfer.direction === "send") return runSend(transfer, session, onProgress);
   const { client, signal } = session;
-  const { file, target, ifExists } = transfer;
-  return client.get(file, { ifExists, onProgress, signal, ...(target === undefined ? {} : { output: target }) });
+  const { file, target, ifExists, sizeBytes } = transfer;
+  return client.get(file, {
+    ifExists,
+    onProgress,
+    signal,
+    ...(target === undefined ? {} : { output: target }),
+    ...(sizeBytes === undefined ? {} : { sizeBytes }),
+  });
 }
 
 function runSend(

@@ -16,8 +16,8 @@ import { Machine, type MachineOptions } from "./machine.ts";
 export type Goal =
   /** `isPipe`: it is sent from a pipe, whose size is not known. */
   | (GoalFile & { readonly kind: "put"; readonly overwrite?: boolean; readonly isPipe?: boolean })
-  /** `isAbsent`: the server has no such file. */
-  | (GoalFile & { readonly kind: "get"; readonly isAbsent?: boolean })
+  /** `isAbsent`: the server has no such file. `isListed`: the client knows its size beforehand. */
+  | (GoalFile & { readonly kind: "get"; readonly isAbsent?: boolean; readonly isListed?: boolean })
   | { readonly kind: "list" };
 
 /** The file of a request. */
@@ -174,8 +174,13 @@ export class ClientHost extends Machine {
         this.disk.put(path, this.#options.content(goal), { sizeBytes, modifiedMs: 1000 });
         return { kind: "done", report: await client.send(path, { as: name, overwrite, signal }) };
       }
-      case "get":
-        return { kind: "done", report: await client.get(goal.name, { output: this.pathOf(goal.name), signal }) };
+      case "get": {
+        const listed = goal.isListed === true ? { sizeBytes: goal.sizeBytes } : {};
+        return {
+          kind: "done",
+          report: await client.get(goal.name, { output: this.pathOf(goal.name), signal, ...listed }),
+        };
+      }
       case "list":
         return { kind: "done", entries: await client.list() };
     }

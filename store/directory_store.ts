@@ -37,11 +37,11 @@ import type { Disk, DiskStats } from "./disk.ts";
 import { settle } from "./completion.ts";
 import { attemptAsync, diskError, diskErrorCode, toStoreError } from "./disk_error.ts";
 import type { FileIdentity } from "./file_identity.ts";
-import { type EnteredFolder, type EnterOptions, FolderTree, hasShortName, kindOf } from "./folder_tree.ts";
+import { type EnteredFolder, type EnterOptions, folderOf, FolderTree, hasShortName, kindOf } from "./folder_tree.ts";
 import { type SyncFolder, syncFolder } from "./folder_sync.ts";
 import { type DescribeOptions, describeRegularFile, OpenedFile } from "./opened_file.ts";
 import { removeStrayLinks, requireNoStrayLinks } from "./moved_links.ts";
-import { alreadyExists, placeExclusively, placeReplacing, requireReplaceable } from "./placement.ts";
+import { type Placement, placeOrRefuse, placeReplacing, requireReplaceable } from "./placement.ts";
 import { RootFolder } from "./root_folder.ts";
 import { SharedFolderCall } from "./shared_folder_call.ts";
 import { Spelling } from "./spelling.ts";
@@ -68,7 +68,11 @@ export interface DirectoryStoreOptions {
   readonly onUnlisted?: (names: readonly string[]) => void;
 }
 
-/** How a call uses the folder of an entry. */
+/** How a call uses a folder. */
+interface CallOptions extends EnterOptions {
+  readonly isCheckedLater?: boolean;
+}
+
 const LOOKING = { isChange: false, makesMissing: false } as const;
 const CHANGING = { isChange: true, makesMissing: false } as const;
 const MAKING = { isChange: true, makesMissing: true } as const;
@@ -165,9 +169,7 @@ export class DirectoryStore implements FileStore {
 
   create(name: string, options: CreateOptions, done: Done<WritableFile>): void {
     const refusal = this.#refusals.ofNew(name);
-    const { sizeBytes, modifiedUs, mode, exactMode, overwrite, unsized, resume } = options;
-    const copy = { sizeBytes, modifiedUs, mode, exactMode, overwrite, unsized, resume };
-    if (refusal === undefined) settle(this.#create(name, copy), done);
+    if (refusal === undefined) settle(this.#create(name, { ...options }), done);
     else done(refusal);
   }
 
@@ -236,11 +238,14 @@ export class DirectoryStore implements FileStore {
 
   #create(name: string, options: CreateOptions): Promise<WritableFile> {
     const subject = quote(name);
-    const { overwrite, resume, ...attributes } = options;
+    const { overwrite, refusesLate, resume, ...attributes } = options;
     const disk = this.#disk;
-    return this.#besideEntry(name, MAKING, async (folder, finalPath) => {
+    const isLate = refusesLate === true && !overwrite;
+    const create = async (folder: EnteredFolder, finalPath: string): Promise<WritableFile> => {
       const spelling = this.#spelling;
-      await requireReplaceable(finalPath, { disk, overwrite: overwrite && { spelling }, subject, sync: this.#sync });
+      if (!isLate) {
+        await requireReplaceable(finalPath, { disk, overwrite: overwrite && { spelling }, subject, sync: this.#sync });
+      }
       const place = (temporaryPath: string, identity: FileIdentity) =>
         this.#place({ folder, finalPath, temporaryPath, identity, name, overwrite });
       const replaces = overwrite ? { replaces: finalPath } : {};
@@ -254,7 +259,9 @@ export class DirectoryStore implements FileStore {
         ...replaces,
         resume: resume && { ...resume, path: name, openOlder },
       });
-    }, (file) => file.keep());
+    };
+    // The folder is looked at again when the file is placed, which is soon.
+    return this.#besideEntry(name, { ...MAKING, isCheckedLater: isLate }, create, (file) => file.keep());
   }
 
   #openFile(
@@ -415,7 +422,7 @@ export class DirectoryStore implements FileStore {
     this.#placing.add(name);
     try {
       if (overwrite) await placeReplacing({ ...placement, spelling: this.#spelling });
-      else if (!await placeExclusively(placement)) throw alreadyExists(subject);
+      else await placeOrRefuse(placement);
     } finally {
       this.#placing.delete(name);
     }
@@ -429,7 +436,7 @@ export class DirectoryStore implements FileStore {
   /** {@link #inFolder} for the folder of an entry, whose path `call` gets as well; the name has been validated. */
   #besideEntry<Result>(
     name: string,
-    how: Omit<EnterOptions, "subject">,
+    how: Omit<CallOptions, "subject">,
     call: (folder: EnteredFolder, path: string) => Promise<Result>,
     undo?: (result: Result) => void,
   ): Promise<Result> {
@@ -444,7 +451,7 @@ export class DirectoryStore implements FileStore {
    */
   #inFolder<Result>(
     name: string,
-    how: EnterOptions,
+    how: CallOptions,
     call: (folder: EnteredFolder) => Promise<Result>,
     undo: (result: Result) => void = () => {},
   ): Promise<Result> {
@@ -452,7 +459,7 @@ export class DirectoryStore implements FileStore {
       const folder = await this.#tree.enter(name, how);
       const result = await call(folder);
       try {
-        await this.#tree.requireSame(folder);
+        if (!how.isCheckedLater) await this.#tree.requireSame(folder);
       } catch (error) {
         undo(result);
         throw error;
@@ -486,16 +493,8 @@ export class DirectoryStore implements FileStore {
 }
 
 /** A complete file, and its destination. */
-interface Finished {
+interface Finished extends Pick<Placement, "finalPath" | "identity" | "temporaryPath"> {
   readonly folder: EnteredFolder;
-  readonly finalPath: string;
-  readonly temporaryPath: string;
-  readonly identity: FileIdentity;
   readonly name: string;
   readonly overwrite: boolean;
-}
-
-/** The folder of an entry, "" for the store's own. */
-function folderOf(name: string): string {
-  return name.slice(0, Math.max(0, name.lastIndexOf("/")));
 }

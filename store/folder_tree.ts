@@ -258,3 +258,8 @@ function isBorn(one: Born, other: Born | undefined): boolean {
 function throwUnlessDenied(error: unknown): void {
   if (toStoreError(error, "the folder").kind !== "denied") throw error;
 }
+
+/** The folder of an entry, "" for the store's own. */
+export function folderOf(name: string): string {
+  return name.slice(0, Math.max(0, name.lastIndexOf("/")));
+}

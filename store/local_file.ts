@@ -20,7 +20,7 @@ import { diskErrorCode, onDisk, toStoreError } from "./disk_error.ts";
 import type { FileIdentity } from "./file_identity.ts";
 import { type SyncFolder, syncFolder } from "./folder_sync.ts";
 import { OpenedFile } from "./opened_file.ts";
-import { alreadyExists, placeExclusively, placeReplacing, requireReplaceable } from "./placement.ts";
+import { alreadyExists, placeExclusively, placeOrRefuse, placeReplacing, requireReplaceable } from "./placement.ts";
 import { SharedFolderCall } from "./shared_folder_call.ts";
 import { Spelling } from "./spelling.ts";
 import { removeStalePartialFiles } from "./stale_partial_files.ts";
@@ -148,16 +148,13 @@ interface Target {
 /** Each gives the complete file at a temporary path a name in the folder, and resolves to it. */
 const PLACE: Readonly<Record<IfExists, (temporaryPath: string, target: Target) => Promise<string>>> = {
   "beside": placeBeside,
-  "refuse": placeOrRefuse,
+  "refuse": refuseOrPlace,
   "replace": replace,
 };
 
-async function placeOrRefuse(temporaryPath: string, target: Target): Promise<string> {
+async function refuseOrPlace(temporaryPath: string, target: Target): Promise<string> {
   const { identity, folder, name, subject, folders: { disk, sync } } = target;
-  const finalPath = join(folder, name);
-  if (!await placeExclusively({ disk, sync, temporaryPath, identity, finalPath, subject })) {
-    throw alreadyExists(subject);
-  }
+  await placeOrRefuse({ disk, sync, temporaryPath, identity, finalPath: join(folder, name), subject });
   return name;
 }
 

@@ -61,6 +61,16 @@ export async function placeExclusively(placement: Placement): Promise<boolean> {
   return true;
 }
 
+/**
+ * As {@link placeExclusively}, and rejects with StoreError (exists) if the name is taken, once what has it is durable: see
+ * {@link ReplaceableOptions.sync}.
+ */
+export async function placeOrRefuse(placement: Placement): Promise<void> {
+  if (await placeExclusively(placement)) return;
+  await placement.sync(dirname(placement.finalPath));
+  throw alreadyExists(placement.subject);
+}
+
 /** Whether this error of link(2) means that the disk has no hard links, or not here. */
 export function hasNoHardLinks(error: unknown): boolean {
   const code = diskErrorCode(error);

@@ -171,6 +171,11 @@ export interface CreateOptions extends FileAttributes {
    * fails (no-space) as soon as it does not fit. Not with `resume`.
    */
   readonly unsized?: boolean | undefined;
+  /**
+   * Whether it is enough that the commit refuses a name that is taken: for content that is there already, so that it need
+   * not be kept from coming. Default: false.
+   */
+  readonly refusesLate?: boolean | undefined;
   /** Default: the file starts empty, and is removed unless it is committed. For small files, which this costs less. */
   readonly resume?: ResumeOptions | undefined;
 }

@@ -123,6 +123,8 @@ export interface SendFromOptions extends Omit<SendOptions, "as" | "followUntil">
 export interface GetOptions {
   /** Path to save it at; its own name in the current folder without it. */
   readonly output?: string;
+  /** The file's size, if a list has told it: small files are then got several in a datagram. A wrong one does no harm. */
+  readonly sizeBytes?: number;
   /** What to do if there is a file. Default: "beside", so `savedAs` of the report may differ from `output`. */
   readonly ifExists?: IfExists;
   readonly onProgress?: (progress: Progress) => void;

@@ -47,6 +47,8 @@ import { Driver } from "../driver.ts";
 import { formatKey } from "../keys.ts";
 import type { DatagramSocket, Platform, Timer } from "../platform.ts";
 import { requireSendPolicy } from "../rate.ts";
+import { progressOf, type RunningTransfer } from "./running_transfer.ts";
+import { MAX_SMALL_BYTES, SmallFiles } from "./small_files.ts";
 import { trafficBetween } from "./traffic.ts";
 
 /** How often a progress bar hears of its transfer. */
@@ -56,17 +58,6 @@ const INTERRUPTED: TransferFailure = {
   kind: "interrupted",
   message: "interrupted; run the same command again to resume",
 };
-
-/** A transfer under way, as far as its progress goes. */
-interface Measurable {
-  readonly sizeBytes: number;
-  readonly transferredBytes: number;
-}
-
-/** One that can be given up. */
-interface Cancellable extends Measurable {
-  cancel(failure: TransferFailure): void;
-}
 
 /** What a cancelled operation rejects with. */
 export function interrupted(): SluiceError {
@@ -110,6 +101,7 @@ export class ConnectedClient implements Client {
   readonly #exactMode: boolean;
   readonly #folders: LocalFolders;
   #session!: ClientSession;
+  readonly #smallFiles = new SmallFiles((options) => this.#session.batch(options));
   #connection!: Connection;
   /** To be called when the connection was changed from here. */
   #wake!: () => void;
@@ -262,14 +254,9 @@ export class ConnectedClient implements Client {
     }
     return await this.#transfer(filePath, options, async (onDone) => {
       const file = await onDisk(() => openLocalFile(filePath, { disk: this.#folders.disk }));
-      return this.#session.put({
-        file,
-        name,
-        overwrite,
-        compresses: this.#compresses,
-        exactMode: this.#exactMode,
-        onDone,
-      });
+      const request = { file, name, overwrite, exactMode: this.#exactMode, onDone };
+      if (file.info.sizeBytes <= MAX_SMALL_BYTES) return this.#smallFiles.send(request);
+      return this.#session.put({ ...request, compresses: this.#compresses });
     });
   }
 
@@ -292,22 +279,27 @@ export class ConnectedClient implements Client {
       throw new SluiceError("local-disk", `${quote(name)}: ${localReason}; use --output for another name`);
     }
     const ifExists = options.ifExists ?? "beside";
-    return await this.#transfer(name, options, (onDone, onSize) =>
-      this.#session.get({
-        name,
-        compresses: this.#compresses,
-        create: (info, done) => {
-          onSize();
-          const resume = info.sizeBytes < RESUMABLE_BYTES
-            ? undefined
-            : { purpose: this.serverKey.toHex(), reusesOld: ifExists === "replace" };
-          settle(
-            createLocalFile(output, { ...info, exactMode: this.#exactMode, ifExists, folders: this.#folders, resume }),
-            done,
-          );
-        },
-        onDone,
-      }));
+    const create = (info: FileInfo) => {
+      const resume = info.sizeBytes < RESUMABLE_BYTES
+        ? undefined
+        : { purpose: this.serverKey.toHex(), reusesOld: ifExists === "replace" };
+      return createLocalFile(output, { ...info, exactMode: this.#exactMode, ifExists, folders: this.#folders, resume });
+    };
+    return await this.#transfer(name, options, (onDone, onTransfer) => {
+      const getWhole = () =>
+        this.#session.get({
+          name,
+          compresses: this.#compresses,
+          create: (info, done) => {
+            onTransfer();
+            settle(create(info), done);
+          },
+          onDone,
+        });
+      const { sizeBytes } = options;
+      if (sizeBytes === undefined || sizeBytes > MAX_SMALL_BYTES) return getWhole();
+      return this.#smallFiles.get(sizeBytes, { name, create, onDone, onLarge: () => onTransfer(getWhole()) });
+    });
   }
 
   async list(options: ListOptions = {}): Promise<FileInfo[]> {
@@ -397,13 +389,13 @@ export class ConnectedClient implements Client {
     options: { onProgress?: (progress: Progress) => void; signal?: AbortSignal },
     start: (
       onDone: (outcome: TransferOutcome | TransferFailure) => void,
-      onSize: () => void,
-    ) => Cancellable | Promise<Cancellable>,
+      onTransfer: (anew?: RunningTransfer) => void,
+    ) => RunningTransfer | Promise<RunningTransfer>,
   ): Promise<TransferReport> {
     const { onProgress, signal } = options;
     const startedUs = this.#platform.nowUs();
     const before = this.#connection.stats;
-    let transfer: Cancellable | undefined;
+    let transfer: RunningTransfer | undefined;
     const onAbort = () => transfer?.cancel(INTERRUPTED);
     signal?.addEventListener("abort", onAbort);
     const report = () => {
@@ -417,7 +409,10 @@ export class ConnectedClient implements Client {
     try {
       const done = this.#platform.defer<TransferOutcome | TransferFailure>();
       this.#ended.promise.catch((error) => done.reject(error));
-      transfer = await start(done.resolve, report);
+      transfer = await start(done.resolve, (anew = transfer) => {
+        transfer = anew;
+        report();
+      });
       if (signal?.aborted) onAbort();
       report();
       const outcome = await done.promise;
@@ -436,12 +431,6 @@ export class ConnectedClient implements Client {
       signal?.removeEventListener("abort", onAbort);
     }
   }
-}
-
-function progressOf(name: string, transfer: Measurable): Progress {
-  const { sizeBytes: totalBytes, transferredBytes } = transfer;
-  const phase = totalBytes > 0 && transferredBytes === totalBytes ? "verifying" : "transferring";
-  return { name, transferredBytes, totalBytes, phase };
 }
 
 /** Throws SluiceError (usage) for what cannot be a name on a server. */

@@ -5,8 +5,16 @@
  * @module
  */
 
-/** The most at once, which is what a server allows: each takes an open file on both sides, and 128 KiB of memory. */
+import { MAX_SMALL_BYTES } from "./small_files.ts";
+
+/**
+ * The most at once that are not small, which is what a server allows: each takes an open file on both sides, and 128 KiB of
+ * memory.
+ */
 export const MAX_PARALLEL = 128;
+
+/** The most at once, which is what a server allows one address. Small ones are in memory for a moment only. */
+export const MAX_WITH_SMALL = 256;
 
 /** A file counts as large from here on, bytes; so does one whose size is not known, until others tell what is usual. */
 export const LARGE_BYTES = 4 * 1024 * 1024;
@@ -25,6 +33,7 @@ export interface Slot {
 /** Decides when another transfer may begin. */
 export class Parallelism {
   #running = 0;
+  #smallCount = 0;
   /** What runs with a known size, at most {@link LARGE_BYTES} for each. */
   #knownBytes = 0;
   #unknownCount = 0;
@@ -33,7 +42,7 @@ export class Parallelism {
 
   /** Whether another transfer may begin now. */
   get mayBegin(): boolean {
-    if (this.#running >= MAX_PARALLEL) return false;
+    if (this.#running >= MAX_WITH_SMALL || this.#running - this.#smallCount >= MAX_PARALLEL) return false;
     const expectedBytes = this.#knownBytes + (this.#unknownCount + 1) * this.#usualBytes;
     return this.#running === 0 || expectedBytes <= MAX_LARGE_PARALLEL * LARGE_BYTES;
   }
@@ -51,11 +60,13 @@ export class Parallelism {
         this.#knownBytes += size;
         this.#heardBytes += size;
         this.#heardCount++;
+        if (size <= MAX_SMALL_BYTES) this.#smallCount++;
       },
       end: () => {
         this.#running--;
-        if (size === undefined) this.#unknownCount--;
-        else this.#knownBytes -= size;
+        if (size === undefined) return void this.#unknownCount--;
+        this.#knownBytes -= size;
+        if (size <= MAX_SMALL_BYTES) this.#smallCount--;
       },
     };
   }

@@ -24,6 +24,8 @@ export interface ShortPutOptions {
   /** The name on the server. */
   readonly name: string;
   readonly overwrite: boolean;
+  /** See `FileAttributes.exactMode`. */
+  readonly exactMode?: boolean | undefined;
   readonly onDone: (outcome: TransferOutcome | TransferFailure) => void;
 }
 
@@ -38,7 +40,7 @@ export class ShortPut implements ShortRequest {
   }
 
   encode(): Uint8Array | undefined {
-    const { file, name, overwrite } = this.#options;
+    const { exactMode, file, name, overwrite } = this.#options;
     let content: Uint8Array;
     try {
       content = readWhole(file);
@@ -51,7 +53,7 @@ export class ShortPut implements ShortRequest {
     }
     const sha256 = new Uint8Array(createHash("sha256").update(content).digest());
     this.#localSha256 = sha256.toHex();
-    const messages: Message[] = [{ ...file.info, type: "put", name, overwrite }];
+    const messages: Message[] = [{ ...file.info, type: "put", name, overwrite, exactMode }];
     if (content.length > 0) messages.push({ type: "chunk", offset: 0, content });
     return encodeMessages([...messages, { type: "digest", sha256 }]);
   }

@@ -252,7 +252,8 @@ export class RequestRunner implements ServerContext {
     this.#enqueue<WritableFile>(stream, request, {
       call: (done) => {
         if (resume !== undefined) resumable.takeOver(resume.purpose, request, this);
-        store.create(request.name, { ...request, resume }, done);
+        const refusesLate = stream instanceof RequestStream && !stream.isReading;
+        store.create(request.name, { ...request, resume, refusesLate }, done);
       },
       begin: (file) => {
         if (file.heldBytes > 0 && request.resumable !== true) return this.#answerPartial(stream, file);

@@ -47,7 +47,7 @@ Deno.test("runTransfers runs many small files at a time, and all in the end", as
   });
   assert.equal(exitCode, 0);
   assert.equal(engine.calls.length, 1000);
-  assert.equal(engine.mostRunning, 128);
+  assert.equal(engine.mostRunning, 256);
 });
 
 Deno.test("runTransfers reports a few files at length", async () => {

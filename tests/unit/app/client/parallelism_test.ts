@@ -3,6 +3,7 @@ import {
   LARGE_BYTES,
   MAX_LARGE_PARALLEL,
   MAX_PARALLEL,
+  MAX_WITH_SMALL,
   Parallelism,
   type Slot,
 } from "../../../../app/client/parallelism.ts";
@@ -14,13 +15,14 @@ function beginAll(parallelism: Parallelism, sizeBytes?: number): Slot[] {
     const slot = parallelism.begin();
     if (sizeBytes !== undefined) slot.onSize(sizeBytes);
     slots.push(slot);
-    assert(slots.length <= MAX_PARALLEL);
+    assert(slots.length <= MAX_WITH_SMALL);
   }
   return slots;
 }
 
 Deno.test("Parallelism lets small files run together, as many as a server takes", () => {
-  assert.equal(beginAll(new Parallelism(), 10_000).length, MAX_PARALLEL);
+  assert.equal(beginAll(new Parallelism(), 10_000).length, MAX_WITH_SMALL);
+  assert.equal(beginAll(new Parallelism(), 100_000).length, MAX_PARALLEL);
 });
 
 Deno.test("Parallelism lets few large files run together, however large", () => {
@@ -38,16 +40,16 @@ Deno.test("Parallelism takes files of unknown size for large, until it has heard
   assert.equal(slots.length, MAX_LARGE_PARALLEL);
   slots[0]!.onSize(10_000);
   slots[0]!.onSize(2 ** 40);
-  assert.equal(beginAll(parallelism).length, MAX_PARALLEL - MAX_LARGE_PARALLEL);
+  assert.equal(beginAll(parallelism).length, MAX_PARALLEL - MAX_LARGE_PARALLEL + 1);
 });
 
 Deno.test("Parallelism has small files go past a large one", () => {
   const parallelism = new Parallelism();
   parallelism.begin().onSize(2 ** 40);
   const slots = beginAll(parallelism, 10_000);
-  assert.equal(slots.length, MAX_PARALLEL - 1);
+  assert.equal(slots.length, MAX_WITH_SMALL - 1);
   for (const slot of slots) slot.end();
-  assert.equal(beginAll(parallelism, 10_000).length, MAX_PARALLEL - 1);
+  assert.equal(beginAll(parallelism, 10_000).length, MAX_WITH_SMALL - 1);
 });
 
 Deno.test("Parallelism lets another begin when one has ended, known or not", () => {
