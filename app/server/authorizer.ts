@@ -40,14 +40,14 @@ const NO_PERMISSION = "access denied: the server does not know your key. Ask its
 
 const NO_FOLDER = "access denied: your folder on the server cannot be opened; tell its administrator";
 
-/** The clients of an open server, many of which have a new key each time. */
-const EVERYONE = "everyone";
-
 /** What a client may use. */
 export interface Admitted {
   /** The client's name in the log; undefined on an open server. */
   readonly user: string | undefined;
-  /** Who it is, to tell whose partial files it may continue; the same for all on an open server, where all may do all. */
+  /**
+   * Who it is, to tell whose uploads it may continue and take over: its key or token; on an open server, its address when
+   * it connected.
+   */
   readonly principal: string;
   readonly store: FileStore;
   readonly rights: ReadonlySet<Right>;
@@ -129,7 +129,9 @@ export class Authorizer {
   /** Accepts a client for which {@link refusalFor} had no reason just now. */
   authorize(connection: Connection): Admitted {
     if (this.#table === undefined) {
-      return { user: undefined, principal: EVERYONE, store: this.#options.root, rights: ALL_RIGHTS };
+      // Many of these clients have a new key each time, but no other party has their address.
+      const principal = `address ${connection.remote.source}`;
+      return { user: undefined, principal, store: this.#options.root, rights: ALL_RIGHTS };
     }
     const grant = this.#table.grantOf(connection.peer!);
     invariant(grant !== undefined, "a client that is accepted has a grant");

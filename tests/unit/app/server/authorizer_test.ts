@@ -89,9 +89,9 @@ class Setting {
     this.authorizer.watch((connection) => this.revoked.push(connection));
   }
 
-  authorize(peer: PeerIdentity) {
-    assert.equal(this.authorizer.refusalFor(peer, REMOTE), undefined);
-    const connection = { peer } as unknown as Connection;
+  authorize(peer: PeerIdentity, remote = REMOTE) {
+    assert.equal(this.authorizer.refusalFor(peer, remote), undefined);
+    const connection = { peer, remote } as unknown as Connection;
     return { connection, ...this.authorizer.authorize(connection) };
   }
 
@@ -128,6 +128,23 @@ Deno.test("Authorizer of an open server authorizes every client for everything, 
       "delete",
     ], true]);
     assert.deepEqual([setting.authorizer.entryCount, setting.isWatching], [undefined, false]);
+  });
+});
+
+Deno.test("Authorizer tells clients by what they prove; on an open server by their addresses, whatever their keys and ports", async () => {
+  await inFolder(async (folder) => {
+    const entries = [line(0, "alice"), line(1, "bob")];
+    const places = ["10.0.0.1:5", "10.0.0.1:6", "10.0.0.2:5"].map((text) => NetAddress.parse(text));
+    const principals = async (peers: readonly PeerIdentity[], isOpen: boolean) => {
+      const setting = await Setting.open(folder, entries, { isOpen });
+      return peers.map((peer, index) => setting.authorize(peer, places[index]).principal);
+    };
+    const [first, second, third] = await principals([ALICE!, BOB!, ALICE!], true);
+    assert.equal(first, second);
+    assert.notEqual(first, third);
+    const [alice, bob, again] = await principals([ALICE!, BOB!, ALICE!], false);
+    assert.equal(alice, again);
+    assert.notEqual(alice, bob);
   });
 });
 
