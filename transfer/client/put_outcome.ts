@@ -4,6 +4,7 @@
  * @module
  */
 
+import { RESUMABLE_BYTES } from "../content_sender.ts";
 import type { TransferFailure } from "../failure.ts";
 import { type ResultMessage, ResultStatus } from "../messages.ts";
 import type { TransferOutcome } from "./request.ts";
@@ -21,11 +22,13 @@ export function outcomeOfPut(
   if (status === ResultStatus.verified && localSha256 === serverSha256) {
     return { kind: "done", file: { savedAs: savedName, ...sizes, serverSha256, localSha256, notKept: [] } };
   }
-  const kept = status === ResultStatus.verified
+  const isMismatch = status === ResultStatus.checksumMismatch;
+  const advice = !isMismatch
     ? "what the server stored is not what was sent: check it, and send it again with --force"
-    : "send it again";
-  const message = `the checksums differ (here ${localSha256}, on the server ${serverSha256}); ${kept}`;
+    : sizes.sizeBytes < RESUMABLE_BYTES
+    ? "send it again"
+    : "send it again; what the server kept of it is compared, and only what differs is sent";
+  const message = `the checksums differ (here ${localSha256}, on the server ${serverSha256}); ${advice}`;
   // Damaged on its way, perhaps.
-  const isDiscarded = status === ResultStatus.checksumMismatch;
-  return { kind: "failed", message, ...(isDiscarded ? { retry: "once" } : {}) };
+  return { kind: "failed", message, ...(isMismatch ? { retry: "once" } : {}) };
 }
