@@ -7,7 +7,7 @@
 
 import assert from "node:assert/strict";
 import { RangeSet } from "../base/range_set.ts";
-import type { ByteSink, Stream } from "../protocol/mod.ts";
+import type { ByteSink, ByteSource, Stream } from "../protocol/mod.ts";
 import { encodeMessage } from "../transfer/message_encoder.ts";
 import type { Message } from "../transfer/messages.ts";
 
@@ -16,8 +16,8 @@ const NO_BYTES = new Uint8Array(0);
 /** See the module's description. */
 export class ContentStream implements Stream {
   readonly id = 0;
-  readonly ackedBytes = 0;
-  readonly isReset = false;
+  readonly ackedBytes: number = 0;
+  readonly isReset: boolean = false;
   isEndReceived = false;
   #ordered: Uint8Array = NO_BYTES;
   #sink: ByteSink | undefined;
@@ -77,8 +77,8 @@ export class ContentStream implements Stream {
     this.#arrivedBytes = 0;
   }
 
-  write(): void {}
-  writeFrom(): void {}
+  write(_bytes: Uint8Array): void {}
+  writeFrom(_source: ByteSource, _length: number): void {}
   finish(): void {}
   reset(): void {}
   widenOrderedWindow(): void {}

@@ -13,12 +13,18 @@ import { parseArgs } from "node:util";
 import { FILE_MUTANTS } from "./mutants/files.ts";
 import { type Mutant, testOf } from "./mutants/mutant.ts";
 import { PEER_MUTANTS } from "./mutants/peers.ts";
+import { RESUMING_MUTANTS } from "./mutants/resuming.ts";
 import { TRANSPORT_MUTANTS } from "./mutants/transport.ts";
 import { print, runTool, UsageError, wholeNumber } from "./tool.ts";
 import { copyCheckout, runTests, tryMutant } from "./mutants/trial.ts";
 
 /** All mutants, in the order in which they are tried. */
-export const MUTANTS: readonly Mutant[] = [...TRANSPORT_MUTANTS, ...PEER_MUTANTS, ...FILE_MUTANTS];
+export const MUTANTS: readonly Mutant[] = [
+  ...TRANSPORT_MUTANTS,
+  ...PEER_MUTANTS,
+  ...FILE_MUTANTS,
+  ...RESUMING_MUTANTS,
+];
 
 const USAGE = `usage: deno task mutants [OPTIONS]
   --only ID,...  only these mutants

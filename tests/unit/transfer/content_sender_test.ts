@@ -1,10 +1,16 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import fc from "fast-check";
+import { RangeSet } from "../../../base/range_set.ts";
 import { Random } from "../../../base/random.ts";
 import { LOST, type Rule } from "../../../testing/connection_pair.ts";
 import { TransferPair } from "../../../testing/transfer_pair.ts";
-import type { MemoryStore } from "../../../testing/memory_store.ts";
 import { HAS_ZSTD } from "../../../transfer/compression.ts";
+import { MemoryStore } from "../../../testing/memory_store.ts";
+import { atOnce } from "../../../testing/promised_store.ts";
+import { RecordingStream } from "../../../testing/recording_stream.ts";
+import { ContentSender } from "../../../transfer/content_sender.ts";
+import { MAX_BLOCKS, type Message, MIN_BLOCK_BYTES, SHA256_BYTES } from "../../../transfer/messages.ts";
 import type { Right } from "../../../transfer/rights.ts";
 
 const MIB = 1024 * 1024;
@@ -106,6 +112,96 @@ Deno.test("ServerSession and ClientSession begin again without a report where th
     assert(outcome.kind === "done");
     assert(outcome.file.reusedBytes > MIB, `${outcome.file.reusedBytes} bytes were reused`);
     assert.deepEqual(events.map((event) => event.kind), expected[kind]);
+  }
+});
+
+/** What a receiver says of the blocks of a file, of which it has some, and how much it says that it holds. */
+function accountOf(bytes: Uint8Array, { random, heldBytes }: { random: Random; heldBytes: number }) {
+  const same = new Set<number>();
+  const hashes: Uint8Array[] = [];
+  for (let block = 0; block * MIN_BLOCK_BYTES < heldBytes; block++) {
+    const end = Math.min((block + 1) * MIN_BLOCK_BYTES, heldBytes);
+    const part = bytes.subarray(block * MIN_BLOCK_BYTES, end);
+    const isRight = random.chance(0.6) && end <= bytes.length;
+    if (isRight) same.add(block);
+    hashes.push(isRight ? new Uint8Array(createHash("sha256").update(part).digest()) : random.bytes(SHA256_BYTES));
+  }
+  return { same, hashes };
+}
+
+Deno.test("ContentSender sends each byte once, or says that it is the same where the hash that it was told is", () => {
+  const sizes = fc.integer({ min: MIB, max: 2 * MIB });
+  const held = fc.oneof(fc.integer({ min: 0, max: 3 * MIB }), fc.constantFrom(0, MIB, MIN_BLOCK_BYTES * MAX_BLOCKS));
+  fc.assert(
+    fc.property(fc.nat(), sizes, held, (seed, sizeBytes, claimedBytes) => {
+      const random = new Random(seed);
+      const store = new MemoryStore();
+      const bytes = random.bytes(sizeBytes);
+      store.put("file", bytes);
+      const stream = new RecordingStream();
+      const sender = new ContentSender(atOnce((done) => store.open("file", done)));
+      const first: Message = { type: "put", name: "file", sizeBytes, overwrite: true, resumable: true };
+      sender.start(stream, first, { waitsForHave: true, compresses: false });
+      // More than the file has is never told by an honest receiver, and must do no harm.
+      const { same, hashes } = accountOf(bytes, { random, heldBytes: Math.min(claimedBytes, 4 * MIB) });
+      assert(sender.take({ type: "have", blockBytes: MIN_BLOCK_BYTES, heldBytes: claimedBytes }));
+      while (!stream.isFinished) {
+        if (sender.wantsMessage && hashes.length > 0) {
+          const told = hashes.splice(0, random.integer(1, 20));
+          const joined = new Uint8Array(told.length * SHA256_BYTES);
+          told.forEach((hash, index) => joined.set(hash, index * SHA256_BYTES));
+          assert(sender.take({ type: "hashes", hashes: joined }));
+        }
+        if (!sender.hasWork) continue;
+        sender.work();
+      }
+      sender.close();
+      const received = new Uint8Array(sizeBytes);
+      const accounted = new RangeSet();
+      for (const { message, bytes: content } of stream.sent) {
+        if (message.type !== "data" && message.type !== "same") continue;
+        let done = 0;
+        for (const { offset, length } of message.ranges) {
+          assert.equal(accounted.add(offset, offset + length), length, "a byte is sent twice");
+          if (message.type === "data") {
+            received.set(content.subarray(done, done + length), offset);
+            done += length;
+            continue;
+          }
+          for (let at = offset; at < offset + length; at += MIN_BLOCK_BYTES) assert(same.has(at / MIN_BLOCK_BYTES));
+          received.set(bytes.subarray(offset, offset + length), offset);
+        }
+      }
+      assert(accounted.containsRange(0, sizeBytes));
+      assert.deepEqual(received, bytes);
+      const last = stream.sent.at(-1)!.message;
+      assert(last.type === "digest");
+      assert.equal(last.sha256.toHex(), createHash("sha256").update(bytes).digest("hex"));
+    }),
+    { numRuns: 40, seed: 6 },
+  );
+});
+
+Deno.test("ContentSender refuses HAVE twice, HASHES before it, and more of them than there are blocks", () => {
+  const have: Message = { type: "have", blockBytes: MIN_BLOCK_BYTES, heldBytes: 3 * MIN_BLOCK_BYTES };
+  const hashes = (count: number): Message => ({ type: "hashes", hashes: new Uint8Array(count * SHA256_BYTES) });
+  const cases: [string, Message[], boolean][] = [
+    ["twice", [have, have], false],
+    ["before", [hashes(1)], false],
+    ["as many", [have, hashes(3)], true],
+    ["one more", [have, hashes(4)], false],
+    ["one more later", [have, hashes(3), hashes(1)], false],
+  ];
+  for (const [what, messages, isRight] of cases) {
+    const store = new MemoryStore();
+    store.put("file", new Uint8Array(2 * MIB));
+    const sender = new ContentSender(atOnce((done) => store.open("file", done)));
+    sender.start(new RecordingStream(), { type: "file", sizeBytes: 2 * MIB }, {
+      waitsForHave: true,
+      compresses: false,
+    });
+    assert.equal(messages.every((message) => sender.take(message)), isRight, what);
+    sender.close();
   }
 });
 

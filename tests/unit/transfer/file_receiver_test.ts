@@ -8,7 +8,7 @@ import { atOnce } from "../../../testing/promised_store.ts";
 import { compress, HAS_ZSTD } from "../../../transfer/compression.ts";
 import { FileReceiver } from "../../../transfer/file_receiver.ts";
 import { StoreError, type WritableFile } from "../../../transfer/file_store.ts";
-import { MAX_PLAIN_CHUNK_BYTES, type Message } from "../../../transfer/messages.ts";
+import { MAX_PLAIN_CHUNK_BYTES, type Message, MIN_BLOCK_BYTES } from "../../../transfer/messages.ts";
 
 function sha256(bytes: Uint8Array): Uint8Array {
   return new Uint8Array(createHash("sha256").update(bytes).digest());
@@ -271,6 +271,79 @@ Deno.test("FileReceiver.readContent refuses what is no content of the file", () 
   stream.arrive(chunk(0, 1000));
   stream.isEndReceived = true;
   assert.equal(receiver.readContent().kind, "malformed", "no digest");
+});
+
+/** A receiver of an update of a file, whose older version was of other bytes in one block. */
+function updating({ tellsHeld = true } = {}) {
+  const older = new Random(9).bytes(5 * MIN_BLOCK_BYTES + 77);
+  const sizeBytes = older.length;
+  const store = new MemoryStore();
+  store.put("file", older);
+  const file = atOnce<WritableFile>((done) =>
+    store.create("file", { sizeBytes, overwrite: true, resume: { purpose: "peer", reusesOld: true } }, done)
+  );
+  const stream = new ContentStream();
+  return {
+    store,
+    older,
+    stream,
+    receiver: new FileReceiver({ file, sizeBytes, stream, tellsHeld, onFailed: () => {} }),
+  };
+}
+
+Deno.test("FileReceiver takes over the blocks whose hashes it has told, in any order among those that arrive", () => {
+  fc.assert(
+    fc.property(fc.nat(), (seed) => {
+      const random = new Random(seed);
+      const { store, older, stream, receiver } = updating();
+      while (receiver.hasWork) receiver.work();
+      const bytes = older.slice();
+      const blocks = Array.from({ length: 6 }, (_, block) => ({ block, order: random.float() }));
+      let sameBytes = 0;
+      for (const { block } of blocks.sort((a, b) => a.order - b.order)) {
+        const offset = block * MIN_BLOCK_BYTES;
+        const length = Math.min(MIN_BLOCK_BYTES, bytes.length - offset);
+        if (random.chance(0.5)) {
+          stream.arrive({ type: "same", ranges: [{ offset, length }] });
+          sameBytes += length;
+        } else {
+          bytes.set(random.bytes(length), offset);
+          stream.arrive({ type: "data", ranges: [{ offset, length }] });
+          receiver.readContent();
+          stream.arriveDirect(0, bytes.subarray(offset, offset + length));
+        }
+        assert.equal(receiver.readContent().kind, "incomplete");
+        while (random.chance(0.5) && receiver.hasWork) receiver.work();
+      }
+      assert.deepEqual(finish(receiver), sha256(bytes));
+      assert.equal(receiver.reusedBytes, sameBytes);
+      commit(receiver);
+      assert.deepEqual(store.contents("file"), bytes);
+    }),
+    { numRuns: 40, seed: 5 },
+  );
+});
+
+Deno.test("FileReceiver.readContent refuses SAME for what it has not told, for parts of blocks, and for what came otherwise", () => {
+  const same = (offset: number, length: number): Message => ({ type: "same", ranges: [{ offset, length }] });
+  const first = same(0, MIN_BLOCK_BYTES);
+  const cases: [string, { tellsHeld?: boolean; steps?: number }, Message[]][] = [
+    ["nothing is told", { tellsHeld: false }, [first]],
+    ["nothing is told yet", { steps: 0 }, [first]],
+    ["a part of a block", {}, [same(0, MIN_BLOCK_BYTES - 1)]],
+    ["from within a block on", {}, [same(1, MIN_BLOCK_BYTES - 1)]],
+    ["twice", {}, [first, first]],
+    ["beyond the end", {}, [same(5 * MIN_BLOCK_BYTES, 78)]],
+    ["over a chunk", {}, [{ type: "chunk", offset: 7, content: new Uint8Array(1) }, first]],
+    ["under a chunk", {}, [first, { type: "chunk", offset: 7, content: new Uint8Array(1) }]],
+    ["under a region", {}, [first, { type: "data", ranges: [{ offset: 65_535, length: 9 }] }]],
+  ];
+  for (const [what, { tellsHeld = true, steps = Infinity }, messages] of cases) {
+    const { stream, receiver } = updating({ tellsHeld });
+    for (let step = 0; step < steps && receiver.hasWork; step++) receiver.work();
+    stream.arrive(...messages);
+    assert.equal(receiver.readContent().kind, "malformed", what);
+  }
 });
 
 Deno.test("FileReceiver.readContent bounds the number of separate parts", () => {
