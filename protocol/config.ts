@@ -50,7 +50,11 @@ export interface ConnectionConfig {
   readonly maxJumboBytes: number;
   /** The largest UDP payload that this side takes (max_datagram_bytes). Default 65,507: all that IPv4 carries. */
   readonly maxReceivedBytes: number;
-  /** What a stream may have outstanding while its bytes are held in memory. Default 256 KiB. */
+  /**
+   * What a stream may have outstanding while its bytes are held in memory. At least twice the application's largest
+   * message, which it reads as a whole, since credit is given by halves of windows; the connection's window is to have as
+   * much room for each stream. Default 256 KiB.
+   */
   readonly orderedWindowBytes: number;
   /**
    * What a stream may have outstanding once its bytes go straight to a file. Default 1 GiB: a hole costs no memory

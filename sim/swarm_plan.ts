@@ -8,6 +8,8 @@
 import { Random } from "../base/random.ts";
 import { type ConnectionConfig } from "../protocol/mod.ts";
 import { DISK_OPERATIONS, type DiskFaults, type DiskOperation } from "./disk/faults.ts";
+import { RESUMABLE_BYTES } from "../transfer/content_sender.ts";
+import { MAX_MESSAGE_BYTES } from "../transfer/messages.ts";
 import type { LinkOptions } from "../netem/link.ts";
 import { type Interval, repeatIntervals } from "../netem/intervals.ts";
 import type { Goal } from "./client_host.ts";
@@ -86,6 +88,8 @@ export interface PlanOptions {
   readonly retries?: boolean;
   /** Whether in some worlds files lie in folders; nothing else depends on it. Default: true. */
   readonly folders?: boolean;
+  /** Whether some clients with large files are interrupted again and again; nothing else depends on it. Default: true. */
+  readonly interruptions?: boolean;
 }
 
 /** Folders of a world's files. */
@@ -99,7 +103,7 @@ const LONGEST_TRANSFER_S = 40;
 
 /** Draws a world; the same seed and options give the same one. */
 export function planSwarm(seed: number, options: PlanOptions = {}): SwarmPlan {
-  const { slowLookups = true, zeros = true, retries = true, folders = true } = options;
+  const { slowLookups = true, zeros = true, retries = true, folders = true, interruptions = true } = options;
   const random = new Random(seed).fork("swarm");
   const dense = drawAbsent(random.fork("absent"), drawGoals(random.fork("goals")));
   const flat = zeros ? drawZeros(random.fork("zeros"), dense) : dense;
@@ -120,7 +124,8 @@ export function planSwarm(seed: number, options: PlanOptions = {}): SwarmPlan {
   const config = drawConfig(random.fork("config"));
   const serverDisk = { ...drawDisk(disks), ...lookups };
   const world = { seed, clients, serverDisk, config, ...(limits === undefined ? {} : { limits }) };
-  return { world, incidents: [...incidents, ...restarts] };
+  const interrupted = interruptions ? drawInterruptions(random.fork("interruptions"), clients) : [];
+  return { world, incidents: [...incidents, ...interrupted, ...restarts] };
 }
 
 /** The longest time that a disk takes for one call that waits for the device. */
@@ -166,6 +171,28 @@ function drawPatience(random: Random): Patience {
     return [{ kind, atUs }, { kind: "restart-server", atUs: atUs + Math.round(logUniform(random, 1_000, 10_000_000)) }];
   });
   return { retryForMs, ...limits, restarts: restarts.flat() };
+}
+
+/** The longest that a client runs before it is interrupted again. */
+const MAX_RUN_US = 8_000_000;
+
+/** Most clients with a file that is resumed end a few times while they send or receive, and are started again. */
+function drawInterruptions(random: Random, clients: readonly ClientPlan[]): Incident[] {
+  return clients.flatMap(({ goals, up, down, startUs = 0 }, client): Incident[] => {
+    const sizes = goals.map((goal) => goal.kind === "list" ? 0 : goal.sizeBytes);
+    if (Math.max(...sizes) < RESUMABLE_BYTES || random.chance(0.3)) return [];
+    const rate = Math.min(up?.rateBitsPerSecond ?? Infinity, down?.rateBitsPerSecond ?? Infinity);
+    const lineUs = sizes.reduce((sum, size) => sum + size, 0) * 8e6 / rate;
+    const incidents: Incident[] = [];
+    let atUs = startUs;
+    for (let count = random.integer(1, 3); count > 0; count--) {
+      atUs += random.integer(0, Math.min(Math.round(1.2 * lineUs) + 300_000, MAX_RUN_US));
+      incidents.push({ kind: random.pick(["kill-client", "cut-clients-power"]), atUs, client });
+      atUs += random.integer(1_000, 1_000_000);
+      incidents.push({ kind: "restart-client", atUs, client });
+    }
+    return incidents;
+  });
 }
 
 function drawGoals(random: Random): Goal[][] {
@@ -216,11 +243,14 @@ function drawFolders(random: Random, goals: readonly Goal[][]): Goal[][] {
 }
 
 function drawConfig(random: Random): Partial<ConnectionConfig> {
+  const sendPolicy = { kind: random.chance(0.85) ? "bbr" : "cubic" } as const;
+  const maxStreams = random.pick([1, 2, 8, 128]);
   return {
-    sendPolicy: { kind: random.chance(0.85) ? "bbr" : "cubic" },
-    maxStreams: random.pick([1, 2, 8, 128]),
-    orderedWindowBytes: random.pick([16_384, 65_536, 262_144]),
-    connectionWindowBytes: random.pick([65_536, 1_048_576, 16_777_216]),
+    sendPolicy,
+    maxStreams,
+    // Each stream has to take a whole message, at the same time as the others, and credit is given by halves of windows.
+    orderedWindowBytes: random.pick([2 * MAX_MESSAGE_BYTES, 196_608, 262_144]),
+    connectionWindowBytes: Math.max(random.pick([65_536, 1_048_576, 16_777_216]), 2 * maxStreams * MAX_MESSAGE_BYTES),
     directWindowBytes: random.pick([65_536, 1_048_576, 1_073_741_824]),
     maxDatagramBytes: random.pick([1200, 1472, 1472, 1472, 8972, 16_384]),
     maxAckDelayUs: random.pick([0, 25_000, 25_000, 100_000]),

@@ -17,6 +17,8 @@ const MINUTE_US = 60 * SECOND_US;
 const SIZE_BYTES = 6_000_000;
 const RATE_BITS_PER_SECOND = 20_000_000;
 const LINE_US = SIZE_BYTES * 8e6 / RATE_BITS_PER_SECOND;
+/** So long the client waits for a server that is silent. */
+const TIMEOUT_US = 3 * SECOND_US;
 const SEEDS = Array.from({ length: isThorough ? 200 : 12 }, (_, index) => index + 1);
 
 /**
@@ -50,8 +52,18 @@ function makeWorld({ seed, kind }: Options, random: Random): { world: World; sen
   const trace = ({ kind, bytes }: TraceEvent): void => {
     if (kind === "transmit") sentBytes += bytes.length;
   };
-  const world = new World({ seed, up: link, down: link, clients: [{ goals, retryForMs: 600_000 }], trace });
+  const clients = [{ goals, retryForMs: 600_000, timeoutMs: TIMEOUT_US / 1000 }];
+  const world = new World({ seed, up: link, down: link, clients, trace });
   return { world, sentBytes: () => sentBytes };
+}
+
+/** Nothing arrives in either direction for a while; often the connection ends by that, on one side sooner. */
+function losesNetwork(world: World, blackout: { readonly fromUs: number; readonly untilUs: number }): number {
+  world.at(blackout.fromUs, () => {
+    const { up, down } = world.linkOf(0);
+    for (const link of [up, down]) link.change({ blackouts: [blackout] });
+  });
+  return blackout.untilUs;
 }
 
 /** Interrupts a transfer some times; returns how often, and the bytes that were sent in both directions. */
@@ -63,6 +75,10 @@ async function run(options: Options): Promise<{ readonly interruptions: number; 
   let atUs = 0;
   for (let count = 0; count < interruptions; count++) {
     atUs += random.integer(SECOND_US / 2, Math.round(LINE_US * 0.6));
+    if (random.chance(0.25)) {
+      atUs = losesNetwork(world, { fromUs: atUs, untilUs: atUs + random.integer(SECOND_US, 4 * TIMEOUT_US) });
+      continue;
+    }
     const restart = atUs + random.integer(1_000, SECOND_US);
     const host = random.chance(0.5) ? client : world.server;
     const isPower = options.cutsPower && random.chance(0.5);
@@ -82,7 +98,7 @@ async function run(options: Options): Promise<{ readonly interruptions: number; 
 }
 
 for (const kind of ["put", "get"] as const) {
-  Deno.test(`World: a ${kind} is resumed after each crash, without much that travels twice`, async () => {
+  Deno.test(`World: a ${kind} is resumed after each crash and each loss of the network, without much that travels twice`, async () => {
     for (const seed of SEEDS) {
       const { interruptions, sentBytes } = await run({ seed, kind, cutsPower: false });
       const mostBytes = 1.1 * SIZE_BYTES + interruptions * LOST_BYTES;

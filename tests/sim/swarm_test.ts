@@ -4,6 +4,7 @@ import { sample } from "../../testing/effort.ts";
 import { runSwarm } from "../../sim/swarm.ts";
 import { INCIDENT_KINDS, type PlanOptions, planSwarm, type SwarmPlan } from "../../sim/swarm_plan.ts";
 import type { Goal } from "../../sim/client_host.ts";
+import { RESUMABLE_BYTES } from "../../transfer/content_sender.ts";
 import type { DiskFaults } from "../../sim/disk/faults.ts";
 import { REGRESSIONS } from "./regressions.ts";
 
@@ -12,10 +13,11 @@ const SEEDS_PER_TEST = 30;
 /** How worlds have been drawn, the latest first. */
 const EARLIER_DRAWS: readonly PlanOptions[] = [
   {},
-  { folders: false },
-  { folders: false, retries: false },
-  { folders: false, retries: false, zeros: false },
-  { folders: false, retries: false, zeros: false, slowLookups: false },
+  { interruptions: false },
+  { interruptions: false, folders: false },
+  { interruptions: false, folders: false, retries: false },
+  { interruptions: false, folders: false, retries: false, zeros: false },
+  { interruptions: false, folders: false, retries: false, zeros: false, slowLookups: false },
 ];
 
 const FIRST_SEEDS = sample([1, 31, 61, 91, 121, 151], 2);
@@ -148,6 +150,28 @@ Deno.test("planSwarm puts files into folders in some worlds, and that changes no
     assert.deepEqual({ world: { ...world, clients }, incidents }, flat);
   }
   assert(count >= 10 && count <= 30, `${count} worlds have folders`);
+});
+
+Deno.test("planSwarm interrupts most clients with large files, and that changes nothing else", () => {
+  let [large, interrupted] = [0, 0];
+  for (let seed = 1; seed <= 200; seed++) {
+    const { world, incidents } = planSwarm(seed);
+    const plain = planSwarm(seed, { interruptions: false });
+    assert.deepEqual(world, plain.world);
+    const before = planSwarm(seed, { interruptions: false, retries: false }).incidents.length;
+    const count = incidents.length - plain.incidents.length;
+    assert.deepEqual([...incidents.slice(0, before), ...incidents.slice(before + count)], plain.incidents);
+    large += world.clients.filter(({ goals }) =>
+      goals.some((goal) =>
+        goal.kind !== "list" && goal.sizeBytes >= RESUMABLE_BYTES
+      )
+    ).length;
+    interrupted +=
+      new Set(incidents.slice(before, before + count).map((incident) => "client" in incident && incident.client))
+        .size;
+  }
+  assert(large >= 30, `${large} clients have large files`);
+  assert(interrupted >= large / 2 && interrupted < large, `${interrupted} of ${large} are interrupted`);
 });
 
 /** Whether a file of the plan lies in a folder. */
