@@ -61,7 +61,7 @@ export const RESUMING_MUTANTS: readonly Mutant[] = [
   {
     id: "part-not-mentioned",
     broken: "A server receives all of a file although it has a part of it",
-    file: "transfer/server/session.ts",
+    file: "transfer/server/request_runner.ts",
     text: "file.heldBytes > 0 && request.resumable !== true",
     becomes: "file.heldBytes > file.heldBytes",
     caughtBy: "tests/unit/transfer/content_sender_test.ts",
