@@ -25,8 +25,11 @@ import type { RunningTransfer } from "./running_transfer.ts";
 /** The largest file that counts as small, bytes. */
 export const MAX_SMALL_BYTES: number = MAX_SHORT_PUT_BYTES;
 
-/** Batches at once: each has 64 requests on their way, so 256 files of 4 KiB are a megabyte. */
-const MAX_BATCHES = 4;
+/**
+ * Batches at once. A batch takes its answers in order: what is behind a lost packet waits for it, but the other batches go
+ * on.
+ */
+const MAX_BATCHES = 8;
 
 /** What to get. */
 export interface SmallGetOptions {
