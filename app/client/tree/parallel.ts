@@ -4,18 +4,18 @@
  * @module
  */
 
-/** Requests that wait for a round trip or for the disk at the same time. */
-const MAX_AT_ONCE = 64;
+import { forEachConcurrently } from "../../../store/concurrently.ts";
 
-/** Runs `run` for each item, many at a time, in their order; once aborted, for no other. Rejects if one of them does. */
+/**
+ * Runs `run` for each item, many at a time, in their order; once aborted, for no other. Rejects if one of them does, when
+ * all that had begun have ended.
+ */
 export async function forEach<Item>(
-  items: Iterable<Item>,
+  items: readonly Item[],
   signal: AbortSignal,
   run: (item: Item) => Promise<void>,
 ): Promise<void> {
-  const remaining = items[Symbol.iterator]();
-  const work = async (): Promise<void> => {
-    for (let next = remaining.next(); !next.done && !signal.aborted; next = remaining.next()) await run(next.value);
-  };
-  await Promise.all(Array.from({ length: MAX_AT_ONCE }, work));
+  await forEachConcurrently(items, async (item) => {
+    if (!signal.aborted) await run(item);
+  });
 }
