@@ -44,13 +44,13 @@ export interface Peaks {
   rememberedIds: number;
 }
 
-/** Small windows and few streams: limits are to be reached soon. */
+/** Few streams, and windows in which just every message fits: limits are to be reached soon. */
 export const FIXTURE_CONFIG = {
   idleTimeoutUs: 5_000_000,
   keepAliveUs: 1_000_000,
   transferKeepAliveUs: 1_000_000,
-  orderedWindowBytes: 64 * 1024,
-  connectionWindowBytes: 512 * 1024,
+  orderedWindowBytes: 131_090,
+  connectionWindowBytes: 4 * 131_090,
   maxStreams: 16,
 } satisfies Partial<ConnectionConfig>;
 
@@ -106,6 +106,9 @@ const OVERHEARD = 64;
 
 const OWN_ADDRESSES = 48;
 const FORGED_ADDRESSES = 16;
+
+/** Open for an upload that may resume: its partial file, and the lock on that. */
+const OPEN_FOR_TRANSFER = 2;
 
 /** Open beside files on their way: folders that are synced. */
 const OPEN_BESIDES = 4;
@@ -255,7 +258,11 @@ class HostileFixture {
     const peaks = this.#peaks;
     this.#bound("connections", server.connectionCount, FIXTURE_CONNECTIONS);
     this.#bound("rememberedIds", endpoint.rememberedCount, MAX_REMEMBERED_CLOSED);
-    this.#bound("openFiles", server.disk.openDescriptors, FIXTURE_LIMITS.maxTransfers + OPEN_BESIDES);
+    this.#bound(
+      "openFiles",
+      server.disk.openDescriptors,
+      OPEN_FOR_TRANSFER * FIXTURE_LIMITS.maxTransfers + OPEN_BESIDES,
+    );
     if (endpoint.connectionCount !== connections.length) throw new InvariantError("a connection is lost");
     // Reasons are a handful of fixed words: nothing that a peer sends may make new ones.
     if (endpoint.drops.size > 20) throw new InvariantError("too many reasons to drop");
