@@ -43,6 +43,8 @@ export interface ClientHostOptions extends MachineOptions {
   readonly timeoutMs?: number | undefined;
   /** How long it goes on by itself where it fails for the time being, milliseconds; undefined: the program's. */
   readonly retryForMs: number | undefined;
+  /** Whether files that shrink are compressed. */
+  readonly compress: boolean;
   /** Keeps the connection when all goals have an outcome. */
   readonly stays: boolean;
   /** The content of a file that is sent, to be repeated. */
@@ -100,8 +102,9 @@ export class ClientHost extends Machine {
     this.#abort = new AbortController();
     const program = this.boot(nowUs);
     const { host, port } = NetAddress.parse(this.#options.serverAddress);
-    const { identity, timeoutMs, retryForMs } = this.#options;
+    const { identity, timeoutMs, retryForMs, compress } = this.#options;
     const options = {
+      compress,
       onRetry: ({ kind }: RetryEvent) => void this.retries.set(kind, (this.retries.get(kind) ?? 0) + 1),
       ...(identity === undefined ? {} : { identity }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),

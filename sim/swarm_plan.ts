@@ -113,8 +113,10 @@ export function planSwarm(seed: number, options: PlanOptions = {}): SwarmPlan {
   const disks = random.fork("disks");
   const lookups = slowLookups ? drawLookups(random.fork("look-ups")) : {};
   const { limits, restarts = [], ...patience } = retries ? drawPatience(random.fork("retries")) : {};
+  const compression = random.fork("compression");
   const clients = goals.map((wanted): ClientPlan => ({
     goals: wanted,
+    compress: compression.chance(0.4),
     ...drawLinks(links, bytes * 8 / LONGEST_TRANSFER_S),
     startUs: links.chance(0.5) ? 0 : links.integer(0, 3_000_000),
     disk: { ...drawDisk(disks), ...lookups },

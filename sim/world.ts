@@ -45,6 +45,8 @@ export interface ClientPlan {
    * 0, so that what ends an operation is seen.
    */
   readonly retryForMs?: number | "default";
+  /** Whether files that shrink are compressed. Default: no, so that as many bytes are on the wire as files have. */
+  readonly compress?: boolean;
   /** It keeps its connection when its goals have outcomes. Default: it closes it. */
   readonly stays?: boolean;
 }
@@ -332,6 +334,7 @@ export class World {
       config: this.#options.config ?? {},
       timeoutMs: plan.timeoutMs,
       retryForMs: plan.retryForMs === "default" ? undefined : plan.retryForMs ?? 0,
+      compress: plan.compress ?? false,
       stays: plan.stays ?? false,
       content: (goal) => this.content(index, goal),
       quiescence: this.#quiescence,

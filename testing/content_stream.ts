@@ -17,6 +17,7 @@ const NO_BYTES = new Uint8Array(0);
 export class ContentStream implements Stream {
   readonly id = 0;
   readonly ackedBytes: number = 0;
+  readonly unsentBytes: number = 0;
   readonly isReset: boolean = false;
   isEndReceived = false;
   #ordered: Uint8Array = NO_BYTES;

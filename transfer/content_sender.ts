@@ -24,6 +24,7 @@ import type { ByteSource, Stream } from "../protocol/mod.ts";
 import { type BackgroundTask, STEP_BYTES } from "./background_work.ts";
 import { compress, shrinks } from "./compression.ts";
 import { FileSender, wholeContent } from "./file_sender.ts";
+import { PIPE_WINDOW_BYTES } from "./pipe_window.ts";
 import { indexOfRange, startsOf } from "./ranges.ts";
 import type { ReadableFile } from "./file_store.ts";
 import { encodeMessage, encodeMessages } from "./message_encoder.ts";
@@ -70,8 +71,8 @@ const MAX_COMPRESSED_BYTES = MAX_PLAIN_CHUNK_BYTES - 8;
 /** The pieces of a part that does not shrink enough to fit into one CHUNK. */
 const PIECE_BYTES = MAX_CHUNK_BYTES / 4;
 
-/** Bytes of CHUNKs that may be unacknowledged; the sender keeps them in memory. */
-const CHUNK_WINDOW_BYTES = 8 * 1024 * 1024;
+/** No CHUNK is made while so many bytes are not sent: on a slow link a transfer costs little memory. */
+const CHUNKS_AHEAD_BYTES = 512 * 1024;
 
 /** See the module's description. Owns the file. */
 export class ContentSender implements BackgroundTask {
@@ -279,7 +280,9 @@ export class ContentSender implements BackgroundTask {
   }
 
   get #canCompress(): boolean {
-    return this.#chunks?.isEmpty === false && this.#writtenBytes - this.#stream!.ackedBytes < CHUNK_WINDOW_BYTES;
+    if (this.#chunks === undefined || this.#chunks.isEmpty) return false;
+    const { unsentBytes, ackedBytes } = this.#stream!;
+    return unsentBytes < CHUNKS_AHEAD_BYTES && this.#writtenBytes - ackedBytes < PIPE_WINDOW_BYTES;
   }
 
   #endOnceDone(): void {

@@ -24,6 +24,7 @@ import { type CommittedFile, type Done, MAX_FILE_BYTES, StoreError, type Writabl
 import { HeldBlocks } from "./held_blocks.ts";
 import { readMessage } from "./message_reader.ts";
 import type { ChunkMessage, FileRange, Message } from "./messages.ts";
+import { PIPE_WINDOW_BYTES } from "./pipe_window.ts";
 import { indexOfRange, startsOf } from "./ranges.ts";
 
 /**
@@ -305,6 +306,8 @@ export class FileReceiver implements ByteSink, BackgroundTask {
   #takeChunk({ offset, content: sent, plainBytes }: ChunkMessage): string | undefined {
     const content = plainBytes === undefined ? sent : decompress(sent, plainBytes);
     if (content === undefined) return "a compressed chunk is not what it says";
+    // More of them will follow, and are read in order.
+    if (this.#options.takesCompressed === true) this.#options.stream.widenOrderedWindow(PIPE_WINDOW_BYTES);
     this.#receivedBytes += content.length;
     this.#received.add(offset, offset + content.length);
     if (this.#failed || this.#ended) return undefined;

@@ -17,6 +17,8 @@ export interface Stream {
 
   /** Bytes that the peer has acknowledged, each counted once. */
   readonly ackedBytes: number;
+  /** Bytes that were written and have not been sent once; 0 after a reset. */
+  readonly unsentBytes: number;
   /** Whether the sending half was reset. */
   readonly isReset: boolean;
   /** Appends bytes; the caller must not modify the array afterwards. Throws CallerError after finish. No effect after a reset. */

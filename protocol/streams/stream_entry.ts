@@ -92,6 +92,10 @@ export class StreamEntry implements Stream {
     return this.outgoing.ackedBytes;
   }
 
+  get unsentBytes(): number {
+    return this.isReset ? 0 : this.outgoing.endOffset - this.outgoing.sentOffset;
+  }
+
   write(bytes: Uint8Array): void {
     if (this.isReset) return;
     this.#checkUnfinished();

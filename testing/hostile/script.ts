@@ -97,6 +97,7 @@ class Script {
     this.#client = new ClientHost({
       // What an attack ends stays ended.
       retryForMs: 0,
+      compress: false,
       ...machine,
       address: CLIENT,
       serverAddress: SERVER,

@@ -87,7 +87,7 @@ for (const kind of ["put", "get"] as const) {
   });
 
   Deno.test(`World: a ${kind} of zeros with small windows stays within them`, async () => {
-    const config = { orderedWindowBytes: 16_384, directWindowBytes: 65_536, connectionWindowBytes: 65_536 };
+    const config = { orderedWindowBytes: 131_090, directWindowBytes: 65_536, connectionWindowBytes: 131_090 };
     const { wireBytes } = await transfer(kind, { sizeBytes: 3 * MB, zeros: "all" }, { config });
     assert(wireBytes < 100_000, `${wireBytes} bytes`);
   });

@@ -102,6 +102,13 @@ export class RequestStream implements Stream {
     return this.#stream.ackedBytes;
   }
 
+  /** What waits for its turn included. */
+  get unsentBytes(): number {
+    const waitingBytes = (sum: number, piece: Uint8Array | SourcePiece) =>
+      sum + (piece instanceof Uint8Array ? piece.length : piece.lengthBytes);
+    return this.#pieces.reduce(waitingBytes, this.#stream.unsentBytes);
+  }
+
   get isReset(): boolean {
     return this.#stream.isReset;
   }
