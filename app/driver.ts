@@ -185,7 +185,10 @@ export class Driver {
   }
 
   #touchWoken(): void {
-    for (const entry of [...this.#woken]) this.#touch(entry);
+    const woken = [...this.#woken];
+    // Before: the timer is set again by whatever is woken from now on, also while these wait for their turn.
+    this.#woken.clear();
+    for (const entry of woken) this.#touch(entry);
   }
 
   /** Runs to its end at once as long as the socket takes datagrams so; else it goes on whenever that has taken one. */
