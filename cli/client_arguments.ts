@@ -101,7 +101,7 @@ Examples:
 
 Exit codes: 0 done and verified, 1 transfer failed, 2 usage, 3 not found,
 4 refused, 5 cannot reach the server, 6 local disk, 7 standard output,
-129 terminal closed, 130 interrupted.`;
+129 terminal closed, 130 interrupted, 141 reader of the output closed it.`;
 
 const SEND_EXAMPLES = `
 Examples:
@@ -120,7 +120,11 @@ Examples:
   sluice get may.pdf june.pdf --output ~/Downloads
   sluice get photos                       into the folder photos
   sluice get photos/ --output copy        what photos has, into copy
-  sluice get photos --include "*.jpg"     these, in all folders`;
+  sluice get photos --include "*.jpg"     these, in all folders
+  sluice get photos.tar --output - | tar x
+
+Standard output is written as the bytes arrive, and verified at the end:
+what was written is right if the exit code is 0.`;
 
 /** Parses the client's command line; prints help, version and usage errors. */
 export function parseClientArguments(
@@ -232,7 +236,7 @@ function addGet(program: Command, accept: Accept, readText: ReadText): void {
     .argument("<name...>", "names on the server; of a folder, NAME/ is what it has, and . is all")
     .option(
       "-o, --output <path>",
-      "existing folder to save in; or path to save at, where nothing is unless it is replaced",
+      "existing folder to save in; path to save at, where nothing is unless it is replaced; or - for standard output",
     )
     .addOption(new Option("-f, --force", "replace what differs here").conflicts("update"));
   addTreeOptions(get, { patterns, readText })

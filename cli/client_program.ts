@@ -17,6 +17,7 @@ import { runShell } from "./interactive.ts";
 import { HostKeyVerifier } from "./known_hosts.ts";
 import { runManagement } from "./management.ts";
 import { createProgressView } from "./progress.ts";
+import { isStandardOutput } from "./pipes.ts";
 import { prepareTransfers } from "./requests.ts";
 import { asInterruption } from "./transfers.ts";
 
@@ -29,7 +30,13 @@ async function run(args: readonly string[], context: CliContext): Promise<ExitCo
   const parsed = parseClientArguments(args, context);
   if ("exitCode" in parsed) return parsed.exitCode;
   const { quiet, stateFolder, task } = parsed.value;
-  const session: CliSession = { ...context, quiet, view: createProgressView(context, { enabled: !quiet }) };
+  // A bar would stand in the middle of a file on the screen.
+  const isOnScreen = context.console.outIsTerminal && task.kind === "get" && isStandardOutput(task.output);
+  const session: CliSession = {
+    ...context,
+    quiet,
+    view: createProgressView(context, { enabled: !quiet && !isOnScreen }),
+  };
   const { console, onStopSignal, view } = session;
   let interrupted: ExitCode = ExitCode.interrupted;
   const stopListening = onStopSignal((cause) => {

@@ -23,6 +23,8 @@ export interface Console {
    * reason unless the reader has gone.
    */
   out(line: string, onLost?: (reason: string | undefined) => void): void;
+  /** Writes bytes to standard output. Resolves when they have been written, or to why they could not be. */
+  outBytes(bytes: Uint8Array): Promise<OutputLoss | undefined>;
   /** Writes a line to standard error; the line break is added. */
   err(line: string): void;
   /** Writes to standard error without a line break: a progress bar, which is overwritten later. */
@@ -36,6 +38,11 @@ export interface Console {
   flushOut(): Promise<string | undefined>;
   /** Resolves when no line to standard error waits. */
   flushErr(): Promise<void>;
+}
+
+/** Standard output could not be written: the reason, or none if its reader has gone. */
+export interface OutputLoss {
+  readonly reason: string | undefined;
 }
 
 /** The bars of several transfers. */

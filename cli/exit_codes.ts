@@ -23,8 +23,10 @@ export const ExitCode = {
   unreachable: 5,
   /** A file of this machine could not be read or written. */
   localDisk: 6,
-  /** All went well, but standard output could not be written. */
+  /** Standard output could not be written. */
   output: 7,
+  /** Ended because the reader of its output has gone: 128 + SIGPIPE, as a shell reports it. */
+  outputClosed: 141,
   /** Ended because its terminal has gone: 128 + SIGHUP, as a shell reports it. */
   hungUp: 129,
   /** Ended by Ctrl-C: 128 + SIGINT. */
@@ -44,7 +46,16 @@ const CODE_BY_KIND: Readonly<Record<FailureKind, ExitCode>> = {
   "interrupted": ExitCode.interrupted,
 };
 
-/** The exit code that fits what was thrown; anything but a SluiceError is a bug of ours, and `failed`. */
+/** What was to be written to standard output could not be: the reason, or none if its reader has gone. */
+export class OutputError extends Error {
+  override readonly name = "OutputError";
+  constructor(readonly reason: string | undefined) {
+    super(reason ?? "the reader of standard output has gone");
+  }
+}
+
+/** The exit code that fits what was thrown; anything that is not an error of ours for users is a bug, and `failed`. */
 export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof OutputError) return error.reason === undefined ? ExitCode.outputClosed : ExitCode.output;
   return error instanceof SluiceError ? CODE_BY_KIND[error.kind] : ExitCode.failed;
 }

@@ -1,5 +1,5 @@
 /**
- * Which names on the command line stand for pipes: standard input, FIFOs, and what a shell puts in place of
+ * Which names on the command line stand for pipes: standard input and output, FIFOs, and what a shell puts in place of
  * `<(COMMAND)`.
  *
  * @module
@@ -13,11 +13,17 @@ import type { CliContext } from "./context.ts";
 import { mustCompare } from "./tree_options.ts";
 import type { Transfer } from "./transfers.ts";
 
-/** The names of standard input. */
+/** The names of standard input and output. */
 const STANDARD_INPUT: readonly string[] = ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"];
+const STANDARD_OUTPUT: readonly string[] = ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
 
 /** Pipes that have no name of their own: those of `<(COMMAND)`. */
 const NAMELESS_PIPE = /^\/(?:dev|proc\/(?:self|\d+))\/fd\/\d+$/;
+
+/** Whether `--output` names standard output. */
+export function isStandardOutput(output: string | undefined): boolean {
+  return output !== undefined && STANDARD_OUTPUT.includes(output);
+}
 
 /**
  * The transfer of one of the files of a command, if that is a pipe, or is followed as it grows; undefined for any other.
@@ -50,4 +56,12 @@ export function pipeToSend(
   const target = as?.endsWith("/") ? `${as}${basename(file)}` : as;
   const ifExists = tree.ifDifferent === "replace" ? "replace" : "refuse";
   return { direction: "send", file, target, ifExists, special };
+}
+
+/** The transfers of a command to standard output. Throws SluiceError (usage) as {@link pipeToSend} does. */
+export function getsToOutput({ names, output, tree }: Extract<ClientTask, { kind: "get" }>): Transfer[] {
+  if (mustCompare(tree)) {
+    throw new SluiceError("usage", "standard output has nothing to be compared with; leave the options for that out");
+  }
+  return names.map((file) => ({ direction: "get", file, target: output, ifExists: "refuse", special: "standard" }));
 }

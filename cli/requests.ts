@@ -16,7 +16,7 @@ import { type CliContext, type FileNeeds, WHOLE_DISK } from "./context.ts";
 import type { Confirm } from "./confirm.ts";
 import type { ExitCode } from "./exit_codes.ts";
 import { selectAll, selectBy } from "./path_filter.ts";
-import { pipeToSend } from "./pipes.ts";
+import { getsToOutput, isStandardOutput, pipeToSend } from "./pipes.ts";
 import { DEFAULT_TREE_OPTIONS, mustCompare } from "./tree_options.ts";
 import { runTree, type TreeJob } from "./tree_run.ts";
 import { type ConnectedSession, runTransfers, type Settled, type Transfer } from "./transfers.ts";
@@ -173,10 +173,7 @@ function sendsOf(task: SendTask, context: NamesContext): Transfer[] {
 
 function getsOf(task: GetTask, context: NamesContext): Transfer[] {
   const { names, output, tree } = task;
-  if (output === "-") {
-    const message = 'standard output cannot be written to yet; for a file of the name "-": --output ./-';
-    throw new SluiceError("usage", message);
-  }
+  if (isStandardOutput(output)) return getsToOutput(task);
   const intoFolder = output !== undefined && context.entryAt(output) === "folder";
   if (output !== undefined && !intoFolder && (names.length > 1 || /[/\\]$/.test(output))) {
     throw new SluiceError("usage", `${quote(output)} is not an existing folder; create it, or leave out --output`);

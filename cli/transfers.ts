@@ -11,7 +11,7 @@ import { SluiceError } from "../app/api.ts";
 import type { Client, Progress, TransferReport } from "../app/client/api.ts";
 import { describeError } from "./console.ts";
 import { type CliSession, nowMs } from "./context.ts";
-import { ExitCode, exitCodeOf } from "./exit_codes.ts";
+import { ExitCode, exitCodeOf, OutputError } from "./exit_codes.ts";
 import { counted } from "./format.ts";
 import { Parallelism, type Slot } from "../app/client/parallelism.ts";
 import type { IfExists } from "../transfer/file_store.ts";
@@ -31,7 +31,7 @@ export interface Transfer {
   readonly target: string | undefined;
   /** What to do with a file of that name there; a server knows no "beside". */
   readonly ifExists: IfExists;
-  /** Standard input, another pipe, or a file that is followed as it grows; undefined for any other file. */
+  /** Standard input or output, another pipe, or a file that is followed as it grows; undefined for any other file. */
   readonly special?: "standard" | "pipe" | "followed";
   /** The file's size, if it is known. */
   readonly sizeBytes?: number;
@@ -108,6 +108,8 @@ class TransferRun {
   readonly #session: ConnectedSession;
   readonly #options: RunOptions;
   readonly #parallelism = new Parallelism();
+  /** Whether all are written to standard output, in order, and none after one that failed. */
+  readonly #isToOutput: boolean;
   readonly #total: TotalProgress | undefined;
   readonly #exitCodes: ExitCode[];
   readonly #problems: ProblemList;
@@ -120,6 +122,7 @@ class TransferRun {
   readonly #retried = new Set<number>();
   #running = 0;
   #isBeginning = false;
+  #hasFailed = false;
   #doneCount = 0;
   #doneBytes = 0;
   #unchangedCount = 0;
@@ -130,6 +133,7 @@ class TransferRun {
     this.#session = session;
     this.#options = options;
     this.#problems = new ProblemList(session, { isSummary });
+    this.#isToOutput = transfers.some(({ direction, special }) => direction === "get" && special === "standard");
     this.#exitCodes = transfers.map(() => ExitCode.interrupted);
     this.#waiting = transfers.map((_, index) => index).reverse();
     if (isSummary) this.#total = new TotalProgress(transfers.length, session.view.start(), totalBytesOf(transfers));
@@ -157,7 +161,7 @@ class TransferRun {
     if (this.#isBeginning) return;
     this.#isBeginning = true;
     const { signal } = this.#session;
-    while (!signal.aborted && this.#parallelism.mayBegin) {
+    while (!signal.aborted && this.#mayBegin) {
       if (this.#waiting.length === 0 && this.#running === 0) this.#waiting.push(...this.#again.splice(0).reverse());
       const index = this.#waiting.pop();
       if (index === undefined) break;
@@ -166,6 +170,10 @@ class TransferRun {
     }
     this.#isBeginning = false;
     if (this.#running === 0) this.#ended.resolve();
+  }
+
+  get #mayBegin(): boolean {
+    return this.#isToOutput ? this.#running === 0 && !this.#hasFailed : this.#parallelism.mayBegin;
   }
 
   async #runOne(index: number, slot: Slot): Promise<void> {
@@ -189,7 +197,9 @@ class TransferRun {
       } else {
         display.end();
         this.#exitCodes[index] = exitCodeOf(error);
-        this.#tellError(transfer, describeError(error));
+        this.#hasFailed = true;
+        // A reader that has gone is told nothing, and of other failures of the output the user is told at the end.
+        if (!(error instanceof OutputError)) this.#tellError(transfer, describeError(error));
       }
     }
     slot.end();
@@ -248,18 +258,25 @@ class TransferRun {
   }
 
   #tellReport(report: TransferReport, direction: Direction): void {
-    const { console, quiet, view } = this.#session;
+    const { quiet, view } = this.#session;
     if (quiet) return;
     const lines = this.#total === undefined ? reportLines(report, direction) : [reportLine(report)];
     view.print(() => {
-      for (const line of lines) console.out(line);
-      if (this.#transfers.length > 1 && this.#total === undefined) console.out("");
+      for (const line of lines) this.#print(line);
+      if (this.#transfers.length > 1 && this.#total === undefined) this.#print("");
     });
+  }
+
+  /** Beside files on standard output there is room for nothing else. */
+  #print(line: string): void {
+    const { console } = this.#session;
+    if (this.#isToOutput) console.err(line);
+    else console.out(line);
   }
 
   /** Also where only errors are printed: a script must not take the older file for the one that it got. */
   #warnIfBeside({ direction, file, target = file }: Transfer, { savedAs }: TransferReport): void {
-    if (direction === "send" || savedAs === target) return;
+    if (direction === "send" || this.#isToOutput || savedAs === target) return;
     const text = `${quote(target)} exists; saved as ${quote(savedAs)}`;
     this.#problems.add({ severity: "warning", text, names: [target, savedAs] });
   }
@@ -296,16 +313,7 @@ function runTransfer(
   session: ConnectedSession,
   onProgress: (progress: Progress) => void,
 ): Promise<TransferReport> {
-  if (transfer.direction === "send") return runSend(transfer, session, onProgress);
-  const { client, signal } = session;
-  const { file, target, ifExists, sizeBytes } = transfer;
-  return client.get(file, {
-    ifExists,
-    onProgress,
-    signal,
-    ...(target === undefined ? {} : { output: target }),
-    ...(sizeBytes === undefined ? {} : { sizeBytes }),
-  });
+  return transfer.direction === "send" ? runSend(transfer, session, onProgress) : runGet(transfer, session, onProgress);
 }
 
 function runSend(
@@ -322,6 +330,27 @@ function runSend(
     ...options,
     ...(target === undefined ? {} : { as: target }),
     ...(special === "followed" ? { followUntil } : {}),
+  });
+}
+
+function runGet(
+  { file, target, ifExists, sizeBytes, special }: Transfer,
+  { client, console, signal }: ConnectedSession,
+  onProgress: (progress: Progress) => void,
+): Promise<TransferReport> {
+  if (special === "standard") {
+    const write = async (bytes: Uint8Array) => {
+      const loss = await console.outBytes(bytes);
+      if (loss !== undefined) throw new OutputError(loss.reason);
+    };
+    return client.getTo(file, { write }, { onProgress, signal });
+  }
+  return client.get(file, {
+    ifExists,
+    onProgress,
+    signal,
+    ...(target === undefined ? {} : { output: target }),
+    ...(sizeBytes === undefined ? {} : { sizeBytes }),
   });
 }
 

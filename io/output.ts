@@ -17,6 +17,11 @@ export interface Sink {
 /** Told that a text could not be written in full, and why; without a reason if its reader has gone. */
 export type OnLost = (reason: string | undefined) => void;
 
+/** Bytes could not be written in full: the reason, or none if their reader has gone. */
+export interface Loss {
+  readonly reason: string | undefined;
+}
+
 /** Text that waits to be written. */
 interface Entry {
   readonly output: Output;
@@ -143,6 +148,14 @@ export class Output {
   /** Writes after everything that waits. `onLost` is called if it cannot be written in full. */
   write(text: string, onLost?: OnLost): void {
     this.#queue.add({ output: this, bytes: utf8.encode(text), onLost });
+  }
+
+  /** Writes bytes after everything that waits. Resolves when they have been written, or to why they could not be. */
+  async writeBytes(bytes: Uint8Array): Promise<Loss | undefined> {
+    let loss: Loss | undefined;
+    this.#queue.add({ output: this, bytes, onLost: (reason) => loss = { reason } });
+    await this.#queue.flush();
+    return loss;
   }
 
   /** Returns the failure in words, if it is one. */

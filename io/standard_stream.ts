@@ -9,6 +9,8 @@
  *   WouldBlock none of it has been taken.
  * - A part of a longer line, without a line break and shorter than the buffer: on WouldBlock all of it is in the buffer, and
  *   has to leave it before the next piece.
+ * - Bytes without a line break that are as long as the buffer, or longer: they pass it by, so the number that is returned
+ *   is exact, and on WouldBlock none of them has been taken.
  *
  * Standard error has no such buffer.
  *
@@ -21,8 +23,8 @@ import type { Sink } from "./output.ts";
 /** A stream such as `Deno.stdout`. */
 export type Stream = Pick<typeof Deno.stdout, "write" | "isTerminal">;
 
-/** Shorter than the line buffer. */
-const MAX_PART_BYTES = 1023;
+/** The size of the line buffer. */
+const BUFFER_BYTES = 1024;
 
 const LINE_BREAK = "\n".charCodeAt(0);
 
@@ -50,7 +52,7 @@ export class LineBufferedSink implements Sink {
     const piece = firstPiece(bytes, this.#atomicBytes);
     const count = await writeNow(this.#stream, piece);
     if (count !== undefined) return count;
-    if (piece.at(-1) === LINE_BREAK) return 0;
+    if (piece.at(-1) === LINE_BREAK || piece.length >= BUFFER_BYTES) return 0;
     this.#isBuffered = true;
     return piece.length;
   }
@@ -86,7 +88,7 @@ function firstPiece(bytes: Uint8Array, atomicBytes: number): Uint8Array {
   const linesBytes = bytes.subarray(0, atomicBytes).lastIndexOf(LINE_BREAK) + 1;
   if (linesBytes > 0) return bytes.subarray(0, linesBytes);
   const lineBreak = bytes.indexOf(LINE_BREAK);
-  return bytes.subarray(0, Math.min(lineBreak < 0 ? bytes.length : lineBreak, MAX_PART_BYTES));
+  return lineBreak < 0 ? bytes : bytes.subarray(0, lineBreak);
 }
 
 /** PIPE_BUF: what a pipe takes as a whole or not at all. */

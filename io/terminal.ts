@@ -25,6 +25,7 @@ export function processConsole() {
     errIsTerminal: err.sink.isTerminal,
     outHasColors: outIsTerminal && !Deno.noColor,
     out: (line: string, onLost?: OnLost) => out.write(line + "\n", onLost),
+    outBytes: (bytes: Uint8Array) => out.writeBytes(bytes),
     err: (line: string) => err.write(line + "\n"),
     draw: (text: string) => err.write(text),
     columns: terminalColumns,

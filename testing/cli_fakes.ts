@@ -13,7 +13,15 @@ import type { Step } from "../app/client/tree/plan.ts";
 import type { TreeContent, TreeSide } from "../app/client/tree/side.ts";
 import type { Found } from "../app/client/tree/walk.ts";
 import type { StartServer } from "../app/server/api.ts";
-import type { Console, LineReader, OnStopSignal, ProgressTask, ProgressView, StopSignal } from "../cli/console.ts";
+import type {
+  Console,
+  LineReader,
+  OnStopSignal,
+  OutputLoss,
+  ProgressTask,
+  ProgressView,
+  StopSignal,
+} from "../cli/console.ts";
 import type { AccessFromFiles, CliContext, FileNeeds, Identity } from "../cli/context.ts";
 import { widthOf } from "../cli/width.ts";
 import { FakeClock } from "./fake_clock.ts";
@@ -35,9 +43,16 @@ export class FakeConsole implements Console {
   /** Why standard output cannot be written; undefined if it can. */
   outFailure: string | undefined;
   isFlushed = false;
+  /** Bytes written to standard output, and why they cannot be. */
+  readonly bytesOut: number[] = [];
+  outLoss: OutputLoss | undefined;
   out(line: string, onLost?: (reason: string | undefined) => void): void {
     if (this.outFailure === undefined) this.outLines.push(...line.split("\n"));
     else onLost?.(this.outFailure);
+  }
+  outBytes(bytes: Uint8Array): Promise<OutputLoss | undefined> {
+    if (this.outLoss === undefined) this.bytesOut.push(...bytes);
+    return Promise.resolve(this.outLoss);
   }
   err(line: string): void {
     this.errLines.push(...line.split("\n"));
@@ -193,6 +208,10 @@ export class FakeEngine {
         return await this.#transfer("send from a pipe", sendOptions.as, sendOptions);
       },
       get: (name, getOptions = {}) => this.#transfer("get", name, getOptions),
+      getTo: async (name, writer, getOptions = {}) => {
+        await writer.write(new TextEncoder().encode(name));
+        return await this.#transfer("get to a pipe", name, getOptions);
+      },
       list: (listOptions = {}) => {
         this.calls.push("list");
         this.onList();

@@ -132,6 +132,15 @@ export interface GetOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Where the bytes of a file go, one piece after the other. A `WritableStreamDefaultWriter` is one. */
+export interface ByteWriter {
+  /** Takes the next bytes, which belong to it from then on. The next call waits until the promise resolves. */
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+/** How to get a file into a pipe. */
+export type GetToOptions = Pick<GetOptions, "onProgress" | "signal">;
+
 /** What to list. */
 export interface ListOptions {
   /** The folder. Default: the server's own. */
@@ -176,6 +185,12 @@ export interface Client {
    */
   sendFrom(source: AsyncIterable<Uint8Array>, options: SendFromOptions): Promise<TransferReport>;
   get(name: string, options?: GetOptions): Promise<TransferReport>;
+  /**
+   * Writes a file to `writer` as it arrives, no faster than that takes it and with bounded memory. What was written is
+   * known to be right only when the promise has resolved. Rejects with what the writer rejects with; once something was
+   * written, a connection that is lost ends it.
+   */
+  getTo(name: string, writer: ByteWriter, options?: GetToOptions): Promise<TransferReport>;
   list(options?: ListOptions): Promise<FileInfo[]>;
   stat(name: string, options?: StatOptions): Promise<StatResult>;
   /** Makes a folder, and those above it that are missing; one that exists gets the attributes. */

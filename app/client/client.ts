@@ -18,7 +18,7 @@ import { RESUMABLE_BYTES } from "../../transfer/content_sender.ts";
 import type { QueryMessage, QueryOutcome } from "../../transfer/client/query_answer.ts";
 import { ClientSession } from "../../transfer/client/session.ts";
 import type { TransferOutcome } from "../../transfer/client/request.ts";
-import { closeFailure, type TransferFailure } from "../../transfer/failure.ts";
+import { type TransferFailure } from "../../transfer/failure.ts";
 import { checkLocalName, checkPath } from "../../transfer/file_name.ts";
 import { type FileInfo, type FolderAttributes, StoreError, type StoreSpace } from "../../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../../transfer/application_error.ts";
@@ -30,10 +30,11 @@ import { quote } from "../../base/display_text.ts";
 import type { NetAddress } from "../../base/net_address.ts";
 import { SluiceError } from "../api.ts";
 import type {
+  ByteWriter,
   Client,
   ClientOptions,
-  ExpectedServer,
   GetOptions,
+  GetToOptions,
   ListOptions,
   Progress,
   SendOptions,
@@ -44,7 +45,8 @@ import type {
 import { withFollowedFile } from "./followed_source.ts";
 import { type PipeOptions, startPipe } from "./pipe_feed.ts";
 import { Driver } from "../driver.ts";
-import { formatKey } from "../keys.ts";
+import { OutputFeed } from "./output_feed.ts";
+import { connectError } from "./connect_error.ts";
 import type { DatagramSocket, Platform, Timer } from "../platform.ts";
 import { requireSendPolicy } from "../rate.ts";
 import { progressOf, type RunningTransfer } from "./running_transfer.ts";
@@ -62,13 +64,6 @@ const INTERRUPTED: TransferFailure = {
 /** What a cancelled operation rejects with. */
 export function interrupted(): SluiceError {
   return new SluiceError(INTERRUPTED.kind, INTERRUPTED.message);
-}
-
-/** The server at an address did not respond in time. */
-export class NoResponse extends SluiceError {
-  constructor({ text: address }: NetAddress) {
-    super("unreachable", `no response from ${address}`, { retry: "reconnect" });
-  }
 }
 
 /** What an operation rejects with. */
@@ -187,7 +182,7 @@ export class ConnectedClient implements Client {
         work,
         wake,
         onConnected: () => connected.resolve(),
-        onClosed: (reason) => connected.reject(this.#connectError(remote, reason, server)),
+        onClosed: (reason) => connected.reject(connectError(remote, reason, server)),
       });
     }, server?.key);
     try {
@@ -218,21 +213,6 @@ export class ConnectedClient implements Client {
   /** The connection's counters. */
   get stats(): ConnectionStats {
     return this.#connection.stats;
-  }
-
-  #connectError(remote: NetAddress, reason: CloseReason, server: ExpectedServer | undefined): SluiceError {
-    const { text: address } = remote;
-    if (reason.kind === "server-key") {
-      const message = `the key of ${address} is ${formatKey(reason.actual)}, but ${server!.source} has ` +
-        `${formatKey(reason.expected)}. Nothing was sent. If the server was reinstalled, ${
-          server!.renewal
-        }; otherwise ` +
-        "SOMEONE MAY BE IMPERSONATING THE SERVER";
-      return new SluiceError("refused", message);
-    }
-    if (reason.kind === "handshake-timeout") return new NoResponse(remote);
-    const { kind, message, retry } = closeFailure(reason);
-    return new SluiceError(kind === "refused" ? kind : "unreachable", `${address}: ${message}`, { retry });
   }
 
   async send(filePath: string, options: SendOptions = {}): Promise<TransferReport> {
@@ -300,6 +280,19 @@ export class ConnectedClient implements Client {
       if (sizeBytes === undefined || sizeBytes > MAX_SMALL_BYTES) return getWhole();
       return this.#smallFiles.get(sizeBytes, { name, create, onDone, onLarge: () => onTransfer(getWhole()) });
     });
+  }
+
+  async getTo(name: string, writer: ByteWriter, options: GetToOptions = {}): Promise<TransferReport> {
+    requirePath(name);
+    let feed: OutputFeed | undefined;
+    try {
+      return await this.#transfer(name, options, (onDone, onSize) => {
+        feed = new OutputFeed(writer, { name, session: this.#session, onSize, onDone });
+        return feed;
+      });
+    } catch (error) {
+      throw feed?.error === undefined ? error : feed.error.reason;
+    }
   }
 
   async list(options: ListOptions = {}): Promise<FileInfo[]> {

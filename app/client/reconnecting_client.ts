@@ -24,9 +24,11 @@ import { SluiceError } from "../api.ts";
 import type { Platform } from "../platform.ts";
 import { requireSendPolicy } from "../rate.ts";
 import type {
+  ByteWriter,
   Client,
   ClientOptions,
   GetOptions,
+  GetToOptions,
   ListOptions,
   Progress,
   SendFromOptions,
@@ -131,6 +133,10 @@ export class ReconnectingClient implements Client {
 
   get(name: string, options: GetOptions = {}): Promise<TransferReport> {
     return this.#transfer(options, (client, changed) => client.get(name, { ...options, ...changed }));
+  }
+
+  getTo(name: string, writer: ByteWriter, options: GetToOptions = {}): Promise<TransferReport> {
+    return this.#transfer(options, (client, changed) => client.getTo(name, writer, { ...options, ...changed }));
   }
 
   list(options: ListOptions = {}): Promise<FileInfo[]> {

@@ -5,6 +5,7 @@
  */
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import {
   type Finished,
   type Launch,
@@ -14,6 +15,10 @@ import {
 } from "../../testing/programs/programs.ts";
 
 const HAS_SHELL = Deno.build.os !== "windows";
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
 
 /** Bytes that no compression and no repetition hides mistakes of. */
 function randomBytes(length: number): Uint8Array {
@@ -163,4 +168,19 @@ check("a client follows a file until Ctrl-C, and until it is renamed", async (sc
   assert.equal(failed.code, 6);
   assert.match(failed.stderr, /^error: "log\.1" was cut to 1 bytes while it was followed, after 14 had been sent; /m);
   assert.deepEqual(await scene.storedNames(), ["log", "log.old"]);
+});
+
+check("a client writes several files to standard output, in order and to the byte", async (scene) => {
+  const parts = [randomBytes(2_000_001), new Uint8Array(0), new Uint8Array(3_000_000), randomBytes(10)];
+  await Promise.all(parts.map((part, index) => Deno.writeFile(`${scene.server.root}/${index}`, part)));
+  const whole = new Uint8Array(parts.flatMap((part) => [...part]));
+  const piped = await scene.run("set -o pipefail; sluice get 0 1 2 3 -o - --quiet | sha256sum");
+  assert.deepEqual([piped.code, piped.stderr], [0, ""]);
+  assert.equal(piped.stdout, `${sha256(whole)}  -\n`);
+  const saved = await scene.run("sluice get 0 1 --output /dev/stdout --quiet > saved; sluice get 3 -qo - >> saved");
+  assert.deepEqual([saved.code, saved.stderr], [0, ""]);
+  assert.deepEqual(
+    await Deno.readFile(scene.stage.path("saved")),
+    new Uint8Array([...parts[0]!, ...parts[3]!]),
+  );
 });

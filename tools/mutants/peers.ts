@@ -219,7 +219,7 @@ export const PEER_MUTANTS: readonly Mutant[] = [
     id: "line-written-twice",
     broken: "A line to a full pipe that does not block is written again though Deno has buffered it",
     file: "io/standard_stream.ts",
-    text: "if (piece.at(-1) === LINE_BREAK) return 0;",
+    text: "if (piece.at(-1) === LINE_BREAK || piece.length >= BUFFER_BYTES) return 0;",
     becomes: "if (piece.length > 0) return 0;",
   },
   {

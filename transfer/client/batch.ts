@@ -26,6 +26,8 @@ const MAX_SENT_BYTES = 1024 * 1024;
 export interface ClientBatchOptions {
   /** Called when the batch has room again after {@link ClientBatch.isFull} was true. */
   readonly onRoom?: () => void;
+  /** What the server may send ahead of what is read, for answers with long contents. Default: the usual window. */
+  readonly windowBytes?: number;
 }
 
 interface SentRequest {
@@ -37,6 +39,7 @@ interface SentRequest {
 export class ClientBatch implements ClientRequest {
   readonly #context: ClientContext;
   readonly #onRoom: () => void;
+  readonly #windowBytes: number;
   readonly #waiting: ShortRequest[] = [];
   readonly #sent: SentRequest[] = [];
   #sentBytes = 0;
@@ -48,9 +51,10 @@ export class ClientBatch implements ClientRequest {
   #endedFor: TransferFailure | undefined;
   #wasFull = false;
 
-  constructor(context: ClientContext, { onRoom = () => {} }: ClientBatchOptions = {}) {
+  constructor(context: ClientContext, { onRoom = () => {}, windowBytes = 0 }: ClientBatchOptions = {}) {
     this.#context = context;
     this.#onRoom = onRoom;
+    this.#windowBytes = windowBytes;
   }
 
   /** Whether a further request would wait here. */
@@ -84,6 +88,7 @@ export class ClientBatch implements ClientRequest {
 
   start(stream: Stream): void {
     this.#stream = stream;
+    stream.widenOrderedWindow(this.#windowBytes);
     this.#sendMore();
   }
 

@@ -91,7 +91,7 @@ function sends(files: string[], { as, follow = false }: { as?: string; follow?: 
   return transfersOf({ kind: "send", files, as, tree: DEFAULT_TREE_OPTIONS, follow }, context);
 }
 
-Deno.test("transfersOf takes - for standard input, and so its names in /dev", () => {
+Deno.test("transfersOf takes - for standard input and output, and so their names in /dev", () => {
   for (const name of ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"]) {
     assert.deepEqual(sends([name], { as: "b" }), [
       { direction: "send", file: name, target: "b", ifExists: "refuse", special: "standard" },
@@ -103,10 +103,11 @@ Deno.test("transfersOf takes - for standard input, and so its names in /dev", ()
     assert.throws(() => sends([name], { as: "b", follow: true }), { kind: "usage", message: /^--follow takes a file/ });
   }
   assert.throws(() => sends(["a", "-"]), { kind: "usage" });
-  assert.throws(() => targets(["a"], "-"), {
-    kind: "usage",
-    message: 'standard output cannot be written to yet; for a file of the name "-": --output ./-',
-  });
+  for (const output of ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"]) {
+    const got = transfersOf({ kind: "get", names: ["a", "b"], output, tree: DEFAULT_TREE_OPTIONS }, context);
+    assert.deepEqual(got.map(({ special }) => special), ["standard", "standard"]);
+    assert.deepEqual(needsOf(got), { read: [], write: [] });
+  }
   assert.deepEqual(needsOf(sends(["-"], { as: "b" })), { read: [], write: [] });
   assert.deepEqual(targets(["-"], "./-"), ["./-"]);
   assert.equal(sends(["./-"])[0]!.special, undefined);

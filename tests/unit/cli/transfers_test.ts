@@ -178,6 +178,52 @@ Deno.test("asInterruption knows an abort in any words, and nothing else", () => 
   assert.equal(asInterruption(other, abort.signal), other);
 });
 
+function toOutput(...names: string[]): Transfer[] {
+  return names.map((file) => ({ direction: "get", file, target: "-", ifExists: "refuse", special: "standard" }));
+}
+
+const outputText = ({ bytesOut }: FakeConsole) => new TextDecoder().decode(Uint8Array.from(bytesOut));
+
+Deno.test("runTransfers writes files to standard output one after the other, and all else to standard error", async () => {
+  const { console, engine, exitCode } = await run(toOutput("one", "two", "three"));
+  assert.equal(exitCode, 0);
+  assert.equal(outputText(console), "onetwothree");
+  assert.equal(engine.mostRunning, 1);
+  assert.deepEqual(console.outLines, []);
+  assert.equal(console.errLines.filter((line) => line.startsWith("match:")).length, 3);
+  assert.ok(!console.errLines.join("\n").includes("warning"));
+});
+
+Deno.test("runTransfers writes nothing more to standard output after a failure", async () => {
+  const { console, exitCode } = await run(toOutput("one", "missing", "three"));
+  assert.equal(exitCode, 3);
+  assert.equal(outputText(console), "onemissing");
+});
+
+Deno.test("runTransfers ends quietly when the reader of standard output has gone, and not when its disk is full", async () => {
+  for (const [reason, code] of [[undefined, 141], ["No space left on device", 7]] as const) {
+    const transfers = toOutput("one", "two");
+    const console = new FakeConsole();
+    console.outLoss = { reason };
+    const engine = new FakeEngine();
+    const client = await engine.connect({ host: "h", port: 1 });
+    const signal = new AbortController().signal;
+    const { readPipe } = new FakeContext();
+    const exitCode = await runTransfers(transfers, {
+      client,
+      clock: new FakeClock(),
+      console,
+      view: new FakeView(),
+      signal,
+      followUntil: signal,
+      quiet: false,
+      readPipe,
+    });
+    assert.equal(exitCode, code);
+    assert.deepEqual([console.errLines, console.outLines], [[], []]);
+  }
+});
+
 Deno.test("runTransfers sends standard input and pipes", async () => {
   const sent: Transfer[] = [
     { direction: "send", file: "-", target: "a", ifExists: "replace", special: "standard" },
