@@ -399,20 +399,22 @@ export class World {
         goal.kind === "put" && goal.name === name ? [{ client, goal }] : []
       )
     );
-    const winners = this.#results.filter(({ goal, outcome }) =>
-      goal.kind === "put" && goal.name === name && outcome.kind === "done" && goal.overwrite !== true
-    );
+    const replacing = puts.filter(({ goal }) => goal.overwrite === true);
     // A client that lost its connection takes a file of the same bytes for its own, as small ones of two clients can be.
+    const winners = this.#results.filter((result) => {
+      const { goal, outcome } = result;
+      if (goal.kind !== "put" || goal.name !== name || outcome.kind !== "done" || goal.overwrite === true) return false;
+      return !replacing.some((other) => this.#isSameFile(result, other));
+    });
     const [winner] = winners;
     if (winner !== undefined && !winners.every((other) => this.#isSameFile(winner, other))) {
       throw new InvariantError(`${winners.length} clients were told that their ${name} was stored`);
     }
-    const canReplace = puts.some(({ goal }) => goal.overwrite === true);
-    const possible = winner !== undefined && !canReplace ? [winner] : puts;
+    const possible = winner !== undefined && replacing.length === 0 ? [winner] : puts;
     return possible.some(({ client, goal }) => this.#isComplete(client, goal as StoredGoal, found));
   }
 
-  #isSameFile(one: GoalResult, other: GoalResult): boolean {
+  #isSameFile(one: Pick<GoalResult, "client" | "goal">, other: Pick<GoalResult, "client" | "goal">): boolean {
     if ((one.goal as StoredGoal).sizeBytes !== (other.goal as StoredGoal).sizeBytes) return false;
     const theirs = this.content(other.client, other.goal);
     return this.content(one.client, one.goal).every((byte, at) => byte === theirs[at]);
