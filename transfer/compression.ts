@@ -4,7 +4,6 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
 import { constants, zstdCompressSync, zstdDecompressSync } from "node:zlib";
 import { MAX_CHUNK_BYTES } from "./messages.ts";
 
@@ -50,9 +49,12 @@ export function decompress(compressed: Uint8Array, plainBytes: number): Uint8Arr
   }
 }
 
-/** Whether the parts of a file that were looked at shrink; those of zeros do not count, as zeros are not sent anyway. */
+/**
+ * Whether at least half of the parts of a file that were looked at shrink, each by itself; those of zeros do not count, as
+ * zeros are not sent anyway.
+ */
 export function shrinks(samples: readonly Uint8Array[]): boolean {
   const counted = samples.filter((sample) => sample.some((byte) => byte !== 0));
-  if (counted.length === 0) return false;
-  return compress(Buffer.concat(counted)) !== undefined;
+  const shrinking = counted.filter((sample) => compress(sample) !== undefined);
+  return shrinking.length > 0 && shrinking.length >= counted.length / 2;
 }

@@ -32,6 +32,12 @@ Deno.test("decompress makes no more than it was told, whatever the frame holds",
   assert(Deno.memoryUsage().external - before < 10_000_000);
 });
 
+Deno.test("shrinks looks at each part by itself", () => {
+  assert.equal(shrinks([NOISE, NOISE, NOISE, NOISE]), false);
+  assert.equal(shrinks([NOISE, NOISE, NOISE, TEXT]), false);
+  assert.equal(shrinks([NOISE, TEXT, NOISE, TEXT]), HAS_ZSTD);
+});
+
 Deno.test("shrinks counts no zeros", () => {
   assert.equal(shrinks([new Uint8Array(1000), new Uint8Array(1000)]), false);
   assert.equal(shrinks([new Uint8Array(50_000), NOISE]), false);
