@@ -26,6 +26,8 @@ interface GoalFile {
   readonly sizeBytes: number;
   /** Which bytes are zeros: runs of them, all, or so many at its beginning. Default: what chance has it. */
   readonly zeros?: "runs" | "all" | number;
+  /** Whether it is half as large if it is compressed. Default: no. */
+  readonly shrinks?: boolean;
 }
 
 /** How a goal ended. */

@@ -225,7 +225,7 @@ export class World {
     if (goal.kind === "list") return new Uint8Array(0);
     const name = goal.kind === "put" ? `file ${goal.name} of client ${client}` : `file ${goal.name}`;
     const sizeBytes = Math.min(goal.sizeBytes, periodOf(goal));
-    const key = `${name} ${goal.zeros}`;
+    const key = `${name} ${goal.zeros} ${goal.shrinks}`;
     let drawn = this.#contents.get(key);
     if (drawn === undefined || drawn.length < sizeBytes) {
       drawn = drawContent(this.#random.fork(name), { ...goal, sizeBytes });
@@ -429,15 +429,20 @@ export class World {
 type StoredGoal = Exclude<Goal, { kind: "list" }>;
 
 /** After so many bytes the content of a file repeats. */
-function periodOf({ zeros }: StoredGoal): number {
+function periodOf({ shrinks, zeros }: StoredGoal): number {
   if (typeof zeros === "number") return Infinity;
+  if (shrinks === true) return RUNS_PERIOD_BYTES;
   return zeros === "runs" ? RUNS_PERIOD_BYTES : CONTENT_PERIOD_BYTES;
 }
 
 /** The beginning of a file's content: the same for every size. */
-function drawContent(random: Random, { sizeBytes, zeros }: Pick<StoredGoal, "sizeBytes" | "zeros">): Uint8Array {
+function drawContent(
+  random: Random,
+  { sizeBytes, zeros, shrinks }: Pick<StoredGoal, "sizeBytes" | "zeros" | "shrinks">,
+): Uint8Array {
   if (zeros === "all") return new Uint8Array(sizeBytes);
   const content = random.bytes(sizeBytes);
+  if (shrinks === true) return content.map((byte) => byte % 16);
   if (zeros === undefined) return content;
   if (typeof zeros === "number") return content.fill(0, 0, zeros);
   // Some begin and end with the blocks of a disk, as holes do.
