@@ -122,6 +122,8 @@ async function checkMainJob(stage: Stage): Promise<void> {
     assert.deepEqual([sent.code, sent.stderr], [0, ""]);
     assert.match(sent.stdout, /^match: {9}yes$/m);
     await assertSameFile(path.join(server.root, name), source);
+    // A file of the same time would be left as it is.
+    await Deno.utime(source, 1, 1);
     const got = await stage.client(["get", name, "--simulate", "drop=5%,seed=1", "--quiet", ...target]);
     assert.deepEqual([got.code, got.stderr], [0, `warning: "${name}" exists; saved as "${name}_received"\n`]);
     await assertSameFile(stage.path(`${name}_received`), source);
