@@ -45,6 +45,8 @@ export interface ClientPlan {
    * 0, so that what ends an operation is seen.
    */
   readonly retryForMs?: number | "default";
+  /** The client whose private key it has, in a world with access control. Default: its own. */
+  readonly keyOf?: number;
   /** Whether files that shrink are compressed. Default: no, so that as many bytes are on the wire as files have. */
   readonly compress?: boolean;
   /** It keeps its connection when its goals have outcomes. Default: it closes it. */
@@ -329,7 +331,7 @@ export class World {
       address: `10.${Math.floor(index / 250)}.${index % 250}.2:40000`,
       serverAddress: SERVER_ADDRESS,
       goals: plan.goals,
-      ...(this.#options.access === undefined ? {} : { identity: identityOf(index) }),
+      ...(this.#options.access === undefined ? {} : { identity: identityOf(plan.keyOf ?? index) }),
       random: this.#random.fork(`client ${index}`),
       config: this.#options.config ?? {},
       timeoutMs: plan.timeoutMs,

@@ -6,9 +6,10 @@
  */
 
 import assert from "node:assert/strict";
+import { type AccessEntry, AccessTable } from "../../app/server/access.ts";
 import { Random } from "../../base/random.ts";
 import { isThorough } from "../../testing/effort.ts";
-import { World } from "../../sim/world.ts";
+import { clientKey, World } from "../../sim/world.ts";
 
 const SECOND_US = 1_000_000;
 const MINUTE_US = 60 * SECOND_US;
@@ -165,18 +166,30 @@ Deno.test("World: a put whose client is killed and started again at once goes on
 Deno.test("World: of two runs that send the same file the newer takes over, and the older one ends, and does not try again", async () => {
   const link = { rateBitsPerSecond: RATE_BITS_PER_SECOND, delayUs: 10_000, queueBytes: 200_000 };
   const goal = { kind: "put", name: "file", sizeBytes: 4 * SIZE_BYTES } as const;
+  const rights = ["read", "write", "list"] as const;
+  const entry = { kind: "key", secret: clientKey(0), name: "both", rights, folder: undefined, quotaBytes: undefined };
+  const access = new AccessTable([entry as AccessEntry]);
   const clients = [0, 1].map((index) => ({
     goals: [goal],
+    keyOf: 0,
     startUs: index * SECOND_US,
     retryForMs: "default" as const,
   }));
-  const world = new World({ seed: 1, up: link, down: link, clients });
+  const world = new World({
+    seed: 1,
+    up: link,
+    down: link,
+    clients,
+    access: { read: () => access, poll: () => undefined },
+  });
   assert(await world.run(MINUTE_US));
   const [older, newer] = [0, 1].map((client) => world.results.find((result) => result.client === client)!);
   assert.equal(newer!.outcome.kind, "done");
   assert(older!.outcome.kind !== "done");
   assert.match(older!.outcome.message, /taken over by a newer transfer of the same client/);
   assert(older!.endUs < 2 * SECOND_US, `it ended at ${older!.endUs} us`);
+  // It polls its access table as long as it runs.
+  world.server.stop(0);
   await world.finish();
 });
 
