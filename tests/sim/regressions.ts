@@ -75,4 +75,9 @@ export const REGRESSIONS: readonly Regression[] = [
     seed: 700616,
     found: "a client took a file for stored that a killed server had placed and not made durable, and the power failed",
   },
+  {
+    seed: 8313623,
+    found:
+      "a client that was killed again and again met the bound of lists with those of its former self (not a fault)",
+  },
 ];
