@@ -23,8 +23,9 @@ import { closeFailure, refusalFailure, resetFailure, type TransferFailure } from
 import type { FileAttributes } from "../file_store.ts";
 import { encodeMessage } from "../message_encoder.ts";
 import { readMessage } from "../message_reader.ts";
-import { type ChunkMessage, MAX_PLAIN_CHUNK_BYTES, type Message, ResultStatus } from "../messages.ts";
+import { type ChunkMessage, MAX_PLAIN_CHUNK_BYTES, type Message } from "../messages.ts";
 import { PIPE_WINDOW_BYTES } from "../pipe_window.ts";
+import { outcomeOfPut } from "./put_outcome.ts";
 import type { ClientContext, ClientRequest, TransferOutcome } from "./request.ts";
 
 /** What is under way at most where small pieces are sent at once, bytes. */
@@ -186,23 +187,11 @@ export class ClientPipePut implements ClientRequest {
     } else if (message.type !== "result" || this.#digest === undefined) {
       this.#failAnswer();
     } else {
-      this.#onResult(message.status, { serverSha256: message.sha256.toHex(), savedAs: message.savedName });
+      const localSha256 = this.#digest.toHex();
+      const outcome = outcomeOfPut(message, { localSha256, sizeBytes: this.sizeBytes, reusedBytes: 0, isKept: false });
+      if (outcome.kind === "done") this.#end(outcome);
+      else this.#fail(outcome, ApplicationErrorCode.cancelled);
     }
-  }
-
-  #onResult(status: ResultStatus, result: { serverSha256: string; savedAs: string }): void {
-    const localSha256 = this.#digest!.toHex();
-    if (status === ResultStatus.verified && localSha256 === result.serverSha256) {
-      const { sizeBytes } = this;
-      return this.#end({ kind: "done", file: { sizeBytes, reusedBytes: 0, localSha256, ...result, notKept: [] } });
-    }
-    const kept = status === ResultStatus.verified
-      ? "what the server stored is not what was sent: check it, and send it again with --force"
-      : "the server discarded the file: send it again";
-    const message = `the checksums differ (here ${localSha256}, on the server ${result.serverSha256}); ${kept}`;
-    const isDiscarded = status === ResultStatus.checksumMismatch;
-    const failure: TransferFailure = { kind: "failed", message, ...(isDiscarded ? { retry: "once" } : {}) };
-    this.#fail(failure, ApplicationErrorCode.cancelled);
   }
 
   #failAnswer(): void {

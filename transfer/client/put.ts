@@ -136,7 +136,12 @@ export class ClientPut implements ClientRequest, BackgroundTask {
     } else {
       const localSha256 = this.#sender.digest?.toHex() ?? "";
       const { sizeBytes, sameBytes: reusedBytes } = this.#sender;
-      const outcome = outcomeOfPut(message, { localSha256, sizeBytes, reusedBytes });
+      const outcome = outcomeOfPut(message, {
+        localSha256,
+        sizeBytes,
+        reusedBytes,
+        isKept: sizeBytes >= RESUMABLE_BYTES,
+      });
       if (outcome.kind === "done") this.#end(outcome);
       else this.#fail(outcome, ApplicationErrorCode.cancelled);
     }

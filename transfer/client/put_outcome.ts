@@ -4,7 +4,6 @@
  * @module
  */
 
-import { RESUMABLE_BYTES } from "../content_sender.ts";
 import type { TransferFailure } from "../failure.ts";
 import { type ResultMessage, ResultStatus } from "../messages.ts";
 import type { TransferOutcome } from "./request.ts";
@@ -12,10 +11,12 @@ import type { TransferOutcome } from "./request.ts";
 /** The outcome of a put; `localSha256` is this side's, hex, and empty if the file was not read to its end. */
 export function outcomeOfPut(
   { status, sha256, savedName }: ResultMessage,
-  { localSha256, ...sizes }: {
+  { localSha256, isKept, ...sizes }: {
     readonly localSha256: string;
     readonly sizeBytes: number;
     readonly reusedBytes: number;
+    /** Whether the server keeps what does not agree, and compares it with the next try. */
+    readonly isKept: boolean;
   },
 ): TransferOutcome | TransferFailure {
   const serverSha256 = sha256.toHex();
@@ -25,7 +26,7 @@ export function outcomeOfPut(
   const isMismatch = status === ResultStatus.checksumMismatch;
   const advice = !isMismatch
     ? "what the server stored is not what was sent: check it, and send it again with --force"
-    : sizes.sizeBytes < RESUMABLE_BYTES
+    : !isKept
     ? "send it again"
     : "send it again; what the server kept of it is compared, and only what differs is sent";
   const message = `the checksums differ (here ${localSha256}, on the server ${serverSha256}); ${advice}`;

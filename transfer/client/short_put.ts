@@ -61,7 +61,14 @@ export class ShortPut implements ShortRequest {
   onMessage(message: Message): AnswerState {
     if (message.type !== "result") return "malformed";
     const { file: { info }, onDone } = this.#options;
-    onDone(outcomeOfPut(message, { localSha256: this.#localSha256, sizeBytes: info.sizeBytes, reusedBytes: 0 }));
+    onDone(
+      outcomeOfPut(message, {
+        localSha256: this.#localSha256,
+        sizeBytes: info.sizeBytes,
+        reusedBytes: 0,
+        isKept: false,
+      }),
+    );
     return "done";
   }
 
