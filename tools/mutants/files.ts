@@ -290,7 +290,7 @@ export const FILE_MUTANTS: readonly Mutant[] = [
     file: "store/folder_tree.ts",
     text: "if (!stats.isDirectory()) throw notAFolder(stats, { name, subject });",
     becomes: "",
-    caughtBy: "tests/fuzz/store_attacks_test.ts",
+    caughtBy: "tests/fuzz/tree_attacks_test.ts",
   },
   {
     id: "inner-folder-exchanged",
@@ -298,7 +298,7 @@ export const FILE_MUTANTS: readonly Mutant[] = [
     file: "store/folder_tree.ts",
     text: "if (isSameFile(identity, found[index])) continue;",
     becomes: "continue;",
-    caughtBy: "tests/fuzz/store_attacks_test.ts",
+    caughtBy: "tests/fuzz/tree_attacks_test.ts",
   },
   {
     id: "walked-through-exchange",
@@ -306,7 +306,7 @@ export const FILE_MUTANTS: readonly Mutant[] = [
     file: "store/tree_walk.ts",
     text: "if (!isThere) gone.add(folder);",
     becomes: "",
-    caughtBy: "tests/fuzz/store_attacks_test.ts",
+    caughtBy: "tests/fuzz/tree_attacks_test.ts",
   },
   {
     id: "removed-through-exchange",
@@ -314,7 +314,7 @@ export const FILE_MUTANTS: readonly Mutant[] = [
     file: "store/tree_removal.ts",
     text: "if (await isSameFolder(disk, folder)) return;",
     becomes: "return;",
-    caughtBy: "tests/fuzz/store_attacks_test.ts",
+    caughtBy: "tests/fuzz/tree_attacks_test.ts",
   },
   {
     id: "folder-not-durable",
