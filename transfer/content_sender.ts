@@ -13,7 +13,8 @@
  * pass hashes the whole file. What is behind the sending half then follows in ranges: SAME, or DATA with the bytes.
  *
  * A file of which some parts shrink on trial is sent in compressed CHUNKs, made in the background as the stream takes
- * them, if the receiver wants that.
+ * them, if the receiver wants that. Only parts that the receiver lacks are tried: those beyond what it holds at once, and
+ * those in which it differs as they are found, until some shrink. From then on everything is sent in CHUNKs.
  *
  * @module
  */
@@ -62,6 +63,9 @@ const MIN_COMPRESSED_BYTES = 64 * 1024;
 const SAMPLES = 4;
 const SAMPLE_BYTES = 16 * 1024;
 
+/** While what is sent does not shrink, it is tried again after so many bytes: a hundredth of them is looked at or less. */
+const TRY_EVERY_BYTES = 8 * 1024 * 1024;
+
 /** Parts that are compressed in a step, about a millisecond. */
 const PARTS_IN_STEP = 2;
 
@@ -99,6 +103,8 @@ export class ContentSender implements BackgroundTask {
   /** Bytes that were given to the stream. */
   #writtenBytes = 0;
   #mayCompress = false;
+  /** Of the ranges that differ, the bytes that are sent as they are before some are tried again. */
+  #untilTrialBytes = 0;
 
   constructor(file: ReadableFile) {
     this.#file = new FileSender(file);
@@ -281,6 +287,8 @@ export class ContentSender implements BackgroundTask {
 
   get #canCompress(): boolean {
     if (this.#chunks === undefined || this.#chunks.isEmpty) return false;
+    // Both are read through the same window, in order.
+    if (this.#readBytes < this.#queuedBytes) return false;
     const { unsentBytes, ackedBytes } = this.#stream!;
     return unsentBytes < CHUNKS_AHEAD_BYTES && this.#writtenBytes - ackedBytes < PIPE_WINDOW_BYTES;
   }
@@ -295,8 +303,16 @@ export class ContentSender implements BackgroundTask {
     const differing = this.#differing.takeAll();
     if (same.length > 0) this.#write({ type: "same", ranges: same });
     for (const { length } of same) this.#sameBytes += length;
-    if (this.#chunks === undefined) this.#send(differing);
-    else this.#chunks.add(differing);
+    this.#sendDiffering(differing);
+  }
+
+  #sendDiffering(ranges: readonly FileRange[]): void {
+    if (ranges.length === 0) return;
+    if (this.#chunks !== undefined) return this.#chunks.add(ranges);
+    for (const { length } of ranges) this.#untilTrialBytes -= length;
+    if (this.#untilTrialBytes > 0) return this.#send(ranges);
+    this.#untilTrialBytes = TRY_EVERY_BYTES;
+    this.#sendRest(ranges);
   }
 
   /** Sends DATA. */

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { RangeSet } from "../../../base/range_set.ts";
@@ -286,6 +287,37 @@ Deno.test("ContentSender compresses what shrinks, and takes no longer for what d
   }
 });
 
+Deno.test("ContentSender compresses what differs from an older version that the receiver holds", () => {
+  const random = new Random(9);
+  const size = 3 * MIB + 77;
+  const noise = random.bytes(12 * MIB);
+  const joined = (...parts: readonly Uint8Array[]) => new Uint8Array(Buffer.concat(parts));
+  const cases: { older: Uint8Array; newer: Uint8Array; most: number }[] = [
+    { older: log(random, size), newer: log(random, size), most: 0.35 },
+    { older: log(random, 2 * size), newer: log(random, size), most: 0.35 },
+    { older: log(random, size), newer: joined(log(random, size), noise.subarray(0, MIB)), most: 0.55 },
+    // What comes first does not shrink, and what is looked at later does.
+    { older: log(random, 14 * MIB), newer: joined(noise.subarray(0, 7 * MIB), log(random, 7 * MIB)), most: 0.75 },
+    { older: random.bytes(size), newer: random.bytes(size), most: 1.001 },
+  ];
+  for (const kind of KINDS) {
+    for (const { older, newer, most } of cases) {
+      const sentFor = (compresses: boolean): number => {
+        const pair = new TransferPair();
+        const { source, target } = endsOf(pair, kind);
+        target.put("file", older);
+        source.put("file", newer, { modifiedUs: 2 });
+        const { outcome, sentBytes } = pair.attempt({ kind, name: "file", overwrite: true, compresses });
+        assert(outcome.kind === "done");
+        assert.deepEqual(target.contents("file"), newer);
+        return sentBytes;
+      };
+      const share = sentFor(true) / sentFor(false);
+      assert(share < (HAS_ZSTD ? most : 1.001), `${kind} of ${newer.length} bytes: ${share}`);
+    }
+  }
+});
+
 Deno.test("ContentSender compresses part by part, also what is left of a file that was interrupted", () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 0xffff_ffff }), fc.constantFrom(...KINDS), (seed, kind) => {
@@ -298,11 +330,17 @@ Deno.test("ContentSender compresses part by part, also what is left of a file th
         bytes.set(noise, random.integer(0, bytes.length - noise.length));
       }
       source.put("file", bytes, { modifiedUs: 1 });
+      const overwrite = random.chance(0.5);
+      if (overwrite) {
+        const older = changed(bytes, { random, stretches: random.integer(1, 20) });
+        target.put("file", older.subarray(0, random.integer(1, older.length)));
+      }
       const rule: Rule = () => random.chance(0.03) ? LOST : undefined;
       let isDone = false;
       for (let tries = 0; !isDone && tries < 20; tries++) {
         const cutAfterBytes = tries < 4 ? random.integer(100_000, 600_000) : Infinity;
-        isDone = pair.attempt({ kind, name: "file", compresses: true, rule, cutAfterBytes }).outcome.kind === "done";
+        isDone = pair.attempt({ kind, name: "file", overwrite, compresses: true, rule, cutAfterBytes }).outcome.kind ===
+          "done";
       }
       assert(isDone);
       assert.deepEqual(target.contents("file"), bytes);
