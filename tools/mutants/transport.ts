@@ -1,5 +1,5 @@
 /**
- * Mistakes in the wire format, loss recovery, congestion control and streams.
+ * Mistakes in the wire format, loss recovery, congestion control, streams and the loop that drives them.
  *
  * @module
  */
@@ -272,5 +272,12 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     text: "stream.onSourceFailed();",
     becomes: "",
     caughtBy: "tests/connection/streams_test.ts",
+  },
+  {
+    id: "wake-up-lost",
+    broken: "A connection that is woken while another waits for its turn is not heard",
+    file: "app/driver.ts",
+    text: "this.#woken.clear();\n    for (const entry",
+    becomes: "for (const entry",
   },
 ];

@@ -4,11 +4,18 @@ import { Driver, type Session } from "../../../app/driver.ts";
 import type { DatagramSocket, Platform } from "../../../app/platform.ts";
 import { Endpoint } from "../../../protocol/mod.ts";
 import { Random } from "../../../base/random.ts";
+import { FakeClock } from "../../../testing/fake_clock.ts";
 
 const SILENT: Session = { process() {} };
 
-/** A driver of a client on a machine whose clock stands still and whose timers never fire. */
-function drive(send: DatagramSocket["send"], onServed = (): void => {}): { driver: Driver; errors: unknown[] } {
+interface Drive {
+  readonly driver: Driver;
+  readonly clock: FakeClock;
+  readonly errors: unknown[];
+}
+
+/** A driver of a client on a machine whose clock stands until it is told to go on. */
+function drive(send: DatagramSocket["send"], onServed = (): void => {}): Drive {
   const random = new Random(1);
   const socket: DatagramSocket = {
     hostname: "127.0.0.1",
@@ -18,15 +25,16 @@ function drive(send: DatagramSocket["send"], onServed = (): void => {}): { drive
     drained: () => Promise.resolve(),
     close() {},
   };
+  const clock = new FakeClock();
   const platform = {
-    nowUs: () => 1000,
-    timer: () => ({ set() {}, clear() {} }),
+    nowUs: () => clock.nowUs(),
+    timer: (action: () => void) => clock.timer(action),
     watcher: { onEndpoint() {}, onServed },
   } as unknown as Platform;
   const randomBytes = (count: number): Uint8Array => random.bytes(count);
   const endpoint = new Endpoint({ isServer: false, staticKey: randomBytes(32), randomBytes });
   const errors: unknown[] = [];
-  return { driver: new Driver({ platform, endpoint, socket, onFatal: (error) => errors.push(error) }), errors };
+  return { driver: new Driver({ platform, endpoint, socket, onFatal: (error) => errors.push(error) }), clock, errors };
 }
 
 Deno.test("Driver sends at once all that a socket takes at once", () => {
@@ -72,3 +80,36 @@ Deno.test("Driver stops, and says why, where a socket fails and where serving do
     assert.equal(errors.length, 1, "a driver that has stopped serves nobody");
   }
 });
+
+const CONNECTIONS = ["idle", "sending", "queued"] as const;
+
+for (const first of CONNECTIONS) {
+  for (const second of CONNECTIONS) {
+    Deno.test(`Driver hears a connection that is woken after another, one waiting: ${first}, ${second}`, async () => {
+      const taken: (() => void)[] = [];
+      let isSlow = false;
+      const { driver, clock } = drive(() => isSlow ? new Promise((resolve) => taken.push(resolve)) : undefined);
+      const wakes = new Map<string, () => void>();
+      const heard: string[] = [];
+      for (const name of CONNECTIONS) {
+        driver.connect(NetAddress.parse("10.0.0.1:1"), (_connection, wake) => {
+          wakes.set(name, wake);
+          return { process: () => void heard.push(name) };
+        });
+        // The first has nothing to send, the second waits for the socket, and the third for its turn.
+        isSlow = true;
+      }
+      heard.length = 0;
+      for (const name of [first, second]) {
+        wakes.get(name)!();
+        clock.pass(0);
+      }
+      assert.deepEqual([taken.length, heard], [1, []]);
+      while (taken.length > 0) {
+        taken.shift()!();
+        await Promise.resolve();
+      }
+      assert(heard.includes(first) && heard.includes(second), `of ${first} and ${second} only these: ${heard}`);
+    });
+  }
+}
