@@ -409,4 +409,9 @@ export const GOLDEN_MESSAGES: readonly Golden<Message>[] = [
     hex: "1f 0c 01 0a 6e 61 6d 65 20 74 61 6b 65 6e",
     value: { type: "refused", reason: 1, message: "name taken" },
   },
+  {
+    name: "REFUSED, as the server has a part of the file",
+    hex: "1f 11 0d 0f 61 20 70 61 72 74 20 69 73 20 74 68 65 72 65",
+    value: { type: "refused", reason: 13, message: "a part is there" },
+  },
 ];
