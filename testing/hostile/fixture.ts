@@ -41,6 +41,11 @@ export interface Peaks {
   openFiles: number;
   /** The same, shortly before the attackers are silent. */
   openFilesLate: number;
+  /** Files of transfers on the server's disk, under way or kept for the next try. */
+  partialFiles: number;
+  partialFilesLate: number;
+  /** Transfers that were begun, in all. */
+  transfers: number;
   rememberedIds: number;
 }
 
@@ -154,6 +159,9 @@ class HostileFixture {
     ackRanges: 0,
     openFiles: 0,
     openFilesLate: 0,
+    partialFiles: 0,
+    partialFilesLate: 0,
+    transfers: 0,
     rememberedIds: 0,
   };
   #next = 0;
@@ -174,7 +182,12 @@ class HostileFixture {
     for (let atUs = ATTACK_FROM_US; atUs < SILENT_FROM_US + GONE_WITHIN_US; atUs += LOOK_EVERY_US) {
       world.at(atUs, () => this.#look());
     }
-    world.at(SILENT_FROM_US - 1, () => this.#peaks.openFilesLate = world.server.disk.openDescriptors);
+    world.at(SILENT_FROM_US - 1, () => {
+      const { events, disk: { openDescriptors, temporaryFiles } } = world.server;
+      this.#peaks.transfers = (events.get("sending") ?? 0) + (events.get("receiving") ?? 0);
+      this.#peaks.openFilesLate = openDescriptors;
+      this.#peaks.partialFilesLate = temporaryFiles;
+    });
     if (!await world.run(this.#honestWithinUs)) throw new InvariantError("the honest client is kept waiting");
     for (const { goal, outcome } of world.results) {
       if (outcome.kind !== "done") throw new InvariantError(`the honest ${goal.kind} ended with ${outcome.kind}`);
@@ -256,6 +269,7 @@ class HostileFixture {
     const endpoint = server.process!.watcher.endpoint!;
     const connections = [...server.connections];
     const peaks = this.#peaks;
+    peaks.partialFiles = Math.max(peaks.partialFiles, server.disk.temporaryFiles);
     this.#bound("connections", server.connectionCount, FIXTURE_CONNECTIONS);
     this.#bound("rememberedIds", endpoint.rememberedCount, MAX_REMEMBERED_CLOSED);
     this.#bound(

@@ -161,6 +161,9 @@ export class HostilePeer implements wire.FrameHandler {
   streamBytes = 0;
   /** How many streams it may open by what the server said last; what its first word gave is not looked at. */
   maxStreams = 0;
+  /** How far it may send by what the server said last: in all, and on each stream. */
+  maxData = 0;
+  readonly maxStreamData = new Map<number, number>();
   /** How the server closed the connection: its transport error code. */
   closedWith: number | undefined;
   readonly #node: HostileNode;
@@ -322,11 +325,13 @@ export class HostilePeer implements wire.FrameHandler {
     this.#isEliciting = true;
     this.streamBytes += length;
   }
-  onMaxData(): void {
+  onMaxData(value: number): void {
     this.#isEliciting = true;
+    this.maxData = Math.max(this.maxData, value);
   }
-  onMaxStreamData(): void {
+  onMaxStreamData(streamId: number, value: number): void {
     this.#isEliciting = true;
+    this.maxStreamData.set(streamId, Math.max(this.maxStreamData.get(streamId) ?? 0, value));
   }
   onMaxStreams(value: number): void {
     this.#isEliciting = true;

@@ -9,8 +9,9 @@ import assert from "node:assert/strict";
 import { Random } from "../../base/random.ts";
 import { TransportErrorCode } from "../../protocol/mod.ts";
 import { sample } from "../../testing/effort.ts";
-import { type Attack, runAttacks } from "../../testing/hostile/fixture.ts";
+import { type Attack, FIXTURE_LIMITS, runAttacks } from "../../testing/hostile/fixture.ts";
 import { ATTACKS } from "../../testing/hostile/attacks.ts";
+import { VERSIONS } from "../../testing/hostile/attacks/resuming.ts";
 
 /** Fixed, so that a failure can be repeated. With the first all encrypt, with the second they do not. */
 const SEEDS = [1, 2];
@@ -29,6 +30,22 @@ for (const name of ["stalled-uploads", "uploads-of-a-byte-a-second", "slow-reade
     assert(peaks.connections > 20, `only ${peaks.connections} connections`);
   });
 }
+
+Deno.test("an attack leaves on the disk no more than a part of each version of a file", async () => {
+  const peaks = await runAttacks(ATTACKS.filter(({ name }) => name === "held-files-put-over"), new Random(5));
+  const [kept, atOnce] = [2 * VERSIONS, FIXTURE_LIMITS.maxTransfersPerAddress];
+  assert(peaks.partialFiles > kept && peaks.partialFiles <= kept + atOnce, `${peaks.partialFiles} were there`);
+  assert(peaks.partialFilesLate > 0 && peaks.partialFilesLate <= kept, `${peaks.partialFilesLate} are left`);
+  assert.equal(peaks.openFilesLate, 0);
+  assert(peaks.transfers > 100, `only ${peaks.transfers} were begun`);
+});
+
+Deno.test("an attack that gives up what it has begun takes no slot with it", async () => {
+  const peaks = await runAttacks(ATTACKS.filter(({ name }) => name === "gets-given-up"), new Random(5));
+  assert(peaks.openFiles > 8, `only ${peaks.openFiles} were open`);
+  assert.equal(peaks.openFilesLate, 0);
+  assert(peaks.transfers > 5 * FIXTURE_LIMITS.maxTransfersPerAddress, `only ${peaks.transfers} were begun`);
+});
 
 Deno.test("an attack's name is its own", () => {
   assert.equal(new Set(ATTACKS.map(({ name }) => name)).size, ATTACKS.length);
