@@ -120,12 +120,12 @@ const TABLE: Readonly<Record<keyof ServerLimits, Omit<LimitEntry, "name">>> = {
   },
   maxPipes: {
     option: "--max-pipes <count>",
-    what: "concurrent pipes: files of unknown size, which never count as stalled",
+    what: "concurrent pipes, being sent or paused by their reader: they never count as stalled",
     default: DEFAULT_REQUEST_BOUNDS.maxPipes,
     min: 1,
     max: MANY,
-    stops: "beginning files of unknown size, and sending nothing of them",
-    then: "a new pipe is refused as busy; the client retries for a while",
+    stops: "beginning pipes, and sending or reading nothing of them",
+    then: "a new one is refused as busy, and the client retries for a while; a paused one counts as stalled",
   },
   maxPipesPerAddress: {
     option: "--max-pipes-per-address <count>",
@@ -134,7 +134,7 @@ const TABLE: Readonly<Record<keyof ServerLimits, Omit<LimitEntry, "name">>> = {
     min: 1,
     max: MANY,
     stops: "the same from a few addresses",
-    then: "a new pipe is refused as busy; the client retries for a while",
+    then: "a new one is refused as busy, and the client retries for a while; a paused one counts as stalled",
   },
   maxLists: {
     option: "--max-lists <count>",

@@ -31,12 +31,12 @@ function randomBytes(length: number): Uint8Array {
 class Scene implements AsyncDisposable {
   private constructor(readonly stage: Stage, readonly server: ServerProgram) {}
 
-  static async open(): Promise<Scene> {
+  static async open(options: { readonly args?: readonly string[] } = {}): Promise<Scene> {
     const client = await launchOfTask("list");
     const shell: Launch = { command: "bash", args: ["-c", SHELL, "bash", client.command, ...client.args, SEPARATOR] };
     const server = await launchOfTask("serve");
     const stage = await Stage.open({ client: shell, server });
-    return new Scene(stage, await stage.startServer());
+    return new Scene(stage, await stage.startServer(options));
   }
 
   /** Starts a script, in which `sluice` is the client. */
@@ -81,10 +81,10 @@ const UNTIL_TOLD = `run() {
   exit "$code"
 }`;
 
-function check(what: string, run: (scene: Scene) => Promise<void>): void {
+function check(what: string, run: (scene: Scene) => Promise<void>, ...args: readonly string[]): void {
   Deno.test(what, async () => {
     if (!HAS_SHELL) return;
-    await using scene = await Scene.open();
+    await using scene = await Scene.open({ args });
     await run(scene);
   });
 }
@@ -184,3 +184,19 @@ check("a client writes several files to standard output, in order and to the byt
     new Uint8Array([...parts[0]!, ...parts[3]!]),
   );
 });
+
+check(
+  "a client writes all of a file to a reader that pauses for longer than a transfer may stall",
+  async (scene) => {
+    // More than the client reads ahead.
+    const content = randomBytes(12_000_000);
+    await Deno.writeFile(`${scene.server.root}/file`, content);
+    const { code, stdout, stderr } = await scene.run(
+      "set -o pipefail; sluice get file -qo - | { sleep 9; sha256sum; }",
+    );
+    assert.deepEqual([code, stderr], [0, ""]);
+    assert.equal(stdout, `${sha256(content)}  -\n`);
+  },
+  "--stall-timeout",
+  "1",
+);

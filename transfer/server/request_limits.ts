@@ -14,7 +14,7 @@ export interface RequestBounds {
   readonly maxTransfers: number;
   /** The same for one source: an IPv4 address or an IPv6 /64. */
   readonly maxTransfersPerAddress: number;
-  /** Concurrent pipes: files of unknown size that are being received. They may wait for any time. */
+  /** Concurrent pipes: files of unknown size, and files that clients read in order and have paused. They may take any time. */
   readonly maxPipes: number;
   readonly maxPipesPerAddress: number;
   /** Concurrent listings. */

@@ -207,6 +207,19 @@ export class RequestRunner implements ServerContext {
     shared.limits.end(kind, source);
   }
 
+  /**
+   * Lets the client of a transfer read as slowly as it likes: from now on it counts as a pipe, and other clients do not
+   * wait for it. Returns false if there are too many pipes.
+   */
+  pause(stream: Stream): boolean {
+    const { shared: { limits }, source } = this.#options;
+    if (this.#counted.get(stream) !== "transfer" || limits.begin("pipe", source) !== undefined) return false;
+    this.#counted.set(stream, "pipe");
+    limits.end("transfer", source);
+    this.#endLarge(stream);
+    return true;
+  }
+
   ended(stream: Stream): void {
     const { resumable, work } = this.#options.shared;
     const running = this.#running.get(stream);
@@ -215,11 +228,15 @@ export class RequestRunner implements ServerContext {
     const task = this.#tasks.get(stream);
     if (task !== undefined) work.remove(task);
     this.#tasks.delete(stream);
-    if (this.#large.delete(stream)) this.#options.shared.calls.endLarge(this.#options.source);
+    this.#endLarge(stream);
     this.released(stream);
     if (running === undefined) return;
     this.#options.onMoved(running.handler.movedBytes);
     running.onEnded();
+  }
+
+  #endLarge(stream: Stream): void {
+    if (this.#large.delete(stream)) this.#options.shared.calls.endLarge(this.#options.source);
   }
 
   #callStore(stream: Stream, request: RequestMessage): void {

@@ -74,6 +74,8 @@ export class ServerStream implements ServerHandler, RequestStreamOwner {
   #isWhole = false;
   #isInputOver = false;
   #isGivenUp = false;
+  /** The client reads a file as slowly as it likes. */
+  #isPaused = false;
   #isPumping = false;
   #ended = false;
   #takenBytes = 0;
@@ -85,7 +87,7 @@ export class ServerStream implements ServerHandler, RequestStreamOwner {
   }
 
   get isUnderWay(): boolean {
-    if (this.#isGivenUp) return false;
+    if (this.#isGivenUp || this.#isPaused) return false;
     const handlers = this.#handlers();
     if (this.#isWhole || handlers.some(({ isUnderWay }) => isUnderWay)) {
       return handlers.some(({ isUnderWay }) => isUnderWay);
@@ -132,6 +134,8 @@ export class ServerStream implements ServerHandler, RequestStreamOwner {
   }
 
   onStalled(): void {
+    this.#isPaused = this.#isHeldBack && this.#options.runner.pause(this.#unanswered[0]!);
+    if (this.#isPaused) return;
     for (const handler of this.#handlers()) if (handler.isUnderWay) handler.onStalled();
     if (!this.#isWhole) this.giveUp(ApplicationErrorCode.stalled);
   }
@@ -198,6 +202,17 @@ export class ServerStream implements ServerHandler, RequestStreamOwner {
 
   get #unackedBytes(): number {
     return this.#sentBytes - this.#stream.ackedBytes;
+  }
+
+  /**
+   * Whether the client has received all that it has given credit for of the answer to its last request: its user pauses a
+   * pipe. Other requests are not held up by that, as there are none.
+   */
+  get #isHeldBack(): boolean {
+    const { unsentBytes } = this.#stream;
+    return this.#stream.isReceiveComplete && this.#running.size === 1 && this.#unanswered.length === 1 &&
+      unsentBytes > 0 &&
+      this.#unackedBytes === unsentBytes;
   }
 
   #handlers(): ServerHandler[] {

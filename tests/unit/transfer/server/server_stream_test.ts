@@ -460,3 +460,50 @@ Deno.test("ServerStream gives up requests of a client that does not go on", () =
     scene.assertClean();
   }
 });
+
+/** Asks for a large file, and reads none of it for ten minutes. */
+function pauseReading(scene: Scene, requests: Uint8Array, options: { finish?: boolean } = {}): Stream {
+  scene.pair.client.reads = false;
+  const { stream } = scene.ask(requests, options);
+  scene.runWaking(600_000_000);
+  const { client } = scene.pair;
+  client.reads = true;
+  client.received.set(stream.id, [stream.peek().slice()]);
+  stream.consume(stream.readableBytes);
+  scene.pair.serve(client);
+  return stream;
+}
+
+Deno.test("ServerStream lets a client pause a file that it reads in order, which counts as a pipe", () => {
+  const scene = new Scene({ stallTimeoutUs: 10_000_000, maxPipes: 1, maxTransfers: 1 });
+  scene.store.put("large", LARGE);
+  const stream = pauseReading(scene, encodeMessage({ type: "get", name: "large", inline: true }));
+  assert.deepEqual([scene.limits.countOf("pipe"), scene.limits.countOf("transfer")], [1, 0]);
+  // The pipe in which the file goes does not count as stalled, but other transfers still do.
+  const upload = scene.pair.send(put("file", LARGE.subarray(0, 1_000), { sizeBytes: 2_000 }), { finish: false });
+  scene.runWaking(30_000_000);
+  const resets = scene.pair.client.heard("stream-reset").map((event) => event.stream);
+  assert.deepEqual(resets, [upload]);
+  const { answers } = scene.answersOn(stream.id);
+  const content = join(...answers.flatMap((answer) => answer.type === "chunk" ? [answer.content] : []));
+  assert.equal(sha256(content).toHex(), sha256(LARGE).toHex());
+  scene.assertClean();
+  assert.equal(scene.limits.countOf("pipe"), 0);
+});
+
+Deno.test("ServerStream gives up a paused file beyond the pipes, and one that other requests wait for", () => {
+  const get = encodeMessage({ type: "get", name: "large", inline: true });
+  const cases = [
+    { maxPipes: 0, requests: get, finish: true },
+    { maxPipes: 1, requests: join(get, stat("large")), finish: true },
+    { maxPipes: 1, requests: get, finish: false },
+  ];
+  for (const { maxPipes, requests, finish } of cases) {
+    const scene = new Scene({ stallTimeoutUs: 10_000_000, maxPipes });
+    scene.store.put("large", LARGE);
+    const stream = pauseReading(scene, requests, { finish });
+    const reset = scene.pair.client.heard("stream-reset").find((event) => event.stream === stream);
+    assert.equal(reset?.code, ApplicationErrorCode.stalled);
+    scene.assertClean();
+  }
+});
