@@ -8,12 +8,14 @@
 
 import fs from "node:fs";
 import { constants } from "node:os";
+import { setImmediate } from "node:timers";
 import { promisify } from "node:util";
 import type { Disk, FileLock } from "../store/disk.ts";
 import { diskErrorCode } from "../store/disk_error.ts";
 import { PromisedSpace } from "../store/promised_space.ts";
-import { randomBytes } from "./clock.ts";
+import { nowUs, randomBytes } from "./clock.ts";
 import { loadSymlink } from "./native_links.ts";
+import { ShortCalls } from "./short_calls.ts";
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants;
 // Windows has neither of the two.
@@ -26,6 +28,8 @@ const open = promisify(fs.open);
 /** Loaded with this module: once a program has given up permissions, it can load nothing. */
 const symlink = loadSymlink() ?? fs.promises.symlink;
 
+const shortCalls = new ShortCalls({ nowUs, inNextTurn: (action) => void setImmediate(action) });
+
 const HALF_MICROSECOND_S = 0.000_000_5;
 
 /** See the module's description. */
@@ -34,7 +38,7 @@ export const nodeDisk: Disk = {
   hasModes: Deno.build.os !== "windows",
   nameRules: Deno.build.os === "windows" ? "windows" : "posix",
 
-  open: (path, flags, mode) => open(path, flags, mode).catch(rethrow),
+  open: (path, flags, mode) => short(() => fs.openSync(path, flags, mode), () => open(path, flags, mode)),
   openSync: (path, flags, mode) => coded(() => fs.openSync(path, flags, mode)),
   close: (descriptor) => coded(() => fs.closeSync(descriptor)),
   read(descriptor, buffer, offset, length, position) {
@@ -59,11 +63,13 @@ export const nodeDisk: Disk = {
   },
   fsync: (descriptor) => fsync(descriptor).catch(rethrow),
 
-  stat: (path) => fs.promises.stat(path).catch(rethrow),
-  lstat: (path) => fs.promises.lstat(path).catch(undefinedWhereMissing),
-  rename: (oldPath, newPath) => fs.promises.rename(oldPath, newPath).catch(rethrow),
+  stat: (path) => short(() => fs.statSync(path), () => fs.promises.stat(path)),
+  lstat: (path) => shortCalls.run(() => lstatSync(path), () => fs.promises.lstat(path).catch(undefinedWhereMissing)),
+  rename: (oldPath, newPath) =>
+    short(() => fs.renameSync(oldPath, newPath), () => fs.promises.rename(oldPath, newPath)),
   renameSync: (oldPath, newPath) => coded(() => fs.renameSync(oldPath, newPath)),
-  link: (existingPath, newPath) => fs.promises.link(existingPath, newPath).catch(rethrow),
+  link: (existingPath, newPath) =>
+    short(() => fs.linkSync(existingPath, newPath), () => fs.promises.link(existingPath, newPath)),
   unlink: (path) => coded(() => fs.unlinkSync(path)),
   removeFile: (path) => fs.promises.unlink(path).catch(rethrow),
   truncate: (descriptor, sizeBytes) => ftruncate(descriptor, sizeBytes).catch(rethrow),
@@ -73,7 +79,7 @@ export const nodeDisk: Disk = {
   rmdir: (folder) => fs.promises.rmdir(folder).catch(rethrow),
   symlink: (target, path) => symlink(target, path).catch(rethrow),
   readlink: (path) => fs.promises.readlink(path).catch(rethrow),
-  realpath: (path) => fs.promises.realpath(path).catch(rethrow),
+  realpath: (path) => short(() => fs.realpathSync(path), () => fs.promises.realpath(path)),
   hasLocks: Deno.build.os !== "windows" && "tryLock" in Deno.FsFile.prototype,
   tryLock,
   freeBytes,
@@ -120,11 +126,24 @@ async function freeBytes(folder: string): Promise<number | undefined> {
   // Asked first: on a terminal, Deno would stop and ask the user.
   if (Deno.permissions.querySync({ name: "sys", kind: "statfs" }).state !== "granted") return undefined;
   try {
-    const { bavail, bsize } = await fs.promises.statfs(folder);
+    const { bavail, bsize } = await short(() => fs.statfsSync(folder), () => fs.promises.statfs(folder));
     return bavail * bsize;
   } catch (error) {
     if (diskErrorCode(withCode(error)) === undefined) throw error;
     return undefined;
+  }
+}
+
+/** A call by path, in both ways of node:fs. */
+function short<Result>(here: () => Result, inPool: () => Promise<Result>): Promise<Result> {
+  return shortCalls.run(() => coded(here), () => inPool().catch(rethrow));
+}
+
+function lstatSync(path: string): fs.Stats | undefined {
+  try {
+    return fs.lstatSync(path);
+  } catch (error) {
+    return undefinedWhereMissing(error);
   }
 }
 
