@@ -1,5 +1,5 @@
 /**
- * Kills the real programs in the middle of transfers, again and again, and checks what their files show meanwhile:
+ * Kills the real programs in the middle of their work, again and again, and checks what their files show meanwhile:
  *
  *     deno task crash [--kills N] [--size MEGABYTES] [--seed S]
  *
@@ -49,6 +49,7 @@ async function main(): Promise<number> {
   print(
     `${report.rounds} rounds, ${report.files} files; ${report.looks} looks at names, ${report.reads} of them read all`,
   );
+  print(`ended in: ${[...report.endedIn].map(([kind, count]) => `${kind} ${count}`).join(", ")}`);
   print(`all rounds: ${describeCost(report.all)}`);
   print(`large files that are new: ${describeCost(report.large)}`);
   print(`partial files left: ${report.leftPartials}; a week later: ${report.stalePartials}`);

@@ -16,7 +16,8 @@ import { Random } from "../../base/random.ts";
 import { type Program, type ServerProgram, Stage } from "../programs/programs.ts";
 import { CountingRelay } from "./counting_relay.ts";
 import { launchLater } from "./later.ts";
-import { argsOf, makeRound, type Places, removeRound, type Round } from "./round.ts";
+import { type Places, removeRound, type Round, ROUND_KINDS, type RoundKind } from "./round.ts";
+import { makeRound } from "./rounds.ts";
 import { type Partial, partialsIn, Watch } from "./watch.ts";
 
 /** Where in a transfer a program was killed. */
@@ -51,7 +52,10 @@ export interface Cost {
 /** What a run has seen. */
 export interface CrashReport {
   readonly rounds: number;
+  /** Names that have a file at the end of their round. */
   readonly files: number;
+  /** How often a program was ended in each kind of round. */
+  readonly endedIn: ReadonlyMap<RoundKind, number>;
   /** How often each victim was ended at each moment. */
   readonly ended: ReadonlyMap<Moment, ReadonlyMap<Victim, number>>;
   readonly endedCount: number;
@@ -65,7 +69,7 @@ export interface CrashReport {
   /** Partial files that were there at the end, and how many of them stayed when they were stale. */
   readonly leftPartials: number;
   readonly stalePartials: number;
-  /** All rounds. */
+  /** All rounds that transfer files. */
   readonly all: Cost;
   /** The rounds with a large file and no older version. */
   readonly large: Cost;
@@ -74,7 +78,7 @@ export interface CrashReport {
 /** What to run. */
 export interface CrashOptions {
   readonly seed: number;
-  /** How often to end a program; the round in which that is reached is the last. */
+  /** How often to end a program; the round in which that is reached is the last, or the last of the first of each kind. */
   readonly kills: number;
   /** The size of the largest files. */
   readonly maxBytes: number;
@@ -128,6 +132,7 @@ interface Attempt {
   readonly startedMs: number;
   /** As of its start. */
   readonly sentBefore: number;
+  readonly placedBefore: number;
   readonly partialsBefore: ReadonlyMap<string, string>;
   /** The bytes of content that had not arrived then, as far as the disk shows. */
   readonly missingBytes: number;
@@ -149,7 +154,8 @@ class CrashRun implements Disposable {
   readonly #random: Random;
   readonly #ended = new Map(MOMENTS.map((moment) => [moment, new Map(VICTIMS.map((victim) => [victim, 0]))]));
   readonly #watches: Watch[] = [];
-  readonly #rounds: { round: Round; sentBytes: number }[] = [];
+  readonly #rounds: { round: Round; sentBytes: number; ended: number }[] = [];
+  readonly #kinds: RoundKind[] = [];
   #server!: ServerProgram;
   #relay!: CountingRelay;
   #endedCount = 0;
@@ -172,7 +178,8 @@ class CrashRun implements Disposable {
   async run(): Promise<CrashReport> {
     this.#server = await this.#stage.startServer();
     this.#relay = new CountingRelay(this.#server.port);
-    for (let number = 1; this.#endedCount < this.#options.kills; number++) await this.#runRound(number);
+    const isOver = (): boolean => this.#endedCount >= this.#options.kills && this.#rounds.length >= ROUND_KINDS.length;
+    for (let number = 1; !isOver(); number++) await this.#runRound(number);
     await this.#removeStale();
     return this.#report();
   }
@@ -180,8 +187,8 @@ class CrashRun implements Disposable {
   async #runRound(number: number): Promise<void> {
     const { maxBytes, onLine } = this.#options;
     const random = this.#random.fork(`round ${number}`);
-    const round = await makeRound({ random, places: this.#places, maxBytes, number });
-    const watch = new Watch(round.folder, round.names);
+    const round = await makeRound({ kind: this.#nextKind(), random, places: this.#places, maxBytes, number });
+    const watch = new Watch(round);
     this.#watches.push(watch);
     const sentBefore = this.#sentBytes(round);
     const endedBefore = this.#endedCount;
@@ -192,26 +199,32 @@ class CrashRun implements Disposable {
     } finally {
       await watch.stop();
     }
-    for (const name of round.names) {
-      if (watch.shown(name) !== "new") watch.lost.push(`${name.path} was done, and shows ${watch.shown(name)}`);
-    }
+    await checkDone(round, watch);
     const sentBytes = this.#sentBytes(round) - sentBefore;
-    this.#rounds.push({ round, sentBytes });
-    const share = round.totalBytes === 0 ? 0 : sentBytes / round.totalBytes;
+    const ended = this.#endedCount - endedBefore;
+    this.#rounds.push({ round, sentBytes, ended });
+    const cost = round.totalBytes === 0 ? "" : `, sent ${(sentBytes / round.totalBytes).toFixed(2)} times`;
     onLine?.(
-      `round ${number}: ${round.direction} ${round.names.length} files, ${(round.totalBytes / 1e6).toFixed(1)} MB, ` +
-        `ended ${this.#endedCount - endedBefore} times, sent ${share.toFixed(2)} times`,
+      `round ${number}: ${round.kind}, ${round.names.length} names, ${(round.totalBytes / 1e6).toFixed(1)} MB, ` +
+        `ended ${ended} times${cost}`,
     );
     await removeRound(round);
     const left = [...await partialsIn(this.#places.root), ...await partialsIn(this.#places.inbox)];
     if (left.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) > MAX_LEFT_BYTES) await this.#removeStale();
   }
 
+  /** Each kind comes as often as the others, in an order that the seed draws. */
+  #nextKind(): RoundKind {
+    if (this.#kinds.length === 0) this.#kinds.push(...ROUND_KINDS);
+    return this.#kinds.splice(this.#random.integer(0, this.#kinds.length - 1), 1)[0]!;
+  }
+
   /** Runs the command, again and again, until it is done. */
   async #carryOut(round: Round, { watch, random }: { watch: Watch; random: Random }): Promise<void> {
-    const args = [...argsOf(round, this.#places), "--server", this.#relay.address];
+    const args = [...round.args, "--server", this.#relay.address];
     const foreignPartials = new Set((await partialsIn(round.folder)).map(({ name }) => name));
     let rest = random.integer(1, MAX_ENDED_PER_ROUND);
+    let isRepeated = false;
     for (let tries = 0; tries < MAX_ATTEMPTS; tries++) {
       const attempt = await this.#begin(round, { watch, args, foreignPartials });
       const { client } = attempt;
@@ -233,7 +246,10 @@ class CrashRun implements Disposable {
       await this.#untilEnded(attempt);
       const { code, stdout, stderr } = await client.finished();
       if (code === 0) return;
+      // Where what was ended had carried it out.
+      if (!isDisturbed && isRepeated && code === round.repeatedCode) return;
       if (!isDisturbed) throw new Error(`${args.join(" ")} ended with ${code}: ${stdout}${stderr}`);
+      isRepeated = true;
     }
     throw new Error(`${args.join(" ")} was not done after ${MAX_ATTEMPTS} tries`);
   }
@@ -251,25 +267,24 @@ class CrashRun implements Disposable {
       round,
       startedMs: performance.now(),
       sentBefore: this.#sentBytes(round),
+      placedBefore: placedOf(round, watch),
       partialsBefore: new Map(partials.map(({ name, version }) => [name, version])),
       missingBytes: Math.max(missing, round.totalBytes / 100),
     };
   }
 
   /** Draws whom to end, and when. */
-  #draw({ missingBytes, round }: Attempt, random: Random): Plan {
+  #draw({ missingBytes, placedBefore, round }: Attempt, random: Random): Plan {
     const victim = random.pick([...VICTIMS, "client killed", "server killed"] as const);
     const afterMs = random.chance(0.3) ? 0 : random.integer(0, 12);
-    const when = random.pick(
-      [
-        { kind: "started", afterMs: 1.3 * random.float() * this.#startMs },
-        { kind: "sent", bytes: HANDSHAKE_BYTES + random.float() * missingBytes },
-        { kind: "sent", bytes: HANDSHAKE_BYTES + random.float() * missingBytes },
-        { kind: "complete", afterMs },
-        { kind: "placed", count: random.integer(1, round.names.length), afterMs },
-      ] as const,
-    );
-    return { victim, when };
+    const toPlace = Math.max(1, round.names.length - placedBefore);
+    const started = { kind: "started", afterMs: 1.3 * random.float() * this.#startMs } as const;
+    const sent = { kind: "sent", bytes: HANDSHAKE_BYTES + random.float() * missingBytes } as const;
+    const placed = { kind: "placed", count: placedBefore + random.integer(1, toPlace), afterMs } as const;
+    const kinds: readonly Plan["when"][] = round.totalBytes === 0
+      ? [started, placed, placed]
+      : [started, sent, sent, { kind: "complete", afterMs }, placed];
+    return { victim, when: random.pick(kinds) };
   }
 
   /** Waits for what was drawn; resolves to the moment that it is, or undefined if the client has ended before. */
@@ -326,14 +341,17 @@ class CrashRun implements Disposable {
     const partials = (await partialsIn(round.folder)).filter(isChangedSince(partialsBefore));
     const sentBytes = this.#sentBytes(round) - sentBefore;
     const isComplete = sentBytes === sentBytesBefore && partials.some(({ sizeBytes }) => round.sizes.has(sizeBytes));
-    const placed = round.names.filter((name) => watch.shown(name) === "new").length;
-    return { sentBytes, placed, hasPartial: partials.length > 0, isComplete };
+    return { sentBytes, placed: placedOf(round, watch), hasPartial: partials.length > 0, isComplete };
   }
 
-  #momentOf({ round, missingBytes }: Attempt, { sentBytes, placed, hasPartial, isComplete }: Progress): Moment {
+  #momentOf(
+    { round, missingBytes, placedBefore }: Attempt,
+    { sentBytes, placed, hasPartial, isComplete }: Progress,
+  ): Moment {
     if (placed === round.names.length) return "after the last file";
     if (isComplete) return "verifying or committing";
-    if (sentBytes < HANDSHAKE_BYTES && !hasPartial) return "starting or connecting";
+    if (!hasPartial && placed > placedBefore) return "between two files";
+    if (!hasPartial && sentBytes < HANDSHAKE_BYTES) return "starting or connecting";
     if (!hasPartial) return placed > 0 ? "between two files" : "transferring, up to 25 %";
     const share = (round.totalBytes - missingBytes + sentBytes) / round.totalBytes;
     if (share <= 0.25) return "transferring, up to 25 %";
@@ -341,8 +359,8 @@ class CrashRun implements Disposable {
     return share <= 0.75 ? "transferring, up to 75 %" : "transferring, up to 100 %";
   }
 
-  #sentBytes({ direction }: Round): number {
-    return direction === "send" ? this.#relay.toServerBytes : this.#relay.toClientBytes;
+  #sentBytes({ kind }: Round): number {
+    return kind.startsWith("get") ? this.#relay.toClientBytes : this.#relay.toServerBytes;
   }
 
   #count(moment: Moment, victim: Victim): void {
@@ -388,7 +406,8 @@ class CrashRun implements Disposable {
   }
 
   #report(): CrashReport {
-    const large = this.#rounds.filter(({ round }) =>
+    const transfers = this.#rounds.filter(({ round }) => round.totalBytes > 0);
+    const large = transfers.filter(({ round }) =>
       round.totalBytes >= this.#options.maxBytes / 2 && round.names.every((name) => name.oldSha256 === undefined)
     );
     const sum = (rounds: typeof large) => ({
@@ -397,7 +416,11 @@ class CrashRun implements Disposable {
     });
     return {
       rounds: this.#rounds.length,
-      files: this.#rounds.reduce((count, { round }) => count + round.names.length, 0),
+      files: this.#rounds.flatMap(({ round }) => round.names).filter((name) => name.newSha256 !== undefined).length,
+      endedIn: new Map(ROUND_KINDS.map((kind) => {
+        const rounds = this.#rounds.filter(({ round }) => round.kind === kind);
+        return [kind, rounds.reduce((sum, { ended }) => sum + ended, 0)];
+      })),
       ended: this.#ended,
       endedCount: this.#endedCount,
       looks: this.#watches.reduce((count, { looks }) => count + looks, 0),
@@ -407,10 +430,26 @@ class CrashRun implements Disposable {
       foreign: this.#watches.flatMap(({ foreign }) => [...foreign]),
       leftPartials: this.#leftPartials,
       stalePartials: this.#stalePartials,
-      all: sum(this.#rounds),
+      all: sum(transfers),
       large: sum(large),
     };
   }
+}
+
+/** Notes what a command has left undone that says that it is done. */
+async function checkDone({ names, folders, foldersAfter }: Round, watch: Watch): Promise<void> {
+  for (const name of names) {
+    if (watch.shown(name) !== "new") watch.lost.push(`${name.path} was done, and shows ${watch.shown(name)}`);
+  }
+  for (const folder of folders) {
+    const isThere = await Deno.lstat(folder).then(({ isDirectory }) => isDirectory, () => false);
+    if (isThere !== foldersAfter.has(folder)) watch.lost.push(`${folder} ${isThere ? "is still there" : "is missing"}`);
+  }
+}
+
+/** How many names have what they are to have. */
+function placedOf({ names }: Round, watch: Watch): number {
+  return names.filter((name) => watch.shown(name) === "new").length;
 }
 
 function isChangedSince(before: ReadonlyMap<string, string>): (partial: Partial) => boolean {

@@ -1,6 +1,6 @@
 /**
- * Looks at names on the real disk again and again, by other means than Sluice's: each must be absent, or have exactly the
- * old bytes or exactly the new ones, and never go back.
+ * Looks at names on the real disk again and again, by other means than Sluice's: each must have exactly what it had before
+ * the command or exactly what it has after it, and never go back.
  *
  * @module
  */
@@ -9,29 +9,41 @@ import { createHash } from "node:crypto";
 import path from "node:path";
 import { PARTIAL_FILE_NAME } from "../../store/partial_file.ts";
 
-/** What a name shows. */
-export type Shown = "absent" | "old" | "new" | "mixed";
+/** What a name shows; "gone" is no file where there must always be one. */
+export type Shown = "old" | "new" | "gone" | "mixed";
 
-/** A name, and the SHA-256 in hex of what it may show. */
+/** A name, and what it may show. */
 export interface WatchedName {
   readonly path: string;
-  /** Absent if there was no file of this name before. */
+  /** The SHA-256 in hex of the file that it has before the command. Absent: none. */
   readonly oldSha256?: string | undefined;
-  readonly newSha256: string;
+  /** The same after the command. */
+  readonly newSha256?: string | undefined;
+  /** The name to which its file is moved: one of the two always has it. It comes behind this one in a watch's list. */
+  readonly movedTo?: WatchedName;
 }
 
 /** What a look at a folder of partial files finds. */
 export interface Partial {
+  /** Relative to the folder. */
   readonly name: string;
   readonly sizeBytes: number;
   /** Differs when its content or its place in the folder does. */
   readonly version: string;
 }
 
+/** What is watched. */
+export interface Watched {
+  readonly folder: string;
+  readonly names: readonly WatchedName[];
+  /** The folders below it that may be there, by their full paths. */
+  readonly folders: ReadonlySet<string>;
+}
+
 const PIECE_BYTES = 256 * 1024;
 const PAUSE_MS = 2;
 
-/** Watches names in one folder. */
+/** Watches names below one folder. */
 export class Watch {
   /** Looks at a name so far, and how many of them read its whole content. */
   looks = 0;
@@ -40,17 +52,17 @@ export class Watch {
   readonly lost: string[] = [];
   /** A sentence for each name that showed something else than a whole version. */
   readonly mixed: string[] = [];
-  /** A sentence for each file that should not be there. */
+  /** A sentence for each entry that should not be there. */
   readonly foreign = new Set<string>();
-  readonly #folder: string;
-  readonly #names: readonly WatchedName[];
+  readonly #watched: Watched;
+  readonly #expected: ReadonlySet<string>;
   readonly #last = new Map<string, { version: string; shown: Shown }>();
   #isOver = false;
   #running: Promise<void> = Promise.resolve();
 
-  constructor(folder: string, names: readonly WatchedName[]) {
-    this.#folder = folder;
-    this.#names = names;
+  constructor(watched: Watched) {
+    this.#watched = watched;
+    this.#expected = new Set([...watched.names.map((name) => name.path), ...watched.folders]);
   }
 
   /** Looks at all names until {@link stop}. */
@@ -67,15 +79,20 @@ export class Watch {
 
   /** What a name showed last. */
   shown(name: WatchedName): Shown {
-    return this.#last.get(name.path)?.shown ?? "absent";
+    return this.#last.get(name.path)?.shown ?? "old";
   }
 
   /** Looks at each name once. A thorough look reads also what seems unchanged. */
   async look({ isThorough }: { isThorough: boolean }): Promise<void> {
-    for (const name of this.#names) await this.#lookAt(name, isThorough);
-    const expected = new Set(this.#names.map((name) => path.basename(name.path)));
-    for await (const { name } of Deno.readDir(this.#folder)) {
-      if (!expected.has(name) && !PARTIAL_FILE_NAME.test(name)) this.foreign.add(`"${name}" lies in ${this.#folder}`);
+    const { folder, names } = this.#watched;
+    for (const name of names) await this.#lookAt(name, isThorough);
+    for (const name of names) {
+      if (name.movedTo === undefined || this.shown(name) !== "new" || this.shown(name.movedTo) === "new") continue;
+      this.lost.push(`${name.path} is gone, and ${name.movedTo.path} does not have its file`);
+    }
+    for await (const entry of entriesBelow(folder)) {
+      if (this.#expected.has(entry) || PARTIAL_FILE_NAME.test(path.basename(entry))) continue;
+      this.foreign.add(`"${path.relative(folder, entry)}" lies in ${folder}`);
     }
   }
 
@@ -92,10 +109,8 @@ export class Watch {
     const found = await this.#read(name, isThorough ? undefined : last);
     this.#last.set(name.path, found);
     if (found.shown === "mixed") this.mixed.push(`${name.path} has neither its old nor its new bytes`);
-    const isWorse = RANK[found.shown] < RANK[last?.shown ?? (name.oldSha256 === undefined ? "absent" : "old")];
-    if (isWorse && found.shown !== "mixed") {
-      this.lost.push(`${name.path} was ${last?.shown ?? "old"}, is ${found.shown}`);
-    }
+    const isWorse = found.shown === "gone" || found.shown === "old" && last?.shown === "new";
+    if (isWorse) this.lost.push(`${name.path} was ${last?.shown ?? "old"}, is ${found.shown}`);
   }
 
   async #read(
@@ -107,26 +122,44 @@ export class Watch {
       file = await Deno.open(name.path);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
-      return { version: "", shown: "absent" };
+      return { version: "", shown: shownBy(name, undefined) ?? "gone" };
     }
     using _closing = file;
     // A name may get another file at any time, so both are of the open one.
     const version = versionOf(await file.stat());
     if (version === last?.version) return last;
     this.reads++;
-    const sha256 = await hashOf(file);
-    return { version, shown: sha256 === name.newSha256 ? "new" : sha256 === name.oldSha256 ? "old" : "mixed" };
+    return { version, shown: shownBy(name, await hashOf(file)) ?? "mixed" };
   }
 }
 
-const RANK: Readonly<Record<Shown, number>> = { absent: 0, old: 1, mixed: 1, new: 2 };
+/** What a name shows that has this content, or none. */
+function shownBy({ oldSha256, newSha256 }: WatchedName, sha256: string | undefined): Shown | undefined {
+  return sha256 === newSha256 ? "new" : sha256 === oldSha256 ? "old" : undefined;
+}
 
-/** The partial files in a folder. */
+/** The paths of everything below a folder, from which entries may vanish meanwhile. */
+async function* entriesBelow(folder: string): AsyncGenerator<string> {
+  const below: string[] = [];
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(folder)) {
+      const entry = path.join(folder, name);
+      yield entry;
+      if (isDirectory) below.push(entry);
+    }
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  for (const entry of below) yield* entriesBelow(entry);
+}
+
+/** The partial files below a folder. */
 export async function partialsIn(folder: string): Promise<Partial[]> {
   const found: Partial[] = [];
-  for await (const { name } of Deno.readDir(folder)) {
-    if (!PARTIAL_FILE_NAME.test(name)) continue;
-    const stats = await Deno.lstat(path.join(folder, name)).catch(() => undefined);
+  for await (const entry of entriesBelow(folder)) {
+    if (!PARTIAL_FILE_NAME.test(path.basename(entry))) continue;
+    const stats = await Deno.lstat(entry).catch(() => undefined);
+    const name = path.relative(folder, entry);
     if (stats !== undefined) found.push({ name, sizeBytes: stats.size, version: versionOf(stats) });
   }
   return found;
