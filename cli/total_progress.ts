@@ -16,12 +16,22 @@ export interface PartProgress {
   postpone(): void;
 }
 
+/** What is known of a running transfer, bytes. */
+interface Part {
+  transferredBytes: number;
+  totalBytes: number;
+}
+
 /** Adds up transfers for one bar. */
 export class TotalProgress {
   readonly #count: number;
   readonly #task: ProgressTask;
   readonly #knownBytes: number | undefined;
-  readonly #running = new Set<{ transferredBytes: number; totalBytes: number }>();
+  /** Those that run, and the sums of what is known of them, which are too many to be added up for each that changes. */
+  readonly #running = new Set<Part>();
+  #runningTransferredBytes = 0;
+  #runningTotalBytes = 0;
+  #runningKnownCount = 0;
   #endedCount = 0;
   #doneCount = 0;
   #doneBytes = 0;
@@ -45,16 +55,15 @@ export class TotalProgress {
 
   /** A transfer begins. */
   begin(): PartProgress {
-    const part = { transferredBytes: 0, totalBytes: 0 };
+    const part: Part = { transferredBytes: 0, totalBytes: 0 };
     this.#running.add(part);
     return {
-      update: ({ transferredBytes, totalBytes }) => {
-        part.transferredBytes = transferredBytes;
-        part.totalBytes = totalBytes;
+      update: (progress) => {
+        if (this.#running.has(part)) this.#set(part, progress);
         this.#show();
       },
       end: (report) => {
-        if (!this.#running.delete(part)) return;
+        if (!this.#remove(part)) return;
         this.#endedCount++;
         if (report !== undefined) {
           this.#doneCount++;
@@ -63,7 +72,7 @@ export class TotalProgress {
         this.#show();
       },
       postpone: () => {
-        this.#running.delete(part);
+        this.#remove(part);
       },
     };
   }
@@ -73,15 +82,24 @@ export class TotalProgress {
     this.#task.finish();
   }
 
+  #remove(part: Part): boolean {
+    if (!this.#running.delete(part)) return false;
+    this.#set(part, { transferredBytes: 0, totalBytes: 0 });
+    return true;
+  }
+
+  #set(part: Part, { transferredBytes, totalBytes }: Part): void {
+    this.#runningTransferredBytes += transferredBytes - part.transferredBytes;
+    this.#runningTotalBytes += totalBytes - part.totalBytes;
+    this.#runningKnownCount += Number(totalBytes > 0) - Number(part.totalBytes > 0);
+    part.transferredBytes = transferredBytes;
+    part.totalBytes = totalBytes;
+  }
+
   #show(): void {
-    let transferredBytes = this.#doneBytes;
-    let knownBytes = this.#doneBytes;
-    let knownCount = this.#doneCount;
-    for (const part of this.#running) {
-      transferredBytes += part.transferredBytes;
-      knownBytes += part.totalBytes;
-      if (part.totalBytes > 0) knownCount++;
-    }
+    const transferredBytes = this.#doneBytes + this.#runningTransferredBytes;
+    const knownBytes = this.#doneBytes + this.#runningTotalBytes;
+    const knownCount = this.#doneCount + this.#runningKnownCount;
     // Files of which nothing is known yet are expected to be as large as the others; those that failed no longer count.
     const remainingCount = this.#count - (this.#endedCount - this.#doneCount);
     const expectedBytes = knownCount === 0 ? 0 : Math.round(knownBytes / knownCount * remainingCount);

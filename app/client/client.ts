@@ -47,14 +47,12 @@ import { type PipeOptions, startPipe } from "./pipe_feed.ts";
 import { Driver } from "../driver.ts";
 import { OutputFeed } from "./output_feed.ts";
 import { connectError } from "./connect_error.ts";
-import type { DatagramSocket, Platform, Timer } from "../platform.ts";
+import type { DatagramSocket, Platform } from "../platform.ts";
 import { requireSendPolicy } from "../rate.ts";
+import { ProgressTicker } from "./progress_ticker.ts";
 import { progressOf, type RunningTransfer } from "./running_transfer.ts";
 import { MAX_SMALL_BYTES, SmallFiles } from "./small_files.ts";
 import { trafficBetween } from "./traffic.ts";
-
-/** How often a progress bar hears of its transfer. */
-const PROGRESS_INTERVAL_US = 100_000;
 
 const INTERRUPTED: TransferFailure = {
   kind: "interrupted",
@@ -95,6 +93,7 @@ export class ConnectedClient implements Client {
   readonly #compresses: boolean;
   readonly #exactMode: boolean;
   readonly #folders: LocalFolders;
+  readonly #progress: ProgressTicker;
   #session!: ClientSession;
   readonly #smallFiles = new SmallFiles((options) => this.#session.batch(options));
   #connection!: Connection;
@@ -117,6 +116,7 @@ export class ConnectedClient implements Client {
     this.#exactMode = exactModes;
     this.#platform = platform;
     this.#folders = new LocalFolders(new WaitingDisk(platform));
+    this.#progress = new ProgressTicker(platform);
     this.#ended = platform.defer();
     const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
     const ours = {
@@ -394,11 +394,7 @@ export class ConnectedClient implements Client {
     const report = () => {
       if (transfer !== undefined) onProgress?.(progressOf(name, transfer));
     };
-    const timer: Timer = this.#platform.timer(() => {
-      report();
-      timer.set(PROGRESS_INTERVAL_US);
-    });
-    if (onProgress !== undefined) timer.set(PROGRESS_INTERVAL_US);
+    if (onProgress !== undefined) this.#progress.add(report);
     try {
       const done = this.#platform.defer<TransferOutcome | TransferFailure>();
       this.#ended.promise.catch((error) => done.reject(error));
@@ -420,7 +416,7 @@ export class ConnectedClient implements Client {
         smoothedRttMs: after.smoothedRttUs / 1000,
       };
     } finally {
-      timer.clear();
+      this.#progress.remove(report);
       signal?.removeEventListener("abort", onAbort);
     }
   }

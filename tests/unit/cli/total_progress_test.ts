@@ -46,3 +46,16 @@ Deno.test("TotalProgress counts files that are done, and those that failed no mo
   total.finish();
   assert.equal(isFinished(), true);
 });
+
+Deno.test("TotalProgress forgets what was known of a file that begins anew later, and of one that has ended", () => {
+  const { total, last } = make(3);
+  const [first, second, third] = [total.begin(), total.begin(), total.begin()];
+  first.update(at(40, 100));
+  first.postpone();
+  first.update(at(60, 100));
+  second.update(at(10, 100));
+  second.end(fakeReport("one", { sizeBytes: 100 }));
+  second.update(at(100, 100));
+  third.update(at(30, 60));
+  assert.deepEqual(last(), { name: "1 of 3 files", transferredBytes: 130, totalBytes: 240, phase: "transferring" });
+});
