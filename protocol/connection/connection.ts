@@ -385,7 +385,7 @@ export class Connection {
     }
     this.#timers.set(Timer.lossDetection, this.#recovery.timerUs());
     this.#timers.set(Timer.ackDelay, this.#acks.ackDeadlineUs);
-    this.#timers.set(Timer.pacing, this.#hasPending() ? this.#recovery.pacingDeadlineUs(nowUs) : Infinity);
+    this.#timers.set(Timer.pacing, this.#recovery.pacingDeadlineUs(nowUs, this.#hasPending()));
   }
 
   #restartIdle(nowUs: number): void {

@@ -145,10 +145,11 @@ export class LossRecovery {
     return path.pacer.nextSendUs(nowUs, path.datagramBytes) > nowUs ? SendMode.ackOnly : SendMode.any;
   }
 
-  /** When the pacer allows the next datagram; Infinity if an acknowledgement must arrive first. */
-  pacingDeadlineUs(nowUs: number): number {
-    if (this.#isWindowFull()) return Infinity;
-    const nextUs = this.#path.pacer.nextSendUs(nowUs, this.#path.datagramBytes);
+  /** When the pacer allows the next datagram; Infinity if there is none, or if an acknowledgement must arrive first. */
+  pacingDeadlineUs(nowUs: number, hasPending: boolean): number {
+    const { pacer, datagramBytes } = this.#path;
+    const nextUs = hasPending && !this.#isWindowFull() ? pacer.nextSendUs(nowUs, datagramBytes) : nowUs;
+    pacer.setWaiting(nextUs > nowUs);
     return nextUs > nowUs ? nextUs : Infinity;
   }
 

@@ -5,6 +5,12 @@
  * and the deadline is the time at which it is half full: one wake-up sends many packets, and a timer that was set just
  * before its deadline, and so fires a tick late, loses no tokens. A caller that polls earlier, because an ACK arrived, may
  * send as soon as there are tokens for one packet: this keeps the rate up if the bound on bursts is below two ticks.
+ *
+ * A program on a busy machine loses the processor for some milliseconds now and then, and comes later than even that. What
+ * the full bucket did not hold is owed to it, if it had something to send: afterwards it sends faster until it has caught
+ * up. Otherwise it would on average send more slowly than the path carries, and congestion control would take that for the
+ * path's rate.
+ *
  * Hot: allocates nothing.
  *
  * @module
@@ -22,6 +28,12 @@ export const MIN_BURST_DATAGRAMS = 2;
 /** Slack for rounding, bytes, so that at the returned time the requested bytes may really be sent. */
 const ROUNDING_BYTES = 1e-3;
 
+/** A caller that came late may catch up with at most what the rate allows in this time. */
+export const MAX_OWED_US = 20_000;
+
+/** It catches up by sending faster by this share of the rate. */
+const CATCH_UP_GAIN = 0.5;
+
 /** A token bucket in bytes that accrues fractions of a byte. It starts full and with an unlimited rate. */
 export class Pacer {
   #datagramBytes: number;
@@ -32,6 +44,10 @@ export class Pacer {
   /** Below 0 if more was sent than allowed, since probes are not paced. */
   #tokensBytes = Infinity;
   #accruedUs = -Infinity;
+  /** See {@link setWaiting}. */
+  #isWaiting = false;
+  /** Tokens that the caller missed because it came late. */
+  #owedBytes = 0;
 
   /** `datagramBytes` is the current size of a full datagram; by default the base size of path MTU discovery. */
   constructor(datagramBytes: number = BASE_DATAGRAM_BYTES) {
@@ -92,12 +108,26 @@ export class Pacer {
     return nowUs + Math.ceil((quantumBytes - this.#tokensBytes) * 1_000_000 / this.#rate);
   }
 
+  /** Says whether the caller has something to send, and only the pacer keeps it waiting. Then it may catch up if it is late. */
+  setWaiting(isWaiting: boolean): void {
+    this.#isWaiting = isWaiting;
+  }
+
   #accrue(nowUs: number): void {
     if (nowUs <= this.#accruedUs) return;
-    // However long nothing was sent, at most one burst accumulates (RFC 9002, section 7.7).
     const accruedBytes = this.#rate * (nowUs - this.#accruedUs) / 1_000_000;
-    this.#tokensBytes = Math.min(this.#capacityBytes, this.#tokensBytes + accruedBytes);
     this.#accruedUs = nowUs;
+    const roomBytes = this.#capacityBytes - this.#tokensBytes;
+    if (accruedBytes <= roomBytes) {
+      const repaidBytes = Math.min(this.#owedBytes, CATCH_UP_GAIN * accruedBytes, roomBytes - accruedBytes);
+      this.#owedBytes -= repaidBytes;
+      this.#tokensBytes += accruedBytes + repaidBytes;
+      return;
+    }
+    // However long nothing was sent, at most one burst accumulates (RFC 9002, section 7.7).
+    this.#tokensBytes = this.#capacityBytes;
+    const mostBytes = this.#rate * MAX_OWED_US / 1_000_000;
+    this.#owedBytes = this.#isWaiting ? Math.min(this.#owedBytes + accruedBytes - roomBytes, mostBytes) : 0;
   }
 
   #resize(): void {

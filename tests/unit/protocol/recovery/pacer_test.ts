@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Pacer } from "../../../../protocol/recovery/pacer.ts";
+import { MAX_OWED_US, Pacer } from "../../../../protocol/recovery/pacer.ts";
 
 const DATAGRAM_BYTES = 1_200;
 
@@ -52,6 +52,48 @@ Deno.test("Pacer allows a burst of 4.4 ms, then returns the time at which half o
   assert.equal(sentBytes, 21_600);
   // 400 bytes are left of 22,000; 10,600 more make half a burst: 2,120 us at 5 bytes a microsecond.
   assert.equal(pacer.nextSendUs(1_000, DATAGRAM_BYTES), 3_120);
+});
+
+/** {@link run}, with a caller that waits for the deadlines, and is away in an interval. */
+function runLate(pacer: Pacer, untilUs: number, away: { fromUs: number; untilUs: number }): number[] {
+  const sentUs: number[] = [];
+  for (let nowUs = 0; nowUs < untilUs;) {
+    if (pacer.nextSendUs(nowUs, DATAGRAM_BYTES) === nowUs) {
+      pacer.onSent(nowUs, DATAGRAM_BYTES);
+      sentUs.push(nowUs);
+      continue;
+    }
+    pacer.setWaiting(true);
+    nowUs = pacer.nextSendUs(nowUs, DATAGRAM_BYTES);
+    if (nowUs >= away.fromUs && nowUs < away.untilUs) nowUs = away.untilUs;
+  }
+  return sentUs;
+}
+
+Deno.test("Pacer lets a caller that came late catch up, half as fast again as its rate, and without a larger burst", () => {
+  const away = { fromUs: 100_000, untilUs: 115_000 };
+  const sentUs = (fromUs: number, untilUs: number, times: readonly number[]): number =>
+    times.filter((timeUs) => timeUs >= fromUs && timeUs < untilUs).length;
+  const pacer = new Pacer(DATAGRAM_BYTES);
+  pacer.setRate(1_200_000, 1_000_000); // A datagram per millisecond.
+  const times = runLate(pacer, 300_000, away);
+  assert.equal(sentUs(102_000, 115_000, times), 0);
+  assert.equal(sentUs(115_000, 115_001, times), 4, "a burst of 4.4 ms, and no more");
+  assert.ok(Math.abs(sentUs(116_000, 136_000, times) - 30) <= 2, "20 ms at one and a half times the rate");
+  assert.ok(Math.abs(sentUs(100_000, 200_000, times) - 100) <= 4, "what it missed has been sent");
+  assert.ok(Math.abs(sentUs(200_000, 300_000, times) - 100) <= 4, "and the rate is the same as before");
+});
+
+Deno.test("Pacer owes a caller that was away for long no more than 20 ms, and nothing to one that had nothing to send", () => {
+  const sentAfterSecond = (isWaiting: boolean): number => {
+    const pacer = new Pacer(DATAGRAM_BYTES);
+    pacer.setRate(1_200_000, 1_000_000);
+    run(pacer, 0, 10_000);
+    pacer.setWaiting(isWaiting);
+    return run(pacer, 1_000_000, 1_100_000) / DATAGRAM_BYTES;
+  };
+  assert.ok(Math.abs(sentAfterSecond(false) - 104) <= 1, `${sentAfterSecond(false)}`);
+  assert.ok(Math.abs(sentAfterSecond(true) - 104 - MAX_OWED_US / 1_000) <= 1, `${sentAfterSecond(true)}`);
 });
 
 Deno.test("Pacer allows a sender that polls before the deadline to send as soon as one packet has accrued", () => {
