@@ -69,12 +69,13 @@ Deno.test("Flows: the default and CUBIC both get their share, whichever starts f
   }
 });
 
-Deno.test("Flows: four of the default share a link fairly, with a long and with a short queue", () => {
+Deno.test("Flows: four of the default share a link fairly, with a long and with a short queue, in the median of three", () => {
   for (const [queueRoundTrips, leastJain, mostDropped] of sample([[1, 0.9, 0.05], [0.2, 0.8, 0.2]] as const, 1)) {
-    const { jain, total, dropped, words } = compete(1, [{}, {}, {}, {}], queueRoundTrips);
-    assert(jain >= leastJain, `Jain's index is ${jain}; ${words}`);
-    assert(total >= 0.93, words);
-    assert(dropped <= mostDropped, words);
+    const outcomes = [1, 2, 3].map((seed) => compete(seed, [{}, {}, {}, {}], queueRoundTrips));
+    const words = outcomes.map((outcome) => outcome.words).join("\n");
+    const indexes = outcomes.map(({ jain }) => jain).sort((a, b) => a - b);
+    assert(indexes[1]! >= leastJain && indexes[0]! >= leastJain - 0.1, `Jain's index is ${indexes}\n${words}`);
+    for (const { total, dropped } of outcomes) assert(total >= 0.93 && dropped <= mostDropped, words);
   }
 });
 

@@ -25,7 +25,8 @@ const WINDOW_GAIN: readonly number[] = [2, 2, 2, 2, 2, 2.25, 0.5];
 const LOSS_PROBE_PACING_GAIN = 0.75;
 /**
  * The pacing gain of Startup once a train of datagrams arrived more slowly than it was sent: the growth that
- * {@link FULL_PIPE_GROWTH} requires, so that the queue does not fill during the rounds that confirm the plateau.
+ * {@link FULL_PIPE_GROWTH} requires, so that the queue does not fill during the rounds that confirm the plateau. Once the
+ * trains leave no doubt, it is 1: the queue that has formed grows no more.
  */
 const STARTUP_DISPERSED_GAIN = 1.25;
 /**
@@ -103,10 +104,14 @@ export class ControlParameters {
     }
     const isStartup = state === BbrState.startup;
     const isDispersed = isStartup && this.#model.trains.isDispersed;
-    const isSlower = state === BbrState.probeDown && control.isLossToleranceProbe;
-    const gain = isDispersed ? STARTUP_DISPERSED_GAIN : isSlower ? LOSS_PROBE_PACING_GAIN : PACING_GAIN[state]!;
-    this.setPacingRate(gain, control.fullBandwidthReached || isDispersed);
+    this.setPacingRate(this.#pacingGain(control), control.fullBandwidthReached || isDispersed);
     this.#setWindow(event, control);
+  }
+
+  #pacingGain({ state, isLossToleranceProbe }: ControlState): number {
+    const { trains } = this.#model;
+    if (state === BbrState.startup && trains.isDispersed) return trains.isCertain ? 1 : STARTUP_DISPERSED_GAIN;
+    return state === BbrState.probeDown && isLossToleranceProbe ? LOSS_PROBE_PACING_GAIN : PACING_GAIN[state]!;
   }
 
   /** 5.6.2, BBRSetPacingRateWithGain: until the pipe was full once, the rate only increases. */

@@ -33,6 +33,14 @@ const SLOWER_FACTOR = 4 / 3;
 /** A later train that is faster by this factor shows that the bottleneck rate was not the cause of the dispersion. */
 const FASTER_FACTOR = 5 / 4;
 
+/**
+ * After the first dispersed train, Startup sends a quarter faster than the bottleneck rate. So many trains in a row that
+ * arrive through a queue and take this many times longer than they were sent confirm that rate: it can no longer be that the
+ * delay rose during one train.
+ */
+const CERTAIN_TRAINS = 8;
+const SLOW_FACTOR = 1.1;
+
 /** Smoothing of the rate of dispersed trains. */
 const DISPERSED_GAIN = 1 / 4;
 
@@ -54,6 +62,9 @@ export class TrainRate {
   #lastSentUs = 0;
   #bytes = 0;
   #bestRate = 0;
+  /** Trains in a row that arrived more slowly than they were sent, through a queue. */
+  #slowTrains = 0;
+  #isCertain = false;
   /** The mean rate of the trains since one was dispersed; Infinity if none was. */
   #bottleneckRate = Infinity;
 
@@ -68,6 +79,11 @@ export class TrainRate {
   /** Whether a train arrived clearly more slowly than it was sent, and none clearly faster since. */
   get isDispersed(): boolean {
     return this.#bottleneckRate < Infinity;
+  }
+
+  /** Whether {@link CERTAIN_TRAINS} trains confirmed the bottleneck rate, and none was clearly faster since. */
+  get isCertain(): boolean {
+    return this.#isCertain;
   }
 
   /** Processes an ACK. */
@@ -85,14 +101,20 @@ export class TrainRate {
     // If packets were reordered, the train may have no duration.
     if (sentInUs > 0) {
       const isDispersed = arrivedInUs > SLOWER_FACTOR * sentInUs;
-      this.#onTrain(this.#bytes * 1_000_000 / intervalUs, isDispersed, isQueueing(event));
+      const isQueued = isQueueing(event);
+      this.#slowTrains = isQueued && arrivedInUs > SLOW_FACTOR * sentInUs ? this.#slowTrains + 1 : 0;
+      this.#onTrain(this.#bytes * 1_000_000 / intervalUs, isDispersed, isQueued);
     }
     this.#begin(nowUs, sentUs);
   }
 
   #onTrain(rate: number, isDispersed: boolean, isQueueing: boolean): void {
     // If there is a queue already, a fast train is one that was delayed elsewhere on the path before.
-    if (rate > FASTER_FACTOR * this.#bottleneckRate && !isQueueing) this.#bottleneckRate = Infinity;
+    if (rate > FASTER_FACTOR * this.#bottleneckRate && !isQueueing) {
+      this.#bottleneckRate = Infinity;
+      this.#isCertain = false;
+    }
+    if (this.isDispersed && this.#slowTrains >= CERTAIN_TRAINS) this.#isCertain = true;
     if (this.isDispersed) this.#bottleneckRate += (rate - this.#bottleneckRate) * DISPERSED_GAIN;
     else if (isDispersed) this.#bottleneckRate = rate;
     this.#bestRate = Math.max(this.#bestRate, rate);

@@ -76,6 +76,33 @@ Deno.test("TrainRate considers a path that dispersed a train slow until a train 
   assert.equal(trains.rate, oneIn(250));
 });
 
+Deno.test("TrainRate is certain after eight more trains that arrive more slowly than sent through a queue, until one is faster", () => {
+  const certainAfter = (smoothedRttUs: number, sentEveryUs: number): number => {
+    const trains = new TrainRate();
+    let [sentUs, arrivedUs] = [0, RTT_US];
+    const train = (everyUs: number, rttUs: number) => {
+      for (let i = 0; i < TRAIN_DATAGRAMS; i++) {
+        trains.onAck(ack(arrivedUs += 500, sentUs += everyUs, rttUs), DATAGRAM_BYTES);
+      }
+    };
+    train(100, RTT_US);
+    train(100, RTT_US);
+    for (let count = 1; count < 20; count++) {
+      train(sentEveryUs, smoothedRttUs);
+      if (!trains.isCertain) continue;
+      train(500, smoothedRttUs);
+      assert.ok(trains.isCertain, "sent at the bottleneck rate, as a certain sender does, it tells nothing new");
+      run(trains, sentUs + 100_000, 250, 250);
+      assert.ok(!trains.isCertain && !trains.isDispersed);
+      return count;
+    }
+    return Infinity;
+  };
+  assert.equal(certainAfter(2 * RTT_US, 400), 8);
+  assert.equal(certainAfter(2 * RTT_US, 480), Infinity, "chance");
+  assert.equal(certainAfter(RTT_US, 400), Infinity, "no queue");
+});
+
 Deno.test("TrainRate measures nothing in less than four milliseconds, and then more than sixteen datagrams", () => {
   const trains = new TrainRate();
   const everyUs = MIN_TRAIN_US / (2 * TRAIN_DATAGRAMS);
