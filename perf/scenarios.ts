@@ -8,6 +8,7 @@
  */
 
 import type { LinkOptions } from "../netem/link.ts";
+import type { ProcessorOptions } from "../sim/processor.ts";
 
 /** Where a scenario is run. */
 export type Place =
@@ -46,6 +47,8 @@ export interface Scenario {
   readonly about: string;
   /** Undefined for loopback. */
   readonly link?: LinkShape;
+  /** Other work of both machines' processors; only where the machines are simulated. Default: none. */
+  readonly processor?: ProcessorOptions;
   /** Size of the file at each place where the scenario is run. */
   readonly sizes: Readonly<Partial<Record<Place, number>>>;
 }
@@ -60,7 +63,7 @@ const SIZES = { simulated: 100 * MB, relay: 25 * MB, lab: 100 * MB };
 
 /**
  * The table. The relay is not run with the fast links, as it cannot carry a gigabit per second. There are goals for the
- * first seven and for loopback.
+ * first seven, for wan-busy and for loopback.
  */
 export const SCENARIOS: readonly Scenario[] = [
   {
@@ -84,6 +87,13 @@ export const SCENARIOS: readonly Scenario[] = [
     about: "100 Mbit/s, 50 ms, jitter of 10 ms that reorders",
     link: { ...WAN, jitterUs: 10 * MS },
     sizes: SIZES,
+  },
+  {
+    name: "wan-busy",
+    about: "wan between busy machines: each program is without the processor for 1 to 20 ms at a time",
+    link: WAN,
+    processor: { runUs: { min: 1 * MS, max: 30 * MS }, awayUs: { min: 1 * MS, max: 20 * MS } },
+    sizes: { simulated: 100 * MB },
   },
   { name: "loopback", about: "within this machine", sizes: { loopback: 256 * 1024 * 1024 } },
   {

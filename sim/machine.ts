@@ -13,6 +13,7 @@ import type { DiskFaults } from "./disk/faults.ts";
 import { SimulatedDisk } from "./disk/disk.ts";
 import type { SendDatagram, SimNode } from "./node.ts";
 import { Process } from "./process.ts";
+import { Processor, type ProcessorOptions } from "./processor.ts";
 import type { InvariantChecker } from "./invariant_checker.ts";
 import type { Quiescence } from "./quiescence.ts";
 
@@ -25,6 +26,8 @@ export interface MachineOptions {
   readonly quiescence: Quiescence;
   /** Faults and delays of its disk. Default: none. */
   readonly diskFaults?: DiskFaults;
+  /** Other work that its processor has. Default: none. */
+  readonly processor?: ProcessorOptions | undefined;
   /** Looks into its connections. */
   readonly observer?: ConnectionObserver | undefined;
 }
@@ -34,6 +37,7 @@ export class Machine implements SimNode {
   readonly addresses: readonly string[];
   readonly disk: SimulatedDisk;
   readonly #options: MachineOptions;
+  readonly #processor: Processor | undefined;
   #send: SendDatagram | undefined;
   #process: Process | undefined;
   readonly #checkers: InvariantChecker[] = [];
@@ -44,7 +48,8 @@ export class Machine implements SimNode {
   constructor(options: MachineOptions) {
     this.addresses = [options.address];
     this.#options = options;
-    const { diskFaults = {}, random, quiescence } = options;
+    const { diskFaults = {}, processor, random, quiescence } = options;
+    this.#processor = processor === undefined ? undefined : new Processor(processor, random.fork("processor"));
     this.disk = new SimulatedDisk({
       random: random.fork("disk"),
       faults: diskFaults,
@@ -123,6 +128,7 @@ export class Machine implements SimNode {
   kill(): void {
     this.#isDown = true;
     this.#process?.kill();
+    this.#processor?.takeWaiting();
     this.disk.killProcess();
     this.#stalePartialFiles = this.#smallPartialFiles;
   }
@@ -146,18 +152,25 @@ export class Machine implements SimNode {
     this.#send = send;
   }
 
-  receive(_nowUs: number, datagram: Uint8Array, from: string): void {
-    this.#process?.receive(datagram, from);
+  receive(nowUs: number, datagram: Uint8Array, from: string): void {
+    const processor = this.#processor;
+    const hasToWait = processor !== undefined && (processor.hasWaiting || processor.availableUs(nowUs) > nowUs);
+    if (hasToWait) processor.keep(datagram, from);
+    else this.#process?.receive(datagram, from);
   }
 
   /** Programs send at once, by {@link attach}. */
   pollTransmit(): undefined {}
 
   pollTimeout(): number {
-    return this.#process?.dueUs ?? Infinity;
+    const dueUs = this.#process?.dueUs ?? Infinity;
+    return this.#processor?.nextUs(dueUs) ?? dueUs;
   }
 
   handleTimeout(nowUs: number): void {
+    const processor = this.#processor;
+    if (processor !== undefined && processor.availableUs(nowUs) > nowUs) return;
     this.#process?.handleTimers(nowUs);
+    for (const { datagram, from } of processor?.takeWaiting() ?? []) this.#process?.receive(datagram, from);
   }
 }

@@ -22,6 +22,7 @@ import type { FileInode } from "./disk/inode.ts";
 import type { LinkOptions, LinkStats } from "../netem/link.ts";
 import { type Connected, Network } from "./network.ts";
 import type { NodeId, TraceEvent } from "./node.ts";
+import type { ProcessorOptions } from "./processor.ts";
 import { ServerHost } from "./server_host.ts";
 import type { AccessSource } from "../app/server/access.ts";
 import type { ServerLimits } from "../app/server/limits.ts";
@@ -38,6 +39,8 @@ export interface ClientPlan {
   readonly startUs?: number;
   /** Faults of its disk. Default: none. */
   readonly disk?: DiskFaults;
+  /** Other work of its processor. Default: the world's. */
+  readonly processor?: ProcessorOptions;
   /** How long it waits for a silent server, milliseconds. Default: the program's. */
   readonly timeoutMs?: number;
   /**
@@ -68,6 +71,8 @@ export interface WorldOptions {
   readonly commitUs?: number;
   /** Faults of the server's disk. Default: none. */
   readonly serverDisk?: DiskFaults;
+  /** Other work of all processors. Default: none. */
+  readonly processor?: ProcessorOptions;
   readonly trace?: (event: TraceEvent) => void;
   /** Looks into all connections. */
   readonly observer?: ConnectionObserver;
@@ -145,6 +150,7 @@ export class World {
       quiescence: this.#quiescence,
       observer: options.observer,
       diskFaults: this.#diskFaults(options.serverDisk),
+      processor: options.processor,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
       ...(options.access === undefined ? {} : { access: options.access }),
     });
@@ -342,6 +348,7 @@ export class World {
       quiescence: this.#quiescence,
       observer: this.#options.observer,
       diskFaults: this.#diskFaults(plan.disk),
+      processor: plan.processor ?? this.#options.processor,
       onOutcome: (goal, outcome) => this.#onOutcome(index, goal, outcome),
     });
   }

@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import { linkOptionsOf, type LinkShape, possibleBitsPerSecond, SCENARIOS } from "../../perf/scenarios.ts";
 import type { LinkOptions } from "../../netem/link.ts";
+import type { ProcessorOptions } from "../../sim/processor.ts";
 import { World, type WorldOptions } from "../../sim/world.ts";
 
 /** IPv4 and UDP headers: a link's rate counts whole IP packets. */
@@ -20,6 +21,11 @@ export function linkOf(name: string): LinkShape {
   const link = SCENARIOS.find((scenario) => scenario.name === name)?.link;
   assert(link !== undefined, `there is a scenario ${name}, and it has a link`);
   return link;
+}
+
+/** Other work of the machines of a scenario. */
+export function processorOf(name: string): ProcessorOptions | undefined {
+  return SCENARIOS.find((scenario) => scenario.name === name)?.processor;
 }
 
 /** The figures of one transfer. */
@@ -49,6 +55,8 @@ export interface GoalRun {
   /** Default: put. */
   readonly kind?: "put" | "get";
   readonly config?: WorldOptions["config"];
+  /** Other work of both machines. Default: none. */
+  readonly processor?: ProcessorOptions | undefined;
 }
 
 /** The startup is over when this share of a large file was transferred. */
@@ -58,7 +66,7 @@ const SAMPLE_US = 1_000;
 /** Transfers one file over a link, and measures. Fails if it does not arrive complete. */
 export async function measure(
   link: LinkShape,
-  { seed, sizeBytes, kind = "put", config }: GoalRun,
+  { seed, sizeBytes, kind = "put", config, processor }: GoalRun,
 ): Promise<Figures> {
   const { rateBitsPerSecond, delayUs, loss = 0 } = link;
   const { up: there, down: back } = linkOptionsOf(link);
@@ -67,6 +75,7 @@ export async function measure(
     up: inFragments(kind === "put" ? there : back),
     down: inFragments(kind === "put" ? back : there),
     ...(config === undefined ? {} : { config }),
+    ...(processor === undefined ? {} : { processor }),
     clients: [{ goals: [{ kind, name: "file", sizeBytes }] }],
   });
   const path = world.linkOf(0)[kind === "put" ? "up" : "down"];

@@ -4,10 +4,16 @@ import { Random } from "../../../base/random.ts";
 import { Machine } from "../../../sim/machine.ts";
 import { Network } from "../../../sim/network.ts";
 import type { Process } from "../../../sim/process.ts";
+import type { ProcessorOptions } from "../../../sim/processor.ts";
 import { Quiescence } from "../../../sim/quiescence.ts";
 
 /** Two machines on a link of 1 ms. */
-function twoMachines(addresses = ["10.0.0.1:1000", "10.0.0.2:2000"]): {
+function twoMachines(
+  { addresses = ["10.0.0.1:1000", "10.0.0.2:2000"], processor }: {
+    addresses?: string[];
+    processor?: ProcessorOptions;
+  } = {},
+): {
   network: Network;
   machines: Machine[];
   boot: (machine: number) => Process;
@@ -16,7 +22,7 @@ function twoMachines(addresses = ["10.0.0.1:1000", "10.0.0.2:2000"]): {
   const network = new Network({ seed: 1 });
   const quiescence = new Quiescence();
   const machines = addresses.map((address) =>
-    new Machine({ address, random: new Random(1).fork(address), config: {}, quiescence })
+    new Machine({ address, random: new Random(1).fork(address), config: {}, quiescence, processor })
   );
   const [a, b] = machines.map((machine) => network.addNode(machine));
   network.connect(a!, b!, { ab: { delayUs: 1000 }, ba: { delayUs: 1000 } });
@@ -42,7 +48,7 @@ Deno.test("Machine sends and receives its program's datagrams, even during a rec
 
 Deno.test("Machine has its program send to an address with a zone, and hear from one", () => {
   const [a, b] = ["[fe80::1%eth0]:1000", "[fe80::2%eth1]:2000"] as const;
-  const { network, boot } = twoMachines([a, b]);
+  const { network, boot } = twoMachines({ addresses: [a, b] });
   const sender = boot(0).openSocket({ hostname: "fe80::1%eth0", port: 0 });
   const receiver = boot(1).openSocket({ hostname: "fe80::2%eth1", port: 0 });
   assert.deepEqual([sender.hostname, sender.port], ["fe80::1%eth0", 1000]);
@@ -55,6 +61,39 @@ Deno.test("Machine has its program send to an address with a zone, and hear from
   sender.send(Uint8Array.of(1), NetAddress.parse(b));
   network.run({});
   assert.deepEqual(received, [a, b]);
+});
+
+Deno.test("Machine without its processor runs no timer and receives nothing; then timers come before what has waited", () => {
+  const { network, boot } = twoMachines({
+    processor: { runUs: { min: 10_000, max: 10_000 }, awayUs: { min: 5_000, max: 5_000 } },
+  });
+  const sender = boot(0).openSocket({ hostname: "10.0.0.1", port: 0 });
+  const program = boot(1);
+  const seen: [string, number][] = [];
+  const timer = program.timer(() => {
+    seen.push(["timer", network.nowUs]);
+    timer.set(2_500);
+  });
+  timer.set(2_500);
+  void program.openSocket({ hostname: "10.0.0.2", port: 0 }).receiveAll((bytes) =>
+    seen.push([`${bytes[0]}`, network.nowUs])
+  );
+  // Both machines are away from 10 to 15 ms; a datagram takes one.
+  for (const [n, atUs] of [8_000, 9_200, 9_400, 15_500].entries()) {
+    network.at(atUs, () => void sender.send(Uint8Array.of(n), NetAddress.parse("10.0.0.2:2000")));
+  }
+  network.run({ untilUs: 19_000 });
+  assert.deepEqual(seen, [
+    ["timer", 2_500],
+    ["timer", 5_000],
+    ["timer", 7_500],
+    ["0", 9_000],
+    ["timer", 15_000],
+    ["1", 15_000],
+    ["2", 15_000],
+    ["3", 16_500],
+    ["timer", 17_500],
+  ]);
 });
 
 Deno.test("Process.timer fires once, in the order of time, unless it is cleared", () => {
