@@ -1,5 +1,6 @@
 /**
- * Amounts with a decimal prefix, as people write and read them: 1 MB is 1,000,000 bytes, as disks and links count.
+ * Amounts with a decimal prefix, as people write and read them: 1 MB is 1,000,000 bytes, as disks and links count. And
+ * durations.
  *
  * @module
  */
@@ -33,4 +34,14 @@ export function formatBytes(bytes: number): string {
 export function formatDifferentBytes(one: number, other: number): [one: string, other: string] {
   const texts: [string, string] = [formatBytes(one), formatBytes(other)];
   return texts[0] === texts[1] && one !== other ? [`${one} bytes`, `${other} bytes`] : texts;
+}
+
+/** A duration: "83 ms", "2.31 s", "30 s", "4 min 7 s", "10 min", "2 h 5 min". */
+export function formatDuration(durationMs: number): string {
+  if (durationMs < 999.5) return `${Math.round(durationMs)} ms`;
+  if (durationMs < 59_995) return `${(durationMs / 1000).toFixed(2).replace(".00", "")} s`;
+  const seconds = Math.round(durationMs / 1000);
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min${seconds % 60 === 0 ? "" : ` ${seconds % 60} s`}`;
+  const minutes = Math.round(seconds / 60);
+  return `${Math.floor(minutes / 60)} h${minutes % 60 === 0 ? "" : ` ${minutes % 60} min`}`;
 }

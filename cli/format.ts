@@ -24,16 +24,6 @@ export function formatSize(bytes: number): string {
   return bytes < 1000 ? formatBytes(bytes) : `${bytes} bytes (${formatBytes(bytes)})`;
 }
 
-/** A duration: "83 ms", "2.31 s", "30 s", "4 min 7 s", "10 min", "2 h 5 min". */
-export function formatDuration(durationMs: number): string {
-  if (durationMs < 999.5) return `${Math.round(durationMs)} ms`;
-  if (durationMs < 59_995) return `${(durationMs / 1000).toFixed(2).replace(".00", "")} s`;
-  const seconds = Math.round(durationMs / 1000);
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min${seconds % 60 === 0 ? "" : ` ${seconds % 60} s`}`;
-  const minutes = Math.round(seconds / 60);
-  return `${Math.floor(minutes / 60)} h${minutes % 60 === 0 ? "" : ` ${minutes % 60} min`}`;
-}
-
 /** A duration as a clock shows it: "0:07", "12:05", "1:02:05". */
 export function formatClock(durationMs: number): string {
   const seconds = Math.round(durationMs / 1000);

@@ -5,10 +5,10 @@
  */
 
 import { sanitizeForDisplay } from "../base/display_text.ts";
-import { formatBytes } from "../base/units.ts";
+import { formatBytes, formatDuration } from "../base/units.ts";
 import type { TransferReport } from "../app/client/api.ts";
 import type { FragileAttribute } from "../transfer/file_store.ts";
-import { counted, formatDuration, formatRate, formatShare, formatSize } from "./format.ts";
+import { counted, formatRate, formatShare, formatSize } from "./format.ts";
 import { pad } from "./width.ts";
 
 /** Which way a file went. */

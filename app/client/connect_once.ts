@@ -4,6 +4,7 @@
  * @module
  */
 
+import { formatDuration } from "../../base/units.ts";
 import { NetAddress } from "../../base/net_address.ts";
 import { DEFAULT_CONFIG } from "../../protocol/mod.ts";
 import { SluiceError } from "../api.ts";
@@ -66,7 +67,8 @@ async function resolve(
 ): Promise<readonly string[]> {
   const { promise, resolve, reject } = platform.defer<readonly string[]>();
   const timer = platform.timer(() => {
-    const message = `the name "${host}" was not resolved within ${timeoutUs / 1e6} s; check the network and its DNS ` +
+    const message =
+      `the name "${host}" was not resolved within ${formatDuration(timeoutUs / 1000)}; check the network and its DNS ` +
       "servers, or give an IP address";
     reject(new SluiceError("unreachable", message, { retry: "reconnect" }));
   });
@@ -93,9 +95,9 @@ function explain(failures: readonly FailedAttempt[], timeoutS: number): unknown 
   const others = errors.filter((error) => !(error instanceof NoResponse)).map(({ message }) => message);
   if (silent.length > 0) {
     others.unshift(
-      `no response from ${
-        list(silent)
-      } after ${timeoutS} s: is the server running, the port right, and UDP allowed by ` +
+      `no response from ${list(silent)} after ${
+        formatDuration(timeoutS * 1000)
+      }: is the server running, the port right, and UDP allowed by ` +
         "the firewall?",
     );
   }

@@ -16,6 +16,7 @@
  * @module
  */
 
+import { formatDuration } from "../../base/units.ts";
 import { DEFAULT_CONFIG, KEY_BYTES, type SendPolicy } from "../../protocol/mod.ts";
 import { describeClose } from "../../transfer/failure.ts";
 import type { FileInfo, FolderAttributes, StoreSpace } from "../../transfer/file_store.ts";
@@ -436,7 +437,7 @@ function describeLoss({ closeReason, idleTimeoutUs }: OneConnection): string | u
   if (closeReason === undefined) return undefined;
   switch (closeReason.kind) {
     case "idle-timeout":
-      return `no response for ${Math.round(idleTimeoutUs / 1e6)} s`;
+      return `no response for ${formatDuration(idleTimeoutUs / 1000)}`;
     case "peer":
       return closeReason.reason === "" ? "the server closed it" : closeReason.reason;
     case "reset":

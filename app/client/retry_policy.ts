@@ -5,6 +5,7 @@
  * @module
  */
 
+import { formatDuration } from "../../base/units.ts";
 import { SluiceError } from "../api.ts";
 import type { Platform } from "../platform.ts";
 
@@ -76,7 +77,7 @@ export class Outage {
     const reasons = [
       ...(loss === undefined ? [] : [`connection lost: ${loss.reason}`]),
       ...(loss?.error === error ? [] : [error.message]),
-      `gave up after ${this.failures} attempts in ${Math.round(this.elapsedMs / 1000)} s`,
+      `gave up after ${this.failures} attempts in ${formatDuration(Math.round(this.elapsedMs / 1000) * 1000)}`,
     ];
     return new SluiceError(error.kind, reasons.join("; "), error);
   }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { formatBytes, formatDifferentBytes, parseDecimal } from "../../../base/units.ts";
+import { formatBytes, formatDifferentBytes, formatDuration, parseDecimal } from "../../../base/units.ts";
 
 Deno.test("parseDecimal reads a number with a decimal prefix, in either case", () => {
   const amounts: [text: string, amount: number][] = [
@@ -36,4 +36,15 @@ Deno.test("formatDifferentBytes tells two amounts apart", () => {
   assert.deepEqual(formatDifferentBytes(1_500_000, 1_400_000), ["1.5 MB", "1.4 MB"]);
   assert.deepEqual(formatDifferentBytes(1_510_000, 1_500_000), ["1510000 bytes", "1500000 bytes"]);
   assert.deepEqual(formatDifferentBytes(1_500_000, 1_500_000), ["1.5 MB", "1.5 MB"]);
+});
+
+Deno.test("formatDuration fits its unit to the length", () => {
+  assert.equal(formatDuration(83.2), "83 ms");
+  assert.equal(formatDuration(999.6), "1 s");
+  assert.equal(formatDuration(2310), "2.31 s");
+  assert.equal(formatDuration(59_999), "1 min");
+  assert.equal(formatDuration(247_000), "4 min 7 s");
+  assert.equal(formatDuration(7_500_000), "2 h 5 min");
+  assert.equal(formatDuration(600_000), "10 min");
+  assert.equal(formatDuration(7_200_000), "2 h");
 });

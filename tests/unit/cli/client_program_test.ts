@@ -99,7 +99,7 @@ Deno.test("runClient says in a line each that the connection was lost and is bac
   const setting = new Setting().knows("127.0.0.1:65432");
   setting.engine.onList = () => {
     const { onRetry } = setting.engine.connections.at(-1)!;
-    onRetry!({ kind: "connection-lost", reason: "no response for 60 s", retryForMs: 600_000 });
+    onRetry!({ kind: "connection-lost", reason: "no response for 1 min", retryForMs: 600_000 });
     onRetry!({ kind: "connected", afterMs: 12_345 });
     onRetry!({ kind: "unavailable", reason: "the server refused: it is\nbusy", retryForMs: 7_200_000 });
     onRetry!({ kind: "resumed", afterMs: 125_000 });
@@ -107,7 +107,7 @@ Deno.test("runClient says in a line each that the connection was lost and is bac
   assert.equal(await setting.run("list", "--retry-for", "10m"), 0);
   assert.equal(setting.engine.connections[0]!.retryForMs, 600_000);
   assert.deepEqual(setting.console.errLines, [
-    "connection lost: no response for 60 s; reconnecting for up to 10 min",
+    "connection lost: no response for 1 min; reconnecting for up to 10 min",
     "reconnected after 12 s",
     "the server refused: it is\\nbusy; trying again for up to 2 h",
     "the server is no longer busy, after 2 min 5 s",

@@ -1,13 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  counted,
-  formatClock,
-  formatDuration,
-  formatRate,
-  formatShare,
-  formatSize,
-  formatTime,
-} from "../../../cli/format.ts";
+import { counted, formatClock, formatRate, formatShare, formatSize, formatTime } from "../../../cli/format.ts";
 
 Deno.test("formatSize says every byte", () => {
   assert.equal(formatSize(12), "12 bytes");
@@ -19,17 +11,6 @@ Deno.test("formatRate is megabytes a second, and no transfer is infinitely fast"
   assert.equal(formatRate(1000, 0), "1.0 MB/s");
   assert.equal(formatRate(1000, 1000), "1.0 kB/s");
   assert.equal(formatRate(0, 10), "0.0 kB/s");
-});
-
-Deno.test("formatDuration fits its unit to the length", () => {
-  assert.equal(formatDuration(83.2), "83 ms");
-  assert.equal(formatDuration(999.6), "1 s");
-  assert.equal(formatDuration(2310), "2.31 s");
-  assert.equal(formatDuration(59_999), "1 min");
-  assert.equal(formatDuration(247_000), "4 min 7 s");
-  assert.equal(formatDuration(7_500_000), "2 h 5 min");
-  assert.equal(formatDuration(600_000), "10 min");
-  assert.equal(formatDuration(7_200_000), "2 h");
 });
 
 Deno.test("formatClock shows minutes and seconds, and hours if there are any", () => {

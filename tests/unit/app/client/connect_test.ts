@@ -99,7 +99,7 @@ Deno.test("connect names every address that was tried when none responds", async
   await assert.rejects(machine.connect(9, { timeoutMs: 500 }), {
     kind: "unreachable",
     message:
-      "no response from 127.77.0.1:9 or 127.77.0.2:9 after 0.5 s: is the server running, the port right, and UDP " +
+      "no response from 127.77.0.1:9 or 127.77.0.2:9 after 500 ms: is the server running, the port right, and UDP " +
       "allowed by the firewall?",
   });
   assert.equal(machine.sockets.length, 2);
@@ -134,7 +134,7 @@ Deno.test("connect gives up a resolver that does not answer: after its timeout, 
   const machine = new Machine(() => new Promise(() => {}));
   await assert.rejects(machine.connect(9, { timeoutMs: 100 }), {
     kind: "unreachable",
-    message: /"server\.example" was not resolved within 0\.1 s/,
+    message: /"server\.example" was not resolved within 100 ms/,
   });
   const abort = new AbortController();
   const connecting = machine.connect(9, { signal: abort.signal });

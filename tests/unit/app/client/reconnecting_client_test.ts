@@ -111,7 +111,7 @@ Deno.test("ReconnectingClient runs what was lost again on a new connection, as t
 
 Deno.test("ReconnectingClient says why the connection was lost, in a few words", async () => {
   const reasons: [CloseReason | undefined, string][] = [
-    [{ kind: "idle-timeout" }, "no response for 60 s"],
+    [{ kind: "idle-timeout" }, "no response for 1 min"],
     [{ kind: "reset" }, "the server was restarted, or this machine was suspended"],
     [{ kind: "peer", isApplication: true, code: 0, reason: "it stops" }, "it stops"],
     [{ kind: "peer", isApplication: true, code: 0, reason: "" }, "the server closed it"],
