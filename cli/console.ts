@@ -49,6 +49,8 @@ export interface OutputLoss {
 export interface ProgressView {
   /** Adds a bar for a transfer; it is drawn from its first update on. */
   start(): ProgressTask;
+  /** Adds a line for work of which nobody knows how long it takes, at once. */
+  busy(text: string): Pick<ProgressTask, "finish">;
   /** Runs `write`, which prints lines, while the bars are removed. */
   print(write: () => void): void;
   /** Removes the bars. */

@@ -27,7 +27,12 @@ export function createProgressView(
 ): ProgressView {
   if (enabled && context.console.errIsTerminal) return new TerminalProgressView(context);
   const task: ProgressTask = { update: () => {}, finish: () => {} };
-  return { start: () => task, print: (write) => write(), close: () => {} };
+  return { start: () => task, busy: () => task, print: (write) => write(), close: () => {} };
+}
+
+/** Work that has no bar. */
+interface Busy {
+  readonly text: string;
 }
 
 /** Moves the cursor up a line. */
@@ -41,7 +46,7 @@ const FREE_COLUMNS = 3;
 
 class TerminalProgressView implements ProgressView {
   readonly #context: Pick<CliContext, "clock" | "console">;
-  readonly #shown = new Set<Meter>();
+  readonly #shown = new Set<Meter | Busy>();
   /** Lines of bars on the screen; the cursor is at the end of the last one. */
   #drawnLines = 0;
   #drawnMs = -Infinity;
@@ -72,6 +77,17 @@ class TerminalProgressView implements ProgressView {
     };
   }
 
+  busy(text: string): Pick<ProgressTask, "finish"> {
+    const busy: Busy = { text };
+    this.#shown.add(busy);
+    this.#redraw();
+    return {
+      finish: () => {
+        if (this.#shown.delete(busy)) this.#redraw();
+      },
+    };
+  }
+
   print(write: () => void): void {
     this.#draw([]);
     write();
@@ -86,7 +102,9 @@ class TerminalProgressView implements ProgressView {
   #redraw(): void {
     this.#drawnMs = nowMs(this.#context);
     const columns = this.#context.console.columns() - FREE_COLUMNS;
-    this.#draw([...this.#shown].map((meter) => progressLine(meter, { columns })));
+    this.#draw(
+      [...this.#shown].map((each) => "text" in each ? cut(each.text, columns) : progressLine(each, { columns })),
+    );
   }
 
   /** Replaces the lines on the screen, in one write, so that nothing flickers. */

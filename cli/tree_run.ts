@@ -74,12 +74,16 @@ class TreeRun {
 
   async run(): Promise<ExitCode> {
     const { signal } = this.#session;
+    const comparing = this.#session.view.busy("comparing both sides");
     const planned = await this.#plan();
+    comparing.finish();
     for (const each of planned) this.#tellSurvey(each);
     if (this.#options.tree.dryRun) return this.#tellDryRun(planned);
     const mayGoOn = signal.aborted || await this.#mayRemove(planned);
     if (mayGoOn) await this.#execute(planned);
-    const words = mayGoOn ? "interrupted before it was done" : "cancelled; nothing was transferred or removed";
+    const words = mayGoOn
+      ? "interrupted; run the same command again to resume"
+      : "cancelled; nothing was transferred or removed";
     if (!mayGoOn || signal.aborted) this.#fail(new SluiceError("interrupted", words), undefined);
     this.#problems.finish();
     return this.#exitCode(planned);
@@ -164,7 +168,12 @@ class TreeRun {
     );
     if (doomed.length === 0 || this.#options.tree.isConfirmed) return true;
     const question = doomed.length === 1 ? "Remove this?" : `Remove these ${doomed.length}?`;
-    return await this.#options.confirm(doomed, question) ?? true;
+    try {
+      return await this.#options.confirm(doomed, question) ?? true;
+    } catch (error) {
+      if (!(error instanceof SluiceError)) throw error;
+      return false;
+    }
   }
 
   async #execute(planned: readonly Planned[]): Promise<void> {

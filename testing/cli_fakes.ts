@@ -318,6 +318,11 @@ export class FakeView implements ProgressView {
       },
     };
   }
+  busy(text: string): Pick<ProgressTask, "finish"> {
+    this.bars++;
+    this.shown.push(text);
+    return { finish: () => void this.bars-- };
+  }
   print(write: () => void): void {
     write();
   }

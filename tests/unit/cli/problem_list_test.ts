@@ -4,7 +4,12 @@ import { FakeConsole } from "../../../testing/cli_fakes.ts";
 
 function printed(isSummary: boolean, add: (list: ProblemList) => void): string[] {
   const console = new FakeConsole();
-  const view = { start: () => assert.fail(), print: (write: () => void) => write(), close: () => {} };
+  const view = {
+    start: () => assert.fail(),
+    busy: () => assert.fail(),
+    print: (write: () => void) => write(),
+    close: () => {},
+  };
   const list = new ProblemList({ console, view }, { isSummary });
   add(list);
   list.finish();

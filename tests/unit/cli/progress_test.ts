@@ -127,6 +127,16 @@ Deno.test("createProgressView draws a bar for each transfer and removes them to 
   assert.deepEqual(screenOf(console.drawn), ["a line", ""]);
 });
 
+Deno.test("createProgressView shows work without a bar at once, in a line of its own", () => {
+  const { console, view } = makeView();
+  const comparing = view.busy("comparing both sides");
+  assert.deepEqual(screenOf(console.drawn), ["comparing both sides"]);
+  view.print(() => console.drawn += "a line\n");
+  assert.deepEqual(screenOf(console.drawn), ["a line", "comparing both sides"]);
+  comparing.finish();
+  assert.deepEqual(screenOf(console.drawn), ["a line", ""]);
+});
+
 Deno.test("createProgressView leaves three columns free, so that a typed ^C does not wrap the line", () => {
   const { console, passMs, view } = makeView();
   const task = view.start();
