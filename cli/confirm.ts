@@ -4,10 +4,14 @@
  * @module
  */
 
+import { SluiceError } from "../app/api.ts";
 import type { Console, LineReader } from "./console.ts";
 import type { CliSession } from "./context.ts";
 
-/** Shows lines and asks a question; resolves to the answer, or to undefined where nobody can be asked. */
+/**
+ * Shows lines and asks a question; resolves to the answer, or to undefined where nobody can be asked. Rejects with
+ * SluiceError (interrupted) at Ctrl-C.
+ */
 export type Confirm = (shown: readonly string[], question: string) => Promise<boolean | undefined>;
 
 /** Asks on the terminal of a command, if it has one; reads no answer from a pipe. */
@@ -23,7 +27,10 @@ export function confirmOnTerminal(session: CliSession, signal: AbortSignal): Con
   };
 }
 
-/** Asks where a shell reads its commands; undefined if those come from a pipe. */
+/**
+ * Asks where a shell reads its commands; undefined if those come from a pipe. The end of the input is a no. Rejects as
+ * {@link Confirm} does.
+ */
 export async function ask(
   lines: LineReader,
   { console, shown, question, signal }: {
@@ -37,8 +44,8 @@ export async function ask(
   for (const line of shown) console.err(line);
   // The line editor writes to the terminal by itself.
   await console.flushErr();
-  const stopped = Promise.withResolvers<undefined>();
-  const onAbort = () => stopped.resolve(undefined);
+  const stopped = Promise.withResolvers<never>();
+  const onAbort = () => stopped.reject(new SluiceError("interrupted", "interrupted; nothing was removed"));
   // While the line editor reads the keyboard, the terminal sends no signal for Ctrl-C.
   const stopListening = lines.onInterrupt(onAbort);
   signal.addEventListener("abort", onAbort);

@@ -166,8 +166,9 @@ class Management {
     const shown = [...doomed.keys()].slice(0, MAX_PRINTED).map((name) => `  ${sanitizeForDisplay(name)}`);
     if (doomed.size > MAX_PRINTED) shown.push(`  and ${doomed.size - MAX_PRINTED} more`);
     const answer = await this.#session.confirm(shown, `remove ${what}?`);
-    if (answer === false) throw new SluiceError("interrupted", "nothing was removed");
-    return true;
+    // As `rm -i` ends, with exit code 0: the user has decided.
+    if (answer === false) this.#tell("nothing removed");
+    return answer !== false;
   }
 
   async #move({ name: given, newName, force }: Extract<ManagementTask, { kind: "move" }>): Promise<void> {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { SluiceError } from "../../../app/api.ts";
 import { ask, confirmOnTerminal } from "../../../cli/confirm.ts";
 import { FakeConsole, FakeContext, FakeLines, FakeView } from "../../../testing/cli_fakes.ts";
 
@@ -13,15 +14,16 @@ Deno.test("ask takes yes for yes, and anything else for no, after it has shown w
   }
 });
 
-Deno.test("ask takes the end of the input, Ctrl-C and an abort for no", async () => {
+Deno.test("ask takes the end of the input for no, and rejects at Ctrl-C and an abort", async () => {
   const options = { console: new FakeConsole(), shown: [], question: "Remove?" };
   assert.equal(await ask(new FakeLines([], true), { ...options, signal }), false);
   const lines: FakeLines = new FakeLines([() => lines.interrupts.raise("keyboard")], true);
-  assert.equal(await ask(lines, { ...options, signal }), false);
+  const interrupted = (error: unknown) => error instanceof SluiceError && error.kind === "interrupted";
+  await assert.rejects(ask(lines, { ...options, signal }), interrupted);
   assert.equal(lines.interrupts.listenerCount, 0);
   const abort = new AbortController();
   const aborted = new FakeLines([() => abort.abort()], true);
-  assert.equal(await ask(aborted, { ...options, signal: abort.signal }), false);
+  await assert.rejects(ask(aborted, { ...options, signal: abort.signal }), interrupted);
 });
 
 Deno.test("ask asks nobody where commands come from a pipe", async () => {
