@@ -28,6 +28,8 @@ export interface PlanOptions {
   readonly ifDifferent: IfDifferent;
   /** Remove what the source does not have; with "replace" also what is in the way of an entry of another kind. */
   readonly mirror: boolean;
+  /** Folders that exist get exactly the mode of their source. */
+  readonly modes: boolean;
   /** Whether the content of two files of one size is the same; undefined to compare their times. */
   readonly hasSameContent?: ((path: string) => boolean) | undefined;
   /** Times are the same if they differ by less, microseconds. */
@@ -59,7 +61,10 @@ export interface Plan {
   readonly links: readonly Step[];
   /** To remove last. */
   readonly removals: readonly ExistingEntry[];
-  /** Folders that exist, whose time is to be set at last: it differs, or changes with what they get. */
+  /**
+   * Folders that exist, whose attributes are to be set at last: the time differs, or changes with what they get, or the
+   * mode differs and is to be the same.
+   */
   readonly touched: readonly TreeEntry[];
   /** Files and links that are the same. */
   readonly unchanged: readonly TreeEntry[];
@@ -215,6 +220,8 @@ class Planner {
 
   #isTouched(entry: TreeEntry): boolean {
     const other = this.#at.get(entry.path)!;
+    const hasModes = entry.mode !== undefined && other.mode !== undefined;
+    if (this.#options.modes && hasModes && entry.mode !== other.mode) return true;
     if (entry.modifiedUs === undefined) return false;
     return this.#changedFolders.has(entry.path) || this.#compareTimes(entry, other) !== "same";
   }

@@ -14,6 +14,7 @@ const NOW_US = 1_700_000_000_000_000;
 const OPTIONS: PlanOptions = {
   ifDifferent: "leave",
   mirror: false,
+  modes: false,
   timeWindowUs: DEFAULT_TIME_WINDOW_US,
   spared: [],
 };
@@ -292,4 +293,16 @@ Deno.test("makePlan accounts for each file and link once, and replaces and remov
       if (options.ifDifferent === "leave" && entry.kind !== "folder") assert.ok(now === entry || options.mirror, path);
     }
   }));
+});
+
+Deno.test("makePlan sets the mode of a folder that has another one, if modes are to be the same", () => {
+  const source = ["", "same", "other", "unknown"].map((path) => ({ ...folder(path), mode: 0o755 }));
+  const existing = [
+    folder(""),
+    { ...folder("same"), mode: 0o755 },
+    { ...folder("other"), mode: 0o700 },
+    folder("unknown"),
+  ];
+  assert.equal(paths(plan(source, { existing })).touched, undefined);
+  assert.deepEqual(paths(plan(source, { existing, options: { modes: true } })).touched, ["other"]);
 });
