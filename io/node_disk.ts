@@ -14,7 +14,7 @@ import type { Disk, FileLock } from "../store/disk.ts";
 import { diskErrorCode } from "../store/disk_error.ts";
 import { PromisedSpace } from "../store/promised_space.ts";
 import { nowUs, randomBytes } from "./clock.ts";
-import { loadSymlink } from "./native_links.ts";
+import { loadLutimes, loadSymlink } from "./native_links.ts";
 import { ShortCalls } from "./short_calls.ts";
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants;
@@ -27,6 +27,8 @@ const open = promisify(fs.open);
 
 /** Loaded with this module: once a program has given up permissions, it can load nothing. */
 const symlink = loadSymlink() ?? fs.promises.symlink;
+const lutimes = loadLutimes() ??
+  ((path, modifiedUs) => fs.promises.lutimes(path, nodeTime(modifiedUs), nodeTime(modifiedUs)));
 
 const shortCalls = new ShortCalls({ nowUs, inNextTurn: (action) => void setImmediate(action) });
 
@@ -78,6 +80,7 @@ export const nodeDisk: Disk = {
   mkdir: (folder, mode) => fs.promises.mkdir(folder, { mode }).then(() => {}, rethrow),
   rmdir: (folder) => fs.promises.rmdir(folder).catch(rethrow),
   symlink: (target, path) => symlink(target, path).catch(rethrow),
+  lutimes: (path, modifiedUs) => lutimes(path, modifiedUs).catch(rethrow),
   readlink: (path) => fs.promises.readlink(path).catch(rethrow),
   realpath: (path) => short(() => fs.realpathSync(path), () => fs.promises.realpath(path)),
   hasLocks: Deno.build.os !== "windows" && "tryLock" in Deno.FsFile.prototype,

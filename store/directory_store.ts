@@ -179,9 +179,9 @@ export class DirectoryStore implements FileStore {
     else done(refusal);
   }
 
-  makeLink(name: string, { target, overwrite }: LinkOptions, done: Done<CommittedFile>): void {
+  makeLink(name: string, { target, overwrite, modifiedUs }: LinkOptions, done: Done<CommittedFile>): void {
     const refusal = this.#refusals.ofNew(name) ?? this.#refusals.ofTarget(name, target);
-    if (refusal === undefined) settle(this.#makeLink(name, { target, overwrite }), done);
+    if (refusal === undefined) settle(this.#makeLink(name, { target, overwrite, modifiedUs }), done);
     else done(refusal);
   }
 
@@ -284,7 +284,7 @@ export class DirectoryStore implements FileStore {
     });
   }
 
-  #makeLink(name: string, options: Pick<LinkOptions, "target" | "overwrite">): Promise<CommittedFile> {
+  #makeLink(name: string, options: LinkOptions): Promise<CommittedFile> {
     return this.#besideEntry(name, MAKING, async (folder, path) => {
       await makeLink(this.#newEntry(name, folder), options);
       await this.#makeEntryDurable(folder, path);

@@ -110,6 +110,8 @@ export interface Disk {
   rmdir(folder: string): Promise<void>;
   /** Creates a symbolic link with this text; EEXIST if the name is taken. */
   symlink(target: string, path: string): Promise<void>;
+  /** As {@link futimes}, for what is at a path: of a symbolic link its own times. */
+  lutimes(path: string, modifiedUs: number): Promise<void>;
   /** The text of a symbolic link; EINVAL if it is none. */
   readlink(path: string): Promise<string>;
   /** The absolute path, without symbolic links. */

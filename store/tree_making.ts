@@ -7,7 +7,7 @@
  */
 
 import { dirname, join } from "node:path";
-import { type FolderAttributes, type FragileAttribute, StoreError } from "../transfer/file_store.ts";
+import { type FolderAttributes, type FragileAttribute, type LinkOptions, StoreError } from "../transfer/file_store.ts";
 import { TEMPORARY_PREFIX } from "../transfer/file_name.ts";
 import type { Disk, DiskStats } from "./disk.ts";
 import { attempt, attemptAsync, diskErrorCode } from "./disk_error.ts";
@@ -86,7 +86,7 @@ async function setAttributes(
  */
 export async function makeLink(
   entry: NewEntry,
-  { target, overwrite }: { readonly target: string; readonly overwrite: boolean },
+  { target, overwrite, modifiedUs }: LinkOptions,
 ): Promise<void> {
   const { disk, path, requireSpelling, subject } = entry;
   const existing = await disk.lstat(path);
@@ -97,10 +97,11 @@ export async function makeLink(
       throw new StoreError("not-a-file", `${subject} is a folder, which a link does not replace; remove it first`);
     }
     await requireSpelling(path);
-    return await replaceByLink(entry, target);
+    return await replaceByLink(entry, { target, modifiedUs });
   }
   try {
     await disk.symlink(target, path);
+    await setTime(entry, path, modifiedUs);
   } catch (error) {
     if (diskErrorCode(error) === "EEXIST") throw alreadyExists(subject);
     throw error;
@@ -109,10 +110,16 @@ export async function makeLink(
 
 const RANDOM_BYTES = 16;
 
-async function replaceByLink(entry: NewEntry, target: string): Promise<void> {
+/** The time of a link is worth no failure. */
+async function setTime({ disk }: NewEntry, path: string, modifiedUs: number | undefined): Promise<void> {
+  if (modifiedUs !== undefined) await attemptAsync(() => disk.lutimes(path, modifiedUs));
+}
+
+async function replaceByLink(entry: NewEntry, { target, modifiedUs }: Omit<LinkOptions, "overwrite">): Promise<void> {
   const { disk, path } = entry;
   const temporaryPath = join(dirname(path), `${TEMPORARY_PREFIX}${disk.randomBytes(RANDOM_BYTES).toHex()}.part`);
   await disk.symlink(target, temporaryPath);
+  await setTime(entry, temporaryPath, modifiedUs);
   try {
     await disk.rename(temporaryPath, path);
   } catch (error) {

@@ -229,6 +229,10 @@ export class WaitingDisk implements Disk {
     return this.#disk.symlink(target, path);
   }
 
+  lutimes(path: string, modifiedUs: number): Promise<void> {
+    return this.#disk.lutimes(path, modifiedUs);
+  }
+
   readlink(path: string): Promise<string> {
     return this.#disk.readlink(path);
   }

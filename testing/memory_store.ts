@@ -207,7 +207,11 @@ export class MemoryStore implements MeasurableStore {
     });
   }
 
-  makeLink(name: string, { target, overwrite }: LinkOptions, done: Done<CommittedFile>): void {
+  makeLink(
+    name: string,
+    { target, overwrite, modifiedUs = this.#nowUs() }: LinkOptions,
+    done: Done<CommittedFile>,
+  ): void {
     this.#answer(done, () => {
       this.#requireWritable(name);
       const reason = checkLinkTarget(name, target);
@@ -216,7 +220,7 @@ export class MemoryStore implements MeasurableStore {
       const existing = this.#entries.get(name);
       const isSame = existing?.kind === "link" && existing.target === target;
       if (existing !== undefined && !isSame) this.#requireReplaceable(name, overwrite);
-      if (!isSame) this.#entries.set(name, { kind: "link", target, modifiedUs: this.#nowUs(), mode: undefined });
+      if (!isSame) this.#entries.set(name, { kind: "link", target, modifiedUs, mode: undefined });
       return { location: name, notKept: [] };
     });
   }

@@ -147,7 +147,12 @@ function checkMaking(check: Check): void {
     assert.deepEqual(info, { name: "a/link", kind: "link", sizeBytes: 0, target: "../file" });
     await disk.makeLink("a/link", { target: "../file", overwrite: false });
     await assertRefused("exists", () => disk.makeLink("a/link", { target: "other", overwrite: false }));
-    await disk.makeLink("a/link", { target: "other", overwrite: true });
+    const modifiedUs = 1_000_000_007_000_000;
+    await disk.makeLink("a/link", { target: "other", overwrite: true, modifiedUs });
+    assert.equal((await disk.stat("a/link")).modifiedUs, modifiedUs);
+    await disk.makeLink("a/new", { target: "other", overwrite: false, modifiedUs: -modifiedUs });
+    assert.equal((await disk.stat("a/new")).modifiedUs, -modifiedUs);
+    await disk.remove("a/new", { recursive: false });
     await disk.makeLink("file", { target: "a", overwrite: true });
     await assertRefused("not-a-file", () => disk.makeLink("a", { target: "file", overwrite: true }));
     await assertRefused("not-a-file", () => disk.open("a/link"));

@@ -200,6 +200,8 @@ export interface LinkOptions {
   readonly target: string;
   /** Replace a file or link of that name. */
   readonly overwrite: boolean;
+  /** The time of a link that is made, as far as the disk keeps it. */
+  readonly modifiedUs?: number | undefined;
 }
 
 /** Where to move an entry. */

@@ -158,6 +158,14 @@ export interface ListOptions {
   readonly onGaps?: (reason: string) => void;
 }
 
+/** How to make a symbolic link. */
+export interface MakeLinkOptions {
+  /** Whether to replace a file or link of that name. Default: false. */
+  readonly overwrite?: boolean | undefined;
+  /** Its time of last modification, microseconds since 1970 UTC, as far as the server's disk keeps it. Default: now. */
+  readonly modifiedUs?: number | undefined;
+}
+
 /** How to look up an entry. */
 export interface StatOptions {
   /** Whether the server is to hash it, if it is a file. Default: false. */
@@ -196,7 +204,7 @@ export interface Client {
   /** Makes a folder, and those above it that are missing; one that exists gets the attributes. */
   makeFolder(name: string, attributes?: FolderAttributes): Promise<void>;
   /** Makes a symbolic link, and the folders above it that are missing. */
-  makeLink(name: string, target: string, options?: { readonly overwrite?: boolean }): Promise<void>;
+  makeLink(name: string, target: string, options?: MakeLinkOptions): Promise<void>;
   /**
    * Removes a file, a link, or a folder, which must be empty unless `recursive` is given; resolves to the number of
    * entries that were removed, 0 if it had been done before a connection was lost.

@@ -36,6 +36,7 @@ import type {
   GetOptions,
   GetToOptions,
   ListOptions,
+  MakeLinkOptions,
   Progress,
   SendOptions,
   StatOptions,
@@ -321,7 +322,7 @@ export class ConnectedClient implements Client {
     await this.#query({ type: "make", name, kind: "folder", sizeBytes: 0, mode, exactMode, modifiedUs });
   }
 
-  async makeLink(name: string, target: string, options: { readonly overwrite?: boolean } = {}): Promise<void> {
+  async makeLink(name: string, target: string, options: MakeLinkOptions = {}): Promise<void> {
     requirePath(name);
     const reason = checkLinkTarget(name, target);
     if (reason !== undefined) throw new SluiceError("usage", `the link ${quote(name)} cannot be made: ${reason}`);
@@ -332,6 +333,7 @@ export class ConnectedClient implements Client {
       sizeBytes: 0,
       target,
       overwrite: options.overwrite ?? false,
+      modifiedUs: options.modifiedUs,
     });
   }
 

@@ -31,6 +31,7 @@ import type {
   GetOptions,
   GetToOptions,
   ListOptions,
+  MakeLinkOptions,
   Progress,
   SendFromOptions,
   SendOptions,
@@ -152,7 +153,7 @@ export class ReconnectingClient implements Client {
     return this.#run((client) => client.makeFolder(name, attributes));
   }
 
-  makeLink(name: string, target: string, options: { readonly overwrite?: boolean } = {}): Promise<void> {
+  makeLink(name: string, target: string, options: MakeLinkOptions = {}): Promise<void> {
     return this.#run(async (client, { mayBeDone }) => {
       try {
         await client.makeLink(name, target, options);

@@ -21,7 +21,7 @@ import { PromisedSpace } from "../../store/promised_space.ts";
 import { diskError } from "../../store/disk_error.ts";
 import type { NameRules } from "../../transfer/file_name.ts";
 import { Descriptors, FLAGS } from "./descriptors.ts";
-import { DiskMeter, type DiskOperation } from "./faults.ts";
+import { DiskMeter, type DiskOperation, keptTimeMs } from "./faults.ts";
 import {
   FileInode,
   FolderInode,
@@ -249,11 +249,11 @@ export class SimulatedDisk implements Disk {
 
   futimes(descriptor: number, modifiedUs: number): void {
     this.meter.begin("futimes");
-    const inode = this.#descriptors.get(descriptor);
-    if (inode instanceof LinkInode) return;
-    const { timeUnitMs } = this.meter.faults;
-    const modifiedMs = modifiedUs / 1000;
-    inode.modifiedMs = timeUnitMs === undefined ? modifiedMs : Math.floor(modifiedMs / timeUnitMs) * timeUnitMs;
+    this.#setTime(this.#descriptors.get(descriptor), modifiedUs);
+  }
+
+  #setTime(inode: Inode, modifiedUs: number): void {
+    inode.modifiedMs = keptTimeMs(modifiedUs, this.meter.faults);
     if (inode instanceof FileInode) inode.changedMs = this.nowMs();
   }
 
@@ -338,11 +338,13 @@ export class SimulatedDisk implements Disk {
     return this.#lookUp("symlink", () => {
       const place = this.#tree.find(path);
       if (place.inode !== undefined) throw pathError("EEXIST", path);
-      place.folder.change(++this.#sequence, [
-        place.name,
-        new LinkInode({ number: ++this.#lastInode, target, nowMs: this.nowMs() }),
-      ]);
+      const inode = new LinkInode({ number: ++this.#lastInode, target, nowMs: this.nowMs() });
+      place.folder.change(++this.#sequence, [place.name, inode]);
     });
+  }
+
+  lutimes(path: string, modifiedUs: number): Promise<void> {
+    return this.#lookUp("futimes", () => this.#setTime(this.#tree.require(path), modifiedUs));
   }
 
   readlink(path: string): Promise<string> {

@@ -129,3 +129,9 @@ export class DiskMeter {
     return lookupDelayUs === undefined ? 0 : this.#lookupRandom.integer(lookupDelayUs.min, lookupDelayUs.max);
   }
 }
+
+/** The time that a disk keeps, milliseconds. */
+export function keptTimeMs(timeUs: number, { timeUnitMs }: Pick<DiskFaults, "timeUnitMs">): number {
+  const timeMs = timeUs / 1000;
+  return timeUnitMs === undefined ? timeMs : Math.floor(timeMs / timeUnitMs) * timeUnitMs;
+}

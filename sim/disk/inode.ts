@@ -309,6 +309,7 @@ export class LinkInode {
   readonly number: number;
   readonly bornMs: number;
   readonly target: string;
+  modifiedMs: number;
   /** Entries that refer to it. */
   links = 0;
 
@@ -316,11 +317,14 @@ export class LinkInode {
     this.number = options.number;
     this.target = options.target;
     this.bornMs = options.nowMs;
+    this.modifiedMs = options.nowMs;
   }
 
   /** A copy with the same text. */
   survivor(): LinkInode {
-    return new LinkInode({ number: this.number, target: this.target, nowMs: this.bornMs });
+    const copy = new LinkInode({ number: this.number, target: this.target, nowMs: this.bornMs });
+    copy.modifiedMs = this.modifiedMs;
+    return copy;
   }
 }
 
@@ -449,7 +453,7 @@ export function statsOf(inode: Inode): DiskStats {
     mode: isLink ? LINK_MODE : (isFile ? FILE_TYPE : FOLDER_TYPE) | inode.mode,
     uid: OWNER,
     gid: OWNER,
-    mtimeMs: isLink ? inode.bornMs : inode.modifiedMs,
+    mtimeMs: inode.modifiedMs,
     ctimeMs: isFile ? inode.changedMs : inode.bornMs,
     birthtimeMs: inode.bornMs,
     isFile: () => isFile,

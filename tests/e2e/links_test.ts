@@ -55,6 +55,7 @@ Deno.test("programs carry the links of a folder up and down, and nothing the sec
   await Deno.mkdir(path.join(tree, "d"), { recursive: true });
   await Deno.writeTextFile(path.join(tree, "a"), "content");
   for (const [name, target] of Object.entries(links)) await Deno.symlink(target, path.join(tree, name));
+  const timeOf = async (folder: string, name: string) => (await Deno.lstat(path.join(folder, name))).mtime?.getTime();
   const run = (...args: string[]) => stage.client([...args, "--server", server.address]);
   const copy = stage.path("copy");
   for (const folder of [path.join(server.root, "tree"), copy]) {
@@ -62,6 +63,7 @@ Deno.test("programs carry the links of a folder up and down, and nothing the sec
     assert.deepEqual([code, stderr], [0, ""]);
     for (const [name, target] of Object.entries(links)) {
       assert.equal(await Deno.readLink(path.join(folder, name)), target);
+      assert.equal(await timeOf(folder, name), await timeOf(tree, name));
     }
     assert.equal(await Deno.readTextFile(path.join(folder, "to-file")), "content");
   }

@@ -66,7 +66,7 @@ function make(store: FileStore, request: MakeMessage, done: Done<ShortAnswer>): 
     event: { kind: "made", what, name },
   }));
   if (what === "folder") store.makeFolder(name, { modifiedUs, mode, exactMode }, made);
-  else store.makeLink(name, { target, overwrite }, made);
+  else store.makeLink(name, { target, overwrite, modifiedUs }, made);
 }
 
 function answering<Result>(done: Done<ShortAnswer>, answer: (result: Result) => ShortAnswer): Done<Result> {

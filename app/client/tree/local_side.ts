@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { createHash } from "node:crypto";
 import { quote } from "../../../base/display_text.ts";
 import type { Disk } from "../../../store/disk.ts";
-import { diskErrorCode, onDisk } from "../../../store/disk_error.ts";
+import { attemptAsync, diskErrorCode, onDisk } from "../../../store/disk_error.ts";
 import { type SyncFolder, syncFolder } from "../../../store/folder_sync.ts";
 import { OpenedFile } from "../../../store/opened_file.ts";
 import { SharedFolderCall } from "../../../store/shared_folder_call.ts";
@@ -124,14 +124,19 @@ export class LocalSide implements TreeSide {
     });
   }
 
-  async makeLink({ entry: { path, target }, replaces }: Step): Promise<void> {
+  async makeLink({ entry: { path, target, modifiedUs }, replaces }: Step): Promise<void> {
     const place = this.locationOf(path);
     await this.#onDisk(path, async () => {
+      // Not worth a failure.
+      const setTime = (link: string) =>
+        attemptAsync(async () => modifiedUs === undefined ? undefined : await this.#disk.lutimes(link, modifiedUs));
       if (!replaces) {
         await this.#disk.symlink(target!, place);
+        await setTime(place);
       } else {
         const unseen = join(dirname(place), `${TEMPORARY_PREFIX}${this.#disk.randomBytes(RANDOM_BYTES).toHex()}.part`);
         await this.#disk.symlink(target!, unseen);
+        await setTime(unseen);
         await this.#disk.rename(unseen, place);
       }
       await this.#sync(dirname(place));

@@ -71,8 +71,8 @@ export class ServerSide implements TreeSide {
     return this.#client.makeFolder(this.locationOf(path), { mode, exactMode, modifiedUs });
   }
 
-  makeLink({ entry: { path, target }, replaces }: Step): Promise<void> {
-    return this.#client.makeLink(this.locationOf(path), target!, { overwrite: replaces });
+  makeLink({ entry: { path, target, modifiedUs }, replaces }: Step): Promise<void> {
+    return this.#client.makeLink(this.locationOf(path), target!, { overwrite: replaces, modifiedUs });
   }
 
   /** Without what may be in a folder, for that would be something that is not known here. */

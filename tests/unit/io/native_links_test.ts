@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
+import fs from "node:fs";
 import path from "node:path";
-import { loadSymlink } from "../../../io/native_links.ts";
+import { loadLutimes, loadSymlink } from "../../../io/native_links.ts";
 
 // Libraries stay loaded, so not in a test, which must leave nothing.
 const symlink = loadSymlink();
+const lutimes = loadLutimes();
 const isFoundByNextName = loadSymlink(["libsluice-missing.so", "libc.so.6", "libSystem.dylib"]) !== undefined;
 const hasLibrary = Deno.build.os === "linux" || Deno.build.os === "darwin";
 
@@ -44,6 +46,21 @@ check("makes links with exactly this text, whether or not there is such a file",
     await symlink(target!, path.join(folder, name!));
     assert.equal(await Deno.readLink(path.join(folder, name!)), target);
   }
+});
+
+check("has a companion that sets the time of a link itself, as exactly as Deno reads it", async (folder) => {
+  assert.equal(lutimes !== undefined, hasLibrary);
+  if (symlink === undefined || lutimes === undefined) return;
+  const [file, link] = [path.join(folder, "file"), path.join(folder, "link")];
+  await Deno.writeTextFile(file, "");
+  const before = (await Deno.stat(file)).mtime;
+  await symlink("file", link);
+  for (const modifiedUs of [1_700_000_000_123_456, 0, -5_000_000, -1_500_000, 15_032_304_000_001_000]) {
+    await lutimes(link, modifiedUs);
+    assert.equal(fs.lstatSync(link).mtimeMs, Math.floor(modifiedUs / 1000));
+  }
+  assert.deepEqual((await Deno.stat(file)).mtime, before);
+  await assert.rejects(lutimes(path.join(folder, "missing"), 0), { code: "ENOENT" });
 });
 
 check("says why it failed, as the operating system would", async (folder) => {

@@ -168,7 +168,10 @@ Deno.test(
     await side.makeLink(linkStep("l", "a/b"));
     await assert.rejects(side.makeLink(linkStep("l", "c")), /already exists/);
     assert.equal(await Deno.readLink(join(folder, "l")), "a/b");
-    await side.makeLink(linkStep("l", "c", true));
+    const modifiedUs = 1_000_000_000_123_000;
+    const replacing = linkStep("l", "c", true);
+    await side.makeLink({ ...replacing, entry: { ...replacing.entry, modifiedUs } });
+    assert.equal((await Deno.lstat(join(folder, "l"))).mtime?.getTime(), modifiedUs / 1000);
     assert.equal(await Deno.readLink(join(folder, "l")), "c");
     assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["l"]);
   }),
