@@ -63,8 +63,12 @@ export const FIGURES = {
   clientCpuSecondsPerGib: { heading: "CPU client", ...SECONDS, unit: "s/GiB" },
   /** The same, from the start of the transfer. */
   serverCpuSecondsPerGib: { heading: "CPU server", ...SECONDS, unit: "s/GiB" },
+  /** Both. */
+  cpuSecondsPerGib: { heading: "CPU both", ...SECONDS, unit: "s/GiB" },
   /** CPU time of both endpoints and the simulator together. */
   simulatorCpuSecondsPerGib: { heading: "CPU, all", ...SECONDS, unit: "s/GiB" },
+  /** Datagrams that full receive buffers dropped in the network namespaces of both endpoints, whatever they belong to. */
+  receiveDropped: { heading: "buffers dropped", unit: "", one: 1, digits: 0 },
   /** Largest resident set, including the runtime. */
   clientPeakBytes: { heading: "RAM client", ...MB },
   serverPeakBytes: { heading: "RAM server", ...MB },

@@ -14,6 +14,11 @@ export interface ListeningLine {
   readonly port: number;
 }
 
+/** A process that only takes time does so from now on. */
+export interface ReadyLine {
+  readonly kind: "ready";
+}
+
 /** What only the sender of a file can measure; Sluice alone reports it. */
 export interface SenderStats {
   readonly retransmittedBytes: number;
@@ -50,7 +55,7 @@ export interface RelayedLine {
 }
 
 /** A line of any kind. */
-export type Line = ListeningLine | EndLine | RelayedLine;
+export type Line = ListeningLine | ReadyLine | EndLine | RelayedLine;
 
 /** Prints a line. */
 export function printLine(line: Line): void {

@@ -18,11 +18,13 @@ export type Place =
   | "loopback"
   /** Two processes on this machine with `relay.ts` between them as the link, which carries datagrams only. */
   | "relay"
+  /** Two processes in two network namespaces of this machine, with nothing between them but Ethernet's frames. */
+  | "veth"
   /** Two processes, each behind a command that runs it at its end of an emulated or real link. */
   | "lab";
 
 /** The places, in the order in which they are run. */
-export const PLACES: readonly Place[] = ["simulated", "loopback", "relay", "lab"];
+export const PLACES: readonly Place[] = ["simulated", "loopback", "relay", "veth", "lab"];
 
 /** A link with the same impairments in both directions. */
 export interface LinkShape {
@@ -45,7 +47,7 @@ export interface LinkShape {
 export interface Scenario {
   readonly name: string;
   readonly about: string;
-  /** Undefined for loopback. */
+  /** Undefined where nothing limits it: on loopback, and between network namespaces. */
   readonly link?: LinkShape;
   /** Other work of both machines' processors; only where the machines are simulated. Default: none. */
   readonly processor?: ProcessorOptions;
@@ -54,6 +56,7 @@ export interface Scenario {
 }
 
 const MB = 1_000_000;
+const MIB = 1024 * 1024;
 const MBIT = 1_000_000;
 const MS = 1000;
 
@@ -95,7 +98,8 @@ export const SCENARIOS: readonly Scenario[] = [
     processor: { runUs: { min: 1 * MS, max: 30 * MS }, awayUs: { min: 1 * MS, max: 20 * MS } },
     sizes: { simulated: 100 * MB },
   },
-  { name: "loopback", about: "within this machine", sizes: { loopback: 256 * 1024 * 1024 } },
+  { name: "loopback", about: "within this machine", sizes: { loopback: 256 * MIB } },
+  { name: "veth", about: "between two network namespaces", sizes: { veth: 256 * MIB } },
   {
     name: "short-queue",
     about: "100 Mbit/s, 50 ms, queue of a tenth of a round trip",

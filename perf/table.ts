@@ -20,6 +20,7 @@ const TITLES: Readonly<Record<Place, string>> = {
   simulated: "Simulated (the same on every machine, except the CPU time)",
   loopback: "Loopback, in wall time",
   relay: "Through the relay, in wall time",
+  veth: "Between two network namespaces, in wall time",
   lab: "Over a link of your own, in wall time",
 };
 

@@ -13,7 +13,8 @@ import { type Figures, type Measurement, summarise } from "../perf/figures.ts";
 import { type Options, parseOptions, plan, type Transfer, USAGE } from "../perf/plan.ts";
 import { runSimulated } from "../perf/simulated.ts";
 import { comparisonOf, nameOf, tablesOf } from "../perf/table.ts";
-import { changeLab, WallRunner } from "../perf/wall.ts";
+import { LinkError, vethProblem } from "../perf/veth.ts";
+import { WallRunner } from "../perf/wall.ts";
 
 /** What `--json` prints. */
 export interface PerfReport {
@@ -33,33 +34,41 @@ const say = (text: string) => console.log(text);
 // deno-lint-ignore no-console -- progress must not mix with JSON
 const logProgress = (text: string) => console.error(text);
 
-/** Makes the measurements, link by link. */
-async function measure(transfers: readonly Transfer[], { lab }: Options): Promise<Measurement[]> {
-  await using wall = new WallRunner(lab);
-  const measurements: Measurement[] = [];
-  let last: Transfer | undefined;
-  const changeLink = async (next: Transfer | undefined): Promise<void> => {
-    if (last?.scenario === next?.scenario && last?.place === next?.place) return;
-    if (last?.place === "lab") await changeLab(lab?.down, last.scenario);
-    last = next;
-    if (next?.place === "lab") await changeLab(lab?.up, next.scenario);
-  };
-  try {
-    for (const transfer of transfers) {
-      const { scenario, place, contestant } = transfer;
-      await changeLink(transfer);
-      logProgress(`${place}: ${scenario.name} (${scenario.about}), ${nameOf(contestant)}`);
-      const runs: Measurement[] = [];
-      for (let seed = 1; seed <= transfer.runs; seed++) {
-        runs.push(place === "simulated" ? await runSimulated(transfer, seed) : await wall.run(transfer, seed));
-        if (runs.at(-1)!.failure !== undefined) break;
+/**
+ * Makes the measurements, link by link. At each link the transfers take turns, so that what else happens on the machine
+ * falls upon all of them.
+ */
+async function measure(transfers: readonly Transfer[], wall: WallRunner): Promise<Measurement[]> {
+  const all: Measurement[][] = [];
+  for (const atLink of Map.groupBy(transfers, ({ place, scenario }) => `${place} ${scenario.name}`).values()) {
+    wall.useLink(atLink[0]!);
+    const rows = atLink.map((transfer) => ({ transfer, made: [] as Measurement[] }));
+    for (let seed = 1; seed <= atLink[0]!.runs; seed++) {
+      for (const { transfer, made } of rows.filter(({ made }) => made.at(-1)?.failure === undefined)) {
+        const { scenario, place, contestant, runs } = transfer;
+        const which = runs === 1 ? "" : `, ${seed} of ${runs}`;
+        logProgress(`${place}: ${scenario.name} (${scenario.about}), ${nameOf(contestant)}${which}`);
+        made.push(place === "simulated" ? await runSimulated(transfer, seed) : await wall.run(transfer, seed));
       }
-      measurements.push(summarise(runs));
     }
-  } finally {
-    await changeLink(undefined);
+    all.push(...rows.map(({ made }) => made));
   }
+  const measurements = all.map(summarise);
   return measurements.map((measurement) => ({ ...measurement, figures: withShareOfTcp(measurement, measurements) }));
+}
+
+/** Ctrl-C leaves no process, folder or network namespace behind either. */
+function removeWhenSignalled(wall: WallRunner): void {
+  const signals = { SIGHUP: 1, SIGINT: 2, ...(Deno.build.os === "windows" ? {} : { SIGTERM: 15 }) };
+  for (const [signal, number] of Object.entries(signals)) {
+    Deno.addSignalListener(signal as Deno.Signal, () => {
+      try {
+        wall[Symbol.dispose]();
+      } finally {
+        Deno.exit(128 + number);
+      }
+    });
+  }
 }
 
 /** A measurement's figures, with its goodput as a share of TCP's in the same place. */
@@ -84,7 +93,14 @@ async function main(): Promise<number> {
     logProgress(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
     return USAGE_ERROR;
   }
-  const measurements = await measure(transfers, options);
+  using wall = new WallRunner(options);
+  removeWhenSignalled(wall);
+  const problem = transfers.some(({ place }) => place === "veth") ? vethProblem() : undefined;
+  if (problem !== undefined) {
+    logProgress(problem);
+    return FAILED;
+  }
+  const measurements = await measure(transfers, wall);
   const baseline = JSON.parse(await Deno.readTextFile(BASELINE)) as Baseline;
   const comparison = options.compare ? compare(baseline, measurements) : undefined;
   if (options.json) {
@@ -104,4 +120,12 @@ async function main(): Promise<number> {
   return hasFailed || comparison?.isWorse === true ? FAILED : DONE;
 }
 
-if (import.meta.main) Deno.exit(await main());
+if (import.meta.main) {
+  try {
+    Deno.exit(await main());
+  } catch (error) {
+    if (!(error instanceof LinkError)) throw error;
+    logProgress(error.message);
+    Deno.exit(FAILED);
+  }
+}

@@ -12,11 +12,11 @@ function words({ scenario, place, contestant }: Transfer): string {
   return `${place} ${scenario.name} ${contestant}`;
 }
 
-Deno.test("plan without options selects every scenario at every place but lab", () => {
+Deno.test("plan without options selects every scenario at every place that every machine has", () => {
   const transfers = plan(parse([]));
   for (const { name, sizes } of SCENARIOS) {
     const places = new Set(transfers.filter(({ scenario }) => scenario.name === name).map(({ place }) => place));
-    const expected = Object.keys(sizes).filter((place) => place !== "lab");
+    const expected = Object.keys(sizes).filter((place) => place !== "lab" && place !== "veth");
     assert.deepEqual([...places].sort(), expected.sort(), name);
   }
   assert.ok(transfers.every(({ runs, place }) => runs === (place === "simulated" ? 3 : 1)));
@@ -29,6 +29,15 @@ Deno.test("plan adds the reverse direction and all rivals on loopback, and only 
   assert.deepEqual(loopback, ["send", "get", "tcp", "quic"]);
   const alone = plan(parse(["--only", "loop", "--rivals", "none"])).map(({ contestant }) => contestant);
   assert.deepEqual(alone, ["send", "get"]);
+});
+
+Deno.test("plan measures like loopback between network namespaces, under a name of its own for another MTU", () => {
+  const usual = plan(parse(["--place", "veth"]));
+  assert.deepEqual(usual.map(words), ["veth veth send", "veth veth get", "veth veth tcp", "veth veth quic"]);
+  assert.deepEqual(usual.map(({ runs }) => runs), [3, 3, 3, 3]);
+  const [other] = plan(parse(["--place", "veth", "--mtu", "9000"]));
+  assert.deepEqual(other!.scenario.name, "veth-9000");
+  assert.match(other!.scenario.about, /MTU 9000/);
 });
 
 Deno.test("plan uses the given size and number of runs", () => {
@@ -64,7 +73,10 @@ Deno.test("parseOptions splits commands at spaces outside of quotes", () => {
 
 Deno.test("parseOptions and plan reject usage errors", () => {
   const wrong: readonly [readonly string[], RegExp][] = [
-    [["--place", "moon"], /"moon" is not one of simulated, loopback, relay, lab/],
+    [["--place", "moon"], /"moon" is not one of simulated, loopback, relay, veth, lab/],
+    [["--busy", "some"], /--busy takes a whole number from 0 to \d+, not "some"/],
+    [["--busy", "1", "--update-baseline"], /a busy machine makes no baseline/],
+    [["--mtu", "100"], /--mtu takes a whole number from 1280 to 65535/],
     [["--rivals", "sctp"], /"sctp" is not one of tcp, quic/],
     [["--size", "0"], /--size takes a number above 0/],
     [["--runs", "many"], /--runs takes a number above 0/],
