@@ -209,6 +209,7 @@ export class HostilePath {
       rttUs,
       minRttUs: this.#rtt.minUs,
       smoothedRttUs: this.#rtt.smoothedUs,
+      meanLatenessUs: 0,
       sample: this.#rate.onAckDone(this.nowUs, this.#rtt.minUs),
     };
     this.#probes = 0;

@@ -128,6 +128,7 @@ export class Flow {
       rttUs: 0,
       minRttUs: 0,
       smoothedRttUs: 0,
+      meanLatenessUs: 0,
       sample: this.rate.onAckDone(0, 0),
     };
   }

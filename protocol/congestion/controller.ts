@@ -56,6 +56,8 @@ export interface AckEvent {
   rttUs: number;
   minRttUs: number;
   smoothedRttUs: number;
+  /** Mean time by which packets are acknowledged later than one sent after them, 0 for those in order: recent packets. */
+  meanLatenessUs: number;
   sample: RateSample;
 }
 

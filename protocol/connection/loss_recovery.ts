@@ -100,6 +100,7 @@ export class LossRecovery {
       rttUs: 0,
       minRttUs: 0,
       smoothedRttUs: 0,
+      meanLatenessUs: 0,
       sample: this.#path.rate.onAckDone(0, 0),
     };
   }
@@ -227,6 +228,7 @@ export class LossRecovery {
     event.rttUs = rttUs;
     event.minRttUs = path.rtt.minUs;
     event.smoothedRttUs = path.rtt.smoothedUs;
+    event.meanLatenessUs = this.#detection.meanLatenessUs;
     event.sample = path.rate.onAckDone(nowUs, path.rtt.minUs);
     path.controller.onAck(event);
     path.updatePacer();

@@ -126,6 +126,11 @@ export class LossDetection {
     return this.#rack.rttUs;
   }
 
+  /** Mean lateness of recent packets, 0 for those in order: see {@link Rack.meanLatenessUs}. */
+  get meanLatenessUs(): number {
+    return this.#rack.meanLatenessUs;
+  }
+
   /** When the oldest undecided packet is lost by time, or Infinity. */
   get lossTimeUs(): number {
     return this.#lossTimeUs;

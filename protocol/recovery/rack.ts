@@ -64,6 +64,7 @@ export class Rack {
   #rttUs = 0;
   /** Mean RTT of all packets, including late ones: RACK.rtt and SRTT consider only packets that overtook others. */
   #meanRttUs = 0;
+  #meanLatenessUs = 0;
   #reorderingSeen = false;
   #windowMultiplier = 1;
   /** The largest multiplier that a late packet would have needed since {@link #persist} began. */
@@ -90,6 +91,14 @@ export class Rack {
     return this.#reorderingSeen;
   }
 
+  /**
+   * How much later packets are acknowledged than one sent after them, on average: in order counts as 0. A moving average of
+   * the recent packets, microseconds.
+   */
+  get meanLatenessUs(): number {
+    return this.#meanLatenessUs;
+  }
+
   /** The window in quarters of the minimum RTT. */
   get windowMultiplier(): number {
     return this.#windowMultiplier;
@@ -112,6 +121,7 @@ export class Rack {
     if (packet.ackEliciting) {
       if (this.#meanRttUs === 0) this.#meanRttUs = rttUs;
       this.#meanRttUs += (rttUs - this.#meanRttUs) * MEAN_GAIN;
+      this.#meanLatenessUs -= this.#meanLatenessUs * MEAN_GAIN;
     }
     if (packet.packetNumber <= this.#newestAcked) return;
     this.#newestAcked = packet.packetNumber;
@@ -126,6 +136,7 @@ export class Rack {
     const wasKnown = this.#reorderingSeen;
     this.#reorderingSeen = true;
     const lateUs = nowUs - packet.sentUs - this.#rttUs;
+    this.#meanLatenessUs += Math.max(0, lateUs) * MEAN_GAIN;
     const needed = Math.max(1, Math.ceil(lateUs * WINDOW_DIVISOR / Math.max(1, minRttUs)));
     this.#neededMultiplier = Math.max(this.#neededMultiplier, needed);
     if (packet.state !== SentState.lost) return;

@@ -151,6 +151,7 @@ function tell(controller: CongestionController, call: Call, nowUs: number, total
         rttUs: call.rttUs,
         minRttUs: call.rttUs,
         smoothedRttUs: call.rttUs,
+        meanLatenessUs: 0,
         sample: {
           deliveryRate: call.deliveryRate,
           deliveredBytes: call.ackedBytes,

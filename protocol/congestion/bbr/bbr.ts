@@ -153,7 +153,7 @@ export class Bbr implements CongestionController, ControlState {
   }
 
   onSpuriousLoss(_nowUs: number, sentUs: number): void {
-    this.model.loss.onSpurious(this.#control.maxDatagramBytes);
+    this.model.loss.onSpurious(this.#control.maxDatagramBytes, sentUs);
     this.model.bounds.onSpurious(sentUs, this.#control.maxDatagramBytes);
   }
 

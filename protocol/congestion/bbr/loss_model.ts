@@ -137,9 +137,14 @@ export class LossModel {
     if (this.#isInSlowPhase(sentUs)) this.#slowLostBytes += lostBytes;
   }
 
-  /** Bytes counted as lost in this round proved not to be lost. */
-  onSpurious(bytes: number): void {
-    this.#roundLostBytes = Math.max(0, this.#roundLostBytes - bytes);
+  /**
+   * Bytes counted as lost, sent at `sentUs`, proved not to be lost: in this round and slow phase, or in an earlier round, from
+   * which the base loss was learned.
+   */
+  onSpurious(bytes: number, sentUs: number): void {
+    if (this.#isInSlowPhase(sentUs)) this.#slowLostBytes = Math.max(0, this.#slowLostBytes - bytes);
+    if (this.#roundLostBytes > 0) this.#roundLostBytes = Math.max(0, this.#roundLostBytes - bytes);
+    else if (this.#baseBytes > 0) this.#baseLoss = Math.max(0, this.#baseLoss - bytes / this.#baseBytes);
   }
 
   /** Discards the losses so far in this round, because the path was down completely. */

@@ -27,6 +27,9 @@ export const MIN_TRAIN_US = 4_000;
 /** ...and its minimum duration in round trips. */
 const MIN_TRAIN_ROUNDS = 1 / 16;
 
+/** ...and in mean latenesses of packets: jitter that reorders moves either end of a train by about as much. */
+const MIN_TRAIN_LATENESSES = 4;
+
 /** A train is dispersed if it took this many times longer to arrive than to be sent. */
 const SLOWER_FACTOR = 4 / 3;
 
@@ -67,6 +70,8 @@ export class TrainRate {
   #isCertain = false;
   /** The mean rate of the trains since one was dispersed; Infinity if none was. */
   #bottleneckRate = Infinity;
+  /** Duration of the train that was dispersed first. */
+  #dispersedUs = Infinity;
 
   /**
    * The rate of the fastest train so far, or the mean rate since trains are dispersed, in bytes delivered per second;
@@ -89,6 +94,9 @@ export class TrainRate {
   /** Processes an ACK. */
   onAck(event: AckEvent, maxDatagramBytes: number): void {
     const { nowUs, ackedBytes, largestAckedSentUs: sentUs, minRttUs } = event;
+    const noiseUs = event.meanLatenessUs * MIN_TRAIN_LATENESSES;
+    // By what is known now, jitter may have dispersed that train.
+    if (noiseUs > this.#dispersedUs) this.#forgetBottleneck();
     const isPause = sentUs - this.#lastSentUs > minRttUs * PAUSE_ROUNDS;
     this.#lastSentUs = sentUs;
     if (this.#startUs < 0 || isPause) return this.#begin(nowUs, sentUs);
@@ -97,12 +105,13 @@ export class TrainRate {
     const sentInUs = sentUs - this.#startSentUs;
     const arrivedInUs = nowUs - this.#startUs;
     const intervalUs = Math.max(sentInUs, arrivedInUs);
-    if (intervalUs < Math.max(MIN_TRAIN_US, minRttUs * MIN_TRAIN_ROUNDS)) return;
+    if (intervalUs < Math.max(MIN_TRAIN_US, minRttUs * MIN_TRAIN_ROUNDS, noiseUs)) return;
     // If packets were reordered, the train may have no duration.
     if (sentInUs > 0) {
       const isDispersed = arrivedInUs > SLOWER_FACTOR * sentInUs;
       const isQueued = isQueueing(event);
       this.#slowTrains = isQueued && arrivedInUs > SLOW_FACTOR * sentInUs ? this.#slowTrains + 1 : 0;
+      if (isDispersed && !this.isDispersed) this.#dispersedUs = intervalUs;
       this.#onTrain(this.#bytes * 1_000_000 / intervalUs, isDispersed, isQueued);
     }
     this.#begin(nowUs, sentUs);
@@ -110,14 +119,18 @@ export class TrainRate {
 
   #onTrain(rate: number, isDispersed: boolean, isQueueing: boolean): void {
     // If there is a queue already, a fast train is one that was delayed elsewhere on the path before.
-    if (rate > FASTER_FACTOR * this.#bottleneckRate && !isQueueing) {
-      this.#bottleneckRate = Infinity;
-      this.#isCertain = false;
-    }
+    if (rate > FASTER_FACTOR * this.#bottleneckRate && !isQueueing) this.#forgetBottleneck();
     if (this.isDispersed && this.#slowTrains >= CERTAIN_TRAINS) this.#isCertain = true;
     if (this.isDispersed) this.#bottleneckRate += (rate - this.#bottleneckRate) * DISPERSED_GAIN;
     else if (isDispersed) this.#bottleneckRate = rate;
     this.#bestRate = Math.max(this.#bestRate, rate);
+  }
+
+  #forgetBottleneck(): void {
+    this.#bottleneckRate = Infinity;
+    this.#dispersedUs = Infinity;
+    this.#slowTrains = 0;
+    this.#isCertain = false;
   }
 
   #begin(nowUs: number, sentUs: number): void {

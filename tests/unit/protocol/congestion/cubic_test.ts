@@ -25,6 +25,7 @@ function ack(
     rttUs,
     minRttUs: rttUs,
     smoothedRttUs: rttUs,
+    meanLatenessUs: 0,
     sample: {
       deliveryRate: 0,
       deliveredBytes: 0,

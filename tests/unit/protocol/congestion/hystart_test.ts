@@ -25,6 +25,7 @@ class Rounds {
         rttUs: sampleUs,
         minRttUs: 0,
         smoothedRttUs: 0,
+        meanLatenessUs: 0,
         sample: {
           deliveryRate: 0,
           deliveredBytes: 0,

@@ -270,3 +270,14 @@ Deno.test("LossDetection works on packet numbers about 2^32 and 2^53", () => {
     assert.equal(rig.detection.lossTimeUs, Infinity);
   }
 });
+
+Deno.test("LossDetection.meanLatenessUs is a mean of late packets and of those in order", () => {
+  const rig = new Rig();
+  rig.sendMany(3, 0);
+  rig.ack(RTT_US, 1);
+  assert.equal(rig.detection.meanLatenessUs, 0);
+  rig.ack(RTT_US + 64_000, 0);
+  assert.equal(rig.detection.meanLatenessUs, 1_000, "a 64th");
+  rig.ack(RTT_US + 65_000, 2);
+  assert.equal(rig.detection.meanLatenessUs, 1_000 - 1_000 / 64);
+});

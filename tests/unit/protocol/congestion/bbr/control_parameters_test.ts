@@ -20,6 +20,7 @@ function make(maxWindowBytes = Infinity): { model: PathModel; control: ControlPa
     rttUs: 50_000,
     minRttUs: 50_000,
     smoothedRttUs: 50_000,
+    meanLatenessUs: 0,
     sample: {
       deliveryRate: 1_000_000,
       deliveredBytes: 50_000,

@@ -162,7 +162,7 @@ Deno.test("LossModel uses the minimum loss of four consecutive slow phases on a 
 Deno.test("LossModel discards spurious losses, and a round in which the path was down", () => {
   const model = new LossModel();
   model.onLost(2 * MTU, 0);
-  model.onSpurious(MTU);
+  model.onSpurious(MTU, 0);
   model.onAck(MTU, 0, MIN_RTT_US);
   model.onRound(MIN_RTT_US);
   assert.equal(model.lastLoss, 0.5);
@@ -172,4 +172,29 @@ Deno.test("LossModel discards spurious losses, and a round in which the path was
   model.onRound(MIN_RTT_US);
   assert.equal(model.lastLoss, 0);
   assert.equal(model.isHeavy, false);
+});
+
+Deno.test("LossModel.onSpurious takes back the base loss that was learned from a packet which was not lost", () => {
+  const model = new LossModel();
+  model.onLost(MTU, 0);
+  model.onRound(MIN_RTT_US);
+  model.learnFromRound(MTU);
+  assert.ok(model.baseLoss > 0.1);
+  model.onSpurious(MTU, 0);
+  assert.equal(model.baseLoss, 0);
+  const lossy = new LossModel();
+  round(lossy, { loss: 0.1 });
+  lossy.learnFromRound(MTU);
+  lossy.onSpurious(MTU, 0);
+  assert.ok(Math.abs(lossy.baseLoss - 0.099) < 1e-9, "one of a hundred");
+});
+
+Deno.test("LossModel.onSpurious takes a packet of the slow phase back, too", () => {
+  const model = new LossModel();
+  model.beginSlowPhase(1_000_000);
+  round(model, { loss: 0.01, sentUs: 1_050_000 });
+  for (let i = 0; i < 10; i++) model.onSpurious(MTU, 1_050_000);
+  model.endSlowPhase(1_100_000);
+  model.settleSlowPhase(1_200_000, MIN_RTT_US, MTU);
+  assert.equal(model.baseLoss, 0);
 });

@@ -15,6 +15,7 @@ function ack(prior: number, total: number, sample: Partial<AckEvent["sample"]> =
     rttUs: 50_000,
     minRttUs: 50_000,
     smoothedRttUs: 50_000,
+    meanLatenessUs: 0,
     sample: {
       deliveryRate: 1_000_000,
       deliveredBytes: 12_000,

@@ -5,7 +5,7 @@ import { MIN_TRAIN_US, TRAIN_DATAGRAMS, TrainRate } from "../../../../../protoco
 const DATAGRAM_BYTES = 1_000;
 const RTT_US = 64_000;
 
-function ack(nowUs: number, sentUs: number, smoothedRttUs = RTT_US): AckEvent {
+function ack(nowUs: number, sentUs: number, smoothedRttUs = RTT_US, meanLatenessUs = 0): AckEvent {
   return {
     nowUs,
     ackedBytes: DATAGRAM_BYTES,
@@ -17,6 +17,7 @@ function ack(nowUs: number, sentUs: number, smoothedRttUs = RTT_US): AckEvent {
     rttUs: nowUs - sentUs,
     minRttUs: RTT_US,
     smoothedRttUs,
+    meanLatenessUs,
     sample: {
       deliveryRate: 0,
       deliveredBytes: 0,
@@ -133,5 +134,21 @@ Deno.test("TrainRate ignores a fast train if there is a queue already", () => {
     const sentUs = 100_000 + i * 250;
     trains.onAck(ack(sentUs + RTT_US, sentUs, 2 * RTT_US), DATAGRAM_BYTES);
   }
+  assert.equal(trains.isDispersed, true);
+});
+
+Deno.test("TrainRate measures trains of four mean latenesses, and forgets that a shorter one was dispersed", () => {
+  const latenessUs = 4_000;
+  const trains = new TrainRate();
+  run(trains, 0, 100, 500);
+  assert.equal(trains.isDispersed, true);
+  const jittered = (fromUs: number, datagrams: number): void => {
+    for (let i = 0; i <= datagrams; i++) {
+      trains.onAck(ack(fromUs + RTT_US + i * 1_000, fromUs + i * 500, RTT_US, latenessUs), DATAGRAM_BYTES);
+    }
+  };
+  jittered(100_000, TRAIN_DATAGRAMS - 1);
+  assert.equal(trains.isDispersed, false, "jitter may have dispersed the first");
+  jittered(200_000, TRAIN_DATAGRAMS);
   assert.equal(trains.isDispersed, true);
 });
