@@ -1,8 +1,8 @@
 /**
  * The receiver's side of acknowledgements (RFC 9000, section 13.2): which packets have arrived, and when to send an ACK.
  *
- * Goals: every ack-eliciting packet is acknowledged within max_ack_delay, and a gap immediately; no packet is processed
- * twice; memory is bounded. Non-goals: writing the ACK frame, and deciding when to add an ack-eliciting frame so that the
+ * Goals: every ack-eliciting packet is acknowledged within max_ack_delay, and a gap immediately unless the path reorders; no
+ * packet is processed twice; memory is bounded. Non-goals: writing the ACK frame, and deciding when to add an ack-eliciting frame so that the
  * peer acknowledges our ACKs (section 13.2.4). Hot: called for every packet.
  *
  * @module
@@ -12,6 +12,7 @@ import { invariant } from "../../base/invariant.ts";
 import { MAX_ACK_RANGES } from "../limits.ts";
 import { RangeSet } from "../../base/range_set.ts";
 import { AckFrequency } from "./ack_frequency.ts";
+import { ReorderingThreshold } from "./reordering_threshold.ts";
 
 /**
  * How long late packets below a number are still accepted, after the peer has acknowledged our ACK of everything received
@@ -45,6 +46,7 @@ export class AckTracker {
   readonly #maxAckDelayUs: number;
   readonly #maxRanges: number;
   readonly #frequency = new AckFrequency();
+  readonly #reordering = new ReorderingThreshold();
   /** Every number below it counts as received: it was, or it is no longer known. */
   #floor = 0;
   /** The next value of `#floor`, which applies once `LATENESS_US` have passed. */
@@ -60,6 +62,8 @@ export class AckTracker {
   #lastSizeBytes = 0;
   /** The lowest number that no ACK frame has reported, or Infinity. */
   #lowestUnreported = Infinity;
+  /** A number below which nothing has been missing since the last ACK was sent; Infinity if no gap has appeared since. */
+  #firstMissing = Infinity;
   #deadlineUs = Infinity;
 
   constructor(options: AckTrackerOptions) {
@@ -108,8 +112,8 @@ export class AckTracker {
     if (!ackEliciting) return true;
     if (this.#unackedEliciting++ === 0) this.#firstUnackedUs = nowUs;
     this.#lastSizeBytes = sizeBytes;
-    const atOnce = this.#isBatchFull || this.#isOutOfOrder(packetNumber);
-    if (packetNumber > this.#largestAckEliciting) this.#largestAckEliciting = packetNumber;
+    const isOutOfOrder = this.#isOutOfOrder(packetNumber, nowUs);
+    const atOnce = this.#isBatchFull || isOutOfOrder;
     // Section 13.2.1: every ack-eliciting packet is acknowledged within max_ack_delay, counted from the first.
     const delayUs = atOnce ? 0 : this.#frequency.delayUs(this.#maxAckDelayUs);
     this.#deadlineUs = Math.min(this.#deadlineUs, nowUs + delayUs);
@@ -136,6 +140,7 @@ export class AckTracker {
     this.#unackedEliciting = 0;
     this.#deadlineUs = Infinity;
     this.#lowestUnreported = Infinity;
+    this.#firstMissing = Infinity;
   }
 
   /** The lowest number that no ACK frame has reported, or Infinity. */
@@ -164,13 +169,35 @@ export class AckTracker {
     return this.#unackedEliciting >= this.#frequency.threshold;
   }
 
-  /** RFC 9000, section 13.2.1: lower than another ack-eliciting packet, or higher with packets missing in between. */
-  #isOutOfOrder(packetNumber: number): boolean {
+  /**
+   * RFC 9000, section 13.2.1: lower than another ack-eliciting packet, or higher with packets missing in between. Neither
+   * counts before it exceeds the reordering threshold.
+   */
+  #isOutOfOrder(packetNumber: number, nowUs: number): boolean {
     const largest = this.#largestAckEliciting;
-    if (packetNumber < largest) return true;
-    // Numbers below the floor count as received: the very first packet may have any number.
-    const from = Math.max(largest + 1, this.#floor);
-    return largest >= 0 && from < packetNumber && !this.#received.containsRange(from, packetNumber);
+    if (packetNumber < largest) {
+      const threshold = this.#reordering.at(nowUs);
+      this.#reordering.onLatePacket(largest - packetNumber, nowUs);
+      return largest - packetNumber > threshold;
+    }
+    this.#largestAckEliciting = packetNumber;
+    if (largest < 0) return false;
+    if (this.#firstMissing === Infinity) {
+      // Numbers below the floor count as received: the very first packet may have any number.
+      const from = Math.max(largest + 1, this.#floor);
+      if (from >= packetNumber || this.#received.containsRange(from, packetNumber)) return false;
+      this.#firstMissing = from;
+    }
+    return this.#isGapLate(packetNumber, nowUs);
+  }
+
+  /** Whether the oldest gap since the last ACK, if it is still open below `largest`, exceeds the reordering threshold. */
+  #isGapLate(largest: number, nowUs: number): boolean {
+    const threshold = this.#reordering.at(nowUs);
+    if (largest - this.#firstMissing <= threshold) return false;
+    this.#firstMissing = this.#received.coveredUntil(this.#firstMissing);
+    if (this.#firstMissing > largest) this.#firstMissing = Infinity;
+    return largest - this.#firstMissing > threshold;
   }
 
   /** Counts everything below `floor` as received, so that memory stays bounded (RFC 9000, section 13.2.3). */

@@ -41,6 +41,8 @@ export interface Figures {
   readonly queueMs: number;
   /** Bytes of IP packets that the sender's link was given, per byte of the file. */
   readonly sentPerByte: number;
+  /** Datagrams that the receiver sent, nearly all of them ACKs, per datagram of the sender. */
+  readonly acksPerDatagram: number;
   /**
    * How long the line had nothing to carry until a quarter of the file was across it, milliseconds: what the handshake
    * and the start cost, where the file is large.
@@ -78,7 +80,9 @@ export async function measure(
     ...(processor === undefined ? {} : { processor }),
     clients: [{ goals: [{ kind, name: "file", sizeBytes }] }],
   });
-  const path = world.linkOf(0)[kind === "put" ? "up" : "down"];
+  const { up, down } = world.linkOf(0);
+  const path = kind === "put" ? up : down;
+  const returnLine = (kind === "put" ? down : up).stats;
   const line = path.stats;
   let startUs = 0;
   const sample = (): void => {
@@ -101,6 +105,7 @@ export async function measure(
     spuriousShare: sender.spuriousLosses / line.sent,
     queueMs: line.meanQueueDelayUs / 1000,
     sentPerByte: lineBytes(line.sentBytes, line.sent) / sizeBytes,
+    acksPerDatagram: returnLine.sent / line.sent,
     startupMs: startUs / 1000,
   };
 }

@@ -16,6 +16,8 @@ interface Bounds {
   readonly spuriousShare: number;
   readonly queueMs: number;
   readonly sentPerByte: number;
+  /** Where a path may make the receiver acknowledge each packet on its own. */
+  readonly acksPerDatagram?: number;
 }
 
 /** The bounds on one link. */
@@ -90,10 +92,24 @@ const GOALS: readonly Goal[] = [
   {
     name: "reorder",
     sizeBytes: 30 * MB,
-    median: { share: 0.853, retransmittedShare: 0.005, spuriousShare: 0.01, queueMs: 30, sentPerByte: 1.055 },
-    worstShare: 0.6,
+    median: {
+      share: 0.843,
+      retransmittedShare: 0.005,
+      spuriousShare: 0.01,
+      queueMs: 32,
+      sentPerByte: 1.055,
+      acksPerDatagram: 0.05,
+    },
+    worstShare: 0.8,
     fullBytes: 100 * MB,
-    full: { share: 0.903, retransmittedShare: 0.01, spuriousShare: 0.01, queueMs: 30, sentPerByte: 1.055 },
+    full: {
+      share: 0.903,
+      retransmittedShare: 0.01,
+      spuriousShare: 0.01,
+      queueMs: 32,
+      sentPerByte: 1.055,
+      acksPerDatagram: 0.05,
+    },
   },
   {
     // Each program is away for two fifths of the time. What the receive buffer does not hold meanwhile is lost.
@@ -115,8 +131,9 @@ function median(numbers: readonly number[]): number {
 function check(runs: readonly Figures[], bounds: Bounds, what: string): void {
   for (const name of Object.keys(bounds) as (keyof Bounds)[]) {
     const figure = median(runs.map((run) => run[name]));
-    const holds = name === "share" ? figure >= bounds[name] : figure <= bounds[name];
-    assert(holds, `${what}: ${name} is ${figure}, the bound is ${bounds[name]}`);
+    const bound = bounds[name]!;
+    const holds = name === "share" ? figure >= bound : figure <= bound;
+    assert(holds, `${what}: ${name} is ${figure}, the bound is ${bound}`);
   }
 }
 

@@ -120,6 +120,20 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     becomes: "if (false)",
   },
   {
+    id: "ack-reordering",
+    broken: "On a path that reorders every packet is acknowledged on its own",
+    file: "protocol/recovery/ack_tracker.ts",
+    text: "return largest - packetNumber > threshold;",
+    becomes: "return true;",
+  },
+  {
+    id: "ack-reordering-forever",
+    broken: "A packet that was once very late delays the reports of all later gaps",
+    file: "protocol/recovery/reordering_threshold.ts",
+    text: "elapsedUs < 2 * MEMORY_US ? this.#recent : 0",
+    becomes: "Math.max(this.#recent, this.#previous)",
+  },
+  {
     id: "ack-not-sent",
     broken: "An ACK frame may acknowledge the packet number that is sent next: an off-by-one",
     file: "protocol/recovery/sent_packets.ts",

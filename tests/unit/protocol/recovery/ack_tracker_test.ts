@@ -87,6 +87,56 @@ Deno.test("AckTracker acknowledges a gap, and the packets that fill it, immediat
   assert.equal(acks.ackDeadlineUs, 2_030);
 });
 
+/** A {@link seasoned} tracker of a path that has just delayed number 1000 until 1001 to 1004 had arrived. */
+function reordered(): AckTracker {
+  const acks = seasoned();
+  for (const pn of [1_001, 1_002, 1_003, 1_004, 1_000]) acks.onPacketReceived(pn, 2_000, true, SIZE_BYTES);
+  acks.onAckSent(2_000);
+  return acks;
+}
+
+Deno.test("AckTracker acknowledges no packet immediately that is late as others were, nor the gap before it", () => {
+  const acks = reordered();
+  for (const pn of [1_006, 1_007, 1_008, 1_009, 1_005]) acks.onPacketReceived(pn, 3_000, true, SIZE_BYTES);
+  assert.equal(acks.shouldAck(3_000), false);
+  assert.ok(acks.ackDeadlineUs <= 3_000 + MAX_ACK_DELAY_US);
+});
+
+Deno.test("AckTracker acknowledges a gap immediately that stays open for longer than any before, once", () => {
+  const acks = reordered();
+  for (const pn of [1_006, 1_007, 1_008, 1_009]) acks.onPacketReceived(pn, 3_000, true, SIZE_BYTES);
+  assert.equal(acks.shouldAck(3_000), false);
+  acks.onPacketReceived(1_010, 3_000, true, SIZE_BYTES);
+  assert.equal(acks.shouldAck(3_000), true);
+  acks.onAckSent(3_000);
+  acks.onPacketReceived(1_011, 3_000, true, SIZE_BYTES);
+  assert.equal(acks.shouldAck(3_000), false, "reported before");
+});
+
+Deno.test("AckTracker looks for the next gap when the first is filled", () => {
+  const acks = reordered();
+  for (const pn of [1_006, 1_005, 1_007, 1_009, 1_010, 1_011, 1_012]) {
+    acks.onPacketReceived(pn, 3_000, true, SIZE_BYTES);
+  }
+  assert.equal(acks.shouldAck(3_000), false, "1008 is no later than 1000 was");
+  acks.onPacketReceived(1_013, 3_000, true, SIZE_BYTES);
+  assert.equal(acks.shouldAck(3_000), true);
+});
+
+Deno.test("AckTracker acknowledges immediately a packet that is later than any before", () => {
+  const acks = reordered();
+  acks.onPacketReceived(1_010, 3_000, true, SIZE_BYTES);
+  acks.onAckSent(3_000);
+  acks.onPacketReceived(1_005, 3_000, true, SIZE_BYTES);
+  assert.equal(acks.shouldAck(3_000), true);
+});
+
+Deno.test("AckTracker acknowledges gaps immediately again two seconds after the last packet that was late", () => {
+  const acks = reordered();
+  acks.onPacketReceived(1_006, 2_002_000, true, SIZE_BYTES);
+  assert.equal(acks.shouldAck(2_002_000), true);
+});
+
 Deno.test("AckTracker detects no gap if ACK-only packets fill it, nor before the first packet", () => {
   const acks = seasoned();
   acks.onPacketReceived(1_000, 2_001, false, SIZE_BYTES);
