@@ -75,8 +75,7 @@ class TreeRun {
   async run(): Promise<ExitCode> {
     const { signal } = this.#session;
     const comparing = this.#session.view.busy("comparing both sides");
-    const planned = await this.#plan();
-    comparing.finish();
+    const planned = await this.#plan().finally(() => comparing.finish());
     for (const each of planned) this.#tellSurvey(each);
     if (this.#options.tree.dryRun) return this.#tellDryRun(planned);
     const mayGoOn = signal.aborted || await this.#mayRemove(planned);
