@@ -39,8 +39,8 @@ export interface LinkShape {
   /** The delay walks at random between this much less and more; packets keep their order. */
   readonly randomWalkUs?: number;
   readonly loss?: number;
-  /** Capacity of the queue, in bandwidth-delay products. Default: 1. */
-  readonly queueRoundTrips?: number;
+  /** Capacity of the queue. Default: a bandwidth-delay product, and at least 64 KiB. */
+  readonly queueBytes?: number;
 }
 
 /** One row of the table. */
@@ -51,6 +51,8 @@ export interface Scenario {
   readonly link?: LinkShape;
   /** Other work of both machines' processors; only where the machines are simulated. Default: none. */
   readonly processor?: ProcessorOptions;
+  /** The resolution of the programs' timers where they are simulated. Default: exact. */
+  readonly timerTickUs?: number;
   /** Size of the file at each place where the scenario is run. */
   readonly sizes: Readonly<Partial<Record<Place, number>>>;
 }
@@ -62,6 +64,7 @@ const MS = 1000;
 
 const WAN: LinkShape = { rateBitsPerSecond: 100 * MBIT, delayUs: 25 * MS };
 const FAR: LinkShape = { rateBitsPerSecond: 100 * MBIT, delayUs: 50 * MS };
+const SHORT_QUEUE: LinkShape = { ...WAN, queueBytes: 32_000 };
 const SIZES = { simulated: 100 * MB, relay: 25 * MB, lab: 100 * MB };
 
 /**
@@ -102,9 +105,17 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: "veth", about: "between two network namespaces", sizes: { veth: 256 * MIB } },
   {
     name: "short-queue",
-    about: "100 Mbit/s, 50 ms, queue of a tenth of a round trip",
-    link: { ...WAN, queueRoundTrips: 0.1 },
-    sizes: { simulated: 50 * MB, relay: 25 * MB },
+    about: "100 Mbit/s, 50 ms, queue of 32 KB",
+    link: SHORT_QUEUE,
+    timerTickUs: 300,
+    sizes: { simulated: 100 * MB, relay: 25 * MB, lab: 100 * MB },
+  },
+  {
+    name: "short-queue-2ms",
+    about: "the same with timers of 2.1 ms",
+    link: SHORT_QUEUE,
+    timerTickUs: 2_100,
+    sizes: { simulated: 100 * MB },
   },
   {
     name: "random-walk",
@@ -129,20 +140,20 @@ const OVERHEAD_BYTES = 28;
 /** UDP payload of the largest IPv4 packet on Ethernet. */
 const MTU_BYTES = 1472;
 
-/** The minimum capacity of a queue: a few dozen packets, as in the cheapest router. */
+/** The minimum capacity of a queue by default: a few dozen packets, as in the cheapest router. */
 const MIN_QUEUE_BYTES = 64 * 1024;
 
 /** Both directions of a link as options of `netem/link.ts`: `up` is towards the server. */
 export function linkOptionsOf(shape: LinkShape): { up: LinkOptions; down: LinkOptions } {
   const { rateBitsPerSecond, returnRateBitsPerSecond = rateBitsPerSecond, delayUs, loss = 0 } = shape;
-  const { jitterUs = 0, randomWalkUs = 0, queueRoundTrips = 1 } = shape;
+  const { jitterUs = 0, randomWalkUs = 0, queueBytes } = shape;
   const direction = (rate: number): LinkOptions => ({
     rateBitsPerSecond: rate,
     delayUs: delayUs - randomWalkUs,
     jitterUs,
     randomWalkUs: 2 * randomWalkUs,
     loss,
-    queueBytes: Math.round(Math.max(minQueueBytes(shape), rate / 8 * 2 * delayUs / 1e6 * queueRoundTrips)),
+    queueBytes: queueBytes ?? Math.round(Math.max(MIN_QUEUE_BYTES, rate / 8 * 2 * delayUs / 1e6)),
     overheadBytes: OVERHEAD_BYTES,
     mtuBytes: MTU_BYTES,
   });
@@ -152,9 +163,4 @@ export function linkOptionsOf(shape: LinkShape): { up: LinkOptions; down: LinkOp
 /** The goodput that the link allows, bits per second: the rate without the losses; headers are neglected. */
 export function possibleBitsPerSecond({ rateBitsPerSecond, loss = 0 }: LinkShape): number {
   return rateBitsPerSecond * (1 - loss);
-}
-
-/** A scenario with a short queue gets a short one. */
-function minQueueBytes({ queueRoundTrips = 1 }: LinkShape): number {
-  return queueRoundTrips < 1 ? 0 : MIN_QUEUE_BYTES;
 }

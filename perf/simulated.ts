@@ -20,7 +20,7 @@ const GIB = 2 ** 30;
  * figures on every machine, except the CPU time.
  */
 export async function runSimulated({ scenario, sizeBytes }: Transfer, seed: number): Promise<Measurement> {
-  const { name, link, processor } = scenario;
+  const { name, link, processor, timerTickUs } = scenario;
   if (link === undefined) throw new Error(`${name}: a simulated scenario needs a link`);
   const measured = { scenario: name, place: "simulated", contestant: "send", sizeBytes, runs: 1 } as const;
   const startedCpu = process.cpuUsage();
@@ -28,6 +28,7 @@ export async function runSimulated({ scenario, sizeBytes }: Transfer, seed: numb
     seed,
     ...linkOptionsOf(link),
     ...(processor === undefined ? {} : { processor }),
+    ...(timerTickUs === undefined ? {} : { config: { timerTickUs } }),
     clients: [{ goals: [{ kind: "put", name: "file", sizeBytes }] }],
   });
   const minimumUs = sizeBytes * 8 / link.rateBitsPerSecond * 1e6 + 6 * link.delayUs;

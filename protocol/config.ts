@@ -36,6 +36,11 @@ export interface ConnectionConfig {
    * notice for long that its server was restarted.
    */
   readonly transferKeepAliveUs: number;
+  /**
+   * The resolution of the platform's timers: none fires sooner than this after it was set, and one that is set for later
+   * fires up to half of this late. Default 2.1 ms, that of Deno's `setTimeout`. The pacer's bursts follow from it.
+   */
+  readonly timerTickUs: number;
   /** The longest this side holds back an acknowledgement. Default 25 ms (RFC 9000, section 18.2). */
   readonly maxAckDelayUs: number;
   /**
@@ -83,6 +88,7 @@ export const DEFAULT_CONFIG: ConnectionConfig = Object.freeze({
   handshakeTimeoutUs: 10_000_000,
   keepAliveUs: 10_000_000,
   transferKeepAliveUs: 2_000_000,
+  timerTickUs: 2_100,
   maxAckDelayUs: 25_000,
   maxDatagramBytes: 1472,
   maxJumboBytes: 8872,
@@ -100,6 +106,7 @@ const BOUNDS: Readonly<Record<Exclude<keyof ConnectionConfig, "sendPolicy">, rea
   handshakeTimeoutUs: [100_000, 3_600_000_000],
   keepAliveUs: [100_000, 3_600_000_000],
   transferKeepAliveUs: [100_000, 3_600_000_000],
+  timerTickUs: [1, 100_000],
   maxAckDelayUs: [0, 1_000_000],
   maxDatagramBytes: [BASE_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES],
   maxJumboBytes: [BASE_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES],

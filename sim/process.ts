@@ -132,9 +132,11 @@ export class Process implements Platform {
     this.#socket?.die();
   }
 
-  /** Sets a timer. */
+  /** Sets a timer. Unless it is for the next turn of the event loop, it fires as late as the machine's resolution has it. */
   schedule(timer: ProcessTimer, delayUs: number): void {
-    this.#timers.schedule(timer, this.nowUs() + Math.max(0, Math.ceil(delayUs)));
+    const { timerTickUs = 0 } = this.#options.config;
+    const waitUs = delayUs <= 0 ? 0 : Math.max(timerTickUs, Math.ceil(delayUs + timerTickUs / 2));
+    this.#timers.schedule(timer, this.nowUs() + waitUs);
   }
 
   /** Clears a timer. */

@@ -90,6 +90,8 @@ export interface PlanOptions {
   readonly folders?: boolean;
   /** Whether some clients with large files are interrupted again and again; nothing else depends on it. Default: true. */
   readonly interruptions?: boolean;
+  /** Whether timers have a resolution; nothing else depends on it. Default: true. */
+  readonly timers?: boolean;
 }
 
 /** Folders of a world's files. */
@@ -104,6 +106,7 @@ const LONGEST_TRANSFER_S = 40;
 /** Draws a world; the same seed and options give the same one. */
 export function planSwarm(seed: number, options: PlanOptions = {}): SwarmPlan {
   const { slowLookups = true, zeros = true, retries = true, folders = true, interruptions = true } = options;
+  const { timers = true } = options;
   const random = new Random(seed).fork("swarm");
   const dense = drawAbsent(random.fork("absent"), drawGoals(random.fork("goals")));
   const flat = zeros ? drawZeros(random.fork("zeros"), dense) : dense;
@@ -123,7 +126,7 @@ export function planSwarm(seed: number, options: PlanOptions = {}): SwarmPlan {
     ...patience,
   }));
   const incidents = drawIncidents(random.fork("incidents"), clients);
-  const config = drawConfig(random.fork("config"));
+  const config = { ...drawConfig(random.fork("config")), ...(timers ? drawTimers(random.fork("timers")) : {}) };
   const serverDisk = { ...drawDisk(disks), ...lookups };
   const world = { seed, clients, serverDisk, config, ...(limits === undefined ? {} : { limits }) };
   const interrupted = interruptions ? drawInterruptions(random.fork("interruptions"), clients) : [];
@@ -257,6 +260,11 @@ function drawConfig(random: Random): Partial<ConnectionConfig> {
     maxDatagramBytes: random.pick([1200, 1472, 1472, 1472, 8972, 16_384]),
     maxAckDelayUs: random.pick([0, 25_000, 25_000, 100_000]),
   };
+}
+
+/** Timers are those of Deno, or finer ones of the system, or, on a machine that is busy or saves power, coarse. */
+function drawTimers(random: Random): Pick<ConnectionConfig, "timerTickUs"> {
+  return { timerTickUs: random.pick([100, 300, 300, 2_100, 2_100, 15_600]) };
 }
 
 function drawLinks(random: Random, minRate: number): { up: LinkOptions; down: LinkOptions } {

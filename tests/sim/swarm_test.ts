@@ -13,11 +13,12 @@ const SEEDS_PER_TEST = 30;
 /** How worlds have been drawn, the latest first. */
 const EARLIER_DRAWS: readonly PlanOptions[] = [
   {},
-  { interruptions: false },
-  { interruptions: false, folders: false },
-  { interruptions: false, folders: false, retries: false },
-  { interruptions: false, folders: false, retries: false, zeros: false },
-  { interruptions: false, folders: false, retries: false, zeros: false, slowLookups: false },
+  { timers: false },
+  { timers: false, interruptions: false },
+  { timers: false, interruptions: false, folders: false },
+  { timers: false, interruptions: false, folders: false, retries: false },
+  { timers: false, interruptions: false, folders: false, retries: false, zeros: false },
+  { timers: false, interruptions: false, folders: false, retries: false, zeros: false, slowLookups: false },
 ];
 
 const FIRST_SEEDS = sample([1, 31, 61, 91, 121, 151], 2);

@@ -18,7 +18,7 @@ Deno.test("SCENARIOS have unique names, and valid links except where there is no
 Deno.test("linkOptionsOf has a queue of one bandwidth-delay product by default", () => {
   const wan = { rateBitsPerSecond: 100e6, delayUs: 25_000 };
   assert.equal(linkOptionsOf(wan).up.queueBytes, 625_000);
-  assert.equal(linkOptionsOf({ ...wan, queueRoundTrips: 0.1 }).up.queueBytes, 62_500);
+  assert.equal(linkOptionsOf({ ...wan, queueBytes: 32_000 }).up.queueBytes, 32_000);
   assert.equal(linkOptionsOf({ ...wan, delayUs: 100 }).up.queueBytes, 65_536);
   const { up, down } = linkOptionsOf({ ...wan, returnRateBitsPerSecond: 1e6 });
   assert.deepEqual([up.rateBitsPerSecond, down.rateBitsPerSecond], [100e6, 1e6]);

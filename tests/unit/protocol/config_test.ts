@@ -19,6 +19,7 @@ Deno.test("resolveConfig names the value that is out of bounds or not a whole nu
     { handshakeTimeoutUs: 0 },
     { keepAliveUs: NaN },
     { transferKeepAliveUs: Infinity },
+    { timerTickUs: 0 },
     { maxAckDelayUs: -1 },
     { maxDatagramBytes: 1199 },
     { maxJumboBytes: 65_508 },
