@@ -77,7 +77,7 @@ export class Path {
   /** Packets sent before this time belong to an earlier controller. */
   #controllerSinceUs = -Infinity;
   #policy: SendPolicy;
-  #pacer = new Pacer(BASE_DATAGRAM_BYTES);
+  #pacer: Pacer;
   #rate = new DeliveryRateEstimator();
   #mtu: MtuDiscovery;
   #jumbo: JumboPolicy;
@@ -94,6 +94,7 @@ export class Path {
     this.validation = new PathValidation(options.randomBytes);
     this.#seed = options.seed;
     this.#peerMaxAckDelayUs = options.config.maxAckDelayUs;
+    this.#pacer = new Pacer({ timerTickUs: options.config.timerTickUs });
     this.#mtu = new MtuDiscovery({ ceilingBytes: options.config.maxDatagramBytes });
     this.#jumbo = new JumboPolicy(options.config.maxDatagramBytes);
     this.#policy = options.config.sendPolicy;
@@ -325,7 +326,7 @@ export class Path {
     this.#rtt = new RttEstimator();
     // A fixed rate is no measurement: it applies from the first packet.
     if (this.isRateFixed) this.#pacer.datagramBytes = BASE_DATAGRAM_BYTES;
-    else this.#pacer = new Pacer(BASE_DATAGRAM_BYTES);
+    else this.#pacer = new Pacer({ timerTickUs: this.#config.timerTickUs });
     this.#rate = new DeliveryRateEstimator();
     this.#mtu = new MtuDiscovery({ ceilingBytes: this.#ceilingBytes });
     this.#jumbo = new JumboPolicy(this.#config.maxDatagramBytes);

@@ -1,58 +1,76 @@
 /**
- * Paces packets at the rate that congestion control sets (RFC 9002, section 7.7), with a token bucket.
+ * Paces packets at the rate that congestion control sets (RFC 9002, section 7.7), with two token buckets.
  *
- * The platform's timers fire after about 2.1 ms at best, so the bucket holds the tokens of two such ticks, within bounds,
- * and the deadline is the time at which it is half full: one wake-up sends many packets, and a timer that was set just
- * before its deadline, and so fires a tick late, loses no tokens. A caller that polls earlier, because an ACK arrived, may
- * send as soon as there are tokens for one packet: this keeps the rate up if the bound on bursts is below two ticks.
+ * Each wake-up of the platform's timer sends one burst: a millisecond's worth of packets but no more than ten (section
+ * 7.7), or what accrues in a tick of the timer if that is more. One bucket bounds the bursts, which a short queue has to
+ * hold: it holds one, and fills at three times the rate. The other keeps the rate. It holds a burst, too, and more
+ * while the caller has something to send: a timer fires late, and a program on a busy machine loses the processor for some
+ * milliseconds now and then. What it missed is owed to it, and caught up little by little. Otherwise it would on average
+ * send more slowly than the path carries, and congestion control would take that for the path's rate.
  *
- * A program on a busy machine loses the processor for some milliseconds now and then, and comes later than even that. What
- * the full bucket did not hold is owed to it, if it had something to send: afterwards it sends faster until it has caught
- * up. Otherwise it would on average send more slowly than the path carries, and congestion control would take that for the
- * path's rate.
- *
- * Hot: allocates nothing.
+ * A caller that polls before the deadline, because an ACK arrived, may send as soon as there are tokens for one packet: this
+ * keeps the rate up if the bound on bursts is below a tick. Hot: allocates nothing.
  *
  * @module
  */
 
-import { BASE_DATAGRAM_BYTES } from "../config.ts";
+import { BASE_DATAGRAM_BYTES, DEFAULT_CONFIG } from "../config.ts";
 import { invariant } from "../../base/invariant.ts";
 
-/** A burst is at most the tokens of this interval: slightly more than two ticks of the platform's timer. */
-export const BURST_INTERVAL_US = 4_400;
+/** Datagrams of a burst, unless the timer's resolution demands more (RFC 9002, section 7.7: the initial window of 7.2). */
+export const BURST_DATAGRAMS = 10;
+
+/** ...and the time in which they accrue, at rates at which that is less. */
+export const BURST_US = 1_000;
 
 /** Datagrams that may always be sent in one burst, however low the rate. */
 export const MIN_BURST_DATAGRAMS = 2;
 
-/** Slack for rounding, bytes, so that at the returned time the requested bytes may really be sent. */
-const ROUNDING_BYTES = 1e-3;
+/** A burst in ticks, if it is the timer that determines it: slightly more than one, to catch up after a late tick. */
+const BURST_TICKS = 1.05;
+
+/** The deadline is so many ticks before a burst has accrued, since the timer fires half a tick late or more. */
+const EARLY_TICKS = 0.6;
 
 /** A caller that came late may catch up with at most what the rate allows in this time. */
 export const MAX_OWED_US = 20_000;
 
-/** It catches up by sending faster by this share of the rate. */
-const CATCH_UP_GAIN = 0.5;
+/** The rate at which it catches up, in pacing rates. */
+const PEAK_GAIN = 3;
 
-/** A token bucket in bytes that accrues fractions of a byte. It starts full and with an unlimited rate. */
+/** Slack for rounding, bytes, so that at the returned time the requested bytes may really be sent. */
+const ROUNDING_BYTES = 1e-3;
+
+/** Options of a {@link Pacer}. */
+export interface PacerOptions {
+  /** The current size of a full datagram. Default: the base size of path MTU discovery. */
+  readonly datagramBytes?: number;
+  /** The resolution of the platform's timers, microseconds. Default: that of {@link DEFAULT_CONFIG}. */
+  readonly timerTickUs?: number;
+}
+
+/** Token buckets in bytes that accrue fractions of a byte. They start full, and with an unlimited rate. */
 export class Pacer {
   #datagramBytes: number;
+  readonly #tickUs: number;
   /** Bytes per second. */
   #rate = Infinity;
+  #maxBurstBytes = Infinity;
   #burstBytes = Infinity;
-  #capacityBytes = Infinity;
+  /** What has to accrue before the timer is to fire, unless one packet is more. */
+  #quantumBytes = 0;
   /** Below 0 if more was sent than allowed, since probes are not paced. */
   #tokensBytes = Infinity;
+  /** The tokens of the second bucket: what may be sent at once. */
+  #burstTokensBytes = Infinity;
   #accruedUs = -Infinity;
   /** See {@link setWaiting}. */
   #isWaiting = false;
-  /** Tokens that the caller missed because it came late. */
-  #owedBytes = 0;
 
-  /** `datagramBytes` is the current size of a full datagram; by default the base size of path MTU discovery. */
-  constructor(datagramBytes: number = BASE_DATAGRAM_BYTES) {
-    invariant(datagramBytes > 0, "a datagram has a size");
-    this.#datagramBytes = datagramBytes;
+  constructor(options: PacerOptions = {}) {
+    this.#datagramBytes = options.datagramBytes ?? BASE_DATAGRAM_BYTES;
+    this.#tickUs = options.timerTickUs ?? DEFAULT_CONFIG.timerTickUs;
+    invariant(this.#datagramBytes > 0 && this.#tickUs > 0, "a datagram has a size, and a timer a resolution");
   }
 
   /** Bytes per second; Infinity without pacing. */
@@ -60,9 +78,9 @@ export class Pacer {
     return this.#rate;
   }
 
-  /** The size of the bucket: the largest burst, bytes. */
-  get capacityBytes(): number {
-    return this.#capacityBytes;
+  /** The largest burst, bytes. */
+  get burstBytes(): number {
+    return this.#burstBytes;
   }
 
   /** The path's datagram size changed. */
@@ -73,14 +91,14 @@ export class Pacer {
   }
 
   /**
-   * Sets the rate, Infinity for no pacing, and the largest burst (two datagrams are always allowed). For the time since
+   * Sets the rate, Infinity for no pacing, and a bound on bursts (two datagrams are always allowed). For the time since
    * the last update of the bucket, tokens accrue at the new rate.
    */
-  setRate(bytesPerSecond: number, burstBytes: number): void {
-    invariant(bytesPerSecond > 0 && burstBytes > 0, "the pacing rate and the burst are positive");
-    if (bytesPerSecond === this.#rate && burstBytes === this.#burstBytes) return;
+  setRate(bytesPerSecond: number, maxBurstBytes: number): void {
+    invariant(bytesPerSecond > 0 && maxBurstBytes > 0, "the pacing rate and the burst are positive");
+    if (bytesPerSecond === this.#rate && maxBurstBytes === this.#maxBurstBytes) return;
     this.#rate = bytesPerSecond;
-    this.#burstBytes = burstBytes;
+    this.#maxBurstBytes = maxBurstBytes;
     this.#resize();
   }
 
@@ -89,23 +107,30 @@ export class Pacer {
     if (this.#rate === Infinity) return;
     this.#accrue(nowUs);
     this.#tokensBytes -= bytes;
+    this.#burstTokensBytes -= bytes;
   }
 
-  /** Whether the bucket is full: since it was, less was sent than allowed. */
+  /** Whether a whole burst is left: since it was, less was sent than allowed. */
   isFull(nowUs: number): boolean {
     if (this.#rate === Infinity) return true;
     this.#accrue(nowUs);
-    return this.#tokensBytes >= this.#capacityBytes;
+    return this.#tokensBytes >= this.#burstBytes;
   }
 
   /** When a packet of `bytes` may be sent: `nowUs` if now, otherwise when a burst worth a wake-up may be sent. */
   nextSendUs(nowUs: number, bytes: number): number {
     if (this.#rate === Infinity) return nowUs;
     this.#accrue(nowUs);
-    const neededBytes = Math.min(bytes, this.#capacityBytes);
-    if (this.#tokensBytes + ROUNDING_BYTES >= neededBytes) return nowUs;
-    const quantumBytes = Math.max(neededBytes, this.#capacityBytes / 2);
-    return nowUs + Math.ceil((quantumBytes - this.#tokensBytes) * 1_000_000 / this.#rate);
+    const neededBytes = Math.min(bytes, this.#burstBytes);
+    const availableBytes = Math.min(this.#tokensBytes, this.#burstTokensBytes);
+    if (availableBytes + ROUNDING_BYTES >= neededBytes) return nowUs;
+    const bytesPerUs = this.#rate / 1_000_000;
+    const quantumBytes = Math.max(neededBytes, this.#quantumBytes);
+    const waitUs = Math.max(
+      (quantumBytes - this.#tokensBytes) / bytesPerUs,
+      (quantumBytes - this.#burstTokensBytes) / (bytesPerUs * PEAK_GAIN),
+    );
+    return nowUs + Math.ceil(waitUs);
   }
 
   /** Says whether the caller has something to send, and only the pacer keeps it waiting. Then it may catch up if it is late. */
@@ -113,27 +138,28 @@ export class Pacer {
     this.#isWaiting = isWaiting;
   }
 
+  /** However long there was nothing to send, no more than a burst accumulates (RFC 9002, section 7.7). */
+  get #capacityBytes(): number {
+    return this.#isWaiting ? this.#burstBytes + this.#rate * MAX_OWED_US / 1_000_000 : this.#burstBytes;
+  }
+
   #accrue(nowUs: number): void {
     if (nowUs <= this.#accruedUs) return;
     const accruedBytes = this.#rate * (nowUs - this.#accruedUs) / 1_000_000;
+    this.#tokensBytes = Math.min(this.#capacityBytes, this.#tokensBytes + accruedBytes);
+    this.#burstTokensBytes = Math.min(this.#burstBytes, this.#burstTokensBytes + PEAK_GAIN * accruedBytes);
     this.#accruedUs = nowUs;
-    const roomBytes = this.#capacityBytes - this.#tokensBytes;
-    if (accruedBytes <= roomBytes) {
-      const repaidBytes = Math.min(this.#owedBytes, CATCH_UP_GAIN * accruedBytes, roomBytes - accruedBytes);
-      this.#owedBytes -= repaidBytes;
-      this.#tokensBytes += accruedBytes + repaidBytes;
-      return;
-    }
-    // However long nothing was sent, at most one burst accumulates (RFC 9002, section 7.7).
-    this.#tokensBytes = this.#capacityBytes;
-    const mostBytes = this.#rate * MAX_OWED_US / 1_000_000;
-    this.#owedBytes = this.#isWaiting ? Math.min(this.#owedBytes + accruedBytes - roomBytes, mostBytes) : 0;
   }
 
   #resize(): void {
-    const minBytes = MIN_BURST_DATAGRAMS * this.#datagramBytes;
-    const accruedBytes = this.#rate * BURST_INTERVAL_US / 1_000_000;
-    this.#capacityBytes = Math.max(minBytes, Math.min(this.#burstBytes, accruedBytes));
+    const bytesPerUs = this.#rate / 1_000_000;
+    const tickBytes = bytesPerUs * this.#tickUs;
+    const shortBytes = Math.min(BURST_DATAGRAMS * this.#datagramBytes, bytesPerUs * BURST_US);
+    const burstBytes = Math.min(this.#maxBurstBytes, Math.max(BURST_TICKS * tickBytes, shortBytes));
+    const leastBytes = MIN_BURST_DATAGRAMS * this.#datagramBytes;
+    this.#burstBytes = Math.max(leastBytes, burstBytes);
+    this.#quantumBytes = this.#rate === Infinity ? 0 : burstBytes - EARLY_TICKS * tickBytes;
     this.#tokensBytes = Math.min(this.#tokensBytes, this.#capacityBytes);
+    this.#burstTokensBytes = Math.min(this.#burstTokensBytes, this.#burstBytes);
   }
 }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { BURST_INTERVAL_US, MIN_BURST_DATAGRAMS, Pacer } from "../../protocol/recovery/pacer.ts";
+import { BURST_DATAGRAMS, BURST_US, MAX_OWED_US, MIN_BURST_DATAGRAMS, Pacer } from "../../protocol/recovery/pacer.ts";
 import { checkModel, type Machine, type Seen, step, type StepOf } from "../../testing/model_check.ts";
 
 const rate = fc.oneof(
@@ -25,22 +25,32 @@ const STEP = fc.oneof(
   step(6, "wait", { us }),
 );
 
+/** The pacer's buckets: which share of the rate fills them, and what the rate is kept by or the bursts bounded by. */
+const GAINS = { rate: 1, burst: 3 } as const;
+
+type Bucket = keyof typeof GAINS;
+
 class PacerMachine implements Machine<StepOf<typeof STEP>> {
   readonly #seen: Seen;
   readonly #pacer: Pacer;
   #datagramBytes = 1_200;
   #rate = Infinity;
   #burstBytes = Infinity;
-  /** What was sent since the bucket was looked at before the rate was last set, and what there was then. */
+  readonly #tickUs: number;
+  /** What was sent since the buckets were looked at before the rate was last set, and what there was in each then. */
   #sends: { readonly atUs: number; readonly bytes: number }[] = [];
   #startUs = -Infinity;
-  #startTokens = Infinity;
+  #startTokens = { rate: Infinity, burst: Infinity };
   #lookedUs = -Infinity;
   #nowUs = 1_000;
+  #isWaiting = false;
 
-  constructor(seen: Seen) {
+  constructor({ tickUs, isWaiting }: { tickUs: number; isWaiting: boolean }, seen: Seen) {
     this.#seen = seen;
-    this.#pacer = new Pacer(this.#datagramBytes);
+    this.#tickUs = tickUs;
+    this.#pacer = new Pacer({ datagramBytes: this.#datagramBytes, timerTickUs: tickUs });
+    this.#isWaiting = isWaiting;
+    this.#pacer.setWaiting(isWaiting);
   }
 
   take(step: StepOf<typeof STEP>): void {
@@ -80,33 +90,52 @@ class PacerMachine implements Machine<StepOf<typeof STEP>> {
     return Math.ceil(share * this.#datagramBytes);
   }
 
-  get #capacityBytes(): number {
-    const accruedBytes = this.#rate * BURST_INTERVAL_US / 1e6;
-    return Math.max(MIN_BURST_DATAGRAMS * this.#datagramBytes, Math.min(this.#burstBytes, accruedBytes));
+  #accrued(us: number): number {
+    return this.#rate * us / 1e6;
   }
 
-  /** What may leave: for no time before now was there more than the bucket holds and what came in since. */
-  #tokens(nowUs: number): number {
-    const since = (fromUs: number): number => this.#rate * (nowUs - fromUs) / 1e6;
-    let tokens = this.#startTokens + since(this.#startUs);
+  /** The burst, if one packet is no more. */
+  get #wantedBytes(): number {
+    const fewBytes = Math.min(BURST_DATAGRAMS * this.#datagramBytes, this.#accrued(BURST_US));
+    return Math.min(this.#burstBytes, Math.max(fewBytes, 1.05 * this.#accrued(this.#tickUs)));
+  }
+
+  #capacityBytes(bucket: Bucket): number {
+    const burstBytes = Math.max(MIN_BURST_DATAGRAMS * this.#datagramBytes, this.#wantedBytes);
+    return bucket === "rate" && this.#isWaiting ? burstBytes + this.#accrued(MAX_OWED_US) : burstBytes;
+  }
+
+  /** What is in a bucket: for no time before now was there more than it holds and what came in since. */
+  #tokensIn(bucket: Bucket, nowUs: number): number {
+    const since = (fromUs: number): number => this.#accrued(nowUs - fromUs) * GAINS[bucket];
+    const capacityBytes = this.#capacityBytes(bucket);
     let sentAfter = 0;
-    let least = this.#capacityBytes;
+    let least = capacityBytes;
     for (const { atUs, bytes } of this.#sends.toReversed()) {
       sentAfter += bytes;
-      least = Math.min(least, this.#capacityBytes + since(atUs) - sentAfter);
+      least = Math.min(least, capacityBytes + since(atUs) - sentAfter);
     }
-    tokens -= sentAfter;
-    return Math.min(tokens, least);
+    return Math.min(this.#startTokens[bucket] + since(this.#startUs) - sentAfter, least);
   }
 
-  /** The bucket as it was when it was last looked at goes on at the new rate from then. */
+  /** What may leave. */
+  #tokens(nowUs: number): number {
+    return Math.min(this.#tokensIn("rate", nowUs), this.#tokensIn("burst", nowUs));
+  }
+
+  /** The buckets as they were when they were last looked at go on at the new rate from then. */
   #change(change: () => void): void {
     const isUntouched = this.#rate === Infinity || this.#lookedUs === -Infinity;
-    const tokens = isUntouched ? this.#startTokens : this.#tokens(this.#lookedUs);
+    const tokens = (bucket: Bucket): number =>
+      isUntouched ? this.#startTokens[bucket] : this.#tokensIn(bucket, this.#lookedUs);
+    const [rate, burst] = [tokens("rate"), tokens("burst")];
     this.#startUs = Math.max(this.#startUs, this.#lookedUs);
     change();
     this.#sends = [];
-    this.#startTokens = Math.min(tokens, this.#capacityBytes);
+    this.#startTokens = {
+      rate: Math.min(rate, this.#capacityBytes("rate")),
+      burst: Math.min(burst, this.#capacityBytes("burst")),
+    };
   }
 
   /** When a packet of so many bytes may leave, checked; 0 for now. */
@@ -117,10 +146,10 @@ class PacerMachine implements Machine<StepOf<typeof STEP>> {
       return 0;
     }
     this.#lookedUs = this.#nowUs;
-    const capacityBytes = this.#capacityBytes;
-    assert.equal(this.#pacer.capacityBytes, capacityBytes);
+    const burstBytes = this.#capacityBytes("burst");
+    assert.ok(Math.abs(this.#pacer.burstBytes - burstBytes) <= 1e-9 * burstBytes);
     const tokens = this.#tokens(this.#nowUs);
-    const neededBytes = Math.min(bytes, capacityBytes);
+    const neededBytes = Math.min(bytes, burstBytes);
     // Sums in another order differ in their last digits.
     const slackBytes = 0.01 + 1e-9 * this.#rate * this.#nowUs / 1e6;
     if (atUs === this.#nowUs) {
@@ -128,7 +157,10 @@ class PacerMachine implements Machine<StepOf<typeof STEP>> {
       return 0;
     }
     assert.ok(tokens < neededBytes + slackBytes, `${bytes} bytes must wait with ${tokens} in the bucket`);
-    const wantedUs = (Math.max(neededBytes, capacityBytes / 2) - tokens) * 1e6 / this.#rate;
+    const quantumBytes = Math.max(neededBytes, this.#wantedBytes - 0.6 * this.#accrued(this.#tickUs));
+    const untilUs = (bucket: Bucket): number =>
+      (quantumBytes - this.#tokensIn(bucket, this.#nowUs)) * 1e6 / (this.#rate * GAINS[bucket]);
+    const wantedUs = Math.max(untilUs("rate"), untilUs("burst"));
     const waitUs = atUs - this.#nowUs;
     assert.ok(Math.abs(waitUs - wantedUs) <= 1.5 + slackBytes * 1e6 / this.#rate, `told ${waitUs} of ${wantedUs} us`);
     this.#seen("held back");
@@ -157,9 +189,9 @@ class PacerMachine implements Machine<StepOf<typeof STEP>> {
 
 Deno.test("Pacer lets leave what its rate and burst allow, no less and no more, and tells when", () => {
   checkModel({
-    start: fc.constant(undefined),
+    start: fc.record({ tickUs: fc.constantFrom(1, 100, 300, 2_100, 15_000), isWaiting: fc.boolean() }),
     step: STEP,
-    make: (_, seen) => new PacerMachine(seen),
+    make: (start, seen) => new PacerMachine(start, seen),
     runs: 300,
     maxSteps: 60,
     reaches: { "held back": 1_000, "one of several packets at a rate": 500, "in debt": 50 },

@@ -23,6 +23,12 @@ export function linkOf(name: string): LinkShape {
   return link;
 }
 
+/** How both sides are configured in a scenario. */
+export function configOf(name: string): NonNullable<WorldOptions["config"]> {
+  const timerTickUs = SCENARIOS.find((scenario) => scenario.name === name)?.timerTickUs;
+  return timerTickUs === undefined ? {} : { timerTickUs };
+}
+
 /** Other work of the machines of a scenario. */
 export function processorOf(name: string): ProcessorOptions | undefined {
   return SCENARIOS.find((scenario) => scenario.name === name)?.processor;
