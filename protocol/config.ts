@@ -56,6 +56,11 @@ export interface ConnectionConfig {
   /** The largest UDP payload that this side takes (max_datagram_bytes). Default 65,507: all that IPv4 carries. */
   readonly maxReceivedBytes: number;
   /**
+   * What this side receives at once without loss, the capacity of its socket's buffer less what may wait in it
+   * (receive_burst_bytes). Default 64 KiB: half of what Linux's default buffer holds in small datagrams.
+   */
+  readonly receiveBurstBytes: number;
+  /**
    * What a stream may have outstanding while its bytes are held in memory. At least twice the application's largest
    * message, which it reads as a whole, since credit is given by halves of windows; the connection's window is to have as
    * much room for each stream. Default 256 KiB.
@@ -93,6 +98,7 @@ export const DEFAULT_CONFIG: ConnectionConfig = Object.freeze({
   maxDatagramBytes: 1472,
   maxJumboBytes: 8872,
   maxReceivedBytes: MAX_DATAGRAM_BYTES,
+  receiveBurstBytes: 64 * 1024,
   orderedWindowBytes: 256 * 1024,
   directWindowBytes: 1024 * 1024 * 1024,
   connectionWindowBytes: 16 * 1024 * 1024,
@@ -111,6 +117,7 @@ const BOUNDS: Readonly<Record<Exclude<keyof ConnectionConfig, "sendPolicy">, rea
   maxDatagramBytes: [BASE_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES],
   maxJumboBytes: [BASE_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES],
   maxReceivedBytes: [BASE_DATAGRAM_BYTES, MAX_DATAGRAM_BYTES],
+  receiveBurstBytes: [64 * 1024, 2 ** 30],
   orderedWindowBytes: [16 * 1024, 64 * 1024 * 1024],
   directWindowBytes: [64 * 1024, 2 ** 40],
   connectionWindowBytes: [64 * 1024, 2 ** 40],

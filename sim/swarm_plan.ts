@@ -90,7 +90,7 @@ export interface PlanOptions {
   readonly folders?: boolean;
   /** Whether some clients with large files are interrupted again and again; nothing else depends on it. Default: true. */
   readonly interruptions?: boolean;
-  /** Whether timers have a resolution; nothing else depends on it. Default: true. */
+  /** Whether timers have a resolution, and sockets a buffer; nothing else depends on it. Default: true. */
   readonly timers?: boolean;
 }
 
@@ -126,7 +126,7 @@ export function planSwarm(seed: number, options: PlanOptions = {}): SwarmPlan {
     ...patience,
   }));
   const incidents = drawIncidents(random.fork("incidents"), clients);
-  const config = { ...drawConfig(random.fork("config")), ...(timers ? drawTimers(random.fork("timers")) : {}) };
+  const config = { ...drawConfig(random.fork("config")), ...(timers ? drawPlatform(random.fork("timers")) : {}) };
   const serverDisk = { ...drawDisk(disks), ...lookups };
   const world = { seed, clients, serverDisk, config, ...(limits === undefined ? {} : { limits }) };
   const interrupted = interruptions ? drawInterruptions(random.fork("interruptions"), clients) : [];
@@ -262,9 +262,12 @@ function drawConfig(random: Random): Partial<ConnectionConfig> {
   };
 }
 
-/** Timers are those of Deno, or finer ones of the system, or, on a machine that is busy or saves power, coarse. */
-function drawTimers(random: Random): Pick<ConnectionConfig, "timerTickUs"> {
-  return { timerTickUs: random.pick([100, 300, 300, 2_100, 2_100, 15_600]) };
+/** Timers are those of Deno, or finer ones of the system, or coarse ones; and some sockets have a large buffer. */
+function drawPlatform(random: Random): Pick<ConnectionConfig, "timerTickUs" | "receiveBurstBytes"> {
+  return {
+    timerTickUs: random.pick([100, 300, 300, 2_100, 2_100, 15_600]),
+    receiveBurstBytes: random.pick([65_536, 65_536, 1_048_576]),
+  };
 }
 
 function drawLinks(random: Random, minRate: number): { up: LinkOptions; down: LinkOptions } {

@@ -23,13 +23,13 @@ import { JumboPolicy } from "../recovery/jumbo_policy.ts";
 import { MtuDiscovery } from "../recovery/mtu_discovery.ts";
 import { Pacer } from "../recovery/pacer.ts";
 import { RttEstimator } from "../recovery/rtt_estimator.ts";
-import type { TransportParameters } from "../wire/parameters.ts";
+import { DEFAULT_RECEIVE_BURST_BYTES, type TransportParameters } from "../wire/parameters.ts";
 
-/**
- * The largest burst. A receive buffer of 208 KiB (Linux's default) holds 110 KB in datagrams of 1,200 bytes, and half of
- * that may be occupied already.
- */
-const MAX_BURST_BYTES = 64 * 1024;
+/** A burst longer than {@link DEFAULT_RECEIVE_BURST_BYTES} is what is sent in no more than this: links have short queues. */
+const LONG_BURST_US = 500;
+
+/** After a loss no burst is longer than {@link DEFAULT_RECEIVE_BURST_BYTES} for this long: a queue may not have held one. */
+const SHORT_BURSTS_US = 1_000_000;
 
 /** Options of a {@link Path}. */
 export interface PathOptions {
@@ -83,6 +83,9 @@ export class Path {
   #jumbo: JumboPolicy;
   #peerMaxDatagramBytes = MAX_DATAGRAM_BYTES;
   #peerMaxAckDelayUs: number;
+  #peerBurstBytes = DEFAULT_RECEIVE_BURST_BYTES;
+  /** When the latest loss is forgotten, after which bursts may be long again; -Infinity if it is. */
+  #shortBurstsUntilUs = -Infinity;
   #datagramsSent = 0;
   #datagramsReceived = 0;
   #bytesSent = 0;
@@ -189,9 +192,10 @@ export class Path {
     this.updatePacer();
   }
 
-  /** Applies the peer's transport parameters: its largest datagram and its ACK delay. */
+  /** Applies the peer's transport parameters: its largest datagram, its ACK delay and what it receives at once. */
   setPeerLimits(parameters: TransportParameters): void {
     this.#peerMaxAckDelayUs = parameters.maxAckDelayUs;
+    this.#peerBurstBytes = parameters.receiveBurstBytes;
     const peerMaxDatagramBytes = Math.min(parameters.maxDatagramBytes, MAX_DATAGRAM_BYTES);
     if (peerMaxDatagramBytes === this.#peerMaxDatagramBytes) return;
     this.#peerMaxDatagramBytes = peerMaxDatagramBytes;
@@ -207,7 +211,8 @@ export class Path {
     const leastRate = this.isRateFixed
       ? 0
       : MIN_WINDOW_DATAGRAMS * this.datagramBytes * 1_000_000 / this.#rtt.smoothedUs;
-    this.#pacer.setRate(Math.max(this.#controller.pacingRate, leastRate), MAX_BURST_BYTES);
+    const rate = Math.max(this.#controller.pacingRate, leastRate);
+    this.#pacer.setRate(rate, this.#maxBurstBytes(rate));
   }
 
   /** When the next MTU probe is due; at high rates this includes probes for jumbo frames. */
@@ -221,11 +226,13 @@ export class Path {
   /** A packet other than an MTU probe was acknowledged. */
   onPacketAcked(nowUs: number, sizeBytes: number): void {
     this.#mtu.onDataAcked(sizeBytes);
+    if (nowUs >= this.#shortBurstsUntilUs) this.#shortBurstsUntilUs = -Infinity;
     if (this.#jumbo.onPacket(nowUs, sizeBytes, false)) this.#reduceMtu();
   }
 
   /** A packet other than an MTU probe was declared lost. */
   onPacketLost(nowUs: number, sizeBytes: number): void {
+    this.#shortBurstsUntilUs = nowUs + SHORT_BURSTS_US;
     const isGivenUp = this.#jumbo.onPacket(nowUs, sizeBytes, true);
     const isBlackHole = this.#mtu.onDataLost(sizeBytes, nowUs);
     if (isBlackHole) this.#jumbo.onBlackHole(nowUs);
@@ -279,6 +286,13 @@ export class Path {
   }
 
   // --- internals ---
+
+  /** The bound on bursts at a pacing rate: more than the default only if the peer, the rate and the path allow it. */
+  #maxBurstBytes(bytesPerSecond: number): number {
+    if (this.#shortBurstsUntilUs !== -Infinity) return DEFAULT_RECEIVE_BURST_BYTES;
+    const longBytes = Math.min(this.#peerBurstBytes, bytesPerSecond * LONG_BURST_US / 1_000_000);
+    return Math.max(DEFAULT_RECEIVE_BURST_BYTES, longBytes);
+  }
 
   get #ceilingBytes(): number {
     return Math.min(this.#config.maxDatagramBytes, this.#peerMaxDatagramBytes);

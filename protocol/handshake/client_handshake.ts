@@ -40,6 +40,7 @@ export function localParameters(config: ConnectionConfig): TransportParameters {
     initialMaxStreamData: config.orderedWindowBytes,
     initialMaxStreams: config.maxStreams,
     maxAckDelayUs: config.maxAckDelayUs,
+    receiveBurstBytes: config.receiveBurstBytes,
   };
 }
 

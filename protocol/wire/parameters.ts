@@ -21,6 +21,11 @@ export interface TransportParameters {
   readonly initialMaxStreams: number;
   /** The longest that this side delays an acknowledgement on purpose, microseconds; below 2^14 milliseconds. */
   readonly maxAckDelayUs: number;
+  /**
+   * UDP payload that the sender of this receives at once without loss, bytes: what its socket's buffer holds. At least, and
+   * if it is absent, {@link DEFAULT_RECEIVE_BURST_BYTES}.
+   */
+  readonly receiveBurstBytes: number;
 }
 
 /** Why parameters could not be read. */
@@ -36,6 +41,7 @@ export const ParameterId = {
   initialMaxStreamData: 4,
   initialMaxStreams: 5,
   maxAckDelayUs: 6,
+  receiveBurstBytes: 7,
 } as const;
 
 /** More pairs than this are malformed: a count must not decide how long we read. */
@@ -47,13 +53,25 @@ export const MIN_MAX_DATAGRAM_BYTES = 1200;
 /** {@link TransportParameters.maxAckDelayUs} stays below this (RFC 9000, section 18.2). */
 export const MAX_ACK_DELAY_LIMIT_US: number = 2 ** 14 * 1000;
 
-/** Every parameter of this version, in the order of its ID; all of them are required. */
-const KEYS = Object.keys(ParameterId) as (keyof typeof ParameterId)[];
+/**
+ * {@link TransportParameters.receiveBurstBytes} of a peer that states none. A receive buffer of 208 KiB (Linux's default)
+ * holds 110 KB in datagrams of 1,200 bytes, and half of that may be occupied already.
+ */
+export const DEFAULT_RECEIVE_BURST_BYTES = 65_536;
 
-/** Writes the count and the pairs, in ascending order of ID. */
+type Key = keyof typeof ParameterId;
+
+/** Every parameter of this version, in the order of its ID. */
+const KEYS = Object.keys(ParameterId) as Key[];
+
+/** Parameters that need not be stated, with the values that hold then. The others are required. */
+const DEFAULTS: Readonly<Partial<Record<Key, number>>> = { receiveBurstBytes: DEFAULT_RECEIVE_BURST_BYTES };
+
+/** Writes the count and the pairs, in ascending order of ID, without those that have their defaults. */
 export function writeParameters(writer: Writer, parameters: TransportParameters): void {
-  writer.varint(KEYS.length);
-  for (const key of KEYS) {
+  const stated = statedKeys(parameters);
+  writer.varint(stated.length);
+  for (const key of stated) {
     writer.varint(ParameterId[key]);
     writer.varint(parameters[key]);
   }
@@ -61,9 +79,14 @@ export function writeParameters(writer: Writer, parameters: TransportParameters)
 
 /** Bytes that {@link writeParameters} writes. */
 export function parametersSize(parameters: TransportParameters): number {
-  let size = varintSize(KEYS.length);
-  for (const key of KEYS) size += varintSize(ParameterId[key]) + varintSize(parameters[key]);
+  const stated = statedKeys(parameters);
+  let size = varintSize(stated.length);
+  for (const key of stated) size += varintSize(ParameterId[key]) + varintSize(parameters[key]);
   return size;
+}
+
+function statedKeys(parameters: TransportParameters): Key[] {
+  return KEYS.filter((key) => parameters[key] !== DEFAULTS[key]);
 }
 
 /** Reads the count and the pairs. Unknown IDs are passed over (RFC 9000, section 7.4.2). */
@@ -80,7 +103,7 @@ export function readParameters(reader: Reader): TransportParameters | MalformedP
   if (reader.failed) return { malformed: "parameters cut short" };
   const parameters = {} as Record<keyof TransportParameters, number>;
   for (const key of KEYS) {
-    const value = values.get(ParameterId[key]);
+    const value = values.get(ParameterId[key]) ?? DEFAULTS[key];
     if (value === undefined) return { malformed: `parameter ${ParameterId[key]} missing` };
     parameters[key] = value;
   }
@@ -110,5 +133,8 @@ function checkBounds(parameters: TransportParameters): MalformedParameters | und
   if (parameters.maxIdleTimeoutMs === 0) return { malformed: "max_idle_timeout_ms is 0" };
   if (parameters.maxDatagramBytes < MIN_MAX_DATAGRAM_BYTES) return { malformed: "max_datagram_bytes is under 1200" };
   if (parameters.maxAckDelayUs >= MAX_ACK_DELAY_LIMIT_US) return { malformed: "max_ack_delay_us is too long" };
+  if (parameters.receiveBurstBytes < DEFAULT_RECEIVE_BURST_BYTES) {
+    return { malformed: "receive_burst_bytes is under 65536" };
+  }
   return undefined;
 }

@@ -9,7 +9,12 @@ import assert from "node:assert/strict";
 import { Reader, varintSize } from "../../base/bytes.ts";
 import { AddressTokens, TOKEN_BYTES } from "../../protocol/handshake/address_token.ts";
 import { TOKEN_LIFETIME_US } from "../../protocol/limits.ts";
-import { MAX_ACK_DELAY_LIMIT_US, readParameters, writeParameters } from "../../protocol/wire/parameters.ts";
+import {
+  DEFAULT_RECEIVE_BURST_BYTES,
+  MAX_ACK_DELAY_LIMIT_US,
+  readParameters,
+  writeParameters,
+} from "../../protocol/wire/parameters.ts";
 import { PacketHeader, PacketType } from "../../protocol/wire/packet.ts";
 import { decodePacket } from "../wire_decode.ts";
 import { decodeFrames, encodeFrames, encodePacket, type FrameValue } from "../wire_values.ts";
@@ -123,6 +128,7 @@ function feedParameters(input: Uint8Array): Set<string> {
   if ("malformed" in parameters) return new Set([withoutNumbers(parameters.malformed)]);
   assert(parameters.maxIdleTimeoutMs > 0 && parameters.maxDatagramBytes >= 1200, "bounds are kept");
   assert(parameters.maxAckDelayUs < MAX_ACK_DELAY_LIMIT_US, "bounds are kept");
+  assert(parameters.receiveBurstBytes >= DEFAULT_RECEIVE_BURST_BYTES, "bounds are kept");
   const again = written((writer) => writeParameters(writer, parameters));
   assert.deepEqual(readParameters(new Reader().reset(again)), parameters);
   return new Set(Object.entries(parameters).map(([key, value]) => `${key} of ${varintSize(value)}`));

@@ -183,6 +183,7 @@ export function anyParameters(random: Random): TransportParameters {
     initialMaxStreamData: anyVarint(random),
     initialMaxStreams: anyVarint(random),
     maxAckDelayUs: Math.min(16_383_999, anyVarint(random)),
+    receiveBurstBytes: Math.max(65_536, anyVarint(random)),
   };
 }
 

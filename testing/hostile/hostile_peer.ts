@@ -44,6 +44,7 @@ const PARAMETERS: TransportParameters = {
   initialMaxStreamData: 2 ** 30,
   initialMaxStreams: 0,
   maxAckDelayUs: 25_000,
+  receiveBurstBytes: 65_536,
 };
 
 /** The machine: scripts, peers, addresses, and what went to and came from each of these. */

@@ -41,6 +41,7 @@ const parameters = record({
   initialMaxStreamData: varints,
   initialMaxStreams: varints,
   maxAckDelayUs: fc.nat(16_383_999),
+  receiveBurstBytes: varints.map((value) => Math.max(value, 65_536)),
 });
 
 /** Ranges that lie as close to their top as gaps and lengths say, newest first. */

@@ -31,6 +31,7 @@ export const PARAMETERS = {
   initialMaxStreamData: 262_144,
   initialMaxStreams: 64,
   maxAckDelayUs: 25_000,
+  receiveBurstBytes: 65_536,
 };
 
 /** Whole datagrams. The first four are one handshake: the client asks for the list of files, of which there are none. */
@@ -242,6 +243,12 @@ export const GOLDEN_FRAMES: readonly Golden<readonly FrameValue[]>[] = [
     name: "PARAMETERS",
     hex: "20 06 01 80 00 ea 60 02 80 00 ff e3 03 80 10 00 00 04 80 04 00 00 05 40 40 06 80 00 61 a8",
     value: [{ frame: "parameters", parameters: PARAMETERS }],
+  },
+  {
+    name: "PARAMETERS with a receive_burst_bytes of 2 MiB",
+    hex: `20 07 01 80 00 ea 60 02 80 00 ff e3 03 80 10 00 00 04 80 04 00 00 05 40 40 06 80 00 61 a8
+          07 80 20 00 00`,
+    value: [{ frame: "parameters", parameters: { ...PARAMETERS, receiveBurstBytes: 2_097_152 } }],
   },
   {
     name: "PARAMETERS in another order, with one that is not known",

@@ -40,6 +40,7 @@ const PARAMETERS = {
   initialMaxStreamData: 262_144,
   initialMaxStreams: 64,
   maxAckDelayUs: 25_000,
+  receiveBurstBytes: 65_536,
 };
 /** That leads to {@link PARAMETERS}. */
 const CONFIG = { connectionWindowBytes: 1_048_576, orderedWindowBytes: 262_144, maxStreams: 64 };

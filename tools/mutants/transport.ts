@@ -134,6 +134,20 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     becomes: "Math.max(this.#recent, this.#previous)",
   },
   {
+    id: "pacer-long-burst",
+    broken: "What a program missed that came late is sent in one burst, which a short queue does not hold",
+    file: "protocol/recovery/pacer.ts",
+    text: "Math.min(this.#tokensBytes, this.#burstTokensBytes)",
+    becomes: "this.#tokensBytes",
+  },
+  {
+    id: "bursts-after-loss",
+    broken: "Bursts stay as long as the peer's buffer is after the link's queue has dropped of one",
+    file: "protocol/connection/path.ts",
+    text: "this.#shortBurstsUntilUs = nowUs + SHORT_BURSTS_US;",
+    becomes: "",
+  },
+  {
     id: "ack-not-sent",
     broken: "An ACK frame may acknowledge the packet number that is sent next: an off-by-one",
     file: "protocol/recovery/sent_packets.ts",

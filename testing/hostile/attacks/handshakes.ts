@@ -82,6 +82,7 @@ export const HANDSHAKES: readonly Attack[] = [
           initialMaxStreamData: scene.random.pick([0, most]),
           initialMaxStreams: most,
           maxAckDelayUs: scene.random.pick([0, 16_383_999]),
+          receiveBurstBytes: scene.random.pick([65_536, most]),
         };
       });
       for (let streamId = 0; streamId < 4; streamId++) peer.say(streamId, GET_BAIT, { fin: true });

@@ -24,6 +24,7 @@ Deno.test("resolveConfig names the value that is out of bounds or not a whole nu
     { maxDatagramBytes: 1199 },
     { maxJumboBytes: 65_508 },
     { maxReceivedBytes: 65_508 },
+    { receiveBurstBytes: 65_535 },
     { orderedWindowBytes: 16_383 },
     { directWindowBytes: 2 ** 41 },
     { connectionWindowBytes: 65_535 },

@@ -97,6 +97,28 @@ Deno.test("Path probes no size larger than its peer accepts", () => {
   assert.equal(path.peerMaxAckDelayUs, 7_000);
 });
 
+Deno.test("Path sends long bursts if its peer receives them and the rate is high, and short ones after a loss", () => {
+  const path = makePath();
+  const burstAt = (rateBytesPerSecond: number): number => {
+    path.setSendPolicy(0, { kind: "fixed", rateBytesPerSecond });
+    return path.pacer.burstBytes;
+  };
+  assert.equal(burstAt(1e9), 65_536);
+  path.setPeerLimits({ ...localParameters(DEFAULT_CONFIG), receiveBurstBytes: 1_000_000 });
+  assert.equal(burstAt(100e6), 65_536, "100 MB/s take longer than 0.5 ms for more");
+  assert.equal(burstAt(1e9), 500_000);
+  assert.equal(burstAt(4e9), 1_000_000, "the peer's buffer holds no more");
+  path.onPacketLost(5_000_000, 1_200);
+  path.updatePacer();
+  assert.equal(path.pacer.burstBytes, 65_536);
+  path.onPacketAcked(5_999_999, 1_200);
+  path.updatePacer();
+  assert.equal(path.pacer.burstBytes, 65_536);
+  path.onPacketAcked(6_000_000, 1_200);
+  path.updatePacer();
+  assert.equal(path.pacer.burstBytes, 1_000_000);
+});
+
 Deno.test("Path counts datagrams and bytes both ways", () => {
   const path = makePath();
   path.onDatagramSent(100);

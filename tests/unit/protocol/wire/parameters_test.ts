@@ -15,6 +15,7 @@ const VALID: TransportParameters = {
   initialMaxStreamData: 2 ** 53 - 1,
   initialMaxStreams: 0,
   maxAckDelayUs: 16_383_999,
+  receiveBurstBytes: 65_537,
 };
 const PAIRS = Object.entries(ParameterId).map(([key, id]) => [id, VALID[key as keyof TransportParameters]] as const);
 
@@ -49,17 +50,31 @@ Deno.test("readParameters refuses an ID that comes twice, known or not", () => {
   assert.deepEqual(read([...PAIRS, [99, 1], [99, 1]]), { malformed: "parameter 99 twice" });
 });
 
-Deno.test("readParameters refuses a list without one of the six", () => {
+Deno.test("readParameters takes a missing receive_burst_bytes for 64 KiB, and writeParameters leaves that out", () => {
+  const defaults = { ...VALID, receiveBurstBytes: 65_536 };
+  const required = PAIRS.filter(([id]) => id !== ParameterId.receiveBurstBytes);
+  assert.deepEqual(read(required), defaults);
+  const writer = new Writer().reset(new Uint8Array(100));
+  writeParameters(writer, defaults);
+  assert.equal(writer.buffer[0], required.length);
+  assert.deepEqual(readParameters(new Reader().reset(writer.buffer, 0, writer.position)), defaults);
+  assert.deepEqual(withValue(ParameterId.receiveBurstBytes, 65_535), {
+    malformed: "receive_burst_bytes is under 65536",
+  });
+});
+
+Deno.test("readParameters refuses a list without one of the six that are required", () => {
   for (const [missing] of PAIRS) {
+    if (missing === ParameterId.receiveBurstBytes) continue;
     assert.deepEqual(read(PAIRS.filter(([id]) => id !== missing)), { malformed: `parameter ${missing} missing` });
   }
 });
 
 Deno.test("readParameters refuses counts above 64 and lists shorter than their count", () => {
-  const many = Array.from({ length: 58 }, (_, i) => [100 + i, 0] as const);
+  const many = Array.from({ length: 64 - PAIRS.length }, (_, i) => [100 + i, 0] as const);
   assert.deepEqual(read([...PAIRS, ...many]), VALID);
   assert.deepEqual(read([...PAIRS, ...many, [99, 0]]), { malformed: "more than 64 parameters" });
-  assert.deepEqual(read(PAIRS, 7), { malformed: "parameters cut short" });
+  assert.deepEqual(read(PAIRS, PAIRS.length + 1), { malformed: "parameters cut short" });
   assert.deepEqual(readParameters(new Reader()), { malformed: "parameters cut short" });
 });
 
