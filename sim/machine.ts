@@ -128,7 +128,7 @@ export class Machine implements SimNode {
   kill(): void {
     this.#isDown = true;
     this.#process?.kill();
-    this.#processor?.takeWaiting();
+    this.#processor?.clear();
     this.disk.killProcess();
     this.#stalePartialFiles = this.#smallPartialFiles;
   }
@@ -167,10 +167,13 @@ export class Machine implements SimNode {
     return this.#processor?.nextUs(dueUs) ?? dueUs;
   }
 
+  /** With a busy processor, one event at a time, so that what awaits it runs before the next, as in an event loop. */
   handleTimeout(nowUs: number): void {
-    const processor = this.#processor;
-    if (processor !== undefined && processor.availableUs(nowUs) > nowUs) return;
-    this.#process?.handleTimers(nowUs);
-    for (const { datagram, from } of processor?.takeWaiting() ?? []) this.#process?.receive(datagram, from);
+    const [program, processor] = [this.#process, this.#processor];
+    if (processor === undefined) return program?.handleTimers(nowUs);
+    if (processor.availableUs(nowUs) > nowUs) return;
+    if (program?.handleTimer(nowUs) === true) return;
+    const waiting = processor.takeWaiting();
+    if (waiting !== undefined) program?.receive(waiting.datagram, waiting.from);
   }
 }

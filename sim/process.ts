@@ -108,10 +108,14 @@ export class Process implements Platform {
 
   /** Runs the timers that are due. */
   handleTimers(nowUs: number): void {
-    const next = () => this.#timers.popUntil(nowUs - this.#behindUs);
-    for (let timer = next(); timer !== undefined; timer = next()) {
-      timer.action();
-    }
+    while (this.handleTimer(nowUs));
+  }
+
+  /** Runs the first timer that is due; returns whether there was one. */
+  handleTimer(nowUs: number): boolean {
+    const timer = this.#isDead ? undefined : this.#timers.popUntil(nowUs - this.#behindUs);
+    timer?.action();
+    return timer !== undefined;
   }
 
   /** The machine sleeps: no timer fires, and what is sent to it is lost. */

@@ -53,7 +53,9 @@ export class Processor {
   /** The current time without the processor, or the next one. */
   #awayUs: number;
   #backUs: number;
-  #waiting: Waiting[] = [];
+  readonly #waiting: Waiting[] = [];
+  /** When the program can receive what waits. */
+  #receivableUs = 0;
   #waitingBytes = 0;
   #dropped = 0;
 
@@ -83,7 +85,7 @@ export class Processor {
 
   /** When the program runs next if its first timer is due at `dueUs`, as far as is known. */
   nextUs(dueUs: number): number {
-    if (this.hasWaiting) return this.#backUs;
+    if (this.hasWaiting) return this.#receivableUs;
     return dueUs >= this.#awayUs && dueUs < this.#backUs ? this.#backUs : dueUs;
   }
 
@@ -100,16 +102,22 @@ export class Processor {
       this.#dropped++;
       return;
     }
+    if (!this.hasWaiting) this.#receivableUs = this.#backUs;
     this.#waitingBytes += costBytes;
     this.#waiting.push({ datagram: datagram.slice(), from });
   }
 
-  /** Takes everything out of the receive buffer, in the order of arrival. */
-  takeWaiting(): readonly Waiting[] {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+  /** Takes the datagram that has waited longest out of the receive buffer; undefined if none waits. */
+  takeWaiting(): Waiting | undefined {
+    const waiting = this.#waiting.shift();
+    if (waiting !== undefined) this.#waitingBytes -= bufferCost(waiting.datagram.length);
     return waiting;
+  }
+
+  /** Empties the receive buffer. */
+  clear(): void {
+    this.#waiting.length = 0;
+    this.#waitingBytes = 0;
   }
 
   #draw({ min, max }: DurationBounds): number {

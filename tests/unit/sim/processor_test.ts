@@ -52,13 +52,17 @@ Deno.test("Processor keeps copies of datagrams in their order, and drops what th
   }
   assert.equal(processor.dropped, 2);
   assert.ok(processor.hasWaiting);
-  assert.deepEqual(processor.takeWaiting().map(({ datagram, from }) => [datagram[0], from]), [[1, "1"], [2, "2"], [
-    3,
-    "3",
-  ]]);
+  for (let n = 1; n <= 3; n++) {
+    const { datagram, from } = processor.takeWaiting()!;
+    assert.deepEqual([datagram[0], from], [n, `${n}`]);
+  }
   assert.ok(!processor.hasWaiting);
+  assert.equal(processor.takeWaiting(), undefined);
   processor.keep(datagram, "6");
-  assert.equal(processor.takeWaiting().length, 1);
+  processor.keep(datagram, "7");
+  assert.equal(processor.takeWaiting()?.from, "6");
+  processor.clear();
+  assert.ok(!processor.hasWaiting);
 });
 
 Deno.test("bufferCost counts what Linux does: 92 datagrams of 1,472 bytes fill its default buffer", () => {
