@@ -13,6 +13,7 @@ import { MAX_MESSAGE_BYTES } from "../transfer/messages.ts";
 import type { LinkOptions } from "../netem/link.ts";
 import { type Interval, repeatIntervals } from "../netem/intervals.ts";
 import type { Goal } from "./client_host.ts";
+import type { DurationBounds } from "./processor.ts";
 import type { ClientPlan, WorldOptions } from "./world.ts";
 
 /** An event of a world besides the impairments of its links. One with a duration lasts until `untilUs`. */
@@ -90,6 +91,8 @@ export interface PlanOptions {
   readonly folders?: boolean;
   /** Whether some clients with large files are interrupted again and again; nothing else depends on it. Default: true. */
   readonly interruptions?: boolean;
+  /** Whether in some worlds the programs lose their processors now and then; nothing else depends on it. Default: true. */
+  readonly busyProcessors?: boolean;
   /** Whether timers have a resolution, and sockets a buffer; nothing else depends on it. Default: true. */
   readonly timers?: boolean;
 }
@@ -106,6 +109,7 @@ const LONGEST_TRANSFER_S = 40;
 /** Draws a world; the same seed and options give the same one. */
 export function planSwarm(seed: number, options: PlanOptions = {}): SwarmPlan {
   const { slowLookups = true, zeros = true, retries = true, folders = true, interruptions = true } = options;
+  const { busyProcessors = true } = options;
   const { timers = true } = options;
   const random = new Random(seed).fork("swarm");
   const dense = drawAbsent(random.fork("absent"), drawGoals(random.fork("goals")));
@@ -128,7 +132,8 @@ export function planSwarm(seed: number, options: PlanOptions = {}): SwarmPlan {
   const incidents = drawIncidents(random.fork("incidents"), clients);
   const config = { ...drawConfig(random.fork("config")), ...(timers ? drawPlatform(random.fork("timers")) : {}) };
   const serverDisk = { ...drawDisk(disks), ...lookups };
-  const world = { seed, clients, serverDisk, config, ...(limits === undefined ? {} : { limits }) };
+  const processor = busyProcessors ? drawProcessor(random.fork("processors")) : {};
+  const world = { seed, clients, serverDisk, config, ...(limits === undefined ? {} : { limits }), ...processor };
   const interrupted = interruptions ? drawInterruptions(random.fork("interruptions"), clients) : [];
   return { world, incidents: [...incidents, ...interrupted, ...restarts] };
 }
@@ -154,6 +159,18 @@ function drawLookups(random: Random): Pick<DiskFaults, "lookupDelayUs"> {
   if (!random.chance(0.2)) return {};
   const max = random.integer(1, MAX_LOOKUP_US);
   return { lookupDelayUs: { min: random.integer(0, max), max } };
+}
+
+/** In some worlds, what other work the processors have: mostly a little, seldom so much that a program hardly runs. */
+function drawProcessor(random: Random): Pick<WorldOptions, "processor"> {
+  if (!random.chance(0.2)) return {};
+  const maxUs = random.pick([20_000, 20_000, 100_000]);
+  const bounds = (): DurationBounds => {
+    const max = random.integer(1_000, maxUs);
+    return { min: random.integer(500, max), max };
+  };
+  const receiveBufferBytes = random.pick([32 * 1024, 212_992, 212_992, 4 * 1024 * 1024]);
+  return { processor: { runUs: bounds(), awayUs: bounds(), receiveBufferBytes } };
 }
 
 /** A client that goes on for so long, milliseconds, outlasts whatever passes in a world. */

@@ -13,12 +13,21 @@ const SEEDS_PER_TEST = 30;
 /** How worlds have been drawn, the latest first. */
 const EARLIER_DRAWS: readonly PlanOptions[] = [
   {},
-  { timers: false },
-  { timers: false, interruptions: false },
-  { timers: false, interruptions: false, folders: false },
-  { timers: false, interruptions: false, folders: false, retries: false },
-  { timers: false, interruptions: false, folders: false, retries: false, zeros: false },
-  { timers: false, interruptions: false, folders: false, retries: false, zeros: false, slowLookups: false },
+  { busyProcessors: false },
+  { busyProcessors: false, timers: false },
+  { busyProcessors: false, timers: false, interruptions: false },
+  { busyProcessors: false, timers: false, interruptions: false, folders: false },
+  { busyProcessors: false, timers: false, interruptions: false, folders: false, retries: false },
+  { busyProcessors: false, timers: false, interruptions: false, folders: false, retries: false, zeros: false },
+  {
+    busyProcessors: false,
+    timers: false,
+    interruptions: false,
+    folders: false,
+    retries: false,
+    zeros: false,
+    slowLookups: false,
+  },
 ];
 
 const FIRST_SEEDS = sample([1, 31, 61, 91, 121, 151], 2);
@@ -173,6 +182,16 @@ Deno.test("planSwarm interrupts most clients with large files, and that changes 
   }
   assert(large >= 30, `${large} clients have large files`);
   assert(interrupted >= large / 2 && interrupted < large, `${interrupted} of ${large} are interrupted`);
+});
+
+Deno.test("planSwarm gives the processors of some worlds other work, and that changes nothing else", () => {
+  let busy = 0;
+  for (let seed = 1; seed <= 100; seed++) {
+    const { world: { processor, ...world }, incidents } = planSwarm(seed);
+    if (processor !== undefined) busy++;
+    assert.deepEqual({ world, incidents }, planSwarm(seed, { busyProcessors: false }));
+  }
+  assert(busy >= 10 && busy <= 30, `${busy} worlds have busy processors`);
 });
 
 /** Whether a file of the plan lies in a folder. */
