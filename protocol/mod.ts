@@ -25,7 +25,7 @@ export type { ConnectionEvent, ConnectionStats } from "./connection/types.ts";
 export { type DatagramResult, Endpoint, type EndpointOptions } from "./endpoint/endpoint.ts";
 export { DROP_REASONS, DropCounter, type DropCounts, type DropReason } from "./drops.ts";
 export { PeerIdentity } from "./handshake/peer_identity.ts";
-export { allocateAeadBuffer } from "./crypto/chacha20poly1305/aead.ts";
+export { allocateAeadBuffer, releaseAeadBuffer } from "./crypto/chacha20poly1305/aead.ts";
 export { KEY_BYTES, KeyPair } from "./crypto/x25519.ts";
 export { CallerError, type CloseReason, PeerError, TransportErrorCode } from "./errors.ts";
 export { type ByteSink, type ByteSource, MIN_ZEROS_BYTES } from "./streams/byte_flow.ts";

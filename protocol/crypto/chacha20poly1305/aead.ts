@@ -43,11 +43,16 @@ function engine(): Engine {
 
 /**
  * A zeroed buffer of `length` bytes in the module's memory, in which {@link ChaCha20Poly1305} works without copying. It
- * is never freed, so it is for buffers that last as long as the program. The memory has room for eight of the largest
- * datagrams; after that, callers get an ordinary array, which works as well.
+ * lasts until {@link releaseAeadBuffer}: the memory has room for the sockets of some programs' lives, and after that,
+ * callers get an ordinary array, which works as well.
  */
 export function allocateAeadBuffer(length: number): Uint8Array {
   return engine().allocate(length) ?? new Uint8Array(length);
+}
+
+/** Gives a buffer of {@link allocateAeadBuffer} back, which nobody may use any more: not the system either. */
+export function releaseAeadBuffer(buffer: Uint8Array): void {
+  engine().release(buffer);
 }
 
 /**

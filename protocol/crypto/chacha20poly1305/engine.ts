@@ -15,8 +15,11 @@ import { type AeadExports, assembleAead, KEY_WORDS, PAGE_BYTES, PLACES } from ".
 /** The most bytes that AAD, text and tag have together: twice the largest datagram. */
 export const MAX_AEAD_BYTES = 131_072;
 
-/** What {@link Engine.allocate} has to give: eight buffers of the largest datagram. A socket takes two. */
-const BUFFER_BYTES = 8 * 65_536;
+/**
+ * What {@link Engine.allocate} has to give. A socket with batched calls takes 18 buffers of the largest datagram, another
+ * one two; a client that tries several addresses has several. Pages that nobody has touched take no memory.
+ */
+const BUFFER_BYTES = 64 * 65_536;
 
 /** Where these buffers begin: behind the room for a text that is copied. */
 const BUFFERS_AT = PLACES.texts + MAX_AEAD_BYTES;
@@ -33,6 +36,8 @@ export class Engine {
   readonly #key: Int32Array;
   readonly #nonce: Int32Array;
   #nextBuffer = BUFFERS_AT;
+  /** Buffers that were released. They are of a few lengths, so the next one of the same length fits. */
+  readonly #free: Uint8Array[] = [];
 
   constructor() {
     const memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });
@@ -62,9 +67,16 @@ export class Engine {
 
   /** A zeroed part of the memory that is given to nobody else, or undefined when no room is left. */
   allocate(length: number): Uint8Array | undefined {
+    const index = this.#free.findIndex((buffer) => buffer.length === length);
+    if (index >= 0) return this.#free.splice(index, 1)[0]!.fill(0);
     if (this.#nextBuffer + length > this.bytes.length) return undefined;
     const at = this.#nextBuffer;
     this.#nextBuffer += length;
     return this.bytes.subarray(at, at + length);
+  }
+
+  /** Takes back what {@link allocate} gave; another array is left to the garbage collector. */
+  release(buffer: Uint8Array): void {
+    if (buffer.buffer === this.buffer) this.#free.push(buffer);
   }
 }

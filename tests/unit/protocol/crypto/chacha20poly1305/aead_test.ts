@@ -267,11 +267,16 @@ Deno.test("ChaCha20Poly1305.wipe leaves the caller's key alone, and the wiped ob
   checkAgainstOracle(KINDS.inPlace, { aadStart: 0, aadBytes: 10, length: 100, nonce: 1, flippedBit: 0 });
 });
 
+/** Quickly, as there are megabytes. */
+function isFilledWith(value: number, buffer: Uint8Array): boolean {
+  return buffer[0] === value && Buffer.compare(buffer.subarray(1), buffer.subarray(0, -1)) === 0;
+}
+
 Deno.test("allocateAeadBuffer gives ordinary buffers when the module's memory is full", () => {
-  const buffers = Array.from({ length: 12 }, () => allocateAeadBuffer(65_536));
-  assert(buffers.every((buffer) => buffer.length === 65_536 && buffer.every((byte) => byte === 0)));
+  const buffers = Array.from({ length: 68 }, () => allocateAeadBuffer(65_536));
+  assert(buffers.every((buffer) => isFilledWith(0, buffer) && buffer.length === 65_536));
   buffers.forEach((buffer, index) => buffer.fill(index + 1));
-  assert(buffers.every((buffer, index) => buffer.every((byte) => byte === index + 1)));
+  assert(buffers.every((buffer, index) => isFilledWith(index + 1, buffer)));
   assert.equal(buffers[0]!.buffer, KINDS.inPlace.buffer);
   assert.notEqual(buffers.at(-1)!.buffer, buffers[0]!.buffer);
   checkAgainstOracle(buffers.at(-1)!, { aadStart: 0, aadBytes: 10, length: 100, nonce: 1, flippedBit: 0 });

@@ -28,10 +28,25 @@ Deno.test("Engine.wipe leaves nothing of the key, the one-time key, the accumula
 
 Deno.test("Engine.allocate gives zeroed buffers that overlap neither each other nor copied texts, until none is left", () => {
   const engine = new Engine();
-  const buffers = Array.from({ length: 8 }, () => engine.allocate(65_536)!);
+  const buffers = Array.from({ length: 64 }, () => engine.allocate(65_536)!);
   assert(buffers.every((buffer) => buffer.length === 65_536 && buffer.every((byte) => byte === 0)));
   assert(buffers.every((buffer) => buffer.byteOffset >= PLACES.texts + MAX_AEAD_BYTES));
   buffers.forEach((buffer, index) => buffer.fill(index + 1));
   assert(buffers.every((buffer, index) => buffer.every((byte) => byte === index + 1)));
   assert.equal(engine.allocate(65_536), undefined);
+});
+
+Deno.test("Engine.release makes a buffer the next one of its length, zeroed, and takes no other array", () => {
+  const engine = new Engine();
+  const [long, short] = [engine.allocate(1000)!, engine.allocate(10)!];
+  long.fill(1);
+  engine.release(short);
+  engine.release(long);
+  engine.release(new Uint8Array(1000));
+  assert.equal(engine.allocate(1000), long);
+  assert(long.every((byte) => byte === 0));
+  const next = engine.allocate(1000)!;
+  assert.equal(next.buffer, engine.buffer);
+  assert.notEqual(next.byteOffset, long.byteOffset);
+  assert.equal(engine.allocate(10), short);
 });
