@@ -5,14 +5,18 @@
  * Facts of the platform that shape it: a timer fires no sooner than about 2.1 ms after it was set, which the
  * pacer's bursts make up for, and at high rates the acknowledgements that come sooner; a datagram's
  * buffer may be read until its `send` resolves, so one flush runs at a time; everything between two turns of the
- * event loop is time in which the kernel's receive buffer of 208 KiB fills, so a flush is cut into batches.
+ * event loop is time in which the kernel's receive buffer fills, so a flush is cut into turns.
+ *
+ * A socket takes and gives datagrams in batches; one that has no calls for that has batches of one. What a batch brought is
+ * answered when all of it has been read: with one acknowledgement, one reading of the clock, and one setting of the timer.
  *
  * @module
  */
 
 import type { NetAddress } from "../base/net_address.ts";
-import { allocateAeadBuffer, type Connection, type DropReason, type Endpoint } from "../protocol/mod.ts";
+import { type Connection, type DropReason, type Endpoint } from "../protocol/mod.ts";
 import type { DatagramSocket, Platform, Timer } from "./platform.ts";
+import { SendBatch } from "./send_batch.ts";
 
 /** The application of one connection. */
 export interface Session {
@@ -43,11 +47,11 @@ interface Entry {
   sentInTurn: number;
 }
 
-/** Datagrams of one connection that go out before the next connection has its turn. */
-const FLUSH_BATCH = 16;
+/** Datagrams of one connection that go out before the next connection has its turn, at least, ... */
+const TURN_DATAGRAMS = 16;
 
-/** Larger than any datagram. */
-const BUFFER_BYTES = 65_536;
+/** ... and in batches, so many of the largest. */
+const TURN_BATCHES = 1.5;
 
 /** Runs the connections of one socket. */
 export class Driver {
@@ -59,9 +63,10 @@ export class Driver {
   readonly #queue: Entry[] = [];
   /** Whose turn it is. */
   #served: Entry | undefined;
-  readonly #buffer = allocateAeadBuffer(BUFFER_BYTES);
-  /** What was sent last: most datagrams are as long as the one before, and then the view stays. */
-  #datagram = this.#buffer;
+  readonly #batch: SendBatch;
+  readonly #turnDatagrams: number;
+  /** While a batch is read: when it came. */
+  #arrivedUs: number | undefined;
   readonly #timer: Timer;
   /** Connections that were woken: what wakes one often comes in crowds, and is sent together. */
   readonly #woken = new Set<Entry>();
@@ -81,11 +86,17 @@ export class Driver {
     this.#endpoint = options.endpoint;
     options.platform.watcher?.onEndpoint(options.endpoint);
     this.#socket = options.socket;
+    const { maxSegments } = options.socket;
+    this.#batch = new SendBatch(maxSegments);
+    this.#turnDatagrams = Math.max(TURN_DATAGRAMS, Math.floor(TURN_BATCHES * maxSegments));
   }
 
   /** Starts receiving. */
   start(): void {
-    const receiving = this.#socket.receiveAll((bytes, remote) => this.#onDatagram(bytes, remote));
+    const receiving = this.#socket.receiveAll({
+      datagram: (bytes, remote) => this.#onDatagram(bytes, remote),
+      batchEnded: () => this.#onBatchEnded(),
+    });
     this.#receiving = receiving.catch((error) => this.#fail(error));
   }
 
@@ -127,6 +138,8 @@ export class Driver {
       this.#woken.clear();
       this.#entries.clear();
       this.#queue.length = 0;
+      // A datagram that waits for the socket is read from it.
+      if (!this.#isFlushing) this.#batch.release();
       this.#socket.close();
     }
     return this.#receiving;
@@ -136,7 +149,8 @@ export class Driver {
 
   #onDatagram(bytes: Uint8Array, remote: NetAddress): void {
     if (this.#isStopped) return;
-    const result = this.#endpoint.handleDatagram(this.#platform.nowUs(), bytes, remote);
+    const nowUs = this.#arrivedUs ??= this.#platform.nowUs();
+    const result = this.#endpoint.handleDatagram(nowUs, bytes, remote);
     if (result.reason !== undefined) this.#options.onDropped?.(result.reason);
     switch (result.kind) {
       case "new-connection":
@@ -148,11 +162,21 @@ export class Driver {
         break;
       }
       case "answer":
-        this.#socket.send(result.answer.slice(), remote)?.catch((error) => this.#fail(error));
+        this.#answer(result.answer.slice(), remote);
         break;
       case "drop":
         break;
     }
+  }
+
+  /** What the datagrams of a batch gave the connections to say goes out. */
+  #onBatchEnded(): void {
+    this.#arrivedUs = undefined;
+    if (this.#queue.length > 0 && !this.#isFlushing) this.#flush();
+  }
+
+  #answer(bytes: Uint8Array, remote: NetAddress): void {
+    this.#socket.send(bytes, bytes.length, remote)?.catch((error) => this.#fail(error));
   }
 
   #accept(connection: Connection): void {
@@ -174,7 +198,7 @@ export class Driver {
     if (entry.isQueued || this.#isStopped) return;
     entry.isQueued = true;
     this.#queue.push(entry);
-    if (!this.#isFlushing) this.#flush();
+    if (!this.#isFlushing && this.#arrivedUs === undefined) this.#flush();
   }
 
   /** Its application has something to say: it is heard in the next turn of the event loop. */
@@ -214,16 +238,13 @@ export class Driver {
   /** Serves one connection after the other; returns what is to be waited for before it is called again, if anything. */
   #serveQueue(): Promise<void> | undefined {
     for (let entry = this.#served ?? this.#nextTurn(); entry !== undefined; entry = this.#nextTurn()) {
-      const { connection } = entry;
-      while (entry.sentInTurn < FLUSH_BATCH) {
-        const length = connection.pollTransmit(this.#platform.nowUs(), this.#buffer);
-        if (length === 0) break;
-        entry.sentInTurn++;
-        const sending = this.#send(length, connection.remote);
+      while (this.#fillBatch(entry)) {
+        const { bytes, segmentBytes } = this.#batch;
+        const sending = this.#socket.send(bytes, segmentBytes, entry.connection.remote);
         if (sending !== undefined) return sending;
       }
       if (this.#isStopped) return undefined;
-      this.#settle(entry, entry.sentInTurn === FLUSH_BATCH);
+      this.#settle(entry, entry.sentInTurn >= this.#turnDatagrams);
     }
     return undefined;
   }
@@ -239,9 +260,14 @@ export class Driver {
     return entry;
   }
 
-  #send(length: number, remote: NetAddress): Promise<void> | undefined {
-    if (this.#datagram.length !== length) this.#datagram = this.#buffer.subarray(0, length);
-    return this.#socket.send(this.#datagram, remote);
+  /** Fills the batch with what a connection has to send; false if it has nothing, or has had its turn. */
+  #fillBatch(entry: Entry): boolean {
+    if (this.#batch.takeRest()) return true;
+    const count = this.#turnDatagrams - entry.sentInTurn;
+    if (count <= 0) return false;
+    const filled = this.#batch.fill(this.#platform.nowUs(), entry.connection, count);
+    entry.sentInTurn += filled;
+    return filled > 0;
   }
 
   /** A connection has had its turn; it may have more to send than that allowed. */

@@ -61,26 +61,40 @@ export interface SocketOptions {
   /** 0 lets the system choose. */
   readonly port: number;
   readonly simulate?: FaultOptions | undefined;
+  /** Whether the system's own calls may be used where Deno's are slower. Default: yes. */
+  readonly native?: boolean | undefined;
   /** Called with one line for each injected fault. */
   readonly onFault?: ((line: string) => void) | undefined;
   /** Called when the system refuses to send a datagram because it has no route to its address; `reason` says so. */
   readonly onUnreachable?: ((reason: string) => void) | undefined;
 }
 
-/** Takes a datagram; the bytes are a view that is valid only during the call. */
-export type DatagramReceiver = (bytes: Uint8Array, remote: NetAddress) => void;
+/** Takes what arrives, in batches of one datagram or more. */
+export interface DatagramReceiver {
+  /** Takes a datagram; the bytes are a view that is valid only during the call. */
+  datagram(bytes: Uint8Array, remote: NetAddress): void;
+  /** Called after the last datagram of each batch, and perhaps where one had none. */
+  batchEnded(): void;
+}
 
 /** A bound UDP socket. */
 export interface DatagramSocket {
   readonly hostname: string;
   readonly port: number;
+  /** What it is, for a log: which calls it makes, and why not better ones. */
+  readonly description: string;
+  /** How many datagrams one {@link send} takes, at least 1. */
+  readonly maxSegments: number;
+  /** How many bytes may arrive at once without the loss of a datagram, while nothing else does. */
+  readonly receiveBurstBytes: number;
   /** Passes every datagram to `receiver`; resolves when the socket is closed. */
   receiveAll(receiver: DatagramReceiver): Promise<void>;
   /**
-   * Sends a datagram. The buffer may be reused when the promise has resolved, or at once if there is none. A datagram that
-   * the network refuses counts as lost.
+   * Sends datagrams of `segmentBytes` each, of which the last may be shorter: up to {@link maxSegments}, and together no
+   * more than the largest datagram, `MAX_DATAGRAM_BYTES`. The buffer may be reused when the promise has resolved, or at once if there is none.
+   * A datagram that the network refuses counts as lost.
    */
-  send(bytes: Uint8Array, remote: NetAddress): Promise<void> | undefined;
+  send(bytes: Uint8Array, segmentBytes: number, remote: NetAddress): Promise<void> | undefined;
   /** Resolves when no datagram is held back any more, so that closing loses no CONNECTION_CLOSE. */
   drained(): Promise<void>;
   /** Idempotent. */

@@ -6,6 +6,7 @@
  */
 
 import { SluiceError } from "../app/api.ts";
+import { invariant } from "../base/invariant.ts";
 import type { DatagramReceiver, DatagramSocket, SocketOptions } from "../app/platform.ts";
 import { formatHostPort, type NetAddress, NetAddressCache } from "../base/net_address.ts";
 import { allocateAeadBuffer } from "../protocol/mod.ts";
@@ -13,6 +14,9 @@ import { describeFault, FaultInjector } from "./fault_injector.ts";
 
 /** No UDP payload is larger. */
 const BUFFER_BYTES = 65_536;
+
+/** The kernel's default receive buffer, which Deno cannot set: it holds twice as much of full datagrams of Ethernet. */
+const RECEIVE_BURST_BYTES = 65_536;
 
 /** Error codes of a system that has no route to an address, and what they mean to the user. */
 const UNREACHABLE: Readonly<Record<string, string>> = {
@@ -26,6 +30,9 @@ const UNREACHABLE: Readonly<Record<string, string>> = {
 export class UdpSocket implements DatagramSocket {
   readonly hostname: string;
   readonly port: number;
+  readonly description: string;
+  readonly maxSegments = 1;
+  readonly receiveBurstBytes = RECEIVE_BURST_BYTES;
   readonly #listener: Deno.DatagramConn;
   readonly #faults: FaultInjector | undefined;
   readonly #onUnreachable: SocketOptions["onUnreachable"];
@@ -38,8 +45,9 @@ export class UdpSocket implements DatagramSocket {
   /** Set while a caller waits for {@link drained}. */
   #drained: PromiseWithResolvers<void> | undefined;
 
-  private constructor(listener: Deno.DatagramConn, options: SocketOptions) {
+  private constructor(listener: Deno.DatagramConn, options: SocketOptions, reason: string) {
     this.#listener = listener;
+    this.description = `a call for each datagram (${reason})`;
     this.#onUnreachable = options.onUnreachable;
     const address = listener.addr as Deno.NetAddr;
     this.hostname = address.hostname;
@@ -51,24 +59,14 @@ export class UdpSocket implements DatagramSocket {
     }
   }
 
-  /** Binds a socket. Throws SluiceError if the address cannot be used. */
-  static open(options: SocketOptions): UdpSocket {
+  /** Binds a socket; `reason` says why there is no better one. Throws SluiceError if the address cannot be used. */
+  static open(options: SocketOptions, reason = "Deno's socket"): UdpSocket {
     const { hostname, port } = options;
     try {
-      return new UdpSocket(Deno.listenDatagram({ transport: "udp", hostname, port }), options);
+      return new UdpSocket(Deno.listenDatagram({ transport: "udp", hostname, port }), options, reason);
     } catch (error) {
-      const where = formatHostPort(hostname, port);
-      if (error instanceof Deno.errors.AddrInUse) {
-        throw new SluiceError("failed", `${where} is in use by another program; stop it, or choose another port`);
-      }
-      if (error instanceof Deno.errors.AddrNotAvailable) {
-        throw new SluiceError(
-          "failed",
-          `${hostname} is not an address of this machine; choose one that is, or 0.0.0.0`,
-        );
-      }
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new SluiceError("failed", `cannot listen on ${where}: ${reason}`);
+      const text = error instanceof Error ? error.message : String(error);
+      throw bindError(options, codeOf(error), text);
     }
   }
 
@@ -93,16 +91,17 @@ export class UdpSocket implements DatagramSocket {
         throw error;
       }
       const remote = this.#senders.of(from.hostname, from.port);
-      if (this.#faults === undefined) receiver(bytes, remote);
+      if (this.#faults === undefined) pass(bytes, remote, receiver);
       else this.#injectIncoming(bytes, remote, receiver);
     }
   }
 
   /**
-   * Sends a datagram. The buffer may be reused when the promise has resolved: at once, unless the send buffer is full. A
+   * Sends one datagram. The buffer may be reused when the promise has resolved: at once, unless the send buffer is full. A
    * datagram that the network refuses counts as lost.
    */
-  async send(bytes: Uint8Array, remote: NetAddress): Promise<void> {
+  async send(bytes: Uint8Array, segmentBytes: number, remote: NetAddress): Promise<void> {
+    invariant(bytes.length <= segmentBytes, "Deno's socket takes one datagram at a time");
     if (this.#faults === undefined) return await this.#transmit(bytes, remote);
     this.#faults.outgoing(bytes, async (faulty) => {
       try {
@@ -138,7 +137,7 @@ export class UdpSocket implements DatagramSocket {
 
   #injectIncoming(bytes: Uint8Array, remote: NetAddress, receiver: DatagramReceiver): void {
     this.#faults!.incoming(bytes, (faulty) => {
-      if (!this.#isClosed) receiver(faulty, remote);
+      if (!this.#isClosed) pass(faulty, remote, receiver);
     });
   }
 
@@ -149,7 +148,7 @@ export class UdpSocket implements DatagramSocket {
     } catch (error) {
       if (this.#isClosed) return;
       if (!isTransient(error)) throw error;
-      const reason = unreachableReason(error);
+      const reason = unreachableReason(codeOf(error));
       if (reason !== undefined) this.#onUnreachable?.(reason);
     }
   }
@@ -165,9 +164,36 @@ export class UdpSocket implements DatagramSocket {
   }
 }
 
-/** What the user should know of an error in sending if there is no route to the address; undefined for other errors. */
-export function unreachableReason(error: unknown): string | undefined {
-  return UNREACHABLE[(error as { readonly code?: string }).code ?? ""];
+/** A batch of one datagram. */
+function pass(bytes: Uint8Array, remote: NetAddress, receiver: DatagramReceiver): void {
+  receiver.datagram(bytes, remote);
+  receiver.batchEnded();
+}
+
+/** What the user is told when a socket cannot be bound, by the error's code and the system's text. */
+export function bindError({ hostname, port }: SocketOptions, code: string, text: string): SluiceError {
+  const where = formatHostPort(hostname, port);
+  switch (code) {
+    case "EADDRINUSE":
+      return new SluiceError("failed", `${where} is in use by another program; stop it, or choose another port`);
+    case "EADDRNOTAVAIL":
+      return new SluiceError("failed", `${hostname} is not an address of this machine; choose one that is, or 0.0.0.0`);
+    default:
+      return new SluiceError("failed", `cannot listen on ${where}: ${text}`);
+  }
+}
+
+/**
+ * What the user should know of an error in sending, by its code, if there is no route to the address; undefined for other
+ * errors.
+ */
+export function unreachableReason(code: string): string | undefined {
+  return UNREACHABLE[code];
+}
+
+/** The code of an error of the operating system; "" if it has none. */
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
 }
 
 /** Whether an error is the network's, from which the protocol recovers or times out, and not the program's. */

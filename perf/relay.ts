@@ -77,7 +77,7 @@ class Direction {
     this.#sent++;
     this.#lateUs += lateUs;
     this.#maxLateUs = Math.max(this.#maxLateUs, lateUs);
-    return route!.socket.send(bytes, route!.to);
+    return route!.socket.send(bytes, bytes.length, route!.to);
   }
 }
 
@@ -94,9 +94,12 @@ export class Relay {
     this.#target = NetAddress.parse(target);
     this.#up = new Direction(up, seed);
     this.#down = new Direction(down, seed + 1);
-    void this.#front.receiveAll((datagram, from) => {
-      const hop = this.#clients.get(from.text) ?? this.#addClient(from);
-      if (hop !== undefined) this.#up.link.send(datagram, hop);
+    void this.#front.receiveAll({
+      datagram: (bytes, from) => {
+        const hop = this.#clients.get(from.text) ?? this.#addClient(from);
+        if (hop !== undefined) this.#up.link.send(bytes, hop);
+      },
+      batchEnded() {},
     });
   }
 
@@ -133,7 +136,7 @@ export class Relay {
     const hop = { socket: UdpSocket.open({ hostname: HOST, port: 0 }), to: this.#target };
     this.#clients.set(address.text, hop);
     const back = { socket: this.#front, to: address };
-    void hop.socket.receiveAll((datagram) => this.#down.link.send(datagram, back));
+    void hop.socket.receiveAll({ datagram: (bytes) => this.#down.link.send(bytes, back), batchEnded() {} });
     return hop;
   }
 }

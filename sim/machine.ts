@@ -28,6 +28,8 @@ export interface MachineOptions {
   readonly diskFaults?: DiskFaults;
   /** Other work that its processor has. Default: none. */
   readonly processor?: ProcessorOptions | undefined;
+  /** How many datagrams its programs' sockets send in one call. Default: 1. */
+  readonly maxSegments?: number | undefined;
   /** Looks into its connections. */
   readonly observer?: ConnectionObserver | undefined;
 }
@@ -106,13 +108,12 @@ export class Machine implements SimNode {
   /** Starts a program; the previous one was killed or has ended. */
   boot(nowUs: () => number): Process {
     invariant(this.#send !== undefined, "a machine is on a network before it runs a program");
-    const { address, random, config, quiescence, observer } = this.#options;
+    const { address, random, config, quiescence, maxSegments, observer } = this.#options;
     const { disk } = this;
-    const send = this.#send;
+    const own = { random: random.fork(`start ${this.#checkers.length}`), send: this.#send };
     quiescence.disturb();
     this.#isDown = false;
-    const ownRandom = random.fork(`start ${this.#checkers.length}`);
-    const program = new Process({ address, nowUs, random: ownRandom, quiescence, send, config, disk, observer });
+    const program = new Process({ address, nowUs, quiescence, config, disk, maxSegments, observer, ...own });
     this.#checkers.push(program.watcher);
     return this.#process = program;
   }

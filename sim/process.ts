@@ -27,6 +27,8 @@ export interface ProcessOptions {
   /** For all of its connections. */
   readonly config: Partial<ConnectionConfig>;
   readonly disk: Disk;
+  /** How many datagrams its socket sends in one call. Default: 1. */
+  readonly maxSegments?: number | undefined;
   /** Looks into its connections. */
   readonly observer?: ConnectionObserver | undefined;
 }
@@ -168,6 +170,9 @@ class ProcessTimer extends ScheduledEvent implements Timer {
 class ProcessSocket implements DatagramSocket {
   readonly hostname: string;
   readonly port: number;
+  readonly description = "simulated";
+  readonly maxSegments: number;
+  readonly receiveBurstBytes = 65_536;
   readonly #send: SendDatagram;
   /** The addresses that it received datagrams from, by the text by which the simulated network routes. */
   readonly #addresses = new Map<string, NetAddress>();
@@ -175,10 +180,11 @@ class ProcessSocket implements DatagramSocket {
   #receiver: DatagramReceiver | undefined;
   #isClosed = false;
 
-  constructor({ address, send }: ProcessOptions, closed: PromiseWithResolvers<void>) {
+  constructor({ address, maxSegments = 1, send }: ProcessOptions, closed: PromiseWithResolvers<void>) {
     const { host, port } = NetAddress.parse(address);
     this.hostname = host;
     this.port = port;
+    this.maxSegments = maxSegments;
     this.#send = send;
     this.#closed = closed;
   }
@@ -192,8 +198,11 @@ class ProcessSocket implements DatagramSocket {
     return this.#closed.promise;
   }
 
-  send(bytes: Uint8Array, remote: NetAddress): undefined {
-    if (!this.#isClosed) this.#send(bytes, remote.text);
+  send(bytes: Uint8Array, segmentBytes: number, remote: NetAddress): undefined {
+    invariant(bytes.length <= this.maxSegments * segmentBytes, "a socket sends no more datagrams at once than it says");
+    for (let at = 0; at < bytes.length && !this.#isClosed; at += segmentBytes) {
+      this.#send(bytes.subarray(at, at + segmentBytes), remote.text);
+    }
   }
 
   drained(): Promise<void> {
@@ -208,7 +217,8 @@ class ProcessSocket implements DatagramSocket {
   receive(datagram: Uint8Array, from: string): void {
     let remote = this.#addresses.get(from);
     if (remote === undefined) this.#addresses.set(from, remote = NetAddress.parse(from));
-    this.#receiver?.(datagram, remote);
+    this.#receiver?.datagram(datagram, remote);
+    this.#receiver?.batchEnded();
   }
 
   /** Closes without notice: the promise of {@link receiveAll} never settles. */

@@ -95,6 +95,8 @@ export interface PlanOptions {
   readonly busyProcessors?: boolean;
   /** Whether timers have a resolution, and sockets a buffer; nothing else depends on it. Default: true. */
   readonly timers?: boolean;
+  /** Whether in some worlds sockets send many datagrams in one call; nothing else depends on it. Default: true. */
+  readonly batches?: boolean;
 }
 
 /** Folders of a world's files. */
@@ -102,6 +104,9 @@ const FOLDERS = ["folder", "folder/below", "other/a/b/c"] as const;
 
 /** The most folders above a file. */
 export const MAX_FOLDERS = Math.max(...FOLDERS.map((folder) => folder.split("/").length));
+
+/** How many datagrams a socket sends in one call where it can send several: as many as Linux takes. */
+const MAX_SEGMENTS = 64;
 
 /** The slowest link carries all bytes of its world in this time. */
 const LONGEST_TRANSFER_S = 40;
@@ -111,6 +116,7 @@ export function planSwarm(seed: number, options: PlanOptions = {}): SwarmPlan {
   const { slowLookups = true, zeros = true, retries = true, folders = true, interruptions = true } = options;
   const { busyProcessors = true } = options;
   const { timers = true } = options;
+  const { batches = true } = options;
   const random = new Random(seed).fork("swarm");
   const dense = drawAbsent(random.fork("absent"), drawGoals(random.fork("goals")));
   const flat = zeros ? drawZeros(random.fork("zeros"), dense) : dense;
@@ -132,8 +138,17 @@ export function planSwarm(seed: number, options: PlanOptions = {}): SwarmPlan {
   const incidents = drawIncidents(random.fork("incidents"), clients);
   const config = { ...drawConfig(random.fork("config")), ...(timers ? drawPlatform(random.fork("timers")) : {}) };
   const serverDisk = { ...drawDisk(disks), ...lookups };
+  const segments = batches && random.fork("batches").chance(0.5) ? { maxSegments: MAX_SEGMENTS } : {};
   const processor = busyProcessors ? drawProcessor(random.fork("processors")) : {};
-  const world = { seed, clients, serverDisk, config, ...(limits === undefined ? {} : { limits }), ...processor };
+  const world = {
+    seed,
+    clients,
+    serverDisk,
+    config,
+    ...segments,
+    ...(limits === undefined ? {} : { limits }),
+    ...processor,
+  };
   const interrupted = interruptions ? drawInterruptions(random.fork("interruptions"), clients) : [];
   return { world, incidents: [...incidents, ...interrupted, ...restarts] };
 }

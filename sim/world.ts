@@ -74,6 +74,8 @@ export interface WorldOptions {
   /** Other work of all processors. Default: none. */
   readonly processor?: ProcessorOptions;
   readonly trace?: (event: TraceEvent) => void;
+  /** How many datagrams their sockets send in one call. Default: 1. */
+  readonly maxSegments?: number;
   /** Looks into all connections. */
   readonly observer?: ConnectionObserver;
   /** The server's access control, clients by {@link clientKey}. Default: none. */
@@ -148,6 +150,7 @@ export class World {
       random: this.#random.fork("server"),
       config: options.config ?? {},
       quiescence: this.#quiescence,
+      maxSegments: options.maxSegments,
       observer: options.observer,
       diskFaults: this.#diskFaults(options.serverDisk),
       processor: options.processor,
@@ -346,6 +349,7 @@ export class World {
       stays: plan.stays ?? false,
       content: (goal) => this.content(index, goal),
       quiescence: this.#quiescence,
+      maxSegments: this.#options.maxSegments,
       observer: this.#options.observer,
       diskFaults: this.#diskFaults(plan.disk),
       processor: plan.processor ?? this.#options.processor,

@@ -13,13 +13,23 @@ const SEEDS_PER_TEST = 30;
 /** How worlds have been drawn, the latest first. */
 const EARLIER_DRAWS: readonly PlanOptions[] = [
   {},
-  { busyProcessors: false },
-  { busyProcessors: false, timers: false },
-  { busyProcessors: false, timers: false, interruptions: false },
-  { busyProcessors: false, timers: false, interruptions: false, folders: false },
-  { busyProcessors: false, timers: false, interruptions: false, folders: false, retries: false },
-  { busyProcessors: false, timers: false, interruptions: false, folders: false, retries: false, zeros: false },
+  { batches: false },
+  { batches: false, busyProcessors: false },
+  { batches: false, busyProcessors: false, timers: false },
+  { batches: false, busyProcessors: false, timers: false, interruptions: false },
+  { batches: false, busyProcessors: false, timers: false, interruptions: false, folders: false },
+  { batches: false, busyProcessors: false, timers: false, interruptions: false, folders: false, retries: false },
   {
+    batches: false,
+    busyProcessors: false,
+    timers: false,
+    interruptions: false,
+    folders: false,
+    retries: false,
+    zeros: false,
+  },
+  {
+    batches: false,
     busyProcessors: false,
     timers: false,
     interruptions: false,
@@ -192,6 +202,16 @@ Deno.test("planSwarm gives the processors of some worlds other work, and that ch
     assert.deepEqual({ world, incidents }, planSwarm(seed, { busyProcessors: false }));
   }
   assert(busy >= 10 && busy <= 30, `${busy} worlds have busy processors`);
+});
+
+Deno.test("planSwarm lets sockets send many datagrams at once in half of the worlds, and that changes nothing else", () => {
+  let count = 0;
+  for (let seed = 1; seed <= 100; seed++) {
+    const { world: { maxSegments, ...world }, incidents } = planSwarm(seed);
+    if (maxSegments !== undefined) count++;
+    assert.deepEqual({ world, incidents }, planSwarm(seed, { batches: false }));
+  }
+  assert(count >= 40 && count <= 60, `${count} worlds have such sockets`);
 });
 
 /** Whether a file of the plan lies in a folder. */

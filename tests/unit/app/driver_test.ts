@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { NetAddress } from "../../../base/net_address.ts";
 import { Driver, type Session } from "../../../app/driver.ts";
-import type { DatagramSocket, Platform } from "../../../app/platform.ts";
-import { Endpoint } from "../../../protocol/mod.ts";
+import type { DatagramReceiver, DatagramSocket, Platform } from "../../../app/platform.ts";
+import { type Connection, Endpoint } from "../../../protocol/mod.ts";
 import { Random } from "../../../base/random.ts";
 import { FakeClock } from "../../../testing/fake_clock.ts";
 
@@ -20,6 +20,9 @@ function drive(send: DatagramSocket["send"], onServed = (): void => {}): Drive {
   const socket: DatagramSocket = {
     hostname: "127.0.0.1",
     port: 1,
+    description: "of the test",
+    maxSegments: 1,
+    receiveBurstBytes: 65_536,
     receiveAll: () => Promise.resolve(),
     send,
     drained: () => Promise.resolve(),
@@ -39,7 +42,7 @@ function drive(send: DatagramSocket["send"], onServed = (): void => {}): Drive {
 
 Deno.test("Driver sends at once all that a socket takes at once", () => {
   const sent: string[] = [];
-  const { driver } = drive((_bytes, remote) => void sent.push(remote.text));
+  const { driver } = drive((_bytes, _segmentBytes, remote) => void sent.push(remote.text));
   driver.connect(NetAddress.parse("10.0.0.1:1"), () => SILENT);
   assert.deepEqual(sent, ["10.0.0.1:1"]);
   driver.connect(NetAddress.parse("10.0.0.2:1"), () => SILENT);
@@ -49,7 +52,7 @@ Deno.test("Driver sends at once all that a socket takes at once", () => {
 Deno.test("Driver sends nothing while a socket makes it wait, and goes on then", async () => {
   const sent: string[] = [];
   const taken: (() => void)[] = [];
-  const { driver } = drive((_bytes, remote) => {
+  const { driver } = drive((_bytes, _segmentBytes, remote) => {
     sent.push(remote.text);
     return new Promise((resolve) => taken.push(resolve));
   });
@@ -113,3 +116,78 @@ for (const first of CONNECTIONS) {
     });
   }
 }
+
+/** A driver on a socket that takes 64 datagrams at once, and connections that have datagrams of these lengths to send. */
+function driveBatches() {
+  const sent: { readonly to: string; readonly bytes: number; readonly segmentBytes: number }[] = [];
+  let receiver!: DatagramReceiver;
+  let clockReadings = 0;
+  const arrivalsUs: number[] = [];
+  const socket: DatagramSocket = {
+    hostname: "127.0.0.1",
+    port: 1,
+    description: "of the test",
+    maxSegments: 64,
+    receiveBurstBytes: 65_536,
+    receiveAll(given) {
+      receiver = given;
+      return Promise.resolve();
+    },
+    send: (bytes, segmentBytes, { text: to }) => void sent.push({ to, bytes: bytes.length, segmentBytes }),
+    drained: () => Promise.resolve(),
+    close() {},
+  };
+  const connections = new Map<string, Connection>();
+  const lengths = new Map<string, number[]>();
+  const endpoint = {
+    connect(_nowUs: number, remote: NetAddress): Connection {
+      lengths.set(remote.text, []);
+      const pollTransmit = () => lengths.get(remote.text)!.shift() ?? 0;
+      const connection = { remote, pollTransmit, pollTimeout: () => Infinity, isClosed: false };
+      connections.set(remote.text, connection as unknown as Connection);
+      return connections.get(remote.text)!;
+    },
+    handleDatagram(nowUs: number, _bytes: Uint8Array, remote: NetAddress) {
+      arrivalsUs.push(nowUs);
+      return { kind: "connection", connection: connections.get(remote.text) };
+    },
+  } as unknown as Endpoint;
+  const platform = {
+    nowUs: () => ++clockReadings,
+    timer: () => ({ set() {}, clear() {} }),
+  } as unknown as Platform;
+  const driver = new Driver({ platform, endpoint, socket, onFatal: (error) => assert.fail(error as Error) });
+  driver.start();
+  const remotes = ["10.0.0.1:1", "10.0.0.2:1"].map((text) => NetAddress.parse(text));
+  for (const remote of remotes) driver.connect(remote, () => SILENT);
+  return { sent, lengths, remotes, receiver, arrivalsUs };
+}
+
+Deno.test("Driver answers a batch of datagrams when it has ended, by one reading of the clock", () => {
+  const { sent, lengths, remotes: [a, b], receiver, arrivalsUs } = driveBatches();
+  lengths.get(a!.text)!.push(100);
+  lengths.get(b!.text)!.push(200);
+  for (const remote of [a!, b!, a!]) receiver.datagram(new Uint8Array(1), remote);
+  assert.deepEqual(sent, []);
+  receiver.batchEnded();
+  assert.deepEqual(sent.map(({ to, bytes }) => [to, bytes]), [[a!.text, 100], [b!.text, 200]]);
+  assert.equal(new Set(arrivalsUs).size, 1);
+  receiver.datagram(new Uint8Array(1), a!);
+  assert.equal(new Set(arrivalsUs).size, 2);
+});
+
+Deno.test("Driver sends datagrams of one length together, and gives each connection its turn", () => {
+  const { sent, lengths, remotes: [a, b], receiver } = driveBatches();
+  lengths.get(a!.text)!.push(...new Array<number>(120).fill(1000), 9000);
+  lengths.get(b!.text)!.push(1200, 1200, 300, 50);
+  for (const remote of [a!, b!]) receiver.datagram(new Uint8Array(1), remote);
+  receiver.batchEnded();
+  assert.deepEqual(sent, [
+    { to: a!.text, bytes: 64_000, segmentBytes: 1000 },
+    { to: a!.text, bytes: 32_000, segmentBytes: 1000 },
+    { to: b!.text, bytes: 2700, segmentBytes: 1200 },
+    { to: b!.text, bytes: 50, segmentBytes: 50 },
+    { to: a!.text, bytes: 24_000, segmentBytes: 1000 },
+    { to: a!.text, bytes: 9000, segmentBytes: 9000 },
+  ]);
+});

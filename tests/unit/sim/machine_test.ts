@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { DatagramReceiver } from "../../../app/platform.ts";
 import { NetAddress } from "../../../base/net_address.ts";
 import { Random } from "../../../base/random.ts";
 import { Machine } from "../../../sim/machine.ts";
@@ -6,6 +7,11 @@ import { Network } from "../../../sim/network.ts";
 import type { Process } from "../../../sim/process.ts";
 import type { ProcessorOptions } from "../../../sim/processor.ts";
 import { Quiescence } from "../../../sim/quiescence.ts";
+
+/** Takes each datagram by itself. */
+function each(datagram: DatagramReceiver["datagram"]): DatagramReceiver {
+  return { datagram, batchEnded() {} };
+}
 
 /** Two machines on a link of 1 ms. */
 function twoMachines(
@@ -35,12 +41,12 @@ Deno.test("Machine sends and receives its program's datagrams, even during a rec
   const receiver = boot(1).openSocket({ hostname: "10.0.0.2", port: 0 });
   assert.deepEqual([sender.hostname, sender.port], ["10.0.0.1", 1000]);
   const received: [number[], string, number][] = [];
-  void receiver.receiveAll((bytes, remote) => {
+  void receiver.receiveAll(each((bytes, remote) => {
     received.push([[...bytes], remote.text, network.nowUs]);
-    if (bytes[0]! < 3) receiver.send(Uint8Array.of(bytes[0]! + 1), NetAddress.parse("10.0.0.2:2000"));
-  });
+    if (bytes[0]! < 3) receiver.send(Uint8Array.of(bytes[0]! + 1), 1, NetAddress.parse("10.0.0.2:2000"));
+  }));
   const bytes = Uint8Array.of(7);
-  assert.equal(sender.send(bytes, NetAddress.parse("10.0.0.2:2000")), undefined);
+  assert.equal(sender.send(bytes, 1, NetAddress.parse("10.0.0.2:2000")), undefined);
   bytes[0] = 9;
   network.run({});
   assert.deepEqual(received, [[[7], "10.0.0.1:1000", 1000]]);
@@ -53,12 +59,12 @@ Deno.test("Machine has its program send to an address with a zone, and hear from
   const receiver = boot(1).openSocket({ hostname: "fe80::2%eth1", port: 0 });
   assert.deepEqual([sender.hostname, sender.port], ["fe80::1%eth0", 1000]);
   const received: string[] = [];
-  void receiver.receiveAll((_bytes, remote) => {
+  void receiver.receiveAll(each((_bytes, remote) => {
     received.push(remote.text);
-    receiver.send(Uint8Array.of(2), remote);
-  });
-  void sender.receiveAll((_bytes, remote) => received.push(remote.text));
-  sender.send(Uint8Array.of(1), NetAddress.parse(b));
+    receiver.send(Uint8Array.of(2), 1, remote);
+  }));
+  void sender.receiveAll(each((_bytes, remote) => received.push(remote.text)));
+  sender.send(Uint8Array.of(1), 1, NetAddress.parse(b));
   network.run({});
   assert.deepEqual(received, [a, b]);
 });
@@ -75,12 +81,12 @@ Deno.test("Machine without its processor runs no timer and receives nothing; the
     timer.set(2_500);
   });
   timer.set(2_500);
-  void program.openSocket({ hostname: "10.0.0.2", port: 0 }).receiveAll((bytes) =>
-    seen.push([`${bytes[0]}`, network.nowUs])
+  void program.openSocket({ hostname: "10.0.0.2", port: 0 }).receiveAll(
+    each((bytes) => seen.push([`${bytes[0]}`, network.nowUs])),
   );
   // Both machines are away from 10 to 15 ms; a datagram takes one.
   for (const [n, atUs] of [8_000, 9_200, 9_400, 15_500].entries()) {
-    network.at(atUs, () => void sender.send(Uint8Array.of(n), NetAddress.parse("10.0.0.2:2000")));
+    network.at(atUs, () => void sender.send(Uint8Array.of(n), 1, NetAddress.parse("10.0.0.2:2000")));
   }
   network.run({ untilUs: 19_000 });
   assert.deepEqual(seen, [
@@ -117,9 +123,9 @@ Deno.test("Machine.kill ends all datagrams and timers of its program", () => {
   const program = boot(0);
   const socket = program.openSocket({ hostname: "10.0.0.1", port: 0 });
   let calls = 0;
-  void socket.receiveAll(() => calls++);
+  void socket.receiveAll(each(() => calls++));
   program.timer(() => calls++).set(5000);
-  boot(1).openSocket({ hostname: "10.0.0.2", port: 0 }).send(Uint8Array.of(1), NetAddress.parse("10.0.0.1:1000"));
+  boot(1).openSocket({ hostname: "10.0.0.2", port: 0 }).send(Uint8Array.of(1), 1, NetAddress.parse("10.0.0.1:1000"));
   machines[0]!.kill();
   assert.equal(machines[0]!.isDown, true);
   network.run({});

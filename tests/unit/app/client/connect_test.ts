@@ -81,7 +81,7 @@ Deno.test("connect goes on at once where the system has no socket or no route fo
       const socket = systemPlatform.openSocket(options);
       if (unrouted.sockets.length > 0) return socket;
       return Object.assign(Object.create(socket), {
-        receiveAll: () => socket.receiveAll(() => {}),
+        receiveAll: () => socket.receiveAll({ datagram() {}, batchEnded() {} }),
         close: () => socket.close(),
         send: () => {
           options.onUnreachable!("the network is unreachable");
