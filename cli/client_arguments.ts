@@ -12,6 +12,7 @@ import type { ClientOptions } from "../app/client/api.ts";
 import { parseKey } from "../app/keys.ts";
 import { DEFAULT_HOST, DEFAULT_PORT, parseHost, parsePort, parseServer, type ServerName } from "./address.ts";
 import {
+  addNativeOption,
   addSendingOptions,
   addSimulateOption,
   createCommand,
@@ -79,6 +80,7 @@ interface CommonOptions extends RawSendingOptions {
   readonly retryFor?: number;
   readonly compress?: boolean;
   readonly simulate?: FaultOptions;
+  readonly native?: boolean;
   readonly quiet?: boolean;
   readonly serverKey?: Uint8Array;
   readonly state?: string;
@@ -158,6 +160,7 @@ export function parseClientArguments(
     .addHelpText("after", EXAMPLES);
   addSendingOptions(program);
   addSimulateOption(program);
+  addNativeOption(program);
 
   let understood: { task: ClientTask; server: ServerName | undefined } | undefined;
   const accept = (task: ClientTask, server?: ServerName) => {
@@ -185,6 +188,7 @@ export function parseClientArguments(
         ...(options.compress === false ? { compress: false } : {}),
         ...("tree" in understood!.task && understood!.task.tree.modes ? { exactModes: true } : {}),
         ...(options.simulate === undefined ? {} : { simulate: options.simulate }),
+        ...(options.native === false ? { native: false } : {}),
       },
       serverKey: options.serverKey,
       stateFolder: options.state,

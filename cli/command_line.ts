@@ -81,6 +81,11 @@ export function addSimulateOption(command: Command): Command {
   );
 }
 
+/** The option `--no-native`, the same on both programs. */
+export function addNativeOption(command: Command): Command {
+  return command.option("--no-native", "use Deno's sockets, not the faster ones of Linux");
+}
+
 /** The options `--congestion` and `--rate`, the same on both programs. */
 export function addSendingOptions(command: Command): Command {
   const congestion = new Option(

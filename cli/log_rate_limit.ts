@@ -42,6 +42,7 @@ const BUCKETS: Readonly<Record<ServerEvent["kind"], "file" | "other" | "unlimite
   "disconnected": "other",
   "folder-unavailable": "unlimited",
   "listening": "unlimited",
+  "socket": "unlimited",
   "exposed": "unlimited",
   "unlisted": "unlimited",
   "root-created": "unlimited",

@@ -10,6 +10,7 @@ import type { ServerOptions } from "../app/server/api.ts";
 import { type LimitEntry, SERVER_LIMITS, type ServerLimits } from "../app/server/limits.ts";
 import { DEFAULT_HOST, DEFAULT_PORT, parseHost, parsePort } from "./address.ts";
 import {
+  addNativeOption,
   addSendingOptions,
   addSimulateOption,
   createCommand,
@@ -59,6 +60,7 @@ interface RawOptions extends RawSendingOptions {
   readonly readOnly?: boolean;
   readonly grace: number;
   readonly simulate?: FaultOptions;
+  readonly native?: boolean;
   readonly logLevel: LogLevel;
   readonly json?: boolean;
   readonly state?: string;
@@ -124,6 +126,7 @@ export function parseServerArguments(args: readonly string[], console: Console):
     .addHelpText("after", EXAMPLES);
   addSendingOptions(command);
   addSimulateOption(command);
+  addNativeOption(command);
   let task: ServerArguments["task"] = "serve";
   command.action(() => {});
   command.command("key").description("print this server's public key").helpOption("-h, --help", "print this help")
@@ -142,6 +145,7 @@ export function parseServerArguments(args: readonly string[], console: Console):
         readOnly: options.readOnly ?? false,
         ...sendingOptions(options),
         ...(options.simulate === undefined ? {} : { simulate: options.simulate }),
+        ...(options.native === false ? { native: false } : {}),
         limits: limitsGiven(limits, command.opts()),
       },
       open: options.open ?? false,

@@ -102,6 +102,7 @@ export function levelOf(event: ServerEvent): LogLevel {
     case "sent":
       return event.verified === false ? "warning" : "info";
     case "address-changed":
+    case "socket":
       return "debug";
     default:
       return "info";
@@ -115,6 +116,8 @@ export function describeEvent(event: ServerEvent): string {
       return `listening on ${formatHostPort(event.host, event.port)}, files in ${sanitizeForDisplay(event.root)}, ` +
         (event.entries === undefined ? "no access control, " : `${authorized(event.entries)}, `) +
         `key ${sanitizeForDisplay(event.key)}`;
+    case "socket":
+      return `socket with ${sanitizeForDisplay(event.description)}`;
     case "unlisted":
       return `${counted(event.count, "file")} in ${sanitizeForDisplay(event.folder)} not listed, since ` +
         `${event.count === 1 ? "its name" : "their names"} cannot be sent: ${

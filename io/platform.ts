@@ -7,10 +7,10 @@
 import { clearImmediate, setImmediate } from "node:timers";
 import type { Platform, Timer } from "../app/platform.ts";
 import { nowUs, randomBytes } from "./clock.ts";
-import { UdpSocket } from "./udp_socket.ts";
 import { linkOptions } from "../app/path_hints.ts";
 import { nodeDisk } from "./node_disk.ts";
 import { resolveHost } from "./resolve_host.ts";
+import { openSystemSocket } from "./system_socket.ts";
 
 /** The longest that `setTimeout` can wait. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
@@ -22,7 +22,7 @@ export const systemPlatform: Platform = {
   timer: (action) => new SystemTimer(action),
   defer: <Value>() => Promise.withResolvers<Value>(),
   resolveHost,
-  openSocket: (options) => UdpSocket.open(options),
+  openSocket: (options) => openSystemSocket(options),
   linkOptions,
   disk: nodeDisk,
   crash(error) {

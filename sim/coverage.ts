@@ -72,6 +72,7 @@ const OUTCOMES = all<Exclude<FailureKind, "usage"> | "done">({
 
 const SERVER_EVENTS = all<ServerEvent["kind"]>({
   "listening": true,
+  "socket": true,
   "exposed": true,
   "unlisted": true,
   "root-created": true,

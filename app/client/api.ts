@@ -89,6 +89,8 @@ export interface ClientOptions extends SendingOptions {
   readonly exactModes?: boolean;
   /** Faults to inject into this side's traffic, for testing. */
   readonly simulate?: FaultOptions;
+  /** Whether the socket may use the system's own calls where Deno's are slower. Default: true. */
+  readonly native?: boolean;
   /** Hears one line for each injected fault. */
   readonly onFault?: (line: string) => void;
   /** Gives up connecting. */

@@ -147,14 +147,15 @@ export class ConnectedClient implements Client {
 
   /** Connects to the server at an address; rejects with SluiceError. */
   static async connect(server: NetAddress, options: AttemptOptions, platform: Platform): Promise<ConnectedClient> {
-    const { onFault, simulate } = options;
+    const { native, onFault, simulate } = options;
     const unreachable = platform.defer<never>();
     const failed = (reason: string) =>
       new SluiceError("unreachable", `${server.text}: ${reason}`, { retry: "reconnect" });
     let socket: DatagramSocket;
     try {
       const onUnreachable = (reason: string) => unreachable.reject(failed(reason));
-      socket = platform.openSocket({ hostname: localHostFor(server), port: 0, simulate, onFault, onUnreachable });
+      const hostname = localHostFor(server);
+      socket = platform.openSocket({ hostname, port: 0, simulate, native, onFault, onUnreachable });
     } catch (error) {
       // A machine without IPv6 has no sockets for it.
       throw error instanceof SluiceError ? failed(error.message) : error;

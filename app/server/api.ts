@@ -31,6 +31,8 @@ export interface ServerOptions extends SendingOptions {
   readonly access?: AccessSource | "open";
   /** Faults to inject into this side's traffic, for testing. */
   readonly simulate?: FaultOptions;
+  /** Whether the socket may use the system's own calls where Deno's are slower. Default: true. */
+  readonly native?: boolean;
   readonly onEvent: (event: ServerEvent) => void;
   /** Bounds on what clients can make it do; see `limits.ts` for what they are and their defaults. */
   readonly limits?: Partial<ServerLimits>;
@@ -61,6 +63,8 @@ export type ServerEvent =
     /** The number of authorized keys and tokens; undefined without access control. */
     readonly entries: number | undefined;
   }
+  /** A socket was opened; `description` says of which kind it is, and why of no better one. Comes before "listening". */
+  | { readonly kind: "socket"; readonly description: string }
   /** Others on this machine can change the folder; `reason` says how, and what to do. Comes before "listening". */
   | { readonly kind: "exposed"; readonly reason: string }
   /** The folder of the files was missing, and was created. */

@@ -87,8 +87,10 @@ export async function startServer(options: ServerOptions, platform: Platform): P
     hostname,
     port: options.port,
     simulate: options.simulate,
+    native: options.native,
     onFault: (line) => onEvent({ kind: "fault", line }),
   });
+  onEvent({ kind: "socket", description: socket.description });
   if (store.isNew) onEvent({ kind: "root-created", root: store.rootPath });
   // Nothing waits for it.
   if (!readOnly) void store.removeStaleBelow();

@@ -69,6 +69,7 @@ const CAUSES: Readonly<Record<ServerEvent["kind"], "client" | "owner">> = {
   "disconnected": "client",
   "folder-unavailable": "owner",
   "listening": "owner",
+  "socket": "owner",
   "exposed": "owner",
   "unlisted": "owner",
   "root-created": "owner",

@@ -28,6 +28,7 @@ const EXPECTED: Readonly<Record<ServerEvent["kind"], readonly (readonly [ServerE
       "listening on [::1]:7, files in /srv, 1 key or token authorized, key abc",
     ],
   ],
+  "socket": [[{ kind: "socket", description: "batched calls (GSO)" }, "socket with batched calls (GSO)"]],
   "exposed": [[{ kind: "exposed", reason: "/srv is writable by others" }, "/srv is writable by others"]],
   "unlisted": [
     [
