@@ -63,7 +63,7 @@ async function run(args: readonly string[], context: CliContext): Promise<ExitCo
 
 async function runInteractively(args: ClientArguments, session: CliSession): Promise<ExitCode> {
   const connect = connector(args, session);
-  session.confine(WHOLE_DISK);
+  session.confine(WHOLE_DISK, args.connection);
   return await runShell(session, {
     server: args.connection,
     sendPolicy: args.connection.sendPolicy,
@@ -81,7 +81,7 @@ async function runOnce(
   const request = task.kind === "send" || task.kind === "get" ? prepareTransfers(task, session) : task;
   const { connect, foldersWritten } = connector(args, session);
   const { read, write } = "needs" in request ? request.needs : { read: [], write: [] };
-  confine({ read, write: [...write, ...foldersWritten] });
+  confine({ read, write: [...write, ...foldersWritten] }, args.connection);
   const abort = new AbortController();
   const { signal } = abort;
   let client: Client | undefined;

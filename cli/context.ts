@@ -5,6 +5,7 @@
  * @module
  */
 
+import type { FaultOptions } from "../app/api.ts";
 import type { Connect } from "../app/client/api.ts";
 import type { TreeSide } from "../app/client/tree/side.ts";
 import type { Platform } from "../app/platform.ts";
@@ -57,6 +58,14 @@ export interface KnownHosts {
   remember(address: string, key: Uint8Array): void;
 }
 
+/** How a program uses the network. */
+export interface NetworkUse {
+  readonly native?: boolean | undefined;
+  readonly simulate?: FaultOptions | undefined;
+  /** What it will connect to, and again after a lost connection; nothing if it only listens. */
+  readonly host?: string;
+}
+
 /** See the module's description. Where a `stateFolder` is undefined, it is the user's own. */
 export interface CliContext {
   readonly console: Console;
@@ -94,10 +103,10 @@ export interface CliContext {
   readonly openAccess: (location: AccessLocation) => AccessFromFiles | undefined;
   readonly readToken: (file: string) => Uint8Array;
   /**
-   * Gives up all permissions of Deno but those for these files and the network. Returns false if none was given up, since
-   * one of the files requires all.
+   * Gives up all permissions of Deno but those for these files, and for the network where this use of it requires that.
+   * Returns false if none was given up, since one of the files requires all.
    */
-  readonly confine: (needs: FileNeeds) => boolean;
+  readonly confine: (needs: FileNeeds, network: NetworkUse) => boolean;
 }
 
 /** A context with what the command line adds to it. */

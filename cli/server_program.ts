@@ -59,7 +59,9 @@ async function serve(args: ServerArguments, context: CliContext, identity: Uint8
       onEvent: (event) => log.event(event),
     });
     const { root } = server;
-    if (!confine({ read: [root, ...files?.paths ?? []], write: args.serving.readOnly ? [] : [root] })) {
+    const { native, simulate, readOnly } = args.serving;
+    const needs = { read: [root, ...files?.paths ?? []], write: readOnly ? [] : [root] };
+    if (!confine(needs, { native, simulate })) {
       const reason = `${root} requires all permissions of Deno, as all of /dev, /proc and /sys: none was given up`;
       log.event({ kind: "exposed", reason });
     }

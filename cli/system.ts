@@ -21,6 +21,7 @@ import {
   stateFolder,
 } from "../io/state_folder.ts";
 import { processConsole, stopSignals } from "../io/terminal.ts";
+import { needsNetworkPermission } from "../io/system_socket.ts";
 import { connect, startServer } from "../mod.ts";
 import type { CliContext } from "./context.ts";
 
@@ -53,6 +54,6 @@ export function systemContext(): CliContext {
     openAccess: ({ stateFolder: folder, ...files }) =>
       openAccess({ ...files, stateFolder: stateFolder(folder, readableEnvironment) }),
     readToken,
-    confine,
+    confine: (files, network) => confine({ ...files, network: needsNetworkPermission(network) }),
   };
 }

@@ -9,9 +9,10 @@
  * Nor can it do without any permission for files in /dev, /proc and /sys (/dev/shm is a folder that people use): Deno opens
  * them only for a program that has all. Such a program gives up none.
  *
- * Non-goal: the network. Deno asks for the same permission to send a datagram to an address and to open a connection
- * there, a server answers any address, and a list of networks can name neither those of IPv6 nor what a client may be
- * told to resolve.
+ * The network is given up as a whole or not at all. Deno asks for the same permission to send a datagram to an address and
+ * to open a connection there, a server answers any address, and a list of networks can name neither those of IPv6 nor what
+ * a client may be told to resolve. A socket of our own calls (`batch_socket.ts`) needs no permission of Deno, so that only
+ * looking up host names does, which a client does again before each attempt to connect.
  *
  * @module
  */
@@ -20,6 +21,15 @@ import { SluiceError } from "../app/api.ts";
 
 /** The whole disk as the tasks and executables name it, in a list from which the rest can be revoked. */
 const WHOLE_DISK = "/";
+
+/** What a program needs from now on. */
+export interface Needs {
+  /** Files, or folders with everything in them. */
+  readonly read: readonly string[];
+  readonly write: readonly string[];
+  /** Whether it looks up host names, or has a socket of Deno's. */
+  readonly network: boolean;
+}
 
 /** Never needed once a program has started; the first not before either. */
 const NEVER_NEEDED = ["run", "ffi", "env", "import"] as const;
@@ -39,16 +49,17 @@ export function revokeLibraries(): void {
 }
 
 /**
- * Gives up all permissions but those to read and write these files (or folders with everything in them), to ask for free
- * space on a disk, and to use the network. Grants nothing that was not granted before. Returns false if a file requires all
+ * Gives up all permissions but those to read and write these files, to ask for free space on a disk, and to use the network
+ * if it needs that. Grants nothing that was not granted before. Returns false if a file requires all
  * permissions, and none was given up.
  */
-export function confine(needs: { readonly read: readonly string[]; readonly write: readonly string[] }): boolean {
+export function confine(needs: Needs): boolean {
   const paths = [...needs.read, ...needs.write].flatMap(withRealPath);
   const requiresAll = paths.some((path) => path === WHOLE_DISK || SYSTEM_FOLDER.test(path));
   if (requiresAll && hasAll()) return false;
   narrow("read", needs.read);
   narrow("write", needs.write);
+  if (!needs.network) revoke({ name: "net" });
   for (const name of NEVER_NEEDED) revoke({ name } as Deno.PermissionDescriptor);
   return true;
 }

@@ -22,7 +22,7 @@ import type {
   ProgressView,
   StopSignal,
 } from "../cli/console.ts";
-import type { AccessFromFiles, CliContext, FileNeeds, Identity } from "../cli/context.ts";
+import type { AccessFromFiles, CliContext, FileNeeds, Identity, NetworkUse } from "../cli/context.ts";
 import { widthOf } from "../cli/width.ts";
 import { FakeClock } from "./fake_clock.ts";
 import type { NameRules } from "../transfer/file_name.ts";
@@ -386,6 +386,8 @@ export class FakeContext implements CliContext {
   readonly variables = new Map<string, string>();
   readonly exits: number[] = [];
   readonly confined: FileNeeds[] = [];
+  /** The host of each {@link confined} program's server. */
+  readonly confinedTo: (string | undefined)[] = [];
   /** What `confine` returns. */
   isConfinable = true;
   readonly knownHosts = new FakeKnownHosts();
@@ -428,9 +430,10 @@ export class FakeContext implements CliContext {
     if (file === "none") throw new SluiceError("local-disk", "there is no token in none");
     return new TextEncoder().encode(`token of ${file}`);
   };
-  readonly confine = (needs: FileNeeds) => {
+  readonly confine = (needs: FileNeeds, { host }: NetworkUse) => {
     if (this.engine.openCount > 0) throw new Error("permissions are given up before the network is touched");
     this.confined.push(needs);
+    this.confinedTo.push(host);
     return this.isConfinable;
   };
 }

@@ -57,7 +57,7 @@ export function planBuilds(target: string | undefined, options: { isWindowsHost:
       "--no-prompt",
       "--allow-net",
       ...diskPermissions(isWindows),
-      // For symbolic links, see `io/native_links.ts`.
+      // For symbolic links and, on Linux, sockets: see `io/native_links.ts` and `io/libc.ts`.
       ...(isWindows ? [] : ["--allow-ffi"]),
       "--allow-sys=statfs",
       `--allow-env=${env}`,

@@ -39,6 +39,10 @@ const attempts = {
   }),
   "run": () => new Deno.Command("true").outputSync(),
   "load a library": () => Deno.dlopen("libc.so.6", {}),
+  "make a pointer": () => Deno.UnsafePointer.create(1n),
+  "read memory": () => Deno.UnsafePointer.of(new Uint8Array(8)),
+  "use the network": () => Deno.listen({ hostname: "127.0.0.1", port: 0 }).close(),
+  "look up a host": () => Deno.resolveDns("localhost", "A", { signal: AbortSignal.timeout(1) }),
   "read the environment": () => Deno.env.get("CLICOLOR_FORCE"),
   "read all of the environment": () => Deno.env.toObject(),
   "import": () => import("https://127.0.0.1:9/x.ts"),
@@ -72,11 +76,16 @@ const NEVER = [
   ...OUTSIDE,
   "run",
   "load a library",
+  "make a pointer",
+  "read memory",
   "read the environment",
   "read all of the environment",
   "import",
   "know the host",
 ];
+
+/** What a program may do that looks up a host, or has a socket of Deno's; without either there is no network. */
+export const NETWORK: Readonly<Record<string, "yes">> = { "use the network": "yes", "look up a host": "yes" };
 
 /** Writes the probe, beside `outside`; returns its path. */
 export async function writeProbe(targets: Targets): Promise<string> {
@@ -88,7 +97,8 @@ export async function writeProbe(targets: Targets): Promise<string> {
 /** Checks what a program may do by what its probe said: what lies inside as expected, and nothing else. */
 export function assertMay(stderr: string, expected: Readonly<Record<string, "yes" | "no">>): void {
   const found = Object.fromEntries([...stderr.matchAll(/^probe (.*): (yes|no)$/gm)].map((match) => match.slice(1)));
-  const all = { ...Object.fromEntries(NEVER.map((what) => [what, "no"])), ...expected };
+  const network = Deno.build.os === "linux" ? { "use the network": "no", "look up a host": "no" } : NETWORK;
+  const all = { ...Object.fromEntries(NEVER.map((what) => [what, "no"])), ...network, ...expected };
   assert.deepEqual(found, all);
 }
 

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { namesIn, writeRandomFile } from "../../testing/programs/files.ts";
-import { assertMay, makeOutside, type Targets, writeProbe } from "../../testing/programs/probe.ts";
+import { assertMay, makeOutside, NETWORK, type Targets, writeProbe } from "../../testing/programs/probe.ts";
 import { type Launch, launchOfTask, Stage } from "../../testing/programs/programs.ts";
 
 /** A task's program, with the probe. */
@@ -76,6 +76,10 @@ Deno.test("client program may read what it sends alone, write where it saves alo
     });
     await t.step("list", async () => {
       assertMay(await run(["list"], path.join(copies, "old")), { "read inside": "no", "write inside": "no" });
+    });
+    await t.step("list by Deno's socket", async () => {
+      const stderr = await run(["list", "--no-native"], path.join(copies, "old"));
+      assertMay(stderr, { "read inside": "no", "write inside": "no", ...NETWORK });
     });
     assert.equal(await Deno.readTextFile(outside), "precious");
   } finally {

@@ -46,6 +46,7 @@ Deno.test("runClient gives up the permissions that its command does not need", a
     setting.knownHosts.keys.set("127.0.0.1:65432", KEY);
     await setting.run(...args);
     assert.deepEqual(setting.confined, [needs], args.join(" "));
+    assert.deepEqual(setting.confinedTo, [args.includes("new:1") ? "new" : "127.0.0.1"]);
   }
 });
 

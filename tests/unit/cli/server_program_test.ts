@@ -65,6 +65,7 @@ Deno.test("runServer gives up the permissions that it does not need once it has 
     setting.signals.raise("system");
     await running;
     assert.deepEqual(setting.confined, [{ read: ["/srv"], write }]);
+    assert.deepEqual(setting.confinedTo, [undefined]);
   }
 });
 

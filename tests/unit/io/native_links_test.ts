@@ -98,7 +98,7 @@ import { nodeDisk } from ${urlOf("node_disk.ts")};
 import { confine } from ${urlOf("permissions.ts")};
 import fs from "node:fs";
 const [inside, read, outside] = ["inside", "read", "outside"].map((name) => ${JSON.stringify(folder)} + "/" + name);
-confine({ read: [inside, read], write: [inside] });
+confine({ read: [inside, read], write: [inside], network: false });
 const attempts = {
   inside: () => nodeDisk.symlink("target", inside + "/link"),
   read: () => nodeDisk.symlink("target", read + "/link"),

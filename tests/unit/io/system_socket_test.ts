@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { FaultOptions } from "../../../app/api.ts";
 import { parseFaults } from "../../../cli/faults.ts";
-import { openSystemSocket } from "../../../io/system_socket.ts";
+import { needsNetworkPermission, openSystemSocket } from "../../../io/system_socket.ts";
 import { systemLibC } from "../../../io/libc.ts";
 import type { SocketOptions } from "../../../app/platform.ts";
 
@@ -28,4 +28,17 @@ Deno.test("openSystemSocket takes Deno's socket otherwise, and says why", () => 
   if (typeof systemLibC === "string") return;
   const forbidden = { ...systemLibC, recvmmsg: () => -1, errno: () => 1 };
   assert.equal(describe({}, forbidden), "a call for each datagram (recvmmsg: Operation not permitted)");
+});
+
+Deno.test("needsNetworkPermission is true of Deno's sockets and of host names", () => {
+  const isOurs = typeof systemLibC !== "string";
+  assert.equal(needsNetworkPermission({}), !isOurs);
+  for (const host of ["127.0.0.1", "::1", "2001:db8::1"]) assert.equal(needsNetworkPermission({ host }), !isOurs);
+  assert.equal(needsNetworkPermission({ host: "localhost" }), true);
+  assert.equal(needsNetworkPermission({ native: false }), true);
+  assert.equal(needsNetworkPermission({ simulate: parseFaults("drop=10%") as FaultOptions }), true);
+  assert.equal(needsNetworkPermission({}, "no permission"), true);
+  if (typeof systemLibC === "string") return;
+  assert.equal(needsNetworkPermission({}, { ...systemLibC, recvmmsg: () => -1, errno: () => 1 }), true);
+  assert.equal(needsNetworkPermission({}, { ...systemLibC, bind: () => -1, errno: () => 99 }), true);
 });
