@@ -1,9 +1,10 @@
 /**
- * The calls of the C library that the socket of Linux makes (`batch_socket.ts`), by Deno's foreign function interface.
+ * The calls of the C library that the socket and the timers of Linux make (`batch_socket.ts`, `system_timer.ts`), by Deno's
+ * foreign function interface.
  *
  * They are loaded with the modules of the program, which then gives up the permission to load libraries; what is loaded
  * stays callable, and Deno asks for no permission at these calls, not even for the network. A call writes wherever its
- * structures point, so whatever has this object has the process: it is given to the socket alone, which makes all
+ * structures point, so whatever has this object has the process: only the socket makes such calls, and it makes all
  * structures itself, from buffers of its own. Nothing here makes a pointer from a number: `memcpy` copies from errno's place
  * alone, and tells where a buffer lies by returning its first argument.
  *
@@ -35,6 +36,7 @@ const FUNCTIONS = {
     nonblocking: true,
   },
   pollWaiting: { name: "poll", parameters: ["buffer", "u64", "i32"], result: "i32", nonblocking: true },
+  usleepWaiting: { name: "usleep", parameters: ["u32"], result: "i32", nonblocking: true },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   if_nametoindex: { parameters: ["buffer"], result: "u32" },

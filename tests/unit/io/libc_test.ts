@@ -29,7 +29,7 @@ Deno.test("loadLibC gives calls, their errors, and where buffers lie", () => {
 Deno.test("systemLibC has the calls of a socket, and no others", () => {
   if (typeof systemLibC === "string") return;
   const calls = ["socket", "bind", "getsockname", "setsockopt", "getsockopt", "if_nametoindex"];
-  const ofDatagrams = ["sendmsg", "recvmmsg", "recvmmsgWaiting", "pollWaiting", "shutdown", "close"];
+  const ofDatagrams = ["sendmsg", "recvmmsg", "recvmmsgWaiting", "pollWaiting", "shutdown", "close", "usleepWaiting"];
   const known = [...calls, ...ofDatagrams, "errno", "strerror", "addressOf"];
   assert.deepEqual(Object.keys(systemLibC).sort(), known.sort());
 });
