@@ -21,6 +21,7 @@ import { getSystemErrorName } from "node:util";
 import type { DatagramReceiver, DatagramSocket, SocketOptions } from "../app/platform.ts";
 import { NetAddress } from "../base/net_address.ts";
 import { formatBytes } from "../base/units.ts";
+import { DEFAULT_CONFIG } from "../protocol/mod.ts";
 import type { LibC } from "./libc.ts";
 import { ReceiveVector, SendMessage, VECTOR_LENGTH } from "./message_vectors.ts";
 import { AF_INET, AF_INET6, decodeAddress, encodeAddress, SOCKADDR_IN6_BYTES } from "./socket_address.ts";
@@ -128,7 +129,7 @@ export class BatchSocket implements DatagramSocket {
     }
     setOption(libc, fd, [SOL_SOCKET, SO_SNDBUF], BUFFER_BYTES);
     const bufferBytes = getOption(libc, fd, [SOL_SOCKET, SO_RCVBUF]) ?? 0;
-    this.receiveBurstBytes = Math.floor(BURST_SHARE * bufferBytes);
+    this.receiveBurstBytes = Math.max(DEFAULT_CONFIG.receiveBurstBytes, Math.floor(BURST_SHARE * bufferBytes));
     const offloads = [...(this.#hasGso ? ["GSO"] : []), ...(hasGro ? ["GRO"] : [])];
     this.description = `batched calls (${[...offloads, `receive buffer ${formatBytes(bufferBytes)}`].join(", ")})`;
     this.#wanted.set([fd, POLLOUT]);

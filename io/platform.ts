@@ -10,7 +10,7 @@ import { linkOptions } from "../app/path_hints.ts";
 import { nodeDisk } from "./node_disk.ts";
 import { resolveHost } from "./resolve_host.ts";
 import { openSystemSocket } from "./system_socket.ts";
-import { SystemTimers } from "./system_timer.ts";
+import { SystemTimers, timerTickUs } from "./system_timer.ts";
 
 const timers = new SystemTimers();
 
@@ -22,7 +22,10 @@ export const systemPlatform: Platform = {
   defer: <Value>() => Promise.withResolvers<Value>(),
   resolveHost,
   openSocket: (options) => openSystemSocket(options),
-  linkOptions,
+  linkOptions(isSimulated) {
+    const { config, ...others } = linkOptions(isSimulated);
+    return { config: { timerTickUs: timerTickUs(), ...config }, ...others };
+  },
   disk: nodeDisk,
   crash(error) {
     // Nobody catches it: the program ends, and says where it was.

@@ -9,7 +9,7 @@ import { SluiceError } from "../app/api.ts";
 import { invariant } from "../base/invariant.ts";
 import type { DatagramReceiver, DatagramSocket, SocketOptions } from "../app/platform.ts";
 import { formatHostPort, type NetAddress, NetAddressCache } from "../base/net_address.ts";
-import { allocateAeadBuffer } from "../protocol/mod.ts";
+import { allocateAeadBuffer, releaseAeadBuffer } from "../protocol/mod.ts";
 import { describeFault, FaultInjector } from "./fault_injector.ts";
 
 /** No UDP payload is larger. */
@@ -77,6 +77,14 @@ export class UdpSocket implements DatagramSocket {
   /** Passes every datagram to `receiver`, until the socket is closed. */
   async receiveAll(receiver: DatagramReceiver): Promise<void> {
     const buffer = allocateAeadBuffer(BUFFER_BYTES);
+    try {
+      await this.#receiveInto(buffer, receiver);
+    } finally {
+      releaseAeadBuffer(buffer);
+    }
+  }
+
+  async #receiveInto(buffer: Uint8Array, receiver: DatagramReceiver): Promise<void> {
     while (!this.#isClosed) {
       let bytes: Uint8Array;
       let from: Deno.NetAddr;

@@ -9,7 +9,7 @@ import type { DatagramReceiver, DatagramSocket, LinkOptions, Platform, SocketOpt
 import { invariant } from "../base/invariant.ts";
 import { NetAddress } from "../base/net_address.ts";
 import type { Random } from "../base/random.ts";
-import type { ConnectionConfig, ConnectionObserver } from "../protocol/mod.ts";
+import { type ConnectionConfig, type ConnectionObserver, DEFAULT_CONFIG } from "../protocol/mod.ts";
 import { EventHeap, ScheduledEvent } from "../netem/event_heap.ts";
 import type { Disk } from "../store/disk.ts";
 import type { SendDatagram } from "./node.ts";
@@ -172,7 +172,7 @@ class ProcessSocket implements DatagramSocket {
   readonly port: number;
   readonly description = "simulated";
   readonly maxSegments: number;
-  readonly receiveBurstBytes = 65_536;
+  readonly receiveBurstBytes: number;
   readonly #send: SendDatagram;
   /** The addresses that it received datagrams from, by the text by which the simulated network routes. */
   readonly #addresses = new Map<string, NetAddress>();
@@ -180,11 +180,12 @@ class ProcessSocket implements DatagramSocket {
   #receiver: DatagramReceiver | undefined;
   #isClosed = false;
 
-  constructor({ address, maxSegments = 1, send }: ProcessOptions, closed: PromiseWithResolvers<void>) {
+  constructor({ address, config, maxSegments = 1, send }: ProcessOptions, closed: PromiseWithResolvers<void>) {
     const { host, port } = NetAddress.parse(address);
     this.hostname = host;
     this.port = port;
     this.maxSegments = maxSegments;
+    this.receiveBurstBytes = config.receiveBurstBytes ?? DEFAULT_CONFIG.receiveBurstBytes;
     this.#send = send;
     this.#closed = closed;
   }

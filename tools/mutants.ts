@@ -14,6 +14,7 @@ import { FILE_MUTANTS } from "./mutants/files.ts";
 import { type Mutant, testOf } from "./mutants/mutant.ts";
 import { PEER_MUTANTS } from "./mutants/peers.ts";
 import { RESUMING_MUTANTS } from "./mutants/resuming.ts";
+import { SOCKET_MUTANTS } from "./mutants/sockets.ts";
 import { TRANSPORT_MUTANTS } from "./mutants/transport.ts";
 import { print, runTool, UsageError, wholeNumber } from "./tool.ts";
 import { copyCheckout, runTests, tryMutant } from "./mutants/trial.ts";
@@ -24,6 +25,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...PEER_MUTANTS,
   ...FILE_MUTANTS,
   ...RESUMING_MUTANTS,
+  ...SOCKET_MUTANTS,
 ];
 
 const USAGE = `usage: deno task mutants [OPTIONS]

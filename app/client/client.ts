@@ -133,7 +133,7 @@ export class ConnectedClient implements Client {
       ...(token === undefined ? {} : { token }),
       randomBytes: (count) => platform.randomBytes(count),
       ...linkOptions,
-      config: { ...config, ...ours },
+      config: { ...config, receiveBurstBytes: socket.receiveBurstBytes, ...ours },
     });
     this.#driver = new Driver({
       platform,

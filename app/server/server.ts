@@ -40,6 +40,9 @@ const LINGER_MS = 100;
 
 const MIB = 1024 * 1024;
 
+/** What a client may send at once: the socket's buffer is for all of them. */
+const MAX_RECEIVE_BURST_BYTES = 256 * 1024;
+
 interface Client {
   readonly id: number;
   readonly session: ServerSession;
@@ -175,7 +178,7 @@ class RunningServer implements Server {
       authorize: (peer, remote) => authorizer.refusalFor(peer, remote),
       randomBytes: (count) => platform.randomBytes(count),
       ...linkOptions,
-      config: { ...config, ...configOf(given), ...(sendPolicy === undefined ? {} : { sendPolicy }) },
+      config: { ...config, ...configOf(given, socket), ...(sendPolicy === undefined ? {} : { sendPolicy }) },
       limits,
     });
     this.#drops = new DropReport(platform, (counts) => this.#onEvent(droppedEvent(counts)));
@@ -331,8 +334,12 @@ function droppedEvent(counts: DropCounts): ServerEvent {
 }
 
 /** What of the bounds concerns each connection alone. A machine may have values of its own, where none are given. */
-function configOf({ idleTimeoutS, maxStreams }: Partial<ServerLimits>): Partial<ConnectionConfig> {
+function configOf(
+  { idleTimeoutS, maxStreams }: Partial<ServerLimits>,
+  { receiveBurstBytes }: DatagramSocket,
+): Partial<ConnectionConfig> {
   return {
+    receiveBurstBytes: Math.min(receiveBurstBytes, MAX_RECEIVE_BURST_BYTES),
     ...(idleTimeoutS === undefined ? {} : { idleTimeoutUs: idleTimeoutS * 1e6 }),
     ...(maxStreams === undefined ? {} : { maxStreams }),
   };
