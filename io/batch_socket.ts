@@ -22,7 +22,9 @@ import type { DatagramReceiver, DatagramSocket, SocketOptions } from "../app/pla
 import { NetAddress } from "../base/net_address.ts";
 import { formatBytes } from "../base/units.ts";
 import { DEFAULT_CONFIG } from "../protocol/mod.ts";
+import { nowUs } from "./clock.ts";
 import type { LibC } from "./libc.ts";
+import { INTERVAL_US, ReceiveModeration } from "./receive_moderation.ts";
 import { ReceiveVector, SendMessage, VECTOR_LENGTH } from "./message_vectors.ts";
 import { AF_INET, AF_INET6, decodeAddress, encodeAddress, SOCKADDR_IN6_BYTES } from "./socket_address.ts";
 import { bindError, unreachableReason } from "./udp_socket.ts";
@@ -169,20 +171,22 @@ export class BatchSocket implements DatagramSocket {
 
   /** Passes every datagram to `receiver`, until the socket is closed. */
   async receiveAll(receiver: DatagramReceiver): Promise<void> {
+    let datagrams = 0;
     const read = (bytes: Uint8Array, name: Uint32Array): void => {
+      datagrams++;
       if (!this.#isClosed) receiver.datagram(bytes, this.#senderOf(name));
     };
+    const moderation = new ReceiveModeration();
     this.#waiting++;
     try {
       for (let failures = 0; !this.#isClosed && failures < MAX_FAILURES; failures++) {
-        let count = await this.#libc.recvmmsgWaiting(
-          this.#fd,
-          this.#vector.headers,
-          VECTOR_LENGTH,
-          MSG_WAITFORONE,
-          null,
-        );
-        if (count <= 0) count = this.#receiveNow();
+        const { isModerated } = moderation;
+        const beganUs = nowUs();
+        datagrams = 0;
+        let count = await (isModerated ? this.#libc.usleepWaiting(INTERVAL_US) : this.#wait());
+        const waitedUs = nowUs() - beganUs;
+        if (isModerated) failures = 0;
+        if (count <= 0 && !this.#isClosed) count = this.#receiveNow();
         for (let round = 1; count > 0 && !this.#isClosed; round++) {
           failures = 0;
           this.#vector.read(count, read);
@@ -190,6 +194,8 @@ export class BatchSocket implements DatagramSocket {
           if (round % ROUNDS_PER_TURN === 0) await new Promise<void>((resolve) => setImmediate(resolve));
           if (!this.#isClosed) count = this.#receiveNow();
         }
+        if (isModerated) moderation.onInterval(datagrams);
+        else moderation.onWake(waitedUs, datagrams);
       }
       if (!this.#isClosed) throw new Error("the socket is ready to receive, and nothing comes");
     } finally {
@@ -228,6 +234,11 @@ export class BatchSocket implements DatagramSocket {
     this.#libc.close(this.#fd);
     BatchSocket.#openCount--;
     this.#vector.release();
+  }
+
+  /** Waits for what comes, and fetches it: how many messages, or less than 1 if another call tells more. */
+  #wait(): Promise<number> {
+    return this.#libc.recvmmsgWaiting(this.#fd, this.#vector.headers, VECTOR_LENGTH, MSG_WAITFORONE, null);
   }
 
   /** Fetches what has come; returns how many messages, 0 for none. */
