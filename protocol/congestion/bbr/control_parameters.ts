@@ -186,6 +186,8 @@ export class ControlParameters {
     let cap = Infinity;
     if (state === BbrState.probeRtt || state === BbrState.probeCruise) {
       cap = bounds.longTermWithHeadroom(this.#maxDatagramBytes);
+      // Where the queue is short, the headroom for other flows would be taken from what fills the link.
+      if (state === BbrState.probeCruise) cap = Math.max(cap, Math.min(bounds.inflightLong, this.inflight(1)));
     } else if (state >= BbrState.probeDown) {
       cap = bounds.inflightLong;
     }

@@ -95,11 +95,15 @@ Deno.test("ControlParameters grows the window by the bytes acknowledged, up to t
 
 Deno.test("ControlParameters bounds the window by the model's bounds, but not below four datagrams", () => {
   const { control, event, model } = make();
-  model.bounds.setLongTerm(40_000);
-  control.update(event, CRUISE);
-  assert.equal(control.windowBytes, 34_000, "cruising leaves 15 % headroom");
-  control.update(event, { ...CRUISE, state: BbrState.probeUp });
-  assert.equal(control.windowBytes, 40_000);
+  const windowAt = (longTermBytes: number, state: BbrState = BbrState.probeCruise) => {
+    model.bounds.setLongTerm(longTermBytes);
+    control.update(event, { ...CRUISE, state });
+    return control.windowBytes;
+  };
+  assert.equal(windowAt(80_000), 68_000, "cruising leaves 15 % headroom");
+  assert.equal(windowAt(55_000), 50_000, "of what exceeds a bandwidth-delay product");
+  assert.equal(windowAt(40_000), 40_000);
+  assert.equal(windowAt(55_000, BbrState.probeUp), 55_000);
   model.bounds.setLongTerm(10);
   control.update(event, CRUISE);
   assert.equal(control.windowBytes, 4_800);
