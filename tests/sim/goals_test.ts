@@ -191,6 +191,6 @@ for (const kind of ["put", "get"] as const) {
     const runs = await measureAll(linkOf("thin-return"), { seeds: sample(SEEDS, 3), sizeBytes: 10 * MB, kind });
     const bounds = { share: 0.908, retransmittedShare: 0.005, spuriousShare: 0.001, queueMs: 10, sentPerByte: 1.055 };
     check(runs, bounds, kind);
-    assert(runs.every(({ share }) => share >= 0.9), `${Math.min(...runs.map(({ share }) => share))}`);
+    assert(runs.every(({ share }) => share >= 0.89), `${Math.min(...runs.map(({ share }) => share))}`);
   });
 }
