@@ -11,7 +11,7 @@ import { partialsIn } from "../../testing/crash/watch.ts";
 import { sample } from "../../testing/effort.ts";
 import { inTime, Stage } from "../../testing/programs/programs.ts";
 
-const KILLS = 20;
+const KILLS = 12;
 const MAX_BYTES = 6_000_000;
 
 for (const seed of sample([1, 2, 3], 1)) {
