@@ -362,6 +362,8 @@ export class ConnectedClient implements Client {
 
   async close(): Promise<void> {
     const connection = this.#connection;
+    // The last responses, which may have been written in this very turn: a close has room for twenty.
+    await this.#driver.flushed();
     if (connection !== undefined && !connection.isClosed) {
       this.#driver.closeConnection(connection, { code: ApplicationErrorCode.noError, reason: "" });
       // The close is not retransmitted once the socket is gone, so it is sent several times, with all that is unacknowledged.

@@ -278,6 +278,8 @@ class RunningServer implements Server {
     for (const client of this.#clients.values()) client.session.drain();
     if (this.#busyCount > 0) this.#onEvent({ kind: "draining", transfers: this.#busyCount, graceMs });
     await this.#drained();
+    // The last responses; a close has room for twenty.
+    await this.#driver.flushed();
     for (const client of this.#clients.values()) {
       this.#driver.closeConnection(client.connection, {
         code: ApplicationErrorCode.shuttingDown,

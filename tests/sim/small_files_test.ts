@@ -73,3 +73,17 @@ for (const how of ["kill", "cutPower"] as const) {
     }
   });
 }
+
+Deno.test("World: the server hears of each file that a client has, although many are complete when the client leaves", async () => {
+  const link = { rateBitsPerSecond: 1e9, delayUs: 1_000, queueBytes: 625_000 };
+  for (const count of [1, 30, 100]) {
+    const goals = Array.from({ length: count }, (_, index): Goal => (
+      { kind: "get", name: `file${index}`, sizeBytes: 100 }
+    ));
+    const world = new World({ seed: 1, up: link, down: link, commitUs: 50_000, clients: [{ goals }] });
+    assert(await world.run(10 * SECOND_US));
+    await world.finish();
+    assert.equal(world.results.filter(({ outcome }) => outcome.kind === "done").length, count);
+    assert.equal(world.server.events.get("sent"), count);
+  }
+});
