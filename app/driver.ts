@@ -2,8 +2,8 @@
  * The loop that turns a socket and a clock into a transport: receives and feeds, drains transmits, drains events,
  * keeps one timer.
  *
- * Facts of the platform that shape it: a timer fires no sooner than about 2.1 ms after it was set, which the
- * pacer's bursts make up for, and at high rates the acknowledgements that come sooner; a datagram's
+ * Facts of the platform that shape it: a timer fires no sooner than about 2.1 ms after it was set, or 0.3 ms where
+ * the system's own calls are loaded, which the pacer's bursts make up for; a datagram's
  * buffer may be read until its `send` resolves, so one flush runs at a time; everything between two turns of the
  * event loop is time in which the kernel's receive buffer fills, so a flush is cut into turns.
  *

@@ -114,9 +114,7 @@ const LONGEST_TRANSFER_S = 40;
 /** Draws a world; the same seed and options give the same one. */
 export function planSwarm(seed: number, options: PlanOptions = {}): SwarmPlan {
   const { slowLookups = true, zeros = true, retries = true, folders = true, interruptions = true } = options;
-  const { busyProcessors = true } = options;
-  const { timers = true } = options;
-  const { batches = true } = options;
+  const { busyProcessors = true, timers = true, batches = true } = options;
   const random = new Random(seed).fork("swarm");
   const dense = drawAbsent(random.fork("absent"), drawGoals(random.fork("goals")));
   const flat = zeros ? drawZeros(random.fork("zeros"), dense) : dense;
