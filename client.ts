@@ -7,4 +7,4 @@
 import { runClient } from "./cli/client_program.ts";
 import { systemContext } from "./cli/system.ts";
 
-if (import.meta.main) Deno.exit(await runClient(Deno.args, systemContext()));
+if (import.meta.main) Deno.exit(await runClient(Deno.args, systemContext(import.meta.dirname)));

@@ -7,4 +7,4 @@
 import { runServer } from "./cli/server_program.ts";
 import { systemContext } from "./cli/system.ts";
 
-if (import.meta.main) Deno.exit(await runServer(Deno.args, systemContext()));
+if (import.meta.main) Deno.exit(await runServer(Deno.args, systemContext(import.meta.dirname)));

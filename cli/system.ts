@@ -4,6 +4,7 @@
  * @module
  */
 
+import { sanitizeForDisplay } from "../base/display_text.ts";
 import { nowUs } from "../io/clock.ts";
 import { openAccess, readToken } from "../io/access_files.ts";
 import { localSide, readText } from "../io/local_files.ts";
@@ -20,15 +21,25 @@ import {
   readableEnvironment,
   stateFolder,
 } from "../io/state_folder.ts";
+import { enterUsersFolder } from "../io/start_folder.ts";
 import { processConsole, stopSignals } from "../io/terminal.ts";
 import { needsNetworkPermission } from "../io/system_socket.ts";
 import { connect, startServer } from "../mod.ts";
 import type { CliContext } from "./context.ts";
+import { ExitCode } from "./exit_codes.ts";
 
-/** Makes the context of this process, which from now on loads no library. */
-export function systemContext(): CliContext {
+/**
+ * Makes the context of this process, which from now on loads no library. `programFolder` is where its sources are: a task,
+ * which runs there, is told of the user's folder, and goes on in that. Ends the process if it cannot.
+ */
+export function systemContext(programFolder?: string): CliContext {
   revokeLibraries();
   const console = processConsole();
+  const failure = enterUsersFolder(programFolder);
+  if (failure !== undefined) {
+    console.err(`error: ${sanitizeForDisplay(failure)}`);
+    Deno.exit(ExitCode.localDisk);
+  }
   return {
     console,
     clock: { nowUs, timer: systemPlatform.timer },

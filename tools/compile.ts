@@ -12,6 +12,7 @@
 
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
+import { permissionFlags } from "../testing/programs/permission_sets.ts";
 import { print, printError, runTool } from "./tool.ts";
 
 const USAGE = `usage: deno task compile [OPTIONS]
@@ -25,13 +26,10 @@ const TARGETS = [
   "x86_64-pc-windows-msvc",
 ] as const;
 
-/** The variables that say where the state folder is, and whether to print colours. */
-const COMMON_VARIABLES = "SLUICE_STATE,XDG_STATE_HOME,HOME,LOCALAPPDATA,NO_COLOR,FORCE_COLOR,CLICOLOR_FORCE";
-
-/** The programs; their permissions are those of the tasks in deno.json. */
+/** The programs, and the permissions in `deno.json` that each gets. */
 const PROGRAMS = [
-  { source: "server.ts", name: "sluice-server", env: COMMON_VARIABLES },
-  { source: "client.ts", name: "sluice", env: `SLUICE_SERVER,${COMMON_VARIABLES}` },
+  { source: "server.ts", name: "sluice-server", permissions: "server" },
+  { source: "client.ts", name: "sluice", permissions: "client" },
 ] as const;
 
 const OUTPUT_FOLDER = "dist";
@@ -48,19 +46,14 @@ export interface Build {
 /** The executables for this platform (`target` undefined) or for another. */
 export function planBuilds(target: string | undefined, options: { isWindowsHost: boolean }): Build[] {
   const isWindows = target === undefined ? options.isWindowsHost : target.includes("windows");
-  return PROGRAMS.map(({ source, name, env }) => {
+  return PROGRAMS.map(({ source, name, permissions }) => {
     const fileName = `${name}${target === undefined ? "" : `-${target}`}${isWindows ? ".exe" : ""}`;
     const args = [
       "compile",
       // The gate (`deno task ok`) has checked the types; those of the libraries differ between versions of Deno.
       "--no-check",
       "--no-prompt",
-      "--allow-net",
-      ...diskPermissions(isWindows),
-      // For symbolic links and, on Linux, sockets: see `io/native_links.ts` and `io/libc.ts`.
-      ...(isWindows ? [] : ["--allow-ffi"]),
-      "--allow-sys=statfs",
-      `--allow-env=${env}`,
+      ...permissionFlags(permissions, { isWindows }),
       "--unstable-net",
       ...(target === undefined ? [] : ["--target", target]),
       "--output",
@@ -69,14 +62,6 @@ export function planBuilds(target: string | undefined, options: { isWindowsHost:
     ];
     return { source, fileName, args };
   });
-}
-
-/**
- * The whole disk; once started, the programs give up what they do not need (`io/permissions.ts`). On Windows "/" is one
- * drive only.
- */
-function diskPermissions(isWindows: boolean): string[] {
-  return isWindows ? ["--allow-read", "--allow-write"] : ["--allow-read=/", "--allow-write=/"];
 }
 
 /** Runs deno, which prints its errors. Resolves to whether it succeeded. */

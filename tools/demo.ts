@@ -13,20 +13,11 @@ import { parseArgs } from "node:util";
 import type { Progress, TransferReport } from "../app/client/api.ts";
 import { connect } from "../mod.ts";
 import { formatFaults, parseFaults } from "../cli/faults.ts";
+import { permissionFlags } from "../testing/programs/permission_sets.ts";
 import { print, runTool, UsageError } from "./tool.ts";
 
 const DEFAULT_MEGABYTES = 100;
 const DEFAULT_FAULTS = "drop=10%,corrupt=1%";
-/** As in the task "serve". */
-const PERMISSIONS = [
-  "--no-prompt",
-  "--allow-net",
-  "--allow-read=/",
-  "--allow-write=/",
-  "--allow-ffi",
-  "--allow-sys=statfs",
-  "--allow-env",
-];
 const MEGABYTE = 1_000_000;
 const CHUNK_BYTES = 65_536; // the most that getRandomValues gives at once
 
@@ -65,7 +56,8 @@ async function startServer(
     args: [
       "run",
       "--quiet",
-      ...PERMISSIONS,
+      "--no-prompt",
+      ...permissionFlags("server"),
       program,
       "--host",
       "127.0.0.1",

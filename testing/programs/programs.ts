@@ -7,14 +7,15 @@
 
 import path from "node:path";
 import { untilPartialFile } from "./files.ts";
+import { permissionFlags, type PermissionSet } from "./permission_sets.ts";
 
 /** A test that waits longer than this for anything has failed; nothing is expected to take nearly as long. */
 const PATIENCE_MS = 90_000;
 
 const PROJECT = path.join(import.meta.dirname!, "..", "..");
 
-/** How a task of `deno.json` runs a program: `deno run FLAGS PROGRAM ...`. */
-const TASK_COMMAND = /^deno run (?<flags>.*?) (?<program>\S+\.ts)\b/;
+/** How a task of `deno.json` runs a program: `deno run -q --no-prompt -P=SET PROGRAM ...`. */
+const TASK_COMMAND = /^deno run -q --no-prompt -P=(?<set>client|server) (?<program>\S+\.ts)\b/;
 
 /** A program and what stands before its own arguments. */
 export interface Launch {
@@ -22,12 +23,13 @@ export interface Launch {
   readonly args: readonly string[];
 }
 
-/** How the task of this name runs its program, by this very Deno. */
+/** How the task of this name runs its program, by this very Deno; each permission is a flag, which a test may take away. */
 export async function launchOfTask(task: string): Promise<Launch> {
   const { tasks } = JSON.parse(await Deno.readTextFile(path.join(PROJECT, "deno.json")));
-  const { flags, program } = TASK_COMMAND.exec(tasks[task].command)?.groups ?? {};
-  if (flags === undefined || program === undefined) throw new Error(`task ${task} of deno.json runs no program`);
-  return { command: Deno.execPath(), args: ["run", "--quiet", ...flags.split(" "), path.join(PROJECT, program)] };
+  const { set, program } = TASK_COMMAND.exec(tasks[task].command)?.groups ?? {};
+  if (set === undefined || program === undefined) throw new Error(`task ${task} of deno.json runs no program`);
+  const flags = ["--quiet", "--no-prompt", ...permissionFlags(set as PermissionSet)];
+  return { command: Deno.execPath(), args: ["run", ...flags, path.join(PROJECT, program)] };
 }
 
 /** What is left of a program that has ended. */

@@ -51,7 +51,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   "mod": { files: /^mod\.ts$/, mayImport: ["io", ...APP, "transfer", "protocol-mod"] },
   "examples": { files: /^examples\//, mayImport: ["mod"], isApart: true },
   // The one file that gives the programs this machine; the rest of cli/ has no side effects of its own.
-  "cli-system": { files: /^cli\/system\.ts$/, mayImport: ["mod", "cli", "io"] },
+  "cli-system": { files: /^cli\/system\.ts$/, mayImport: ["mod", "cli", "io", "base"] },
   "cli": { files: /^cli\//, mayImport: [...APP, "transfer", "protocol-mod", "base"] },
   "program": { files: /^(?:server|client)\.ts$/, mayImport: ["cli-system", "cli"], isApart: true },
   "sim": { files: /^sim\//, mayImport: ["netem", ...APP, "store", "transfer", ...PROTOCOL] },
