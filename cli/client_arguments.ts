@@ -65,6 +65,10 @@ export interface ClientArguments {
   readonly stateFolder: string | undefined;
   /** Neither progress nor reports: only errors, warnings, and what was asked for. */
   readonly quiet: boolean;
+  /** Also what goes on, and checksums. */
+  readonly verbose: boolean;
+  /** Results and messages are JSON objects. */
+  readonly json: boolean;
 }
 
 /** Options of a connection that the command line sets alone. */
@@ -82,6 +86,8 @@ interface CommonOptions extends RawSendingOptions {
   readonly simulate?: FaultOptions;
   readonly native?: boolean;
   readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  readonly json?: boolean;
   readonly serverKey?: Uint8Array;
   readonly state?: string;
   readonly tokenFile?: string;
@@ -149,7 +155,6 @@ export function parseClientArguments(
       "after a lost connection, or while the server is busy, try again for this long: 90, 10m, 2h; 0: never (10m)",
       readDuration,
     )
-    .option("-q, --quiet", "print errors and warnings only")
     .option("--no-compress", "do not compress files on the way")
     .option("--server-key <key>", 'accept only a server with this key, as "sluice-server key" prints it', readKey)
     .option("--token-file <file>", "file with a token that the server knows")
@@ -158,6 +163,7 @@ export function parseClientArguments(
       "folder of your key and of known_servers (SLUICE_STATE, else ~/.local/state/sluice)",
     )
     .addHelpText("after", EXAMPLES);
+  addOutputOptions(program);
   addSendingOptions(program);
   addSimulateOption(program);
   addNativeOption(program);
@@ -171,7 +177,8 @@ export function parseClientArguments(
   addManagement(program, accept);
   program.command("key").description("print this client's public key, for a server's authorized_keys")
     .helpOption("-h, --help", "print this help").action(() => accept({ kind: "key" }));
-  program.action((host: string | undefined, port: string | undefined) => {
+  program.action((host: string | undefined, port: string | undefined, { json }: CommonOptions) => {
+    if (json) program.error("error: --json needs a command; an interactive session is for people");
     accept({ kind: "interactive" }, interactiveServer(program, { host, port }));
   });
 
@@ -193,10 +200,22 @@ export function parseClientArguments(
       serverKey: options.serverKey,
       stateFolder: options.state,
       tokenFile: options.tokenFile,
-      quiet: options.quiet ?? false,
+      ...outputOptions(options),
     };
   };
   return parseWith(program, args, { check: () => checkCommand(program, args), value });
+}
+
+function outputOptions(options: CommonOptions): Pick<ClientArguments, "json" | "quiet" | "verbose"> {
+  const { json = false, quiet = false, verbose = false } = options;
+  return { json, quiet, verbose };
+}
+
+function addOutputOptions(program: Command): void {
+  program
+    .option("-q, --quiet", "print errors and warnings only")
+    .option("-v, --verbose", "also print what goes on, and checksums")
+    .option("--json", "print progress, results and messages as JSON, one object per line");
 }
 
 function readKey(text: string): Uint8Array {

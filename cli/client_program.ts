@@ -10,7 +10,7 @@ import { type ClientArguments, type ClientTask, parseClientArguments } from "./c
 import { confirmOnTerminal } from "./confirm.ts";
 import { sanitizeForDisplay } from "../base/display_text.ts";
 import { formatDuration } from "../base/units.ts";
-import { describeError, finishOutput } from "./console.ts";
+import { finishOutput } from "./console.ts";
 import { type CliContext, type CliSession, WHOLE_DISK } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { runShell } from "./interactive.ts";
@@ -19,6 +19,7 @@ import { runManagement } from "./management.ts";
 import { createProgressView } from "./progress.ts";
 import { isStandardOutput } from "./pipes.ts";
 import { prepareTransfers } from "./requests.ts";
+import { tellError, tellMessage, tellResult, usageRecords } from "./results.ts";
 import { asInterruption } from "./transfers.ts";
 
 /** Runs the client; returns its exit code and never throws. */
@@ -27,24 +28,30 @@ export async function runClient(args: readonly string[], context: CliContext): P
 }
 
 async function run(args: readonly string[], context: CliContext): Promise<ExitCode> {
-  const parsed = parseClientArguments(args, context);
+  // Also what is wrong with the arguments.
+  const end = args.indexOf("--");
+  const isJson = args.slice(0, end < 0 ? args.length : end).includes("--json");
+  const parsed = parseClientArguments(args, isJson ? { ...context, console: usageRecords(context.console) } : context);
   if ("exitCode" in parsed) return parsed.exitCode;
-  const { quiet, stateFolder, task } = parsed.value;
+  const { json, quiet, stateFolder, task, verbose } = parsed.value;
   // A bar would stand in the middle of a file on the screen.
   const isOnScreen = context.console.outIsTerminal && task.kind === "get" && isStandardOutput(task.output);
   const session: CliSession = {
     ...context,
     quiet,
-    view: createProgressView(context, { enabled: !quiet && !isOnScreen }),
+    verbose,
+    json,
+    view: createProgressView(context, { enabled: !quiet && !isOnScreen, json }),
   };
-  const { console, onStopSignal, view } = session;
+  const { onStopSignal, view } = session;
   let interrupted: ExitCode = ExitCode.interrupted;
   const stopListening = onStopSignal((cause) => {
     if (cause === "hangup") interrupted = ExitCode.hungUp;
   });
   try {
     if (task.kind === "key") {
-      console.out(formatKey(context.openIdentity("client", stateFolder).publicKey));
+      const key = formatKey(context.openIdentity("client", stateFolder).publicKey);
+      tellResult(session, { type: "key", key }, [key]);
       return ExitCode.done;
     }
     const exitCode = task.kind === "interactive"
@@ -52,7 +59,7 @@ async function run(args: readonly string[], context: CliContext): Promise<ExitCo
       : await runOnce(task, parsed.value, session);
     return exitCode === ExitCode.interrupted ? interrupted : exitCode;
   } catch (error) {
-    view.print(() => console.err(`error: ${describeError(error)}`));
+    tellError(session, error);
     const exitCode = exitCodeOf(error);
     return exitCode === ExitCode.interrupted ? interrupted : exitCode;
   } finally {
@@ -76,7 +83,7 @@ async function runOnce(
   args: ClientArguments,
   session: CliSession,
 ): Promise<ExitCode> {
-  const { confine, console, exit, onStopSignal, view } = session;
+  const { confine, exit, onStopSignal } = session;
   // A usage error is reported before the network is touched.
   const request = task.kind === "send" || task.kind === "get" ? prepareTransfers(task, session) : task;
   const { connect, foldersWritten } = connector(args, session);
@@ -95,11 +102,11 @@ async function runOnce(
     }
     if (isFollowing && client !== undefined && !follow.signal.aborted) {
       follow.abort();
-      view.print(() => console.err("Completing the file as it is now; Ctrl-C again gives it up."));
+      tellMessage(session, { severity: "note", text: "Completing the file as it is now; Ctrl-C again gives it up." });
       return;
     }
     abort.abort();
-    view.print(() => console.err("Stopping; Ctrl-C again quits at once."));
+    tellMessage(session, { severity: "note", text: "Stopping; Ctrl-C again quits at once." });
   });
   try {
     client = await connect(signal);
@@ -122,11 +129,11 @@ function connector(args: ClientArguments, session: CliSession): {
   /** Folders that {@link connect} writes to. */
   readonly foldersWritten: readonly string[];
 } {
-  const { console, quiet, view } = session;
+  const { quiet } = session;
   const verifier = new HostKeyVerifier(args, () => session.openKnownHosts(args.stateFolder));
   const credentials = credentialsOf(args, session);
-  const note = (line: string) => {
-    if (!quiet) view.print(() => console.err(line));
+  const note = (text: string) => {
+    if (!quiet) tellMessage(session, { severity: "note", text });
   };
   return {
     foldersWritten: verifier.foldersWritten,

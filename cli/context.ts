@@ -114,6 +114,10 @@ export interface CliSession extends CliContext {
   readonly view: ProgressView;
   /** Neither progress nor reports: only errors, warnings, and what was asked for. */
   readonly quiet: boolean;
+  /** Also what goes on, and checksums. */
+  readonly verbose: boolean;
+  /** Results and messages are JSON objects. */
+  readonly json: boolean;
 }
 
 /** Milliseconds of a context's clock, from any origin. */

@@ -45,8 +45,13 @@ export function formatShare(part: number, whole: number): string {
  * of dates.
  */
 export function formatTime(timeUs: number | undefined): string {
-  const date = new Date(timeUs === undefined ? NaN : Math.floor(timeUs / 1000));
-  return Number.isNaN(date.getTime()) ? "-" : date.toISOString().replace(/\.\d{3}Z$/, "Z");
+  return (timeUs === undefined ? undefined : isoTime(timeUs))?.replace(/\.\d{3}Z$/, "Z") ?? "-";
+}
+
+/** The same, to the millisecond; undefined outside the range of dates. */
+export function isoTime(timeUs: number): string | undefined {
+  const date = new Date(Math.floor(timeUs / 1000));
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
 }
 
 function twoDigits(value: number): string {

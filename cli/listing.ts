@@ -10,7 +10,8 @@ import { formatBytes } from "../base/units.ts";
 import type { StatResult } from "../app/client/api.ts";
 import type { FileInfo, StoreSpace } from "../transfer/file_store.ts";
 import type { UnlistedFiles } from "../transfer/messages.ts";
-import { counted, formatSize, formatTime } from "./format.ts";
+import { counted, formatSize, formatTime, isoTime } from "./format.ts";
+import type { EntryRecord } from "./results.ts";
 import type { SortKey } from "./management_arguments.ts";
 import { pad } from "./width.ts";
 
@@ -107,10 +108,30 @@ export function statLines(entry: StatResult): string[] {
     row("kind", kind),
     ...(kind === "file" ? [row("size", formatSize(sizeBytes))] : []),
     row("modified", formatTime(modifiedUs)),
-    ...(mode === undefined ? [] : [row("mode", mode.toString(8).padStart(3, "0"))]),
+    ...(mode === undefined ? [] : [row("mode", octal(mode))]),
     ...(kind === "link" ? [row("leads to", sanitizeForDisplay(target ?? "outside the server's folder"))] : []),
     ...(sha256 === undefined ? [] : [row("sha256", sha256)]),
   ];
+}
+
+/** The record of an entry. */
+export function entryRecord(entry: StatResult): EntryRecord {
+  const { name, kind, sizeBytes, modifiedUs, mode, target, sha256 } = entry;
+  const modified = modifiedUs === undefined ? undefined : isoTime(modifiedUs);
+  return {
+    type: "entry",
+    name,
+    kind,
+    sizeBytes,
+    modified,
+    mode: mode === undefined ? undefined : octal(mode),
+    target,
+    sha256,
+  };
+}
+
+function octal(mode: number): string {
+  return mode.toString(8).padStart(3, "0");
 }
 
 /** How much can be stored. */

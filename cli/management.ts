@@ -15,12 +15,21 @@ import { describeError } from "./console.ts";
 import type { CliSession } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { counted } from "./format.ts";
-import { listingLines, longListingLines, sortListing, spaceLines, statLines, unlistedLine } from "./listing.ts";
+import {
+  entryRecord,
+  listingLines,
+  longListingLines,
+  sortListing,
+  spaceLines,
+  statLines,
+  unlistedLine,
+} from "./listing.ts";
 import type { ManagementTask } from "./management_arguments.ts";
 import { ProblemList } from "./problem_list.ts";
+import { type ResultRecord, tellMessage, tellResult } from "./results.ts";
 
 /** A session that is connected to a server. */
-export type ManagementSession = Pick<CliSession, "console" | "quiet" | "view"> & {
+export type ManagementSession = Pick<CliSession, "console" | "json" | "quiet" | "view"> & {
   readonly client: Client;
   readonly signal: AbortSignal;
   readonly confirm: Confirm;
@@ -71,13 +80,18 @@ class Management {
       case "make-folders":
         await this.#each(task.names, async (name) => {
           await this.#client.makeFolder(trimmed(name));
-          this.#tell(`made ${quote(name)}`);
+          this.#tell({ type: "made", name: trimmed(name) }, `made ${quote(name)}`);
         });
         break;
       case "space":
-        for (const line of spaceLines(await this.#client.space())) this.#session.console.out(line);
+        await this.#space();
     }
     return this.#exitCode;
+  }
+
+  async #space(): Promise<void> {
+    const space = await this.#client.space();
+    tellResult(this.#session, { type: "space", ...space }, spaceLines(space));
   }
 
   get #client(): Client {
@@ -87,6 +101,7 @@ class Management {
   async #list({ target = "", recursive, long, sort }: Extract<ManagementTask, { kind: "list" }>): Promise<void> {
     const { console } = this.#session;
     const entries = sortListing(await this.#entriesOf(target, recursive), sort);
+    if (this.#session.json) return entries.forEach((entry) => tellResult(this.#session, entryRecord(entry), []));
     const lines = long ? longListingLines : listingLines;
     for (const line of lines(entries, { forTerminal: console.outIsTerminal })) console.out(line);
   }
@@ -105,7 +120,7 @@ class Management {
     await this.#each(names, async (name) => {
       const entry = await this.#client.stat(trimmed(name), { digest: checksum });
       const lines = statLines(entry);
-      for (const line of isFirst ? lines : ["", ...lines]) this.#session.console.out(line);
+      tellResult(this.#session, entryRecord(entry), isFirst ? lines : ["", ...lines]);
       isFirst = false;
     }, { concurrent: 1 });
   }
@@ -128,9 +143,10 @@ class Management {
       const removed = await this.#client.remove(name, { recursive });
       count += removed;
       const inner = removed > 1 ? `, ${counted(removed, "entry", "entries")} in all` : "";
-      if (doomed.size <= MAX_PRINTED) this.#tell(`removed ${quote(name)}${inner}`);
+      const lines = doomed.size > MAX_PRINTED ? [] : [`removed ${quote(name)}${inner}`];
+      this.#tell({ type: "removed", name, count: removed }, ...lines);
     });
-    if (doomed.size > MAX_PRINTED) this.#tell(`${counted(count, "entry", "entries")} removed`);
+    if (doomed.size > MAX_PRINTED) this.#note(`${counted(count, "entry", "entries")} removed`);
   }
 
   /** The entries that a name or pattern means; the kind of one is unknown if the client may not look. */
@@ -167,7 +183,7 @@ class Management {
     if (doomed.size > MAX_PRINTED) shown.push(`  and ${doomed.size - MAX_PRINTED} more`);
     const answer = await this.#session.confirm(shown, `remove ${what}?`);
     // As `rm -i` ends, with exit code 0: the user has decided.
-    if (answer === false) this.#tell("nothing removed");
+    if (answer === false) this.#note("nothing removed");
     return answer !== false;
   }
 
@@ -178,7 +194,7 @@ class Management {
     const isInto = isRoot(target) || newName.endsWith("/") || (await this.#findIfAllowed(target))?.kind === "folder";
     const to = !isInto ? target : isRoot(target) ? lastName : `${target}/${lastName}`;
     await this.#client.move(name, to, { overwrite: force });
-    this.#tell(`moved ${quote(name)} to ${quote(to)}`);
+    this.#tell({ type: "moved", name, newName: to }, `moved ${quote(name)} to ${quote(to)}`);
   }
 
   // --- what is on the server ---
@@ -214,8 +230,7 @@ class Management {
 
   /** Lists, and warns of what the list lacks. */
   async #listed(query: { path: string; recursive: boolean; pattern?: string }): Promise<readonly FileInfo[]> {
-    const { console, view } = this.#session;
-    const warn = (text: string) => view.print(() => console.err(`warning: ${text}`));
+    const warn = (text: string) => tellMessage(this.#session, { severity: "warning", text });
     return await this.#client.list({
       ...query,
       onUnlisted: (unlisted) => warn(unlistedLine(unlisted)),
@@ -231,7 +246,7 @@ class Management {
     act: (name: string) => Promise<void>,
     { concurrent = MAX_CONCURRENT } = {},
   ): Promise<void> {
-    const problems = new ProblemList(this.#session, { isSummary: names.length > MAX_PRINTED });
+    const problems = new ProblemList(this.#session);
     const codes: ExitCode[] = names.map(() => ExitCode.done);
     const one = async (name: string, index: number) => {
       try {
@@ -240,7 +255,7 @@ class Management {
         codes[index] = exitCodeOf(error);
         const words = describeError(error);
         const text = names.length === 1 || words.includes(quote(name)) ? words : `${quote(name)}: ${words}`;
-        problems.add({ severity: "error", names: [name], text });
+        problems.add({ severity: "error", names: [name], text, error });
       }
     };
     for (let at = 0; at < names.length && !this.#session.signal.aborted; at += concurrent) {
@@ -251,9 +266,14 @@ class Management {
     if (this.#exitCode === ExitCode.done && failed !== undefined) this.#exitCode = failed;
   }
 
-  #tell(line: string): void {
-    const { console, quiet, view } = this.#session;
-    if (!quiet) view.print(() => console.out(line));
+  #tell(record: ResultRecord, ...lines: readonly string[]): void {
+    if (!this.#session.quiet) tellResult(this.#session, record, lines);
+  }
+
+  /** Sums up, for people. */
+  #note(line: string): void {
+    const { console, json, quiet, view } = this.#session;
+    if (!quiet && !json) view.print(() => console.out(line));
   }
 }
 

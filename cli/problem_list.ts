@@ -5,30 +5,28 @@
  * @module
  */
 
-import { quote, sanitizeForDisplay } from "../base/display_text.ts";
+import { quote } from "../base/display_text.ts";
 import type { CliSession } from "./context.ts";
+import { type Message, tellMessage } from "./results.ts";
 
 /** So many problems that differ only in the file are printed. */
-const MAX_ALIKE = 4;
+const MAX_ALIKE = 10;
 
 /** What happened to a file. */
-export interface Problem {
+export interface Problem extends Omit<Message, "name"> {
   readonly severity: "error" | "warning";
-  readonly text: string;
   /** The file, by each name that the text may have for it: {@link quote} puts it there. */
   readonly names: readonly [file: string, ...others: string[]];
 }
 
 /** See the module's description. */
 export class ProblemList {
-  readonly #session: Pick<CliSession, "console" | "view">;
-  readonly #isSummary: boolean;
+  readonly #session: Pick<CliSession, "console" | "json" | "view">;
   /** By the text without names: how many there are, and the first one. */
   readonly #alike = new Map<string, { readonly first: Problem; count: number }>();
 
-  constructor(session: Pick<CliSession, "console" | "view">, options: { readonly isSummary: boolean }) {
+  constructor(session: Pick<CliSession, "console" | "json" | "view">) {
     this.#session = session;
-    this.#isSummary = options.isSummary;
   }
 
   add(problem: Problem): void {
@@ -37,20 +35,19 @@ export class ProblemList {
     const group = this.#alike.get(reason) ?? { first: problem, count: 0 };
     this.#alike.set(reason, group);
     group.count++;
-    if (!this.#isSummary || group.count <= MAX_ALIKE) this.#print(`${severity}: ${sanitizeForDisplay(text)}`);
+    // A program is told of each.
+    if (this.#session.json || group.count <= MAX_ALIKE) {
+      tellMessage(this.#session, { ...problem, name: names[0] === "" ? undefined : names[0] });
+    }
   }
 
   /** Prints the numbers of those that were not printed. */
   finish(): void {
-    if (!this.#isSummary) return;
+    if (this.#session.json) return;
     for (const { first: { severity, names }, count } of this.#alike.values()) {
       if (count <= MAX_ALIKE) continue;
-      this.#print(`${severity}: and ${count - MAX_ALIKE} more for the same reason as ${quote(names[0])}`);
+      const text = `and ${count - MAX_ALIKE} more for the same reason as ${quote(names[0])}`;
+      tellMessage(this.#session, { severity, text });
     }
-  }
-
-  #print(line: string): void {
-    const { console, view } = this.#session;
-    view.print(() => console.err(line));
   }
 }

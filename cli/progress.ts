@@ -1,7 +1,9 @@
 /**
- * Progress bars on a terminal, one for each running transfer; in a pipe, nothing.
+ * The progress of transfers: bars on a terminal, a line every few seconds elsewhere, objects with `--json`.
  *
  * Lines of text and bars share one screen: {@link ProgressView.print} removes the bars, prints, and draws them again.
+ * The bars are our own: libraries for them draw to a stream by timers of their own, and know neither our way of
+ * printing between them, nor wide characters, nor a reader that is slow.
  *
  * @module
  */
@@ -12,6 +14,8 @@ import { formatBytes } from "../base/units.ts";
 import type { ProgressTask, ProgressView } from "./console.ts";
 import { type CliContext, nowMs } from "./context.ts";
 import { formatClock, formatRate } from "./format.ts";
+import { Meter } from "./meter.ts";
+import { jsonLine } from "./results.ts";
 import { cut, fit, pad, widthOf } from "./width.ts";
 
 /** A transfer that takes less time needs no bar. */
@@ -20,14 +24,66 @@ const SHOW_AFTER_MS = 80;
 /** The least time between two drawings for updates alone. */
 const REDRAW_MS = 100;
 
-/** Bars on standard error if it is a terminal and they are `enabled`; else a view that shows nothing. */
-export function createProgressView(
-  context: Pick<CliContext, "clock" | "console">,
-  { enabled }: { readonly enabled: boolean },
-): ProgressView {
-  if (enabled && context.console.errIsTerminal) return new TerminalProgressView(context);
-  const task: ProgressTask = { update: () => {}, finish: () => {} };
-  return { start: () => task, busy: () => task, print: (write) => write(), close: () => {} };
+/** Time between two lines, and between two objects. */
+const LINE_MS = 5_000;
+const RECORD_MS = 1_000;
+
+type Context = Pick<CliContext, "clock" | "console">;
+
+/** How to show progress. */
+export interface ProgressOptions {
+  readonly enabled: boolean;
+  readonly json?: boolean;
+}
+
+/** A view of the kind that suits standard error; one that shows nothing unless it is `enabled`. */
+export function createProgressView(context: Context, { enabled, json = false }: ProgressOptions): ProgressView {
+  if (!enabled) return new LineView(context, { everyMs: Infinity, write: () => {} });
+  const { console } = context;
+  if (json) return new LineView(context, { everyMs: RECORD_MS, write: (meter) => console.out(progressRecord(meter)) });
+  if (console.errIsTerminal) return new TerminalProgressView(context);
+  return new LineView(context, { everyMs: LINE_MS, write: (meter) => console.err(`progress: ${progressText(meter)}`) });
+}
+
+/** What a view without a terminal writes, and how often. */
+interface LineOptions {
+  readonly everyMs: number;
+  readonly write: (meter: Meter) => void;
+}
+
+class LineView implements ProgressView {
+  readonly #context: Context;
+  readonly #options: LineOptions;
+
+  constructor(context: Context, options: LineOptions) {
+    this.#context = context;
+    this.#options = options;
+  }
+
+  start(): ProgressTask {
+    const meter = new Meter();
+    let writtenMs = nowMs(this.#context);
+    return {
+      update: (progress) => {
+        const atMs = nowMs(this.#context);
+        meter.update(progress, atMs);
+        if (atMs - writtenMs < this.#options.everyMs) return;
+        writtenMs = atMs;
+        this.#options.write(meter);
+      },
+      finish: () => {},
+    };
+  }
+
+  busy(): Pick<ProgressTask, "finish"> {
+    return { finish: () => {} };
+  }
+
+  print(write: () => void): void {
+    write();
+  }
+
+  close(): void {}
 }
 
 /** Work that has no bar. */
@@ -45,13 +101,13 @@ const ERASE = "\r\x1b[J";
 const FREE_COLUMNS = 3;
 
 class TerminalProgressView implements ProgressView {
-  readonly #context: Pick<CliContext, "clock" | "console">;
+  readonly #context: Context;
   readonly #shown = new Set<Meter | Busy>();
   /** Lines of bars on the screen; the cursor is at the end of the last one. */
   #drawnLines = 0;
   #drawnMs = -Infinity;
 
-  constructor(context: Pick<CliContext, "clock" | "console">) {
+  constructor(context: Context) {
     this.#context = context;
   }
 
@@ -116,77 +172,94 @@ class TerminalProgressView implements ProgressView {
   }
 }
 
-/** Weight of the newest sample in the average rate. */
-const RATE_GAIN = 0.2;
-
-/** Samples closer together than this are one. */
-const SAMPLE_MS = 200;
-
-/** When nothing was transferred for so long, the recent rate says nothing of the time left. */
-const STALLED_AFTER_MS = 3_000;
-
-/** Estimates the speed of one transfer. */
-export class Meter {
-  /** The last update; undefined before the first. */
-  progress: Progress | undefined;
-  /** Recent average (exponentially weighted), bytes per second; undefined before the second sample. */
-  rate: number | undefined;
-  /** For how long nothing more was transferred, milliseconds, as of the last update. */
-  stalledMs = 0;
-  #sampleMs = 0;
-  #sampleBytes = 0;
-  #movedMs = 0;
-
-  update(progress: Progress, nowMs: number): void {
-    const isFirst = this.progress === undefined || this.progress.phase === "connecting";
-    if (isFirst || progress.transferredBytes !== this.progress?.transferredBytes) this.#movedMs = nowMs;
-    this.stalledMs = nowMs - this.#movedMs;
-    this.progress = progress;
-    const elapsedMs = nowMs - this.#sampleMs;
-    if (!isFirst && elapsedMs < SAMPLE_MS) return;
-    if (!isFirst) {
-      const sample = Math.max(0, progress.transferredBytes - this.#sampleBytes) / elapsedMs * 1000;
-      this.rate = this.rate === undefined ? sample : this.rate + RATE_GAIN * (sample - this.rate);
-    }
-    this.#sampleMs = nowMs;
-    this.#sampleBytes = progress.transferredBytes;
-  }
-}
-
 const NAME_COLUMNS = 24;
-
-/** Of " 100 %". */
-const PERCENT_COLUMNS = 6;
 
 const MAX_BAR_COLUMNS = 30;
 const MIN_BAR_COLUMNS = 5;
 
-/** Room for "1000.0 MB/s, 59:59 left", so that the bar keeps its length. */
-const OUTLOOK_COLUMNS = 23;
+/** Of " 100 %", and with the rate and the time left, so that the bar keeps its length. */
+const PERCENT_COLUMNS = 6;
+const TAIL_COLUMNS = widthOf(" 100 %  1000.0 MB/s  59:59 left");
+/** With the time left alone. */
+const LEFT_COLUMNS = widthOf(" 100 %  59:59 left");
 
-/** A transfer's line, at most `columns` wide: name, bar, per cent, rate and time left. */
-export function progressLine(meter: Meter, options: { columns: number }): string {
-  const progress = meter.progress;
+/**
+ * A transfer's line, at most `columns` wide: name, bar, per cent, rate and time left. In a narrow terminal the bar goes first,
+ * then the rate, then the time, then the name; the per cent stays.
+ */
+export function progressLine(meter: Meter, { columns }: { readonly columns: number }): string {
+  const { progress } = meter;
   if (progress === undefined) return "";
-  // In a narrow terminal the name makes room for the per cent.
-  const nameColumns = Math.max(1, Math.min(NAME_COLUMNS, options.columns - PERCENT_COLUMNS));
-  const name = fit(sanitizeForDisplay(progress.name), nameColumns);
-  if (progress.phase === "connecting") return cut(`${name} connecting`, options.columns);
-  if (progress.totalBytes === 0 && progress.phase === "transferring") {
-    return cut(`${name} ${formatBytes(progress.transferredBytes)}`, options.columns);
+  const name = sanitizeForDisplay(progress.name);
+  const nameColumns = Math.max(1, Math.min(NAME_COLUMNS, columns - PERCENT_COLUMNS));
+  const isCounted = progress.totalBytes > 0 || progress.phase === "verifying";
+  if (progress.phase === "connecting" || !isCounted) {
+    const words = progress.phase === "connecting" ? "connecting" : formatBytes(progress.transferredBytes);
+    return cut(`${fit(name, nameColumns)} ${words}`, columns);
   }
-  const share = progress.totalBytes === 0 ? 1 : Math.min(1, progress.transferredBytes / progress.totalBytes);
-  const tail = ` ${String(Math.floor(share * 100)).padStart(3)} % ${pad(outlook(meter, progress), OUTLOOK_COLUMNS)}`;
-  const barColumns = Math.min(MAX_BAR_COLUMNS, options.columns - NAME_COLUMNS - widthOf(tail) - 1);
-  if (barColumns < MIN_BAR_COLUMNS) return cut(`${name}${tail}`, options.columns).trimEnd();
-  const filled = Math.round(share * barColumns);
-  return `${name} ${"█".repeat(filled)}${"░".repeat(barColumns - filled)}${tail}`.trimEnd();
+  const percent = ` ${formatPercent(meter.share).padStart(5)}`;
+  const parts = outlook(meter);
+  const tail = pad([percent, ...parts].join("  "), TAIL_COLUMNS);
+  const barColumns = Math.min(MAX_BAR_COLUMNS, columns - NAME_COLUMNS - widthOf(tail) - 1);
+  if (barColumns >= MIN_BAR_COLUMNS) {
+    const filled = Math.floor(meter.share * barColumns);
+    const bar = `${"█".repeat(filled)}${"░".repeat(barColumns - filled)}`;
+    return `${fit(name, NAME_COLUMNS)} ${bar}${tail}`.trimEnd();
+  }
+  // The time left says more than the rate.
+  for (
+    const [tail, tailColumns] of [[[percent, ...parts], TAIL_COLUMNS], [
+      [percent, ...parts.slice(-1)],
+      LEFT_COLUMNS,
+    ]] as const
+  ) {
+    const text = tail.join("  ");
+    const room = columns - Math.max(tailColumns, widthOf(text));
+    if (room >= MIN_NAME_COLUMNS) return fit(name, Math.min(NAME_COLUMNS, room)) + text;
+  }
+  return cut(`${fit(name, nameColumns)}${percent}`, columns);
 }
 
-function outlook(meter: Meter, progress: Progress): string {
-  if (progress.phase === "verifying") return "verifying";
-  if (meter.stalledMs >= STALLED_AFTER_MS) return `no progress for ${formatClock(meter.stalledMs)}`;
-  if (meter.rate === undefined || progress.transferredBytes === 0) return "";
-  const rate = formatRate(meter.rate, 1000);
-  return `${rate}, ${formatClock((progress.totalBytes - progress.transferredBytes) / meter.rate * 1000)} left`;
+/** A name of fewer columns says nothing. */
+const MIN_NAME_COLUMNS = 8;
+
+/** The same in words, for a log. */
+export function progressText(meter: Meter): string {
+  const { progress } = meter;
+  if (progress === undefined) return "";
+  const name = sanitizeForDisplay(progress.name);
+  if (progress.phase === "connecting") return `${name}, connecting`;
+  const isCounted = progress.totalBytes > 0 || progress.phase === "verifying";
+  const amount = isCounted
+    ? `${formatPercent(meter.share)} of ${formatBytes(progress.totalBytes)}`
+    : formatBytes(progress.transferredBytes);
+  return [name, amount, ...outlook(meter)].join(", ");
+}
+
+function progressRecord({ leftMs, progress, rate }: Meter): string {
+  const { name, phase, totalBytes, transferredBytes } = progress!;
+  return jsonLine({
+    type: "progress",
+    name,
+    phase,
+    transferredBytes,
+    ...(totalBytes === 0 ? {} : { totalBytes }),
+    ...(rate === undefined ? {} : { bytesPerSecond: Math.round(rate) }),
+    ...(leftMs === undefined ? {} : { secondsLeft: Math.round(leftMs / 1000) }),
+  });
+}
+
+/** Rounded down: 100 % is all of it. */
+function formatPercent(share: number): string {
+  return `${Math.floor(share * 100)} %`;
+}
+
+/** What is known of speed and end. */
+function outlook({ leftMs, progress, rate, stalledMs }: Meter): string[] {
+  const { phase, transferredBytes } = progress as Progress;
+  if (phase === "verifying") return ["verifying"];
+  if (stalledMs > 0) return [`no progress for ${formatClock(stalledMs)}`];
+  if (rate === undefined || transferredBytes === 0) return [];
+  const speed = formatRate(rate, 1000);
+  return leftMs === undefined ? [speed] : [speed, `${formatClock(leftMs)} left`];
 }

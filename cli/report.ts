@@ -1,61 +1,77 @@
 /**
- * What the client prints about a finished transfer.
+ * What the client prints about finished transfers.
  *
  * @module
  */
 
+import { basename } from "node:path";
 import { sanitizeForDisplay } from "../base/display_text.ts";
 import { formatBytes, formatDuration } from "../base/units.ts";
 import type { TransferReport } from "../app/client/api.ts";
 import type { FragileAttribute } from "../transfer/file_store.ts";
-import { counted, formatRate, formatShare, formatSize } from "./format.ts";
+import { counted, formatRate, formatShare } from "./format.ts";
+import type { Direction, FileRecord } from "./results.ts";
 import { pad } from "./width.ts";
-
-/** Which way a file went. */
-export type Direction = "send" | "get";
 
 /** Whether both sides computed the same checksum. The connection has checked it, too. */
 export function checksumsMatch(report: TransferReport): boolean {
   return report.serverSha256 !== "" && report.serverSha256 === report.localSha256;
 }
 
-/** The lines of a report. */
-export function reportLines(report: TransferReport, direction: Direction): string[] {
-  const name = sanitizeForDisplay(report.name);
-  const place = sanitizeForDisplay(report.savedAs);
-  const lines = [
-    row("file", name),
-    row("size", formatSize(report.sizeBytes)),
-    row("server sha256", report.serverSha256),
-    row("local sha256", report.localSha256),
-    row("match", checksumsMatch(report) ? "yes" : "no"),
-    row(direction === "send" ? "stored as" : "saved as", place),
-    row("time", `${formatDuration(report.elapsedMs)}, ${formatRate(report.sizeBytes, report.elapsedMs)}`),
+/** How to print a report. */
+export interface ReportOptions {
+  /** With the checksum, in a line of its own. */
+  readonly verbose: boolean;
+  /** No other transfer ran on the connection, so that its counters are those of this one. */
+  readonly isAlone: boolean;
+}
+
+/** Columns of a name, as of a progress bar's; a longer one moves the rest of its line. */
+const NAME_COLUMNS = 24;
+/** Columns of "1000.0 MB", "59 min 59 s" and "1000.0 MB/s". */
+const SIZE_COLUMNS = 9;
+const TIME_COLUMNS = 11;
+const RATE_COLUMNS = 11;
+
+/** A smaller share of retransmitted bytes is nothing to tell. */
+const MIN_RETRANSMITTED_SHARE = 0.01;
+
+/** A file that is done, in one line: its name, size, time and speed. */
+export function reportLines(report: TransferReport, direction: Direction, options: ReportOptions): string[] {
+  const { elapsedMs, localSha256, retransmittedBytes, reusedBytes, sentBytes, sizeBytes } = report;
+  const cells = [
+    pad(shownName(report), NAME_COLUMNS),
+    pad(formatBytes(sizeBytes), SIZE_COLUMNS, { align: "right" }),
+    pad(formatDuration(elapsedMs), TIME_COLUMNS, { align: "right" }),
+    pad(formatRate(sizeBytes, elapsedMs), RATE_COLUMNS, { align: "right" }),
   ];
-  if (report.reusedBytes > 0) lines.push(row("reused", formatPart(report.reusedBytes, report.sizeBytes)));
-  // For a received file only the server knows the retransmissions; its log reports them.
-  if (direction === "send" && report.retransmittedBytes > 0) {
-    const share = formatShare(report.retransmittedBytes, report.sentBytes);
-    lines.push(row("retransmitted", `${share} (${formatBytes(report.retransmittedBytes)})`));
-  }
-  return lines;
+  if (reusedBytes > 0) cells.push(`${formatShare(reusedBytes, sizeBytes)} reused`);
+  // For a received file only the server knows what it retransmitted; its log tells.
+  const isTold = direction === "send" && options.isAlone && retransmittedBytes >= sentBytes * MIN_RETRANSMITTED_SHARE;
+  if (isTold && retransmittedBytes > 0) cells.push(`${formatShare(retransmittedBytes, sentBytes)} retransmitted`);
+  return [cells.join("  "), ...(options.verbose ? [`  sha256 ${localSha256}`] : [])];
 }
 
-/** What the receiver had already. */
-function formatPart(bytes: number, ofBytes: number): string {
-  return `${formatBytes(bytes)} of ${formatBytes(ofBytes)} (${formatShare(bytes, ofBytes)})`;
+/** Where the file is now, and what it was called before if that is another name. */
+function shownName({ name, savedAs }: TransferReport): string {
+  const shown = basename(name) === basename(savedAs) ? savedAs : `${name} -> ${savedAs}`;
+  return sanitizeForDisplay(shown);
 }
 
-/** Columns of a label: with a checksum the line fits a terminal of 80, even one that wraps at the last column. */
-const LABEL_COLUMNS = 15;
-
-function row(label: string, value: string): string {
-  return pad(`${label}:`, LABEL_COLUMNS) + value;
-}
-
-/** A report in one line, as `sha256sum` writes it and `sha256sum --check` reads it: the checksum, and where the file is. */
-export function reportLine(report: TransferReport): string {
-  return `${report.localSha256}  ${sanitizeForDisplay(report.savedAs)}`;
+/** The record of a file that is done. */
+export function fileRecord(report: TransferReport, action: Direction): FileRecord {
+  const { elapsedMs, localSha256: sha256, name, reusedBytes, savedAs, sizeBytes } = report;
+  return {
+    type: "file",
+    action,
+    status: "done",
+    name,
+    savedAs,
+    sizeBytes,
+    reusedBytes,
+    sha256,
+    elapsedMs: Math.round(elapsedMs),
+  };
 }
 
 /** What the disk did not keep of a stored file's attributes, at least one. */

@@ -1,5 +1,5 @@
 /**
- * Many transfers as one: one bar that shows the whole, and what came of all of them in the end.
+ * All transfers of a command as one: one bar that shows the whole, and what came of all of them in the end.
  *
  * @module
  */
@@ -7,18 +7,19 @@
 import type { Progress, TransferReport } from "../app/client/api.ts";
 import type { ProgressTask } from "./console.ts";
 
-/** One of many transfers. */
+/** One of the transfers. */
 export interface PartProgress {
   update(progress: Progress): void;
-  /** It is over; without a report it failed. Later calls change nothing. */
+  /** It is over; without a report it failed, or there was nothing to do. Later calls change nothing. */
   end(report?: Pick<TransferReport, "sizeBytes">): void;
   /** It is to begin anew later. Later calls change nothing. */
   postpone(): void;
 }
 
-/** What is known of a running transfer, bytes. */
+/** What is known of a transfer that has not ended, bytes. */
 interface Part {
   transferredBytes: number;
+  /** 0 until it is known. */
   totalBytes: number;
 }
 
@@ -26,53 +27,58 @@ interface Part {
 export class TotalProgress {
   readonly #count: number;
   readonly #task: ProgressTask;
-  readonly #knownBytes: number | undefined;
-  /** Those that run, and the sums of what is known of them, which are too many to be added up for each that changes. */
+  /** Sums over those that run, which are too many to be added up for each that changes. */
   readonly #running = new Set<Part>();
   #runningTransferredBytes = 0;
-  #runningTotalBytes = 0;
-  #runningKnownCount = 0;
+  /** Of those that have not ended, and whose size is known: how many they are, and their bytes. */
+  #knownCount = 0;
+  #knownBytes = 0;
   #endedCount = 0;
-  #doneCount = 0;
-  #doneBytes = 0;
+  /** The bytes of those that have ended, however. */
+  #endedBytes = 0;
 
-  /** `count` transfers in all, shown by `task`; their bytes, if the sizes are known from the start. */
-  constructor(count: number, task: ProgressTask, totalBytes?: number) {
-    this.#count = count;
+  /** Transfers of these sizes, bytes, as far as they are known, shown by `task`. */
+  constructor(sizes: readonly (number | undefined)[], task: ProgressTask) {
+    this.#count = sizes.length;
     this.#task = task;
-    this.#knownBytes = totalBytes;
+    for (const sizeBytes of sizes) if (sizeBytes !== undefined) this.#know(sizeBytes);
   }
 
-  /** Transfers that ended well. */
-  get doneCount(): number {
-    return this.#doneCount;
-  }
-
-  /** Bytes of the files of those. */
-  get doneBytes(): number {
-    return this.#doneBytes;
-  }
-
-  /** A transfer begins. */
-  begin(): PartProgress {
-    const part: Part = { transferredBytes: 0, totalBytes: 0 };
+  /** A transfer begins, of the size that the constructor was told. */
+  begin(sizeBytes?: number): PartProgress {
+    const part: Part = { transferredBytes: 0, totalBytes: sizeBytes ?? 0 };
+    let isKnown = sizeBytes !== undefined;
     this.#running.add(part);
+    const set = ({ totalBytes, transferredBytes }: Part) => {
+      if (totalBytes > 0 && !isKnown) {
+        this.#know(0);
+        isKnown = true;
+      }
+      if (isKnown) this.#knownBytes += totalBytes - part.totalBytes;
+      this.#runningTransferredBytes += transferredBytes - part.transferredBytes;
+      part.transferredBytes = transferredBytes;
+      part.totalBytes = totalBytes;
+    };
     return {
       update: (progress) => {
-        if (this.#running.has(part)) this.#set(part, progress);
-        this.#show();
+        if (!this.#running.has(part)) return;
+        // A transfer that is asked for anew does not know its size yet.
+        set({ transferredBytes: progress.transferredBytes, totalBytes: progress.totalBytes || part.totalBytes });
+        this.#show(progress);
       },
       end: (report) => {
-        if (!this.#remove(part)) return;
+        if (!this.#running.delete(part)) return;
+        const totalBytes = report?.sizeBytes ?? part.totalBytes;
+        set({ transferredBytes: 0, totalBytes });
+        if (isKnown) this.#know(-totalBytes, -1);
         this.#endedCount++;
-        if (report !== undefined) {
-          this.#doneCount++;
-          this.#doneBytes += report.sizeBytes;
-        }
+        this.#endedBytes += totalBytes;
         this.#show();
       },
       postpone: () => {
-        this.#remove(part);
+        if (!this.#running.delete(part)) return;
+        set({ transferredBytes: 0, totalBytes: sizeBytes ?? 0 });
+        if (isKnown && sizeBytes === undefined) this.#know(0, -1);
       },
     };
   }
@@ -82,33 +88,31 @@ export class TotalProgress {
     this.#task.finish();
   }
 
-  #remove(part: Part): boolean {
-    if (!this.#running.delete(part)) return false;
-    this.#set(part, { transferredBytes: 0, totalBytes: 0 });
-    return true;
+  #know(bytes: number, count = 1): void {
+    this.#knownBytes += bytes;
+    this.#knownCount += count;
   }
 
-  #set(part: Part, { transferredBytes, totalBytes }: Part): void {
-    this.#runningTransferredBytes += transferredBytes - part.transferredBytes;
-    this.#runningTotalBytes += totalBytes - part.totalBytes;
-    this.#runningKnownCount += Number(totalBytes > 0) - Number(part.totalBytes > 0);
-    part.transferredBytes = transferredBytes;
-    part.totalBytes = totalBytes;
-  }
-
-  #show(): void {
-    const transferredBytes = this.#doneBytes + this.#runningTransferredBytes;
-    const knownBytes = this.#doneBytes + this.#runningTotalBytes;
-    const knownCount = this.#doneCount + this.#runningKnownCount;
-    // Files of which nothing is known yet are expected to be as large as the others; those that failed no longer count.
-    const remainingCount = this.#count - (this.#endedCount - this.#doneCount);
-    const expectedBytes = knownCount === 0 ? 0 : Math.round(knownBytes / knownCount * remainingCount);
-    const totalBytes = this.#knownBytes ?? expectedBytes;
+  #show(progress?: Progress): void {
+    if (this.#count === 1 && progress !== undefined) return this.#task.update(progress);
+    if (this.#count === 1) return;
+    const transferredBytes = this.#endedBytes + this.#runningTransferredBytes;
+    const totalBytes = Math.max(transferredBytes, this.#expectedBytes);
+    const isAllThere = totalBytes > 0 && transferredBytes === totalBytes && this.#endedCount < this.#count;
+    // All transfers share a connection.
+    const isConnecting = progress?.phase === "connecting";
     this.#task.update({
       name: `${this.#endedCount} of ${this.#count} files`,
-      transferredBytes: Math.min(transferredBytes, totalBytes),
+      transferredBytes,
       totalBytes,
-      phase: "transferring",
+      phase: isConnecting ? "connecting" : isAllThere ? "verifying" : "transferring",
     });
+  }
+
+  /** Files of unknown size are expected to be as large as the others. */
+  get #expectedBytes(): number {
+    const sizedBytes = this.#endedBytes + this.#knownBytes;
+    const sizedCount = this.#endedCount + this.#knownCount;
+    return sizedCount === 0 ? 0 : Math.round(sizedBytes / sizedCount * this.#count);
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Several transfers over one connection, many small ones or a few large ones at a time; one that fails does not keep
- * the others from being done. A few have each a bar and a report; many have one bar, a line each, and a total.
+ * the others from being done. There is one bar for all of them, a line for each that is done, and a total of several.
  *
  * @module
  */
@@ -16,11 +16,9 @@ import { counted } from "./format.ts";
 import { Parallelism, type Slot } from "../app/client/parallelism.ts";
 import type { IfExists } from "../transfer/file_store.ts";
 import { ProblemList } from "./problem_list.ts";
-import { checksumsMatch, describeNotKept, type Direction, reportLine, reportLines, totalLine } from "./report.ts";
-import { TotalProgress } from "./total_progress.ts";
-
-/** More transfers than this have a line each. */
-export const MAX_REPORTED_AT_LENGTH = 10;
+import { checksumsMatch, describeNotKept, fileRecord, reportLines, totalLine } from "./report.ts";
+import { type Direction, type FileRecord, type SummaryRecord, tellResult } from "./results.ts";
+import { type PartProgress, TotalProgress } from "./total_progress.ts";
 
 /** One file to transfer. */
 export interface Transfer {
@@ -46,7 +44,7 @@ export interface RunOptions {
   readonly before?: (transfer: Transfer) => Promise<Settled | undefined>;
   /** Looks, once the server has refused a transfer, whether there was nothing to do. */
   readonly afterRefusal?: (transfer: Transfer) => Promise<Settled | undefined>;
-  /** They are parts of a whole: one bar and a line each, also for a few, and what fails is tried once more at the end. */
+  /** They are parts of a whole: what fails is tried once more at the end. */
   readonly isTree?: boolean;
 }
 
@@ -62,13 +60,18 @@ export interface TransfersResult {
 }
 
 /** A session that is connected to a server. */
-export type ConnectedSession = Pick<CliSession, "clock" | "console" | "quiet" | "readPipe" | "view"> & {
-  readonly client: Client;
-  /** Cancels the transfers. */
-  readonly signal: AbortSignal;
-  /** Completes a file that is followed, as it is then. */
-  readonly followUntil: AbortSignal;
-};
+export type ConnectedSession =
+  & Pick<
+    CliSession,
+    "clock" | "console" | "json" | "quiet" | "readPipe" | "verbose" | "view"
+  >
+  & {
+    readonly client: Client;
+    /** Cancels the transfers. */
+    readonly signal: AbortSignal;
+    /** Completes a file that is followed, as it is then. */
+    readonly followUntil: AbortSignal;
+  };
 
 /** Runs the transfers, and prints a total of many; the exit code is that of the first in order that failed. */
 export async function runTransfers(
@@ -78,12 +81,26 @@ export async function runTransfers(
 ): Promise<ExitCode> {
   const result = await runAll(transfers, session, options);
   const { doneCount, failedCount, unchangedCount, exitCode } = result;
-  const lines: string[] = [];
-  if (transfers.length > MAX_REPORTED_AT_LENGTH && doneCount + failedCount > 0) {
-    lines.push(totalLine({ ...result, count: doneCount + failedCount }, transfers[0]!.direction));
+  const { direction } = transfers[0]!;
+  const parts: string[] = [];
+  if (transfers.length > 1 && doneCount + failedCount > 0) {
+    parts.push(totalLine({ ...result, count: doneCount + failedCount }, direction));
   }
-  if (unchangedCount > 0) lines.push(`${counted(unchangedCount, "file")} unchanged`);
-  if (!session.quiet && lines.length > 0) session.view.print(() => session.console.out(lines.join("; ")));
+  if (unchangedCount > 0) parts.push(`${counted(unchangedCount, "file")} unchanged`);
+  const summary: SummaryRecord = {
+    type: "summary",
+    action: direction,
+    isDryRun: false,
+    filesDone: doneCount,
+    filesUnchanged: unchangedCount,
+    bytesDone: result.doneBytes,
+    failed: failedCount,
+    elapsedMs: Math.round(result.elapsedMs),
+  };
+  const lines = parts.length === 0 ? [] : [parts.join("; ")];
+  // A reader that has gone is told nothing.
+  const isOutputLost = exitCode === ExitCode.output || exitCode === ExitCode.outputClosed;
+  if (!session.quiet && !isOutputLost) tellResult(session, summary, lines, { toErr: isToOutput(transfers) });
   return exitCode;
 }
 
@@ -96,13 +113,6 @@ export function runAll(
   return new TransferRun(transfers, session, options).run();
 }
 
-/** What shows the progress of a transfer. */
-interface Display {
-  update(progress: Progress): void;
-  end(report?: Pick<TransferReport, "sizeBytes">): void;
-  postpone(): void;
-}
-
 class TransferRun {
   readonly #transfers: readonly Transfer[];
   readonly #session: ConnectedSession;
@@ -110,7 +120,7 @@ class TransferRun {
   readonly #parallelism = new Parallelism();
   /** Whether all are written to standard output, in order, and none after one that failed. */
   readonly #isToOutput: boolean;
-  readonly #total: TotalProgress | undefined;
+  readonly #total: TotalProgress;
   readonly #exitCodes: ExitCode[];
   readonly #problems: ProblemList;
   readonly #ended = Promise.withResolvers<void>();
@@ -128,22 +138,21 @@ class TransferRun {
   #unchangedCount = 0;
 
   constructor(transfers: readonly Transfer[], session: ConnectedSession, options: RunOptions) {
-    const isSummary = options.isTree === true || transfers.length > MAX_REPORTED_AT_LENGTH;
     this.#transfers = transfers;
     this.#session = session;
     this.#options = options;
-    this.#problems = new ProblemList(session, { isSummary });
-    this.#isToOutput = transfers.some(({ direction, special }) => direction === "get" && special === "standard");
+    this.#problems = new ProblemList(session);
+    this.#isToOutput = isToOutput(transfers);
     this.#exitCodes = transfers.map(() => ExitCode.interrupted);
     this.#waiting = transfers.map((_, index) => index).reverse();
-    if (isSummary) this.#total = new TotalProgress(transfers.length, session.view.start(), totalBytesOf(transfers));
+    this.#total = new TotalProgress(transfers.map(({ sizeBytes }) => sizeBytes), session.view.start());
   }
 
   async run(): Promise<TransfersResult> {
     const startMs = nowMs(this.#session);
     this.#beginMore();
     await this.#ended.promise;
-    this.#total?.finish();
+    this.#total.finish();
     this.#problems.finish();
     const failures = this.#exitCodes.filter((code) => code !== ExitCode.done);
     return {
@@ -178,7 +187,7 @@ class TransferRun {
 
   async #runOne(index: number, slot: Slot): Promise<void> {
     const transfer = this.#transfers[index]!;
-    const display = this.#total?.begin() ?? this.#ownDisplay();
+    const display = this.#total.begin(transfer.sizeBytes);
     const onProgress = (progress: Progress) => {
       display.update(progress);
       if (progress.totalBytes === 0) return;
@@ -199,7 +208,7 @@ class TransferRun {
         this.#exitCodes[index] = exitCodeOf(error);
         this.#hasFailed = true;
         // A reader that has gone is told nothing, and of other failures of the output the user is told at the end.
-        if (!(error instanceof OutputError)) this.#tellError(transfer, describeError(error));
+        if (!(error instanceof OutputError)) this.#tellError(transfer, error);
       }
     }
     slot.end();
@@ -210,7 +219,7 @@ class TransferRun {
   /** Transfers one file, and reports it; or tells why it need not be transferred. Rejects with what it failed for. */
   async #transfer(
     index: number,
-    display: Display,
+    display: PartProgress,
     onProgress: (progress: Progress) => void,
   ): Promise<Settled | undefined> {
     const transfer = this.#transfers[index]!;
@@ -224,13 +233,10 @@ class TransferRun {
       return settled;
     }
     const isVerified = checksumsMatch(report);
-    if (isVerified || this.#total === undefined) {
-      display.end(isVerified ? report : undefined);
-      // A line says that all is well; what is not has its error.
-      this.#tellReport(report, transfer.direction);
-    }
-    this.#warnIfBeside(transfer, report);
     if (!isVerified) throw new SluiceError("failed", "the checksums differ; transfer it again");
+    display.end(report);
+    this.#tellReport(report, transfer.direction);
+    this.#warnIfBeside(transfer, report);
     this.#exitCodes[index] = ExitCode.done;
     this.#doneCount++;
     this.#doneBytes += report.sizeBytes;
@@ -238,10 +244,15 @@ class TransferRun {
     return undefined;
   }
 
-  #settle(index: number, display: Display, settled: Settled): void {
+  #settle(index: number, display: PartProgress, settled: Settled): void {
     display.end();
     this.#exitCodes[index] = ExitCode.done;
-    if (settled === "unchanged") this.#unchangedCount++;
+    if (settled !== "unchanged") return;
+    this.#unchangedCount++;
+    const { direction, file } = this.#transfers[index]!;
+    const { quiet, verbose } = this.#session;
+    const lines = verbose ? [`unchanged: ${quote(file)}`] : [];
+    if (!quiet) this.#tell({ type: "file", action: direction, status: "unchanged", name: file }, lines);
   }
 
   /** Each part of a tree once: it may have changed while it was read, or its checksum was wrong. */
@@ -252,26 +263,15 @@ class TransferRun {
     return error instanceof SluiceError && error.kind === "failed";
   }
 
-  #ownDisplay(): Display {
-    const task = this.#session.view.start();
-    return { update: (progress) => task.update(progress), end: () => task.finish(), postpone: () => task.finish() };
-  }
-
   #tellReport(report: TransferReport, direction: Direction): void {
-    const { quiet, view } = this.#session;
+    const { quiet, verbose } = this.#session;
     if (quiet) return;
-    const lines = this.#total === undefined ? reportLines(report, direction) : [reportLine(report)];
-    view.print(() => {
-      for (const line of lines) this.#print(line);
-      if (this.#transfers.length > 1 && this.#total === undefined) this.#print("");
-    });
+    const isAlone = this.#transfers.length === 1;
+    this.#tell(fileRecord(report, direction), reportLines(report, direction, { verbose, isAlone }));
   }
 
-  /** Beside files on standard output there is room for nothing else. */
-  #print(line: string): void {
-    const { console } = this.#session;
-    if (this.#isToOutput) console.err(line);
-    else console.out(line);
+  #tell(record: FileRecord, lines: readonly string[]): void {
+    tellResult(this.#session, record, lines, { toErr: this.#isToOutput });
   }
 
   /** Also where only errors are printed: a script must not take the older file for the one that it got. */
@@ -290,22 +290,18 @@ class TransferRun {
     this.#problems.add({ severity: "warning", text, names: [savedAs] });
   }
 
-  #tellError({ file, target = file }: Transfer, words: string): void {
+  #tellError({ file, target = file }: Transfer, error: unknown): void {
+    const words = describeError(error);
     const names = [file, basename(file), target] as const;
     const isNamed = this.#transfers.length === 1 || names.some((name) => words.includes(quote(name)));
     const text = isNamed ? words : `${quote(file)}: ${words}`;
-    this.#problems.add({ severity: "error", names, text });
+    this.#problems.add({ severity: "error", names, text, error });
   }
 }
 
-/** The bytes of all, if their sizes are known. */
-function totalBytesOf(transfers: readonly Transfer[]): number | undefined {
-  let sum = 0;
-  for (const { sizeBytes } of transfers) {
-    if (sizeBytes === undefined) return undefined;
-    sum += sizeBytes;
-  }
-  return sum;
+/** Whether files are written to standard output, which then has room for nothing else. */
+function isToOutput(transfers: readonly Transfer[]): boolean {
+  return transfers.some(({ direction, special }) => direction === "get" && special === "standard");
 }
 
 function runTransfer(

@@ -10,7 +10,8 @@ import type { ExistingEntry } from "../app/client/tree/entry.ts";
 import type { Plan } from "../app/client/tree/plan.ts";
 import type { TreeSide } from "../app/client/tree/side.ts";
 import { counted } from "./format.ts";
-import { type Direction, totalLine } from "./report.ts";
+import { totalLine } from "./report.ts";
+import type { Direction, PlanRecord, SummaryRecord } from "./results.ts";
 
 /** What became of the entries of a transfer. */
 export interface TreeTotal {
@@ -48,22 +49,43 @@ export function treeTotalLine(total: TreeTotal, direction: Direction): string {
   return told.length === 0 ? files : `${files}; ${told.join(", ")}`;
 }
 
-/** What a plan would do, a line for each entry; what is unchanged or differs is told otherwise. */
-export function dryRunLines(plan: Plan, to: TreeSide, direction: Direction): string[] {
+/** The record of a transfer, done or, without a time, planned. */
+export function treeSummary(total: TreeTotal, action: Direction): SummaryRecord {
+  return {
+    type: "summary",
+    action,
+    isDryRun: total.elapsedMs === undefined,
+    filesDone: total.doneCount,
+    filesUnchanged: total.unchangedCount,
+    bytesDone: total.doneBytes,
+    failed: total.failedCount,
+    foldersAndLinksMade: total.madeCount,
+    removed: total.removedCount,
+    differing: total.differingCount,
+    skipped: total.skippedCount,
+    ...(total.elapsedMs === undefined ? {} : { elapsedMs: Math.round(total.elapsedMs) }),
+  };
+}
+
+/** What a plan would do, a record for each entry; what is unchanged or differs is told otherwise. */
+export function planRecords(plan: Plan, to: TreeSide, direction: Direction): PlanRecord[] {
+  const record = (action: PlanRecord["action"], path: string): PlanRecord => ({ type: "plan", action, path });
   return [
-    ...plan.inTheWay.map((entry) => removalLine(entry, to)),
-    ...plan.folders.map(({ path }) => line("folder", `${to.locationOf(path)}/`)),
-    ...plan.files.map(({ entry, replaces }) => line(replaces ? "replace" : direction, to.locationOf(entry.path))),
-    ...plan.links.map(({ entry }) => line("link", `${to.locationOf(entry.path)} -> ${entry.target}`)),
-    ...plan.removals.map((entry) => removalLine(entry, to)),
+    ...plan.inTheWay.map((entry) => removal(entry, to)),
+    ...plan.folders.map(({ path }) => record("make-folder", `${to.locationOf(path)}/`)),
+    ...plan.files.map(({ entry, replaces }) => record(replaces ? "replace" : direction, to.locationOf(entry.path))),
+    ...plan.links.map(({ entry: { path, target } }) => ({ ...record("make-link", to.locationOf(path)), target })),
+    ...plan.removals.map((entry) => removal(entry, to)),
   ];
 }
 
 /** What would be removed. */
-export function removalLine({ path, kind }: ExistingEntry, to: TreeSide): string {
-  return line("remove", `${to.locationOf(path)}${kind === "folder" ? "/" : ""}`);
+export function removal({ path, kind }: ExistingEntry, to: TreeSide): PlanRecord {
+  return { type: "plan", action: "remove", path: `${to.locationOf(path)}${kind === "folder" ? "/" : ""}` };
 }
 
-function line(word: string, what: string): string {
-  return `${word.padEnd(7)} ${sanitizeForDisplay(what)}`;
+/** A record as a line for people. */
+export function planLine({ action, path, target }: PlanRecord): string {
+  const word = action === "make-folder" ? "folder" : action === "make-link" ? "link" : action;
+  return `${word.padEnd(7)} ${sanitizeForDisplay(target === undefined ? path : `${path} -> ${target}`)}`;
 }

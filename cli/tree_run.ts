@@ -21,9 +21,9 @@ import { describeError } from "./console.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { selectBy } from "./path_filter.ts";
 import { ProblemList } from "./problem_list.ts";
-import type { Direction } from "./report.ts";
+import { type Direction, type ResultRecord, tellError, tellResult } from "./results.ts";
 import type { TreeOptions } from "./tree_options.ts";
-import { dryRunLines, removalLine, type TreeTotal, treeTotalLine } from "./tree_report.ts";
+import { planLine, planRecords, removal, treeSummary, type TreeTotal, treeTotalLine } from "./tree_report.ts";
 import { asInterruption, type ConnectedSession, runAll, type Transfer } from "./transfers.ts";
 
 /** One file or folder that the user named, and where it goes. */
@@ -69,7 +69,7 @@ class TreeRun {
     this.#jobs = jobs;
     this.#session = session;
     this.#options = options;
-    this.#problems = new ProblemList(session, { isSummary: true });
+    this.#problems = new ProblemList(session);
   }
 
   async run(): Promise<ExitCode> {
@@ -120,15 +120,17 @@ class TreeRun {
       const subject = quote(from.locationOf(path));
       if (severity === "skipped") {
         this.#skippedCount++;
-        this.#print(`skipped: ${subject} ${reason}`);
+        this.#tell({ type: "skipped", path: from.locationOf(path), reason }, `skipped: ${subject} ${reason}`);
       } else {
         const text = reason.startsWith(subject) ? reason : `${subject} ${reason}`;
         this.#fail(new SluiceError("failed", text), undefined);
       }
     }
     for (const gap of gaps) this.#fail(new SluiceError("failed", gap), undefined);
+    this.#tellUnchanged(plan, from);
     for (const { entry, reason } of plan.differing) {
-      this.#print(`differs: ${quote(to.locationOf(entry.path))} ${reason}`);
+      const path = to.locationOf(entry.path);
+      this.#tell({ type: "differs", path, reason }, `differs: ${quote(path)} ${reason}`);
     }
     for (const { first, second } of collisions) {
       const names = [from.locationOf(first), from.locationOf(second)] as const;
@@ -144,12 +146,22 @@ class TreeRun {
     }
   }
 
+  #tellUnchanged({ unchanged }: Plan, from: TreeSide): void {
+    const { json, quiet, verbose } = this.#session;
+    if (quiet || !(json || verbose)) return;
+    for (const { path } of unchanged) {
+      const name = from.locationOf(path);
+      const record = { type: "file", action: this.#options.direction, status: "unchanged", name } as const;
+      tellResult(this.#session, record, [`unchanged: ${quote(name)}`]);
+    }
+  }
+
   #tellDryRun(planned: readonly Planned[]): ExitCode {
-    const { console, view } = this.#session;
-    const lines = planned.flatMap(({ job, survey }) => dryRunLines(survey.plan, job.to, this.#options.direction));
-    view.print(() => {
-      for (const line of lines) console.out(line);
-    });
+    for (const { job, survey } of planned) {
+      for (const record of planRecords(survey.plan, job.to, this.#options.direction)) {
+        tellResult(this.#session, record, [planLine(record)]);
+      }
+    }
     this.#problems.finish();
     const files = planned.flatMap(({ survey }) => survey.plan.files);
     const removals = planned.flatMap(({ survey: { plan } }) => [...plan.inTheWay, ...plan.removals]);
@@ -163,7 +175,7 @@ class TreeRun {
   /** On a terminal, shows what would be removed and asks. False if the user does not want it. */
   async #mayRemove(planned: readonly Planned[]): Promise<boolean> {
     const doomed = planned.flatMap(({ job: { to }, survey: { plan } }) =>
-      [...plan.inTheWay, ...plan.removals].map((entry) => removalLine(entry, to))
+      [...plan.inTheWay, ...plan.removals].map((entry) => planLine(removal(entry, to)))
     );
     if (doomed.length === 0 || this.#options.tree.isConfirmed) return true;
     const question = doomed.length === 1 ? "Remove this?" : `Remove these ${doomed.length}?`;
@@ -258,14 +270,15 @@ class TreeRun {
     this.#failedCount++;
     if (this.#failure === ExitCode.done) this.#failure = exitCodeOf(error);
     const isNamed = name === undefined || words.includes(quote(name)) || words.includes(quote(nameIn(name)));
-    this.#problems.add({ severity: "error", text: isNamed ? words : `${quote(name)}: ${words}`, names: [name ?? ""] });
+    const text = isNamed ? words : `${quote(name)}: ${words}`;
+    this.#problems.add({ severity: "error", text, names: [name ?? ""], error });
   }
 
   #tellTotal(planned: readonly Planned[], result: Pick<TreeTotal, "doneBytes" | "doneCount" | "elapsedMs">): void {
     const { quiet } = this.#session;
     if (quiet) return;
     const sumOf = (count: (plan: Plan) => number) => planned.reduce((sum, { survey }) => sum + count(survey.plan), 0);
-    const line = treeTotalLine({
+    const total = {
       ...result,
       madeCount: this.#madeCount,
       unchangedCount: sumOf((plan) => plan.unchanged.length),
@@ -273,9 +286,9 @@ class TreeRun {
       removedCount: this.#removedCount,
       failedCount: this.#failedCount,
       skippedCount: this.#skippedCount,
-    }, this.#options.direction);
-    const { console, view } = this.#session;
-    view.print(() => console.out(line));
+    };
+    const { direction } = this.#options;
+    tellResult(this.#session, treeSummary(total, direction), [treeTotalLine(total, direction)]);
   }
 
   /** The first failure's; what differs, and was left alone, counts as refused. */
@@ -285,15 +298,16 @@ class TreeRun {
       const advice = this.#options.tree.ifDifferent === "leave"
         ? "--update replaces what is older, --force all"
         : "--force replaces all";
-      this.#print(`error: what differs was left alone (${count}); ${advice}`);
+      const error = new SluiceError("refused", `what differs was left alone (${count}); ${advice}`);
+      tellError(this.#session, error);
     }
     if (this.#failure !== ExitCode.done) return this.#failure;
     return count > 0 ? ExitCode.refused : ExitCode.done;
   }
 
-  #print(line: string): void {
-    const { console, view } = this.#session;
-    view.print(() => console.err(line));
+  /** What does not travel is a result for programs, and a remark for people. */
+  #tell(record: ResultRecord, line: string): void {
+    tellResult(this.#session, record, [line], { toErr: !this.#session.json });
   }
 }
 

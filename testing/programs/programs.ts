@@ -98,6 +98,14 @@ export interface RunOptions {
 /** What a client says of each server that it meets; `trust_test.ts` looks at it, and for all others it is left out. */
 export const NEW_SERVER = /^First connection to \S+\. Its key is \S+ \(saved\)\. .*\n/m;
 
+/** What a client prints every few seconds where standard error is no terminal: how many depends on the machine. */
+const PROGRESS = /^progress: .*\n/gm;
+
+/** The number of files that a client reported as done, in its output as text. */
+export function reportsIn(stdout: string): number {
+  return stdout.match(/^\S.* {2}[\d.]+ [kM]B\/s(?: {2}.*)?$/gm)?.length ?? 0;
+}
+
 /** Where the programs of a stage keep keys: beside its folder. */
 function stateFolderOf(folder: string): string {
   return `${folder}-state`;
@@ -173,7 +181,7 @@ export class Program {
   async finished(): Promise<Finished> {
     const { code } = await inTime(this.#process.status, () => `the end of a program that said: ${this.stderr}`);
     await Promise.all([this.#stdout.ended, this.#stderr.ended, this.#feeding]);
-    return { code, stdout: this.stdout, stderr: this.stderr.replace(NEW_SERVER, "") };
+    return { code, stdout: this.stdout, stderr: this.stderr.replace(NEW_SERVER, "").replaceAll(PROGRESS, "") };
   }
 
   async #feed(stdin: string, keepOpen: boolean): Promise<void> {

@@ -24,7 +24,7 @@ Deno.test("runClient sends several files over one connection and reports each", 
   assert.equal(await setting.run("send", "a", "b", "--server", "h:7"), 0);
   assert.deepEqual(setting.engine.connections.map(({ host, port }) => [host, port]), [["h", 7]]);
   assert.deepEqual(setting.engine.calls, ["send a", "send b"]);
-  assert.equal(setting.console.outLines.filter((line) => line.startsWith("stored as:")).length, 2);
+  assert.deepEqual(setting.console.outLines.map((line) => line.split(" ")[0]), ["a", "b", "2"]);
   assert.deepEqual(setting.console.errLines, []);
   assert.equal(setting.engine.openCount, 0);
   assert.equal(setting.signals.listenerCount, 0);

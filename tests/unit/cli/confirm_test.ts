@@ -35,7 +35,10 @@ Deno.test("ask asks nobody where commands come from a pipe", async () => {
 Deno.test("confirmOnTerminal asks on a terminal only, and closes it", async () => {
   const context = new FakeContext();
   context.lines = new FakeLines(["y"], true);
-  const confirm = confirmOnTerminal({ ...context, quiet: false, view: new FakeView() }, signal);
+  const confirm = confirmOnTerminal(
+    { ...context, quiet: false, verbose: false, json: false, view: new FakeView() },
+    signal,
+  );
   assert.equal(await confirm(["a"], "Remove?"), undefined);
   assert.deepEqual([context.lines.isClosed, context.console.errLines], [false, []]);
   context.console.errIsTerminal = true;
@@ -45,6 +48,8 @@ Deno.test("confirmOnTerminal asks on a terminal only, and closes it", async () =
     ...context,
     openLineReader: () => Promise.resolve(lines),
     quiet: false,
+    verbose: false,
+    json: false,
     view: new FakeView(),
   }, signal);
   assert.equal(await asking(["a"], "Remove?"), true);

@@ -10,7 +10,13 @@ class Setting extends FakeContext {
   sendPolicy: SendPolicy | undefined;
   execute(lines: readonly (string | (() => void))[], isInteractive = false): Promise<number> {
     this.lines = new FakeLines(lines, isInteractive);
-    const session = { ...this, view: createProgressView(this, { enabled: false }), quiet: false };
+    const session = {
+      ...this,
+      view: createProgressView(this, { enabled: false }),
+      quiet: false,
+      verbose: false,
+      json: false,
+    };
     return runShell(session, {
       connect: () => this.engine.connect({ host: "h", port: 7 }),
       server: { host: "h", port: 7 },

@@ -20,6 +20,7 @@ class Setting extends FakeContext {
   /** What the user says; undefined where there is nobody to ask. */
   answer: boolean | undefined;
   quiet = false;
+  json = false;
 
   constructor(files: readonly FileInfo[] = []) {
     super();

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Progress } from "../../../app/client/api.ts";
-import { createProgressView, Meter, progressLine } from "../../../cli/progress.ts";
+import { Meter } from "../../../cli/meter.ts";
+import { createProgressView, progressLine, progressText } from "../../../cli/progress.ts";
 import { widthOf } from "../../../cli/width.ts";
 import { FakeContext } from "../../../testing/cli_fakes.ts";
 
@@ -9,32 +10,12 @@ function progress(changes: Partial<Progress> = {}): Progress {
   return { name: "a.bin", transferredBytes: 0, totalBytes: 100_000_000, phase: "transferring", ...changes };
 }
 
-Deno.test("Meter averages the rate over samples that lie apart", () => {
-  const meter = new Meter();
-  meter.update(progress(), 0);
-  assert.equal(meter.rate, undefined);
-  meter.update(progress({ transferredBytes: 1_000_000 }), 100);
-  assert.equal(meter.rate, undefined);
-  meter.update(progress({ transferredBytes: 10_000_000 }), 1000);
-  assert.equal(meter.rate, 10_000_000);
-  meter.update(progress({ transferredBytes: 30_000_000 }), 2000);
-  assert.equal(meter.rate, 12_000_000);
-});
-
-Deno.test("Meter does not count the time of connecting", () => {
-  const meter = new Meter();
-  meter.update(progress({ phase: "connecting" }), 0);
-  meter.update(progress(), 5000);
-  meter.update(progress({ transferredBytes: 10_000_000 }), 6000);
-  assert.equal(meter.rate, 10_000_000);
-});
-
 Deno.test("progressLine shows name, bar, share, rate and time left", () => {
   const meter = new Meter();
   meter.update(progress(), 0);
   meter.update(progress({ transferredBytes: 25_000_000 }), 1000);
   const line = progressLine(meter, { columns: 99 });
-  assert.match(line, /^a\.bin +█{8}░{22} {2}25 % 25\.0 MB\/s, 0:03 left$/);
+  assert.match(line, /^a\.bin +█{7}░{23} {2}25 % {2}25\.0 MB\/s {2}0:03 left$/);
 });
 
 Deno.test("progressLine says for how long there was no progress, instead of a time left that nobody can know", () => {
@@ -44,10 +25,10 @@ Deno.test("progressLine says for how long there was no progress, instead of a ti
     return progressLine(meter, { columns: 99 });
   };
   lineAt(0, 0);
-  assert.match(lineAt(1000, 25_000_000), / 25 % 25\.0 MB\/s, 0:03 left$/);
+  assert.match(lineAt(1000, 25_000_000), / 25 % {2}25\.0 MB\/s {2}0:03 left$/);
   assert.match(lineAt(3_900, 25_000_000), / left$/);
-  assert.match(lineAt(4_000, 25_000_000), / 25 % no progress for 0:03$/);
-  assert.match(lineAt(121_000, 25_000_000), / 25 % no progress for 2:00$/);
+  assert.match(lineAt(4_000, 25_000_000), / 25 % {2}no progress for 0:03$/);
+  assert.match(lineAt(121_000, 25_000_000), / 25 % {2}no progress for 2:00$/);
   assert.match(lineAt(121_100, 25_000_001), / left$/);
 });
 
@@ -59,8 +40,8 @@ Deno.test("progressLine tells the phases apart", () => {
   };
   assert.match(line({ phase: "connecting" }), /connecting$/);
   assert.match(line({ totalBytes: 0, transferredBytes: 1500 }), /1\.5 kB$/);
-  assert.match(line({ phase: "verifying", transferredBytes: 100_000_000 }), /100 % verifying$/);
-  assert.match(line({ phase: "verifying", totalBytes: 0 }), /100 % verifying$/);
+  assert.match(line({ phase: "verifying", transferredBytes: 100_000_000 }), /100 % {2}verifying$/);
+  assert.match(line({ phase: "verifying", totalBytes: 0 }), /100 % {2}verifying$/);
 });
 
 Deno.test("progressLine never is wider than the terminal nor holds a control character", () => {
@@ -85,10 +66,10 @@ Deno.test("progressLine never is wider than the terminal nor holds a control cha
 });
 
 /** A context with a terminal of 100 columns, and a view on it. */
-function makeView({ isTerminal = true, enabled = true } = {}) {
+function makeView({ isTerminal = true, enabled = true, json = false } = {}) {
   const context = new FakeContext();
   context.console.errIsTerminal = isTerminal;
-  const view = createProgressView(context, { enabled });
+  const view = createProgressView(context, { enabled, json });
   return { ...context, view, passMs: (ms: number) => context.clock.pass(ms * 1000) };
 }
 
@@ -192,19 +173,77 @@ Deno.test("createProgressView shows nothing of a short transfer, nor of a closed
   assert.equal(console.drawn, "");
 });
 
-Deno.test("createProgressView shows nothing in a pipe or when it is disabled", () => {
-  for (const options of [{ isTerminal: false }, { enabled: false }]) {
-    const { console, passMs, view } = makeView(options);
+Deno.test("createProgressView shows nothing when it is disabled", () => {
+  for (const isTerminal of [false, true]) {
+    const { console, passMs, view } = makeView({ isTerminal, enabled: false });
     const task = view.start();
-    passMs(1000);
+    passMs(10_000);
     task.update(progress());
     let printed = false;
     view.print(() => printed = true);
+    view.busy("comparing").finish();
     task.finish();
     view.close();
     assert.equal(printed, true);
-    assert.equal(console.drawn, "");
+    assert.deepEqual([console.drawn, console.errLines], ["", []]);
   }
+});
+
+/** Half a minute of a transfer of 1 MB/s. */
+function halfMinute(options: { isTerminal?: boolean; json?: boolean }) {
+  const { console, passMs, view } = makeView(options);
+  const task = view.start();
+  for (let second = 0; second <= 30; second++) {
+    task.update(progress({ transferredBytes: second * 1_000_000 }));
+    passMs(1000);
+  }
+  task.finish();
+  view.close();
+  return console;
+}
+
+Deno.test("createProgressView prints a line every five seconds to what is no terminal", () => {
+  const { drawn, errLines, outLines } = halfMinute({ isTerminal: false });
+  assert.deepEqual([drawn, outLines], ["", []]);
+  assert.equal(errLines.length, 6);
+  assert.equal(errLines[0], "progress: a.bin, 5 % of 100.0 MB, 1.0 MB/s, 1:35 left");
+  assert.equal(errLines[5], "progress: a.bin, 30 % of 100.0 MB, 1.0 MB/s, 1:10 left");
+});
+
+Deno.test("createProgressView prints objects to standard output if they are asked for", () => {
+  for (const isTerminal of [false, true]) {
+    const { drawn, errLines, outLines } = halfMinute({ isTerminal, json: true });
+    assert.deepEqual([drawn, errLines], ["", []]);
+    assert.equal(outLines.length, 30);
+    assert.equal(
+      outLines[4],
+      '{"type":"progress","name":"a.bin","phase":"transferring","transferredBytes":5000000,"totalBytes":100000000,' +
+        '"bytesPerSecond":1000000,"secondsLeft":95}',
+    );
+  }
+});
+
+Deno.test("progressText says in words what is known", () => {
+  const text = (changes: Partial<Progress>) => {
+    const meter = new Meter();
+    meter.update(progress(changes), 0);
+    return progressText(meter);
+  };
+  assert.equal(text({ phase: "connecting" }), "a.bin, connecting");
+  assert.equal(text({ totalBytes: 0, transferredBytes: 1500 }), "a.bin, 1.5 kB");
+  assert.equal(text({ phase: "verifying", transferredBytes: 100_000_000 }), "a.bin, 100 % of 100.0 MB, verifying");
+  assert.equal(text({ name: "a\n", transferredBytes: 1 }), "a\\n, 0 % of 100.0 MB");
+});
+
+Deno.test("progressLine gives up the bar in a narrow terminal, then the rate, then the time left", () => {
+  const meter = new Meter();
+  meter.update(progress({ name: "film.mkv" }), 0);
+  meter.update(progress({ name: "film.mkv", transferredBytes: 25_000_000 }), 1000);
+  const at = (columns: number) => progressLine(meter, { columns }).replace(/ {2,}/g, "  ");
+  assert.match(at(61), /^film\.mkv {2}█░░░░ {2}25 % {2}25\.0 MB\/s {2}0:03 left$/);
+  assert.equal(at(60), "film.mkv  25 %  25.0 MB/s  0:03 left");
+  assert.equal(at(38), "film.mkv  25 %  0:03 left");
+  assert.equal(at(17), "film.mkv  25 %");
 });
 
 Deno.test("progressLine shows the per cent however narrow the terminal is", () => {

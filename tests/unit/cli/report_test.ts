@@ -1,46 +1,67 @@
 import assert from "node:assert/strict";
-import { checksumsMatch, reportLine, reportLines, totalLine } from "../../../cli/report.ts";
+import { checksumsMatch, fileRecord, reportLines, totalLine } from "../../../cli/report.ts";
 import { fakeReport } from "../../../testing/cli_fakes.ts";
 
 const SHA = "ab".repeat(32);
+const ALONE = { verbose: false, isAlone: true };
 
-Deno.test("reportLines says all that there is to say of a sent file", () => {
-  assert.deepEqual(reportLines(fakeReport("dir/a.bin", { savedAs: "a.bin", retransmittedBytes: 21_000 }), "send"), [
-    "file:          dir/a.bin",
-    "size:          2000000 bytes (2.0 MB)",
-    `server sha256: ${SHA}`,
-    `local sha256:  ${SHA}`,
-    "match:         yes",
-    "stored as:     a.bin",
-    "time:          500 ms, 4.0 MB/s",
-    "retransmitted: 1.0 % (21.0 kB)",
+Deno.test("reportLines says in one line of which file it is, how large, how long it took and how fast it was", () => {
+  assert.deepEqual(reportLines(fakeReport("dir/a.bin", { savedAs: "a.bin" }), "send", ALONE), [
+    "a.bin                        2.0 MB       500 ms     4.0 MB/s",
   ]);
 });
 
-Deno.test("reportLines says where a received file was saved, and nothing of a retransmission that was not", () => {
-  const lines = reportLines(fakeReport("a.bin", { savedAs: "./a.bin_received" }), "get");
-  assert.ok(lines.includes("saved as:      ./a.bin_received"));
-  assert.equal(lines.some((line) => line.startsWith("retransmitted")), false);
+Deno.test("reportLines prints the checksum if it is to be verbose", () => {
+  const lines = reportLines(fakeReport("a.bin"), "get", { verbose: true, isAlone: true });
+  assert.deepEqual(lines.slice(1), [`  sha256 ${SHA}`]);
 });
 
-Deno.test("reportLines writes a checksum in less than the 80 columns of a usual terminal", () => {
-  const sums = reportLines(fakeReport("a"), "send").filter((line) => line.includes(SHA));
-  assert.deepEqual(sums.map(({ length }) => length), [79, 79]);
+Deno.test("reportLines shows both names where they differ", () => {
+  const nameOf = (name: string, savedAs: string) =>
+    reportLines(fakeReport(name, { savedAs }), "get", ALONE)[0]!.replace(/ {2,}.*/, "");
+  assert.equal(nameOf("a", "/x/a"), "/x/a");
+  assert.equal(nameOf("a", "a_received"), "a -> a_received");
+  assert.equal(nameOf("up/x/a", "b/c"), "up/x/a -> b/c");
+});
+
+Deno.test("reportLines tells a share of retransmitted bytes from 1 % on, of a file that was sent alone", () => {
+  const told = (retransmittedBytes: number, direction: "send" | "get" = "send", isAlone = true) =>
+    reportLines(fakeReport("a", { retransmittedBytes, sentBytes: 2_000_000 }), direction, {
+      verbose: true,
+      isAlone,
+    })[0]!;
+  assert.match(told(248_000), / {2}12\.4 % retransmitted$/);
+  assert.match(told(20_000), / {2}1\.0 % retransmitted$/);
+  assert.match(told(19_999), /MB\/s$/);
+  assert.match(told(0), /MB\/s$/);
+  assert.match(told(248_000, "get"), /MB\/s$/);
+  assert.match(told(248_000, "send", false), /MB\/s$/);
 });
 
 Deno.test("reportLines says how much of the file was there already", () => {
-  const lines = reportLines(fakeReport("a.bin", { reusedBytes: 1_880_000 }), "get");
-  assert.equal(lines.at(-1), "reused:        1.9 MB of 2.0 MB (94.0 %)");
+  const [line] = reportLines(fakeReport("a.bin", { reusedBytes: 1_880_000 }), "get", ALONE);
+  assert.match(line!, / {2}94\.0 % reused$/);
 });
 
 Deno.test("reportLines keeps a name from writing a line of its own", () => {
-  const lines = reportLines(fakeReport("a\nmatch: yes\x1b[1A"), "get");
-  assert.equal(lines.some((line) => line.includes("\n") || line.includes("\x1b")), false);
+  const [line, ...rest] = reportLines(fakeReport("a\nb  1.0 MB\x1b[1A"), "get", ALONE);
+  assert.deepEqual(rest, []);
+  // deno-lint-ignore no-control-regex
+  assert.doesNotMatch(line!, /[\n\x1b]/);
 });
 
-Deno.test("reportLine is what sha256sum writes, whatever the name", () => {
-  assert.equal(reportLine(fakeReport("dir/a.bin", { savedAs: "a.bin" })), `${SHA}  a.bin`);
-  assert.equal(reportLine(fakeReport("a\nb\x1b[1A")).includes("\n"), false);
+Deno.test("fileRecord has a file's names, size, checksum and time", () => {
+  assert.deepEqual(fileRecord(fakeReport("dir/a", { savedAs: "a", elapsedMs: 12.7, reusedBytes: 3 }), "send"), {
+    type: "file",
+    action: "send",
+    status: "done",
+    name: "dir/a",
+    savedAs: "a",
+    sizeBytes: 2_000_000,
+    reusedBytes: 3,
+    sha256: SHA,
+    elapsedMs: 13,
+  });
 });
 
 Deno.test("totalLine says how many files it was, and how many of them were done", () => {
@@ -54,5 +75,4 @@ Deno.test("checksumsMatch needs two equal checksums", () => {
   assert.equal(checksumsMatch(fakeReport("a")), true);
   assert.equal(checksumsMatch(fakeReport("a", { localSha256: "cd".repeat(32) })), false);
   assert.equal(checksumsMatch(fakeReport("a", { localSha256: "", serverSha256: "" })), false);
-  assert.match(reportLines(fakeReport("a", { localSha256: "" }), "get").join("\n"), /match: {9}no/);
 });

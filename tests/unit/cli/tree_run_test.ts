@@ -24,6 +24,8 @@ interface Setup {
   readonly direction?: TreeRunOptions["direction"];
   readonly confirm?: TreeRunOptions["confirm"];
   readonly quiet?: boolean;
+  readonly verbose?: boolean;
+  readonly json?: boolean;
   readonly prepare?: (engine: FakeEngine, abort: AbortController) => void;
   /** What a call of the destination fails with. */
   readonly failing?: (call: string) => SluiceError | undefined;
@@ -46,6 +48,8 @@ async function run(source: readonly Found[], existing: readonly Found[], setup: 
     view: new FakeView(),
     signal: abort.signal,
     quiet: setup.quiet ?? false,
+    verbose: setup.verbose ?? false,
+    json: setup.json ?? false,
   };
   const to = new FakeSide("to", existing);
   to.failing = setup.failing ?? (() => undefined);
