@@ -137,6 +137,11 @@ export function formatHostPort(host: string, port: number): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** Whether a host, a name or an IP literal without brackets, is this machine's loopback interface. */
+export function isLoopbackHost(host: string): boolean {
+  return host.toLowerCase() === "localhost" || (parseIp(host) !== undefined && NetAddress.of(host, 0).isLoopback);
+}
+
 /**
  * Splits what {@link formatHostPort} wrote; `port` is undefined if the text has none. Neither part is checked, and an IPv6
  * address without brackets is a host without a port.

@@ -9,7 +9,6 @@ import { quote } from "../base/display_text.ts";
 import { invariant } from "../base/invariant.ts";
 import type { FaultOptions } from "../app/api.ts";
 import type { ClientOptions } from "../app/client/api.ts";
-import { parseKey } from "../app/keys.ts";
 import { DEFAULT_HOST, DEFAULT_PORT, parseHost, parsePort, parseServer, type ServerName } from "./address.ts";
 import {
   addNativeOption,
@@ -19,10 +18,12 @@ import {
   type Parsed,
   parseWith,
   type RawSendingOptions,
+  readKey,
   sendingOptions,
   valueOrThrow,
 } from "./command_line.ts";
 import type { CliContext } from "./context.ts";
+import { addHosts, type HostsTask } from "./hosts.ts";
 import { addManagement, type ManagementTask } from "./management_arguments.ts";
 import type { PathPattern } from "./path_filter.ts";
 import { addTreeOptions, type RawTreeOptions, type TreeOptions, treeOptions } from "./tree_options.ts";
@@ -50,6 +51,7 @@ export type ClientTask =
   | ManagementTask
   /** Print this client's public key. */
   | { readonly kind: "key" }
+  | HostsTask
   | { readonly kind: "interactive" };
 
 /** The parsed command line of the client. */
@@ -59,6 +61,8 @@ export interface ClientArguments {
   readonly connection: ConnectionOptions;
   /** The only server key to accept; if undefined, that of first contact. */
   readonly serverKey: Uint8Array | undefined;
+  /** Trust a new server without a question. */
+  readonly acceptNew: boolean;
   /** A file with a token to show to the server. */
   readonly tokenFile: string | undefined;
   /** Where the client's key and known_servers are; the user's state folder if undefined. */
@@ -89,6 +93,7 @@ interface CommonOptions extends RawSendingOptions {
   readonly verbose?: boolean;
   readonly json?: boolean;
   readonly serverKey?: Uint8Array;
+  readonly acceptNew?: boolean;
   readonly state?: string;
   readonly tokenFile?: string;
 }
@@ -156,14 +161,9 @@ export function parseClientArguments(
       readDuration,
     )
     .option("--no-compress", "do not compress files on the way")
-    .option("--server-key <key>", 'accept only a server with this key, as "sluice-server key" prints it', readKey)
-    .option("--token-file <file>", "file with a token that the server knows")
-    .option(
-      "--state <folder>",
-      "folder of your key and of known_servers (SLUICE_STATE, else ~/.local/state/sluice)",
-    )
     .addHelpText("after", EXAMPLES);
   addOutputOptions(program);
+  addTrustOptions(program);
   addSendingOptions(program);
   addSimulateOption(program);
   addNativeOption(program);
@@ -175,6 +175,7 @@ export function parseClientArguments(
   addSend(program, accept, readText);
   addGet(program, accept, readText);
   addManagement(program, accept);
+  addHosts(program, accept);
   program.command("key").description("print this client's public key, for a server's authorized_keys")
     .helpOption("-h, --help", "print this help").action(() => accept({ kind: "key" }));
   program.action((host: string | undefined, port: string | undefined, { json }: CommonOptions) => {
@@ -198,6 +199,7 @@ export function parseClientArguments(
         ...(options.native === false ? { native: false } : {}),
       },
       serverKey: options.serverKey,
+      acceptNew: options.acceptNew ?? false,
       stateFolder: options.state,
       tokenFile: options.tokenFile,
       ...outputOptions(options),
@@ -218,10 +220,16 @@ function addOutputOptions(program: Command): void {
     .option("--json", "print progress, results and messages as JSON, one object per line");
 }
 
-function readKey(text: string): Uint8Array {
-  const key = parseKey(text);
-  if (key === undefined) throw new InvalidArgumentError("A key is the 43 characters that `sluice-server key` prints.");
-  return key;
+/** Who the two sides are for each other. */
+function addTrustOptions(program: Command): void {
+  program
+    .option("--server-key <key>", 'accept only a server with this key, as "sluice-server key" prints it', readKey)
+    .option("--accept-new", "trust a new server without a question")
+    .option("--token-file <file>", "file with a token that the server knows")
+    .option(
+      "--state <folder>",
+      "folder of your key and of known_servers (SLUICE_STATE, else ~/.local/state/sluice)",
+    );
 }
 
 type Accept = (task: ClientTask) => void;

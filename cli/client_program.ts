@@ -14,6 +14,7 @@ import { finishOutput } from "./console.ts";
 import { type CliContext, type CliSession, WHOLE_DISK } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { runShell } from "./interactive.ts";
+import { runHosts } from "./hosts.ts";
 import { HostKeyVerifier } from "./known_hosts.ts";
 import { runManagement } from "./management.ts";
 import { createProgressView } from "./progress.ts";
@@ -54,6 +55,7 @@ async function run(args: readonly string[], context: CliContext): Promise<ExitCo
       tellResult(session, { type: "key", key }, [key]);
       return ExitCode.done;
     }
+    if (task.kind === "hosts") return runHosts(task, session.openKnownHosts(stateFolder), session);
     const exitCode = task.kind === "interactive"
       ? await runInteractively(parsed.value, session)
       : await runOnce(task, parsed.value, session);
@@ -79,7 +81,7 @@ async function runInteractively(args: ClientArguments, session: CliSession): Pro
 }
 
 async function runOnce(
-  task: Exclude<ClientTask, { kind: "interactive" | "key" }>,
+  task: Exclude<ClientTask, { kind: "interactive" | "key" | "hosts" }>,
   args: ClientArguments,
   session: CliSession,
 ): Promise<ExitCode> {
@@ -110,7 +112,7 @@ async function runOnce(
   });
   try {
     client = await connect(signal);
-    const confirm = confirmOnTerminal(session, signal);
+    const confirm = confirmOnTerminal(session, signal, "nothing was removed");
     const exitCode = "needs" in request
       ? await request.run({ ...session, client, signal, followUntil: follow.signal }, confirm)
       : await runManagement(request, { ...session, client, signal, confirm });
@@ -130,7 +132,7 @@ function connector(args: ClientArguments, session: CliSession): {
   readonly foldersWritten: readonly string[];
 } {
   const { quiet } = session;
-  const verifier = new HostKeyVerifier(args, () => session.openKnownHosts(args.stateFolder));
+  const verifier = new HostKeyVerifier(args, session);
   const credentials = credentialsOf(args, session);
   const note = (text: string) => {
     if (!quiet) tellMessage(session, { severity: "note", text });
@@ -149,9 +151,14 @@ function connector(args: ClientArguments, session: CliSession): {
         signal,
       });
       isConnected = true;
-      const news = verifier.onConnected(client);
-      if (news !== undefined) note(news);
-      return client;
+      try {
+        const news = await verifier.verify(client, confirmOnTerminal(session, signal, "nothing was sent"));
+        if (news !== undefined) note(news);
+        return client;
+      } catch (error) {
+        await client.close();
+        throw error;
+      }
     },
   };
 }

@@ -9,6 +9,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { CONGESTION_NAMES, type SendPolicy } from "../protocol/mod.ts";
 import { quote, REPLACEMENT_CHARACTER } from "../base/display_text.ts";
 import type { FaultOptions, SendingOptions } from "../app/api.ts";
+import { parseKey } from "../app/keys.ts";
 import { parseFaults } from "./faults.ts";
 import { parseFixedRate } from "../app/rate.ts";
 import type { Console } from "./console.ts";
@@ -122,6 +123,13 @@ function readFaults(text: string): FaultOptions {
 export function valueOrThrow<T>(result: T | { readonly error: string }): T {
   if (typeof result !== "object" || result === null || !("error" in result)) return result as T;
   throw new InvalidArgumentError(result.error.replace(/^[a-z]/, (letter) => letter.toUpperCase()));
+}
+
+/** A reader of public keys for commander. */
+export function readKey(text: string): Uint8Array {
+  const key = parseKey(text);
+  if (key === undefined) throw new InvalidArgumentError("A key is the 43 characters that `sluice-server key` prints.");
+  return key;
 }
 
 /** A reader of whole numbers for commander. */

@@ -14,13 +14,18 @@ import type { CliSession } from "./context.ts";
  */
 export type Confirm = (shown: readonly string[], question: string) => Promise<boolean | undefined>;
 
+/** What a question is about, as it follows "interrupted; " at Ctrl-C. */
+export type Consequence = "nothing was removed" | "nothing was sent";
+
 /** Asks on the terminal of a command, if it has one; reads no answer from a pipe. */
-export function confirmOnTerminal(session: CliSession, signal: AbortSignal): Confirm {
+export function confirmOnTerminal(session: CliSession, signal: AbortSignal, ifInterrupted: Consequence): Confirm {
   return async (shown, question) => {
-    if (!session.console.errIsTerminal) return undefined;
+    const { console } = session;
+    // A line reader would take what a pipe has for the command itself.
+    if (!console.inIsTerminal || !console.errIsTerminal) return undefined;
     const lines = await session.openLineReader();
     try {
-      return await ask(lines, { console: session.console, shown, question, signal });
+      return await ask(lines, { console, shown, question, signal, ifInterrupted });
     } finally {
       lines.close();
     }
@@ -33,11 +38,12 @@ export function confirmOnTerminal(session: CliSession, signal: AbortSignal): Con
  */
 export async function ask(
   lines: LineReader,
-  { console, shown, question, signal }: {
+  { console, shown, question, signal, ifInterrupted }: {
     readonly console: Console;
     readonly shown: readonly string[];
     readonly question: string;
     readonly signal: AbortSignal;
+    readonly ifInterrupted: Consequence;
   },
 ): Promise<boolean | undefined> {
   if (!lines.isInteractive) return undefined;
@@ -45,7 +51,7 @@ export async function ask(
   // The line editor writes to the terminal by itself.
   await console.flushErr();
   const stopped = Promise.withResolvers<never>();
-  const onAbort = () => stopped.reject(new SluiceError("interrupted", "interrupted; nothing was removed"));
+  const onAbort = () => stopped.reject(new SluiceError("interrupted", `interrupted; ${ifInterrupted}`));
   // While the line editor reads the keyboard, the terminal sends no signal for Ctrl-C.
   const stopListening = lines.onInterrupt(onAbort);
   signal.addEventListener("abort", onAbort);

@@ -14,6 +14,7 @@ import { ExitCode } from "./exit_codes.ts";
  * what the reader does not take yet waits in memory.
  */
 export interface Console {
+  readonly inIsTerminal: boolean;
   readonly outIsTerminal: boolean;
   readonly errIsTerminal: boolean;
   /** Whether to use colours: on a terminal, and without NO_COLOR. */

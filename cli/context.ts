@@ -56,6 +56,16 @@ export interface KnownHosts {
   keyOf(address: string): Uint8Array | undefined;
   /** Throws SluiceError. */
   remember(address: string, key: Uint8Array): void;
+  /** All of them, in the order of first contact. Throws SluiceError. */
+  list(): readonly KnownHost[];
+  /** Replaces the key of a server, or forgets the server if `key` is undefined. Throws SluiceError. */
+  replace(address: string, key: Uint8Array | undefined): void;
+}
+
+/** A server that was talked to, `host:port`, and the key that it had. */
+export interface KnownHost {
+  readonly address: string;
+  readonly key: Uint8Array;
 }
 
 /** How a program uses the network. */

@@ -182,7 +182,8 @@ class Shell {
   async #request(words: readonly string[], signal: AbortSignal): Promise<ExitCode> {
     const { console } = this.#session;
     const session = { ...this.#session, client: this.#client!, signal, followUntil: signal };
-    const confirm: Confirm = (shown, question) => ask(this.#lines!, { console, shown, question, signal });
+    const confirm: Confirm = (shown, question) =>
+      ask(this.#lines!, { console, shown, question, signal, ifInterrupted: "nothing was removed" });
     const management = parseManagement(words, console);
     if (management === undefined) {
       if (words.includes("-")) {

@@ -32,7 +32,9 @@ export type ResultRecord =
     readonly usedBytes?: number | undefined;
     readonly quotaBytes?: number | undefined;
   }
-  | { readonly type: "key"; readonly key: string };
+  | { readonly type: "key"; readonly key: string }
+  /** A known server. */
+  | { readonly type: "host"; readonly address: string; readonly key: string };
 
 /** What became of a file: verified and stored, or found to be the same on both sides. */
 export type FileRecord =

@@ -84,9 +84,9 @@ Examples:
   sluice-server --simulate drop=10%   simulates a bad link
 
 Everything is encrypted, and clients know the server by its key. On 127.0.0.1
-every client may do everything until you list authorized clients; a server
-reachable from other machines needs such a list, or --open. Two lines of it, of
-which only the first word is required:
+your own client may do everything, and nobody else anything, until you list
+authorized clients or pass --open; a server reachable from other machines needs
+one of both. Two lines of a list, of which only the first word is required:
 
   jJbUoyxN9VhHJP1sRIzbYyfKIMzCQ-OK7wqz9SVvYF4 alice folder=alice quota=10G
   uix1qngsU1MHmSHB6x6OvdjCoIXo-5r8CyzmDaPTZkM bob rights=read,list,overwrite

@@ -114,7 +114,7 @@ export function describeEvent(event: ServerEvent): string {
   switch (event.kind) {
     case "listening":
       return `listening on ${formatHostPort(event.host, event.port)}, files in ${sanitizeForDisplay(event.root)}, ` +
-        (event.entries === undefined ? "no access control, " : `${authorized(event.entries)}, `) +
+        `${accessOf(event)}, ` +
         `key ${sanitizeForDisplay(event.key)}`;
     case "socket":
       return `socket with ${sanitizeForDisplay(event.description)}`;
@@ -181,6 +181,11 @@ export function describeEvent(event: ServerEvent): string {
 function tableName(credentials: CredentialKind | undefined): string {
   if (credentials === undefined) return "access control";
   return credentials === "key" ? "authorized_keys" : "token file";
+}
+
+function accessOf({ entries, isOwnerOnly }: { readonly entries: number | undefined; readonly isOwnerOnly: boolean }) {
+  if (isOwnerOnly) return "for your own client only (--open: for every user of this machine)";
+  return entries === undefined ? "no access control" : authorized(entries);
 }
 
 function authorized(entries: number): string {

@@ -4,8 +4,10 @@
  * @module
  */
 
-import type { ServerOptions } from "../app/server/api.ts";
 import { formatKey } from "../app/keys.ts";
+import { type AccessSource, AccessTable } from "../app/server/access.ts";
+import { isLoopbackHost } from "../base/net_address.ts";
+import { RIGHTS } from "../transfer/rights.ts";
 import { describeError, finishOutput } from "./console.ts";
 import type { CliContext } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
@@ -51,7 +53,7 @@ async function serve(args: ServerArguments, context: CliContext, identity: Uint8
   });
   try {
     const files = args.open ? undefined : openAccess(args);
-    const access: ServerOptions["access"] = args.open ? "open" : files;
+    const access = args.open ? "open" : files ?? ownerAccess(args, context);
     const server = await startServer({
       ...args.serving,
       identity,
@@ -71,4 +73,18 @@ async function serve(args: ServerArguments, context: CliContext, identity: Uint8
     stopListening();
     log.close();
   }
+}
+
+/**
+ * What a server of this machine alone accepts where no list of clients says otherwise: this user's client, by its key, which
+ * is made if there is none. Other users of the machine cannot write in the folder. Undefined where other machines reach the
+ * server. Throws SluiceError.
+ */
+function ownerAccess({ serving, stateFolder }: ServerArguments, context: CliContext): AccessSource | undefined {
+  if (!isLoopbackHost(serving.host)) return undefined;
+  const { publicKey: secret } = context.openIdentity("client", stateFolder);
+  const table = new AccessTable([
+    { kind: "key", secret, name: "owner", rights: RIGHTS, folder: undefined, quotaBytes: undefined },
+  ]);
+  return { isOwnerOnly: true, read: () => table, poll: () => undefined };
 }

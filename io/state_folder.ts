@@ -136,26 +136,21 @@ export class KnownServers {
 
   /** The key that the server at an address had the first time; undefined for a new one. Throws SluiceError. */
   keyOf(address: string): Uint8Array | undefined {
-    let text: string;
-    try {
-      text = fs.readFileSync(this.file, "utf8");
-    } catch (error) {
-      if (errorCode(error) === "ENOENT") return undefined;
-      throw asSluiceError(error, `cannot read the keys of known servers, ${this.file}`);
-    }
-    for (const [index, line] of text.split("\n").entries()) {
-      const [known, key = "", ...more] = line.trim().split(/\s+/);
-      if (known === "" || known!.startsWith("#")) continue;
+    return this.list().find((known) => known.address === address)?.key;
+  }
+
+  /** All servers in the order of first contact. Throws SluiceError. */
+  list(): { readonly address: string; readonly key: Uint8Array }[] {
+    return this.#lines().flatMap((line, index) => {
+      const [address, key = "", ...more] = wordsOf(line);
+      if (isComment(address)) return [];
       const parsed = parseKey(key);
-      if (parsed === undefined || more.length > 0) {
-        throw new SluiceError(
-          "local-disk",
-          `${this.file}, line ${index + 1} is not an address and a key: correct or remove it`,
-        );
-      }
-      if (known === address) return parsed;
-    }
-    return undefined;
+      if (parsed !== undefined && more.length === 0) return [{ address: address!, key: parsed }];
+      throw new SluiceError(
+        "local-disk",
+        `${this.file}, line ${index + 1} is not an address and a key: correct or remove it`,
+      );
+    });
   }
 
   /** Remembers the key of a new server. Throws SluiceError. */
@@ -167,6 +162,40 @@ export class KnownServers {
       throw asSluiceError(error, `cannot remember the key of ${address} in ${this.file}`);
     }
   }
+
+  /**
+   * Replaces the key of a server, new or known, or forgets the server if `key` is undefined; comments stay. Throws
+   * SluiceError.
+   */
+  replace(address: string, key: Uint8Array | undefined): void {
+    const lines = this.#lines().filter((line) => wordsOf(line)[0] !== address);
+    if (lines.at(-1) === "") lines.pop();
+    if (key !== undefined) lines.push(`${address} ${formatKey(key)}`);
+    const temporary = `${this.file}.new`;
+    try {
+      fs.writeFileSync(temporary, lines.map((line) => `${line}\n`).join(""), { mode: KEY_MODE, flush: true });
+      fs.renameSync(temporary, this.file);
+    } catch (error) {
+      throw asSluiceError(error, `cannot change the keys of known servers, ${this.file}`);
+    }
+  }
+
+  #lines(): string[] {
+    try {
+      return fs.readFileSync(this.file, "utf8").split("\n");
+    } catch (error) {
+      if (errorCode(error) === "ENOENT") return [];
+      throw asSluiceError(error, `cannot read the keys of known servers, ${this.file}`);
+    }
+  }
+}
+
+function wordsOf(line: string): string[] {
+  return line.trim().split(/\s+/);
+}
+
+function isComment(word: string | undefined): boolean {
+  return word === undefined || word === "" || word.startsWith("#");
 }
 
 /** An environment variable, if this process may read it: asking for the permission would stop a script. */

@@ -21,6 +21,7 @@ export function processConsole() {
   const err = new Output(new UnbufferedSink(Deno.stderr), errQueue);
   const outIsTerminal = out.sink.isTerminal;
   return {
+    inIsTerminal: Deno.stdin.isTerminal(),
     outIsTerminal,
     errIsTerminal: err.sink.isTerminal,
     outHasColors: outIsTerminal && !Deno.noColor,

@@ -22,7 +22,7 @@ import type {
   ProgressView,
   StopSignal,
 } from "../cli/console.ts";
-import type { AccessFromFiles, CliContext, FileNeeds, Identity, NetworkUse } from "../cli/context.ts";
+import type { AccessFromFiles, CliContext, FileNeeds, Identity, KnownHost, NetworkUse } from "../cli/context.ts";
 import { widthOf } from "../cli/width.ts";
 import { FakeClock } from "./fake_clock.ts";
 import type { NameRules } from "../transfer/file_name.ts";
@@ -35,6 +35,7 @@ export class FakeConsole implements Console {
   readonly errLines: string[] = [];
   drawn = "";
   outIsTerminal = false;
+  inIsTerminal = false;
   errIsTerminal = false;
   outHasColors = false;
   /** Columns of the terminal. */
@@ -164,6 +165,15 @@ export class FakeKnownHosts {
   remember(address: string, key: Uint8Array): void {
     if (this.error !== undefined) throw this.error;
     this.keys.set(address, key);
+  }
+
+  list(): readonly KnownHost[] {
+    return [...this.keys].map(([address, key]) => ({ address, key }));
+  }
+
+  replace(address: string, key: Uint8Array | undefined): void {
+    if (key === undefined) this.keys.delete(address);
+    else this.keys.set(address, key);
   }
 }
 
@@ -394,6 +404,8 @@ export class FakeContext implements CliContext {
   /** Made by `openIdentity`. */
   identity: Identity | undefined;
   identityError: Error | undefined;
+  /** That of this user's own server, as `findIdentity` finds it. */
+  serverIdentity: Identity | undefined;
   /** The state folders of `openIdentity`. */
   readonly stateFolders: (string | undefined)[] = [];
   access: AccessFromFiles | undefined;
@@ -420,7 +432,7 @@ export class FakeContext implements CliContext {
     if (this.identityError !== undefined) throw this.identityError;
     return this.identity ??= { privateKey: new Uint8Array(32).fill(7), publicKey: new Uint8Array(32).fill(8) };
   };
-  readonly findIdentity = () => this.identity;
+  readonly findIdentity = (owner: "server" | "client") => owner === "server" ? this.serverIdentity : this.identity;
   readonly openKnownHosts = (stateFolder: string | undefined) => {
     this.knownHosts.folder = stateFolder ?? this.knownHosts.folder;
     return this.knownHosts;

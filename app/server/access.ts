@@ -39,6 +39,8 @@ export class AccessFileError extends SluiceError {
 
 /** Where the access table is written down. */
 export interface AccessSource {
+  /** The only client is the user's own who runs the server. */
+  readonly isOwnerOnly?: boolean;
   /** Reads the table. Throws SluiceError. */
   read(): AccessTable;
   /**

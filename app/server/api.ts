@@ -62,6 +62,8 @@ export type ServerEvent =
     readonly key: string;
     /** The number of authorized keys and tokens; undefined without access control. */
     readonly entries: number | undefined;
+    /** The only client is the user's own who runs the server. */
+    readonly isOwnerOnly: boolean;
   }
   /** A socket was opened; `description` says of which kind it is, and why of no better one. Comes before "listening". */
   | { readonly kind: "socket"; readonly description: string }

@@ -109,6 +109,11 @@ export class Authorizer {
     return this.#table?.entries.length;
   }
 
+  /** The only client is the user's own who runs the server. */
+  get isOwnerOnly(): boolean {
+    return this.#options.access?.isOwnerOnly === true;
+  }
+
   /** Why a client is not accepted, in words for its user; undefined where it is. */
   refusalFor(peer: PeerIdentity, remote: NetAddress): string | undefined {
     if (this.#table === undefined) return undefined;

@@ -200,8 +200,8 @@ class RunningServer implements Server {
     this.#driver.start();
     authorizer.watch((connection) => this.#revoke(connection));
     const key = staticKey && formatKey(publicKeyOf(staticKey));
-    const { entryCount: entries } = authorizer;
-    this.#onEvent({ kind: "listening", host: this.host, port: this.port, root, key, entries });
+    const { entryCount: entries, isOwnerOnly } = authorizer;
+    this.#onEvent({ kind: "listening", host: this.host, port: this.port, root, key, entries, isOwnerOnly });
   }
 
   setSendPolicy(policy: SendPolicy): void {

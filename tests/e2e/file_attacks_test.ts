@@ -73,7 +73,7 @@ Deno.test("server gives out and replaces nothing but files, and tells of nothing
   const secret = stage.path("secret");
   await Deno.writeTextFile(secret, "secret");
   await Deno.writeTextFile(stage.path("up"), "from another user");
-  const server = await stage.startServer();
+  const server = await stage.startServer({ args: ["--open"] });
   const traps = await setTraps(server.root, secret);
   using _socket = Deno.listen({ transport: "unix", path: path.join(server.root, "socket") });
   traps.push({ name: "socket", says: /is a device, FIFO or socket, not a file/ });
@@ -102,7 +102,7 @@ Deno.test("server gives out and replaces nothing but files, and tells of nothing
 
 Deno.test("server is not ended by names and sizes that no message can hold, nor by ten thousand files", async () => {
   await using stage = await Stage.open();
-  const server = await stage.startServer();
+  const server = await stage.startServer({ args: ["--open"] });
   // Bytes that are no UTF-8, and half of a surrogate pair; file systems that take neither refuse them.
   for (const name of ["bad\\377name", "\\355\\240\\200"]) {
     await run("sh", "-c", `: > "$1/$(printf '${name}')"`, "sh", server.root);
@@ -136,7 +136,7 @@ Deno.test("server warns of a folder that others may write in, and gives out no s
   await Deno.chmod(stage.path("storage"), 0o777);
   await Deno.writeTextFile(stage.path("secret"), "secret");
   await Deno.link(stage.path("secret"), stage.path("storage", "a"));
-  const server = await stage.startServer();
+  const server = await stage.startServer({ args: ["--open"] });
   assert.match(server.log, /WARN {2}.*storage is writable by other users, .*chmod go-w .*\n.*listening/);
   await withClient(server, async (client) => {
     const output = stage.path("copy");
@@ -205,7 +205,7 @@ for (const direction of ["send", "get"] as const) {
 
 Deno.test("client saves through nothing that stands in its way, and sends nothing but files", async () => {
   await using stage = await Stage.open();
-  const server = await stage.startServer();
+  const server = await stage.startServer({ args: ["--open"] });
   await Deno.mkdir(stage.path("copies"));
   await Deno.mkdir(stage.path("private"));
   const secret = stage.path("private", "secret");

@@ -19,7 +19,7 @@ function client({ port }: ServerProgram) {
 Deno.test("server program makes links in its folder, also when it has given up the rest of the disk", async () => {
   if (Deno.build.os === "windows") return;
   await using stage = await openStage();
-  const server = await stage.startServer();
+  const server = await stage.startServer({ args: ["--open"] });
   const { root } = server;
   const own = await client(server);
   try {
@@ -82,7 +82,7 @@ Deno.test("programs carry the links of a folder up and down, and nothing the sec
 
 Deno.test("server program without --allow-ffi says why it makes no link, and does everything else", async () => {
   await using stage = await openStage(/^--allow-ffi$/);
-  const server = await stage.startServer();
+  const server = await stage.startServer({ args: ["--open"] });
   const own = await client(server);
   try {
     await assert.rejects(own.makeLink("link", "x"), /"link" cannot be accessed: .*to make symbolic links, --allow-ffi/);

@@ -18,7 +18,7 @@ function sizeOf(index: number): number {
 
 Deno.test("server serves fifty clients at once, each its own files up and down", async () => {
   await using stage = await Stage.open();
-  const server = await stage.startServer();
+  const server = await stage.startServer({ args: ["--open"] });
   await Deno.mkdir(stage.path("copies"));
   const count = CLIENTS_HERE + CLIENT_PROGRAMS;
   // Half of the files are there before, to be got; the other half is sent.
@@ -86,7 +86,7 @@ async function sendTwice(stage: Stage, server: ServerProgram, overwrite: boolean
 
 Deno.test("server gives a name to one of two clients that send it at once, and tells the other", async () => {
   await using stage = await Stage.open();
-  const server = await stage.startServer();
+  const server = await stage.startServer({ args: ["--open"] });
   const { ends, sources, stored } = await sendTwice(stage, server, false);
   const winner = ends.findIndex((end) => end.status === "fulfilled");
   const [loser, ...others] = ends.filter((end) => end.status === "rejected");
@@ -99,7 +99,7 @@ Deno.test("server gives a name to one of two clients that send it at once, and t
 
 Deno.test("server keeps one of two files that overwrite a name at once, whole", async () => {
   await using stage = await Stage.open();
-  const server = await stage.startServer();
+  const server = await stage.startServer({ args: ["--open"] });
   const { ends, sources, stored } = await sendTwice(stage, server, true);
   assert.deepEqual(ends.map((end) => end.status), ["fulfilled", "fulfilled"]);
   const sums = await Promise.all(sources.map(sha256Of));

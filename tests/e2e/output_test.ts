@@ -15,7 +15,7 @@ Deno.test("server goes on while nobody reads its log, and writes all of it once 
   const { command, args } = await launchOfTask("serve");
   const root = stage.path("storage");
   const server = new Deno.Command(command, {
-    args: [...args, "--port", "0", "--root", root, "--state", stage.path("state"), ...MANY_FAULTS],
+    args: [...args, "--port", "0", "--root", root, "--open", "--state", stage.path("state"), ...MANY_FAULTS],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",

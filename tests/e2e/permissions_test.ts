@@ -52,7 +52,7 @@ Deno.test("client program may read what it sends alone, write where it saves alo
     await Deno.writeTextFile(path.join(copies, "old"), "old");
     await Deno.writeTextFile(path.join(folder, "up"), "content");
     await using stage = await Stage.open();
-    const server = await stage.startServer({ args: ["--simulate", "delay=100ms"] });
+    const server = await stage.startServer({ args: ["--open", "--simulate", "delay=100ms"] });
     const run = async (args: readonly string[], inside: string) => {
       await using own = await Stage.open({
         server: await launchOfTask("serve"),
@@ -94,7 +94,7 @@ Deno.test("server program needs no more than its folder and its address from the
   const given = ["--allow-net=127.0.0.1", "--allow-read=storage,state", "--allow-write=storage,state"];
   const server = { command, args: [run!, ...given, ...rest.filter(isOther)] };
   await using stage = await Stage.open({ server, client: await launchOfTask("list") });
-  const { address, root } = await stage.startServer({ args: ["--state", "state"] });
+  const { address, root } = await stage.startServer({ args: ["--open", "--state", "state"] });
   await writeRandomFile(stage.path("a"), 100_000);
   const target = ["--server", address, "--quiet"];
   assert.equal((await stage.client(["send", "a", ...target])).code, 0);

@@ -20,7 +20,7 @@ Deno.test("server shows its key when it starts, and by its command, and keeps it
 
 Deno.test("client remembers a server's key, says so once, and sends nothing to one that has another", async () => {
   await using stage = await Stage.open();
-  const first = await stage.startServer();
+  const first = await stage.startServer({ args: ["--open", "--state", "first-state"] });
   const target = ["--server", first.address];
   const program = stage.startClient(["list", ...target]);
   assert.equal((await program.finished()).code, 0);
@@ -44,10 +44,43 @@ Deno.test("client remembers a server's key, says so once, and sends nothing to o
   assert.match(stderr, /^error: the key of \S+ is \S{43}, but \S+known_servers has \S{43}\. Nothing was sent/);
   assert.match(
     stderr,
-    new RegExp(`If the server was reinstalled, remove the line of ${first.address} from that file;`),
+    new RegExp(`If the server was reinstalled, run .sluice hosts forget ${first.address}.;`),
   );
   assert.deepEqual(await namesIn(impostor.root), []);
   assert.doesNotMatch(impostor.log, / connected/);
+});
+
+Deno.test("client forgets a server, and meets it for the first time again", async () => {
+  await using stage = await Stage.open();
+  const server = await stage.startServer({ args: ["--open", "--state", "other-state"] });
+  const target = ["--server", server.address];
+  const contact = async () => {
+    const program = stage.startClient(["list", ...target, "--accept-new"]);
+    assert.equal((await program.finished()).code, 0);
+    return program.stderr;
+  };
+  assert.match(await contact(), /^First connection/);
+  assert.equal(await contact(), "");
+  const [, key] = /key ([\w-]{43})$/m.exec(server.log)!;
+  assert.deepEqual(await stage.client(["hosts"]), { code: 0, stdout: `${server.address} ${key}\n`, stderr: "" });
+  assert.equal((await stage.client(["hosts", "forget", server.address])).code, 0);
+  assert.deepEqual(await stage.client(["hosts"]), { code: 0, stdout: "", stderr: "" });
+  assert.match(await contact(), /^First connection/);
+});
+
+Deno.test("server of this machine alone serves the client of its user, and nobody else unasked", async () => {
+  await using stage = await Stage.open();
+  const server = await stage.startServer();
+  assert.match(server.log, / for your own client only \(--open: for every user of this machine\)/);
+  await writeRandomFile(stage.path("secret"), 1_000);
+  const target = ["--server", server.address];
+  assert.deepEqual((await stage.client(["send", "secret", ...target])).stderr, "", "their own server is no news");
+  for (const command of [["list"], ["send", "secret", "--as", "mine"], ["get", "secret", "-o", "stolen"]]) {
+    const other = await stage.client([...command, ...target, "--state", "of-somebody-else"]);
+    assert.equal(other.code, 4, command.join(" "));
+    assert.match(other.stderr, /error: access denied: the server does not know your key/);
+  }
+  assert.deepEqual(await namesIn(server.root), ["secret"]);
 });
 
 Deno.test("client takes the key that it was given, and no other", async () => {
@@ -81,7 +114,7 @@ Deno.test("programs show neither name nor content on the wire", async () => {
 
 Deno.test("programs without a place for keys say what to set, and believe nothing in the current folder", async () => {
   await using stage = await Stage.open();
-  const server = await stage.startServer();
+  const server = await stage.startServer({ args: ["--open"] });
   const [, key] = /key ([\w-]{43})$/m.exec(server.log)!;
   const nowhere = { SLUICE_STATE: "", XDG_STATE_HOME: "", HOME: "", LOCALAPPDATA: "" };
   const target = ["list", "--server", server.address];

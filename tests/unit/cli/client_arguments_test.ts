@@ -134,7 +134,10 @@ Deno.test("parseClientArguments answers a mistake with one line and the way to t
     [["list", "--congestion", "reno"], /'reno' is invalid\. Allowed choices are bbr, cubic\./],
     [["list", "--rate", "fast"], /A rate is a number of bits per second, such as 800k, 80M or 1\.5G/],
     [["list", "--rate", "8M", "--congestion", "bbr"], /'--rate <rate>' cannot be used with .*'--congestion <name>'/],
-    [["snd"], /^error: unknown command "snd"; the commands are send, get, list, stat, rm, mv, mkdir, df and key;/],
+    [
+      ["snd"],
+      /^error: unknown command "snd"; the commands are send, get, list, stat, rm, mv, mkdir, df, hosts and key;/,
+    ],
     [["snd", "a"], /^error: unknown command "snd"/],
     [["snd", "a", "b", "c"], /^error: unknown command "snd"/],
     [["snd", "a", "--as", "b"], /^error: unknown command "snd"/],
@@ -143,7 +146,7 @@ Deno.test("parseClientArguments answers a mistake with one line and the way to t
     [["snd\x1b[2J", "a"], /^error: unknown command "snd\\x1b\[2J"/],
     [
       ["192.0.2.7", "http"],
-      /^error: "http": a port is a whole number .*; the commands are send, get, list, stat, rm, mv, mkdir, df and key/,
+      /^error: "http": a port is a whole number .*; the commands are send, get, list, stat, rm, mv, mkdir, df, hosts and key/,
     ],
     [["--bogus", "h", "7"], /unknown option '--bogus'/],
     [["h", "7", "--bogus"], /unknown option '--bogus'/],

@@ -86,6 +86,9 @@ async function printedByClient(): Promise<Printed> {
     print(["mkdir", "d/"]),
     print(["df"], ({ engine }) => engine.space = { freeBytes: 5_000_000, usedBytes: 2_000_000, quotaBytes: 7_000_000 }),
     print(["key"]),
+    print(["hosts"], ({ knownHosts }) => {
+      knownHosts.keys.set("files.example.org:65432", new Uint8Array(32).fill(8));
+    }),
     print(["get", "missing"]),
     print(["send"]),
     print(["list"], ({ engine }) => engine.connectError = new SluiceError("unreachable", "no response")),

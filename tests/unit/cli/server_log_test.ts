@@ -20,11 +20,11 @@ const SENT = { kind: "sent", ...WHO, name: "a", sizeBytes: 2_000_000, sha256: SH
 const EXPECTED: Readonly<Record<ServerEvent["kind"], readonly (readonly [ServerEvent, string])[]>> = {
   "listening": [
     [
-      { kind: "listening", host: "::1", port: 7, root: "/srv", key: "abc", entries: undefined },
+      { kind: "listening", host: "::1", port: 7, root: "/srv", key: "abc", entries: undefined, isOwnerOnly: false },
       "listening on [::1]:7, files in /srv, no access control, key abc",
     ],
     [
-      { kind: "listening", host: "::1", port: 7, root: "/srv", key: "abc", entries: 1 },
+      { kind: "listening", host: "::1", port: 7, root: "/srv", key: "abc", entries: 1, isOwnerOnly: false },
       "listening on [::1]:7, files in /srv, 1 key or token authorized, key abc",
     ],
   ],

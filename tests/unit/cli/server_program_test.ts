@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import type { SendPolicy } from "../../../protocol/mod.ts";
 import { SluiceError } from "../../../app/api.ts";
-import { AccessTable } from "../../../app/server/access.ts";
+import { type AccessSource, AccessTable } from "../../../app/server/access.ts";
 import type { ServerOptions, StartServer } from "../../../app/server/api.ts";
+import { ALL_RIGHTS } from "../../../transfer/rights.ts";
 import { runServer } from "../../../cli/server_program.ts";
 import { FakeContext } from "../../../testing/cli_fakes.ts";
 
@@ -15,7 +16,15 @@ class Setting extends FakeContext {
   override startServer: StartServer = (options) => {
     this.started.push(options);
     if (this.startError !== undefined) return Promise.reject(this.startError);
-    options.onEvent({ kind: "listening", host: options.host, port: 7, root: options.root, key: "abc", entries: 2 });
+    options.onEvent({
+      kind: "listening",
+      host: options.host,
+      port: 7,
+      root: options.root,
+      key: "abc",
+      entries: 2,
+      isOwnerOnly: false,
+    });
     return Promise.resolve({
       root: options.root,
       host: options.host,
@@ -142,7 +151,7 @@ Deno.test("runServer starts nothing on a mistake or for help", async () => {
 Deno.test("runServer starts with the access control that applies, and may go on reading its files", async () => {
   const source = { read: () => new AccessTable([]), poll: () => undefined, paths: ["/keys"] };
   const cases = [
-    [undefined, [], undefined, ["/srv"]],
+    [undefined, ["--host", "::"], undefined, ["/srv"]],
     [undefined, ["--open"], "open", ["/srv"]],
     [source, ["--authorized-keys", "/keys"], source, ["/srv", "/keys"]],
     [source, ["--open"], "open", ["/srv"]],
@@ -155,5 +164,21 @@ Deno.test("runServer starts with the access control that applies, and may go on 
     assert.equal(await running, 0);
     assert.equal(setting.started[0]!.access, access);
     assert.deepEqual(setting.confined[0]!.read, read);
+  }
+});
+
+Deno.test("runServer on this machine alone accepts this user's client, and no other", async () => {
+  for (const host of [[], ["--host", "localhost"], ["--host", "::1"], ["--host", "127.0.0.2"]]) {
+    const setting = new Setting();
+    const running = setting.run("--root", "/srv", "--state", "/keys", ...host);
+    setting.signals.raise("system");
+    assert.equal(await running, 0);
+    const access = setting.started[0]!.access as AccessSource;
+    assert.deepEqual(setting.stateFolders, ["/keys", "/keys"], "its own key and the client's");
+    const [entry, ...more] = access.read().entries;
+    assert.deepEqual([entry!.kind, entry!.secret, more], ["key", setting.identity!.publicKey, []]);
+    assert.deepEqual(new Set(entry!.rights), ALL_RIGHTS);
+    assert.equal(access.isOwnerOnly, true);
+    assert.equal(access.poll(), undefined);
   }
 });

@@ -130,6 +130,24 @@ Deno.test("KnownServers passes over comments and empty lines, and names a line t
   });
 });
 
+Deno.test("KnownServers lists, replaces and forgets servers, and keeps comments", async () => {
+  await inFolder((folder) => {
+    const known = new KnownServers(folder);
+    assert.deepEqual(known.list(), []);
+    const other = new Uint8Array(32).fill(2);
+    Deno.writeTextFileSync(known.file, `# mine\n\na:1 ${formatKey(KEY)}\nb:1 ${formatKey(other)}`);
+    known.replace("a:1", other);
+    known.replace("c:1", KEY);
+    const text = `# mine\n\nb:1 ${formatKey(other)}\na:1 ${formatKey(other)}\nc:1 ${formatKey(KEY)}\n`;
+    assert.equal(Deno.readTextFileSync(known.file), text);
+    known.replace("b:1", undefined);
+    known.replace("nowhere:1", undefined);
+    assert.deepEqual(known.list(), [{ address: "a:1", key: other }, { address: "c:1", key: KEY }]);
+    if (!IS_WINDOWS) assert.equal(Deno.statSync(known.file).mode! & 0o777, 0o600);
+    assert.deepEqual([...Deno.readDirSync(folder)].map(({ name }) => name), ["known_servers"]);
+  });
+});
+
 Deno.test("findIdentity finds the key that openIdentity made, of the same owner, and makes none", async () => {
   await inFolder((folder) => {
     assert.equal(findIdentity(folder, "client"), undefined);
