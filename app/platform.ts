@@ -65,7 +65,10 @@ export interface SocketOptions {
   readonly native?: boolean | undefined;
   /** Called with one line for each injected fault. */
   readonly onFault?: ((line: string) => void) | undefined;
-  /** Called when the system refuses to send a datagram because it has no route to its address; `reason` says so. */
+  /**
+   * Called when the system has no route to the address of a datagram, or, where the system's own calls are used, when the
+   * network reports that its host or port cannot be reached; `reason` says so.
+   */
   readonly onUnreachable?: ((reason: string) => void) | undefined;
 }
 

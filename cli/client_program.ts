@@ -6,11 +6,13 @@
 
 import type { Client, ClientOptions, RetryEvent } from "../app/client/api.ts";
 import { formatKey } from "../app/keys.ts";
+import type { ServerName } from "./address.ts";
 import { type ClientArguments, type ClientTask, parseClientArguments } from "./client_arguments.ts";
 import { confirmOnTerminal } from "./confirm.ts";
 import { sanitizeForDisplay } from "../base/display_text.ts";
+import { formatHostPort } from "../base/net_address.ts";
 import { formatDuration } from "../base/units.ts";
-import { finishOutput } from "./console.ts";
+import { finishOutput, type ProgressTask } from "./console.ts";
 import { type CliContext, type CliSession, WHOLE_DISK } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { runShell } from "./interactive.ts";
@@ -142,14 +144,19 @@ function connector(args: ClientArguments, session: CliSession): {
     async connect(signal) {
       const { expected } = verifier;
       let isConnected = false;
-      const client = await session.connect({
-        ...args.connection,
-        ...credentials,
-        ...(expected === undefined ? {} : { server: expected }),
-        onFault: note,
-        onRetry: (event) => note(retryLine(event, isConnected)),
-        signal,
-      });
+      const client = await showingAttempt(
+        session,
+        args.connection,
+        () =>
+          session.connect({
+            ...args.connection,
+            ...credentials,
+            ...(expected === undefined ? {} : { server: expected }),
+            onFault: note,
+            onRetry: (event) => note(retryLine(event, isConnected)),
+            signal,
+          }),
+      );
       isConnected = true;
       try {
         const news = await verifier.verify(client, confirmOnTerminal(session, signal, "nothing was sent"));
@@ -161,6 +168,28 @@ function connector(args: ClientArguments, session: CliSession): {
       }
     },
   };
+}
+
+/** An attempt to connect that takes so long is shown. */
+const ATTEMPT_SHOWN_AFTER_US = 1_000_000;
+
+/** Shows that the client is connecting, if that takes a while. */
+async function showingAttempt(
+  { clock, view }: CliSession,
+  { host, port }: ServerName,
+  connect: () => Promise<Client>,
+): Promise<Client> {
+  let shown: Pick<ProgressTask, "finish"> | undefined;
+  const timer = clock.timer(() => {
+    shown = view.busy(`connecting to ${formatHostPort(host, port)}`);
+  });
+  timer.set(ATTEMPT_SHOWN_AFTER_US);
+  try {
+    return await connect();
+  } finally {
+    timer.clear();
+    shown?.finish();
+  }
 }
 
 /** What the user is told when the client goes on by itself. `wasConnected`: it was connected before. */

@@ -27,6 +27,7 @@ import type { LibC } from "./libc.ts";
 import { INTERVAL_US, ReceiveModeration } from "./receive_moderation.ts";
 import { ReceiveVector, SendMessage, VECTOR_LENGTH } from "./message_vectors.ts";
 import { AF_INET, AF_INET6, decodeAddress, encodeAddress, SOCKADDR_IN6_BYTES } from "./socket_address.ts";
+import { ErrorQueue } from "./error_queue.ts";
 import { bindError, unreachableReason } from "./udp_socket.ts";
 
 const SOCK_DGRAM = 2;
@@ -101,6 +102,8 @@ export class BatchSocket implements DatagramSocket {
   readonly #fd: number;
   readonly #isIPv6: boolean;
   readonly #onUnreachable: SocketOptions["onUnreachable"];
+  /** Undefined where nobody asks what the network says. */
+  readonly #errors: ErrorQueue | undefined;
   readonly #vector: ReceiveVector;
   readonly #message: SendMessage;
   readonly #hasGso: boolean;
@@ -121,6 +124,7 @@ export class BatchSocket implements DatagramSocket {
     this.#fd = fd;
     this.#isIPv6 = isIPv6;
     this.#onUnreachable = options.onUnreachable;
+    this.#errors = options.onUnreachable && ErrorQueue.open(libc, { fd, isIPv6 });
     const name = new Uint8Array(new ArrayBuffer(SOCKADDR_IN6_BYTES));
     libc.getsockname(fd, name, Uint32Array.of(SOCKADDR_IN6_BYTES));
     ({ host: this.hostname, port: this.port } = decodeAddress(name));
@@ -185,7 +189,7 @@ export class BatchSocket implements DatagramSocket {
         datagrams = 0;
         let count = await (isModerated ? this.#libc.usleepWaiting(INTERVAL_US) : this.#wait());
         const waitedUs = nowUs() - beganUs;
-        if (isModerated) failures = 0;
+        if (isModerated || (count < 0 && this.#fetchErrors())) failures = 0;
         if (count <= 0 && !this.#isClosed) count = this.#receiveNow();
         for (let round = 1; count > 0 && !this.#isClosed; round++) {
           failures = 0;
@@ -246,7 +250,25 @@ export class BatchSocket implements DatagramSocket {
     const count = this.#libc.recvmmsg(this.#fd, this.#vector.headers, VECTOR_LENGTH, MSG_DONTWAIT, null);
     if (count >= 0) return count;
     this.#throwIfBroken(this.#libc.errno());
+    this.#fetchErrors();
     return 0;
+  }
+
+  /** Fetches what the network says of what was sent; returns whether it said anything. */
+  #fetchErrors(): boolean {
+    let isReported = false;
+    if (!this.#isClosed) {
+      this.#errors?.fetch((errno) => {
+        isReported = true;
+        this.#tellUnreachable(errno);
+      });
+    }
+    return isReported;
+  }
+
+  #tellUnreachable(errno: number): void {
+    const reason = unreachableReason(getSystemErrorName(-errno));
+    if (reason !== undefined) this.#onUnreachable?.(reason);
   }
 
   /** Sends what fits into the send buffer; returns how many bytes that was. */
@@ -272,8 +294,8 @@ export class BatchSocket implements DatagramSocket {
         continue;
       }
       this.#throwIfBroken(errno);
-      const reason = unreachableReason(getSystemErrorName(-errno));
-      if (reason !== undefined) this.#onUnreachable?.(reason);
+      this.#tellUnreachable(errno);
+      this.#fetchErrors();
       at += length;
     } while (at < bytes.length);
     return at;

@@ -22,6 +22,7 @@ const RECEIVE_BURST_BYTES = 65_536;
 const UNREACHABLE: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: "this machine has no address of that kind",
   EAFNOSUPPORT: "this machine has no address of that kind",
+  ECONNREFUSED: "connection refused: no server listens on this port",
   EHOSTUNREACH: "the host is unreachable from this machine; check the network",
   ENETUNREACH: "the network is unreachable from this machine; check the network",
 };

@@ -185,6 +185,8 @@ export class FakeEngine {
   unlisted: UnlistedFiles | undefined;
   /** How much can be stored. */
   space: StoreSpace = {};
+  /** Runs while a client connects. */
+  onConnect: () => void = () => {};
   /** What connecting fails with. */
   connectError: Error | undefined;
   /** Runs when files are listed. */
@@ -208,6 +210,7 @@ export class FakeEngine {
 
   readonly connect = (options: ClientOptions): Promise<Client> => {
     this.connections.push(options);
+    this.onConnect();
     if (this.connectError !== undefined) return Promise.reject(this.connectError);
     this.openCount++;
     return Promise.resolve({

@@ -96,6 +96,29 @@ Deno.test("runClient reports a usage error before it touches the network", async
   assert.deepEqual(setting.engine.connections, []);
 });
 
+Deno.test("runClient asks on a terminal whether to trust a new server, and sends nothing to one that is not", async () => {
+  for (const [answer, exitCode, calls] of [["n", 4, []], ["y", 0, ["send a"]]] as const) {
+    const setting = new Setting();
+    setting.console.inIsTerminal = setting.console.errIsTerminal = true;
+    setting.lines = new FakeLines([answer], true);
+    assert.equal(await setting.run("send", "a", "--server", "h:7"), exitCode);
+    assert.deepEqual(setting.engine.calls, calls);
+    assert.equal(setting.engine.openCount, 0, "the connection is closed");
+    assert.equal(setting.knownHosts.keys.size, calls.length);
+  }
+});
+
+Deno.test("runClient shows an attempt to connect that takes a while", async () => {
+  for (const [afterUs, isShown] of [[900_000, false], [1_000_000, true]] as const) {
+    const setting = new Setting().knows("h:7");
+    setting.console.errIsTerminal = true;
+    setting.engine.onConnect = () => setting.clock.pass(afterUs);
+    assert.equal(await setting.run("list", "--server", "h:7"), 0);
+    assert.equal(setting.console.drawn.includes("connecting to h:7"), isShown);
+    assert.equal(setting.clock.armed, 0);
+  }
+});
+
 Deno.test("runClient says in a line each that the connection was lost and is back, and not if it is to be quiet", async () => {
   const setting = new Setting().knows("127.0.0.1:65432");
   setting.engine.onList = () => {
