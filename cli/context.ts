@@ -5,7 +5,6 @@
  * @module
  */
 
-import type { FaultOptions } from "../app/api.ts";
 import type { Connect } from "../app/client/api.ts";
 import type { TreeSide } from "../app/client/tree/side.ts";
 import type { Platform } from "../app/platform.ts";
@@ -71,7 +70,6 @@ export interface KnownHost {
 /** How a program uses the network. */
 export interface NetworkUse {
   readonly native?: boolean | undefined;
-  readonly simulate?: FaultOptions | undefined;
   /** What it will connect to, and again after a lost connection; nothing if it only listens. */
   readonly host?: string;
 }

@@ -61,9 +61,9 @@ async function serve(args: ServerArguments, context: CliContext, identity: Uint8
       onEvent: (event) => log.event(event),
     });
     const { root } = server;
-    const { native, simulate, readOnly } = args.serving;
+    const { native, readOnly } = args.serving;
     const needs = { read: [root, ...files?.paths ?? []], write: readOnly ? [] : [root] };
-    if (!confine(needs, { native, simulate })) {
+    if (!confine(needs, { native })) {
       const reason = `${root} requires all permissions of Deno, as all of /dev, /proc and /sys: none was given up`;
       log.event({ kind: "exposed", reason });
     }

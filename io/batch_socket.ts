@@ -8,8 +8,8 @@
  *
  * The socket's number is closed when no call uses it any more, never before: the system gives it to the next file.
  *
- * Non-goals: faults (`--simulate`), for which datagrams are taken one by one; forbidding fragments, which is an option of a
- * socket and not of a datagram, while large datagrams are worth their fragments on some paths (`jumbo_policy.ts`).
+ * Non-goal: forbidding fragments, which is an option of a socket and not of a datagram, while large datagrams are worth
+ * their fragments on some paths (`jumbo_policy.ts`).
  *
  * Hot: allocates nothing per datagram from a known address.
  *

@@ -1,6 +1,5 @@
 /**
- * A UDP socket, with the faults that the user wants injected. Hot: a datagram from or to a known address allocates no
- * address.
+ * A UDP socket by Deno's own calls. Hot: a datagram from or to a known address allocates no address.
  *
  * @module
  */
@@ -10,7 +9,6 @@ import { invariant } from "../base/invariant.ts";
 import type { DatagramReceiver, DatagramSocket, SocketOptions } from "../app/platform.ts";
 import { formatHostPort, type NetAddress, NetAddressCache } from "../base/net_address.ts";
 import { allocateAeadBuffer, releaseAeadBuffer } from "../protocol/mod.ts";
-import { describeFault, FaultInjector } from "./fault_injector.ts";
 
 /** No UDP payload is larger. */
 const BUFFER_BYTES = 65_536;
@@ -35,7 +33,6 @@ export class UdpSocket implements DatagramSocket {
   readonly maxSegments = 1;
   readonly receiveBurstBytes = RECEIVE_BURST_BYTES;
   readonly #listener: Deno.DatagramConn;
-  readonly #faults: FaultInjector | undefined;
   readonly #onUnreachable: SocketOptions["onUnreachable"];
   /** The addresses of senders. */
   readonly #senders = new NetAddressCache();
@@ -43,8 +40,6 @@ export class UdpSocket implements DatagramSocket {
   readonly #targets = new WeakMap<NetAddress, Deno.NetAddr>();
   readonly #isIPv6: boolean;
   #isClosed = false;
-  /** Set while a caller waits for {@link drained}. */
-  #drained: PromiseWithResolvers<void> | undefined;
 
   private constructor(listener: Deno.DatagramConn, options: SocketOptions, reason: string) {
     this.#listener = listener;
@@ -54,10 +49,6 @@ export class UdpSocket implements DatagramSocket {
     this.hostname = address.hostname;
     this.port = address.port;
     this.#isIPv6 = address.hostname.includes(":");
-    const { simulate: faults, onFault = () => {} } = options;
-    if (faults !== undefined) {
-      this.#faults = new FaultInjector({ faults, onFault: (fault) => onFault(describeFault(fault)) });
-    }
   }
 
   /** Binds a socket; `reason` says why there is no better one. Throws SluiceError if the address cannot be used. */
@@ -100,8 +91,8 @@ export class UdpSocket implements DatagramSocket {
         throw error;
       }
       const remote = this.#senders.of(from.hostname, from.port);
-      if (this.#faults === undefined) pass(bytes, remote, receiver);
-      else this.#injectIncoming(bytes, remote, receiver);
+      receiver.datagram(bytes, remote);
+      receiver.batchEnded();
     }
   }
 
@@ -111,46 +102,6 @@ export class UdpSocket implements DatagramSocket {
    */
   async send(bytes: Uint8Array, segmentBytes: number, remote: NetAddress): Promise<void> {
     invariant(bytes.length <= segmentBytes, "Deno's socket takes one datagram at a time");
-    if (this.#faults === undefined) return await this.#transmit(bytes, remote);
-    this.#faults.outgoing(bytes, async (faulty) => {
-      try {
-        await this.#transmit(faulty, remote);
-      } finally {
-        this.#resolveIfDrained();
-      }
-    });
-  }
-
-  /** Resolves when all datagrams that injected delays hold back have been sent, so that closing loses no CONNECTION_CLOSE. */
-  drained(): Promise<void> {
-    this.#drained ??= Promise.withResolvers<void>();
-    const { promise } = this.#drained;
-    this.#resolveIfDrained();
-    return promise;
-  }
-
-  #resolveIfDrained(): void {
-    if (!this.#isClosed && (this.#faults?.outgoingInTransit ?? 0) > 0) return;
-    this.#drained?.resolve();
-    this.#drained = undefined;
-  }
-
-  /** Idempotent. */
-  close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#faults?.close();
-    this.#listener.close();
-    this.#resolveIfDrained();
-  }
-
-  #injectIncoming(bytes: Uint8Array, remote: NetAddress, receiver: DatagramReceiver): void {
-    this.#faults!.incoming(bytes, (faulty) => {
-      if (!this.#isClosed) pass(faulty, remote, receiver);
-    });
-  }
-
-  async #transmit(bytes: Uint8Array, remote: NetAddress): Promise<void> {
     if (this.#isClosed) return;
     try {
       await this.#listener.send(bytes, this.#targetOf(remote));
@@ -162,6 +113,18 @@ export class UdpSocket implements DatagramSocket {
     }
   }
 
+  /** Nothing is held back. */
+  drained(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** Idempotent. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#listener.close();
+  }
+
   /** What Deno sends to; made once for each address. */
   #targetOf(remote: NetAddress): Deno.NetAddr {
     let target = this.#targets.get(remote);
@@ -171,12 +134,6 @@ export class UdpSocket implements DatagramSocket {
     }
     return target;
   }
-}
-
-/** A batch of one datagram. */
-function pass(bytes: Uint8Array, remote: NetAddress, receiver: DatagramReceiver): void {
-  receiver.datagram(bytes, remote);
-  receiver.batchEnded();
 }
 
 /** What the user is told when a socket cannot be bound, by the error's code and the system's text. */
