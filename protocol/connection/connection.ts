@@ -215,10 +215,9 @@ export class Connection {
     const state = this.#state;
     let length = 0;
     if (isOpen(state)) length = this.#pollPacket(nowUs, buffer);
-    else if (state === ConnectionState.helloSent) length = this.#handshake!.pollHello(nowUs, buffer);
+    else if (state === ConnectionState.helloSent) length = this.#pollHello(nowUs, buffer);
     else if (state === ConnectionState.closing) length = this.#builder.buildClose(nowUs, buffer, this.#closing!.take());
     if (length > 0) this.#path.onDatagramSent(length);
-    if (this.#state === ConnectionState.helloSent) this.#timers.set(Timer.hello, this.#handshake!.helloDueUs);
     return length;
   }
 
@@ -230,6 +229,7 @@ export class Connection {
   /** Handles the timers that have expired by `nowUs`. Call {@link pollTransmit} afterwards. */
   handleTimeout(nowUs: number): void {
     const timers = this.#timers;
+    this.#extendHandshake(nowUs);
     if (timers.expire(Timer.handshake, nowUs)) return this.#end({ kind: "handshake-timeout" });
     if (timers.expire(Timer.idle, nowUs) && !this.#listensAgain(nowUs)) return this.#end({ kind: "idle-timeout" });
     if (timers.expire(Timer.closing, nowUs)) return this.#enterClosed();
@@ -337,6 +337,19 @@ export class Connection {
   }
 
   // --- sending ---
+
+  #pollHello(nowUs: number, buffer: Uint8Array): number {
+    this.#extendHandshake(nowUs);
+    const length = this.#handshake!.pollHello(nowUs, buffer);
+    this.#timers.set(Timer.hello, this.#handshake!.helloDueUs);
+    return length;
+  }
+
+  /** Where a program is late because it was held up, what the server sent waits in its socket's buffer: that time does not count. */
+  #extendHandshake(nowUs: number): void {
+    const lateUs = Math.max(0, nowUs - this.#timers.nextUs());
+    this.#timers.set(Timer.handshake, this.#timers.get(Timer.handshake) + lateUs);
+  }
 
   #pollPacket(nowUs: number, buffer: Uint8Array): number {
     const mode = this.#recovery.sendMode(nowUs);

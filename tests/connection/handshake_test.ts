@@ -167,6 +167,30 @@ Deno.test("handshake gives up after its timeout and reports it once", () => {
   assert(pair.isQuiet);
 });
 
+Deno.test("handshake does not count the time by which the program that connects is late", () => {
+  const random = new Random(1);
+  const endpoint = new Endpoint({
+    isServer: false,
+    staticKey: SERVER_KEY,
+    randomBytes: (count) => random.bytes(count),
+  });
+  const connection = endpoint.connect(0, NetAddress.of("192.0.2.1", 1));
+  const buffer = new Uint8Array(65_536);
+  // Each time it is due, it has its turn three seconds later.
+  const heldUpUs = 3_000_000;
+  let hellos = 0;
+  let nowUs = 0;
+  for (; !connection.isClosed; nowUs = connection.pollTimeout() + heldUpUs) {
+    connection.handleTimeout(nowUs);
+    while (connection.pollTransmit(nowUs, buffer) > 0) hellos++;
+    if (connection.isClosed) break;
+  }
+  // 300 ms after the first, then every 600 ms until ten seconds have passed.
+  const expected = 2 + Math.floor((10_000_000 - 300_000) / 600_000);
+  assert.equal(hellos, expected);
+  assert(nowUs > expected * heldUpUs, `given up after ${nowUs} us`);
+});
+
 Deno.test("handshake gives up when nothing but the ServerHello arrives from the server", () => {
   const pair = new Pair();
   pair.server.wire.rule = ({ index }) => index > 0 ? LOST : undefined;

@@ -26,6 +26,27 @@ Deno.test("World: a thousand concurrent clients with a small upload and download
   await world.finish();
 });
 
+Deno.test("World: clients whose program is held up for seconds at a time connect, and send their files", async () => {
+  const count = 50;
+  const link = { rateBitsPerSecond: 100_000_000, delayUs: 150_000, queueBytes: 500_000, loss: 0.05 };
+  const world = new World({
+    seed: 3,
+    up: link,
+    down: link,
+    clients: Array.from({ length: count }, (_, i) => ({
+      goals: [{ kind: "put" as const, name: `file-${i}`, sizeBytes: 20_000 }],
+      // As if the program began connections for longer than the handshake may take, and were as slow afterwards.
+      processor: {
+        runUs: { min: 200_000, max: 200_001 },
+        awayUs: { min: 12 * SECOND_US, max: 12 * SECOND_US + 1 },
+      },
+    })),
+  });
+  assert(await world.run(600 * SECOND_US));
+  assert.deepEqual(new Set(world.results.map(({ outcome }) => outcome.kind)), new Set(["done"]));
+  await world.finish();
+});
+
 Deno.test("World: hundreds of successive clients leave no state at the server", async () => {
   const link = { rateBitsPerSecond: 10_000_000, delayUs: 5_000, queueBytes: 50_000 };
   const world = new World({
