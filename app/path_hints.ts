@@ -9,12 +9,14 @@ import type { NetAddress } from "../base/net_address.ts";
 import { type ConnectionConfig, MAX_DATAGRAM_BYTES } from "../protocol/mod.ts";
 
 /**
- * On loopback a datagram costs about the same whatever its size, so the largest pays; and the receive buffer of
- * 208 KiB holds three of those, beside the one that is being handled. `docs/ARCHITECTURE.md` has the figures.
+ * On loopback a datagram costs about the same whatever its size, so the largest pays. Linux's default receive buffer, of
+ * 208 KiB, holds three of those, beside the one that is being handled; a peer with a larger one says so.
+ * `docs/ARCHITECTURE.md` has the figures.
  */
 const LOOPBACK: Partial<ConnectionConfig> = {
   maxDatagramBytes: MAX_DATAGRAM_BYTES,
   maxCongestionWindowBytes: 4 * MAX_DATAGRAM_BYTES,
+  isQueueless: true,
 };
 
 /** UDP payload of an Ethernet frame over IPv4. */

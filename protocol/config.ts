@@ -79,6 +79,11 @@ export interface ConnectionConfig {
   readonly sendPolicy: SendPolicy;
   /** Upper bound of the congestion window. Default 1 GiB, beyond 10 Gbit/s at 600 ms; lower on loopback. */
   readonly maxCongestionWindowBytes: number;
+  /**
+   * Whether nothing on the path queues but the peer's receive buffer, as on loopback. Then the bound is what the peer receives
+   * at once (receive_burst_bytes), if that is more than `maxCongestionWindowBytes`. Default: no.
+   */
+  readonly isQueueless: boolean;
 }
 
 /** Every path carries datagrams of this size (RFC 9000, section 14); also the size a Hello is padded to. */
@@ -105,9 +110,12 @@ export const DEFAULT_CONFIG: ConnectionConfig = Object.freeze({
   maxStreams: 128,
   sendPolicy: Object.freeze({ kind: CONGESTION_NAMES[0] }),
   maxCongestionWindowBytes: 1024 * 1024 * 1024,
+  isQueueless: false,
 });
 
-const BOUNDS: Readonly<Record<Exclude<keyof ConnectionConfig, "sendPolicy">, readonly [number, number]>> = {
+const BOUNDS: Readonly<
+  Record<Exclude<keyof ConnectionConfig, "sendPolicy" | "isQueueless">, readonly [number, number]>
+> = {
   idleTimeoutUs: [1_000_000, 86_400_000_000],
   handshakeTimeoutUs: [100_000, 3_600_000_000],
   keepAliveUs: [100_000, 3_600_000_000],

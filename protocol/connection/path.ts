@@ -74,6 +74,9 @@ export class Path {
   #proven: ProvenPath | undefined;
   #rtt = new RttEstimator();
   #controller: CongestionController;
+  /** What the handshake measured, see {@link seedRtt} and {@link seedPacing}. */
+  #initialRttUs = 0;
+  #leastRttUs = 0;
   /** Packets sent before this time belong to an earlier controller. */
   #controllerSinceUs = -Infinity;
   #policy: SendPolicy;
@@ -169,14 +172,14 @@ export class Path {
   /** Takes the RTT that the handshake measured; the first windows are paced by it. */
   seedRtt(rttUs: number): void {
     this.#rtt.seed(rttUs);
-    this.#controller = this.#createController(rttUs);
-    this.updatePacer();
+    this.#initialRttUs = rttUs;
+    this.#restartController();
   }
 
   /** Takes a lower bound of the RTT, if the handshake measured no more: it paces the first window, and is no RTT sample. */
   seedPacing(leastRttUs: number): void {
-    this.#controller = this.#createController(0, leastRttUs);
-    this.updatePacer();
+    this.#leastRttUs = leastRttUs;
+    this.#restartController();
   }
 
   /**
@@ -192,10 +195,14 @@ export class Path {
     this.updatePacer();
   }
 
-  /** Applies the peer's transport parameters: its largest datagram, its ACK delay and what it receives at once. */
+  /**
+   * Applies the peer's transport parameters: its largest datagram, its ACK delay and what it receives at once. To be called
+   * before anything is sent that congestion control concerns.
+   */
   setPeerLimits(parameters: TransportParameters): void {
     this.#peerMaxAckDelayUs = parameters.maxAckDelayUs;
     this.#peerBurstBytes = parameters.receiveBurstBytes;
+    if (this.#config.isQueueless) this.#restartController();
     const peerMaxDatagramBytes = Math.min(parameters.maxDatagramBytes, MAX_DATAGRAM_BYTES);
     if (peerMaxDatagramBytes === this.#peerMaxDatagramBytes) return;
     this.#peerMaxDatagramBytes = peerMaxDatagramBytes;
@@ -326,13 +333,25 @@ export class Path {
     this.updatePacer();
   }
 
+  /** The bound of the congestion window, bytes. */
+  get #maxWindowBytes(): number {
+    const { isQueueless, maxCongestionWindowBytes } = this.#config;
+    return isQueueless ? Math.max(maxCongestionWindowBytes, this.#peerBurstBytes) : maxCongestionWindowBytes;
+  }
+
+  /** Begins congestion control anew by what the handshake measured, before anything was sent. */
+  #restartController(): void {
+    this.#controller = this.#createController(this.#initialRttUs, this.#leastRttUs);
+    this.updatePacer();
+  }
+
   #createController(initialRttUs: number, leastRttUs = 0): CongestionController {
     return createController(this.#policy, {
       maxDatagramBytes: this.#mtu === undefined ? BASE_DATAGRAM_BYTES : this.datagramBytes,
       initialRttUs,
       leastRttUs,
       seed: this.#seed,
-      maxWindowBytes: this.#config.maxCongestionWindowBytes,
+      maxWindowBytes: this.#maxWindowBytes,
     });
   }
 

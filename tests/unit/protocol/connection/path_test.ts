@@ -119,6 +119,38 @@ Deno.test("Path sends long bursts if its peer receives them and the rate is high
   assert.equal(path.pacer.burstBytes, 1_000_000);
 });
 
+Deno.test("Path without a queue bounds its window by what its peer receives at once", () => {
+  const bytesOf = (isQueueless: boolean, receiveBurstBytes: number): number => {
+    const path = new Path({
+      config: {
+        ...DEFAULT_CONFIG,
+        isQueueless,
+        maxCongestionWindowBytes: 260_000,
+        sendPolicy: { kind: "fixed", rateBytesPerSecond: 1e12 },
+      },
+      remote: NetAddress.parse("127.0.0.1:1000"),
+      randomBytes: () => CHALLENGE,
+      seed: 1,
+    });
+    path.seedPacing(40_000);
+    path.setPeerLimits({ ...localParameters(DEFAULT_CONFIG), receiveBurstBytes });
+    return path.controller.windowBytes;
+  };
+  assert.equal(bytesOf(false, 2_000_000), 260_000);
+  assert.equal(bytesOf(true, 2_000_000), 2_000_000);
+  assert.equal(bytesOf(true, 65_536), 260_000);
+});
+
+Deno.test("Path keeps what the handshake measured when it learns of its peer's buffer", () => {
+  const config = { ...DEFAULT_CONFIG, isQueueless: true };
+  const remote = NetAddress.parse("127.0.0.1:1000");
+  const path = new Path({ config, remote, randomBytes: () => CHALLENGE, seed: 1 });
+  path.seedRtt(40_000);
+  const { rate } = path.pacer;
+  path.setPeerLimits({ ...localParameters(DEFAULT_CONFIG), receiveBurstBytes: 2_000_000 });
+  assert.equal(path.pacer.rate, rate);
+});
+
 Deno.test("Path counts datagrams and bytes both ways", () => {
   const path = makePath();
   path.onDatagramSent(100);
