@@ -46,17 +46,24 @@ export function encodeMessage(message: Message): Uint8Array {
 /** The bytes of messages, one after the other; see {@link encodeMessage}. */
 export function encodeMessages(messages: readonly Message[]): Uint8Array {
   const rooms = messages.map(bodyRoomBytes);
+  const bytes = new Uint8Array(rooms.reduce((sum, room) => sum + 1 + varintSize(room) + room, 0));
+  const all = new Writer().reset(bytes);
   const body = new Writer();
-  const bodyRoom = new Uint8Array(rooms.reduce((most, room) => Math.max(most, room), 0));
-  const all = new Writer().reset(new Uint8Array(rooms.reduce((sum, room) => sum + 1 + varintSize(room) + room, 0)));
-  for (const message of messages) {
-    writeBody(body.reset(bodyRoom), message);
-    invariant(body.position <= MAX_BODY_BYTES, "a message has a body of at most 64 KiB");
+  for (const [index, message] of messages.entries()) {
     all.u8(MessageType[message.type]);
-    all.varint(body.position);
-    all.bytes(bodyRoom, 0, body.position);
+    const lengthAt = all.position;
+    const bodyAt = lengthAt + varintSize(rooms[index]!);
+    writeBody(body.reset(bytes, bodyAt), message);
+    const bodyBytes = body.position - bodyAt;
+    invariant(bodyBytes <= MAX_BODY_BYTES, "a message has a body of at most 64 KiB");
+    // A body that is shorter than its room may have a shorter length.
+    if (varintSize(bodyBytes) < bodyAt - lengthAt) {
+      bytes.copyWithin(lengthAt + varintSize(bodyBytes), bodyAt, bodyAt + bodyBytes);
+    }
+    all.varint(bodyBytes);
+    all.reset(bytes, all.position + bodyBytes);
   }
-  return all.buffer.slice(0, all.position);
+  return bytes.slice(0, all.position);
 }
 
 /** At least the length of the body. */
