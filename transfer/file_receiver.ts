@@ -80,8 +80,10 @@ export class FileReceiver implements ByteSink, BackgroundTask {
   readonly #options: FileReceiverOptions;
   readonly #file: WritableFile;
   readonly #hash = createHash("sha256");
-  readonly #buffer: Uint8Array;
-  readonly #hashBuffer: Uint8Array;
+  /** The size of the two buffers, which are made when they are needed: a small file may need none or one. */
+  readonly #bufferBytes: number;
+  #buffer: Uint8Array | undefined;
+  #hashBuffer: Uint8Array | undefined;
   readonly #held: HeldBlocks | undefined;
   /** What the sender has accounted for: nothing of it may come again. */
   readonly #announced = new RangeSet();
@@ -113,9 +115,7 @@ export class FileReceiver implements ByteSink, BackgroundTask {
   constructor(options: FileReceiverOptions) {
     this.#options = options;
     this.#file = options.file;
-    const bufferBytes = options.isUnsized === true ? BUFFER_BYTES : Math.min(BUFFER_BYTES, options.sizeBytes);
-    this.#buffer = new Uint8Array(bufferBytes);
-    this.#hashBuffer = new Uint8Array(bufferBytes);
+    this.#bufferBytes = options.isUnsized === true ? BUFFER_BYTES : Math.min(BUFFER_BYTES, options.sizeBytes);
     if (options.tellsHeld === true) this.#held = new HeldBlocks(options);
   }
 
@@ -347,20 +347,21 @@ export class FileReceiver implements ByteSink, BackgroundTask {
 
   #gather(offset: number, bytes: Uint8Array): void {
     const held = this.#bufferEnd - this.#bufferStart;
-    if (offset !== this.#bufferEnd || held + bytes.length > this.#buffer.length) this.#flush();
-    if (bytes.length >= this.#buffer.length) {
+    if (offset !== this.#bufferEnd || held + bytes.length > this.#bufferBytes) this.#flush();
+    if (bytes.length >= this.#bufferBytes) {
       this.#file.write(offset, bytes);
       this.#bufferStart = this.#bufferEnd = offset + bytes.length;
       return;
     }
     if (this.#bufferStart === this.#bufferEnd) this.#bufferStart = this.#bufferEnd = offset;
+    this.#buffer ??= new Uint8Array(this.#bufferBytes);
     this.#buffer.set(bytes, this.#bufferEnd - this.#bufferStart);
     this.#bufferEnd += bytes.length;
   }
 
   #flush(): void {
     if (this.#bufferEnd > this.#bufferStart) {
-      this.#file.write(this.#bufferStart, this.#buffer.subarray(0, this.#bufferEnd - this.#bufferStart));
+      this.#file.write(this.#bufferStart, this.#buffer!.subarray(0, this.#bufferEnd - this.#bufferStart));
     }
     this.#bufferStart = this.#bufferEnd;
   }
@@ -379,7 +380,8 @@ export class FileReceiver implements ByteSink, BackgroundTask {
   #hashUpTo(end: number): void {
     this.#flush();
     while (this.#hashedBytes < end) {
-      const part = this.#hashBuffer.subarray(0, Math.min(this.#hashBuffer.length, end - this.#hashedBytes));
+      this.#hashBuffer ??= new Uint8Array(this.#bufferBytes);
+      const part = this.#hashBuffer.subarray(0, Math.min(this.#bufferBytes, end - this.#hashedBytes));
       const count = this.#file.read(this.#hashedBytes, part);
       if (count === 0) {
         throw new StoreError("io", "what was just written could not be read back: the disk may be failing");
