@@ -270,14 +270,20 @@ export class TemporaryFile implements WritableFile {
   async #finish(): Promise<CommittedFile> {
     const { subject, place, unsized } = this.#options;
     const sizeBytes = unsized === true ? this.#writtenEnd : this.#options.sizeBytes;
-    const { dev, ino, size } = this.#disk.fstat(this.#descriptor);
-    const writtenBytes = size < this.#dataEnd ? size : this.#writtenEnd;
+    const { replaces } = this.#options;
+    const mode = replaces === undefined ? this.#modeInPlaceOf(undefined) : await this.#modeReplacing(replaces);
+    let stats = this.#applyMetadata(mode);
+    const writtenBytes = stats.size < this.#dataEnd ? stats.size : this.#writtenEnd;
     if (writtenBytes < sizeBytes) {
       throw new StoreError("io", `${subject} is not complete: ${writtenBytes} of ${sizeBytes} bytes`);
     }
-    // A hole at the end, or more than there is to be.
-    if (size !== sizeBytes) await this.#disk.truncate(this.#descriptor, sizeBytes);
-    const notKept = await this.#applyMetadata();
+    // A hole at the end, or more than there is to be. Mending it counts as a modification.
+    if (stats.size !== sizeBytes) {
+      await this.#disk.truncate(this.#descriptor, sizeBytes);
+      stats = this.#applyMetadata(mode);
+    }
+    const { dev, ino } = stats;
+    const notKept = this.#notKept(stats, mode);
     await this.#sync();
     this.#closeDescriptor();
     this.#held.close();
@@ -299,35 +305,37 @@ export class TemporaryFile implements WritableFile {
 
   /**
    * Sets mode and modification time by the descriptor: the path may have been replaced by a link to another user's
-   * file. A disk that does not support them is no reason to discard the file; returns what it did not keep.
+   * file. A disk that does not support them is no reason to discard the file. Returns the attributes that it has then.
    */
-  async #applyMetadata(): Promise<FragileAttribute[]> {
+  #applyMetadata(mode: number | undefined): DiskStats {
     const { modifiedUs } = this.#options;
     const disk = this.#disk;
-    const mode = await this.#wantedMode();
     // The time last, as a disk may count a change of the mode as a modification.
     if (mode !== undefined) attempt(() => disk.fchmod(this.#descriptor, mode));
     if (modifiedUs !== undefined) attempt(() => disk.futimes(this.#descriptor, modifiedUs));
-    let kept: DiskStats | undefined;
-    attempt(() => kept = disk.fstat(this.#descriptor));
+    return disk.fstat(this.#descriptor);
+  }
+
+  /** What the disk did not keep of what was set. */
+  #notKept(stats: DiskStats, mode: number | undefined): FragileAttribute[] {
+    const { modifiedUs } = this.#options;
     const notKept: FragileAttribute[] = [];
-    if (disk.hasModes && !(kept !== undefined && mode !== undefined && keepsMode(kept.mode, mode))) {
-      notKept.push("permissions");
-    }
-    if (modifiedUs !== undefined && !isAbout(kept && modifiedUsOf(kept), modifiedUs)) notKept.push("modification time");
+    if (this.#disk.hasModes && !(mode !== undefined && keepsMode(stats.mode, mode))) notKept.push("permissions");
+    if (modifiedUs !== undefined && !isAbout(modifiedUsOf(stats), modifiedUs)) notKept.push("modification time");
     return notKept;
   }
 
-  /** The mode that the file is to have; undefined if that is unknown, or the disk has none. */
-  async #wantedMode(): Promise<number | undefined> {
+  /** The mode that the file is to have; undefined if the disk has none. */
+  #modeInPlaceOf(replaced: ModeSources["replaced"]): number | undefined {
     if (!this.#disk.hasModes) return undefined;
+    const { mode: source, exactMode = false } = this.#options;
+    return finalMode({ fresh: this.#partial.freshMode, source, replaced, isExact: exactMode });
+  }
+
+  /** The same, in place of what is at `path`; undefined if that cannot be told. */
+  async #modeReplacing(path: string): Promise<number | undefined> {
     let wanted: number | undefined;
-    await attemptAsync(async () => {
-      const { freshMode } = this.#partial;
-      const replaced = this.#options.replaces === undefined ? undefined : await this.#replaced(this.#options.replaces);
-      const { mode: source, exactMode = false } = this.#options;
-      wanted = finalMode({ fresh: freshMode, source, replaced, isExact: exactMode });
-    });
+    await attemptAsync(async () => void (wanted = this.#modeInPlaceOf(await this.#replaced(path))));
     return wanted;
   }
 
