@@ -30,7 +30,10 @@ const symlink = loadSymlink() ?? fs.promises.symlink;
 const lutimes = loadLutimes() ??
   ((path, modifiedUs) => fs.promises.lutimes(path, nodeTime(modifiedUs), nodeTime(modifiedUs)));
 
-const shortCalls = new ShortCalls({ nowUs, inNextTurn: (action) => void setImmediate(action) });
+const shortCallsOptions = { nowUs, inNextTurn: (action: () => void) => void setImmediate(action) };
+const shortCalls = new ShortCalls(shortCallsOptions);
+/** Apart: a disk that is slow to sync may be quick to everything else. Files that are synced together share what follows. */
+const shortSyncs = new ShortCalls({ ...shortCallsOptions, beginsLater: true });
 
 const HALF_MICROSECOND_S = 0.000_000_5;
 
@@ -63,7 +66,10 @@ export const nodeDisk: Disk = {
     const time = nodeTime(modifiedUs);
     coded(() => fs.futimesSync(descriptor, time, time));
   },
-  fsync: (descriptor) => fsync(descriptor).catch(rethrow),
+  fsync(descriptor, isSmall = false) {
+    const inPool = () => fsync(descriptor).catch(rethrow);
+    return isSmall ? shortSyncs.run(() => coded(() => fs.fsyncSync(descriptor)), inPool) : inPool();
+  },
 
   stat: (path) => short(() => fs.statSync(path), () => fs.promises.stat(path)),
   lstat: (path) => shortCalls.run(() => lstatSync(path), () => fs.promises.lstat(path).catch(undefinedWhereMissing)),

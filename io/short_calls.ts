@@ -5,7 +5,7 @@
  *
  * A disk that is slow must not hold up the event loop: when calls have taken too long, the next ones go to the thread pool,
  * for a multiple of that time. So waiting for the disk takes a small share of the event loop's time at most; a call that
- * never ends blocks it, as reading and writing open files on such a disk does. One long call among many short ones does
+ * never ends blocks it, as reading and writing open files on such a disk does. A few long calls among many short ones do
  * not count: it was another process that had the processor.
  *
  * @module
@@ -18,7 +18,14 @@ export const SLICE_US = 2_000;
 const USUAL_US = 200;
 
 /** When calls have taken so much longer than usual, the disk is slow, microseconds. */
-export const SLOW_US = 10_000;
+const SLOW_US = 10_000;
+
+/**
+ * During a call that takes less, microseconds, another process may have had the processor: such a call counts as at most
+ * `DOUBTFUL_US`.
+ */
+export const SURELY_SLOW_US = 20_000;
+const DOUBTFUL_US = 2_000;
 
 /** Calls then go to the thread pool for so many times that. */
 export const AVOIDED_FACTOR = 20;
@@ -29,6 +36,11 @@ export interface ShortCallsOptions {
   readonly nowUs: () => number;
   /** Calls back once in the next turn of the event loop. */
   readonly inNextTurn: (action: () => void) => void;
+  /**
+   * Whether no call begins in the turn in which it is asked for. What waits for the calls of one turn then goes on together,
+   * and can share what it does next. Default: no.
+   */
+  readonly beginsLater?: boolean;
 }
 
 /** See the module's description. */
@@ -40,6 +52,8 @@ export class ShortCalls {
   #sliceEndUs: number | undefined;
   /** How much longer than usual the last calls have taken, microseconds; not negative. */
   #excessUs = 0;
+  /** What counts of it. */
+  #slowUs = 0;
   /** Before this, calls go to the thread pool. */
   #avoidedUntilUs = -Infinity;
 
@@ -49,8 +63,10 @@ export class ShortCalls {
 
   /** Makes a call by `here`, in this turn or a later one, or by `inPool`. Settles as the call does. */
   run<Result>(here: () => Result, inPool: () => Promise<Result>): Promise<Result> {
+    const { beginsLater = false } = this.#options;
     const nowUs = this.#options.nowUs();
-    if (this.#waiting.length === 0 && this.#hasTime(nowUs)) return this.#begin(nowUs, here, inPool);
+    const mayBegin = this.#waiting.length === 0 && this.#hasTime(nowUs);
+    if (mayBegin && !beginsLater) return this.#begin(nowUs, here, inPool);
     return new Promise((resolve) => {
       this.#waiting.push(() => resolve(this.#begin(this.#options.nowUs(), here, inPool)));
     });
@@ -83,9 +99,11 @@ export class ShortCalls {
   }
 
   #account(nowUs: number, tookUs: number): void {
-    this.#excessUs = Math.max(0, this.#excessUs + tookUs - USUAL_US);
-    if (this.#excessUs < SLOW_US) return;
+    const countedUs = tookUs < SURELY_SLOW_US ? Math.min(tookUs, DOUBTFUL_US) : tookUs;
+    this.#slowUs = Math.max(0, this.#slowUs + countedUs - USUAL_US);
+    this.#excessUs = this.#slowUs === 0 ? 0 : Math.max(0, this.#excessUs + tookUs - USUAL_US);
+    if (this.#slowUs < SLOW_US) return;
     this.#avoidedUntilUs = nowUs + AVOIDED_FACTOR * this.#excessUs;
-    this.#excessUs = 0;
+    this.#excessUs = this.#slowUs = 0;
   }
 }

@@ -83,8 +83,11 @@ export interface Disk {
   fchmod(descriptor: number, mode: number): void;
   /** Sets the times of access and of modification, microseconds since 1970 UTC; a disk may keep them less exactly. */
   futimes(descriptor: number, modifiedUs: number): void;
-  /** Makes durable the content that a file, or the entries that a folder, has at the time of the call. */
-  fsync(descriptor: number): Promise<void>;
+  /**
+   * Makes durable the content that a file, or the entries that a folder, has at the time of the call. `isSmall` says that
+   * this is little: a small file that was written as a whole, or a folder. Default: it may be much.
+   */
+  fsync(descriptor: number, isSmall?: boolean): Promise<void>;
 
   /** Follows symbolic links. */
   stat(path: string): Promise<DiskStats>;

@@ -23,7 +23,7 @@ export async function syncFolder(disk: Disk, folder: string): Promise<void> {
   try {
     // Non-blocking, in case the folder was replaced by a FIFO.
     descriptor = await disk.open(folder, disk.flags.O_RDONLY | disk.flags.O_NONBLOCK);
-    await disk.fsync(descriptor);
+    await disk.fsync(descriptor, true);
   } catch (error) {
     const code = diskErrorCode(error);
     if (code === undefined || !NO_FOLDER_SYNC.has(code)) throw error;

@@ -73,6 +73,9 @@ export const READ_PRECISION_US = 1000;
  */
 export const LARGE_FILE_BYTES: number = 16 * 1024 * 1024;
 
+/** A file of at most this size is little to sync, see {@link Disk.fsync}. */
+const SMALL_FILE_BYTES = 64 * 1024;
+
 /** Less than this is not worth to be kept for the next try. */
 export const WORTH_KEEPING_BYTES: number = 256 * 1024;
 
@@ -284,7 +287,7 @@ export class TemporaryFile implements WritableFile {
     }
     const { dev, ino } = stats;
     const notKept = this.#notKept(stats, mode);
-    await this.#sync();
+    await this.#sync(sizeBytes);
     this.#closeDescriptor();
     this.#held.close();
     this.#isPlacing = true;
@@ -297,9 +300,9 @@ export class TemporaryFile implements WritableFile {
   /**
    * After a failure, the operating system may take what it could not write for written: a later sync would succeed.
    */
-  async #sync(): Promise<void> {
+  async #sync(sizeBytes: number): Promise<void> {
     this.#isDoubtful = true;
-    await this.#disk.fsync(this.#descriptor);
+    await this.#disk.fsync(this.#descriptor, sizeBytes <= SMALL_FILE_BYTES);
     this.#isDoubtful = false;
   }
 

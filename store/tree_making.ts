@@ -66,7 +66,7 @@ async function setAttributes(
       if (wanted !== existing) attempt(() => disk.fchmod(descriptor, wanted));
       if (modifiedUs !== undefined) attempt(() => disk.futimes(descriptor, modifiedUs));
       now = disk.fstat(descriptor);
-      await disk.fsync(descriptor);
+      await disk.fsync(descriptor, true);
     } finally {
       disk.close(descriptor);
     }

@@ -181,8 +181,8 @@ export class WaitingDisk implements Disk {
     this.#disk.futimes(descriptor, modifiedUs);
   }
 
-  fsync(descriptor: number): Promise<void> {
-    return this.#disk.fsync(descriptor);
+  fsync(descriptor: number, isSmall?: boolean): Promise<void> {
+    return this.#disk.fsync(descriptor, isSmall);
   }
 
   stat(path: string): Promise<DiskStats> {

@@ -178,7 +178,7 @@ export const FILE_MUTANTS: readonly Mutant[] = [
     id: "named-before-synced",
     broken: "A file gets its name before its bytes are durable",
     file: "store/temporary_file.ts",
-    text: "await this.#disk.fsync(this.#descriptor)",
+    text: "await this.#disk.fsync(this.#descriptor, sizeBytes <= SMALL_FILE_BYTES)",
     becomes: "",
     caughtBy: "tests/sim/disk_crash_test.ts",
   },
