@@ -2,6 +2,9 @@
  * Writes text to the standard streams of this process without blocking its event loop, and without losing any of it to a
  * slow reader: what cannot be written yet waits its turn, in order, in memory.
  *
+ * A line that comes soon after another waits a moment for further ones, so that thousands of lines take few writes; not on a
+ * terminal, where somebody watches. `flush` lets nothing wait.
+ *
  * It bounds nothing: a program whose output has no end of its own asks `waitingBytes` before it writes more.
  *
  * @module
@@ -36,6 +39,9 @@ const BATCH_BYTES = 65_536;
 const FIRST_RETRY_MS = 1;
 const MAX_RETRY_MS = 64;
 
+/** After a write the next one comes so much later at the earliest, unless there is a whole batch for it. */
+const GATHER_MS = 20;
+
 /** The order in which texts are written. Streams that lead to the same place, such as one terminal, share a queue. */
 export class OutputQueue {
   readonly #sleep: (delayMs: number) => Promise<void>;
@@ -43,6 +49,10 @@ export class OutputQueue {
   #waitingBytes = 0;
   /** Settles when nothing waits; undefined if nothing does. */
   #writing: Promise<void> | undefined;
+  /** Calls of {@link flush} that have not ended. */
+  #flushCount = 0;
+  /** Ends the time between two writes. */
+  #stopGathering = (): void => {};
 
   /** `sleep` is a parameter for tests. */
   constructor(
@@ -59,12 +69,16 @@ export class OutputQueue {
   add(entry: Entry): void {
     this.#entries.push(entry);
     this.#waitingBytes += entry.bytes.length;
+    if (this.#waitingBytes >= BATCH_BYTES) this.#stopGathering();
     this.#writing ??= this.#writeAll();
   }
 
   /** Resolves when everything has been written or has failed. */
   async flush(): Promise<void> {
+    this.#flushCount++;
+    this.#stopGathering();
     await this.#writing;
+    this.#flushCount--;
   }
 
   /** Never rejects. */
@@ -74,8 +88,18 @@ export class OutputQueue {
       const result = await this.#writeBatch(batch);
       for (const { bytes } of batch) this.#waitingBytes -= bytes.length;
       for (const { onLost } of result.lost) onLost?.(result.reason);
+      if (!batch[0]!.output.sink.isTerminal) await this.#gather();
     }
     this.#writing = undefined;
+  }
+
+  /** Waits for further entries. */
+  async #gather(): Promise<void> {
+    if (this.#flushCount > 0 || this.#waitingBytes >= BATCH_BYTES) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#stopGathering = resolve;
+    void this.#sleep(GATHER_MS).then(resolve);
+    await promise;
   }
 
   /** The next entries of one stream, to be written together. */

@@ -26,6 +26,11 @@ function queueOf(waitsMs: number[] = []): OutputQueue {
   return new OutputQueue((delayMs) => Promise.resolve(void waitsMs.push(delayMs)));
 }
 
+/** Resolves when whatever waits for no time has gone on. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
+
 Deno.test("Output writes what a slow reader does not take at once when it does", async () => {
   const written: string[] = [];
   const waitsMs: number[] = [];
@@ -64,6 +69,46 @@ Deno.test("OutputQueue writes many lines at once, but no more than a pipe holds"
   out.write("y".repeat(100_000));
   await queue.flush();
   assert.deepEqual(written.map(({ length }) => length), [1000, 65_000, 65_000, 65_000, 4000, 100_000]);
+});
+
+Deno.test("OutputQueue lets lines that follow one another wait for each other, but not on a terminal", async () => {
+  for (const isTerminal of [false, true]) {
+    const written: string[] = [];
+    const waits: { readonly delayMs: number; readonly end: () => void }[] = [];
+    const queue = new OutputQueue((delayMs) => new Promise((end) => waits.push({ delayMs, end })));
+    const sink = new FakeSink(written);
+    sink.isTerminal = isTerminal;
+    const out = new Output(sink, queue);
+    for (const line of ["1\n", "2\n", "3\n"]) {
+      out.write(line);
+      await settled();
+    }
+    assert.deepEqual(written, isTerminal ? ["1\n", "2\n", "3\n"] : ["1\n"]);
+    assert.deepEqual(waits.map(({ delayMs }) => delayMs), isTerminal ? [] : [20]);
+    waits[0]?.end();
+    await settled();
+    assert.equal(written.join(""), "1\n2\n3\n");
+    assert.equal(written.length, isTerminal ? 3 : 2);
+  }
+});
+
+Deno.test("OutputQueue lets nothing wait that is flushed, or is enough for a write", async () => {
+  const written: string[] = [];
+  const queue = new OutputQueue(() => new Promise(() => {}));
+  const out = new Output(new FakeSink(written), queue);
+  out.write("1\n");
+  await settled();
+  out.write("2\n");
+  await settled();
+  assert.deepEqual(written, ["1\n"]);
+  await queue.flush();
+  assert.deepEqual(written, ["1\n", "2\n"]);
+  out.write("3\n");
+  await settled();
+  out.write("4\n");
+  out.write("x".repeat(65_536));
+  await settled();
+  assert.deepEqual(written.map(({ length }) => length), [2, 2, 2, 2, 65_536]);
 });
 
 Deno.test("Output tells which lines were lost and why, and tries again with the next", async () => {
