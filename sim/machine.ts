@@ -17,6 +17,9 @@ import { Processor, type ProcessorOptions } from "./processor.ts";
 import type { InvariantChecker } from "./invariant_checker.ts";
 import type { Quiescence } from "./quiescence.ts";
 
+/** What a new partial file is locked with. */
+const LOCKING = ["lock", "lstat", "fstat"] as const;
+
 /** What a machine is made with. */
 export interface MachineOptions {
   readonly address: string;
@@ -79,11 +82,18 @@ export class Machine implements SimNode {
   }
 
   /**
-   * Partial files on its disk that nobody resumes, without those of programs that were killed: these are removed when they
-   * are a week old.
+   * Partial files on its disk that nobody resumes, without those that are removed when they are a week old: those of
+   * programs that were killed, and empty ones that could not be locked.
    */
   get partialFiles(): number {
-    return Math.max(0, this.#smallPartialFiles - this.#stalePartialFiles);
+    return Math.max(0, this.#smallPartialFiles - this.#stalePartialFiles - this.#unlockedPartialFiles);
+  }
+
+  /** A new one that could not be locked, or not be looked at then, stays for the next try. */
+  get #unlockedPartialFiles(): number {
+    const { faultCounts } = this.disk.meter;
+    const faults = LOCKING.reduce((sum, operation) => sum + (faultCounts.get(`EIO ${operation}`) ?? 0), 0);
+    return Math.min(faults, this.disk.temporarySizes().filter((sizeBytes) => sizeBytes === 0).length);
   }
 
   get #smallPartialFiles(): number {
