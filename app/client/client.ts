@@ -46,6 +46,7 @@ import type {
 import { withFollowedFile } from "./followed_source.ts";
 import { type PipeOptions, startPipe } from "./pipe_feed.ts";
 import { Driver } from "../driver.ts";
+import { Operations } from "./operations.ts";
 import { OutputFeed } from "./output_feed.ts";
 import { connectError } from "./connect_error.ts";
 import type { DatagramSocket, Platform } from "../platform.ts";
@@ -100,7 +101,7 @@ export class ConnectedClient implements Client {
   #connection!: Connection;
   /** To be called when the connection was changed from here. */
   #wake!: () => void;
-  readonly #ended: PromiseWithResolvers<void>;
+  readonly #operations = new Operations();
 
   private constructor(platform: Platform, socket: DatagramSocket, options: AttemptOptions) {
     const {
@@ -118,7 +119,6 @@ export class ConnectedClient implements Client {
     this.#platform = platform;
     this.#folders = new LocalFolders(new WaitingDisk(platform));
     this.#progress = new ProgressTicker(platform);
-    this.#ended = platform.defer();
     const { config, ...linkOptions } = platform.linkOptions(simulate !== undefined);
     const ours = {
       handshakeTimeoutUs,
@@ -139,8 +139,7 @@ export class ConnectedClient implements Client {
       platform,
       endpoint: this.#endpoint,
       socket,
-      onEnded: () => this.#ended.resolve(),
-      onFatal: (error) => this.#ended.reject(error),
+      onFatal: (error) => this.#operations.fail(error),
     });
     this.#driver.start();
   }
@@ -169,7 +168,6 @@ export class ConnectedClient implements Client {
   async #connect(remote: NetAddress, options: AttemptOptions, unreachable: Promise<never>): Promise<void> {
     const { server, signal, onStats } = options;
     const connected = this.#platform.defer<void>();
-    this.#ended.promise.catch((error) => connected.reject(error));
     unreachable.catch((error) => connected.reject(error));
     const onAbort = () => connected.reject(interrupted());
     if (signal.aborted) onAbort();
@@ -188,7 +186,7 @@ export class ConnectedClient implements Client {
       });
     }, server?.key);
     try {
-      await connected.promise;
+      await this.#operations.settled(connected);
       onStats?.(() => this.#connection.stats);
     } catch (error) {
       await this.close();
@@ -244,7 +242,7 @@ export class ConnectedClient implements Client {
 
   async sendFrom(source: AsyncIterable<Uint8Array>, options: PipeOptions): Promise<TransferReport> {
     requirePath(options.as);
-    const onBug = (error: unknown) => this.#ended.reject(error);
+    const onBug = (error: unknown) => this.#operations.fail(error);
     return await this.#transfer(
       options.as,
       options,
@@ -374,9 +372,8 @@ export class ConnectedClient implements Client {
 
   async #query(message: QueryMessage): Promise<QueryOutcome> {
     const done = this.#platform.defer<QueryOutcome | TransferFailure>();
-    this.#ended.promise.catch((error) => done.reject(error));
     this.#session.query({ message, onDone: done.resolve });
-    const outcome = await done.promise;
+    const outcome = await this.#operations.settled(done);
     if (outcome.kind === "done") return outcome;
     throw errorOf(outcome);
   }
@@ -395,21 +392,20 @@ export class ConnectedClient implements Client {
     const before = this.#connection.stats;
     let transfer: RunningTransfer | undefined;
     const onAbort = () => transfer?.cancel(INTERRUPTED);
-    signal?.addEventListener("abort", onAbort);
+    const stopListening = this.#operations.onAbort(signal, onAbort);
     const report = () => {
       if (transfer !== undefined) onProgress?.(progressOf(name, transfer));
     };
     if (onProgress !== undefined) this.#progress.add(report);
     try {
       const done = this.#platform.defer<TransferOutcome | TransferFailure>();
-      this.#ended.promise.catch((error) => done.reject(error));
       transfer = await start(done.resolve, (anew = transfer) => {
         transfer = anew;
         report();
       });
       if (signal?.aborted) onAbort();
       report();
-      const outcome = await done.promise;
+      const outcome = await this.#operations.settled(done);
       if (outcome.kind !== "done") throw errorOf(outcome);
       report();
       const after = this.#connection.stats;
@@ -422,7 +418,7 @@ export class ConnectedClient implements Client {
       };
     } finally {
       this.#progress.remove(report);
-      signal?.removeEventListener("abort", onAbort);
+      stopListening();
     }
   }
 }
