@@ -1,11 +1,11 @@
 /**
- * The calls of the C library that the socket and the timers of Linux make (`batch_socket.ts`, `system_timer.ts`), by Deno's
- * foreign function interface.
+ * The calls of the C library that the socket, the timers and the disk of Linux make (`batch_socket.ts`, `system_timer.ts`,
+ * `native_stat.ts`), by Deno's foreign function interface.
  *
  * They are loaded with the modules of the program, which then gives up the permission to load libraries; what is loaded
  * stays callable, and Deno asks for no permission at these calls, not even for the network. A call writes wherever its
  * structures point, so whatever has this object has the process: only the socket makes such calls, and it makes all
- * structures itself, from buffers of its own. Nothing here makes a pointer from a number: `memcpy` copies from errno's place
+ * structures itself, from buffers of its own. The disk's call is for open files, which Deno has permitted. Nothing here makes a pointer from a number: `memcpy` copies from errno's place
  * alone, and tells where a buffer lies by returning its first argument.
  *
  * Non-goals: other systems than Linux; processors with big-endian or 32-bit words, for which Deno is not made.
@@ -39,6 +39,7 @@ const FUNCTIONS = {
   usleepWaiting: { name: "usleep", parameters: ["u32"], result: "i32", nonblocking: true },
   shutdown: { parameters: ["i32", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
+  statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32", optional: true },
   if_nametoindex: { parameters: ["buffer"], result: "u32" },
   // What glibc calls the one of POSIX; musl has it under this name, too.
   __xpg_strerror_r: { parameters: ["i32", "buffer", "u64"], result: "i32" },

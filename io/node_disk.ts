@@ -15,6 +15,7 @@ import { diskErrorCode } from "../store/disk_error.ts";
 import { PromisedSpace } from "../store/promised_space.ts";
 import { nowUs, randomBytes } from "./clock.ts";
 import { loadLutimes, loadSymlink } from "./native_links.ts";
+import { loadNativeStat } from "./native_stat.ts";
 import { ShortCalls } from "./short_calls.ts";
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants;
@@ -29,6 +30,8 @@ const open = promisify(fs.open);
 const symlink = loadSymlink() ?? fs.promises.symlink;
 const lutimes = loadLutimes() ??
   ((path, modifiedUs) => fs.promises.lutimes(path, nodeTime(modifiedUs), nodeTime(modifiedUs)));
+
+const nativeStat = loadNativeStat();
 
 const shortCallsOptions = { nowUs, inNextTurn: (action: () => void) => void setImmediate(action) };
 const shortCalls = new ShortCalls(shortCallsOptions);
@@ -60,7 +63,7 @@ export const nodeDisk: Disk = {
       throw withCode(error);
     }
   },
-  fstat: (descriptor) => coded(() => fs.fstatSync(descriptor)),
+  fstat: (descriptor) => nativeStat?.(descriptor) ?? coded(() => fs.fstatSync(descriptor)),
   fchmod: (descriptor, mode) => coded(() => fs.fchmodSync(descriptor, mode)),
   futimes(descriptor, modifiedUs) {
     const time = nodeTime(modifiedUs);

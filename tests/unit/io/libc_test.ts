@@ -26,10 +26,10 @@ Deno.test("loadLibC gives calls, their errors, and where buffers lie", () => {
   assert(bytes.every((byte) => byte === 0), "asking changes nothing");
 });
 
-Deno.test("systemLibC has the calls of a socket, and no others", () => {
+Deno.test("systemLibC has the calls of a socket and that of a disk, and no others", () => {
   if (typeof systemLibC === "string") return;
   const calls = ["socket", "bind", "getsockname", "setsockopt", "getsockopt", "if_nametoindex"];
   const ofDatagrams = ["sendmsg", "recvmmsg", "recvmmsgWaiting", "pollWaiting", "shutdown", "close", "usleepWaiting"];
-  const known = [...calls, ...ofDatagrams, "errno", "strerror", "addressOf"];
+  const known = [...calls, ...ofDatagrams, "statx", "errno", "strerror", "addressOf"];
   assert.deepEqual(Object.keys(systemLibC).sort(), known.sort());
 });
