@@ -19,6 +19,9 @@ const MAX_HIGH_HALF = 0x1f_ffff;
 /** Up to here a loop copies faster than making a view does. */
 const LOOP_COPY_BYTES = 32;
 
+/** Shared, since making an array takes longer than making a reader. */
+const NO_BYTES = new Uint8Array(0);
+
 /** Bytes that `value` takes as a varint: 1, 2, 4 or 8 (RFC 9000, section 16, table 4). */
 export function varintSize(value: number): number {
   if (value < 0x40) return 1;
@@ -33,7 +36,7 @@ export function varintSize(value: number): number {
  */
 export class Writer {
   /** What is written to. */
-  buffer: Uint8Array = new Uint8Array(0);
+  buffer: Uint8Array = NO_BYTES;
   /** Where the next byte goes. */
   position = 0;
   #end = 0;
@@ -136,7 +139,7 @@ export class Writer {
  */
 export class Reader {
   /** What is read from. */
-  buffer: Uint8Array = new Uint8Array(0);
+  buffer: Uint8Array = NO_BYTES;
   /** Where the next byte is read. */
   position = 0;
   /** Where reading ends: the offset after the last byte. */
