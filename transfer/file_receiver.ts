@@ -64,6 +64,8 @@ export type ContentState =
   /** The peer broke the rules. */
   | { readonly kind: "malformed"; readonly reason: string };
 
+const SHARED = { sharesContent: true } as const;
+
 const INCOMPLETE: ContentState = { kind: "incomplete" };
 
 /** The most separate parts of a file that may have arrived: what the receiver keeps of each is bounded. */
@@ -147,7 +149,8 @@ export class FileReceiver implements ByteSink, BackgroundTask {
         return stream.isEndReceived ? malformed("the file ended before its size") : INCOMPLETE;
       }
       this.#endRegion();
-      const next = readMessage(stream);
+      // It is written or copied before more arrives.
+      const next = readMessage(stream, SHARED);
       if (next.kind === "incomplete") return INCOMPLETE;
       if (next.kind === "malformed") return next;
       if (next.kind === "end") return malformed("the file's checksum did not follow the file");

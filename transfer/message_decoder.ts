@@ -50,17 +50,26 @@ export type DecodedMessage =
   | "incomplete"
   | { readonly malformed: string };
 
+/** A BOM is part of a name: dropping it would make two names one. */
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
 const REASONS = Object.values(RefusalReason);
 
 const MESSAGE_NAMES = new Map(
   Object.entries(MessageType).map(([name, type]) => [type as number, name as MessageName]),
 );
 
+/** Options of {@link decodeMessage}. */
+export interface DecodeOptions {
+  /** Whether the content of a CHUNK may be a view of the bytes. Default: it is a copy. */
+  readonly sharesContent?: boolean;
+}
+
 /**
- * Decodes the message at the start of `bytes`. The result contains copies, no views of `bytes`. An unknown type and a
- * forbidden length are malformed as soon as they have arrived. Never throws.
+ * Decodes the message at the start of `bytes`. The result contains copies, and no views of `bytes` unless it may. An unknown
+ * type and a forbidden length are malformed as soon as they have arrived. Never throws.
  */
-export function decodeMessage(bytes: Uint8Array): DecodedMessage {
+export function decodeMessage(bytes: Uint8Array, { sharesContent = false }: DecodeOptions = {}): DecodedMessage {
   const [type, lengthByte] = bytes;
   if (type === undefined) return "incomplete";
   const name = MESSAGE_NAMES.get(type);
@@ -72,8 +81,11 @@ export function decodeMessage(bytes: Uint8Array): DecodedMessage {
   if (reader.failed || length > MAX_BODY_BYTES) return { malformed: `${name} of more than ${MAX_BODY_BYTES} bytes` };
   if (length > reader.remaining) return "incomplete";
   const consumed = reader.position + length;
-  const message = readBody(new Reader().reset(bytes, reader.position, consumed), name);
-  return message === undefined ? { malformed: `${name} cut short, or with a bad field` } : { message, consumed };
+  const body = new Reader().reset(bytes, reader.position, consumed);
+  const message = readBody(body, name);
+  if (message === undefined) return { malformed: `${name} cut short, or with a bad field` };
+  if (message.type !== "chunk" || sharesContent) return { message, consumed };
+  return { message: { ...message, content: message.content.slice() }, consumed };
 }
 
 /**
@@ -279,6 +291,7 @@ function readRanges(reader: Reader): readonly FileRange[] | undefined {
   return ranges;
 }
 
+/** The content is a view. */
 function readChunk(reader: Reader): ChunkMessage | undefined {
   const flags = reader.varint();
   const offset = reader.varint();
@@ -287,7 +300,7 @@ function readChunk(reader: Reader): ChunkMessage | undefined {
   if (flags > ChunkFlag.zstd || length === 0 || length > reader.remaining) return undefined;
   const sizeBytes = plainBytes ?? length;
   if (sizeBytes === 0 || sizeBytes > MAX_CHUNK_BYTES || offset + sizeBytes > MAX_FILE_BYTES) return undefined;
-  const content = readBytes(reader, length);
+  const content = reader.buffer.subarray(reader.position, reader.position + length);
   return { type: "chunk", offset, ...(plainBytes === undefined ? {} : { plainBytes }), content };
 }
 
@@ -339,9 +352,7 @@ function readString(reader: Reader, maxBytes: number): string | undefined {
   reader.skip(length);
   if (reader.failed) return undefined;
   try {
-    // A BOM is part of the name: dropping it would make two names one.
-    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-    return decoder.decode(reader.buffer.subarray(start, reader.position));
+    return utf8.decode(reader.buffer.subarray(start, reader.position));
   } catch {
     return undefined;
   }

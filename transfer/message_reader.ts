@@ -6,7 +6,13 @@
 
 import type { Stream } from "../protocol/mod.ts";
 import { type Message } from "./messages.ts";
-import { type DecodedMessage, decodeMessage, MAX_HEADER_BYTES, messageLength } from "./message_decoder.ts";
+import {
+  type DecodedMessage,
+  decodeMessage,
+  type DecodeOptions,
+  MAX_HEADER_BYTES,
+  messageLength,
+} from "./message_decoder.ts";
 
 /** What comes next on the stream. */
 export type NextMessage =
@@ -21,17 +27,19 @@ export type NextMessage =
 /**
  * Decodes the next message of the stream, which stays there. Until all of it has arrived, only the beginning is looked at:
  * a message of 64 KiB arrives in many packets, and joining what there is of it takes time.
+ *
+ * The shared content of a CHUNK is valid until more of the stream arrives.
  */
-export function peekMessage(stream: Stream): DecodedMessage {
+export function peekMessage(stream: Stream, options?: DecodeOptions): DecodedMessage {
   const length = messageLength(stream.peek(MAX_HEADER_BYTES));
   const isAwaited = length > stream.readableBytes && !stream.isEndReceived;
-  return isAwaited ? "incomplete" : decodeMessage(stream.peek(Math.max(length, MAX_HEADER_BYTES)));
+  return isAwaited ? "incomplete" : decodeMessage(stream.peek(Math.max(length, MAX_HEADER_BYTES)), options);
 }
 
-/** Reads the next message from the stream, if all of it has arrived. */
-export function readMessage(stream: Stream): NextMessage {
+/** Reads the next message from the stream, if all of it has arrived; see {@link peekMessage}. */
+export function readMessage(stream: Stream, options?: DecodeOptions): NextMessage {
   if (stream.readableBytes > 0) {
-    const decoded = peekMessage(stream);
+    const decoded = peekMessage(stream, options);
     if (typeof decoded === "object" && "message" in decoded) {
       stream.consume(decoded.consumed);
       return { kind: "message", message: decoded.message };

@@ -17,11 +17,15 @@ export const MAX_GATHERED_FILE_BYTES = 65_536;
 /** What the messages around the bytes of a file may take: any client sends far less. */
 const MAX_OVERHEAD_BYTES: number = 2 * MAX_MESSAGE_BYTES;
 
+/** What the messages take that a client of ours sends: the head of a CHUNK, and a DIGEST. */
+const USUAL_OVERHEAD_BYTES = 64;
+
 /** Gathers one content. */
 export class ContentGatherer {
   readonly #stream: Stream;
   readonly #maxBytes: number;
-  readonly #pieces: Uint8Array[] = [];
+  /** What was read, and room for more: as much as a usual content takes. */
+  #content: Uint8Array;
   #lengthBytes = 0;
   /** Bytes of a region that follow. */
   #regionBytes = 0;
@@ -29,6 +33,7 @@ export class ContentGatherer {
   constructor(stream: Stream, { sizeBytes }: { readonly sizeBytes: number }) {
     this.#stream = stream;
     this.#maxBytes = sizeBytes + MAX_OVERHEAD_BYTES;
+    this.#content = new Uint8Array(sizeBytes + USUAL_OVERHEAD_BYTES);
   }
 
   /**
@@ -46,7 +51,7 @@ export class ContentGatherer {
         this.#take(count);
         continue;
       }
-      const decoded = peekMessage(this.#stream);
+      const decoded = peekMessage(this.#stream, { sharesContent: true });
       if (decoded === "incomplete" && !this.#stream.isEndReceived) return undefined;
       const message = typeof decoded === "object" && "message" in decoded ? decoded.message : undefined;
       this.#take(decoded !== "incomplete" && "consumed" in decoded ? decoded.consumed : this.#stream.readableBytes);
@@ -59,18 +64,18 @@ export class ContentGatherer {
   }
 
   #take(count: number): void {
-    this.#pieces.push(this.#stream.peek(count).slice());
-    this.#lengthBytes += count;
+    const neededBytes = this.#lengthBytes + count;
+    if (neededBytes > this.#content.length) {
+      const larger = new Uint8Array(Math.max(neededBytes, 2 * this.#content.length));
+      larger.set(this.#whole());
+      this.#content = larger;
+    }
+    this.#content.set(this.#stream.peek(count), this.#lengthBytes);
+    this.#lengthBytes = neededBytes;
     this.#stream.consume(count);
   }
 
   #whole(): Uint8Array {
-    const whole = new Uint8Array(this.#lengthBytes);
-    let at = 0;
-    for (const piece of this.#pieces) {
-      whole.set(piece, at);
-      at += piece.length;
-    }
-    return whole;
+    return this.#content.subarray(0, this.#lengthBytes);
   }
 }

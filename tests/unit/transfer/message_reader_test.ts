@@ -36,6 +36,20 @@ Deno.test("readMessage takes one message after the other, then the end", () => {
   assert.deepEqual(readMessage(stream), { kind: "end" });
 });
 
+Deno.test("readMessage copies the content of a chunk unless it may share it", () => {
+  const bytes = encodeMessage({ type: "chunk", offset: 0, content: new Uint8Array([1, 2, 3]) });
+  for (const sharesContent of [false, true]) {
+    const stream = new ContentStream();
+    stream.arriveBytes(bytes);
+    const whole = stream.peek();
+    const next = readMessage(stream, { sharesContent });
+    assert(next.kind === "message" && next.message.type === "chunk");
+    assert.deepEqual([...next.message.content], [1, 2, 3]);
+    whole.fill(0);
+    assert.deepEqual([...next.message.content], sharesContent ? [0, 0, 0] : [1, 2, 3]);
+  }
+});
+
 Deno.test("readMessage consumes nothing of an incomplete message", () => {
   for (let length = 1; length < GET.length; length++) {
     const stream = arrived(GET.subarray(0, length), { finish: false });
