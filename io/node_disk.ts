@@ -153,7 +153,8 @@ function short<Result>(here: () => Result, inPool: () => Promise<Result>): Promi
 
 function lstatSync(path: string): fs.Stats | undefined {
   try {
-    return fs.lstatSync(path);
+    // Without an error for what is missing, which takes longer to make than the call.
+    return fs.lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {
     return undefinedWhereMissing(error);
   }

@@ -7,13 +7,18 @@
 
 /** The calls about a folder: the running one, and one that waits for it. */
 interface Calls<Result> {
+  /** The running one, while the code that began it has not been left. */
+  fresh: Promise<Result> | undefined;
   running: Promise<Result> | undefined;
   waiting: Promise<Result> | undefined;
 }
 
 /** Options of {@link SharedFolderCall}. */
 export interface SharedFolderCallOptions {
-  /** Whether a call that need not wait begins before `call` returns, so that only later callers share one. */
+  /**
+   * Whether a call that need not wait begins before `call` returns. It is shared by callers that come in the same microtask:
+   * nothing else can have happened since it began.
+   */
   readonly beginsAtOnce?: boolean;
 }
 
@@ -31,13 +36,14 @@ export class SharedFolderCall<Result> {
     this.#beginsAtOnce = beginsAtOnce;
   }
 
-  /** Resolves to the result of a call that began after this one: it includes all entries that the folder has now. */
+  /** Resolves to the result of a call that did not begin before this one: it includes all entries that the folder has now. */
   readonly call = (folder: string): Promise<Result> => {
     let calls = this.#folders.get(folder);
     if (calls === undefined) {
-      this.#folders.set(folder, calls = { running: undefined, waiting: undefined });
+      this.#folders.set(folder, calls = { fresh: undefined, running: undefined, waiting: undefined });
       if (this.#beginsAtOnce) return this.#begin(folder, calls);
     }
+    if (calls.fresh !== undefined) return calls.fresh;
     // The running call may have begun before the caller's entry existed.
     return calls.waiting ??= this.#next(folder, calls);
   };
@@ -51,7 +57,9 @@ export class SharedFolderCall<Result> {
   }
 
   #begin(folder: string, calls: Calls<Result>): Promise<Result> {
-    return calls.running = this.#end(folder, calls, this.#run(folder));
+    const call = calls.running = calls.fresh = this.#end(folder, calls, this.#run(folder));
+    void Promise.resolve().then(() => calls.fresh = undefined);
+    return call;
   }
 
   async #end(folder: string, calls: Calls<Result>, result: Promise<Result>): Promise<Result> {
