@@ -5,6 +5,6 @@
  */
 
 import { runClient } from "./cli/client_program.ts";
-import { systemContext } from "./cli/system.ts";
+import { runProgram } from "./cli/system.ts";
 
-if (import.meta.main) Deno.exit(await runClient(Deno.args, systemContext(import.meta.dirname)));
+if (import.meta.main) await runProgram(runClient, import.meta.dirname);

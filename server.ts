@@ -5,6 +5,6 @@
  */
 
 import { runServer } from "./cli/server_program.ts";
-import { systemContext } from "./cli/system.ts";
+import { runProgram } from "./cli/system.ts";
 
-if (import.meta.main) Deno.exit(await runServer(Deno.args, systemContext(import.meta.dirname)));
+if (import.meta.main) await runProgram(runServer, import.meta.dirname);

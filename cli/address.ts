@@ -31,6 +31,16 @@ export function parsePort(text: string, options: { allowZero: boolean }): number
   return { error: `a port is a whole number from ${lowest} to 65535` };
 }
 
+/** What to write in place of what other programs take: a web address, or a user's name in front of the host. */
+export function adviceOn(text: string): string | undefined {
+  const { scheme, host: authority = "" } = /^(?<scheme>[a-z][a-z0-9+.-]+):\/\/(?<host>[^/]*)/i.exec(text)?.groups ?? {};
+  const host = authority.replace(/^.*@/, "");
+  if (scheme !== undefined) return `write a server without "${scheme}://"${host === "" ? "" : `: ${host}`}`;
+  const { user, rest = "" } = /^(?<user>[^@/\\\s]+)@(?<rest>[^@\s]+)$/.exec(text)?.groups ?? {};
+  if (user === undefined) return undefined;
+  return `there are no user names: a server knows a client by its key; write ${rest}`;
+}
+
 /** Reads a host name or an IP literal; an IPv6 address may be in brackets. */
 export function parseHost(text: string): string | AddressError {
   const bracketed = /^\[(.*)\]$/.exec(text)?.[1];
@@ -39,6 +49,8 @@ export function parseHost(text: string): string | AddressError {
     const address = host.includes(":") ? canonicalIp(host) : undefined;
     return address ?? { error: "this is not an IPv6 address" };
   }
+  const advice = adviceOn(text);
+  if (advice !== undefined) return { error: advice };
   // RFC 1123, section 2.1, and underscores, which local names have.
   if (/^[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?$/i.test(host) && host.length <= 253) return host;
   return { error: "a host is a name or an IP address" };
@@ -46,6 +58,8 @@ export function parseHost(text: string): string | AddressError {
 
 /** Reads `HOST:PORT`; without the port it is {@link DEFAULT_PORT}. */
 export function parseServer(text: string): ServerName | AddressError {
+  const advice = adviceOn(text);
+  if (advice !== undefined) return { error: advice };
   const { host: hostText, port: portText } = splitHostPort(text);
   if (portText === undefined && hostText.includes(":") && !text.startsWith("[")) {
     return { error: "write an IPv6 address in brackets: [::1]:65432" };

@@ -4,9 +4,8 @@
  * @module
  */
 
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { quote } from "../base/display_text.ts";
-import { invariant } from "../base/invariant.ts";
 import type { FaultOptions } from "../app/api.ts";
 import type { ClientOptions } from "../app/client/api.ts";
 import { DEFAULT_HOST, DEFAULT_PORT, parseHost, parsePort, parseServer, type ServerName } from "./address.ts";
@@ -14,40 +13,26 @@ import {
   addNativeOption,
   addSendingOptions,
   addSimulateOption,
+  CONFIG_PLACES,
   createCommand,
   type Parsed,
   parseWith,
   type RawSendingOptions,
   readKey,
   sendingOptions,
-  valueOrThrow,
+  STATE_PLACES,
 } from "./command_line.ts";
+import { Config } from "./config.ts";
 import type { CliContext } from "./context.ts";
 import { addHosts, type HostsTask } from "./hosts.ts";
-import { addManagement, type ManagementTask } from "./management_arguments.ts";
-import type { PathPattern } from "./path_filter.ts";
-import { addTreeOptions, type RawTreeOptions, type TreeOptions, treeOptions } from "./tree_options.ts";
+import { addManagement, type ManagementTask, PLACED } from "./management_arguments.ts";
+import { settingKeys } from "./settings.ts";
+import { didYouMean } from "./suggestions.ts";
+import { addTransfers, type TransferTask } from "./transfer_arguments.ts";
 
 /** The command of the client. */
 export type ClientTask =
-  | {
-    readonly kind: "send";
-    /** Paths, at least one. */
-    readonly files: readonly string[];
-    /** The name to store it under, only with one file; or, with "/" at its end, the folder for all of them. */
-    readonly as: string | undefined;
-    readonly tree: TreeOptions;
-    /** Go on as the file grows; only with one file. */
-    readonly follow?: boolean;
-  }
-  | {
-    readonly kind: "get";
-    /** Names on the server, at least one. */
-    readonly names: readonly string[];
-    /** A path, or an existing folder. */
-    readonly output: string | undefined;
-    readonly tree: TreeOptions;
-  }
+  | TransferTask
   | ManagementTask
   /** Print this client's public key. */
   | { readonly kind: "key" }
@@ -60,7 +45,7 @@ export interface ClientArguments {
   /** How to connect; passed on as it is. */
   readonly connection: ConnectionOptions;
   /** The only server key to accept; if undefined, that of first contact. */
-  readonly serverKey: Uint8Array | undefined;
+  readonly serverKey: ServerKey | undefined;
   /** Trust a new server without a question. */
   readonly acceptNew: boolean;
   /** A file with a token to show to the server. */
@@ -81,9 +66,16 @@ export type ConnectionOptions = Omit<
   "identity" | "token" | "server" | "onFault" | "onRetry" | "signal" | "onStats"
 >;
 
+/** A server's key, and where it was given. */
+export interface ServerKey {
+  readonly key: Uint8Array;
+  /** Such as `--server-key`. */
+  readonly source: string;
+}
+
 /** Options of every command. */
 interface CommonOptions extends RawSendingOptions {
-  readonly server?: ServerName;
+  readonly server?: string;
   readonly timeout?: number;
   readonly retryFor?: number;
   readonly compress?: boolean;
@@ -101,6 +93,7 @@ interface CommonOptions extends RawSendingOptions {
 const EXAMPLES = `
 Examples:
   sluice send report.pdf photos.zip  to ${DEFAULT_HOST}:${DEFAULT_PORT}
+  sluice send report.pdf files.example.org:2026/may.pdf
   sluice send report.pdf --as may.pdf --server files.example.org:65432
   sluice send photos                 a folder; what is there already is skipped
   sluice get may.pdf --output ~/Downloads
@@ -109,47 +102,36 @@ Examples:
   sluice send film.mkv --retry-for 8h
   tar c photos | sluice send - --as photos.tar
   sluice key                         prints this client's public key
+  sluice serve                       the server; see "sluice help serve"
   sluice send film.mkv --rate 80M    at a fixed 80 Mbit/s
   sluice 192.0.2.7 65432             interactive session, like sftp; type "help"
+
+"sluice help COMMAND" has the options of a command. Options that are not given
+are taken from the environment, such as SLUICE_RETRY_FOR or SLUICE_SEND_UPDATE,
+then from the config file, which can give servers names ("sluice send x work:").
+It is ${CONFIG_PLACES}.
 
 Exit codes: 0 done and verified, 1 transfer failed, 2 usage, 3 not found,
 4 refused, 5 cannot reach the server, 6 local disk, 7 standard output,
 129 terminal closed, 130 interrupted, 141 reader of the output closed it.`;
 
-const SEND_EXAMPLES = `
-Examples:
-  sluice send report.pdf --as may.pdf --force
-  sluice send photos                      what is there and the same is skipped
-  sluice send photos --update --delete    mirrors a folder
-  sluice send src --exclude node_modules --exclude "*.log" --dry-run
-  tar c photos | sluice send - --as photos.tar
-  sluice send --follow /var/log/app.log
+/** What the client's command line needs of its context. */
+type Context = Pick<CliContext, "build" | "console" | "entryAt" | "environment" | "readConfig" | "readText">;
 
-A pipe is stored when it comes to its end; whether the program before it
-failed cannot be seen. A connection that is lost ends the transfer of a pipe.`;
+/** Takes what was understood: the task, and a server that the command itself names. */
+type Accept = (task: ClientTask, server?: string | ServerName) => void;
 
-const GET_EXAMPLES = `
-Examples:
-  sluice get may.pdf june.pdf --output ~/Downloads
-  sluice get photos                       into the folder photos
-  sluice get photos/ --output copy        what photos has, into copy
-  sluice get photos --include "*.jpg"     these, in all folders
-  sluice get photos.tar --output - | tar x
-
-Standard output is written as the bytes arrive, and verified at the end:
-what was written is right if the exit code is 0.`;
-
-/** Parses the client's command line; prints help, version and usage errors. */
-export function parseClientArguments(
-  args: readonly string[],
-  { console, environment, readText }: Pick<CliContext, "console" | "environment" | "readText">,
-): Parsed<ClientArguments> {
-  const program = createCommand("sluice", console)
+/** The client's command line, before it is parsed: `accept` is called when it was. */
+export function createClientProgram(context: Context, accept: Accept): Command {
+  const program = createCommand("sluice", context)
     .description("Sends files to a Sluice server and gets them back, over UDP, verified by SHA-256.")
-    .usage("COMMAND | HOST PORT   [options]")
+    .usage("COMMAND | HOST PORT | HOST:PORT   [options]")
     .argument("[host]", "server of an interactive session")
     .argument("[port]", "its port")
-    .option("-s, --server <host:port>", `server (SLUICE_SERVER, else ${DEFAULT_HOST}:${DEFAULT_PORT})`, readServer)
+    .option(
+      "-s, --server <host:port>",
+      `server: HOST, HOST:PORT, or a name in the config file (${DEFAULT_HOST}:${DEFAULT_PORT})`,
+    )
     .option(
       "-t, --timeout <seconds>",
       "take the server for gone if it does not respond for this long (10; once connected 60)",
@@ -167,45 +149,90 @@ export function parseClientArguments(
   addSendingOptions(program);
   addSimulateOption(program);
   addNativeOption(program);
-
-  let understood: { task: ClientTask; server: ServerName | undefined } | undefined;
-  const accept = (task: ClientTask, server?: ServerName) => {
-    understood = { task, server };
-  };
-  addSend(program, accept, readText);
-  addGet(program, accept, readText);
-  addManagement(program, accept);
+  addTransfers(program, accept, context);
+  addManagement(program, accept, PLACED);
   addHosts(program, accept);
   program.command("key").description("print this client's public key, for a server's authorized_keys")
     .helpOption("-h, --help", "print this help").action(() => accept({ kind: "key" }));
+  // The programs look for this word in front of all others; here it is for the help.
+  program.command("serve").description("keep files: the server; all of its options stand behind this word")
+    .allowUnknownOption().allowExcessArguments().helpOption(false)
+    .action(() => program.error('error: write "sluice serve" in front of the options of the server'));
+  return program;
+}
+
+/** Parses the client's command line; prints help, version and usage errors. Throws SluiceError for the config file. */
+export function parseClientArguments(args: readonly string[], context: Context): Parsed<ClientArguments> {
+  let understood: { task: ClientTask; server: string | ServerName | undefined } | undefined;
+  const program: Command = createClientProgram(context, (task, server) => {
+    understood = { task, server };
+  });
+  const file = context.readConfig();
+  const config = file === undefined ? undefined : new Config(file);
   program.action((host: string | undefined, port: string | undefined, { json }: CommonOptions) => {
     if (json) program.error("error: --json needs a command; an interactive session is for people");
-    accept({ kind: "interactive" }, interactiveServer(program, { host, port }));
+    understood = { task: { kind: "interactive" }, server: interactiveServer(program, { host, port, config }) };
   });
-
   const value = (): ClientArguments => {
+    const { task, server } = understood!;
     const options = program.opts<CommonOptions>();
-    const server = understood!.server ?? options.server ?? serverOfEnvironment(program, environment("SLUICE_SERVER"));
+    const { connection, ...credentials } = chooseServer(program, { server, config, options });
     return {
-      task: understood!.task,
+      task,
       connection: {
-        ...server,
+        ...connection,
         ...sendingOptions(options),
         ...(options.timeout === undefined ? {} : { timeoutMs: options.timeout * 1000 }),
         ...(options.retryFor === undefined ? {} : { retryForMs: options.retryFor * 1000 }),
         ...(options.compress === false ? { compress: false } : {}),
-        ...("tree" in understood!.task && understood!.task.tree.modes ? { exactModes: true } : {}),
+        ...("tree" in task && task.tree.modes ? { exactModes: true } : {}),
         ...(options.simulate === undefined ? {} : { simulate: options.simulate }),
         ...(options.native === false ? { native: false } : {}),
       },
-      serverKey: options.serverKey,
+      ...credentials,
       acceptNew: options.acceptNew ?? false,
       stateFolder: options.state,
-      tokenFile: options.tokenFile,
       ...outputOptions(options),
     };
   };
-  return parseWith(program, args, { check: () => checkCommand(program, args), value });
+  config?.checkKeys(new Map([...settingKeys(program), ["serve", Object.keys(config.value(undefined, "serve") ?? {})]]));
+  const settings = { environment: context.environment, config };
+  return parseWith(program, args, { check: (all) => checkCommand(program, { args: all, config }), settings, value });
+}
+
+/** The server, and what the client shows to it and expects of it. */
+function chooseServer(
+  program: Command,
+  { server, config, options }: {
+    readonly server: string | ServerName | undefined;
+    readonly config: Config | undefined;
+    readonly options: CommonOptions;
+  },
+): { connection: ServerName } & Pick<ClientArguments, "serverKey" | "tokenFile"> {
+  const isTyped = (name: string) => ["cli", "env"].includes(program.getOptionValueSource(name) ?? "");
+  const ofOptions = options.serverKey === undefined ? undefined : { key: options.serverKey, source: "--server-key" };
+  const own = { serverKey: ofOptions, tokenFile: options.tokenFile };
+  if (typeof server === "object") return { connection: server, ...own };
+  const text = server ?? options.server;
+  if (text === undefined) return { connection: { host: DEFAULT_HOST, port: DEFAULT_PORT }, ...own };
+  const named = config?.server(text);
+  if (named === undefined) {
+    const address = parseServer(text);
+    if (!("error" in address)) return { connection: address, ...own };
+    const source = server !== undefined
+      ? quote(text)
+      : program.getOptionValueSource("server") === "config"
+      ? `${config!.location(["server"])}: ${quote(text)}`
+      : `${program.getOptionValueSource("server") === "env" ? "SLUICE_SERVER" : "--server"} is ${quote(text)}`;
+    return program.error(`error: ${source}: ${address.error}`);
+  }
+  const { host, port, key, tokenFile } = named;
+  const ofFile = key === undefined ? undefined : { key, source: config!.location(["servers", text, "key"]) };
+  return {
+    connection: { host, port },
+    serverKey: isTyped("serverKey") ? ofOptions : ofFile ?? ofOptions,
+    tokenFile: isTyped("tokenFile") ? options.tokenFile : tokenFile ?? options.tokenFile,
+  };
 }
 
 function outputOptions(options: CommonOptions): Pick<ClientArguments, "json" | "quiet" | "verbose"> {
@@ -226,73 +253,31 @@ function addTrustOptions(program: Command): void {
     .option("--server-key <key>", 'accept only a server with this key, as "sluice-server key" prints it', readKey)
     .option("--accept-new", "trust a new server without a question")
     .option("--token-file <file>", "file with a token that the server knows")
-    .option(
-      "--state <folder>",
-      "folder of your key and of known_servers (SLUICE_STATE, else ~/.local/state/sluice)",
-    );
-}
-
-type Accept = (task: ClientTask) => void;
-
-type ReadText = CliContext["readText"];
-
-function addSend(program: Command, accept: Accept, readText: ReadText): void {
-  const patterns: PathPattern[] = [];
-  const send: Command = program.command("send")
-    .alias("put")
-    .description("send files and folders; each is stored under its own name")
-    .argument("<file...>", "files and folders to send; - is standard input")
-    .option("-a, --as <name>", "name on the server (of one file or folder), or FOLDER/ to store all below it")
-    .addOption(new Option("-f, --force", "replace what differs on the server").conflicts("update"))
-    .option("--follow", "go on as the file grows, until Ctrl-C, or until it is renamed (one file only)");
-  addTreeOptions(send, { patterns, readText })
-    .helpOption("-h, --help", "print this help")
-    .addHelpText("after", SEND_EXAMPLES)
-    .action((files: string[], options: RawTreeOptions & { as?: string; follow?: boolean }) => {
-      const { as, follow = false } = options;
-      if (follow && files.length > 1) send.error(`error: --follow takes one file, but ${files.length} files are given`);
-      if (as !== undefined && files.length > 1 && !as.endsWith("/")) {
-        send.error(
-          `error: --as names one file, but ${files.length} files are given; --as FOLDER/ stores all below FOLDER`,
-        );
-      }
-      accept({ kind: "send", files, as, tree: treeOptions(options, patterns), ...(follow ? { follow } : {}) });
-    });
-}
-
-function addGet(program: Command, accept: Accept, readText: ReadText): void {
-  const patterns: PathPattern[] = [];
-  const get = program.command("get")
-    .description("get files and folders; if a file exists here, the new one is saved as NAME_received, with a warning")
-    .argument("<name...>", "names on the server; of a folder, NAME/ is what it has, and . is all")
-    .option(
-      "-o, --output <path>",
-      "existing folder to save in; path to save at, where nothing is unless it is replaced; or - for standard output",
-    )
-    .addOption(new Option("-f, --force", "replace what differs here").conflicts("update"));
-  addTreeOptions(get, { patterns, readText })
-    .helpOption("-h, --help", "print this help")
-    .addHelpText("after", GET_EXAMPLES)
-    .action((names: string[], options: RawTreeOptions & { output?: string }) => {
-      accept({ kind: "get", names, output: options.output, tree: treeOptions(options, patterns) });
-    });
+    .option("--state <folder>", `folder of your key and of known_servers (${STATE_PLACES})`);
 }
 
 /**
  * Reports an unknown command, such as `sluice snd a --as b`, before commander takes it for a host and reports what follows
- * it. A word is a host if it looks like an address or a port follows it.
+ * it. A word is a host if a port follows it, or it looks like an address and anything follows it, or a port is in it, or the
+ * config file has it.
  */
-function checkCommand(program: Command, args: readonly string[]): void {
+function checkCommand(
+  program: Command,
+  { args, config }: { readonly args: readonly string[]; readonly config: Config | undefined },
+): void {
   const { operands: [word, next] } = program.parseOptions([...args]);
-  if (word === undefined || program.commands.some((each) => each.name() === word || each.aliases().includes(word))) {
-    return;
-  }
-  if (next !== undefined && (/^\d+$/.test(next) || /[.:]/.test(word))) return;
+  const names = program.commands.flatMap((each) => [each.name(), ...each.aliases()]);
+  if (word === undefined || names.includes(word)) return;
+  if (next === undefined ? isServer(word, config) : /^\d+$/.test(next) || /[.:]/.test(word)) return;
   program.error(
-    `error: unknown command ${quote(word)}; the commands are ${
+    `error: unknown command ${quote(word)}${didYouMean(word, names)}; the commands are ${
       commandNames(program)
     }; HOST PORT starts an interactive session`,
   );
+}
+
+function isServer(word: string, config: Config | undefined): boolean {
+  return /:(?:\d+)?$|^\[.*\]$|:\/\//.test(word) || config?.serverNames.includes(word) === true;
 }
 
 /** "send, get, list and key". */
@@ -301,31 +286,26 @@ function commandNames(program: Command): string {
   return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
-/** The server of `sluice HOST PORT`. */
+/** The server of `sluice HOST PORT`, `sluice HOST:PORT` or `sluice NAME`. */
 function interactiveServer(
   program: Command,
-  typed: { host: string | undefined; port: string | undefined },
-): ServerName | undefined {
-  if (typed.host === undefined) program.help({ error: true });
-  invariant(typed.port !== undefined, "a word without a port after it is a command");
-  const host = parseHost(typed.host);
-  if (typeof host !== "string") program.error(`error: "${typed.host}": ${host.error}`);
-  const port = parsePort(typed.port, { allowZero: false });
+  { host: word, port: portText, config }: {
+    readonly host: string | undefined;
+    readonly port: string | undefined;
+    readonly config: Config | undefined;
+  },
+): ServerName | string {
+  if (word === undefined) program.help({ error: true });
+  if (portText === undefined) {
+    return config?.serverNames.includes(word) ? word : word.replace(/(?<=[^:]):$/, "");
+  }
+  const host = parseHost(word);
+  if (typeof host !== "string") program.error(`error: "${word}": ${host.error}`);
+  const port = parsePort(portText, { allowZero: false });
   if (typeof port !== "number") {
-    program.error(`error: "${typed.port}": ${port.error}; the commands are ${commandNames(program)}`);
+    program.error(`error: "${portText}": ${port.error}; the commands are ${commandNames(program)}`);
   }
   return { host, port };
-}
-
-function serverOfEnvironment(program: Command, text: string | undefined): ServerName {
-  if (text === undefined || text === "") return { host: DEFAULT_HOST, port: DEFAULT_PORT };
-  const address = parseServer(text);
-  if ("error" in address) program.error(`error: SLUICE_SERVER is "${text}": ${address.error}`);
-  return address;
-}
-
-function readServer(text: string): ServerName {
-  return valueOrThrow(parseServer(text));
 }
 
 function readSeconds(text: string): number {

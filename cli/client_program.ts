@@ -12,7 +12,7 @@ import { confirmOnTerminal } from "./confirm.ts";
 import { sanitizeForDisplay } from "../base/display_text.ts";
 import { formatHostPort } from "../base/net_address.ts";
 import { formatDuration } from "../base/units.ts";
-import { finishOutput, type ProgressTask } from "./console.ts";
+import { describeError, finishOutput, type ProgressTask } from "./console.ts";
 import { type CliContext, type CliSession, WHOLE_DISK } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { runShell } from "./interactive.ts";
@@ -23,10 +23,14 @@ import { createProgressView } from "./progress.ts";
 import { isStandardOutput } from "./pipes.ts";
 import { prepareTransfers } from "./requests.ts";
 import { tellError, tellMessage, tellResult, usageRecords } from "./results.ts";
+import { runServer } from "./server_program.ts";
 import { asInterruption } from "./transfers.ts";
 
-/** Runs the client; returns its exit code and never throws. */
+/** Runs the client, or, as `sluice serve`, the server; returns its exit code and never throws. */
 export async function runClient(args: readonly string[], context: CliContext): Promise<ExitCode> {
+  const [word, command] = args;
+  if (word === "serve") return await runServer(args.slice(1), context, "sluice serve");
+  if (word === "help" && command === "serve") return await runServer(["--help"], context, "sluice serve");
   return await finishOutput(context.console, await run(args, context));
 }
 
@@ -34,9 +38,18 @@ async function run(args: readonly string[], context: CliContext): Promise<ExitCo
   // Also what is wrong with the arguments.
   const end = args.indexOf("--");
   const isJson = args.slice(0, end < 0 ? args.length : end).includes("--json");
-  const parsed = parseClientArguments(args, isJson ? { ...context, console: usageRecords(context.console) } : context);
-  if ("exitCode" in parsed) return parsed.exitCode;
-  const { json, quiet, stateFolder, task, verbose } = parsed.value;
+  const console = isJson ? usageRecords(context.console) : context.console;
+  try {
+    const parsed = parseClientArguments(args, { ...context, console });
+    return "exitCode" in parsed ? parsed.exitCode : await execute(parsed.value, context);
+  } catch (error) {
+    console.err(`error: ${describeError(error)}`);
+    return exitCodeOf(error);
+  }
+}
+
+async function execute(args: ClientArguments, context: CliContext): Promise<ExitCode> {
+  const { json, quiet, stateFolder, task, verbose } = args;
   // A bar would stand in the middle of a file on the screen.
   const isOnScreen = context.console.outIsTerminal && task.kind === "get" && isStandardOutput(task.output);
   const session: CliSession = {
@@ -59,8 +72,8 @@ async function run(args: readonly string[], context: CliContext): Promise<ExitCo
     }
     if (task.kind === "hosts") return runHosts(task, session.openKnownHosts(stateFolder), session);
     const exitCode = task.kind === "interactive"
-      ? await runInteractively(parsed.value, session)
-      : await runOnce(task, parsed.value, session);
+      ? await runInteractively(args, session)
+      : await runOnce(task, args, session);
     return exitCode === ExitCode.interrupted ? interrupted : exitCode;
   } catch (error) {
     tellError(session, error);

@@ -14,6 +14,7 @@ import { parseFaults } from "./faults.ts";
 import { parseFixedRate } from "../app/rate.ts";
 import type { Console } from "./console.ts";
 import { ExitCode } from "./exit_codes.ts";
+import { applySettings, type SettingSources } from "./settings.ts";
 
 /** The version that `--version` prints; a test holds it equal to deno.json's. */
 export const VERSION = "0.1.0";
@@ -21,8 +22,32 @@ export const VERSION = "0.1.0";
 /** A parsed command line, or the exit code: 0 after help or version, 2 after a usage error. */
 export type Parsed<T> = { readonly value: T } | { readonly exitCode: ExitCode };
 
+/** Where the state folder is unless an option says, for the help. */
+export const STATE_PLACES = "~/.local/state/sluice, on Windows %LOCALAPPDATA%\\Sluice";
+
+/** Where the config file is, for the help. */
+export const CONFIG_PLACES = `~/.config/sluice/config.toml, on Windows
+%APPDATA%\\Sluice\\config.toml, or the file that SLUICE_CONFIG names`;
+
+/** How a program was built; the commit is known of a build and of a clone. */
+export interface BuildInfo {
+  readonly commit: string | undefined;
+  /** The version of Deno. */
+  readonly deno: string;
+  /** The machine and system that it runs on, such as `x86_64-unknown-linux-gnu`. */
+  readonly target: string;
+}
+
+/** The line that `--version` prints. */
+function versionLine(name: string, { commit, deno, target }: BuildInfo): string {
+  return `${name} ${VERSION} (${commit === undefined ? "" : `commit ${commit}, `}Deno ${deno}, ${target})`;
+}
+
 /** A command that throws instead of ending the process, and writes to `console`. */
-export function createCommand(name: string, console: Console): Command {
+export function createCommand(
+  name: string,
+  { console, build }: { readonly console: Console; readonly build: () => BuildInfo },
+): Command {
   return new Command(name)
     .exitOverride()
     .configureOutput({
@@ -35,9 +60,23 @@ export function createCommand(name: string, console: Console): Command {
     })
     .configureHelp({ showGlobalOptions: true, minWidthToWrap: MIN_WRAPPED_COLUMNS })
     .showHelpAfterError("Try --help.")
-    .version(VERSION, "--version", "print the version")
+    .addOption(
+      new Option("-V, --version", "print the version, and how the program was built"),
+    )
+    .on("option:version", function (this: Command) {
+      console.out(versionLine(name.replace(/ .*$/, ""), build()));
+      throw new CommanderError(ExitCode.done, "commander.version", "version");
+    })
     .helpOption("-h, --help", "print this help")
     .helpCommand(false);
+}
+
+/** What `help`, `help COMMAND` and `version` stand for. */
+function withoutWordCommands(args: readonly string[]): readonly string[] {
+  const [word, command] = args;
+  if (word === "version" && args.length === 1) return ["--version"];
+  if (word !== "help" || args.length > 2) return args;
+  return command === undefined ? ["--help"] : [command, "--help"];
 }
 
 /** Descriptions are wrapped if they have this many columns; commander's 40 leaves those beside long options whole. */
@@ -46,15 +85,24 @@ const MIN_WRAPPED_COLUMNS = 20;
 /** The most columns of a line of help, which every terminal has; a narrower one has fewer. */
 const HELP_COLUMNS = 80;
 
-/** Parses `args`; `value` is called once the actions of `command` have run, and `check` before. */
+/**
+ * Parses `args`; `value` is called once the actions of `command` have run, and `check` before. `settings` complete what the
+ * command line leaves open.
+ */
 export function parseWith<T>(
   command: Command,
-  args: readonly string[],
-  { check, value }: { readonly check?: () => void; readonly value: () => T },
+  typed: readonly string[],
+  { check, settings, value }: {
+    readonly check?: (args: readonly string[]) => void;
+    readonly settings?: SettingSources;
+    readonly value: () => T;
+  },
 ): Parsed<T> {
   try {
+    const args = withoutWordCommands(typed);
     requireUtf8(command, args);
-    check?.();
+    check?.(args);
+    if (settings !== undefined) command.hook("preAction", (_, action) => applySettings(command, action, settings));
     command.parse(args, { from: "user" });
     return { value: value() };
   } catch (error) {

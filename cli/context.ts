@@ -10,6 +10,8 @@ import type { TreeSide } from "../app/client/tree/side.ts";
 import type { Platform } from "../app/platform.ts";
 import type { AccessSource } from "../app/server/access.ts";
 import type { StartServer } from "../app/server/api.ts";
+import type { BuildInfo } from "./command_line.ts";
+import type { ConfigFile } from "./config.ts";
 import type { Console, LineReader, OnStopSignal, ProgressView } from "./console.ts";
 import type { NameRules } from "../transfer/file_name.ts";
 import type { ExitCode } from "./exit_codes.ts";
@@ -82,6 +84,10 @@ export interface CliContext {
   readonly onStopSignal: OnStopSignal;
   /** Opens standard input for the interactive shell. */
   readonly openLineReader: () => Promise<LineReader>;
+  /** How this program was built. */
+  readonly build: () => BuildInfo;
+  /** The config file; undefined if there is none. Throws SluiceError if it cannot be read. */
+  readonly readConfig: () => ConfigFile | undefined;
   /** The value of an environment variable. */
   readonly environment: (name: string) => string | undefined;
   /** Ends the process at once. */

@@ -184,7 +184,7 @@ class Shell {
     const session = { ...this.#session, client: this.#client!, signal, followUntil: signal };
     const confirm: Confirm = (shown, question) =>
       ask(this.#lines!, { console, shown, question, signal, ifInterrupted: "nothing was removed" });
-    const management = parseManagement(words, console);
+    const management = parseManagement(words, this.#session);
     if (management === undefined) {
       if (words.includes("-")) {
         const message = "a session has no pipes; for a file of the name -: ./-, and on the command line: -";

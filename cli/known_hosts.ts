@@ -33,7 +33,7 @@ export class HostKeyVerifier {
     this.#address = formatHostPort(host.toLowerCase(), port);
     this.#acceptNew = acceptNew;
     if (serverKey !== undefined) {
-      this.#expected = { key: serverKey, source: "--server-key", renewal: "pass the key that it has now" };
+      this.#expected = { ...serverKey, renewal: "pass the key that it has now" };
       return;
     }
     const knownHosts = this.#knownHosts = context.openKnownHosts(stateFolder);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Option } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import type { FaultOptions } from "../app/api.ts";
 import type { ServerOptions } from "../app/server/api.ts";
 import { type LimitEntry, SERVER_LIMITS, type ServerLimits } from "../app/server/limits.ts";
@@ -13,15 +13,20 @@ import {
   addNativeOption,
   addSendingOptions,
   addSimulateOption,
+  CONFIG_PLACES,
   createCommand,
   type Parsed,
   parseWith,
   type RawSendingOptions,
   sendingOptions,
+  STATE_PLACES,
   valueOrThrow,
   wholeNumber,
 } from "./command_line.ts";
-import type { Console } from "./console.ts";
+import { Config } from "./config.ts";
+import type { CliContext } from "./context.ts";
+import { ExitCode } from "./exit_codes.ts";
+import { settingKeys } from "./settings.ts";
 
 /** Levels of the log, the least severe first. */
 export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
@@ -72,6 +77,9 @@ interface RawOptions extends RawSendingOptions {
 /** The default folder of the files. */
 const DEFAULT_ROOT = "./storage";
 
+/** The table of the server's options in the config file; SLUICE_SERVE_PORT is that of `--port`. */
+const SERVER_TABLE = "serve";
+
 /** Seconds: long enough for most transfers, shorter than the stop timeout of systemd (90). */
 const DEFAULT_GRACE_S = 30;
 
@@ -97,11 +105,24 @@ list, overwrite and delete; the default is the first three. Changes take effect
 within two seconds and close the affected connections.
 
 Ctrl-C, SIGTERM or SIGHUP lets running transfers finish and accepts no new
-ones; a second one stops at once.`;
+ones; a second one stops at once.
 
-/** Parses the server's command line; prints help, version and usage errors. */
-export function parseServerArguments(args: readonly string[], console: Console): Parsed<ServerArguments> {
-  const command = createCommand("sluice-server", console)
+Options that are not given are taken from the environment, such as
+SLUICE_SERVE_PORT, then from the table [serve] of the config file. It is
+${CONFIG_PLACES}.`;
+
+/** What the server's command line needs of its context. */
+type Context = Pick<CliContext, "build" | "console" | "environment" | "readConfig">;
+
+/** The two ways to start the server. */
+export type ServerName = "sluice-server" | "sluice serve";
+
+/** The server's command line, before it is parsed: `accept` is called when it was. */
+export function createServerProgram(
+  { name, context }: { readonly name: ServerName; readonly context: Pick<Context, "build" | "console"> },
+  accept: (task: ServerArguments["task"]) => void,
+): Command {
+  const command = createCommand(name, context)
     .description("Receives files into a folder and sends them back, over UDP, verified by SHA-256.")
     .usage("[options]")
     .option("--host <address>", "address to listen on", (text) => valueOrThrow(parseHost(text)), DEFAULT_HOST)
@@ -113,7 +134,7 @@ export function parseServerArguments(args: readonly string[], console: Console):
       new Option("--log-level <level>", "log messages of this level and above").choices(LOG_LEVELS).default("info"),
     )
     .option("--json", "log JSON, one object per line")
-    .option("--state <folder>", "folder of the server's key (SLUICE_STATE, else ~/.local/state/sluice)")
+    .option("--state <folder>", `folder of the server's key (${STATE_PLACES})`)
     .option("--authorized-keys <file>", "keys of authorized clients (authorized_keys in the state folder)")
     .option("--token-file <file>", "tokens of authorized clients")
     .addOption(
@@ -122,17 +143,32 @@ export function parseServerArguments(args: readonly string[], console: Console):
         "tokenFile",
       ]),
     )
+    .option("--help-limits", "print the options that limit what clients can make the server do")
     .allowExcessArguments(false)
-    .addHelpText("after", EXAMPLES);
+    .addHelpText("after", EXAMPLES.replaceAll("sluice-server", name));
   addSendingOptions(command);
   addSimulateOption(command);
   addNativeOption(command);
-  let task: ServerArguments["task"] = "serve";
-  command.action(() => {});
+  command.action(() => accept("serve"));
   command.command("key").description("print this server's public key").helpOption("-h, --help", "print this help")
-    .action(() => void (task = "key"));
-  const limits = SERVER_LIMITS.map((entry) => ({ entry, option: limitOption(entry) }));
-  for (const { option } of limits) command.addOption(option);
+    .action(() => accept("key"));
+  for (const entry of SERVER_LIMITS) command.addOption(limitOption(entry));
+  return command.on("option:help-limits", () => {
+    context.console.out(limitsHelp(command, name));
+    throw new CommanderError(ExitCode.done, "commander.help", "help");
+  });
+}
+
+/** Parses the server's command line; prints help, version and usage errors. Throws SluiceError for the config file. */
+export function parseServerArguments(
+  args: readonly string[],
+  context: Context,
+  name: ServerName = "sluice-server",
+): Parsed<ServerArguments> {
+  let task: ServerArguments["task"] = "serve";
+  const command = createServerProgram({ name, context }, (accepted) => {
+    task = accepted;
+  });
   const value = (): ServerArguments => {
     const options = command.opts<RawOptions>();
     return {
@@ -146,7 +182,7 @@ export function parseServerArguments(args: readonly string[], console: Console):
         ...sendingOptions(options),
         ...(options.simulate === undefined ? {} : { simulate: options.simulate }),
         ...(options.native === false ? { native: false } : {}),
-        limits: limitsGiven(limits, command.opts()),
+        limits: limitsGiven(command.opts()),
       },
       open: options.open ?? false,
       keysFile: options.authorizedKeys,
@@ -156,7 +192,13 @@ export function parseServerArguments(args: readonly string[], console: Console):
       json: options.json ?? false,
     };
   };
-  return parseWith(command, args, { value });
+  const file = context.readConfig();
+  const config = file === undefined ? undefined : new Config(file);
+  // The rest of the file is the client's, which checks it.
+  const keys = settingKeys(command, SERVER_TABLE).get(SERVER_TABLE)!;
+  config?.checkKeys(new Map([["", config.keys], [SERVER_TABLE, keys]]));
+  const settings = { environment: context.environment, config, table: SERVER_TABLE };
+  return parseWith(command, args, { settings, value });
 }
 
 function readPort(text: string): number {
@@ -165,17 +207,27 @@ function readPort(text: string): number {
 
 const readGrace = wholeNumber({ min: 0, max: 86_400 });
 
-/** A group of its own in the help. */
-const LIMITS_HEADING = "Limits (default):";
-
+/** Not in the help, which they would fill. */
 function limitOption({ option, what, default: value, min, max }: LimitEntry): Option {
-  return new Option(option, `${what} (${value})`).argParser(wholeNumber({ min, max })).helpGroup(LIMITS_HEADING);
+  return new Option(option, `${what} (${value})`).argParser(wholeNumber({ min, max })).hideHelp();
 }
 
-function limitsGiven(
-  limits: readonly { readonly entry: LimitEntry; readonly option: Option }[],
-  values: Readonly<Record<string, unknown>>,
-): Partial<ServerLimits> {
-  const given = limits.filter(({ option }) => values[option.attributeName()] !== undefined);
-  return Object.fromEntries(given.map(({ entry, option }) => [entry.name, values[option.attributeName()]]));
+/** The page of the limits. */
+function limitsHelp(command: Command, name: ServerName): string {
+  const flags = new Set(SERVER_LIMITS.map(({ option }) => option));
+  const page = new Command(name).usage("[options]").helpOption(false).configureHelp(command.configureHelp());
+  page.description(
+    "Limits on what clients can make the server do, and their defaults. At each limit the server refuses or\
+ drops what is new, and continues with what it has.",
+  );
+  for (const { flags: given, description } of command.options) {
+    if (flags.has(given)) page.option(given, description);
+  }
+  page.configureHelp({ ...command.configureHelp(), helpWidth: command.configureOutput().getOutHelpWidth?.() ?? 80 });
+  return page.helpInformation().trimEnd();
+}
+
+function limitsGiven(values: Readonly<Record<string, unknown>>): Partial<ServerLimits> {
+  const given = SERVER_LIMITS.map(({ name, option }) => [name, values[new Option(option).attributeName()]] as const);
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }

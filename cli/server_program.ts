@@ -11,25 +11,29 @@ import { RIGHTS } from "../transfer/rights.ts";
 import { describeError, finishOutput } from "./console.ts";
 import type { CliContext } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
-import { parseServerArguments, type ServerArguments } from "./server_arguments.ts";
+import { parseServerArguments, type ServerArguments, type ServerName } from "./server_arguments.ts";
 import { openServerLog } from "./server_log.ts";
 
 /** How long a server that stops waits for the reader of its log. */
 const FLUSH_TIMEOUT_US = 2_000_000;
 
-/** Runs the server, or prints its key; returns its exit code and never throws. */
-export async function runServer(args: readonly string[], context: CliContext): Promise<ExitCode> {
+/** Runs the server, or prints its key, under the `name` that started it; returns its exit code and never throws. */
+export async function runServer(
+  args: readonly string[],
+  context: CliContext,
+  name: ServerName = "sluice-server",
+): Promise<ExitCode> {
   const { clock, console } = context;
   const timeout = () => new Promise<void>((resolve) => clock.timer(resolve).set(FLUSH_TIMEOUT_US));
-  return await finishOutput(console, await run(args, context), timeout);
+  return await finishOutput(console, await run(args, context, name), timeout);
 }
 
-async function run(args: readonly string[], context: CliContext): Promise<ExitCode> {
-  const parsed = parseServerArguments(args, context.console);
-  if ("exitCode" in parsed) return parsed.exitCode;
+async function run(args: readonly string[], context: CliContext, name: ServerName): Promise<ExitCode> {
   const { console, openIdentity } = context;
-  const { stateFolder, task } = parsed.value;
   try {
+    const parsed = parseServerArguments(args, context, name);
+    if ("exitCode" in parsed) return parsed.exitCode;
+    const { stateFolder, task } = parsed.value;
     const identity = openIdentity("server", stateFolder);
     if (task === "key") console.out(formatKey(identity.publicKey));
     else await serve(parsed.value, context, identity.privateKey);

@@ -7,6 +7,7 @@
 import { type Command, InvalidArgumentError } from "commander";
 import { DEFAULT_TIME_WINDOW_US, type IfDifferent } from "../app/client/tree/plan.ts";
 import { type PathPattern, patternsOf } from "./path_filter.ts";
+import { CollectingOption } from "./settings.ts";
 
 /** How to transfer files and folders. */
 export interface TreeOptions {
@@ -72,6 +73,7 @@ export function addTreeOptions(
     patterns.push(...patternsOf(readText(file)));
     return file;
   };
+  const collecting = (flags: string, description: string) => new CollectingOption(flags, description, patterns);
   return command
     .option("-u, --update", "replace what is older than the source")
     .option("-c, --checksum", "compare files of one size by content, not by time")
@@ -79,9 +81,17 @@ export function addTreeOptions(
     .option("-n, --dry-run", "print what would be done, and do nothing")
     .option("--delete", "remove from folders what the source does not have; asks on a terminal")
     .option("-y, --yes", "do not ask before --delete removes")
-    .option("--exclude <pattern>", "leave out what matches, a pattern as in .gitignore", take("exclude"))
-    .option("--include <pattern>", "do not leave out what matches; the last match decides", take("include"))
-    .option("--exclude-from <file>", "leave out what matches a line of a file", takeFile)
+    .addOption(
+      collecting("--exclude <pattern>", "leave out what matches, a pattern as in .gitignore").argParser(
+        take("exclude"),
+      ),
+    )
+    .addOption(
+      collecting("--include <pattern>", "do not leave out what matches; the last match decides").argParser(
+        take("include"),
+      ),
+    )
+    .addOption(collecting("--exclude-from <file>", "leave out what matches a line of a file").argParser(takeFile))
     .option("--modify-window <seconds>", "times that differ by less are the same (0.001; FAT keeps 2)", readWindow);
 }
 

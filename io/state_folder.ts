@@ -23,7 +23,8 @@ const KNOWN_SERVERS_FILE = "known_servers";
 const KEY_MODE = 0o600;
 const FOLDER_MODE = 0o700;
 
-type Environment = (name: string) => string | undefined;
+/** Reads an environment variable. */
+export type Environment = (name: string) => string | undefined;
 
 /** Where the folder is. Throws SluiceError if nothing tells, or if its path is not UTF-8. */
 export function stateFolder(told: string | undefined, env: Environment): string {

@@ -22,6 +22,7 @@ import type {
   ProgressView,
   StopSignal,
 } from "../cli/console.ts";
+import type { BuildInfo } from "../cli/command_line.ts";
 import type { AccessFromFiles, CliContext, FileNeeds, Identity, KnownHost, NetworkUse } from "../cli/context.ts";
 import { widthOf } from "../cli/width.ts";
 import { FakeClock } from "./fake_clock.ts";
@@ -415,6 +416,11 @@ export class FakeContext implements CliContext {
 
   readonly openLineReader = () => Promise.resolve(this.lines);
   readonly environment = (name: string) => this.variables.get(name);
+  readonly build = (): BuildInfo => ({ commit: "0123456789", deno: "2.9.6", target: "x86_64-unknown-linux-gnu" });
+  /** What the config file contains; undefined if there is none. */
+  config: string | undefined;
+  readonly readConfig = () =>
+    this.config === undefined ? undefined : { path: "config.toml", text: this.config, home: "/me" };
   readonly exit = (code: number) => void this.exits.push(code);
   readonly connect = this.engine.connect;
   startServer: StartServer = () => Promise.reject(new Error("no server is expected"));

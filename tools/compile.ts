@@ -43,8 +43,12 @@ export interface Build {
   readonly args: readonly string[];
 }
 
-/** The executables for this platform (`target` undefined) or for another. */
-export function planBuilds(target: string | undefined, options: { isWindowsHost: boolean }): Build[] {
+/** The executables for this platform (`target` undefined) or for another; `--version` prints the `commit`. */
+export function planBuilds(
+  target: string | undefined,
+  options: { readonly isWindowsHost: boolean; readonly commit?: string | undefined },
+): Build[] {
+  const { commit } = options;
   const isWindows = target === undefined ? options.isWindowsHost : target.includes("windows");
   return PROGRAMS.map(({ source, name, permissions }) => {
     const fileName = `${name}${target === undefined ? "" : `-${target}`}${isWindows ? ".exe" : ""}`;
@@ -59,6 +63,7 @@ export function planBuilds(target: string | undefined, options: { isWindowsHost:
       "--output",
       `${OUTPUT_FOLDER}/${fileName}`,
       source,
+      ...(commit === undefined ? [] : [`--build=${commit}`]),
     ];
     return { source, fileName, args };
   });
@@ -68,6 +73,19 @@ export function planBuilds(target: string | undefined, options: { isWindowsHost:
 async function compile(build: Build): Promise<boolean> {
   const process = new Deno.Command(Deno.execPath(), { args: [...build.args], stdin: "null" }).spawn();
   return (await process.status).success;
+}
+
+/** The commit that is checked out; undefined if there is no git, or something differs from it. */
+export async function currentCommit(): Promise<string | undefined> {
+  const git = async (...args: string[]) => {
+    const { success, stdout } = await new Deno.Command("git", { args, stderr: "null" }).output();
+    return success ? new TextDecoder().decode(stdout).trim() : undefined;
+  };
+  try {
+    return await git("status", "--porcelain") === "" ? await git("rev-parse", "HEAD") : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The line of `SHA256SUMS` for a file, as `sha256sum --check` reads it. */
@@ -82,7 +100,10 @@ async function main(): Promise<number> {
   }
   await Deno.mkdir(OUTPUT_FOLDER, { recursive: true });
   const isWindowsHost = Deno.build.os === "windows";
-  const builds = (values.all ? TARGETS : [undefined]).flatMap((target) => planBuilds(target, { isWindowsHost }));
+  const commit = await currentCommit();
+  const builds = (values.all ? TARGETS : [undefined]).flatMap((target) =>
+    planBuilds(target, { isWindowsHost, commit })
+  );
   let checksums = "";
   for (const build of builds) {
     print(`building ${OUTPUT_FOLDER}/${build.fileName}`);

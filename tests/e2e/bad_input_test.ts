@@ -82,7 +82,7 @@ const CLIENT_MISTAKES: readonly Mistake[] = [
   { what: "port 99999", args: ["127.0.0.1", "99999"], code: 2, says: /"99999".*from 1 to 65535/ },
   { what: "a word for a port", args: ["127.0.0.1", "http"], code: 2, says: /"http".*whole number/ },
   { what: "--server with port 0", args: ["list", "--server", "localhost:0"], code: 2, says: /from 1 to 65535/ },
-  { what: "--server with no host", args: ["list", "--server", ":65432"], code: 2, says: /':65432'.*host/ },
+  { what: "--server with no host", args: ["list", "--server", ":65432"], code: 2, says: /":65432".*host/ },
   { what: "bare IPv6", args: ["list", "--server", "::1"], code: 2, says: /in brackets: \[::1\]:65432/ },
   { what: "an endless timeout", args: ["list", "--timeout", "0"], code: 2, says: /'0'.*number of seconds/ },
   { what: "one name for two files", args: ["send", "a-file", "b", "--as", "c"], code: 2, says: /--as names one file/ },

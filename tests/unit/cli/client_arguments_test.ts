@@ -128,7 +128,7 @@ Deno.test("parseClientArguments answers a mistake with one line and the way to t
     [["send", "a", "--bogus"], /unknown option '--bogus'/],
     [["get"], /missing required argument/],
     [["list", "extra", "more"], /too many arguments/],
-    [["list", "--server", "h:0"], /A port is a whole number from 1 to 65535/],
+    [["list", "--server", "h:0"], /--server is "h:0": a port is a whole number from 1 to 65535/],
     [["list", "--timeout", "0"], /seconds/],
     [["list", "--simulate", "nonsense"], /Unknown fault 'nonsense': choose from/],
     [["list", "--congestion", "reno"], /'reno' is invalid\. Allowed choices are bbr, cubic\./],
@@ -136,8 +136,9 @@ Deno.test("parseClientArguments answers a mistake with one line and the way to t
     [["list", "--rate", "8M", "--congestion", "bbr"], /'--rate <rate>' cannot be used with .*'--congestion <name>'/],
     [
       ["snd"],
-      /^error: unknown command "snd"; the commands are send, get, list, stat, rm, mv, mkdir, df, hosts and key;/,
+      /^error: unknown command "snd" \(did you mean send\?\); the commands are send, get, list, .* key and serve;/,
     ],
+    [["sned", "report.pdf"], /^error: unknown command "sned" \(did you mean send\?\)/],
     [["snd", "a"], /^error: unknown command "snd"/],
     [["snd", "a", "b", "c"], /^error: unknown command "snd"/],
     [["snd", "a", "--as", "b"], /^error: unknown command "snd"/],
@@ -146,7 +147,7 @@ Deno.test("parseClientArguments answers a mistake with one line and the way to t
     [["snd\x1b[2J", "a"], /^error: unknown command "snd\\x1b\[2J"/],
     [
       ["192.0.2.7", "http"],
-      /^error: "http": a port is a whole number .*; the commands are send, get, list, stat, rm, mv, mkdir, df, hosts and key/,
+      /^error: "http": a port is a whole number .*; the commands are send, get, list, stat, rm, mv, mkdir, df, hosts, key and serve/,
     ],
     [["--bogus", "h", "7"], /unknown option '--bogus'/],
     [["h", "7", "--bogus"], /unknown option '--bogus'/],
@@ -163,9 +164,6 @@ Deno.test("parseClientArguments answers a mistake with one line and the way to t
 Deno.test("parseClientArguments begins each sentence of an error with a capital letter", () => {
   for (
     const [option, value] of [
-      ["--server", "::1"],
-      ["--server", "h:0"],
-      ["--server", "a/b:7"],
       ["--timeout", "0"],
       ["--server-key", "abc"],
       ["--congestion", "reno"],
@@ -220,4 +218,145 @@ Deno.test("parseClientArguments takes --follow for one file", () => {
     tree: DEFAULT_TREE_OPTIONS,
     follow: true,
   });
+});
+
+Deno.test("parseClientArguments takes places as scp does, and leaves alone what is a file or a name", () => {
+  const sent = (...args: string[]) => {
+    const { connection: { host, port }, task } = parse(["send", ...args]);
+    assert.ok(task.kind === "send");
+    return [host, port, task.as, ...task.files];
+  };
+  assert.deepEqual(sent("a.iso", "host:isos/"), ["host", 65432, "isos/", "a.iso"]);
+  assert.deepEqual(sent("a", "b", "host:7000:isos/"), ["host", 7000, "isos/", "a", "b"]);
+  assert.deepEqual(sent("a", "[2001:db8::7]:b"), ["2001:db8::7", 65432, "b", "a"]);
+  assert.deepEqual(sent("a", "[::1]:7000:."), ["::1", 7000, undefined, "a"]);
+  assert.deepEqual(sent("a", "host:"), ["host", 65432, undefined, "a"]);
+  // A file of this name, a drive, a path, a time of day, and an only file.
+  for (const last of ["dir", "c:x", "./a:b", "12:30"]) {
+    assert.deepEqual(sent("a", last), ["127.0.0.1", 65432, undefined, "a", last]);
+  }
+  const got = (...args: string[]) => {
+    const { connection: { host, port }, task } = parse(["get", ...args]);
+    assert.ok(task.kind === "get");
+    return [host, port, task.output, ...task.names];
+  };
+  assert.deepEqual(got("host:a", "."), ["host", 65432, ".", "a"]);
+  assert.deepEqual(got("host:a", "host:b/", "dir"), ["host", 65432, "dir", "a", "b/"]);
+  assert.deepEqual(got("[::1]:7000:a"), ["::1", 7000, undefined, "a"]);
+  assert.deepEqual(got("host:", "--output", "x"), ["host", 65432, "x", "."]);
+  assert.deepEqual(got("a:b", "c", "--server", "h:1"), ["h", 1, undefined, "a:b", "c"]);
+  assert.deepEqual(got("a", "b"), ["127.0.0.1", 65432, undefined, "a", "b"]);
+  const managed = (...args: string[]) => {
+    const { connection: { host }, task } = parse(args);
+    return [host, task];
+  };
+  assert.deepEqual(managed("mv", "host:a", "host:b"), ["host", {
+    kind: "move",
+    name: "a",
+    newName: "b",
+    force: false,
+  }]);
+  assert.deepEqual(managed("mkdir", "host:a"), ["host", { kind: "make-folders", names: ["a"] }]);
+  const [host, listed] = managed("list", "host:");
+  assert.deepEqual([host, typeof listed === "object" && "target" in listed && listed.target], ["host", undefined]);
+});
+
+Deno.test("parseClientArguments says what is wrong with a place, and what to write", () => {
+  const mistakes: [string[], RegExp][] = [
+    [["send", "a", "me@host:x"], /"me@host:x": there are no user names: .*; write host:x/],
+    [["send", "a", "http://host/x"], /write a server without "http:\/\/": host/],
+    [["list", "--server", "http://host:7000"], /write a server without "http:\/\/": host:7000/],
+    [["list", "--server", "me@host"], /write host$/],
+    [["send", "a", "host:/tmp/"], /names on a server have no "\/" in front: write "host:tmp\/"/],
+    [["send", "host:"], /where to send to, but there is no file to send/],
+    [["send", "a", "host:x", "--as", "b"], /give "host:x" or --as, not both/],
+    [["send", "a", "host:x", "--server", "h"], /give "host:x" or --server, not both/],
+    [["send", "a", "b", "host:x"], /"host:x" names one file, but 2 files are given; "host:x\/" stores all below it/],
+    [["get", "host:a", "other:b"], /one command talks to one server only/],
+    [["get", "host:a", "b", "c"], /"b" names no server, but "host:a" does/],
+    [["mv", "host:a", "b"], /"b" names no server/],
+    [["rm", "a", "host:b"], /"host:b" names a server, but "a" does not/],
+    [["rm", "[::x]:b"], /this is not an IPv6 address/],
+  ];
+  for (const [args, message] of mistakes) assert.match(refusal(args)[0]!, message, args.join(" "));
+});
+
+Deno.test("parseClientArguments opens a session with HOST:PORT, a server's name, or HOST:", () => {
+  const opened = (...args: string[]) => parse(args).connection;
+  assert.deepEqual(opened("host:7000"), { host: "host", port: 7000 });
+  assert.deepEqual(opened("host:"), { host: "host", port: 65432 });
+  assert.deepEqual(opened("[::1]"), { host: "::1", port: 65432 });
+  assert.match(refusal(["http://host"])[0]!, /without "http:\/\/"/);
+});
+
+const CONFIG = `server = "work"
+quiet = true
+rate = "8M"
+
+[send]
+update = true
+exclude = ["*.tmp", "*.bak"]
+
+[servers.work]
+address = "files.example.org:7000"
+key = "jJbUoyxN9VhHJP1sRIzbYyfKIMzCQ-OK7wqz9SVvYF4"
+token-file = "~/token"
+
+[servers.home]
+address = "[::1]"
+`;
+
+Deno.test("parseClientArguments takes an option from the command line, else the environment, else the config file", () => {
+  const withSettings = (args: readonly string[], variables: Readonly<Record<string, string>> = {}) => {
+    const context = new FakeContext();
+    context.config = CONFIG;
+    for (const [name, value] of Object.entries(variables)) context.variables.set(name, value);
+    const parsed = parseClientArguments(args, context);
+    assert.ok("value" in parsed, context.console.errLines.join("\n"));
+    return parsed.value;
+  };
+  const usual = withSettings(["list"]);
+  assert.deepEqual([usual.connection.host, usual.connection.port], ["files.example.org", 7000]);
+  assert.equal(usual.tokenFile, "/me/token");
+  assert.equal(usual.serverKey?.source, "config.toml, line 11: servers.work.key");
+  assert.equal(usual.quiet, true);
+  assert.deepEqual(usual.connection.sendPolicy, { kind: "fixed", rateBytesPerSecond: 1_000_000 });
+  const home = withSettings(["list", "home:"]);
+  assert.deepEqual([home.connection.host, home.serverKey, home.tokenFile], ["::1", undefined, undefined]);
+  assert.equal(withSettings(["home"]).connection.host, "::1");
+  assert.equal(withSettings(["list"], { SLUICE_SERVER: "home" }).connection.host, "::1");
+  assert.equal(withSettings(["list", "-s", "work"], { SLUICE_SERVER: "home" }).connection.port, 7000);
+  assert.equal(withSettings(["list"], { SLUICE_QUIET: "no" }).quiet, false);
+  assert.equal(withSettings(["list"], { SLUICE_TOKEN_FILE: "t" }).tokenFile, "t");
+  assert.deepEqual(withSettings(["list"], { SLUICE_RATE: "16M" }).connection.sendPolicy, {
+    kind: "fixed",
+    rateBytesPerSecond: 2_000_000,
+  });
+  // What conflicts with a stronger source does not count.
+  assert.deepEqual(withSettings(["list", "--congestion", "bbr"]).connection.sendPolicy, { kind: "bbr" });
+  const tree = (...args: string[]) => {
+    const { task } = withSettings(["send", "a", ...args], { SLUICE_SEND_INCLUDE: "keep.bak" });
+    assert.ok(task.kind === "send");
+    return [task.tree.ifDifferent, ...task.tree.patterns.map(({ pattern }) => pattern)];
+  };
+  assert.deepEqual(tree("--exclude", "x"), ["update", "*.tmp", "*.bak", "keep.bak", "x"]);
+  assert.equal(tree("--force")[0], "replace");
+});
+
+Deno.test("parseClientArguments says which setting is wrong, and where", () => {
+  const wrong: [string, Readonly<Record<string, string>>, RegExp][] = [
+    ["", { SLUICE_TIMEOUT: "soon" }, /^error: SLUICE_TIMEOUT is "soon": It must be a number of seconds/],
+    ["", { SLUICE_QUIET: "maybe" }, /^error: SLUICE_QUIET is "maybe": it must be true or false/],
+    ["\ntimeout = 0\n", {}, /^error: config\.toml, line 2: timeout: It must be a number of seconds/],
+    ["quiet = 1", {}, /^error: config\.toml, line 1: quiet: it must be true or false/],
+    ["server = 'a/b'", {}, /^error: config\.toml, line 1: server: "a\/b": a host is a name or an IP address/],
+    ['rate = "8M"\ncongestion = "bbr"', {}, /the settings --congestion and --rate cannot be used together/],
+  ];
+  for (const [config, variables, message] of wrong) {
+    const context = new FakeContext();
+    context.config = config;
+    for (const [name, value] of Object.entries(variables)) context.variables.set(name, value);
+    assert.deepEqual(parseClientArguments(["list"], context), { exitCode: 2 }, config);
+    assert.match(context.console.errLines[0]!, message);
+  }
 });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { type ManagementTask, parseManagement } from "../../../cli/management_arguments.ts";
-import { FakeConsole } from "../../../testing/cli_fakes.ts";
+import { FakeContext } from "../../../testing/cli_fakes.ts";
 
 function parse(line: string): ManagementTask | number | undefined {
-  const parsed = parseManagement(line.split(" "), new FakeConsole());
+  const parsed = parseManagement(line.split(" "), new FakeContext());
   if (parsed === undefined) return undefined;
   return "value" in parsed ? parsed.value : parsed.exitCode;
 }

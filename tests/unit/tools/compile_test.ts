@@ -31,6 +31,11 @@ Deno.test("planBuilds gives an executable the permissions of its task, and deno.
   }
 });
 
+Deno.test("planBuilds puts the commit in front of the arguments of a user", () => {
+  const [build] = planBuilds(undefined, { isWindowsHost: false, commit: "0123456789" });
+  assert.deepEqual(build!.args.slice(-2), ["server.ts", "--build=0123456789"]);
+});
+
 Deno.test("checksumLine is what sha256sum writes", () => {
   const empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
   assert.equal(checksumLine(new Uint8Array(), "sluice"), `${empty}  sluice\n`);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { resolveLimits, SERVER_LIMITS } from "../../../../app/server/limits.ts";
 import { parseServerArguments } from "../../../../cli/server_arguments.ts";
 import * as fixed from "../../../../protocol/limits.ts";
-import { FakeConsole } from "../../../../testing/cli_fakes.ts";
+import { FakeContext } from "../../../../testing/cli_fakes.ts";
 
 /** The rows of the tables of a page's section, each with its cells. */
 function rowsOf(page: string, heading: string): string[][] {
@@ -36,19 +36,20 @@ Deno.test("limits that nobody sets are in ARCHITECTURE.md, each with its value",
 });
 
 Deno.test("SERVER_LIMITS are options of sluice-server, and in its help with their defaults", () => {
-  const console = new FakeConsole();
-  parseServerArguments(["--help"], console);
+  const context = new FakeContext();
+  const { console } = context;
+  parseServerArguments(["--help-limits"], context);
   const help = console.outLines.join("\n").replaceAll(/\s+/g, " ");
   for (const { name, option, what, default: value, min, max } of SERVER_LIMITS) {
     assert(help.includes(`${option} ${what} (${value})`), name);
     const [flag] = option.split(" ");
     for (const good of [min, max]) {
-      const parsed = parseServerArguments([flag!, `${good}`], new FakeConsole());
+      const parsed = parseServerArguments([flag!, `${good}`], new FakeContext());
       assert("value" in parsed);
       assert.deepEqual(parsed.value.serving.limits, { [name]: good });
     }
     for (const bad of [min - 1, max + 1]) {
-      assert.deepEqual(parseServerArguments([flag!, `${bad}`], new FakeConsole()), { exitCode: 2 }, name);
+      assert.deepEqual(parseServerArguments([flag!, `${bad}`], new FakeContext()), { exitCode: 2 }, name);
     }
   }
 });
