@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Command, InvalidArgumentError } from "commander";
+import { Argument, type Command, InvalidArgumentError } from "commander";
 import { quote } from "../base/display_text.ts";
 import type { FaultOptions } from "../app/api.ts";
 import type { ClientOptions } from "../app/client/api.ts";
@@ -22,6 +22,7 @@ import {
   sendingOptions,
   STATE_PLACES,
 } from "./command_line.ts";
+import { type Shell, SHELLS } from "./completion_scripts.ts";
 import { Config } from "./config.ts";
 import type { CliContext } from "./context.ts";
 import { addHosts, type HostsTask } from "./hosts.ts";
@@ -37,6 +38,8 @@ export type ClientTask =
   /** Print this client's public key. */
   | { readonly kind: "key" }
   | HostsTask
+  /** Print the completion script of a shell. */
+  | { readonly kind: "completion"; readonly shell: Shell }
   | { readonly kind: "interactive" };
 
 /** The parsed command line of the client. */
@@ -105,6 +108,7 @@ Examples:
   sluice serve                       the server; see "sluice help serve"
   sluice send film.mkv --rate 80M    at a fixed 80 Mbit/s
   sluice 192.0.2.7 65432             interactive session, like sftp; type "help"
+  sluice completion bash             see "sluice help completion"
 
 "sluice help COMMAND" has the options of a command. Options that are not given
 are taken from the environment, such as SLUICE_RETRY_FOR or SLUICE_SEND_UPDATE,
@@ -114,6 +118,13 @@ It is ${CONFIG_PLACES}.
 Exit codes: 0 done and verified, 1 transfer failed, 2 usage, 3 not found,
 4 refused, 5 cannot reach the server, 6 local disk, 7 standard output,
 129 terminal closed, 130 interrupted, 141 reader of the output closed it.`;
+
+const COMPLETION_HELP = `
+To have it at each start, add the line to the file:
+  bash        ~/.bashrc                    source <(sluice completion bash)
+  zsh         ~/.zshrc, behind compinit    source <(sluice completion zsh)
+  fish        ~/.config/fish/config.fish   sluice completion fish | source
+  powershell  $PROFILE   sluice completion powershell | Out-String | iex`;
 
 /** What the client's command line needs of its context. */
 type Context = Pick<CliContext, "build" | "console" | "entryAt" | "environment" | "readConfig" | "readText">;
@@ -154,6 +165,10 @@ export function createClientProgram(context: Context, accept: Accept): Command {
   addHosts(program, accept);
   program.command("key").description("print this client's public key, for a server's authorized_keys")
     .helpOption("-h, --help", "print this help").action(() => accept({ kind: "key" }));
+  program.command("completion").description('print the script by which a shell completes "sluice"')
+    .addArgument(new Argument("<shell>", "your shell").choices(SHELLS))
+    .helpOption("-h, --help", "print this help").addHelpText("after", COMPLETION_HELP)
+    .action((shell: Shell) => accept({ kind: "completion", shell }));
   // The programs look for this word in front of all others; here it is for the help.
   program.command("serve").description("keep files: the server; all of its options stand behind this word")
     .allowUnknownOption().allowExcessArguments().helpOption(false)

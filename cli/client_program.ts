@@ -7,7 +7,16 @@
 import type { Client, ClientOptions, RetryEvent } from "../app/client/api.ts";
 import { formatKey } from "../app/keys.ts";
 import type { ServerName } from "./address.ts";
-import { type ClientArguments, type ClientTask, parseClientArguments } from "./client_arguments.ts";
+import { SluiceError } from "../app/api.ts";
+import {
+  type ClientArguments,
+  type ClientTask,
+  createClientProgram,
+  parseClientArguments,
+} from "./client_arguments.ts";
+import { COMPLETE_COMMAND, completionLines } from "./completion.ts";
+import { COMPLETION_SCRIPTS } from "./completion_scripts.ts";
+import { Config } from "./config.ts";
 import { confirmOnTerminal } from "./confirm.ts";
 import { sanitizeForDisplay } from "../base/display_text.ts";
 import { formatHostPort } from "../base/net_address.ts";
@@ -23,15 +32,38 @@ import { createProgressView } from "./progress.ts";
 import { isStandardOutput } from "./pipes.ts";
 import { prepareTransfers } from "./requests.ts";
 import { tellError, tellMessage, tellResult, usageRecords } from "./results.ts";
+import { createServerProgram } from "./server_arguments.ts";
 import { runServer } from "./server_program.ts";
 import { asInterruption } from "./transfers.ts";
 
 /** Runs the client, or, as `sluice serve`, the server; returns its exit code and never throws. */
 export async function runClient(args: readonly string[], context: CliContext): Promise<ExitCode> {
   const [word, command] = args;
+  if (word === COMPLETE_COMMAND) return await finishOutput(context.console, complete(args.slice(1), context));
   if (word === "serve") return await runServer(args.slice(1), context, "sluice serve");
   if (word === "help" && command === "serve") return await runServer(["--help"], context, "sluice serve");
   return await finishOutput(context.console, await run(args, context));
+}
+
+/** Prints what may follow on a command line. */
+function complete(words: readonly string[], context: CliContext): ExitCode {
+  const serve = createServerProgram({ name: "sluice serve", context }, () => {});
+  const program = createClientProgram(context, () => {});
+  for (const line of completionLines(program, words, { servers: serverNames(context), serve })) {
+    context.console.out(line);
+  }
+  return ExitCode.done;
+}
+
+/** The servers of the config file; none if it cannot be read, which is no matter for a line that is being typed. */
+function serverNames({ readConfig }: CliContext): string[] {
+  try {
+    const file = readConfig();
+    return file === undefined ? [] : new Config(file).serverNames;
+  } catch (error) {
+    if (!(error instanceof SluiceError)) throw error;
+    return [];
+  }
 }
 
 async function run(args: readonly string[], context: CliContext): Promise<ExitCode> {
@@ -50,6 +82,10 @@ async function run(args: readonly string[], context: CliContext): Promise<ExitCo
 
 async function execute(args: ClientArguments, context: CliContext): Promise<ExitCode> {
   const { json, quiet, stateFolder, task, verbose } = args;
+  if (task.kind === "completion") {
+    context.console.out(COMPLETION_SCRIPTS[task.shell]);
+    return ExitCode.done;
+  }
   // A bar would stand in the middle of a file on the screen.
   const isOnScreen = context.console.outIsTerminal && task.kind === "get" && isStandardOutput(task.output);
   const session: CliSession = {
@@ -96,7 +132,7 @@ async function runInteractively(args: ClientArguments, session: CliSession): Pro
 }
 
 async function runOnce(
-  task: Exclude<ClientTask, { kind: "interactive" | "key" | "hosts" }>,
+  task: Exclude<ClientTask, { kind: "completion" | "hosts" | "interactive" | "key" }>,
   args: ClientArguments,
   session: CliSession,
 ): Promise<ExitCode> {

@@ -8,10 +8,16 @@ import { formatKey } from "../app/keys.ts";
 import { type AccessSource, AccessTable } from "../app/server/access.ts";
 import { isLoopbackHost } from "../base/net_address.ts";
 import { RIGHTS } from "../transfer/rights.ts";
+import { COMPLETE_COMMAND, completionLines } from "./completion.ts";
 import { describeError, finishOutput } from "./console.ts";
 import type { CliContext } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
-import { parseServerArguments, type ServerArguments, type ServerName } from "./server_arguments.ts";
+import {
+  createServerProgram,
+  parseServerArguments,
+  type ServerArguments,
+  type ServerName,
+} from "./server_arguments.ts";
 import { openServerLog } from "./server_log.ts";
 
 /** How long a server that stops waits for the reader of its log. */
@@ -30,6 +36,11 @@ export async function runServer(
 
 async function run(args: readonly string[], context: CliContext, name: ServerName): Promise<ExitCode> {
   const { console, openIdentity } = context;
+  if (args[0] === COMPLETE_COMMAND) {
+    const lines = completionLines(createServerProgram({ name, context }, () => {}), args.slice(1), { servers: [] });
+    for (const line of lines) console.out(line);
+    return ExitCode.done;
+  }
   try {
     const parsed = parseServerArguments(args, context, name);
     if ("exitCode" in parsed) return parsed.exitCode;

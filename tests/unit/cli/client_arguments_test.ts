@@ -136,7 +136,7 @@ Deno.test("parseClientArguments answers a mistake with one line and the way to t
     [["list", "--rate", "8M", "--congestion", "bbr"], /'--rate <rate>' cannot be used with .*'--congestion <name>'/],
     [
       ["snd"],
-      /^error: unknown command "snd" \(did you mean send\?\); the commands are send, get, list, .* key and serve;/,
+      /^error: unknown command "snd" \(did you mean send\?\); the commands are send, get, list, .* and serve;/,
     ],
     [["sned", "report.pdf"], /^error: unknown command "sned" \(did you mean send\?\)/],
     [["snd", "a"], /^error: unknown command "snd"/],
@@ -147,7 +147,7 @@ Deno.test("parseClientArguments answers a mistake with one line and the way to t
     [["snd\x1b[2J", "a"], /^error: unknown command "snd\\x1b\[2J"/],
     [
       ["192.0.2.7", "http"],
-      /^error: "http": a port is a whole number .*; the commands are send, get, list, stat, rm, mv, mkdir, df, hosts, key and serve/,
+      /^error: "http": a port is a whole number .*; the commands are send, get, .* and serve/,
     ],
     [["--bogus", "h", "7"], /unknown option '--bogus'/],
     [["h", "7", "--bogus"], /unknown option '--bogus'/],
