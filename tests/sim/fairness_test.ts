@@ -59,8 +59,8 @@ Deno.test("Flows: two of the default share a link evenly and fill it, whenever t
 
 Deno.test("Flows: the default and CUBIC both get their share, whichever starts first", () => {
   const late = { startUs: 5 * SECOND_US };
-  // The goal is a third of the rate, with a queue of one product; the smooth bursts of the pacer have cost CUBIC some of it.
-  for (const [queueRoundTrips, leastShare] of sample([[1, 0.15], [0.2, 0.12]] as const, 1)) {
+  // The goal is a third of the rate. With a queue of one product a CUBIC flow that came first misses it by half.
+  for (const [queueRoundTrips, leastShare] of sample([[1, 0.15], [0.2, 0.17]] as const, 1)) {
     for (const flows of [[{ sendPolicy: CLASSIC }, late], [{}, { sendPolicy: CLASSIC, ...late }]]) {
       const { shares, total, words } = compete(1, flows, queueRoundTrips);
       assert(Math.min(...shares) >= leastShare, words);

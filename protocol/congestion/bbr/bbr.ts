@@ -19,6 +19,7 @@
  * - The long-term bound grows by at least a 64th of the window in the first round of a probe (5.3.3.4).
  * - A standing queue in ProbeBW_CRUISE lowers BBR.bw_shortterm to the delivery rate; in the draft only loss does
  *   (5.5.10.3).
+ * - After a probe that met congestion and found no more bandwidth, the next one waits twice as long (5.3.3.5).
  * - ProbeRTT alone does not age the bandwidth filter (5.5.6), which would forget the last probe's result.
  *
  * Not implemented: ECN (3.7); the inflight at which the loss threshold was crossed inside a burst (5.5.10.2,
@@ -46,6 +47,12 @@ const STARTUP_LOSS_ROUNDS = 2;
 const PROBE_RTT_DURATION_US = 200_000;
 /** Ours: after this many rounds of ProbeBW_CRUISE with a queue, each time, the bandwidth is lowered to the delivery rate. */
 const CRUISE_QUEUE_ROUNDS = 4;
+/**
+ * Ours: a probe that meets congestion is fruitless if it raises the bandwidth by less than the first factor, and the delivery
+ * rate is not below the second, which would show that the path has become slower.
+ */
+const PROBE_GROWTH = 1.05;
+const PROBE_DECLINE = 0.9;
 /** Ours: a path that loses less than this share counts as loss-free. */
 const MIN_BASE_LOSS = 0.001;
 
@@ -67,6 +74,8 @@ export class Bbr implements CongestionController, ControlState {
   #ackPhase: AckPhase = AckPhase.none;
   /** Whether ProbeBW_DOWN uses the lower rate, for a full round, to find out whether the loss persists. */
   #isLossToleranceProbe = false;
+  /** The estimated bandwidth before the current probe, bytes per second. */
+  #bandwidthBefore = 0;
   #wasWindowLimited = false;
   #isIdleRestart = false;
   /** When ProbeRTT may end, 0 until the queue has drained; whether a round has ended since. */
@@ -169,6 +178,7 @@ export class Bbr implements CongestionController, ControlState {
     aggregation.onRound(!this.fullBandwidthReached);
     this.#respondToLoss(event);
     this.#respondToQueue(event);
+    if (this.#state === BbrState.startup) this.#checkDispersion();
     // 5.3.1.2, BBRCheckFullBWReached; with the round's maximum rate instead of the one sample that ends it.
     if (!event.sample.appLimited && this.#isAccelerating()) {
       this.#fullPipe.onRound(bounds.bandwidthLatest, this.model.isPlateauPlain ? 1 : FULL_PIPE_ROUNDS);
@@ -212,6 +222,12 @@ export class Bbr implements CongestionController, ControlState {
   }
 
   // Startup and Drain (5.3.1, 5.3.2).
+
+  /** While the pace followed a rate that proved wrong, the delivery rate could not grow: the rounds of a plateau begin anew. */
+  #checkDispersion(): void {
+    const { bounds, loss, trains } = this.model;
+    if (trains.onRound(loss.queueing || loss.lastLostBytes > 0)) this.#fullPipe.reset(bounds.bandwidthLatest);
+  }
 
   #checkStartupDone(event: AckEvent): void {
     if (this.#state !== BbrState.startup) return;
@@ -263,6 +279,7 @@ export class Bbr implements CongestionController, ControlState {
         // BBRIsTimeToGoDown: while the long-term bound limits sending, samples cannot show whether the pipe is full.
         if (isHeld) this.#fullPipe.reset(this.model.deliveryRate);
         else if (this.#fullPipe.fullNow) {
+          this.#probeTimer.onProbeEnd(false);
           this.#enterProbeDown(event, { lossToleranceProbe: this.model.loss.isWorthTesting });
         }
         break;
@@ -290,6 +307,7 @@ export class Bbr implements CongestionController, ControlState {
     this.model.loss.endSlowPhase(event.nowUs);
     this.model.bounds.beginProbe();
     this.#ackPhase = AckPhase.refilling;
+    this.#bandwidthBefore = this.model.maxBandwidth.value;
     this.model.startRound(event);
     this.#enterState(BbrState.probeRefill);
   }
@@ -350,7 +368,14 @@ export class Bbr implements CongestionController, ControlState {
       const inflightBytes = Math.max(txInFlightBytes, this.#control.targetInflight() * BETA);
       this.model.bounds.lowerLongTerm(event.nowUs, inflightBytes, lostBytes);
     }
+    this.#probeTimer.onProbeEnd(this.#isProbeFruitless());
     this.#enterProbeDown(event, { lossToleranceProbe: true });
+  }
+
+  #isProbeFruitless(): boolean {
+    const { bounds, maxBandwidth } = this.model;
+    const before = this.#bandwidthBefore;
+    return maxBandwidth.value < PROBE_GROWTH * before && bounds.bandwidthLatest > PROBE_DECLINE * before;
   }
 
   // ProbeRTT (5.3.4).

@@ -44,6 +44,12 @@ const FASTER_FACTOR = 5 / 4;
 const CERTAIN_TRAINS = 8;
 const SLOW_FACTOR = 1.1;
 
+/**
+ * Startup sends a quarter faster than the bottleneck rate, which in this many rounds leads to a queue or to loss. Where it
+ * does not, the train was dispersed by something else, such as a program that was without the processor.
+ */
+const EMPTY_ROUNDS = 3;
+
 /** Smoothing of the rate of dispersed trains. */
 const DISPERSED_GAIN = 1 / 4;
 
@@ -70,6 +76,8 @@ export class TrainRate {
   #isCertain = false;
   /** The mean rate of the trains since one was dispersed; Infinity if none was. */
   #bottleneckRate = Infinity;
+  /** Rounds without queue or loss since a train was dispersed. */
+  #emptyRounds = 0;
   /** Duration of the train that was dispersed first. */
   #dispersedUs = Infinity;
 
@@ -117,6 +125,17 @@ export class TrainRate {
     this.#begin(nowUs, sentUs);
   }
 
+  /**
+   * A round of Startup has ended, with a queue or loss or without. Returns whether the bottleneck rate proved wrong, and is
+   * forgotten.
+   */
+  onRound(hasQueueOrLoss: boolean): boolean {
+    this.#emptyRounds = hasQueueOrLoss || !this.isDispersed ? 0 : this.#emptyRounds + 1;
+    if (this.#emptyRounds < EMPTY_ROUNDS) return false;
+    this.#forgetBottleneck();
+    return true;
+  }
+
   #onTrain(rate: number, isDispersed: boolean, isQueueing: boolean): void {
     // If there is a queue already, a fast train is one that was delayed elsewhere on the path before.
     if (rate > FASTER_FACTOR * this.#bottleneckRate && !isQueueing) this.#forgetBottleneck();
@@ -130,6 +149,7 @@ export class TrainRate {
     this.#bottleneckRate = Infinity;
     this.#dispersedUs = Infinity;
     this.#slowTrains = 0;
+    this.#emptyRounds = 0;
     this.#isCertain = false;
   }
 

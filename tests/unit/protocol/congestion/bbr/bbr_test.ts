@@ -187,6 +187,25 @@ Deno.test("Bbr goes through its states in order", () => {
   assert.ok(Math.abs(controller.model.minRtt.minUs / link.rttUs - 1) < 0.05);
 });
 
+Deno.test("Bbr probes half as often where its probes overflow the queue and find no more bandwidth", () => {
+  const intervals = (queueBytes: number): number[] => {
+    const link: LinkOptions = { rate: 50 * MBIT, rttUs: 40_000, queueBytes };
+    const controller = bbr(link);
+    const probedUs: number[] = [];
+    let isProbing = false;
+    const onEvent = (nowUs: number): void => {
+      const wasProbing = isProbing;
+      isProbing = controller.state === BbrState.probeUp;
+      if (isProbing && !wasProbing) probedUs.push(nowUs);
+    };
+    runLink(link, [{ controller, onEvent }], 20_000_000);
+    return probedUs.slice(1).map((us, index) => us - probedUs[index]!);
+  };
+  const [long, short] = [intervals(500_000), intervals(25_000)];
+  assert.ok(long.length >= 5 && long.every((us) => us < 3_500_000), `${long}`);
+  assert.ok(short.length >= 2 && short.every((us) => us >= 4_000_000 && us < 6_500_000), `${short}`);
+});
+
 Deno.test("Bbr enters ProbeRTT if there is a standing queue, but not if the RTT shows that there is none", () => {
   const link: LinkOptions = { rate: 50 * MBIT, rttUs: 40_000, queueBytes: 500_000 };
   const alone = bbr(link);

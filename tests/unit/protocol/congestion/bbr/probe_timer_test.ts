@@ -19,6 +19,19 @@ Deno.test("ProbeTimer waits 2 to 3 s, by its seed", () => {
   assert.notEqual(waitUs(new ProbeTimer(2)), waits[0]);
 });
 
+Deno.test("ProbeTimer waits twice as long after a fruitless probe, in time and in rounds", () => {
+  const [timer, patient] = [new ProbeTimer(4), new ProbeTimer(4)];
+  const roundsUntilDue = (probed: ProbeTimer): number => {
+    probed.restart(0);
+    for (let rounds = 0;; rounds++, probed.onRound()) if (probed.isDue(1, 10)) return rounds;
+  };
+  patient.onProbeEnd(true);
+  assert.ok(Math.abs(waitUs(patient) - 2 * waitUs(timer)) <= 2_000);
+  assert.equal(roundsUntilDue(patient), roundsUntilDue(timer) + 10);
+  patient.onProbeEnd(false);
+  assert.equal(waitUs(patient), waitUs(timer));
+});
+
 Deno.test("ProbeTimer is due after as many rounds as datagrams in flight, 63 at most", () => {
   for (const [datagrams, rounds] of [[10, 10], [63, 63], [1_000, 63]] as const) {
     const timer = new ProbeTimer(3);

@@ -77,6 +77,19 @@ Deno.test("TrainRate considers a path that dispersed a train slow until a train 
   assert.equal(trains.rate, oneIn(250));
 });
 
+Deno.test("TrainRate forgets a dispersed train after three rounds without a queue or loss", () => {
+  const trains = new TrainRate();
+  assert.deepEqual([1, 2, 3, 4].map(() => trains.onRound(false)), [false, false, false, false], "nothing to forget");
+  run(trains, 0, 100, 500);
+  assert.ok(trains.isDispersed);
+  assert.deepEqual([false, false, true, false, false].map((isFull) => trains.onRound(isFull)), Array(5).fill(false));
+  assert.ok(trains.isDispersed);
+  assert.equal(trains.onRound(false), true);
+  assert.ok(!trains.isDispersed);
+  run(trains, 100_000, 100, 500);
+  assert.deepEqual([trains.onRound(false), trains.isDispersed], [false, true], "counted anew");
+});
+
 Deno.test("TrainRate is certain after eight more trains that arrive more slowly than sent through a queue, until one is faster", () => {
   const certainAfter = (smoothedRttUs: number, sentEveryUs: number): number => {
     const trains = new TrainRate();
