@@ -72,6 +72,10 @@ export class Driver {
   readonly #woken = new Set<Entry>();
   readonly #wakeTimer: Timer;
   #armedUs = Infinity;
+  /** The earliest deadline of what was served in this flush. */
+  #wantedUs = Infinity;
+  /** While connections are gathered that are served together. */
+  #isGathering = false;
   #isFlushing = false;
   /** Where a flush waits for the socket, resolves when that is over. */
   #flushing: Promise<void> = Promise.resolve();
@@ -198,7 +202,7 @@ export class Driver {
     if (entry.isQueued || this.#isStopped) return;
     entry.isQueued = true;
     this.#queue.push(entry);
-    if (!this.#isFlushing && this.#arrivedUs === undefined) this.#flush();
+    if (!this.#isFlushing && !this.#isGathering && this.#arrivedUs === undefined) this.#flush();
   }
 
   /** Its application has something to say: it is heard in the next turn of the event loop. */
@@ -212,7 +216,15 @@ export class Driver {
     const woken = [...this.#woken];
     // Before: the timer is set again by whatever is woken from now on, also while these wait for their turn.
     this.#woken.clear();
+    this.#isGathering = true;
     for (const entry of woken) this.#touch(entry);
+    this.#serveGathered();
+  }
+
+  #serveGathered(): void {
+    this.#isGathering = false;
+    if (this.#queue.length > 0 && !this.#isFlushing) this.#flush();
+    else this.#armWanted();
   }
 
   /** Runs to its end at once as long as the socket takes datagrams so; else it goes on whenever that has taken one. */
@@ -221,6 +233,7 @@ export class Driver {
     let sending: Promise<void> | undefined;
     try {
       sending = this.#serveQueue();
+      this.#armWanted();
     } catch (error) {
       this.#fail(error);
     }
@@ -276,7 +289,7 @@ export class Driver {
     if (hasMore) this.#touch(entry);
     entry.session?.process();
     if (connection.isClosed) this.#end(entry);
-    else this.#arm(connection.pollTimeout());
+    else this.#wantedUs = Math.min(this.#wantedUs, connection.pollTimeout());
     this.#platform.watcher?.onServed(connection);
   }
 
@@ -290,12 +303,18 @@ export class Driver {
 
   /**
    * Sees to it that `#onTimer` runs by `deadlineUs`. A timer that is set for earlier stays: it finds nothing due,
-   * and is set anew. That is cheaper than setting it for every packet.
+   * and is set anew. That is cheaper than setting it for every packet; and it is set once for all that were served together,
+   * as a short timer takes a thread, which cannot be called back.
    */
   #arm(deadlineUs: number): void {
     if (deadlineUs >= this.#armedUs || this.#isStopped) return;
     this.#armedUs = deadlineUs;
     this.#timer.set(deadlineUs - this.#platform.nowUs());
+  }
+
+  #armWanted(): void {
+    this.#arm(this.#wantedUs);
+    this.#wantedUs = Infinity;
   }
 
   #disarm(): void {
@@ -306,17 +325,17 @@ export class Driver {
   #onTimer(): void {
     this.#armedUs = Infinity;
     const now = this.#platform.nowUs();
-    let nextUs = Infinity;
+    this.#isGathering = true;
     for (const entry of this.#entries.values()) {
       const deadlineUs = entry.connection.pollTimeout();
       if (deadlineUs <= now) {
         entry.connection.handleTimeout(now);
         this.#touch(entry);
-      } else if (deadlineUs < nextUs) {
-        nextUs = deadlineUs;
+      } else {
+        this.#wantedUs = Math.min(this.#wantedUs, deadlineUs);
       }
     }
-    this.#arm(nextUs);
+    this.#serveGathered();
   }
 
   #fail(error: unknown): void {

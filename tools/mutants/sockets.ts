@@ -12,8 +12,15 @@ export const SOCKET_MUTANTS: readonly Mutant[] = [
     id: "batch-answered-early",
     broken: "Each datagram of a batch is answered by itself",
     file: "app/driver.ts",
-    text: "if (!this.#isFlushing && this.#arrivedUs === undefined) this.#flush();",
-    becomes: "if (!this.#isFlushing) this.#flush();",
+    text: "if (!this.#isFlushing && !this.#isGathering && this.#arrivedUs === undefined) this.#flush();",
+    becomes: "if (!this.#isFlushing && !this.#isGathering) this.#flush();",
+  },
+  {
+    id: "timer-set-for-the-last",
+    broken: "The timer is set for the connection that was served last, not for the one that is due first",
+    file: "app/driver.ts",
+    text: "else this.#wantedUs = Math.min(this.#wantedUs, connection.pollTimeout());",
+    becomes: "else this.#wantedUs = connection.pollTimeout();",
   },
   {
     id: "longer-datagram-forgotten",

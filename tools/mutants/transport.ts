@@ -305,7 +305,7 @@ export const TRANSPORT_MUTANTS: readonly Mutant[] = [
     id: "wake-up-lost",
     broken: "A connection that is woken while another waits for its turn is not heard",
     file: "app/driver.ts",
-    text: "this.#woken.clear();\n    for (const entry",
-    becomes: "for (const entry",
+    text: "this.#woken.clear();\n    this.#isGathering",
+    becomes: "this.#isGathering",
   },
 ];

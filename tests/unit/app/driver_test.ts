@@ -12,6 +12,8 @@ interface Drive {
   readonly driver: Driver;
   readonly clock: FakeClock;
   readonly errors: unknown[];
+  /** What its timers were set to, microseconds. */
+  readonly delaysUs: readonly number[];
 }
 
 /** A driver of a client on a machine whose clock stands until it is told to go on. */
@@ -29,15 +31,24 @@ function drive(send: DatagramSocket["send"], onServed = (): void => {}): Drive {
     close() {},
   };
   const clock = new FakeClock();
+  const delaysUs: number[] = [];
   const platform = {
     nowUs: () => clock.nowUs(),
-    timer: (action: () => void) => clock.timer(action),
+    timer: (action: () => void) => {
+      const timer = clock.timer(action);
+      return { ...timer, set: (delayUs: number) => timer.set(delaysUs[delaysUs.length] = delayUs) };
+    },
     watcher: { onEndpoint() {}, onServed },
   } as unknown as Platform;
   const randomBytes = (count: number): Uint8Array => random.bytes(count);
   const endpoint = new Endpoint({ isServer: false, staticKey: randomBytes(32), randomBytes });
   const errors: unknown[] = [];
-  return { driver: new Driver({ platform, endpoint, socket, onFatal: (error) => errors.push(error) }), clock, errors };
+  return {
+    delaysUs,
+    driver: new Driver({ platform, endpoint, socket, onFatal: (error) => errors.push(error) }),
+    clock,
+    errors,
+  };
 }
 
 Deno.test("Driver sends at once all that a socket takes at once", () => {
@@ -47,6 +58,20 @@ Deno.test("Driver sends at once all that a socket takes at once", () => {
   assert.deepEqual(sent, ["10.0.0.1:1"]);
   driver.connect(NetAddress.parse("10.0.0.2:1"), () => SILENT);
   assert.deepEqual(sent, ["10.0.0.1:1", "10.0.0.2:1"]);
+});
+
+Deno.test("Driver sets its timer once for all connections that it serves together", () => {
+  const { driver, clock, delaysUs } = drive(() => undefined);
+  const connect = (host: string) => driver.connect(NetAddress.parse(`${host}:1`), () => SILENT);
+  connect("10.0.0.1");
+  // Its Hellos are due at 300, 900 and 1,500 ms, those of the next at 1,000 and 1,600.
+  clock.pass(700_000);
+  connect("10.0.0.2");
+  assert.deepEqual(delaysUs, [300_000, 600_000]);
+  clock.pass(200_000);
+  assert.deepEqual(delaysUs.slice(2), [100_000], "the second is due first, though the first was served before");
+  clock.pass(600_000);
+  assert.deepEqual(delaysUs.slice(3), [500_000, 100_000]);
 });
 
 Deno.test("Driver sends nothing while a socket makes it wait, and goes on then", async () => {
