@@ -104,8 +104,9 @@ The first word is the key that "sluice key" prints, or, in the file of
 list, overwrite and delete; the default is the first three. Changes take effect
 within two seconds and close the affected connections.
 
-Ctrl-C, SIGTERM or SIGHUP lets running transfers finish and accepts no new
-ones; a second one stops at once.
+Ctrl-C, SIGTERM or closing the terminal lets running transfers finish, and
+accepts no new ones; a second one stops at once. SIGHUP to a server without a
+terminal makes it read the list at once.
 
 Options that are not given are taken from the environment, such as
 SLUICE_SERVE_PORT, then from the table [serve] of the config file. It is

@@ -57,12 +57,15 @@ async function run(args: readonly string[], context: CliContext, name: ServerNam
 
 /** Serves until the first signal to stop, which lets running transfers finish; the second one ends the process. */
 async function serve(args: ServerArguments, context: CliContext, identity: Uint8Array): Promise<void> {
-  const { confine, exit, onStopSignal, openAccess, startServer } = context;
+  const { confine, console, exit, onStopSignal, openAccess, startServer } = context;
   const log = openServerLog(context, args);
   const stopRequested = Promise.withResolvers<void>();
   let signals = 0;
+  let reload = () => {};
   const stopListening = onStopSignal((signal) => {
-    if (++signals === 1) stopRequested.resolve();
+    // To a service, which has no terminal that could go, it says that files have changed.
+    if (signal === "hangup" && !console.outIsTerminal && !console.errIsTerminal) reload();
+    else if (++signals === 1) stopRequested.resolve();
     // The kernel and a shell may both tell of the terminal that has gone.
     else if (signal !== "hangup") exit(ExitCode.interrupted);
   });
@@ -75,6 +78,7 @@ async function serve(args: ServerArguments, context: CliContext, identity: Uint8
       ...(access === undefined ? {} : { access }),
       onEvent: (event) => log.event(event),
     });
+    reload = () => server.reloadAccess();
     const { root } = server;
     const { native, readOnly } = args.serving;
     const needs = { read: [root, ...files?.paths ?? []], write: readOnly ? [] : [root] };

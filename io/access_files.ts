@@ -14,7 +14,7 @@ import {
 } from "../app/server/access.ts";
 import { parseAccess } from "../app/server/access_file.ts";
 import { SluiceError } from "../app/api.ts";
-import { errorCode, type PrivateFile, requirePrivate } from "./private_file.ts";
+import { errorCode, type PrivateFile, reasonOf, requirePrivate } from "./private_file.ts";
 import { authorizedKeysFile } from "./state_folder.ts";
 
 /** One file. */
@@ -54,15 +54,15 @@ export class AccessFiles implements AccessSource {
   /**
    * The entries, if the files have changed since they were read and then looked the same in two calls, so that a file is
    * not read while it is being written; else undefined. A deleted file authorizes no client. Throws AccessFileError once
-   * for each change that cannot be read.
+   * for each change that cannot be read. `isForced`: the entries as they are now.
    */
-  poll(): AccessTable | undefined {
+  poll({ isForced }: { readonly isForced: boolean } = { isForced: false }): AccessTable | undefined {
     const looks = this.#looks();
-    if (looks === this.#inForce) {
+    if (!isForced && looks === this.#inForce) {
       this.#seen = undefined;
       return undefined;
     }
-    if (looks !== this.#seen) {
+    if (!isForced && looks !== this.#seen) {
       this.#seen = looks;
       return undefined;
     }
@@ -128,7 +128,7 @@ function readEntries({ kind, path }: AccessFile): AccessEntry[] {
   } catch (error) {
     if (error instanceof SluiceError) throw new AccessFileError(kind, error.message);
     const what = kind === "key" ? "the keys of clients" : "the token";
-    throw new AccessFileError(kind, `cannot read ${path}, ${what}: ${errorCode(error) ?? String(error)}`);
+    throw new AccessFileError(kind, `cannot read ${path}, ${what}: ${reasonOf(error)}`);
   }
   return parseAccess(text, { file: path, kind });
 }

@@ -7,7 +7,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { SluiceError } from "../app/api.ts";
-import { errorCode } from "./private_file.ts";
+import { errorCode, reasonOf } from "./private_file.ts";
 import type { Environment } from "./state_folder.ts";
 
 /** The variable that names the file; if it is empty, no file is read. */
@@ -36,8 +36,8 @@ export function readConfigFile(env: Environment): { path: string; text: string; 
     if (error instanceof TypeError) throw new SluiceError("usage", `the config file ${file} is not valid UTF-8`);
     const code = errorCode(error);
     if (named === undefined && (code === "ENOENT" || code === "ENOTDIR")) return undefined;
-    const reason = code === "ENOENT" ? `it does not exist; ${CONFIG_VARIABLE} names it` : code ?? String(error);
-    throw new SluiceError("usage", `cannot read the config file ${file}: ${reason}`);
+    const advice = named === undefined ? "" : `; ${CONFIG_VARIABLE} names it`;
+    throw new SluiceError("usage", `cannot read the config file ${file}: ${reasonOf(error)}${advice}`);
   }
 }
 

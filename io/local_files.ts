@@ -10,7 +10,7 @@ import { LocalSide } from "../app/client/tree/local_side.ts";
 import type { TreeSide } from "../app/client/tree/side.ts";
 import { quote } from "../base/display_text.ts";
 import { SluiceError } from "../app/api.ts";
-import { errorCode } from "./private_file.ts";
+import { reasonOf } from "./private_file.ts";
 import { systemPlatform } from "./platform.ts";
 
 /** A folder or file, to send or to save in. */
@@ -23,6 +23,6 @@ export function readText(file: string): string {
   try {
     return fs.readFileSync(file, "utf8");
   } catch (error) {
-    throw new SluiceError("local-disk", `cannot read ${quote(file)}: ${errorCode(error) ?? String(error)}`);
+    throw new SluiceError("local-disk", `cannot read ${quote(file)}: ${reasonOf(error)}`);
   }
 }

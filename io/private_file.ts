@@ -34,3 +34,23 @@ export function requirePrivate(path: string, { against, what }: PrivateFile): vo
 export function errorCode(error: unknown): string | undefined {
   return (error as { code?: string } | undefined)?.code;
 }
+
+/** Errors of the operating system in words, as the end of a sentence about a file. */
+const REASONS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EEXIST: "there is something else of that name",
+  EISDIR: "it is a folder",
+  ELOOP: "it is a link that leads nowhere",
+  ENOENT: "it does not exist",
+  ENOSPC: "the disk is full",
+  ENOTDIR: "its path leads through something that is not a folder",
+  EPERM: "the operating system does not permit it",
+  EROFS: "the disk is mounted read-only",
+};
+
+/** Why a file cannot be read or written, in words. */
+export function reasonOf(error: unknown): string {
+  const code = errorCode(error);
+  if (code !== undefined) return REASONS[code] ?? `the operating system reports ${code}`;
+  return error instanceof Error ? error.message : String(error);
+}

@@ -12,7 +12,7 @@ import { formatKey, parseKey, publicKeyOf } from "../app/keys.ts";
 import { REPLACEMENT_CHARACTER } from "../base/display_text.ts";
 import { KEY_BYTES } from "../protocol/mod.ts";
 import { randomBytes } from "./clock.ts";
-import { errorCode, requirePrivate } from "./private_file.ts";
+import { errorCode, reasonOf, requirePrivate } from "./private_file.ts";
 
 /** The environment variable that names the folder. */
 export const STATE_VARIABLE = "SLUICE_STATE";
@@ -222,8 +222,7 @@ function readPrivate(file: string, owner: KeyOwner): string {
 
 function asSluiceError(error: unknown, what: string): SluiceError {
   if (error instanceof SluiceError) return error;
-  const code = errorCode(error) ?? (error instanceof Error ? error.message : String(error));
-  return new SluiceError("local-disk", `${what}: ${code}; name another folder with --state`);
+  return new SluiceError("local-disk", `${what}: ${reasonOf(error)}; name another folder with --state`);
 }
 
 /**

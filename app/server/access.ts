@@ -45,9 +45,9 @@ export interface AccessSource {
   read(): AccessTable;
   /**
    * The table, if it has changed since; else undefined. Throws SluiceError once for a change that cannot be read, and if it
-   * is a file's {@link AccessFileError}.
+   * is a file's {@link AccessFileError}. `isForced`: the table as it is now, changed or not.
    */
-  poll(): AccessTable | undefined;
+  poll(options?: { readonly isForced: boolean }): AccessTable | undefined;
 }
 
 /** The authorized clients. */

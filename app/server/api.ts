@@ -127,6 +127,8 @@ export interface Server {
    * bounds.
    */
   setSendPolicy(policy: SendPolicy): void;
+  /** Reads the access list again at once; it is also read whenever it changes. */
+  reloadAccess(): void;
   /**
    * Stops taking new transfers, lets running ones finish for `graceMs`, then closes. Called again, the shorter
    * grace holds.

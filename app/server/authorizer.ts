@@ -150,16 +150,21 @@ export class Authorizer {
     this.#authorized.delete(connection);
   }
 
+  /** Reads the access list again, changed or not; an open server has none. */
+  reload(): void {
+    if (this.#table !== undefined) this.#look({ isForced: true });
+  }
+
   /** Looks no more. */
   stop(): void {
     this.#timer.clear();
   }
 
-  #look(): void {
+  #look(options?: { readonly isForced: boolean }): void {
     this.#timer.set(LOOK_INTERVAL_US);
     const { access, onEvent } = this.#options;
     try {
-      const table = access!.poll();
+      const table = access!.poll(options);
       if (table === undefined) return;
       this.#table = table;
       const gone = [...this.#authorized].filter(([{ peer }, grant]) =>

@@ -22,6 +22,7 @@ import { ListingCache } from "../../transfer/server/listing_cache.ts";
 import { ResumablePuts } from "../../transfer/server/resumable_puts.ts";
 import { RequestLimits } from "../../transfer/server/request_limits.ts";
 import { DirectoryStore } from "../../store/directory_store.ts";
+import { attemptAsync } from "../../store/disk_error.ts";
 import { WaitingDisk } from "../../store/waiting_disk.ts";
 import { NetAddress } from "../../base/net_address.ts";
 import { SluiceError } from "../api.ts";
@@ -78,21 +79,29 @@ export async function startServer(options: ServerOptions, platform: Platform): P
     if (error instanceof StoreError) throw new SluiceError("local-disk", error.message);
     throw error;
   }
-  const authorizer = await Authorizer.open({
-    platform,
-    disk,
-    root: store,
-    readOnly,
-    access: access === "open" ? undefined : access,
-    onEvent,
-  });
-  const socket = platform.openSocket({
-    hostname,
-    port: options.port,
-    simulate: options.simulate,
-    native: options.native,
-    onFault: (line) => onEvent({ kind: "fault", line }),
-  });
+  let authorizer: Authorizer;
+  let socket: DatagramSocket;
+  try {
+    authorizer = await Authorizer.open({
+      platform,
+      disk,
+      root: store,
+      readOnly,
+      access: access === "open" ? undefined : access,
+      onEvent,
+    });
+    socket = platform.openSocket({
+      hostname,
+      port: options.port,
+      simulate: options.simulate,
+      native: options.native,
+      onFault: (line) => onEvent({ kind: "fault", line }),
+    });
+  } catch (error) {
+    // A start that fails leaves nothing behind.
+    if (store.isNew) await attemptAsync(() => disk.rmdir(store.rootPath));
+    throw error;
+  }
   onEvent({ kind: "socket", description: socket.description });
   if (store.isNew) onEvent({ kind: "root-created", root: store.rootPath });
   // Nothing waits for it.
@@ -211,6 +220,10 @@ class RunningServer implements Server {
       connection.setSendPolicy(this.#platform.nowUs(), policy);
       wake();
     }
+  }
+
+  reloadAccess(): void {
+    if (this.#stopping === undefined) this.#authorizer.reload();
   }
 
   stop(options: { graceMs: number }): Promise<void> {

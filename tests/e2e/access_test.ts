@@ -104,7 +104,7 @@ Deno.test("server authorizes clients by a token, which never appears on a comman
   assert.equal((await stage.client(["list", ...target])).code, 4);
   const none = await stage.client(["list", ...target, "--token-file", stage.path("none")]);
   assert.equal(none.code, 6);
-  assert.match(none.stderr, /cannot read .*none, the token: ENOENT/);
+  assert.match(none.stderr, /cannot read .*none, the token: it does not exist/);
   const session = await stage.client(
     ["127.0.0.1", String(server.port), "--token-file", stage.path("tokens")],
     { stdin: "ls\nquit\n" },

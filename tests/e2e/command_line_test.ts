@@ -60,3 +60,27 @@ Deno.test("a mistake in the config file is said with its place, by either progra
   assert.equal(client.code, 2);
   assert.match(client.stderr, /^error: c\.toml, line 1: /);
 });
+
+Deno.test("a server that cannot start says why in words, and leaves no folder behind", async () => {
+  await using stage = await Stage.open();
+  await Deno.writeTextFile(stage.path("file"), "");
+  const starts: [string[], number, RegExp][] = [
+    [["--root", "file"], 6, /^error: "file" is not a folder\n$/],
+    [["--authorized-keys", "missing"], 6, /^error: cannot read missing, the keys of clients: it does not exist\n$/],
+    [["--token-file", "missing"], 6, /^error: cannot read missing, the token: it does not exist\n$/],
+    [["--state", "file"], 6, /^error: cannot keep the server's key in .*: there is something else of that name; name/],
+    [["--host", "192.0.2.1", "--open"], 1, /^error: .*192\.0\.2\.1/],
+    [["--host", "0.0.0.0"], 2, /^error: other machines can reach/],
+  ];
+  for (const [args, code, message] of starts) {
+    const finished = await stage.runServer(["--port", "0", ...args]).finished();
+    assert.equal(finished.code, code, args.join(" "));
+    assert.match(finished.stderr, message);
+  }
+  const env = { HOME: "", XDG_STATE_HOME: "", SLUICE_STATE: "", LOCALAPPDATA: "" };
+  for (const program of [stage.runServer([], { env }), stage.startClient(["key"], { env })]) {
+    const { code, stderr } = await program.finished();
+    assert.deepEqual([code, /there is no folder to keep keys in, because .* is not set/.test(stderr)], [2, true]);
+  }
+  assert.deepEqual([...Deno.readDirSync(stage.folder)].map(({ name }) => name), ["file"]);
+});

@@ -68,7 +68,7 @@ async function startSlowDownload(stage: Stage, shell: string) {
   return { client, server };
 }
 
-Deno.test("client stops cleanly at SIGHUP, and a server lets its transfers finish", async () => {
+Deno.test("client stops cleanly at SIGHUP, and a server without a terminal reads its list and goes on", async () => {
   await using stage = await Stage.open();
   const { client, server } = await startSlowDownload(stage, ":");
   client.signal("SIGHUP");
@@ -77,8 +77,16 @@ Deno.test("client stops cleanly at SIGHUP, and a server lets its transfers finis
   assert.equal(code, 129);
   assert.deepEqual(await namesIn(stage.path("copies")), []);
   await server.program.says(/disconnected: the other side closed the connection/);
+  const key = (await stage.client(["key"])).stdout.trim();
+  await Deno.writeTextFile(stage.path("keys"), `${key}\n`, { mode: 0o600 });
+  const listed = await stage.startServer({ root: "listed", args: ["--authorized-keys", "keys"] });
+  listed.program.signal("SIGHUP");
+  await listed.program.says(/access control reloaded: 1 .*, 0 connections closed/);
+  assert.equal((await stage.client(["list", "--server", listed.address])).code, 0);
+  assert.equal((await listed.stop()).code, 0);
   server.program.signal("SIGHUP");
-  const stopped = await server.program.finished();
+  assert.equal((await stage.client(["list", "--server", server.address])).code, 0);
+  const stopped = await server.stop();
   assert.equal(stopped.code, 0);
   assert.match(stopped.stdout, /stopped\n$/);
 });

@@ -11,6 +11,7 @@ class Setting extends FakeContext {
   readonly started: ServerOptions[] = [];
   readonly stopped: { graceMs: number }[] = [];
   startError: Error | undefined;
+  reloads = 0;
   /** Runs while the server stops. */
   onStop: () => void = () => {};
   override startServer: StartServer = (options) => {
@@ -30,6 +31,7 @@ class Setting extends FakeContext {
       host: options.host,
       port: 7,
       setSendPolicy: () => {},
+      reloadAccess: () => void this.reloads++,
       stop: (stopOptions) => {
         this.stopped.push(stopOptions);
         this.onStop();
@@ -113,11 +115,26 @@ Deno.test("runServer stops at once at the second signal", async () => {
 
 Deno.test("runServer stops as at other signals when its terminal has gone, however often it is told so", async () => {
   const setting = new Setting();
+  setting.console.errIsTerminal = true;
   setting.onStop = () => setting.signals.raise("hangup");
   const running = setting.run();
   setting.signals.raise("hangup");
   assert.equal(await running, 0);
   assert.equal(setting.stopped.length, 1);
+  assert.deepEqual(setting.exits, []);
+});
+
+Deno.test("runServer without a terminal reads its access list at SIGHUP, and goes on", async () => {
+  const setting = new Setting();
+  const running = setting.run();
+  // Before it has started, there is nothing to read again.
+  setting.signals.raise("hangup");
+  for (let turn = 0; turn < 50; turn++) await Promise.resolve();
+  setting.signals.raise("hangup");
+  setting.signals.raise("hangup");
+  assert.deepEqual([setting.reloads, setting.stopped.length], [2, 0]);
+  setting.signals.raise("system");
+  assert.equal(await running, 0);
   assert.deepEqual(setting.exits, []);
 });
 

@@ -70,6 +70,20 @@ Deno.test("AccessFiles.poll gives what has changed once it has looked the same t
   });
 });
 
+Deno.test("AccessFiles.poll gives the entries as they are now if it is forced, changed or not", async () => {
+  await inFolder((folder) => {
+    const keys = write(path.join(folder, "keys"), KEYS[0]!);
+    const files = new AccessFiles([{ path: keys, kind: "key" }]);
+    files.read();
+    assert.equal(files.poll({ isForced: true })?.entries.length, 1);
+    write(keys, `${KEYS[0]}\n${KEYS[1]}\n`);
+    assert.equal(files.poll({ isForced: true })?.entries.length, 2);
+    assert.equal(files.poll(), undefined);
+    Deno.removeSync(keys);
+    assert.equal(files.poll({ isForced: true })?.entries.length, 0);
+  });
+});
+
 Deno.test("AccessFiles.poll reports once what cannot be read, and reads it again once it is corrected", async () => {
   await inFolder((folder) => {
     const keys = write(path.join(folder, "keys"), KEYS[0]!);
@@ -132,7 +146,7 @@ Deno.test("AccessFiles.read refuses a file that is missing, or that others could
   await inFolder((folder) => {
     const keys = path.join(folder, "keys");
     const read = (kind: "key" | "token") => new AccessFiles([{ path: keys, kind }]).read();
-    fails(() => read("key"), /cannot read .*keys, the keys of clients: ENOENT/);
+    fails(() => read("key"), /cannot read .*keys, the keys of clients: it does not exist/);
     if (IS_WINDOWS) return;
     write(keys, KEYS[0]!, 0o664);
     fails(() => read("key"), /is writable by other users; run `chmod go-w/);
@@ -163,6 +177,6 @@ Deno.test("readToken takes the first word of a file that is its owner's alone", 
     assert.deepEqual(readToken(file), new TextEncoder().encode(TOKEN));
     fails(() => readToken(write(file, "\n")), /there is no token in .*token/);
     if (!IS_WINDOWS) fails(() => readToken(write(file, TOKEN, 0o640)), /readable by other users/);
-    fails(() => readToken(path.join(folder, "none")), /cannot read .*none, the token: ENOENT/);
+    fails(() => readToken(path.join(folder, "none")), /cannot read .*none, the token: it does not exist/);
   });
 });
