@@ -23,7 +23,7 @@ export const VERSION = "0.1.0";
 export type Parsed<T> = { readonly value: T } | { readonly exitCode: ExitCode };
 
 /** Where the state folder is unless an option says, for the help. */
-export const STATE_PLACES = "~/.local/state/sluice, on Windows %LOCALAPPDATA%\\Sluice";
+export const STATE_PLACES = "SLUICE_STATE, else ~/.local/state/sluice, on Windows %LOCALAPPDATA%\\Sluice";
 
 /** Where the config file is, for the help. */
 export const CONFIG_PLACES = `~/.config/sluice/config.toml, on Windows

@@ -47,6 +47,8 @@ function complete(program: Command, words: readonly string[], sources: Completio
   if (serve !== undefined && words[0] === "serve" && words.length > 1) {
     return complete(serve, words.slice(1), { servers });
   }
+  // Commander does not know this word as a command.
+  if (words[0] === "help" && words.length === 2) return { candidates: commandsOf(program, program), paths: "none" };
   const last = words.at(-1)!;
   const { command, operands, option } = readWords(program, words.slice(0, -1));
   if (option !== undefined) return valuesOf(option, servers);
@@ -60,7 +62,9 @@ function complete(program: Command, words: readonly string[], sources: Completio
     const options = optionsOf(program, command).map(({ long, description }) => [long!, description] as const);
     return { candidates: [...options, ["--help", "print help"]], paths: "none" };
   }
-  if (command === program) return operands === 0 ? { candidates: commandsOf(program), paths: "none" } : NOTHING;
+  if (command === program || command.commands.length > 0) {
+    return operands === 0 ? { candidates: commandsOf(command, program), paths: "none" } : NOTHING;
+  }
   // Behind the colon of a place only its server knows what there is.
   return /^(?:[^/:]{2,}|\[.*\]):/.test(last) ? NOTHING : argumentsOf(command, { operands, servers, program });
 }
@@ -92,9 +96,11 @@ function optionsOf(program: Command, command: Command): readonly Option[] {
   return command === program ? program.options : [...command.options, ...program.options];
 }
 
-function commandsOf(program: Command): [string, string][] {
-  const commands = program.commands.map((each): [string, string] => [each.name(), each.description()]);
-  return [...commands, ["help", "print help for a command"], ["version", "print the version"]];
+function commandsOf(command: Command, program: Command): [string, string][] {
+  const commands = command.commands.map((each): [string, string] => [each.name(), each.description()]);
+  return command !== program
+    ? commands
+    : [...commands, ["help", "print help for a command"], ["version", "print the version"]];
 }
 
 function valuesOf(option: Option, servers: readonly string[]): Completion {
@@ -123,9 +129,9 @@ function argumentsOf(
       return { candidates: operands === 0 ? [] : places, paths: "files" };
     case "get":
       return { candidates: places, paths: operands === 0 ? "none" : "files" };
-    case "help":
-      return { candidates: commandsOf(program), paths: "none" };
     default:
-      return command.registeredArguments.length === 0 ? NOTHING : { candidates: places, paths: "none" };
+      return command.registeredArguments.length === 0 || command.parent !== program
+        ? NOTHING
+        : { candidates: places, paths: "none" };
   }
 }

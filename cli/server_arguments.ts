@@ -5,6 +5,7 @@
  */
 
 import { Command, CommanderError, Option } from "commander";
+import { quote } from "../base/display_text.ts";
 import type { FaultOptions } from "../app/api.ts";
 import type { ServerOptions } from "../app/server/api.ts";
 import { type LimitEntry, SERVER_LIMITS, type ServerLimits } from "../app/server/limits.ts";
@@ -27,6 +28,7 @@ import { Config } from "./config.ts";
 import type { CliContext } from "./context.ts";
 import { ExitCode } from "./exit_codes.ts";
 import { settingKeys } from "./settings.ts";
+import { didYouMean } from "./suggestions.ts";
 
 /** Levels of the log, the least severe first. */
 export const LOG_LEVELS = ["debug", "info", "warning", "error"] as const;
@@ -199,7 +201,17 @@ export function parseServerArguments(
   const keys = settingKeys(command, SERVER_TABLE).get(SERVER_TABLE)!;
   config?.checkKeys(new Map([["", config.keys], [SERVER_TABLE, keys]]));
   const settings = { environment: context.environment, config, table: SERVER_TABLE };
-  return parseWith(command, args, { settings, value });
+  return parseWith(command, args, { check: (all) => checkCommand(command, all), settings, value });
+}
+
+/** Reports a word that is no command, which commander would take for an argument too many. */
+function checkCommand(command: Command, args: readonly string[]): void {
+  const { operands: [word] } = command.parseOptions([...args]);
+  const names = command.commands.map((each) => each.name());
+  if (word === undefined || names.includes(word)) return;
+  command.error(
+    `error: unknown command ${quote(word)}${didYouMean(word, names)}; the only one is ${names.join(" and ")}`,
+  );
 }
 
 function readPort(text: string): number {

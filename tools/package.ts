@@ -41,7 +41,8 @@ export function packageJson({ man }: { readonly man: readonly string[] }) {
     version: REFERENCE_VERSION,
     description: "Moves files between machines over UDP, reliably and verified, at the speed of the link",
     license: "MIT",
-    bin: Object.fromEntries(PROGRAMS.map(({ command }) => [command, `${command}.cjs`])),
+    // By the package's own name, npx finds the client.
+    bin: Object.fromEntries([...PROGRAMS.map(({ command }) => [command, `${command}.cjs`]), [NAME, "sluice.cjs"]]),
     man: man.map((file) => `man/${file}`),
     engines: { node: ">=18" },
     dependencies: { deno: DENO_VERSION },

@@ -34,7 +34,7 @@ const SERVER_MISTAKES: readonly Mistake[] = [
   { what: "a word for a port", args: ["--port", "http"], code: 2, says: /'http'.*whole number/ },
   { what: "no port after --port", args: ["--port"], code: 2, says: /argument missing/ },
   { what: "a folder that is not UTF-8", args: ["--root", "z\ufffd"], code: 2, says: /"z\ufffd" is not valid UTF-8/ },
-  { what: "an argument too many", args: ["here"], code: 2, says: /too many arguments/ },
+  { what: "a word that is no command", args: ["here"], code: 2, says: /unknown command "here"; the only one is key/ },
   { what: "a host that is none", args: ["--host", "not a host"], code: 2, says: /'not a host'/ },
   { what: "a fault that is none", args: ["--simulate", "explode=1%"], code: 2, says: /Unknown fault 'explode'/ },
   { what: "a share above 100 %", args: ["--simulate", "drop=200%"], code: 2, says: /more than 100%/ },

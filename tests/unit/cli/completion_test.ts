@@ -21,6 +21,9 @@ Deno.test("completionLines offers commands, and says what each means", () => {
   assert.deepEqual(candidates("--empty"), all);
   assert.deepEqual(candidates("-q", "se"), ["send", "serve", ":none"]);
   assert.deepEqual(candidates("host", ""), [":none"]);
+  assert.deepEqual(candidates("hosts", ""), ["forget", "replace", ":none"]);
+  assert.deepEqual(candidates("hosts", "forget", ""), [":none"]);
+  assert.deepEqual(candidates("help", "sen"), ["send", ":none"]);
   const context = new FakeContext();
   const [line] = completionLines(createClientProgram(context, () => {}), ["mk"], { servers: [] });
   assert.equal(line, "mkdir\tmake folders on the server, and those above them");

@@ -77,7 +77,7 @@ Deno.test("parseServerArguments answers a mistake with one line and the way to t
     ["--simulate drop=2000%", /drop/],
     ["--congestion reno", /'reno' is invalid\. Allowed choices are bbr, cubic\./],
     ["--rate 10MB/s", /bits/],
-    ["extra", /too many arguments/],
+    ["extra", /unknown command "extra"; the only one is key/],
   ];
   for (const [args, message] of mistakes) {
     const context = new FakeContext();
@@ -118,4 +118,16 @@ Deno.test("parseServerArguments takes what is missing from SLUICE_SERVE_..., the
   context.variables.set("SLUICE_RATE", "2M");
   assert.deepEqual(parse("--root", "r"), [8000, "r", { maxLists: 4 }, true, undefined]);
   assert.equal(parse("--port", "9000")[0], 9000);
+});
+
+Deno.test("parseServerArguments answers a word that is no command with the closest that is", () => {
+  const context = new FakeContext();
+  assert.deepEqual(parseServerArguments(["kye"], context), { exitCode: 2 });
+  assert.deepEqual(parseServerArguments(["--port", "0", "storage"], context), { exitCode: 2 });
+  assert.deepEqual(context.console.errLines, [
+    'error: unknown command "kye" (did you mean key?); the only one is key',
+    "Try --help.",
+    'error: unknown command "storage"; the only one is key',
+    "Try --help.",
+  ]);
 });

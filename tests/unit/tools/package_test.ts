@@ -9,7 +9,11 @@ const { unstable, version } = JSON.parse(Deno.readTextFileSync(path.join(ROOT, "
 Deno.test("packageJson has deno.json's version, both commands, and the Deno that is tested", () => {
   const json = packageJson({ man: ["sluice.1"] });
   assert.equal(json.version, version);
-  assert.deepEqual(json.bin, { "sluice": "sluice.cjs", "sluice-server": "sluice-server.cjs" });
+  assert.deepEqual(json.bin, {
+    "sluice": "sluice.cjs",
+    "sluice-server": "sluice-server.cjs",
+    "sluice-transfer": "sluice.cjs",
+  });
   assert.deepEqual(json.man, ["man/sluice.1"]);
   assert.ok(Deno.readTextFileSync(path.join(ROOT, ".ci", "run")).includes(`deno@${json.dependencies.deno} `));
   const workflow = Deno.readTextFileSync(path.join(ROOT, ".github", "workflows", "release.yml"));
