@@ -66,7 +66,7 @@ export interface ClientArguments {
 /** Options of a connection that the command line sets alone. */
 export type ConnectionOptions = Omit<
   ClientOptions,
-  "identity" | "token" | "server" | "onFault" | "onRetry" | "signal" | "onStats"
+  "identity" | "token" | "server" | "onFault" | "onRetry" | "onSample" | "signal" | "onStats"
 >;
 
 /** A server's key, and where it was given. */

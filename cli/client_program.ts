@@ -27,6 +27,7 @@ import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { runShell } from "./interactive.ts";
 import { runHosts } from "./hosts.ts";
 import { HostKeyVerifier } from "./known_hosts.ts";
+import { LimitTally } from "./limit.ts";
 import { runManagement } from "./management.ts";
 import { createProgressView } from "./progress.ts";
 import { isStandardOutput } from "./pipes.ts";
@@ -93,6 +94,7 @@ async function execute(args: ClientArguments, context: CliContext): Promise<Exit
     quiet,
     verbose,
     json,
+    tally: new LimitTally(),
     view: createProgressView(context, { enabled: !quiet && !isOnScreen, json }),
   };
   const { onStopSignal, view } = session;
@@ -202,6 +204,7 @@ function connector(args: ClientArguments, session: CliSession): {
             ...credentials,
             ...(expected === undefined ? {} : { server: expected }),
             onFault: note,
+            onSample: (sample) => session.tally.add(sample),
             onRetry: (event) => note(retryLine(event, isConnected)),
             signal,
           }),

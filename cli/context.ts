@@ -15,6 +15,7 @@ import type { ConfigFile } from "./config.ts";
 import type { Console, LineReader, OnStopSignal, ProgressView } from "./console.ts";
 import type { NameRules } from "../transfer/file_name.ts";
 import type { ExitCode } from "./exit_codes.ts";
+import type { LimitTally } from "./limit.ts";
 
 /** A program and the key pair by which its peers know it. */
 export type KeyOwner = "server" | "client";
@@ -81,6 +82,8 @@ export interface CliContext {
   readonly console: Console;
   /** The clock of progress bars and of the log's rate limit. */
   readonly clock: Pick<Platform, "nowUs" | "timer">;
+  /** Processor time that this process has used, of all threads, microseconds. */
+  readonly cpuUs: () => number;
   readonly onStopSignal: OnStopSignal;
   /** Opens standard input for the interactive shell. */
   readonly openLineReader: () => Promise<LineReader>;
@@ -132,6 +135,8 @@ export interface CliSession extends CliContext {
   readonly verbose: boolean;
   /** Results and messages are JSON objects. */
   readonly json: boolean;
+  /** What limits the transfers. */
+  readonly tally: LimitTally;
 }
 
 /** Milliseconds of a context's clock, from any origin. */

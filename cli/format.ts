@@ -19,6 +19,14 @@ export function formatRate(bytes: number, elapsedMs: number): string {
     : `${(kilobytesPerSecond / 1000).toFixed(1)} MB/s`;
 }
 
+/** The rate of a link: "79.5 Mbit/s", "640 kbit/s". `elapsedMs` below 1 counts as 1 ms. */
+export function formatBitRate(bytes: number, elapsedMs: number): string {
+  const kilobitsPerSecond = bytes * 8 / Math.max(elapsedMs, 1);
+  if (kilobitsPerSecond < 1000) return `${Math.round(kilobitsPerSecond)} kbit/s`;
+  if (kilobitsPerSecond < 999_950) return `${(kilobitsPerSecond / 1000).toFixed(1)} Mbit/s`;
+  return `${(kilobitsPerSecond / 1e6).toFixed(2)} Gbit/s`;
+}
+
 /** A file's size to the byte, and with a unit if it is large: "999 bytes", "1500 bytes (1.5 kB)". */
 export function formatSize(bytes: number): string {
   return bytes < 1000 ? formatBytes(bytes) : `${bytes} bytes (${formatBytes(bytes)})`;

@@ -11,7 +11,7 @@ import type { StatResult } from "../app/client/api.ts";
 import type { FileInfo, StoreSpace } from "../transfer/file_store.ts";
 import type { UnlistedFiles } from "../transfer/messages.ts";
 import { counted, formatSize, formatTime, isoTime } from "./format.ts";
-import type { EntryRecord } from "./results.ts";
+import type { EntryRecord } from "./records.ts";
 import type { SortKey } from "./management_arguments.ts";
 import { pad } from "./width.ts";
 

@@ -26,7 +26,8 @@ import {
 } from "./listing.ts";
 import type { ManagementTask } from "./management_arguments.ts";
 import { ProblemList } from "./problem_list.ts";
-import { type ResultRecord, tellMessage, tellResult } from "./results.ts";
+import type { ResultRecord } from "./records.ts";
+import { tellMessage, tellResult } from "./results.ts";
 
 /** A session that is connected to a server. */
 export type ManagementSession = Pick<CliSession, "console" | "json" | "quiet" | "view"> & {

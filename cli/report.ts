@@ -10,7 +10,7 @@ import { formatBytes, formatDuration } from "../base/units.ts";
 import type { TransferReport } from "../app/client/api.ts";
 import type { FragileAttribute } from "../transfer/file_store.ts";
 import { counted, formatRate, formatShare } from "./format.ts";
-import type { Direction, FileRecord } from "./results.ts";
+import type { Direction, FileRecord } from "./records.ts";
 import { pad } from "./width.ts";
 
 /** Whether both sides computed the same checksum. The connection has checked it, too. */

@@ -15,9 +15,11 @@ import { ExitCode, exitCodeOf, OutputError } from "./exit_codes.ts";
 import { counted } from "./format.ts";
 import { Parallelism, type Slot } from "../app/client/parallelism.ts";
 import type { IfExists } from "../transfer/file_store.ts";
+import { describeLimit, type LimitFacts, limitOf } from "./limit.ts";
 import { ProblemList } from "./problem_list.ts";
 import { checksumsMatch, describeNotKept, fileRecord, reportLines, totalLine } from "./report.ts";
-import { type Direction, type FileRecord, type SummaryRecord, tellResult } from "./results.ts";
+import type { Direction, FileRecord, LimitCause, SummaryRecord } from "./records.ts";
+import { tellResult } from "./results.ts";
 import { type PartProgress, TotalProgress } from "./total_progress.ts";
 
 /** One file to transfer. */
@@ -57,13 +59,16 @@ export interface TransfersResult {
   readonly unchangedCount: number;
   readonly failedCount: number;
   readonly elapsedMs: number;
+  /** What limited them, if they were slow, and that in words. */
+  readonly limitedBy?: LimitCause;
+  readonly limitText?: string;
 }
 
 /** A session that is connected to a server. */
 export type ConnectedSession =
   & Pick<
     CliSession,
-    "clock" | "console" | "json" | "quiet" | "readPipe" | "verbose" | "view"
+    "clock" | "console" | "cpuUs" | "json" | "quiet" | "readPipe" | "tally" | "verbose" | "view"
   >
   & {
     readonly client: Client;
@@ -87,6 +92,7 @@ export async function runTransfers(
     parts.push(totalLine({ ...result, count: doneCount + failedCount }, direction));
   }
   if (unchangedCount > 0) parts.push(`${counted(unchangedCount, "file")} unchanged`);
+  if (result.limitText !== undefined) parts.push(result.limitText);
   const summary: SummaryRecord = {
     type: "summary",
     action: direction,
@@ -96,6 +102,7 @@ export async function runTransfers(
     bytesDone: result.doneBytes,
     failed: failedCount,
     elapsedMs: Math.round(result.elapsedMs),
+    ...(result.limitedBy === undefined ? {} : { limitedBy: result.limitedBy }),
   };
   const lines = parts.length === 0 ? [] : [parts.join("; ")];
   // A reader that has gone is told nothing.
@@ -149,20 +156,34 @@ class TransferRun {
   }
 
   async run(): Promise<TransfersResult> {
+    const { cpuUs, tally } = this.#session;
     const startMs = nowMs(this.#session);
+    const startCpuUs = cpuUs();
+    tally.clear();
     this.#beginMore();
     await this.#ended.promise;
     this.#total.finish();
     this.#problems.finish();
     const failures = this.#exitCodes.filter((code) => code !== ExitCode.done);
+    const elapsedMs = nowMs(this.#session) - startMs;
+    const cpuMs = (cpuUs() - startCpuUs) / 1000;
     return {
       exitCode: failures[0] ?? ExitCode.done,
       failedCount: failures.length,
       doneCount: this.#doneCount,
       doneBytes: this.#doneBytes,
       unchangedCount: this.#unchangedCount,
-      elapsedMs: nowMs(this.#session) - startMs,
+      elapsedMs,
+      ...this.#limit({ elapsedMs, cpuMs }),
     };
+  }
+
+  #limit(times: Pick<LimitFacts, "cpuMs" | "elapsedMs">): Pick<TransfersResult, "limitText" | "limitedBy"> {
+    const direction = this.#transfers[0]?.direction;
+    if (direction === undefined) return {};
+    const facts = { ...this.#session.tally.sums, ...times, direction };
+    const limitedBy = limitOf(facts);
+    return limitedBy === undefined ? {} : { limitedBy, limitText: describeLimit(limitedBy, facts) };
   }
 
   #beginMore(): void {

@@ -11,7 +11,7 @@ import type { Plan } from "../app/client/tree/plan.ts";
 import type { TreeSide } from "../app/client/tree/side.ts";
 import { counted } from "./format.ts";
 import { totalLine } from "./report.ts";
-import type { Direction, PlanRecord, SummaryRecord } from "./results.ts";
+import type { Direction, LimitCause, PlanRecord, SummaryRecord } from "./records.ts";
 
 /** What became of the entries of a transfer. */
 export interface TreeTotal {
@@ -26,6 +26,9 @@ export interface TreeTotal {
   readonly removedCount: number;
   readonly failedCount: number;
   readonly skippedCount: number;
+  /** What limited it, if it was slow, and that in words. */
+  readonly limitedBy?: LimitCause;
+  readonly limitText?: string;
 }
 
 /** A transfer in one line. */
@@ -45,8 +48,8 @@ export function treeTotalLine(total: TreeTotal, direction: Direction): string {
     [total.skippedCount, `${total.skippedCount} skipped`],
     [total.failedCount, `${total.failedCount} failed`],
   ] as const;
-  const told = others.filter(([count]) => count > 0).map(([, text]) => text);
-  return told.length === 0 ? files : `${files}; ${told.join(", ")}`;
+  const told = others.filter(([count]) => count > 0).map(([, text]) => text).join(", ");
+  return [files, told, total.limitText ?? ""].filter((part) => part !== "").join("; ");
 }
 
 /** The record of a transfer, done or, without a time, planned. */
@@ -64,6 +67,7 @@ export function treeSummary(total: TreeTotal, action: Direction): SummaryRecord 
     differing: total.differingCount,
     skipped: total.skippedCount,
     ...(total.elapsedMs === undefined ? {} : { elapsedMs: Math.round(total.elapsedMs) }),
+    ...(total.limitedBy === undefined ? {} : { limitedBy: total.limitedBy }),
   };
 }
 

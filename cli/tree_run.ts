@@ -21,7 +21,8 @@ import { describeError } from "./console.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { selectBy } from "./path_filter.ts";
 import { ProblemList } from "./problem_list.ts";
-import { type Direction, type ResultRecord, tellError, tellResult } from "./results.ts";
+import type { Direction, ResultRecord } from "./records.ts";
+import { tellError, tellResult } from "./results.ts";
 import type { TreeOptions } from "./tree_options.ts";
 import { planLine, planRecords, removal, treeSummary, type TreeTotal, treeTotalLine } from "./tree_report.ts";
 import { asInterruption, type ConnectedSession, runAll, type Transfer } from "./transfers.ts";
@@ -274,7 +275,10 @@ class TreeRun {
     this.#problems.add({ severity: "error", text, names: [name ?? ""], error });
   }
 
-  #tellTotal(planned: readonly Planned[], result: Pick<TreeTotal, "doneBytes" | "doneCount" | "elapsedMs">): void {
+  #tellTotal(
+    planned: readonly Planned[],
+    result: Pick<TreeTotal, "doneBytes" | "doneCount" | "elapsedMs" | "limitText" | "limitedBy">,
+  ): void {
     const { quiet } = this.#session;
     if (quiet) return;
     const sumOf = (count: (plan: Plan) => number) => planned.reduce((sum, { survey }) => sum + count(survey.plan), 0);

@@ -4,9 +4,17 @@
  * @module
  */
 
+import process from "node:process";
+
 /** Microseconds since the program started, never going back. */
 export function nowUs(): number {
   return Math.floor(performance.now() * 1000);
+}
+
+/** Processor time that this process has used, in user and system mode, of all threads, microseconds. */
+export function cpuUs(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
 }
 
 /** Unpredictable bytes from the operating system. */

@@ -21,7 +21,7 @@ export {
 } from "./config.ts";
 export { Connection } from "./connection/connection.ts";
 export type { ConnectionObserver } from "./connection/observer.ts";
-export type { ConnectionEvent, ConnectionStats } from "./connection/types.ts";
+export type { ConnectionEvent, ConnectionStats, SendLimit } from "./connection/types.ts";
 export { type DatagramResult, Endpoint, type EndpointOptions } from "./endpoint/endpoint.ts";
 export { DROP_REASONS, DropCounter, type DropCounts, type DropReason } from "./drops.ts";
 export { PeerIdentity } from "./handshake/peer_identity.ts";

@@ -5,7 +5,7 @@
  */
 
 import { SluiceError } from "../app/api.ts";
-import type { Client, RetryEvent, TransferReport } from "../app/client/api.ts";
+import type { Client, LimitSample, RetryEvent, TransferReport } from "../app/client/api.ts";
 import { NetAddress } from "../base/net_address.ts";
 import { connect } from "../app/client/connect.ts";
 import type { CloseReason, Connection, SendPolicy } from "../protocol/mod.ts";
@@ -47,6 +47,8 @@ export interface ClientHostOptions extends MachineOptions {
   readonly retryForMs: number | undefined;
   /** Whether files that shrink are compressed. */
   readonly compress: boolean;
+  /** Hears what limits its transfers. */
+  readonly onSample?: ((sample: LimitSample) => void) | undefined;
   /** Keeps the connection when all goals have an outcome. */
   readonly stays: boolean;
   /** The content of a file that is sent, to be repeated. */
@@ -104,11 +106,12 @@ export class ClientHost extends Machine {
     this.#abort = new AbortController();
     const program = this.boot(nowUs);
     const { host, port } = NetAddress.parse(this.#options.serverAddress);
-    const { identity, timeoutMs, retryForMs, compress } = this.#options;
+    const { identity, timeoutMs, retryForMs, compress, onSample } = this.#options;
     const options = {
       compress,
       onRetry: ({ kind }: RetryEvent) => void this.retries.set(kind, (this.retries.get(kind) ?? 0) + 1),
       ...(identity === undefined ? {} : { identity }),
+      ...(onSample === undefined ? {} : { onSample }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       ...(retryForMs === undefined ? {} : { retryForMs }),
     };

@@ -15,6 +15,7 @@ import {
   KEY_BYTES,
   KeyPair,
 } from "../protocol/mod.ts";
+import type { LimitSample } from "../app/client/api.ts";
 import { ClientHost, type Goal, type GoalOutcome } from "./client_host.ts";
 import type { SimulatedDisk } from "./disk/disk.ts";
 import type { DiskFaults } from "./disk/faults.ts";
@@ -52,6 +53,8 @@ export interface ClientPlan {
   readonly keyOf?: number;
   /** Whether files that shrink are compressed. Default: no, so that as many bytes are on the wire as files have. */
   readonly compress?: boolean;
+  /** Hears what limits its transfers. */
+  readonly onSample?: (sample: LimitSample) => void;
   /** It keeps its connection when its goals have outcomes. Default: it closes it. */
   readonly stays?: boolean;
 }
@@ -346,6 +349,7 @@ export class World {
       timeoutMs: plan.timeoutMs,
       retryForMs: plan.retryForMs === "default" ? undefined : plan.retryForMs ?? 0,
       compress: plan.compress ?? false,
+      onSample: plan.onSample,
       stays: plan.stays ?? false,
       content: (goal) => this.content(index, goal),
       quiescence: this.#quiescence,

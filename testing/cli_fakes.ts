@@ -394,6 +394,9 @@ export class FakeContext implements CliContext {
   readonly engine = new FakeEngine();
   readonly console = new FakeConsole();
   readonly clock = new FakeClock();
+  /** Processor time used. */
+  cpu = 0;
+  readonly cpuUs = () => this.cpu;
   readonly signals = new FakeSignals();
   readonly onStopSignal = this.signals.listen;
   lines = new FakeLines([]);

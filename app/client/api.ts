@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { SendPolicy } from "../../protocol/mod.ts";
+import type { SendLimit, SendPolicy } from "../../protocol/mod.ts";
 import type { TransferredFile } from "../../transfer/client/request.ts";
 import type { FileInfo, FolderAttributes, IfExists, StoreSpace } from "../../transfer/file_store.ts";
 import type { UnlistedFiles } from "../../transfer/messages.ts";
@@ -60,6 +60,22 @@ export type RetryEvent =
   /** The server is no longer busy, after so many milliseconds. */
   | { readonly kind: "resumed"; readonly afterMs: number };
 
+/** What limits the running transfers of a connection at a moment, and what it did since the sample before. */
+export interface LimitSample {
+  /** "verifying": everything has arrived, and the receiver has yet to verify and store it. */
+  readonly limit: SendLimit | "verifying";
+  /** Packets that this side sent, and those of them that were lost on their way, which may have been sent before. */
+  readonly packetsSent: number;
+  readonly packetsLost: number;
+  /** Packets that arrived, each counted once, and those that the server sent and that did not, or not yet. */
+  readonly packetsReceived: number;
+  readonly packetsMissing: number;
+  /** UDP payload. */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly smoothedRttMs: number;
+}
+
 /** How to connect. */
 export interface ClientOptions extends SendingOptions {
   /** Host name, or an IP literal without brackets; a name is resolved by the engine. */
@@ -93,6 +109,8 @@ export interface ClientOptions extends SendingOptions {
   readonly native?: boolean;
   /** Hears one line for each injected fault. */
   readonly onFault?: (line: string) => void;
+  /** Hears ten times a second, while transfers run, what limits them. */
+  readonly onSample?: (sample: LimitSample) => void;
   /** Gives up connecting. */
   readonly signal?: AbortSignal;
   /** Is given what reads the connection's counters, as soon as there is one. For measuring. */

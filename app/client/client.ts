@@ -53,6 +53,7 @@ import type { DatagramSocket, Platform } from "../platform.ts";
 import { requireSendPolicy } from "../rate.ts";
 import { ProgressTicker } from "./progress_ticker.ts";
 import { progressOf, type RunningTransfer } from "./running_transfer.ts";
+import { LimitSampler } from "./limit_sampler.ts";
 import { MAX_SMALL_BYTES, SmallFiles } from "./small_files.ts";
 import { trafficBetween } from "./traffic.ts";
 
@@ -96,6 +97,7 @@ export class ConnectedClient implements Client {
   readonly #exactMode: boolean;
   readonly #folders: LocalFolders;
   readonly #progress: ProgressTicker;
+  #sampler: LimitSampler | undefined;
   #session!: ClientSession;
   readonly #smallFiles = new SmallFiles((options) => this.#session.batch(options));
   #connection!: Connection;
@@ -166,7 +168,7 @@ export class ConnectedClient implements Client {
 
   /** Resolves when the server has responded. `unreachable` rejects if that is impossible. */
   async #connect(remote: NetAddress, options: AttemptOptions, unreachable: Promise<never>): Promise<void> {
-    const { server, signal, onStats } = options;
+    const { server, signal, onSample, onStats } = options;
     const connected = this.#platform.defer<void>();
     unreachable.catch((error) => connected.reject(error));
     const onAbort = () => connected.reject(interrupted());
@@ -188,6 +190,9 @@ export class ConnectedClient implements Client {
     try {
       await this.#operations.settled(connected);
       onStats?.(() => this.#connection.stats);
+      if (onSample === undefined) return;
+      const parts = { platform: this.#platform, ticker: this.#progress, onSample };
+      this.#sampler = new LimitSampler({ connection: this.#connection, ...parts });
     } catch (error) {
       await this.close();
       throw error;
@@ -397,6 +402,7 @@ export class ConnectedClient implements Client {
       if (transfer !== undefined) onProgress?.(progressOf(name, transfer));
     };
     if (onProgress !== undefined) this.#progress.add(report);
+    const stopSampling = this.#sampler?.begin(() => transfer);
     try {
       const done = this.#platform.defer<TransferOutcome | TransferFailure>();
       transfer = await start(done.resolve, (anew = transfer) => {
@@ -419,6 +425,7 @@ export class ConnectedClient implements Client {
     } finally {
       this.#progress.remove(report);
       stopListening();
+      stopSampling?.();
     }
   }
 }

@@ -17,7 +17,7 @@ import type { NetAddress } from "../../base/net_address.ts";
 import { AckTracker } from "../recovery/ack_tracker.ts";
 import { CloseState } from "./close_state.ts";
 import type { ConnectionConfig, SendPolicy } from "../config.ts";
-import type { Arrival, ConnectionEvent, ConnectionOptions, ConnectionStats } from "./types.ts";
+import type { Arrival, ConnectionEvent, ConnectionOptions, ConnectionStats, SendLimit } from "./types.ts";
 import { joinStats } from "./types.ts";
 import { ConnectionState, isOpen, transition } from "../connection_state.ts";
 import type { DropReason } from "../drops.ts";
@@ -163,6 +163,17 @@ export class Connection {
       retransmittedBytes: this.#streams.retransmittedBytes,
     };
     return joinStats({ own, path: this.#path.stats, recovery: this.#recovery.stats, acks: this.#acks.stats });
+  }
+
+  /** What limits it now. Not for hot paths: looks at all streams. */
+  sendLimit(nowUs: number): SendLimit {
+    if (this.#streams.sender.hasPending()) {
+      const { pacer } = this.#path;
+      if (this.#recovery.sendMode(nowUs) === SendMode.any && pacer.isFull(nowUs)) return "nothing";
+      return this.#path.isRateFixed ? "fixed-rate" : "congestion";
+    }
+    if (this.#streams.isSendingBlocked) return "flow-control";
+    return this.#streams.isPeerBlocked ? "receive-window" : "no-data";
   }
 
   /** Opens a stream; undefined before the handshake is complete and while the server allows no more. Clients only. */

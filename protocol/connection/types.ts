@@ -61,6 +61,12 @@ export interface ConnectionOptions {
   };
 }
 
+/**
+ * What keeps a connection from sending more at a moment. "flow-control": the peer grants no more credit; "congestion": the
+ * congestion window or the pacer; "fixed-rate": the same under a rate that the user has set; "nothing": this side, which has sent less than it might; "no-data": there is none, and "receive-window": none either, while the peer has used up what it may send.
+ */
+export type SendLimit = "flow-control" | "congestion" | "fixed-rate" | "nothing" | "receive-window" | "no-data";
+
 /** Counters that the connection itself keeps. */
 interface OwnStats {
   /** Stream bytes retransmitted because a packet was declared lost. */
@@ -91,6 +97,7 @@ export function joinStats(
     spuriousLosses: recovery.spuriousLosses,
     bytesInFlight: recovery.bytesInFlight,
     packetsRemembered: recovery.packetsRemembered,
+    largestReceived: acks.largestReceived,
     rangesRemembered: acks.rangesRemembered,
     datagramsSent: path.datagramsSent,
     datagramsReceived: path.datagramsReceived,

@@ -30,6 +30,8 @@ export interface AckTrackerOptions {
 
 /** Counters for a connection's stats. */
 export interface AckStats {
+  /** The largest packet number received; -1 before the first. */
+  readonly largestReceived: number;
   /** Ranges of received packet numbers that are remembered, for any purpose. */
   readonly rangesRemembered: number;
 }
@@ -78,7 +80,10 @@ export class AckTracker {
   }
 
   get stats(): AckStats {
-    return { rangesRemembered: this.#received.length + this.ranges.length };
+    return {
+      largestReceived: this.#largestReceived,
+      rangesRemembered: this.#received.length + this.ranges.length,
+    };
   }
 
   /** When an ACK must be sent: Infinity if none is due, a time in the past if it must be sent immediately. */

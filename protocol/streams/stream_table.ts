@@ -81,6 +81,17 @@ export class StreamTable implements StreamOwner {
     return this.#streams.size;
   }
 
+  /** Whether a stream has data for which the peer grants no credit. */
+  get isSendingBlocked(): boolean {
+    return this.#streams.values().some((stream) => stream.unsentBytes > 0);
+  }
+
+  /** Whether the peer has used up the credit of a stream, or of the connection. */
+  get isPeerBlocked(): boolean {
+    if (this.#window.receivedBytes >= this.#window.limit) return true;
+    return this.#streams.values().some(({ incoming, window }) => incoming.highestOffset >= window.limit);
+  }
+
   /** Stream bytes retransmitted because a packet was declared lost. */
   get retransmittedBytes(): number {
     return this.sender.retransmittedBytes;

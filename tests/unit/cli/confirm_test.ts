@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { SluiceError } from "../../../app/api.ts";
 import { ask, confirmOnTerminal } from "../../../cli/confirm.ts";
+import { LimitTally } from "../../../cli/limit.ts";
 import { FakeConsole, FakeContext, FakeLines, FakeView } from "../../../testing/cli_fakes.ts";
 
 const signal = new AbortController().signal;
@@ -44,7 +45,7 @@ Deno.test("confirmOnTerminal asks on a terminal only, and closes it", async () =
   const context = new FakeContext();
   context.lines = new FakeLines(["y"], true);
   const confirm = confirmOnTerminal(
-    { ...context, quiet: false, verbose: false, json: false, view: new FakeView() },
+    { ...context, quiet: false, verbose: false, json: false, tally: new LimitTally(), view: new FakeView() },
     signal,
     ifInterrupted,
   );
@@ -63,6 +64,7 @@ Deno.test("confirmOnTerminal asks on a terminal only, and closes it", async () =
       quiet: false,
       verbose: false,
       json: false,
+      tally: new LimitTally(),
       view: new FakeView(),
     },
     signal,

@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { counted, formatClock, formatRate, formatShare, formatSize, formatTime } from "../../../cli/format.ts";
+import {
+  counted,
+  formatBitRate,
+  formatClock,
+  formatRate,
+  formatShare,
+  formatSize,
+  formatTime,
+} from "../../../cli/format.ts";
 
 Deno.test("formatSize says every byte", () => {
   assert.equal(formatSize(12), "12 bytes");
@@ -11,6 +19,13 @@ Deno.test("formatRate is megabytes a second, and no transfer is infinitely fast"
   assert.equal(formatRate(1000, 0), "1.0 MB/s");
   assert.equal(formatRate(1000, 1000), "1.0 kB/s");
   assert.equal(formatRate(0, 10), "0.0 kB/s");
+});
+
+Deno.test("formatBitRate is in the unit that fits", () => {
+  assert.equal(formatBitRate(80_000, 1000), "640 kbit/s");
+  assert.equal(formatBitRate(9_937_500, 1000), "79.5 Mbit/s");
+  assert.equal(formatBitRate(124_999_000, 1000), "1.00 Gbit/s");
+  assert.equal(formatBitRate(312_500_000, 0), "2500.00 Gbit/s");
 });
 
 Deno.test("formatClock shows minutes and seconds, and hours if there are any", () => {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { SendPolicy } from "../../../protocol/mod.ts";
 import { SluiceError } from "../../../app/api.ts";
 import { runShell } from "../../../cli/interactive.ts";
+import { LimitTally } from "../../../cli/limit.ts";
 import { createProgressView } from "../../../cli/progress.ts";
 import { assertFits, FakeContext, FakeLines } from "../../../testing/cli_fakes.ts";
 
@@ -16,6 +17,7 @@ class Setting extends FakeContext {
       quiet: false,
       verbose: false,
       json: false,
+      tally: new LimitTally(),
     };
     return runShell(session, {
       connect: () => this.engine.connect({ host: "h", port: 7 }),

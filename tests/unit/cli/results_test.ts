@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import path from "node:path";
 import { SluiceError } from "../../../app/api.ts";
+import type { LimitSample } from "../../../app/client/api.ts";
 import type { Found } from "../../../app/client/tree/walk.ts";
 import { runClient } from "../../../cli/client_program.ts";
 import { Meter } from "../../../cli/meter.ts";
@@ -41,6 +42,27 @@ function withFiles(setting: FakeContext): void {
   ];
 }
 
+/** A transfer that takes four seconds, while congestion control holds it back. */
+function withSlowLink({ clock, engine }: FakeContext): void {
+  const sample: LimitSample = {
+    limit: "congestion",
+    packetsSent: 100,
+    packetsLost: 0,
+    packetsReceived: 10,
+    packetsMissing: 0,
+    bytesSent: 120_000,
+    bytesReceived: 1000,
+    smoothedRttMs: 50,
+  };
+  engine.report = (name) => {
+    for (let i = 0; i < 40; i++) {
+      engine.connections[0]!.onSample!(sample);
+      clock.pass(100_000);
+    }
+    return fakeReport(name);
+  };
+}
+
 const FILE = { kind: "file", sizeBytes: 10, modifiedUs: 1_000_000 } as const;
 const FOLDER = { kind: "folder", sizeBytes: 0, modifiedUs: 1_000_000 } as const;
 
@@ -74,6 +96,7 @@ async function printedByClient(): Promise<Printed> {
     print(["send", "photos/a.jpg"], ({ engine }) => {
       engine.report = (name) => fakeReport(name, { savedAs: "a.jpg" });
     }),
+    print(["send", "photos/a.jpg"], withSlowLink),
     print(["send", "from", "--as", "to", "--dry-run"], withTree),
     print(["list"], withFiles),
     print(["stat", "b.txt", "--checksum"], ({ engine }) => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { SluiceError } from "../../../app/api.ts";
+import { LimitTally } from "../../../cli/limit.ts";
 import { asInterruption, runTransfers, type Transfer } from "../../../cli/transfers.ts";
 import { FakeConsole, FakeContext, FakeEngine, fakeReport, FakeView } from "../../../testing/cli_fakes.ts";
 import { FakeClock } from "../../../testing/fake_clock.ts";
@@ -24,7 +25,10 @@ async function run(
   const { readPipe } = new FakeContext();
   const followUntil = new AbortController().signal;
   const clock = new FakeClock();
-  const session = { client, clock, console, view, signal: abort.signal, quiet, verbose, json, readPipe, followUntil };
+  const tally = new LimitTally();
+  const signal = abort.signal;
+  const how = { quiet, verbose, json };
+  const session = { client, clock, console, cpuUs: () => 0, view, signal, tally, ...how, readPipe, followUntil };
   const exitCode = await runTransfers(transfers, session);
   return { engine, console, exitCode, view };
 }
@@ -235,6 +239,8 @@ Deno.test("runTransfers ends quietly when the reader of standard output has gone
       quiet: false,
       verbose: false,
       json: false,
+      cpuUs: () => 0,
+      tally: new LimitTally(),
       readPipe,
     });
     assert.equal(exitCode, code);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { SluiceError } from "../../../app/api.ts";
 import type { ExistingEntry } from "../../../app/client/tree/entry.ts";
 import type { Found } from "../../../app/client/tree/walk.ts";
+import { LimitTally } from "../../../cli/limit.ts";
 import { DEFAULT_TREE_OPTIONS, type TreeOptions } from "../../../cli/tree_options.ts";
 import { runTree, type TreeJob, type TreeRunOptions } from "../../../cli/tree_run.ts";
 import { FakeConsole, FakeContext, FakeEngine, fakeReport, FakeSide, FakeView } from "../../../testing/cli_fakes.ts";
@@ -50,6 +51,8 @@ async function run(source: readonly Found[], existing: readonly Found[], setup: 
     quiet: setup.quiet ?? false,
     verbose: setup.verbose ?? false,
     json: setup.json ?? false,
+    cpuUs: () => 0,
+    tally: new LimitTally(),
   };
   const to = new FakeSide("to", existing);
   to.failing = setup.failing ?? (() => undefined);

@@ -4,7 +4,7 @@ import { joinStats } from "../../../../protocol/connection/types.ts";
 Deno.test("joinStats has every counter of every part", () => {
   const own = { retransmittedBytes: 1, duplicatesReceived: 2 };
   const recovery = { packetsLost: 3, spuriousLosses: 4, bytesInFlight: 5, packetsRemembered: 6 };
-  const acks = { rangesRemembered: 7 };
+  const acks = { largestReceived: 16, rangesRemembered: 7 };
   const path = {
     datagramsSent: 8,
     datagramsReceived: 9,
