@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { StatsReader } from "../app/api.ts";
 import type { Client, ClientOptions, RetryEvent } from "../app/client/api.ts";
 import { formatKey } from "../app/keys.ts";
 import type { ServerName } from "./address.ts";
@@ -20,10 +21,12 @@ import { Config } from "./config.ts";
 import { confirmOnTerminal } from "./confirm.ts";
 import { sanitizeForDisplay } from "../base/display_text.ts";
 import { formatHostPort } from "../base/net_address.ts";
-import { formatDuration } from "../base/units.ts";
-import { describeError, finishOutput, type ProgressTask } from "./console.ts";
-import { type CliContext, type CliSession, WHOLE_DISK } from "./context.ts";
+import { formatBytes, formatDuration } from "../base/units.ts";
+import { finishOutput, type ProgressTask } from "./console.ts";
+import { type CliContext, type CliSession, nowMs, WHOLE_DISK } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
+import { FaultCounter } from "./faults.ts";
+import { counted } from "./format.ts";
 import { runShell } from "./interactive.ts";
 import { runHosts } from "./hosts.ts";
 import { HostKeyVerifier } from "./known_hosts.ts";
@@ -36,6 +39,7 @@ import { tellError, tellMessage, tellResult, usageRecords } from "./results.ts";
 import { createServerProgram } from "./server_arguments.ts";
 import { runServer } from "./server_program.ts";
 import { asInterruption } from "./transfers.ts";
+import type { ConnectionStats } from "../protocol/mod.ts";
 
 /** Runs the client, or, as `sluice serve`, the server; returns its exit code and never throws. */
 export async function runClient(args: readonly string[], context: CliContext): Promise<ExitCode> {
@@ -76,7 +80,7 @@ async function run(args: readonly string[], context: CliContext): Promise<ExitCo
     const parsed = parseClientArguments(args, { ...context, console });
     return "exitCode" in parsed ? parsed.exitCode : await execute(parsed.value, context);
   } catch (error) {
-    console.err(`error: ${describeError(error)}`);
+    tellError({ console: context.console, json: isJson, view: createProgressView(context, { enabled: false }) }, error);
     return exitCodeOf(error);
   }
 }
@@ -126,11 +130,15 @@ async function execute(args: ClientArguments, context: CliContext): Promise<Exit
 async function runInteractively(args: ClientArguments, session: CliSession): Promise<ExitCode> {
   const connect = connector(args, session);
   session.confine(WHOLE_DISK, args.connection);
-  return await runShell(session, {
-    server: args.connection,
-    sendPolicy: args.connection.sendPolicy,
-    connect: connect.connect,
-  });
+  try {
+    return await runShell(session, {
+      server: args.connection,
+      sendPolicy: args.connection.sendPolicy,
+      connect: connect.connect,
+    });
+  } finally {
+    connect.finish();
+  }
 }
 
 async function runOnce(
@@ -141,7 +149,7 @@ async function runOnce(
   const { confine, exit, onStopSignal } = session;
   // A usage error is reported before the network is touched.
   const request = task.kind === "send" || task.kind === "get" ? prepareTransfers(task, session) : task;
-  const { connect, foldersWritten } = connector(args, session);
+  const { connect, finish, foldersWritten } = connector(args, session);
   const { read, write } = "needs" in request ? request.needs : { read: [], write: [] };
   confine({ read, write: [...write, ...foldersWritten] }, args.connection);
   const abort = new AbortController();
@@ -175,6 +183,7 @@ async function runOnce(
   } finally {
     await client?.close();
     stopListening();
+    finish();
   }
 }
 
@@ -183,18 +192,32 @@ function connector(args: ClientArguments, session: CliSession): {
   readonly connect: (signal: AbortSignal) => Promise<Client>;
   /** Folders that {@link connect} writes to. */
   readonly foldersWritten: readonly string[];
+  /** Tells what is to be told of the connection when it has ended. */
+  readonly finish: () => void;
 } {
-  const { quiet } = session;
+  const { quiet, verbose } = session;
   const verifier = new HostKeyVerifier(args, session);
   const credentials = credentialsOf(args, session);
   const note = (text: string) => {
     if (!quiet) tellMessage(session, { severity: "note", text });
   };
+  const detail = (text: string) => {
+    if (verbose) note(text);
+  };
+  const faults = new FaultCounter();
+  let readStats: StatsReader | undefined;
   return {
     foldersWritten: verifier.foldersWritten,
+    finish() {
+      if (faults.summary !== undefined) note(faults.summary);
+      if (readStats !== undefined) detail(describeStats(readStats()));
+    },
     async connect(signal) {
       const { expected } = verifier;
       let isConnected = false;
+      const address = formatHostPort(args.connection.host, args.connection.port);
+      detail(`connecting to ${address}`);
+      const startMs = nowMs(session);
       const client = await showingAttempt(
         session,
         args.connection,
@@ -203,13 +226,18 @@ function connector(args: ClientArguments, session: CliSession): {
             ...args.connection,
             ...credentials,
             ...(expected === undefined ? {} : { server: expected }),
-            onFault: note,
+            onFault: (line) => {
+              faults.add(line);
+              detail(line);
+            },
+            onStats: (read) => readStats = read,
             onSample: (sample) => session.tally.add(sample),
             onRetry: (event) => note(retryLine(event, isConnected)),
             signal,
           }),
       );
       isConnected = true;
+      detail(`connected after ${formatDuration(nowMs(session) - startMs)}, server key ${formatKey(client.serverKey)}`);
       try {
         const news = await verifier.verify(client, confirmOnTerminal(session, signal, "nothing was sent"));
         if (news !== undefined) note(news);
@@ -220,6 +248,16 @@ function connector(args: ClientArguments, session: CliSession): {
       }
     },
   };
+}
+
+/** What a connection carried, in words. */
+function describeStats(stats: ConnectionStats): string {
+  const { bytesReceived, bytesSent, datagramBytes, datagramsReceived, datagramsSent, retransmittedBytes } = stats;
+  const { minRttUs, packetsLost, smoothedRttUs, spuriousLosses } = stats;
+  return `connection: ${formatBytes(bytesSent)} sent in ${counted(datagramsSent, "datagram")} of up to ` +
+    `${datagramBytes} bytes, ${packetsLost - spuriousLosses} lost, ${formatBytes(retransmittedBytes)} retransmitted; ` +
+    `${formatBytes(bytesReceived)} received in ${counted(datagramsReceived, "datagram")}; round trip ` +
+    `${formatDuration(smoothedRttUs / 1000)}, at least ${formatDuration(minRttUs / 1000)}`;
 }
 
 /** An attempt to connect that takes so long is shown. */

@@ -35,8 +35,8 @@ export interface Console {
   /** Bytes that wait to be written before the next line to standard output, and to standard error. */
   outWaitingBytes(): number;
   errWaitingBytes(): number;
-  /** Resolves when no line to standard output waits; to the reason if some could not be written. */
-  flushOut(): Promise<string | undefined>;
+  /** Resolves when no line to standard output waits; to why some could not be written. */
+  flushOut(): Promise<OutputLoss | undefined>;
   /** Resolves when no line to standard error waits. */
   flushErr(): Promise<void>;
 }
@@ -84,19 +84,29 @@ export interface LineReader {
   close(): void;
 }
 
+/** How to end the output. */
+export interface FinishOptions {
+  /** Waits for a reader until this resolves. Default: for as long as it takes. */
+  readonly timeout?: () => Promise<void>;
+  /** It is a log, whose reader may go without anything being wrong. */
+  readonly isLog?: boolean;
+}
+
 /**
- * Writes what still waits before a program ends. Returns the exit code, which tells if standard output could not be written.
- * Waits for a reader for as long as it takes, or, with `timeout`, until that resolves.
+ * Writes what still waits before a program ends. Returns the exit code, which tells if standard output could not be written
+ * though all else went well. A reader that has gone is told nothing.
  */
 export async function finishOutput(
   console: Console,
   exitCode: ExitCode,
-  timeout: () => Promise<void> = () => new Promise(() => {}),
+  { isLog = false, timeout = () => new Promise(() => {}) }: FinishOptions = {},
 ): Promise<ExitCode> {
-  const failure = await Promise.race([console.flushOut(), timeout().then(() => "it is not being read")]);
-  if (failure !== undefined) console.err(`error: could not write to standard output: ${failure}`);
+  const loss = await Promise.race([console.flushOut(), timeout().then(() => ({ reason: "it is not being read" }))]);
+  if (loss?.reason !== undefined) console.err(`error: could not write to standard output: ${loss.reason}`);
   await Promise.race([console.flushErr(), timeout()]);
-  return failure !== undefined && exitCode === ExitCode.done ? ExitCode.output : exitCode;
+  if (loss === undefined || exitCode !== ExitCode.done) return exitCode;
+  if (loss.reason !== undefined) return ExitCode.output;
+  return isLog ? exitCode : ExitCode.outputClosed;
 }
 
 /** The text to show for a thrown value: the message of a SluiceError; of a bug the stack, too. */

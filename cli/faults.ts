@@ -5,6 +5,7 @@
  */
 
 import type { FaultOptions } from "../app/api.ts";
+import { counted } from "./format.ts";
 
 /** Why {@link parseFaults} did not accept a text. */
 export interface FaultError {
@@ -60,6 +61,25 @@ export function parseFaults(text: string): FaultOptions | FaultError {
     else options.seed = parsed;
   }
   return options;
+}
+
+/** Counts injected faults, so that one line tells of all. */
+export class FaultCounter {
+  readonly #counts = new Map<string, number>();
+
+  /** `line` tells of a fault: `simulated fault: dropped outgoing datagram 17 (1200 bytes)`. */
+  add(line: string): void {
+    const [, fault = "other"] = /^simulated fault: (.+) (?:outgoing|incoming) datagram /.exec(line) ?? [];
+    this.#counts.set(fault, (this.#counts.get(fault) ?? 0) + 1);
+  }
+
+  /** "simulated faults: 120 datagrams dropped, 3 corrupted"; undefined if there were none. */
+  get summary(): string | undefined {
+    const [first, ...rest] = [...this.#counts].sort(([a], [b]) => a < b ? -1 : 1);
+    if (first === undefined) return undefined;
+    const others = rest.map(([fault, count]) => `, ${count} ${fault}`).join("");
+    return `simulated faults: ${counted(first[1], "datagram")} ${first[0]}${others}`;
+  }
 }
 
 /** The text that {@link parseFaults} reads back as `options`; empty if there is neither a fault nor a seed. */

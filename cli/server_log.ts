@@ -16,6 +16,7 @@ import { DROP_REASONS, type DropReason } from "../protocol/mod.ts";
 import { escapeUnprintable, quote, sanitizeForDisplay } from "../base/display_text.ts";
 import { formatBytes, formatDuration } from "../base/units.ts";
 import type { CliContext } from "./context.ts";
+import { FaultCounter } from "./faults.ts";
 import { counted, formatRate, formatShare } from "./format.ts";
 import { describeNotKept } from "./report.ts";
 import { LineLimit, LINES_PER_SECOND } from "./log_rate_limit.ts";
@@ -72,9 +73,17 @@ export function openServerLog(
     const text = `${counted(lines, "line")} left out: clients caused more than ${LINES_PER_SECOND} a second`;
     write("warning", text, { kind: "left-out", lines });
   });
+  const faults = new FaultCounter();
   return {
     event(event) {
-      if (event.kind === "stopped") limit.flush();
+      if (event.kind === "fault") faults.add(event.line);
+      if (event.kind === "stopped") {
+        limit.flush();
+        // Instead of a line for each.
+        if (!isLogged("debug") && faults.summary !== undefined) {
+          write("info", faults.summary, { kind: "fault", line: faults.summary });
+        }
+      }
       const level = levelOf(event);
       if (isLogged(level) && limit.admits(event)) write(level, describeEvent(event), event);
     },
@@ -102,6 +111,7 @@ export function levelOf(event: ServerEvent): LogLevel {
     case "sent":
       return event.verified === false ? "warning" : "info";
     case "address-changed":
+    case "fault":
     case "socket":
       return "debug";
     default:

@@ -31,7 +31,7 @@ export async function runServer(
 ): Promise<ExitCode> {
   const { clock, console } = context;
   const timeout = () => new Promise<void>((resolve) => clock.timer(resolve).set(FLUSH_TIMEOUT_US));
-  return await finishOutput(console, await run(args, context, name), timeout);
+  return await finishOutput(console, await run(args, context, name), { timeout, isLog: true });
 }
 
 async function run(args: readonly string[], context: CliContext, name: ServerName): Promise<ExitCode> {

@@ -158,15 +158,16 @@ export class Output {
   readonly sink: Sink;
   readonly #queue: OutputQueue;
   #failure: string | undefined;
+  #hasReader = true;
 
   constructor(sink: Sink, queue: OutputQueue) {
     this.sink = sink;
     this.#queue = queue;
   }
 
-  /** Why text was lost the first time, in the system's words. A reader who has gone is no failure. */
-  get failure(): string | undefined {
-    return this.#failure;
+  /** Why text was lost the first time, in the system's words; without a reason if only its reader has gone. */
+  get loss(): Loss | undefined {
+    return this.#failure === undefined && this.#hasReader ? undefined : { reason: this.#failure };
   }
 
   /** Writes after everything that waits. `onLost` is called if it cannot be written in full. */
@@ -185,7 +186,10 @@ export class Output {
   /** Returns the failure in words, if it is one. */
   onFailure(error: unknown): string | undefined {
     // The reader has closed the pipe (`sluice list | head -1`), or the terminal is gone.
-    if (error instanceof Deno.errors.BrokenPipe || this.sink.isTerminal) return undefined;
+    if (error instanceof Deno.errors.BrokenPipe || this.sink.isTerminal) {
+      this.#hasReader = this.sink.isTerminal;
+      return undefined;
+    }
     const words = (error instanceof Error ? error.message : String(error)).replace(/ \(os error \d+\)$/, "");
     this.#failure ??= words;
     return words;

@@ -34,7 +34,7 @@ export function processConsole() {
     errWaitingBytes: () => errQueue.waitingBytes,
     async flushOut() {
       await outQueue.flush();
-      return out.failure;
+      return out.loss;
     },
     flushErr: () => errQueue.flush(),
   };

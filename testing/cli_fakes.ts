@@ -72,8 +72,9 @@ export class FakeConsole implements Console {
     return this.waitingBytes;
   }
   /** Never resolves while bytes wait. */
-  flushOut(): Promise<string | undefined> {
-    return this.waitingBytes > 0 ? new Promise(() => {}) : Promise.resolve(this.outFailure);
+  flushOut(): Promise<OutputLoss | undefined> {
+    const loss = this.outFailure === undefined ? this.outLoss : { reason: this.outFailure };
+    return this.waitingBytes > 0 ? new Promise(() => {}) : Promise.resolve(loss);
   }
   flushErr(): Promise<void> {
     this.isFlushed = true;

@@ -34,6 +34,13 @@ import type { Platform, Timer } from "../platform.ts";
 /** How often the access list is looked at; a change counts when it is seen twice. */
 const LOOK_INTERVAL_US = 1_000_000;
 
+/**
+ * A client that is denied access repeats its last packet until it hears so, and may have sent several: of all that come
+ * within this time the first one is told. The number of those that are remembered.
+ */
+const SAME_DENIAL_US = 10_000_000;
+const MAX_REMEMBERED_DENIALS = 256;
+
 /** What a client is told that has no permission. */
 const NO_PERMISSION = "access denied: the server does not know your key. Ask its administrator to add the key that " +
   '"sluice key" prints, or to give you a token for --token-file';
@@ -79,6 +86,8 @@ export class Authorizer {
   readonly #opening = new Map<string, Promise<string | undefined>>();
   /** Clients that were accepted, and by what. */
   readonly #authorized = new Map<Connection, Grant>();
+  /** When denials were told last, the oldest first. */
+  readonly #denials = new Map<string, number>();
   #revoke: (connection: Connection) => void = () => {};
 
   private constructor(options: AuthorizerOptions) {
@@ -120,7 +129,11 @@ export class Authorizer {
     const grant = this.#table.grantOf(peer);
     if (grant !== undefined && this.#folders.has(grant.folder ?? "")) return undefined;
     const key = formatKey(peer.key);
-    const deny = (reason: string) => this.#options.onEvent({ kind: "access-denied", client: remote.text, key, reason });
+    const deny = (reason: string) => {
+      if (!this.#isToldAlready(`${remote.text} ${reason}`)) {
+        this.#options.onEvent({ kind: "access-denied", client: remote.text, key, reason });
+      }
+    };
     if (grant !== undefined) {
       // Perhaps it can be by now: then the client is accepted when it tries again.
       void this.#openFolder(grant.folder ?? "");
@@ -153,6 +166,17 @@ export class Authorizer {
   /** Reads the access list again, changed or not; an open server has none. */
   reload(): void {
     if (this.#table !== undefined) this.#look({ isForced: true });
+  }
+
+  #isToldAlready(denial: string): boolean {
+    const nowUs = this.#options.platform.nowUs();
+    const toldUs = this.#denials.get(denial) ?? -Infinity;
+    if (nowUs - toldUs < SAME_DENIAL_US) return true;
+    this.#denials.delete(denial);
+    this.#denials.set(denial, nowUs);
+    const [oldest] = this.#denials.keys();
+    if (this.#denials.size > MAX_REMEMBERED_DENIALS) this.#denials.delete(oldest!);
+    return false;
   }
 
   /** Looks no more. */

@@ -24,6 +24,10 @@ const LINKS: readonly { readonly faults: string; readonly told: readonly string[
 
 const FAULT_LINE = /simulated fault: (.+) (outgoing|incoming) datagram (\d+) \(\d+ bytes\)$/;
 
+function faultLines(text: string): string[] {
+  return text.split("\n").filter((line) => line.includes("simulated fault: "));
+}
+
 /**
  * Checks that each kind of fault was told of, each way, and nothing else; `runs` are the fault lines of one socket
  * each, which name its datagrams in order.
@@ -76,25 +80,25 @@ for (const { faults, told } of LINKS) {
   Deno.test(`client with --simulate ${faults} sends and gets every byte`, async () => {
     await using stage = await Stage.open();
     const server = await stage.startServer();
-    const stderrs = await sendAndGet(stage, server, ["--simulate", faults]);
-    const runs = stderrs.map((stderr) => stderr.trimEnd().split("\n"));
+    const stderrs = await sendAndGet(stage, server, ["--verbose", "--simulate", faults]);
+    const runs = stderrs.map((stderr) => faultLines(stderr));
     assertFaultsTold(runs, told);
   });
 
   Deno.test(`server with --simulate ${faults} takes and gives every byte`, async () => {
     await using stage = await Stage.open();
-    const server = await stage.startServer({ args: ["--simulate", faults] });
+    const server = await stage.startServer({ args: ["--log-level", "debug", "--simulate", faults] });
     assert.deepEqual(await sendAndGet(stage, server, []), ["", ""]);
-    assertFaultsTold([server.log.split("\n").filter((line) => line.includes("simulated fault: "))], told);
+    assertFaultsTold([faultLines(server.log)], told);
   });
 }
 
 Deno.test("client and server that both inject faults into their traffic transfer every byte", async () => {
   await using stage = await Stage.open();
   const faults = "drop=10%,corrupt=2%,duplicate=5%,reorder=5%,seed=";
-  const server = await stage.startServer({ args: ["--simulate", `${faults}7`] });
+  const server = await stage.startServer({ args: ["--log-level", "debug", "--simulate", `${faults}7`] });
   const told = ["dropped", "corrupted", "duplicated", "held back"];
-  const stderrs = await sendAndGet(stage, server, ["--simulate", `${faults}8`]);
-  assertFaultsTold(stderrs.map((stderr) => stderr.trimEnd().split("\n")), told);
-  assertFaultsTold([server.log.split("\n").filter((line) => line.includes("simulated fault: "))], told);
+  const stderrs = await sendAndGet(stage, server, ["--verbose", "--simulate", `${faults}8`]);
+  assertFaultsTold(stderrs.map((stderr) => faultLines(stderr)), told);
+  assertFaultsTold([faultLines(server.log)], told);
 });

@@ -89,6 +89,16 @@ Deno.test("runClient exits with the code of what failed", async () => {
   assert.equal(buggy.engine.openCount, 0);
 });
 
+Deno.test("runClient says which file of patterns cannot be read, as text or as an object", async () => {
+  const setting = new Setting();
+  assert.equal(await setting.run("send", "a", "--exclude-from", "none"), 6);
+  assert.deepEqual(setting.console.errLines.splice(0), ['error: cannot read "none": ENOENT']);
+  assert.equal(await setting.run("send", "a", "--exclude-from", "none", "--json"), 6);
+  assert.deepEqual(setting.console.errLines, [
+    '{"type":"error","kind":"local-disk","exitCode":6,"message":"cannot read \\"none\\": ENOENT"}',
+  ]);
+});
+
 Deno.test("runClient reports a usage error before it touches the network", async () => {
   const setting = new Setting().knows("127.0.0.1:65432");
   assert.equal(await setting.run("get", "a", "b", "--output", "nowhere"), 2);
@@ -140,14 +150,20 @@ Deno.test("runClient says in a line each that the connection was lost and is bac
   assert.equal(setting.console.errLines.length, 4);
 });
 
-Deno.test("runClient passes on timeout and faults, and shows each fault", async () => {
+Deno.test("runClient passes on timeout and faults, sums up the faults, and shows each if it is to be verbose", async () => {
   const setting = new Setting().knows("127.0.0.1:65432");
   assert.equal(await setting.run("list", "--timeout", "2", "--simulate", "drop=10%"), 0);
   const [options] = setting.engine.connections;
   assert.equal(options!.timeoutMs, 2000);
   assert.equal(options!.simulate?.drop, 0.1);
-  options!.onFault!("dropped one");
-  assert.deepEqual(setting.console.errLines, ["dropped one"]);
+  const line = "simulated fault: dropped outgoing datagram 1 (1200 bytes)";
+  setting.engine.onList = () => setting.engine.connections.at(-1)!.onFault!(line);
+  assert.equal(await setting.run("list", "--simulate", "drop=10%"), 0);
+  assert.deepEqual(setting.console.errLines.splice(0), ["simulated faults: 1 datagram dropped"]);
+  assert.equal(await setting.run("list", "--simulate", "drop=10%", "--quiet"), 0);
+  assert.equal(setting.console.errLines.length, 0);
+  assert.equal(await setting.run("list", "--simulate", "drop=10%", "--verbose"), 0);
+  assert.ok(setting.console.errLines.includes(line));
 });
 
 Deno.test("runClient completes a file that it follows at the first Ctrl-C, and gives it up at the second", async () => {

@@ -31,9 +31,18 @@ Deno.test("finishOutput tells that standard output could not be written; a failu
   assert.equal(console.isFlushed, true);
 });
 
+Deno.test("finishOutput says nothing of a reader that has gone, and exits as if by SIGPIPE, but for a log", async () => {
+  const console = new FakeConsole();
+  console.outLoss = { reason: undefined };
+  assert.equal(await finishOutput(console, 0), 141);
+  assert.equal(await finishOutput(console, 3), 3);
+  assert.equal(await finishOutput(console, 0, { isLog: true }), 0);
+  assert.deepEqual(console.errLines, []);
+});
+
 Deno.test("finishOutput waits for a reader, but no longer than it is told", async () => {
   const console = new FakeConsole();
   console.waitingBytes = 1;
-  assert.equal(await finishOutput(console, 0, () => Promise.resolve()), 7);
+  assert.equal(await finishOutput(console, 0, { timeout: () => Promise.resolve() }), 7);
   assert.deepEqual(console.errLines, ["error: could not write to standard output: it is not being read"]);
 });

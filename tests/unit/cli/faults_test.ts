@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { FaultOptions } from "../../../app/api.ts";
-import { formatFaults, parseFaults } from "../../../cli/faults.ts";
+import { FaultCounter, formatFaults, parseFaults } from "../../../cli/faults.ts";
 
 const NONE: FaultOptions = { drop: 0, corrupt: 0, duplicate: 0, reorder: 0, delayUs: 0, jitterUs: 0 };
 
@@ -70,5 +70,17 @@ Deno.test("formatFaults writes what parseFaults reads", () => {
       assert.deepEqual(parseFaults(formatFaults(options)), options);
     }),
     { seed: 1, numRuns: 300 },
+  );
+});
+
+Deno.test("FaultCounter tells in one line how many datagrams had which fault", () => {
+  const counter = new FaultCounter();
+  assert.equal(counter.summary, undefined);
+  for (const [fault, count] of [["held back", 2], ["dropped", 1], ["dropped (too much delayed already)", 1]] as const) {
+    for (let i = 0; i < count; i++) counter.add(`simulated fault: ${fault} incoming datagram ${i + 1} (1200 bytes)`);
+  }
+  assert.equal(
+    counter.summary,
+    "simulated faults: 1 datagram dropped, 1 dropped (too much delayed already), 2 held back",
   );
 });

@@ -261,13 +261,22 @@ Deno.test("openServerLog writes JSON with the event as it was", () => {
   assert.deepEqual(parsed.map((line) => line.event), events);
   assert.deepEqual(parsed.map((line) => line.text), CASES.map(([, words]) => words));
   assert.equal(parsed[0].level, "info");
-  const [line] = logged([{ kind: "fault", line: "\u009b2J" }], { json: true });
+  const [line] = logged([{ kind: "fault", line: "\u009b2J" }], { json: true, logLevel: "debug" });
   assert.match(line!, /"line":"\\u009b2J"/);
+});
+
+Deno.test("openServerLog sums up injected faults where it does not tell each", () => {
+  const line = "simulated fault: dropped incoming datagram 7 (1200 bytes)";
+  const events: ServerEvent[] = [{ kind: "fault", line }, { kind: "fault", line }, { kind: "stopped" }];
+  const texts = (logLevel: "debug" | "info") =>
+    logged(events, { json: true, logLevel }).map((told) => JSON.parse(told).text);
+  assert.deepEqual(texts("info"), ["simulated faults: 2 datagrams dropped", "stopped"]);
+  assert.deepEqual(texts("debug"), [line, line, "stopped"]);
 });
 
 Deno.test("openServerLog keeps no more lines for a reader than memory is meant for, and says how many it left out", () => {
   const console = new FakeConsole();
-  const log = openServerLog({ clock: new FakeClock(), console }, { logLevel: "info", json: true });
+  const log = openServerLog({ clock: new FakeClock(), console }, { logLevel: "debug", json: true });
   const fault = (line: string) => log.event({ kind: "fault", line });
   console.waitingBytes = MAX_WAITING_BYTES + 1;
   fault("one");

@@ -43,7 +43,7 @@ Deno.test("Output writes what a slow reader does not take at once when it does",
   assert.equal(written.join(""), "one\ntwo\n");
   assert.equal(queue.waitingBytes, 0);
   assert.deepEqual(waitsMs, [1, 2, 1, 2, 4, 8, 16, 32, 64, 64, 64, 64]);
-  assert.equal(out.failure, undefined);
+  assert.equal(out.loss, undefined);
 });
 
 Deno.test("OutputQueue keeps the order of two streams that lead to one place", async () => {
@@ -123,10 +123,10 @@ Deno.test("Output tells which lines were lost and why, and tries again with the 
   await queue.flush();
   assert.deepEqual(written, ["0\n", "1\n2", "4\n"]);
   assert.deepEqual(lost, [2, "No space left on device", 3, "No space left on device"]);
-  assert.equal(out.failure, "No space left on device");
+  assert.deepEqual(out.loss, { reason: "No space left on device" });
 });
 
-Deno.test("Output takes it for no failure that the reader or the terminal has gone", async () => {
+Deno.test("Output has no reason for a reader that has gone, and takes it for no loss that the terminal has", async () => {
   for (const isTerminal of [false, true]) {
     const lost: (string | undefined)[] = [];
     const error = isTerminal ? new Error("Input/output error (os error 5)") : new Deno.errors.BrokenPipe();
@@ -137,6 +137,6 @@ Deno.test("Output takes it for no failure that the reader or the terminal has go
     out.write("line\n", (reason) => lost.push(reason));
     await queue.flush();
     assert.deepEqual(lost, [undefined]);
-    assert.equal(out.failure, undefined);
+    assert.deepEqual(out.loss, isTerminal ? undefined : { reason: undefined });
   }
 });

@@ -58,6 +58,7 @@ class Setting {
   authorizer!: Authorizer;
   /** Lets the authorizer look. */
   look: () => void = () => {};
+  nowUs = 0;
   isWatching = false;
 
   private constructor(entries: AccessEntry[]) {
@@ -76,7 +77,7 @@ class Setting {
       this.look = look;
       return { set: () => void (this.isWatching = true), clear: () => void (this.isWatching = false) };
     };
-    const platform = { timer, nowUs: () => 0 } as unknown as Platform;
+    const platform = { timer, nowUs: () => this.nowUs } as unknown as Platform;
     const access = isOpen ? undefined : this.written;
     this.authorizer = await Authorizer.open({
       platform,
@@ -161,6 +162,22 @@ Deno.test("Authorizer accepts a client on the list with its rights, and denies a
     assert.deepEqual(setting.events, [
       { kind: "access-denied", client: REMOTE.text, key, reason: `unknown key ${key}` },
     ]);
+  });
+});
+
+Deno.test("Authorizer tells of a client once that repeats its packets, and again of one that comes back later", async () => {
+  await inFolder(async (folder) => {
+    const setting = await Setting.open(folder, [line(0, "alice")]);
+    for (let i = 0; i < 4; i++) setting.authorizer.refusalFor(NOBODY, REMOTE);
+    assert.equal(setting.events.length, 1);
+    setting.authorizer.refusalFor(NOBODY, NetAddress.parse("10.9.9.9:9"));
+    assert.equal(setting.events.length, 2);
+    setting.nowUs += 11_000_000;
+    for (let i = 0; i < 4; i++) setting.authorizer.refusalFor(NOBODY, REMOTE);
+    assert.equal(setting.events.length, 3);
+    for (let i = 0; i < 300; i++) setting.authorizer.refusalFor(NOBODY, NetAddress.parse(`10.1.0.1:${i + 1}`));
+    setting.authorizer.refusalFor(NOBODY, REMOTE);
+    assert.equal(setting.events.length, 304, "no more than so many are remembered");
   });
 });
 
