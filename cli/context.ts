@@ -103,6 +103,8 @@ export interface CliContext {
   readonly nameRules: NameRules;
   /** What is at a path, through links: a folder, or anything else, such as a link that leads nowhere. */
   readonly entryAt: (path: string) => "folder" | "other" | undefined;
+  /** The size of a file, bytes, through links; undefined if there is none, or it cannot be looked at. */
+  readonly sizeOf: (path: string) => number | undefined;
   /** A folder or file of this machine, to send or to save in. */
   readonly localSide: (root: string) => TreeSide;
   /** The text of a small file. Throws SluiceError. */

@@ -259,7 +259,7 @@ function outlook({ leftMs, progress, rate, stalledMs }: Meter): string[] {
   const { phase, transferredBytes } = progress as Progress;
   if (phase === "verifying") return ["verifying"];
   if (stalledMs > 0) return [`no progress for ${formatClock(stalledMs)}`];
-  if (rate === undefined || transferredBytes === 0) return [];
+  if (rate === undefined || rate < 1 || transferredBytes === 0) return [];
   const speed = formatRate(rate, 1000);
   return leftMs === undefined ? [speed] : [speed, `${formatClock(leftMs)} left`];
 }

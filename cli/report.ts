@@ -11,7 +11,7 @@ import type { TransferReport } from "../app/client/api.ts";
 import type { FragileAttribute } from "../transfer/file_store.ts";
 import { counted, formatRate, formatShare } from "./format.ts";
 import type { Direction, FileRecord } from "./records.ts";
-import { pad } from "./width.ts";
+import { pad, widthOf } from "./width.ts";
 
 /** Whether both sides computed the same checksum. The connection has checked it, too. */
 export function checksumsMatch(report: TransferReport): boolean {
@@ -24,14 +24,12 @@ export interface ReportOptions {
   readonly verbose: boolean;
   /** No other transfer ran on the connection, so that its counters are those of this one. */
   readonly isAlone: boolean;
+  /** Of the terminal: where the cells of a table have no room, they are set close together. */
+  readonly columns: number;
 }
 
-/** Columns of a name, as of a progress bar's; a longer one moves the rest of its line. */
-const NAME_COLUMNS = 24;
-/** Columns of "1000.0 MB", "59 min 59 s" and "1000.0 MB/s". */
-const SIZE_COLUMNS = 9;
-const TIME_COLUMNS = 11;
-const RATE_COLUMNS = 11;
+/** Of a name, as of a progress bar's, which moves the rest of its line if it is longer; of size, time and rate. */
+const COLUMNS = [24, "1000.0 MB".length, "59 min 59 s".length, "1000.0 MB/s".length] as const;
 
 /** A smaller share of retransmitted bytes is nothing to tell. */
 const MIN_RETRANSMITTED_SHARE = 0.01;
@@ -40,16 +38,20 @@ const MIN_RETRANSMITTED_SHARE = 0.01;
 export function reportLines(report: TransferReport, direction: Direction, options: ReportOptions): string[] {
   const { elapsedMs, localSha256, retransmittedBytes, reusedBytes, sentBytes, sizeBytes } = report;
   const cells = [
-    pad(shownName(report), NAME_COLUMNS),
-    pad(formatBytes(sizeBytes), SIZE_COLUMNS, { align: "right" }),
-    pad(formatDuration(elapsedMs), TIME_COLUMNS, { align: "right" }),
-    pad(formatRate(sizeBytes, elapsedMs), RATE_COLUMNS, { align: "right" }),
+    shownName(report),
+    formatBytes(sizeBytes),
+    formatDuration(elapsedMs),
+    formatRate(sizeBytes, elapsedMs),
   ];
-  if (reusedBytes > 0) cells.push(`${formatShare(reusedBytes, sizeBytes)} reused`);
+  const notes: string[] = [];
+  if (reusedBytes > 0) notes.push(`${formatShare(reusedBytes, sizeBytes)} reused`);
   // For a received file only the server knows what it retransmitted; its log tells.
   const isTold = direction === "send" && options.isAlone && retransmittedBytes >= sentBytes * MIN_RETRANSMITTED_SHARE;
-  if (isTold && retransmittedBytes > 0) cells.push(`${formatShare(retransmittedBytes, sentBytes)} retransmitted`);
-  return [cells.join("  "), ...(options.verbose ? [`  sha256 ${localSha256}`] : [])];
+  if (isTold && retransmittedBytes > 0) notes.push(`${formatShare(retransmittedBytes, sentBytes)} retransmitted`);
+  const table = [...cells.map((cell, at) => pad(cell, COLUMNS[at]!, { align: at === 0 ? "left" : "right" })), ...notes];
+  const line = table.join("  ");
+  const shown = widthOf(line) < options.columns ? line : [...cells, ...notes].join(" ");
+  return [shown, ...(options.verbose ? [`  sha256 ${localSha256}`] : [])];
 }
 
 /** Where the file is now, and what it was called before if that is another name. */

@@ -25,7 +25,7 @@ type SendTask = Extract<ClientTask, { kind: "send" }>;
 type GetTask = Extract<ClientTask, { kind: "get" }>;
 
 /** What the requests of transfers use of their context. */
-type RequestContext = Pick<CliContext, "entryAt" | "isPipe" | "localSide" | "nameRules">;
+type RequestContext = Pick<CliContext, "entryAt" | "isPipe" | "localSide" | "nameRules" | "sizeOf">;
 
 /** What {@link transfersOf} uses of it. */
 type NamesContext = Omit<RequestContext, "localSide">;
@@ -157,7 +157,11 @@ function sendsOf(task: SendTask, context: NamesContext): Transfer[] {
     if (pipe !== undefined) return pipe;
     const name = path.basename(file);
     const target = as?.endsWith("/") ? `${as}${name}` : as;
-    if (context.entryAt(file) !== "folder") return { direction: "send", file, target, ifExists };
+    if (context.entryAt(file) !== "folder") {
+      // So that the whole is known from the start; a file that changes meanwhile is known by its own.
+      const sizeBytes = context.sizeOf(file);
+      return { direction: "send", file, target, ifExists, ...(sizeBytes === undefined ? {} : { sizeBytes }) };
+    }
     const place = target ?? name;
     if (target === undefined && /^\.{0,2}$/.test(name)) {
       throw new SluiceError("usage", `${quote(file)} gives the folder no name on the server; use --as NAME`);

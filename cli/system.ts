@@ -21,6 +21,7 @@ import {
   KnownServers,
   openIdentity,
   readableEnvironment,
+  sizeOf,
   stateFolder,
 } from "../io/state_folder.ts";
 import { enterUsersFolder } from "../io/start_folder.ts";
@@ -73,6 +74,7 @@ export function systemContext(
     startServer,
     nameRules: nodeDisk.nameRules,
     entryAt,
+    sizeOf,
     localSide,
     readText,
     isPipe,

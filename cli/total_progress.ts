@@ -102,7 +102,7 @@ export class TotalProgress {
     // All transfers share a connection.
     const isConnecting = progress?.phase === "connecting";
     this.#task.update({
-      name: `${this.#endedCount} of ${this.#count} files`,
+      name: `${this.#endedCount}/${this.#count} files`,
       transferredBytes,
       totalBytes,
       phase: isConnecting ? "connecting" : isAllThere ? "verifying" : "transferring",

@@ -285,10 +285,11 @@ class TransferRun {
   }
 
   #tellReport(report: TransferReport, direction: Direction): void {
-    const { quiet, verbose } = this.#session;
+    const { console, quiet, verbose } = this.#session;
     if (quiet) return;
     const isAlone = this.#transfers.length === 1;
-    this.#tell(fileRecord(report, direction), reportLines(report, direction, { verbose, isAlone }));
+    const columns = console.outIsTerminal ? console.columns() : Infinity;
+    this.#tell(fileRecord(report, direction), reportLines(report, direction, { verbose, isAlone, columns }));
   }
 
   #tell(record: FileRecord, lines: readonly string[]): void {

@@ -225,6 +225,16 @@ function asSluiceError(error: unknown, what: string): SluiceError {
   return new SluiceError("local-disk", `${what}: ${reasonOf(error)}; name another folder with --state`);
 }
 
+/** The size of a file, bytes, through links; undefined if there is none, or it cannot be looked at. */
+export function sizeOf(path: string): number | undefined {
+  try {
+    const stats = fs.statSync(path, { throwIfNoEntry: false });
+    return stats?.isFile() ? stats.size : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /**
  * What is at `path`: a folder, or a link to one; anything else, also a link that leads nowhere; or nothing, also where it
  * cannot be looked up: what is done with the path then fails for the same reason, and says so.

@@ -430,6 +430,7 @@ export class FakeContext implements CliContext {
   startServer: StartServer = () => Promise.reject(new Error("no server is expected"));
   nameRules: NameRules = "posix";
   entryAt = (path: string) => path === "dir" || path === "dir/" ? "folder" : path === "taken" ? "other" : undefined;
+  sizeOf = (_path: string): number | undefined => undefined;
   localSide = (root: string): TreeSide => new FakeSide(root, []);
   readonly readText = (file: string): string => {
     if (file === "none") throw new SluiceError("local-disk", `cannot read "${file}": ENOENT`);

@@ -3,7 +3,7 @@ import { checksumsMatch, fileRecord, reportLines, totalLine } from "../../../cli
 import { fakeReport } from "../../../testing/cli_fakes.ts";
 
 const SHA = "ab".repeat(32);
-const ALONE = { verbose: false, isAlone: true };
+const ALONE = { verbose: false, isAlone: true, columns: 80 };
 
 Deno.test("reportLines says in one line of which file it is, how large, how long it took and how fast it was", () => {
   assert.deepEqual(reportLines(fakeReport("dir/a.bin", { savedAs: "a.bin" }), "send", ALONE), [
@@ -11,14 +11,20 @@ Deno.test("reportLines says in one line of which file it is, how large, how long
   ]);
 });
 
+Deno.test("reportLines sets a line close where the terminal is narrower than the table", () => {
+  const line = (columns: number) => reportLines(fakeReport("a.bin"), "send", { ...ALONE, columns })[0]!;
+  assert.equal(line(62), "a.bin                        2.0 MB       500 ms     4.0 MB/s");
+  assert.equal(line(61), "a.bin 2.0 MB 500 ms 4.0 MB/s");
+});
+
 Deno.test("reportLines prints the checksum if it is to be verbose", () => {
-  const lines = reportLines(fakeReport("a.bin"), "get", { verbose: true, isAlone: true });
+  const lines = reportLines(fakeReport("a.bin"), "get", { ...ALONE, verbose: true });
   assert.deepEqual(lines.slice(1), [`  sha256 ${SHA}`]);
 });
 
 Deno.test("reportLines shows both names where they differ", () => {
   const nameOf = (name: string, savedAs: string) =>
-    reportLines(fakeReport(name, { savedAs }), "get", ALONE)[0]!.replace(/ {2,}.*/, "");
+    reportLines(fakeReport(name, { savedAs }), "get", { ...ALONE, columns: 200 })[0]!.replace(/ {2,}.*/, "");
   assert.equal(nameOf("a", "/x/a"), "/x/a");
   assert.equal(nameOf("a", "a_received"), "a -> a_received");
   assert.equal(nameOf("up/x/a", "b/c"), "up/x/a -> b/c");
@@ -28,6 +34,7 @@ Deno.test("reportLines tells a share of retransmitted bytes from 1 % on, of a fi
   const told = (retransmittedBytes: number, direction: "send" | "get" = "send", isAlone = true) =>
     reportLines(fakeReport("a", { retransmittedBytes, sentBytes: 2_000_000 }), direction, {
       verbose: true,
+      columns: 200,
       isAlone,
     })[0]!;
   assert.match(told(248_000), / {2}12\.4 % retransmitted$/);

@@ -153,3 +153,10 @@ Deno.test("transfersOf names a folder on the server, and refuses to where that c
   for (const file of [".", "..", "/"]) assert.throws(() => send(file), /gives the folder no name on the server/);
   for (const as of ["..", "a/../b", "/a", "a//b"]) assert.throws(() => send("x", as), /cannot be a folder's name/);
 });
+
+Deno.test("transfersOf knows how large the files are that are sent", () => {
+  const context = new FakeContext();
+  context.sizeOf = (path) => path === "gone" ? undefined : 7;
+  const task = { kind: "send", files: ["a", "gone"], as: undefined, tree: DEFAULT_TREE_OPTIONS } as const;
+  assert.deepEqual(transfersOf(task, context).map(({ sizeBytes }) => sizeBytes), [7, undefined]);
+});

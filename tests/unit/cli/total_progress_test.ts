@@ -40,22 +40,22 @@ Deno.test("TotalProgress knows the whole from the start where the sizes are know
   const { total, last } = make([100, 300, 600]);
   const first = total.begin(100);
   first.update(at(0, 0));
-  assert.deepEqual(last(), ["0 of 3 files", 0, 1000, "transferring"]);
+  assert.deepEqual(last(), ["0/3 files", 0, 1000, "transferring"]);
   first.update(at(50, 100));
   total.begin(300).update(at(100, 300));
-  assert.deepEqual(last(), ["0 of 3 files", 150, 1000, "transferring"]);
+  assert.deepEqual(last(), ["0/3 files", 150, 1000, "transferring"]);
   first.end(fakeReport("one", { sizeBytes: 100 }));
-  assert.deepEqual(last(), ["1 of 3 files", 200, 1000, "transferring"]);
+  assert.deepEqual(last(), ["1/3 files", 200, 1000, "transferring"]);
 });
 
 Deno.test("TotalProgress expects of files that it does not know what it knows of the others", () => {
   const { total, last } = make([...UNKNOWN, ...UNKNOWN]);
   const first = total.begin();
   first.update(at(0, 0));
-  assert.deepEqual(last(), ["0 of 8 files", 0, 0, "transferring"]);
+  assert.deepEqual(last(), ["0/8 files", 0, 0, "transferring"]);
   first.update(at(50, 100));
   total.begin().update(at(100, 300));
-  assert.deepEqual(last(), ["0 of 8 files", 150, 1600, "transferring"]);
+  assert.deepEqual(last(), ["0/8 files", 150, 1600, "transferring"]);
 });
 
 Deno.test("TotalProgress takes a transfer that failed for one that is over", () => {
@@ -65,7 +65,7 @@ Deno.test("TotalProgress takes a transfer that failed for one that is over", () 
   first.end();
   first.end(fakeReport("one"));
   second.update(at(10, 100));
-  assert.deepEqual(last(), ["1 of 3 files", 110, 300, "transferring"]);
+  assert.deepEqual(last(), ["1/3 files", 110, 300, "transferring"]);
   assert.equal(isFinished(), false);
   total.finish();
   assert.equal(isFinished(), true);
@@ -75,10 +75,10 @@ Deno.test("TotalProgress says that the rest is being verified, and that the conn
   const { total, last } = make([100, 100]);
   const [first, second] = [total.begin(100), total.begin(100)];
   first.update(at(50, 100, "connecting"));
-  assert.deepEqual(last(), ["0 of 2 files", 50, 200, "connecting"]);
+  assert.deepEqual(last(), ["0/2 files", 50, 200, "connecting"]);
   first.update(at(100, 100, "verifying"));
   second.update(at(100, 100, "verifying"));
-  assert.deepEqual(last(), ["0 of 2 files", 200, 200, "verifying"]);
+  assert.deepEqual(last(), ["0/2 files", 200, 200, "verifying"]);
 });
 
 Deno.test("TotalProgress forgets what was known of a file that begins anew later, and of one that has ended", () => {
@@ -91,7 +91,7 @@ Deno.test("TotalProgress forgets what was known of a file that begins anew later
   second.end(fakeReport("one", { sizeBytes: 100 }));
   second.update(at(100, 100));
   third.update(at(30, 60));
-  assert.deepEqual(last(), ["1 of 3 files", 130, 240, "transferring"]);
+  assert.deepEqual(last(), ["1/3 files", 130, 240, "transferring"]);
 });
 
 /** Something that happens to the transfer at an index. */

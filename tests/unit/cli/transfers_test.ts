@@ -137,11 +137,11 @@ Deno.test("runTransfers warns of a file that is not where it was to be, also whe
 
 Deno.test("runTransfers shows one bar, whatever the number of files", async () => {
   const many = await run(gets(...names(100)));
-  assert(many.view.shown.every((name) => /^\d+ of 100 files$/.test(name)));
-  assert.equal(many.view.shown.at(-1), "100 of 100 files");
+  assert(many.view.shown.every((name) => /^\d+\/100 files$/.test(name)));
+  assert.equal(many.view.shown.at(-1), "100/100 files");
   assert.equal(many.view.bars, 0);
   const few = await run(gets("a", "b"));
-  assert.equal(few.view.shown.at(-1), "2 of 2 files");
+  assert.equal(few.view.shown.at(-1), "2/2 files");
   assert.equal(few.view.bars, 0);
   assert.deepEqual((await run(gets("a"))).view.shown, ["a"]);
 });

@@ -8,6 +8,7 @@ import {
   findStateFolder,
   KnownServers,
   openIdentity,
+  sizeOf,
   stateFolder,
 } from "../../../io/state_folder.ts";
 
@@ -159,6 +160,22 @@ Deno.test("findIdentity finds the key that openIdentity made, of the same owner,
     Deno.writeTextFileSync(made.file, "nonsense");
     fails(() => findIdentity(folder, "client"), /is not a client's key/);
   });
+});
+
+Deno.test("sizeOf knows the size of files, and of nothing else", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "sluice-size-" });
+  try {
+    const file = path.join(folder, "file");
+    await Deno.writeTextFile(file, "seven b");
+    assert.deepEqual([file, folder, path.join(folder, "missing"), `${file}/below`].map(sizeOf), [
+      7,
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });
 
 Deno.test("entryAt tells what is at a path, and takes what cannot be looked up for nothing", () => {
