@@ -45,6 +45,51 @@ export function parseFixedRate(text: string): SendPolicy | { readonly error: str
   return typeof rate === "number" ? { kind: "fixed", rateBytesPerSecond: rate / 8 } : rate;
 }
 
+/** A rate as people write it, in bytes per second, or what is wrong with it. */
+export function parseByteRate(text: string): number | { readonly error: string } {
+  const rate = parseRate(text);
+  return typeof rate === "number" ? rate / 8 : rate;
+}
+
+/** A limit that changes with the time of day: each entry holds from its minute of the day on, ascending. */
+export type RateSchedule = readonly { readonly fromMinute: number; readonly bytesPerSecond: number }[];
+
+/**
+ * Reads a limit, `20M` or `off`, or several with the times from which they hold: `08:00,20M 18:00,off`. Returns what is
+ * wrong with it otherwise.
+ */
+export function parseRateSchedule(text: string): RateSchedule | { readonly error: string } {
+  const entries: { fromMinute: number; bytesPerSecond: number }[] = [];
+  const words = text.trim().split(/\s+/);
+  for (const word of words) {
+    const { hour, minute, rate } = /^(?:(?<hour>[01]?\d|2[0-3]):(?<minute>[0-5]\d),)?(?<rate>.*)$/.exec(word)!
+      .groups as Record<string, string>;
+    if (hour === undefined && words.length > 1) {
+      return { error: `"${word}" has no time; several limits are written as in 08:00,20M 18:00,off` };
+    }
+    const bytesPerSecond = rate === "off" ? Infinity : parseByteRate(rate!);
+    if (typeof bytesPerSecond !== "number") return bytesPerSecond;
+    const fromMinute = hour === undefined ? 0 : 60 * Number(hour) + Number(minute);
+    if (entries.some((entry) => entry.fromMinute === fromMinute)) {
+      return { error: `${hour}:${minute} has two limits` };
+    }
+    entries.push({ fromMinute, bytesPerSecond });
+  }
+  return entries.sort((a, b) => a.fromMinute - b.fromMinute);
+}
+
+/** The limit at a minute of the day, bytes per second; before the first entry it is that of the evening before. */
+export function limitAt(schedule: RateSchedule, minuteOfDay: number): number {
+  const entry = schedule.findLast(({ fromMinute }) => fromMinute <= minuteOfDay) ?? schedule.at(-1);
+  return entry?.bytesPerSecond ?? Infinity;
+}
+
+/** Throws SluiceError (usage) for a limit that is out of bounds. */
+export function requireRateLimit({ bytesPerSecond }: { readonly bytesPerSecond: number }): void {
+  if (bytesPerSecond === Infinity || isRate(8 * bytesPerSecond)) return;
+  throw new SluiceError("usage", `${bytesPerSecond} bytes/s: ${OUT_OF_BOUNDS}`);
+}
+
 /** A policy in words that follow "sending": "at 80 Mbit/s", "as fast as the link allows". */
 export function describeSendPolicy(policy: SendPolicy): string {
   return policy.kind === "fixed" ? `at ${formatBitRate(8 * policy.rateBytesPerSecond)}` : "as fast as the link allows";

@@ -30,6 +30,7 @@ import { addManagement, type ManagementTask, PLACED } from "./management_argumen
 import { settingKeys } from "./settings.ts";
 import { didYouMean } from "./suggestions.ts";
 import { addTransfers, type TransferTask } from "./transfer_arguments.ts";
+import type { RateSchedule } from "../app/rate.ts";
 
 /** The command of the client. */
 export type ClientTask =
@@ -49,6 +50,10 @@ export interface ClientArguments {
   readonly connection: ConnectionOptions;
   /** The only server key to accept; if undefined, that of first contact. */
   readonly serverKey: ServerKey | undefined;
+  /** The rate in each direction, by the time of day. */
+  readonly limit: RateSchedule | undefined;
+  /** Yield to all other traffic. */
+  readonly background: boolean;
   /** Trust a new server without a question. */
   readonly acceptNew: boolean;
   /** A file with a token to show to the server. */
@@ -66,7 +71,7 @@ export interface ClientArguments {
 /** Options of a connection that the command line sets alone. */
 export type ConnectionOptions = Omit<
   ClientOptions,
-  "identity" | "token" | "server" | "onFault" | "onRetry" | "onSample" | "signal" | "onStats"
+  "identity" | "token" | "rateLimit" | "server" | "onFault" | "onRetry" | "onSample" | "signal" | "onStats"
 >;
 
 /** A server's key, and where it was given. */
@@ -89,6 +94,7 @@ interface CommonOptions extends RawSendingOptions {
   readonly json?: boolean;
   readonly serverKey?: Uint8Array;
   readonly acceptNew?: boolean;
+  readonly background?: boolean;
   readonly state?: string;
   readonly tokenFile?: string;
 }
@@ -106,7 +112,7 @@ Examples:
   tar c photos | sluice send - --as photos.tar
   sluice key                         prints this client's public key
   sluice serve                       the server; see "sluice help serve"
-  sluice send film.mkv --rate 80M    at a fixed 80 Mbit/s
+  sluice send film.mkv --limit 20M   no faster than 20 Mbit/s
   sluice 192.0.2.7 65432             interactive session, like sftp; type "help"
   sluice completion bash             see "sluice help completion"
 
@@ -157,7 +163,7 @@ export function createClientProgram(context: Context, accept: Accept): Command {
     .addHelpText("after", EXAMPLES);
   addOutputOptions(program);
   addTrustOptions(program);
-  addSendingOptions(program);
+  addSendingOptions(program).option("--background", "yield to all other traffic of the link, in each direction");
   addSimulateOption(program);
   addNativeOption(program);
   addTransfers(program, accept, context);
@@ -206,6 +212,8 @@ export function parseClientArguments(args: readonly string[], context: Context):
       },
       ...credentials,
       acceptNew: options.acceptNew ?? false,
+      limit: options.limit,
+      background: options.background ?? false,
       stateFolder: options.state,
       ...outputOptions(options),
     };

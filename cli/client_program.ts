@@ -7,6 +7,7 @@
 import type { StatsReader } from "../app/api.ts";
 import type { Client, ClientOptions, RetryEvent } from "../app/client/api.ts";
 import { formatKey } from "../app/keys.ts";
+import { limitAt } from "../app/rate.ts";
 import type { ServerName } from "./address.ts";
 import { SluiceError } from "../app/api.ts";
 import {
@@ -31,6 +32,7 @@ import { runShell } from "./interactive.ts";
 import { runHosts } from "./hosts.ts";
 import { HostKeyVerifier } from "./known_hosts.ts";
 import { LimitTally } from "./limit.ts";
+import { followSchedule } from "./rate_limit.ts";
 import { runManagement } from "./management.ts";
 import { createProgressView } from "./progress.ts";
 import { isStandardOutput } from "./pipes.ts";
@@ -204,11 +206,14 @@ function connector(args: ClientArguments, session: CliSession): {
   const detail = (text: string) => {
     if (verbose) note(text);
   };
+  let stopFollowing = () => {};
+  const { background: isBackground, limit = [] } = args;
   const faults = new FaultCounter();
   let readStats: StatsReader | undefined;
   return {
     foldersWritten: verifier.foldersWritten,
     finish() {
+      stopFollowing();
       if (faults.summary !== undefined) note(faults.summary);
       if (readStats !== undefined) detail(describeStats(readStats()));
     },
@@ -225,6 +230,9 @@ function connector(args: ClientArguments, session: CliSession): {
           session.connect({
             ...args.connection,
             ...credentials,
+            ...(limit.length === 0 && !isBackground
+              ? {}
+              : { rateLimit: { bytesPerSecond: limitAt(limit, session.minuteOfDay()), isBackground } }),
             ...(expected === undefined ? {} : { server: expected }),
             onFault: (line) => {
               faults.add(line);
@@ -241,6 +249,9 @@ function connector(args: ClientArguments, session: CliSession): {
       try {
         const news = await verifier.verify(client, confirmOnTerminal(session, signal, "nothing was sent"));
         if (news !== undefined) note(news);
+        stopFollowing = followSchedule(limit, session, (bytesPerSecond) => {
+          client.setRateLimit({ bytesPerSecond, isBackground });
+        });
         return client;
       } catch (error) {
         await client.close();

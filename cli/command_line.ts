@@ -11,7 +11,7 @@ import { quote, REPLACEMENT_CHARACTER } from "../base/display_text.ts";
 import type { FaultOptions, SendingOptions } from "../app/api.ts";
 import { parseKey } from "../app/keys.ts";
 import { parseFaults } from "./faults.ts";
-import { parseFixedRate } from "../app/rate.ts";
+import { parseFixedRate, parseRateSchedule, type RateSchedule } from "../app/rate.ts";
 import type { Console } from "./console.ts";
 import { ExitCode } from "./exit_codes.ts";
 import { applySettings, type SettingSources } from "./settings.ts";
@@ -135,31 +135,38 @@ export function addNativeOption(command: Command): Command {
   return command.option("--no-native", "use Deno's sockets, not the faster ones of Linux");
 }
 
-/** The options `--congestion` and `--rate`, the same on both programs. */
+/** The options `--congestion`, `--fixed-rate` and `--limit`, the same on both programs. */
 export function addSendingOptions(command: Command): Command {
   const congestion = new Option(
     "--congestion <name>",
     `congestion control algorithm (${CONGESTION_NAMES[0]})`,
   )
     .choices(CONGESTION_NAMES);
-  const rate = new Option(
-    "--rate <rate>",
+  const limit = new Option(
+    "--limit <rate>",
+    "limit the rate in each direction: 20M, 1.5G (bits per second), or by the time of day: 08:00,20M 18:00,off",
+  )
+    .argParser((text) => valueOrThrow(parseRateSchedule(text)));
+  // Its former name is the other one.
+  const fixed = new Option(
+    "--rate, --fixed-rate <rate>",
     "send at a fixed rate, without congestion control: 80M, 1.5G (bits per second)",
   )
     .argParser((text) => valueOrThrow(parseFixedRate(text)))
     .conflicts("congestion");
-  return command.addOption(congestion).addOption(rate);
+  return command.addOption(congestion).addOption(limit).addOption(fixed);
 }
 
 /** What commander makes of the options that {@link addSendingOptions} adds. */
 export interface RawSendingOptions {
   readonly congestion?: (typeof CONGESTION_NAMES)[number];
-  readonly rate?: SendPolicy;
+  readonly fixedRate?: SendPolicy;
+  readonly limit?: RateSchedule;
 }
 
 /** The send policy that a command line asks for; empty without one. */
-export function sendingOptions({ congestion, rate }: RawSendingOptions): SendingOptions {
-  const sendPolicy = rate ?? (congestion && { kind: congestion });
+export function sendingOptions({ congestion, fixedRate }: RawSendingOptions): SendingOptions {
+  const sendPolicy = fixedRate ?? (congestion && { kind: congestion });
   return sendPolicy === undefined ? {} : { sendPolicy };
 }
 

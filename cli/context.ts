@@ -84,6 +84,8 @@ export interface CliContext {
   readonly clock: Pick<Platform, "nowUs" | "timer">;
   /** Processor time that this process has used, of all threads, microseconds. */
   readonly cpuUs: () => number;
+  /** Minutes since midnight, in local time. */
+  readonly minuteOfDay: () => number;
   readonly onStopSignal: OnStopSignal;
   /** Opens standard input for the interactive shell. */
   readonly openLineReader: () => Promise<LineReader>;

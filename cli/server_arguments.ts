@@ -7,6 +7,7 @@
 import { Command, CommanderError, Option } from "commander";
 import { quote } from "../base/display_text.ts";
 import type { FaultOptions } from "../app/api.ts";
+import type { RateSchedule } from "../app/rate.ts";
 import type { ServerOptions } from "../app/server/api.ts";
 import { type LimitEntry, SERVER_LIMITS, type ServerLimits } from "../app/server/limits.ts";
 import { DEFAULT_HOST, DEFAULT_PORT, parseHost, parsePort } from "./address.ts";
@@ -44,6 +45,8 @@ export interface ServerArguments {
   readonly serving: ServingOptions;
   /** Where the server's key is; the user's state folder if undefined. */
   readonly stateFolder: string | undefined;
+  /** The rate in each direction of all clients together, by the time of day. */
+  readonly limit: RateSchedule | undefined;
   /** No access control. */
   readonly open: boolean;
   /** The keys of authorized clients; if undefined, `authorized_keys` in the state folder, if it exists. */
@@ -58,7 +61,7 @@ export interface ServerArguments {
 }
 
 /** Options of a server that the command line sets alone. */
-export type ServingOptions = Omit<ServerOptions, "access" | "identity" | "onEvent" | "onStats">;
+export type ServingOptions = Omit<ServerOptions, "access" | "identity" | "rateLimit" | "onEvent" | "onStats">;
 
 interface RawOptions extends RawSendingOptions {
   readonly host: string;
@@ -89,7 +92,7 @@ const EXAMPLES = `
 Examples:
   sluice-server                       on ${DEFAULT_HOST}:${DEFAULT_PORT}, files in ${DEFAULT_ROOT}
   sluice-server --host 0.0.0.0 --authorized-keys clients --root /srv/files
-  sluice-server --rate 100M           a fixed 100 Mbit/s to each client
+  sluice-server --limit 100M          100 Mbit/s for all clients together
   sluice-server key                   prints the key that clients verify or pin
   sluice-server --simulate drop=10%   simulates a bad link
 
@@ -187,6 +190,7 @@ export function parseServerArguments(
         ...(options.native === false ? { native: false } : {}),
         limits: limitsGiven(command.opts()),
       },
+      limit: options.limit,
       open: options.open ?? false,
       keysFile: options.authorizedKeys,
       tokenFile: options.tokenFile,

@@ -6,12 +6,14 @@
 
 import { formatKey } from "../app/keys.ts";
 import { type AccessSource, AccessTable } from "../app/server/access.ts";
+import { limitAt } from "../app/rate.ts";
 import { isLoopbackHost } from "../base/net_address.ts";
 import { RIGHTS } from "../transfer/rights.ts";
 import { COMPLETE_COMMAND, completionLines } from "./completion.ts";
 import { describeError, finishOutput } from "./console.ts";
 import type { CliContext } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
+import { followSchedule } from "./rate_limit.ts";
 import {
   createServerProgram,
   parseServerArguments,
@@ -62,6 +64,7 @@ async function serve(args: ServerArguments, context: CliContext, identity: Uint8
   const stopRequested = Promise.withResolvers<void>();
   let signals = 0;
   let reload = () => {};
+  let stopFollowing = () => {};
   const stopListening = onStopSignal((signal) => {
     // To a service, which has no terminal that could go, it says that files have changed.
     if (signal === "hangup" && !console.outIsTerminal && !console.errIsTerminal) reload();
@@ -75,6 +78,7 @@ async function serve(args: ServerArguments, context: CliContext, identity: Uint8
     const server = await startServer({
       ...args.serving,
       identity,
+      ...(args.limit === undefined ? {} : { rateLimit: limitAt(args.limit, context.minuteOfDay()) }),
       ...(access === undefined ? {} : { access }),
       onEvent: (event) => log.event(event),
     });
@@ -86,9 +90,11 @@ async function serve(args: ServerArguments, context: CliContext, identity: Uint8
       const reason = `${root} requires all permissions of Deno, as all of /dev, /proc and /sys: none was given up`;
       log.event({ kind: "exposed", reason });
     }
+    stopFollowing = followSchedule(args.limit, context, (bytesPerSecond) => server.setRateLimit(bytesPerSecond));
     await stopRequested.promise;
     await server.stop({ graceMs: args.graceMs });
   } finally {
+    stopFollowing();
     stopListening();
     log.close();
   }

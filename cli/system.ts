@@ -5,7 +5,7 @@
  */
 
 import { sanitizeForDisplay } from "../base/display_text.ts";
-import { cpuUs, nowUs } from "../io/clock.ts";
+import { cpuUs, minuteOfDay, nowUs } from "../io/clock.ts";
 import { openAccess, readToken } from "../io/access_files.ts";
 import { commitOfClone, takeBuildArgument } from "../io/build_info.ts";
 import { readConfigFile } from "../io/config_file.ts";
@@ -59,6 +59,7 @@ export function systemContext(
     console,
     clock: { nowUs, timer: systemPlatform.timer },
     cpuUs,
+    minuteOfDay,
     onStopSignal: stopSignals(),
     // Only the interactive shell needs the line editor, and it takes a while to load.
     openLineReader: async () => (await import("../io/line_reader.ts")).openStandardInput(console),

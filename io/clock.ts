@@ -17,6 +17,12 @@ export function cpuUs(): number {
   return user + system;
 }
 
+/** Minutes since midnight, in local time. */
+export function minuteOfDay(): number {
+  const now = new Date();
+  return 60 * now.getHours() + now.getMinutes();
+}
+
 /** Unpredictable bytes from the operating system. */
 export function randomBytes(count: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(count));

@@ -13,11 +13,12 @@ import { CallerError } from "./errors.ts";
 export const CONGESTION_NAMES = ["bbr", "cubic"] as const;
 
 /**
- * What decides how fast a side sends: a congestion control algorithm, or a fixed rate that ignores loss, in bytes of UDP
- * payload per second.
+ * What decides how fast a side sends: a congestion control algorithm, one that yields to all other traffic, or a fixed rate
+ * that ignores loss, in bytes of UDP payload per second.
  */
 export type SendPolicy =
   | { readonly kind: (typeof CONGESTION_NAMES)[number] }
+  | { readonly kind: "background" }
   | { readonly kind: "fixed"; readonly rateBytesPerSecond: number };
 
 /** Options of one connection. Times in microseconds, sizes in bytes. */
@@ -153,8 +154,9 @@ export function checkSendPolicy(policy: SendPolicy): void {
     if (!(rate > 0 && rate < Infinity)) {
       throw new CallerError(`a fixed rate must be positive and finite, not ${rate} bytes per second`);
     }
-  } else if (!CONGESTION_NAMES.includes(policy.kind)) {
-    throw new CallerError(`a send policy is one of ${CONGESTION_NAMES.join(", ")} and fixed, not ${policy.kind}`);
+  } else if (policy.kind !== "background" && !CONGESTION_NAMES.includes(policy.kind)) {
+    const kinds = [...CONGESTION_NAMES, "background"].join(", ");
+    throw new CallerError(`a send policy is one of ${kinds} and fixed, not ${policy.kind}`);
   }
 }
 

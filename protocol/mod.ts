@@ -20,6 +20,7 @@ export {
   type SendPolicy,
 } from "./config.ts";
 export { Connection } from "./connection/connection.ts";
+export { NO_RATE_LIMIT, type RateLimit } from "./connection/rate_limits.ts";
 export type { ConnectionObserver } from "./connection/observer.ts";
 export type { ConnectionEvent, ConnectionStats, SendLimit } from "./connection/types.ts";
 export { type DatagramResult, Endpoint, type EndpointOptions } from "./endpoint/endpoint.ts";

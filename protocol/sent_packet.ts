@@ -35,6 +35,8 @@ export const ReceiptKind = {
   resetStream: 5,
   /** STOP_SENDING: stream ID. */
   stopSending: 6,
+  /** RATE_LIMIT: its number among those of the connection. */
+  rateLimit: 7,
 } as const;
 
 /** One of {@link ReceiptKind}'s values. */

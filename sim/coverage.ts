@@ -34,6 +34,7 @@ const FRAMES = [
   "stream",
   "stream end",
   "zeros",
+  "rate limit",
   "max data",
   "max stream data",
   "max streams",
@@ -198,6 +199,10 @@ export class Coverage implements ConnectionObserver, FrameHandler {
 
   onZeros(): void {
     this.#bumpFrame("zeros");
+  }
+
+  onRateLimit(): void {
+    this.#bumpFrame("rate limit");
   }
 
   onMaxData(): void {

@@ -23,12 +23,13 @@ import type {
   StopSignal,
 } from "../cli/console.ts";
 import type { BuildInfo } from "../cli/command_line.ts";
-import type { AccessFromFiles, CliContext, FileNeeds, Identity, KnownHost, NetworkUse } from "../cli/context.ts";
+import type { AccessFromFiles, CliContext, FileNeeds, Identity, NetworkUse } from "../cli/context.ts";
 import { widthOf } from "../cli/width.ts";
 import { FakeClock } from "./fake_clock.ts";
 import type { NameRules } from "../transfer/file_name.ts";
 import type { UnlistedFiles } from "../transfer/messages.ts";
 import type { FileInfo, StoreSpace } from "../transfer/file_store.ts";
+import { FakeKnownHosts } from "./fake_known_hosts.ts";
 
 /** A console that keeps what is written. */
 export class FakeConsole implements Console {
@@ -153,32 +154,6 @@ export function fakeReport(name: string, changes: Partial<TransferReport> = {}):
   };
 }
 
-/** Keeps the keys of servers in memory. */
-export class FakeKnownHosts {
-  folder = "/state";
-  readonly file = "/state/known_servers";
-  readonly keys = new Map<string, Uint8Array>();
-  error: Error | undefined;
-
-  keyOf(address: string): Uint8Array | undefined {
-    return this.keys.get(address);
-  }
-
-  remember(address: string, key: Uint8Array): void {
-    if (this.error !== undefined) throw this.error;
-    this.keys.set(address, key);
-  }
-
-  list(): readonly KnownHost[] {
-    return [...this.keys].map(([address, key]) => ({ address, key }));
-  }
-
-  replace(address: string, key: Uint8Array | undefined): void {
-    if (key === undefined) this.keys.delete(address);
-    else this.keys.set(address, key);
-  }
-}
-
 /** A server in which a file named "missing" is not found, "stuck" waits for the abort, and the rest succeeds. */
 export class FakeEngine {
   readonly calls: string[] = [];
@@ -235,6 +210,7 @@ export class FakeEngine {
           ? Promise.resolve(this.#listed(listOptions))
           : Promise.reject(this.listError);
       },
+      setRateLimit: ({ bytesPerSecond }) => void this.calls.push(`limit ${bytesPerSecond}`),
       setSendPolicy: (policy) =>
         this.calls.push(policy.kind === "fixed" ? `rate ${policy.rateBytesPerSecond}` : policy.kind),
       stat: (name) => {
@@ -398,6 +374,9 @@ export class FakeContext implements CliContext {
   /** Processor time used. */
   cpu = 0;
   readonly cpuUs = () => this.cpu;
+  /** Minutes since midnight. */
+  minute = 0;
+  readonly minuteOfDay = () => this.minute;
   readonly signals = new FakeSignals();
   readonly onStopSignal = this.signals.listen;
   lines = new FakeLines([]);

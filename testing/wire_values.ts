@@ -35,6 +35,7 @@ export type FrameValue =
   | { readonly frame: "stopSending"; readonly streamId: number; readonly code: number }
   | StreamValue
   | { readonly frame: "zeros"; readonly streamId: number; readonly offset: number; readonly length: number }
+  | { readonly frame: "rateLimit"; readonly bytesPerSecond: number; readonly isBackground: boolean }
   | { readonly frame: "maxData" | "maxStreams"; readonly value: number }
   | { readonly frame: "maxStreamData"; readonly streamId: number; readonly value: number }
   | { readonly frame: "pathChallenge" | "pathResponse"; readonly data: string }
@@ -72,6 +73,9 @@ export class Recorder implements frames.FrameHandler {
   }
   onZeros(streamId: number, offset: number, length: number): void {
     this.values.push({ frame: "zeros", streamId, offset, length });
+  }
+  onRateLimit(bytesPerSecond: number, isBackground: boolean): void {
+    this.values.push({ frame: "rateLimit", bytesPerSecond, isBackground });
   }
   onMaxData(value: number): void {
     this.values.push({ frame: "maxData", value });
@@ -136,6 +140,8 @@ export function writeFrame(writer: Writer, value: FrameValue): void {
     }
     case "zeros":
       return frames.writeZeros(writer, value.streamId, value.offset, value.length);
+    case "rateLimit":
+      return frames.writeRateLimit(writer, value.bytesPerSecond, value.isBackground);
     case "maxData":
       return frames.writeMaxData(writer, value.value);
     case "maxStreams":

@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { SendLimit, SendPolicy } from "../../protocol/mod.ts";
+import type { RateLimit, SendLimit, SendPolicy } from "../../protocol/mod.ts";
 import type { TransferredFile } from "../../transfer/client/request.ts";
 import type { FileInfo, FolderAttributes, IfExists, StoreSpace } from "../../transfer/file_store.ts";
 import type { UnlistedFiles } from "../../transfer/messages.ts";
@@ -78,6 +78,8 @@ export interface LimitSample {
 
 /** How to connect. */
 export interface ClientOptions extends SendingOptions {
+  /** Limits the rate in each direction, beside congestion control. Default: no limit. */
+  readonly rateLimit?: RateLimit;
   /** Host name, or an IP literal without brackets; a name is resolved by the engine. */
   readonly host: string;
   readonly port: number;
@@ -242,6 +244,8 @@ export interface Client {
    * bounds.
    */
   setSendPolicy(policy: SendPolicy): void;
+  /** Limits the rate in each direction from now on. Throws SluiceError (usage) for one that is out of bounds. */
+  setRateLimit(limit: RateLimit): void;
   /** Ends the connection, and what still runs on it. Idempotent. */
   close(): Promise<void>;
 }

@@ -11,6 +11,7 @@ import {
   type ConnectionStats,
   Endpoint,
   KEY_BYTES,
+  type RateLimit,
   type SendPolicy,
 } from "../../protocol/mod.ts";
 import { BackgroundWork } from "../../transfer/background_work.ts";
@@ -20,7 +21,7 @@ import { ClientSession } from "../../transfer/client/session.ts";
 import type { TransferOutcome } from "../../transfer/client/request.ts";
 import { type TransferFailure } from "../../transfer/failure.ts";
 import { checkLocalName, checkPath } from "../../transfer/file_name.ts";
-import { type FileInfo, type FolderAttributes, StoreError, type StoreSpace } from "../../transfer/file_store.ts";
+import type { FileInfo, FolderAttributes, StoreSpace } from "../../transfer/file_store.ts";
 import { ApplicationErrorCode } from "../../transfer/application_error.ts";
 import { checkLinkTarget } from "../../transfer/link_target.ts";
 import { settle } from "../../store/completion.ts";
@@ -49,28 +50,14 @@ import { Driver } from "../driver.ts";
 import { Operations } from "./operations.ts";
 import { OutputFeed } from "./output_feed.ts";
 import { connectError } from "./connect_error.ts";
+import { errorOf, INTERRUPTED, interrupted, onDisk, requirePath } from "./errors.ts";
 import type { DatagramSocket, Platform } from "../platform.ts";
-import { requireSendPolicy } from "../rate.ts";
+import { requireRateLimit, requireSendPolicy } from "../rate.ts";
 import { ProgressTicker } from "./progress_ticker.ts";
 import { progressOf, type RunningTransfer } from "./running_transfer.ts";
 import { LimitSampler } from "./limit_sampler.ts";
 import { MAX_SMALL_BYTES, SmallFiles } from "./small_files.ts";
 import { trafficBetween } from "./traffic.ts";
-
-const INTERRUPTED: TransferFailure = {
-  kind: "interrupted",
-  message: "interrupted; run the same command again to resume",
-};
-
-/** What a cancelled operation rejects with. */
-export function interrupted(): SluiceError {
-  return new SluiceError(INTERRUPTED.kind, INTERRUPTED.message);
-}
-
-/** What an operation rejects with. */
-function errorOf(failure: TransferFailure): SluiceError {
-  return new SluiceError(failure.kind, failure.message, failure);
-}
 
 /** The IP literal to bind for reaching a server: of the same family, and loopback for loopback. */
 function localHostFor({ isIPv6, isLoopback }: NetAddress): string {
@@ -187,6 +174,7 @@ export class ConnectedClient implements Client {
         onClosed: (reason) => connected.reject(connectError(remote, reason, server)),
       });
     }, server?.key);
+    if (options.rateLimit !== undefined) this.setRateLimit(options.rateLimit);
     try {
       await this.#operations.settled(connected);
       onStats?.(() => this.#connection.stats);
@@ -363,6 +351,14 @@ export class ConnectedClient implements Client {
     this.#wake();
   }
 
+  setRateLimit(limit: RateLimit): void {
+    requireRateLimit(limit);
+    const nowUs = this.#platform.nowUs();
+    this.#connection.limitSending(nowUs, limit);
+    this.#connection.limitReceiving(nowUs, limit);
+    this.#wake();
+  }
+
   async close(): Promise<void> {
     const connection = this.#connection;
     // The last responses, which may have been written in this very turn: a close has room for twenty.
@@ -427,24 +423,5 @@ export class ConnectedClient implements Client {
       stopListening();
       stopSampling?.();
     }
-  }
-}
-
-/** Throws SluiceError (usage) for what cannot be a name on a server. */
-function requirePath(name: string): void {
-  const reason = checkPath(name);
-  if (reason === undefined) return;
-  throw new SluiceError("usage", `${quote(name)} cannot be a file's name on a server: ${reason}`);
-}
-
-/** Runs what may reject with StoreError, and rejects with SluiceError instead. */
-async function onDisk<Result>(action: () => Promise<Result>): Promise<Result> {
-  try {
-    return await action();
-  } catch (error) {
-    if (error instanceof StoreError) {
-      throw new SluiceError("local-disk", error.message);
-    }
-    throw error;
   }
 }

@@ -11,7 +11,8 @@ import { SluiceError } from "../api.ts";
 import type { Platform } from "../platform.ts";
 import { AllAttemptsFailed, type FailedAttempt, interleaveFamilies, raceAddresses } from "./address_race.ts";
 import type { Client, ClientOptions } from "./api.ts";
-import { ConnectedClient, interrupted } from "./client.ts";
+import { ConnectedClient } from "./client.ts";
+import { interrupted } from "./errors.ts";
 import { NoResponse } from "./connect_error.ts";
 
 /** An attempt lasts at least so long, microseconds: what is left of the time may be less. */

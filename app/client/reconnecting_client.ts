@@ -17,13 +17,13 @@
  */
 
 import { formatDuration } from "../../base/units.ts";
-import { DEFAULT_CONFIG, KEY_BYTES, type SendPolicy } from "../../protocol/mod.ts";
+import { DEFAULT_CONFIG, KEY_BYTES, type RateLimit, type SendPolicy } from "../../protocol/mod.ts";
 import { describeClose } from "../../transfer/failure.ts";
 import type { FileInfo, FolderAttributes, StoreSpace } from "../../transfer/file_store.ts";
 import { RefusalReason } from "../../transfer/messages.ts";
 import { SluiceError } from "../api.ts";
 import type { Platform } from "../platform.ts";
-import { requireSendPolicy } from "../rate.ts";
+import { requireRateLimit, requireSendPolicy } from "../rate.ts";
 import type {
   ByteWriter,
   Client,
@@ -40,7 +40,7 @@ import type {
   TransferReport,
 } from "./api.ts";
 import { pause, unlessAborted } from "./cancellation.ts";
-import { interrupted } from "./client.ts";
+import { interrupted } from "./errors.ts";
 import type { OneConnection, OneConnectionOptions } from "./connect_once.ts";
 import { sendAgain } from "./send_again.ts";
 import { ReplayableSource } from "./replayable_source.ts";
@@ -195,6 +195,12 @@ export class ReconnectingClient implements Client {
     requireSendPolicy(policy);
     this.#options = { ...this.#options, sendPolicy: policy };
     this.#client?.setSendPolicy(policy);
+  }
+
+  setRateLimit(rateLimit: RateLimit): void {
+    requireRateLimit(rateLimit);
+    this.#options = { ...this.#options, rateLimit };
+    this.#client?.setRateLimit(rateLimit);
   }
 
   async close(): Promise<void> {

@@ -19,7 +19,7 @@ import { SluiceError } from "../api.ts";
 import type { Platform } from "../platform.ts";
 import type { SendOptions, StatResult, TransferReport } from "./api.ts";
 import { pause, unlessAborted } from "./cancellation.ts";
-import { interrupted } from "./client.ts";
+import { interrupted } from "./errors.ts";
 import type { OneConnection } from "./connect_once.ts";
 import { trafficBetween } from "./traffic.ts";
 

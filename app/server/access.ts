@@ -18,6 +18,8 @@ export interface Grant {
   readonly folder: string | undefined;
   /** What the folder may hold, bytes, before the client may send no more; no bound when undefined. */
   readonly quotaBytes: number | undefined;
+  /** The rate of all its connections together in each direction, bytes of UDP payload per second; no limit when undefined. */
+  readonly bytesPerSecond?: number | undefined;
 }
 
 /** How a client is identified: by a public key that it proves to hold, or a token that it proves to know. */
@@ -81,5 +83,6 @@ export function principalOf({ kind, secret }: AccessEntry): string {
 export function isSameGrant(one: Grant | undefined, other: Grant | undefined): boolean {
   if (one === undefined || other === undefined) return one === other;
   return one.name === other.name && one.folder === other.folder && one.quotaBytes === other.quotaBytes &&
+    one.bytesPerSecond === other.bytesPerSecond &&
     one.rights.length === other.rights.length && one.rights.every((right) => other.rights.includes(right));
 }

@@ -3,7 +3,7 @@
  *
  * ```
  * # key                                       name   rights, folder, quota
- * jJbUoyxN9VhHJP1sRIzbYyfKIMzCQ-OK7wqz9SVvYF4 alice  rights=read,write,list,overwrite folder=alice quota=10G
+ * jJbUoyxN9VhHJP1sRIzbYyfKIMzCQ-OK7wqz9SVvYF4 alice  rights=read,write,list,overwrite folder=alice quota=10G limit=20M
  * ```
  *
  * @module
@@ -14,9 +14,13 @@ import { checkFileName, checkLocalName } from "../../transfer/file_name.ts";
 import { type Right, RIGHTS } from "../../transfer/rights.ts";
 import { type AccessEntry, AccessFileError, type CredentialKind } from "./access.ts";
 import { parseKey } from "../keys.ts";
+import { parseByteRate } from "../rate.ts";
 
 /** Without `rights=`: existing files can be neither replaced nor removed. */
 const DEFAULT_RIGHTS: readonly Right[] = ["read", "write", "list"];
+
+/** The fields besides the name. */
+const FIELDS = "rights=, folder=, quota= and limit=";
 
 /** An observer of a token's proof can test guesses on it. */
 const MIN_TOKEN_LENGTH = 16;
@@ -65,8 +69,9 @@ function parseEntry({ secret: text, words, kind, defaultName }: Line): AccessEnt
     const problem = readField(word, fields);
     if (problem !== undefined) return problem;
   }
-  const { folder, name = defaultName, quotaBytes, rights = DEFAULT_RIGHTS } = fields;
-  return { kind, secret, name, rights, folder, quotaBytes };
+  const { bytesPerSecond, folder, name = defaultName, quotaBytes, rights = DEFAULT_RIGHTS } = fields;
+  const limit = bytesPerSecond === undefined ? {} : { bytesPerSecond };
+  return { kind, secret, name, rights, folder, quotaBytes, ...limit };
 }
 
 interface Fields {
@@ -74,6 +79,7 @@ interface Fields {
   rights?: readonly Right[];
   folder?: string;
   quotaBytes?: number;
+  bytesPerSecond?: number;
 }
 
 /** Reads one word into the fields; returns what is wrong with it, if anything. */
@@ -84,7 +90,7 @@ function readField(word: string, fields: Fields): string | undefined {
   ];
   switch (field) {
     case "name":
-      if (fields.name !== undefined) return `"${word}" is a second name; other fields are rights=, folder= and quota=`;
+      if (fields.name !== undefined) return `"${word}" is a second name; other fields are ${FIELDS}`;
       fields.name = value!;
       return undefined;
     case "rights":
@@ -103,9 +109,19 @@ function readField(word: string, fields: Fields): string | undefined {
       fields.quotaBytes = bytes;
       return undefined;
     }
+    case "limit":
+      if (fields.bytesPerSecond !== undefined) return "limit= is given twice";
+      return readLimit(value!, fields);
     default:
-      return `"${field}=" is not known; the fields are rights=, folder= and quota=`;
+      return `"${field}=" is not known; the fields are ${FIELDS}`;
   }
+}
+
+function readLimit(value: string, fields: Fields): string | undefined {
+  const rate = parseByteRate(value);
+  if (typeof rate !== "number") return `"${value}": ${rate.error}`;
+  fields.bytesPerSecond = rate;
+  return undefined;
 }
 
 function readRights(value: string, fields: Fields): string | undefined {

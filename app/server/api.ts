@@ -29,6 +29,8 @@ export interface ServerOptions extends SendingOptions {
    * other address it must be given, or startServer rejects (usage).
    */
   readonly access?: AccessSource | "open";
+  /** The rate in each direction of all clients together, bytes of UDP payload per second. Default: no limit. */
+  readonly rateLimit?: number;
   /** Faults to inject into this side's traffic, for testing. */
   readonly simulate?: FaultOptions;
   /** Whether the socket may use the system's own calls where Deno's are slower. Default: true. */
@@ -129,6 +131,11 @@ export interface Server {
   setSendPolicy(policy: SendPolicy): void;
   /** Reads the access list again at once; it is also read whenever it changes. */
   reloadAccess(): void;
+  /**
+   * Limits the rate in each direction, of all clients together, bytes of UDP payload per second; Infinity for no limit.
+   * Throws SluiceError (usage) for one that is out of bounds.
+   */
+  setRateLimit(bytesPerSecond: number): void;
   /**
    * Stops taking new transfers, lets running ones finish for `graceMs`, then closes. Called again, the shorter
    * grace holds.

@@ -58,6 +58,8 @@ export interface Admitted {
   readonly principal: string;
   readonly store: FileStore;
   readonly rights: ReadonlySet<Right>;
+  /** The rate of all connections of this principal in each direction; Infinity for no limit. */
+  readonly bytesPerSecond: number;
 }
 
 /** What an authorizer is made with. */
@@ -149,13 +151,14 @@ export class Authorizer {
     if (this.#table === undefined) {
       // Many of these clients have a new key each time, but no other party has their address.
       const principal = `address ${connection.remote.source}`;
-      return { user: undefined, principal, store: this.#options.root, rights: ALL_RIGHTS };
+      return { user: undefined, principal, store: this.#options.root, rights: ALL_RIGHTS, bytesPerSecond: Infinity };
     }
     const grant = this.#table.grantOf(connection.peer!);
     invariant(grant !== undefined, "a client that is accepted has a grant");
     const store = this.#storeFor(grant);
     this.#authorized.set(connection, grant);
-    return { user: grant.name, principal: principalOf(grant), store, rights: new Set(grant.rights) };
+    const { bytesPerSecond = Infinity, name: user } = grant;
+    return { user, principal: principalOf(grant), store, rights: new Set(grant.rights), bytesPerSecond };
   }
 
   /** A client has gone. */

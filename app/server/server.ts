@@ -34,7 +34,8 @@ import { formatKey, publicKeyOf } from "../keys.ts";
 import { resolveLimits, type ServerLimits } from "./limits.ts";
 import { MemoryBudget } from "./memory_budget.ts";
 import { type DatagramSocket, type Platform, sleep, type Timer } from "../platform.ts";
-import { requireSendPolicy } from "../rate.ts";
+import { requireRateLimit, requireSendPolicy } from "../rate.ts";
+import { RateShares } from "./rate_shares.ts";
 
 /** After its transfers are done, a connection has so long to hear that it was closed. */
 const LINGER_MS = 100;
@@ -59,6 +60,7 @@ interface Client {
 /** Starts a server; rejects with SluiceError when the address or the folder cannot be used. */
 export async function startServer(options: ServerOptions, platform: Platform): Promise<Server> {
   requireSendPolicy(options.sendPolicy);
+  requireRateLimit({ bytesPerSecond: options.rateLimit ?? Infinity });
   const addresses = (await platform.resolveHost(options.host)).map((ip) => NetAddress.of(ip, options.port));
   // One socket listens on one address: IPv4 if the host has both, which every client can reach.
   const { host: hostname, isLoopback } = addresses.find(({ isIPv6 }) => !isIPv6) ?? addresses[0]!;
@@ -135,6 +137,7 @@ class RunningServer implements Server {
   #clientCount = 0;
   /** Set while the server ran, so that it holds for new connections as well. */
   #sendPolicy: SendPolicy | undefined;
+  readonly #shares: RateShares;
   #deadlineUs = Infinity;
   #stopping: Promise<void> | undefined;
   /** While the server drains: to be called when all transfers have ended. */
@@ -190,6 +193,8 @@ class RunningServer implements Server {
       config: { ...config, ...configOf(given, socket), ...(sendPolicy === undefined ? {} : { sendPolicy }) },
       limits,
     });
+    this.#shares = new RateShares(platform);
+    this.#shares.setTotal(options.rateLimit ?? Infinity);
     this.#drops = new DropReport(platform, (counts) => this.#onEvent(droppedEvent(counts)));
     this.#driver = new Driver({
       platform,
@@ -197,13 +202,7 @@ class RunningServer implements Server {
       socket,
       accept: (connection, wake) => this.#accept(connection, wake),
       onDropped: (reason) => this.#drops.add(reason),
-      onEnded: (connection) => {
-        this.#clients.get(connection)?.timer.clear();
-        this.#clients.delete(connection);
-        this.#noteDrained();
-        authorizer.release(connection);
-        this.#memory.forget(connection);
-      },
+      onEnded: (connection) => this.#onEnded(connection),
       onFatal: (error) => this.#onFatal(error),
     });
     this.#driver.start();
@@ -211,6 +210,15 @@ class RunningServer implements Server {
     const key = staticKey && formatKey(publicKeyOf(staticKey));
     const { entryCount: entries, isOwnerOnly } = authorizer;
     this.#onEvent({ kind: "listening", host: this.host, port: this.port, root, key, entries, isOwnerOnly });
+  }
+
+  #onEnded(connection: Connection): void {
+    this.#clients.get(connection)?.timer.clear();
+    this.#clients.delete(connection);
+    this.#noteDrained();
+    this.#authorizer.release(connection);
+    this.#shares.remove(connection);
+    this.#memory.forget(connection);
   }
 
   setSendPolicy(policy: SendPolicy): void {
@@ -226,6 +234,11 @@ class RunningServer implements Server {
     if (this.#stopping === undefined) this.#authorizer.reload();
   }
 
+  setRateLimit(bytesPerSecond: number): void {
+    requireRateLimit({ bytesPerSecond });
+    this.#shares.setTotal(bytesPerSecond);
+  }
+
   stop(options: { graceMs: number }): Promise<void> {
     this.#deadlineUs = Math.min(this.#deadlineUs, this.#platform.nowUs() + options.graceMs * 1000);
     this.#drainDeadline?.set(this.#deadlineUs - this.#platform.nowUs());
@@ -236,7 +249,8 @@ class RunningServer implements Server {
   #accept(connection: Connection, wake: () => void): Session {
     const id = ++this.#clientCount;
     if (this.#sendPolicy !== undefined) connection.setSendPolicy(this.#platform.nowUs(), this.#sendPolicy);
-    const { rights, store, user, principal } = this.#authorizer.authorize(connection);
+    const { bytesPerSecond, rights, store, user, principal } = this.#authorizer.authorize(connection);
+    this.#shares.add(connection, wake, { id: principal, bytesPerSecond });
     const timer = this.#platform.timer(wake);
     const session = new ServerSession({
       connection,
@@ -308,6 +322,7 @@ class RunningServer implements Server {
     for (const { timer } of this.#clients.values()) timer.clear();
     await this.#driver.stop();
     this.#drops.flush();
+    this.#shares.stop();
     this.#onEvent({ kind: "stopped" });
     if (this.#fatal !== undefined) throw this.#fatal;
   }

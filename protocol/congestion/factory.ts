@@ -9,6 +9,7 @@ import { CompetingBbr } from "./bbr/coexistence.ts";
 import type { CongestionController, ControllerOptions } from "./controller.ts";
 import { Cubic } from "./cubic.ts";
 import { FixedRate } from "./fixed_rate.ts";
+import { Ledbat } from "./ledbat.ts";
 
 /** Options of {@link createController} besides the policy. */
 export interface CreateControllerOptions extends ControllerOptions {
@@ -27,6 +28,8 @@ export function createController(policy: SendPolicy, options: CreateControllerOp
       return new CompetingBbr(options, { maxWindowBytes });
     case "cubic":
       return new Cubic(options, { maxWindowBytes });
+    case "background":
+      return new Ledbat(options, { maxWindowBytes });
     case "fixed":
       return new FixedRate(options, { rateBytesPerSecond: policy.rateBytesPerSecond, maxWindowBytes });
   }

@@ -29,6 +29,7 @@ import type { ConnectionObserver } from "./observer.ts";
 import { LossRecovery, SendMode } from "./loss_recovery.ts";
 import { PacketBuilder } from "./packet_builder.ts";
 import { Path } from "./path.ts";
+import { type RateLimit, RateLimits } from "./rate_limits.ts";
 import type { Agreement } from "../handshake/noise_handshake.ts";
 import type { Stream } from "../streams/stream.ts";
 import { StreamTable } from "../streams/stream_table.ts";
@@ -59,6 +60,7 @@ export class Connection {
   readonly #streams: StreamTable;
   readonly #recovery: LossRecovery;
   readonly #acks: AckTracker;
+  readonly #limits = new RateLimits();
   readonly #timers = new TimerTable();
   readonly #builder: PacketBuilder;
   readonly #frames: FrameReceiver;
@@ -85,12 +87,17 @@ export class Connection {
     this.#path = new Path(options);
     this.#streams = new StreamTable({ isClient, config, emit: (event) => this.#emit(event) });
     this.#acks = new AckTracker({ maxAckDelayUs: config.maxAckDelayUs });
-    this.#recovery = new LossRecovery({ path: this.#path, streams: this.#streams, acks: this.#acks });
-    const parts = { streams: this.#streams, acks: this.#acks, path: this.#path, recovery: this.#recovery };
+    const limits = this.#limits;
+    this.#recovery = new LossRecovery({ path: this.#path, streams: this.#streams, acks: this.#acks, limits });
+    const parts = { streams: this.#streams, acks: this.#acks, path: this.#path, recovery: this.#recovery, limits };
     this.#builder = new PacketBuilder(parts);
     this.#frames = new FrameReceiver({
       ...parts,
       isClient,
+      onRateLimit: (nowUs, bytesPerSecond, isBackground) => {
+        limits.onPeerLimit(bytesPerSecond, isBackground);
+        this.#path.setRateLimit(nowUs, limits.sending);
+      },
       onClose: (reason) => void (this.#closeReason = reason),
       onParameters: (parameters) => this.#onPeerParameters(parameters),
     });
@@ -190,6 +197,19 @@ export class Connection {
   /** Changes the send policy. Throws CallerError if the policy is out of bounds. See {@link Path}. */
   setSendPolicy(nowUs: number, policy: SendPolicy): void {
     this.#path.setSendPolicy(nowUs, policy);
+    this.#armTimers(nowUs);
+  }
+
+  /** Limits what this side sends, beside congestion control. Throws CallerError for a rate that is not positive. */
+  limitSending(nowUs: number, limit: RateLimit): void {
+    this.#limits.limitSending(limit);
+    this.#path.setRateLimit(nowUs, this.#limits.sending);
+    this.#armTimers(nowUs);
+  }
+
+  /** Asks the peer to limit what it sends. Throws CallerError for a rate that is not positive. */
+  limitReceiving(nowUs: number, limit: RateLimit): void {
+    this.#limits.limitReceiving(limit);
     this.#armTimers(nowUs);
   }
 
@@ -387,7 +407,7 @@ export class Connection {
   /** Whether an ack-eliciting frame is waiting to be sent. */
   #hasPending(): boolean {
     const { validation } = this.#path;
-    return this.#recovery.probesPending > 0 || this.#isPingDue || validation.hasPending ||
+    return this.#recovery.probesPending > 0 || this.#isPingDue || validation.hasPending || this.#limits.hasPending ||
       this.#streams.sender.hasPending();
   }
 

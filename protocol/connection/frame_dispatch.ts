@@ -30,6 +30,7 @@ export interface FrameReceiverOptions {
   readonly recovery: LossRecovery;
   readonly path: Path;
   readonly isClient: boolean;
+  readonly onRateLimit: (nowUs: number, bytesPerSecond: number, isBackground: boolean) => void;
   readonly onClose: (reason: CloseReason) => void;
   readonly onParameters: (parameters: TransportParameters) => void;
 }
@@ -100,6 +101,10 @@ export class FrameReceiver implements FrameHandler {
 
   onStopSending(streamId: number, code: number): void {
     this.#streams.onStopSending(streamId, code);
+  }
+
+  onRateLimit(bytesPerSecond: number, isBackground: boolean): void {
+    this.#options.onRateLimit(this.#nowUs, bytesPerSecond, isBackground);
   }
 
   onMaxData(maximum: number): void {

@@ -11,6 +11,7 @@ import { BASE_DATAGRAM_BYTES } from "../config.ts";
 import type { AckEvent, LossEvent } from "../congestion/controller.ts";
 import { PeerError, TransportErrorCode } from "../errors.ts";
 import type { Path } from "./path.ts";
+import type { RateLimits } from "./rate_limits.ts";
 import type { AckTracker } from "../recovery/ack_tracker.ts";
 import { DEFAULT_MAX_PTO_BACKOFF_US, LossDetection } from "../recovery/loss_detection.ts";
 import { RECEIPT_STRIDE, ReceiptKind, type SentPacket, SentState } from "../sent_packet.ts";
@@ -58,6 +59,7 @@ export class LossRecovery {
   readonly #path: Path;
   readonly #streams: StreamTable;
   readonly #acks: AckTracker;
+  readonly #limits: RateLimits;
   readonly #sent = new SentPackets();
   readonly #detection = new LossDetection();
   readonly #copies = new TailRedundancy();
@@ -85,8 +87,9 @@ export class LossRecovery {
     persistentCongestion: false,
   };
 
-  constructor(options: { path: Path; streams: StreamTable; acks: AckTracker }) {
+  constructor(options: { path: Path; streams: StreamTable; acks: AckTracker; limits: RateLimits }) {
     this.#path = options.path;
+    this.#limits = options.limits;
     this.#streams = options.streams;
     this.#acks = options.acks;
     this.#ackEvent = {
@@ -174,8 +177,10 @@ export class LossRecovery {
     if (!packet.inFlight) return;
     const path = this.#path;
     const bytesInFlight = this.#sent.bytesInFlight;
-    // Packets of zeros that leave the pacer's bucket full are fewer bytes than the path would take.
-    if (packet.hasZeros && path.pacer.isFull(packet.sentUs)) path.rate.setAppLimited(bytesInFlight);
+    // Packets of zeros that leave the pacer's bucket full are fewer bytes than the path would take; so are those of a limit.
+    if (path.isRateLimited || (packet.hasZeros && path.pacer.isFull(packet.sentUs))) {
+      path.rate.setAppLimited(bytesInFlight);
+    }
     path.rate.onPacketSent(packet, packet.sentUs, bytesInFlight);
     path.controller.onPacketSent(packet, bytesInFlight);
     path.pacer.onSent(packet.sentUs, packet.sizeBytes);
@@ -399,6 +404,9 @@ export class LossRecovery {
           break;
         case ReceiptKind.stopSending:
           this.#streams.onStopSendingLost(receipts[i + 1]!);
+          break;
+        case ReceiptKind.rateLimit:
+          this.#limits.onLost(receipts[i + 1]!);
           break;
       }
     }

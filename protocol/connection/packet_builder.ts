@@ -9,6 +9,7 @@
 import type { ClosePacket } from "./close_state.ts";
 import type { LossRecovery } from "./loss_recovery.ts";
 import type { Path } from "./path.ts";
+import type { RateLimits } from "./rate_limits.ts";
 import type { PacketProtection } from "../crypto/packet_protection.ts";
 import { AckReporter } from "../recovery/ack_reporter.ts";
 import type { AckTracker } from "../recovery/ack_tracker.ts";
@@ -55,6 +56,7 @@ export interface PacketBuilderOptions {
   readonly acks: AckTracker;
   readonly path: Path;
   readonly recovery: LossRecovery;
+  readonly limits: RateLimits;
 }
 
 /** Builds the packets of one connection. */
@@ -65,6 +67,7 @@ export class PacketBuilder {
   readonly #ackReporter: AckReporter;
   readonly #path: Path;
   readonly #recovery: LossRecovery;
+  readonly #limits: RateLimits;
   readonly #writer = new Writer();
   #peerId: Uint8Array = new Uint8Array(8);
   #clientFinish: ClientFinishFields | undefined;
@@ -78,6 +81,7 @@ export class PacketBuilder {
     this.#ackReporter = new AckReporter(options.acks);
     this.#path = options.path;
     this.#recovery = options.recovery;
+    this.#limits = options.limits;
   }
 
   /** Sets the connection ID that the peer chose, and the keys that protect the packets sent to it. */
@@ -109,6 +113,7 @@ export class PacketBuilder {
     for (let data = validation.takeResponse(); data !== undefined; data = validation.takeResponse()) {
       writePathResponse(writer, data);
     }
+    this.#limits.fill(writer, this.#packet);
     this.#streams.sender.fill(writer, this.#packet);
     if (writer.position === afterAck) {
       writePing(writer);

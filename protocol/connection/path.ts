@@ -22,6 +22,7 @@ import { PathValidation } from "./path_validation.ts";
 import { JumboPolicy } from "../recovery/jumbo_policy.ts";
 import { MtuDiscovery } from "../recovery/mtu_discovery.ts";
 import { Pacer } from "../recovery/pacer.ts";
+import { NO_RATE_LIMIT, type RateLimit } from "./rate_limits.ts";
 import { RttEstimator } from "../recovery/rtt_estimator.ts";
 import { DEFAULT_RECEIVE_BURST_BYTES, type TransportParameters } from "../wire/parameters.ts";
 
@@ -30,6 +31,9 @@ const LONG_BURST_US = 500;
 
 /** After a loss no burst is longer than {@link DEFAULT_RECEIVE_BURST_BYTES} for this long: a queue may not have held one. */
 const SHORT_BURSTS_US = 1_000_000;
+
+/** What a transfer in the background sends by. */
+const BACKGROUND: SendPolicy = { kind: "background" };
 
 /** Options of a {@link Path}. */
 export interface PathOptions {
@@ -80,6 +84,7 @@ export class Path {
   /** Packets sent before this time belong to an earlier controller. */
   #controllerSinceUs = -Infinity;
   #policy: SendPolicy;
+  #limit = NO_RATE_LIMIT;
   #pacer: Pacer;
   #rate = new DeliveryRateEstimator();
   #mtu: MtuDiscovery;
@@ -128,6 +133,11 @@ export class Path {
   /** Whether the user has set a fixed rate, which no measurement changes. */
   get isRateFixed(): boolean {
     return this.#policy.kind === "fixed";
+  }
+
+  /** Whether a limit, and neither the path nor a fixed rate, sets the rate. */
+  get isRateLimited(): boolean {
+    return this.#controller.pacingRate > this.#limit.bytesPerSecond;
   }
 
   get pacer(): Pacer {
@@ -188,11 +198,28 @@ export class Path {
    */
   setSendPolicy(nowUs: number, policy: SendPolicy): void {
     checkSendPolicy(policy);
-    if (isSameSendPolicy(policy, this.#policy)) return;
+    this.#change(nowUs, policy, this.#limit);
+  }
+
+  /** Limits the rate, whatever the controller allows; in the background, the controller yields, but not a fixed rate. */
+  setRateLimit(nowUs: number, limit: RateLimit): void {
+    this.#change(nowUs, this.#policy, limit);
+  }
+
+  /** Changes policy and limit, and the controller if that is another one. */
+  #change(nowUs: number, policy: SendPolicy, limit: RateLimit): void {
+    const before = this.#effectivePolicy;
     this.#policy = policy;
-    this.#controller = this.#createController(this.#rtt.hasSample ? this.#rtt.smoothedUs : 0);
-    this.#controllerSinceUs = nowUs;
+    this.#limit = limit;
+    if (!isSameSendPolicy(this.#effectivePolicy, before)) {
+      this.#controller = this.#createController(this.#rtt.hasSample ? this.#rtt.smoothedUs : 0);
+      this.#controllerSinceUs = nowUs;
+    }
     this.updatePacer();
+  }
+
+  get #effectivePolicy(): SendPolicy {
+    return this.#limit.isBackground && !this.isRateFixed ? BACKGROUND : this.#policy;
   }
 
   /**
@@ -212,13 +239,14 @@ export class Path {
   /**
    * Updates the pacer from the controller; call it whenever the controller's rate may have changed. The pacing rate is at
    * least the minimum window per RTT, which the window would allow anyway: a side that has sent only a few small packets
-   * has measured a rate of a few bytes per second, and would wait minutes before the next packet. A fixed rate is not raised.
+   * has measured a rate of a few bytes per second, and would wait minutes before the next packet. A fixed rate is not raised,
+   * and a limit is not exceeded.
    */
   updatePacer(): void {
     const leastRate = this.isRateFixed
       ? 0
       : MIN_WINDOW_DATAGRAMS * this.datagramBytes * 1_000_000 / this.#rtt.smoothedUs;
-    const rate = Math.max(this.#controller.pacingRate, leastRate);
+    const rate = Math.min(Math.max(this.#controller.pacingRate, leastRate), this.#limit.bytesPerSecond);
     this.#pacer.setRate(rate, this.#maxBurstBytes(rate));
   }
 
@@ -310,7 +338,7 @@ export class Path {
       remote: this.#remote,
       rtt: this.#rtt,
       controller: this.#controller,
-      policy: this.#policy,
+      policy: this.#effectivePolicy,
       pacer: this.#pacer,
       rate: this.#rate,
       mtu: this.#mtu,
@@ -326,7 +354,7 @@ export class Path {
     this.#rate = proven.rate;
     this.#mtu = proven.mtu;
     this.#jumbo = proven.jumbo;
-    if (isSameSendPolicy(proven.policy, this.#policy)) this.#controller = proven.controller;
+    if (isSameSendPolicy(proven.policy, this.#effectivePolicy)) this.#controller = proven.controller;
     this.#controllerSinceUs = nowUs;
     this.validation.end();
     this.onMtuChanged();
@@ -346,7 +374,7 @@ export class Path {
   }
 
   #createController(initialRttUs: number, leastRttUs = 0): CongestionController {
-    return createController(this.#policy, {
+    return createController(this.#effectivePolicy, {
       maxDatagramBytes: this.#mtu === undefined ? BASE_DATAGRAM_BYTES : this.datagramBytes,
       initialRttUs,
       leastRttUs,

@@ -23,7 +23,8 @@ import { readParameters, type TransportParameters, writeParameters } from "./par
 /**
  * Frame types. STREAM takes 0x08 to 0x0f: its low three bits say which fields follow.
  *
- * ZEROS is not QUIC's: it stands for a STREAM frame of zeros, and does not carry them.
+ * Two are not QUIC's: ZEROS stands for a STREAM frame of zeros, and does not carry them; RATE_LIMIT asks the peer to send
+ * no faster.
  *
  * QUIC's DATA_BLOCKED, STREAM_DATA_BLOCKED and HANDSHAKE_DONE are left out of this protocol on purpose: a receiver
  * announces its limits reliably without being asked, and any Data packet confirms the handshake.
@@ -44,6 +45,7 @@ export const FrameType = {
   applicationClose: 0x1d,
   parameters: 0x20,
   zeros: 0x21,
+  rateLimit: 0x22,
 } as const;
 
 /** What STREAM's low three type bits say (RFC 9000, section 19.8). */
@@ -113,6 +115,8 @@ export interface FrameHandler {
   onStream(streamId: number, offset: number, buffer: Uint8Array, start: number, end: number, fin: boolean): void;
   /** The bytes of the stream from `offset` on, `length` of them (1 to {@link MAX_ZEROS_BYTES}), are zeros. */
   onZeros(streamId: number, offset: number, length: number): void;
+  /** The peer asks for no more than `bytesPerSecond`, 0 for any rate; and, if in the background, to yield to others. */
+  onRateLimit(bytesPerSecond: number, isBackground: boolean): void;
   onMaxData(maximum: number): void;
   onMaxStreamData(streamId: number, maximum: number): void;
   onMaxStreams(maximum: number): void;
@@ -181,6 +185,7 @@ const CUT_SHORT = encodingError("frame cut short, or a number in it past 2^53-1"
 const BAD_ACK = encodingError("ACK of a packet number that cannot be");
 const PAST_LAST_OFFSET = encodingError("STREAM data past offset 2^53-1");
 const BAD_ZEROS = encodingError("ZEROS of no byte or of more than 65,536");
+const BAD_RATE_LIMIT = encodingError("RATE_LIMIT with a priority that is neither 0 nor 1");
 const LONG_REASON = encodingError("reason longer than 256 bytes");
 
 function encodingError(message: string): FrameError {
@@ -258,6 +263,8 @@ function readControl(reader: Reader, handler: FrameHandler, type: number): Frame
     }
     case FrameType.zeros:
       return readZeros(reader, handler);
+    case FrameType.rateLimit:
+      return readRateLimit(reader, handler);
     case FrameType.pathChallenge:
     case FrameType.pathResponse: {
       const at = reader.position;
@@ -308,6 +315,15 @@ function readZeros(reader: Reader, handler: FrameHandler): FrameError | undefine
   if (length === 0 || length > MAX_ZEROS_BYTES) return BAD_ZEROS;
   if (offset > MAX_VARINT - length) return PAST_LAST_OFFSET;
   handler.onZeros(streamId, offset, length);
+  return undefined;
+}
+
+function readRateLimit(reader: Reader, handler: FrameHandler): FrameError | undefined {
+  const bytesPerSecond = reader.varint();
+  const background = reader.varint();
+  if (reader.failed) return CUT_SHORT;
+  if (background > 1) return BAD_RATE_LIMIT;
+  handler.onRateLimit(bytesPerSecond, background === 1);
   return undefined;
 }
 
@@ -441,6 +457,13 @@ export function writeZeros(writer: Writer, streamId: number, offset: number, len
   writer.varint(streamId);
   writer.varint(offset);
   writer.varint(length);
+}
+
+/** Writes RATE_LIMIT: `bytesPerSecond` is a whole number, 0 for any rate. */
+export function writeRateLimit(writer: Writer, bytesPerSecond: number, isBackground: boolean): void {
+  writer.u8(FrameType.rateLimit);
+  writer.varint(bytesPerSecond);
+  writer.varint(isBackground ? 1 : 0);
 }
 
 /** Writes MAX_DATA. */

@@ -30,6 +30,7 @@ const SOURCES: Readonly<Record<keyof typeof FrameType, readonly FrameSource[]>> 
   applicationClose: ["clientFinish", "clientData", "serverData"],
   parameters: ["clientFinish"],
   zeros: ["clientFinish", "clientData", "serverData"],
+  rateLimit: ["clientFinish", "clientData", "serverData"],
 };
 
 /** First bytes of frames: STREAM's eight types are one frame. */

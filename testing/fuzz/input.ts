@@ -113,7 +113,7 @@ export function anyText(random: Random): string {
 /** A frame that can be written. */
 export function anyFrame(random: Random): FrameValue {
   const number = (): number => anyVarint(random);
-  switch (random.integer(0, 12)) {
+  switch (random.integer(0, 13)) {
     case 0:
       return { frame: "ping" };
     case 1:
@@ -144,6 +144,8 @@ export function anyFrame(random: Random): FrameValue {
         length,
       };
     }
+    case 11:
+      return { frame: "rateLimit", bytesPerSecond: number(), isBackground: random.chance(0.5) };
     default:
       return anyStreamFrame(random);
   }

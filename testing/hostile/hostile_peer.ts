@@ -326,6 +326,9 @@ export class HostilePeer implements wire.FrameHandler {
     this.#isEliciting = true;
     this.streamBytes += length;
   }
+  onRateLimit(): void {
+    this.#isEliciting = true;
+  }
   onMaxData(value: number): void {
     this.#isEliciting = true;
     this.maxData = Math.max(this.maxData, value);

@@ -21,15 +21,39 @@ async function slowly<Result>(what: () => Promise<Result>): Promise<Result> {
   return result;
 }
 
-Deno.test("programs send at the rate of --rate, each its own way", async () => {
+Deno.test("programs send at the rate of --fixed-rate, each its own way", async () => {
   await using stage = await Stage.open();
-  const server = await stage.startServer({ args: ["--rate", "8M"] });
+  const server = await stage.startServer({ args: ["--fixed-rate", "8M"] });
   const source = await writeRandomFile(stage.path("a"), SIZE_BYTES);
   const at = ["--server", server.address, "--quiet"];
-  const sent = await slowly(() => stage.client(["send", source, "--rate", "8Mbit/s", ...at]));
+  const sent = await slowly(() => stage.client(["send", source, "--fixed-rate", "8Mbit/s", ...at]));
   assert.deepEqual(sent, { code: 0, stdout: "", stderr: "" });
   const got = await slowly(() => stage.client(["get", "a", "--output", stage.path("b"), ...at]));
   assert.deepEqual(got, { code: 0, stdout: "", stderr: "" });
+  await assertSameFile(source, stage.path("b"));
+});
+
+Deno.test("programs keep to the limit of either side, in each direction", async () => {
+  await using stage = await Stage.open();
+  const source = await writeRandomFile(stage.path("a"), SIZE_BYTES);
+  for (const [serverArgs, clientArgs] of [[["--limit", "8M"], []], [[], ["--limit", "00:00,8M 12:00,8M"]]] as const) {
+    const server = await stage.startServer({ args: serverArgs });
+    const at = ["--server", server.address, "--quiet", "--force", ...clientArgs];
+    assert.equal((await slowly(() => stage.client(["send", source, ...at]))).code, 0);
+    await Deno.remove(stage.path("b")).catch(() => {});
+    assert.equal((await slowly(() => stage.client(["get", "a", "--output", stage.path("b"), ...at]))).code, 0);
+    await assertSameFile(source, stage.path("b"));
+    await server.stop();
+  }
+});
+
+Deno.test("client in the background sends and gets a file", async () => {
+  await using stage = await Stage.open();
+  const server = await stage.startServer();
+  const source = await writeRandomFile(stage.path("a"), SIZE_BYTES);
+  const at = ["--server", server.address, "--quiet", "--background"];
+  assert.equal((await stage.client(["send", source, ...at])).code, 0);
+  assert.equal((await stage.client(["get", "a", "--output", stage.path("b"), ...at])).code, 0);
   await assertSameFile(source, stage.path("b"));
 });
 
@@ -70,7 +94,7 @@ Deno.test("programs refuse a controller that is none, and two ways to send at on
     assert.match(unknown.stderr, /'vegas' is invalid\. Allowed choices are bbr, cubic\.\nTry --help\.\n$/);
     const both = await run(["--congestion", "bbr", "--rate", "8M"]);
     assert.equal(both.code, 2);
-    assert.match(both.stderr, /'--rate <rate>' cannot be used with option '--congestion <name>'/);
+    assert.match(both.stderr, /'--rate, --fixed-rate <rate>' cannot be used with option '--congestion <name>'/);
   }
 });
 

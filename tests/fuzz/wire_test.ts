@@ -86,6 +86,7 @@ const frames: fc.Arbitrary<FrameValue> = fc.oneof(
     offset: fc.nat({ max: MAX_VARINT - MAX_ZEROS_BYTES }),
     length: fc.integer({ min: 1, max: MAX_ZEROS_BYTES }),
   }),
+  record({ frame: fc.constant("rateLimit" as const), bytesPerSecond: varints, isBackground: fc.boolean() }),
   record({ frame: fc.constantFrom("maxData", "maxStreams"), value: varints }),
   record({ frame: fc.constant("maxStreamData" as const), streamId: varints, value: varints }),
   record({ frame: fc.constantFrom("pathChallenge", "pathResponse"), data: hexOf(8, 8) }),

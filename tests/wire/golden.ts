@@ -203,6 +203,16 @@ export const GOLDEN_FRAMES: readonly Golden<readonly FrameValue[]>[] = [
     value: [{ frame: "zeros", streamId: 3, offset: 0, length: 4096 }],
   },
   {
+    name: "RATE_LIMIT of 2,500,000 bytes per second (20 Mbit/s)",
+    hex: "22 80 26 25 a0 00",
+    value: [{ frame: "rateLimit", bytesPerSecond: 2_500_000, isBackground: false }],
+  },
+  {
+    name: "RATE_LIMIT of any rate, in the background",
+    hex: "22 00 01",
+    value: [{ frame: "rateLimit", bytesPerSecond: 0, isBackground: true }],
+  },
+  {
     name: "MAX_DATA of the largest value",
     hex: "10 c0 1f ff ff ff ff ff ff",
     value: [{ frame: "maxData", value: 2 ** 53 - 1 }],

@@ -159,6 +159,7 @@ const EXAMPLES: Readonly<Record<string, FrameValue>> = {
   STOP_SENDING: { frame: "stopSending", streamId: 0, code: 1 },
   STREAM: { frame: "stream", streamId: 0, offset: 0, data: "", fin: false },
   ZEROS: { frame: "zeros", streamId: 0, offset: 0, length: 1 },
+  RATE_LIMIT: { frame: "rateLimit", bytesPerSecond: 1, isBackground: false },
   MAX_DATA: { frame: "maxData", value: 0 },
   MAX_STREAM_DATA: { frame: "maxStreamData", streamId: 0, value: 0 },
   MAX_STREAMS: { frame: "maxStreams", value: 0 },

@@ -1,5 +1,15 @@
 import assert from "node:assert/strict";
-import { describeSendPolicy, MAX_RATE, MIN_RATE, parseFixedRate, requireSendPolicy } from "../../../app/rate.ts";
+import {
+  describeSendPolicy,
+  limitAt,
+  MAX_RATE,
+  MIN_RATE,
+  parseFixedRate,
+  parseRateSchedule,
+  type RateSchedule,
+  requireRateLimit,
+  requireSendPolicy,
+} from "../../../app/rate.ts";
 
 Deno.test("parseFixedRate reads bits per second with a decimal prefix, and gives bytes", () => {
   const rates: [string, number][] = [
@@ -54,4 +64,46 @@ Deno.test("requireSendPolicy checks what a caller gives", () => {
     assert.throws(() => requireSendPolicy({ kind: "fixed", rateBytesPerSecond }), usage);
   }
   assert.throws(() => requireSendPolicy({ kind: "vegas" as "bbr" }), usage);
+});
+
+function schedule(text: string): RateSchedule {
+  const parsed = parseRateSchedule(text);
+  assert.ok(!("error" in parsed), text);
+  return parsed;
+}
+
+Deno.test("parseRateSchedule reads one limit for the whole day, or several with their times", () => {
+  const all = schedule("20Mbit/s");
+  for (const minute of [0, 1439]) assert.equal(limitAt(all, minute), 2_500_000);
+  assert.equal(limitAt(schedule("off"), 0), Infinity);
+  const day = schedule(" 18:00,off 8:30,8M  12:00,16M ");
+  const limits = [0, 509, 510, 719, 720, 1079, 1080, 1439].map((minute) => limitAt(day, minute));
+  assert.deepEqual(limits, [Infinity, Infinity, 1e6, 1e6, 2e6, 2e6, Infinity, Infinity]);
+  assert.equal(limitAt(schedule("08:00,8M"), 0), 1e6, "of the evening before");
+  assert.equal(limitAt([], 0), Infinity);
+});
+
+Deno.test("parseRateSchedule says what is wrong", () => {
+  for (
+    const [text, says] of [
+      ["fast", /such as 800k/],
+      ["20MB", /eight bits are a byte/],
+      ["25:00,8M", /such as 800k/],
+      ["08:00,8M off", /"off" has no time/],
+      ["08:00,8M 8:00,off", /8:00 has two limits/],
+      ["", /such as 800k/],
+      ["08:00,1", /from 8 kbit/],
+    ] as const
+  ) {
+    const parsed = parseRateSchedule(text);
+    assert.ok("error" in parsed, text);
+    assert.match(parsed.error, says);
+  }
+});
+
+Deno.test("requireRateLimit checks what a caller gives", () => {
+  for (const bytesPerSecond of [1_000, 1e9, Infinity]) requireRateLimit({ bytesPerSecond });
+  for (const bytesPerSecond of [0, -1, NaN, 999, 1e12]) {
+    assert.throws(() => requireRateLimit({ bytesPerSecond }), { name: "SluiceError", kind: "usage" });
+  }
 });

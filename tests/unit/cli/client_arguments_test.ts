@@ -133,7 +133,10 @@ Deno.test("parseClientArguments answers a mistake with one line and the way to t
     [["list", "--simulate", "nonsense"], /Unknown fault 'nonsense': choose from/],
     [["list", "--congestion", "reno"], /'reno' is invalid\. Allowed choices are bbr, cubic\./],
     [["list", "--rate", "fast"], /A rate is a number of bits per second, such as 800k, 80M or 1\.5G/],
-    [["list", "--rate", "8M", "--congestion", "bbr"], /'--rate <rate>' cannot be used with .*'--congestion <name>'/],
+    [
+      ["list", "--rate", "8M", "--congestion", "bbr"],
+      /'--rate, --fixed-rate <rate>' cannot be used with .*'--congestion <name>'/,
+    ],
     [
       ["snd"],
       /^error: unknown command "snd" \(did you mean send\?\); the commands are send, get, list, .* and serve;/,
@@ -291,7 +294,7 @@ Deno.test("parseClientArguments opens a session with HOST:PORT, a server's name,
 
 const CONFIG = `server = "work"
 quiet = true
-rate = "8M"
+fixed-rate = "8M"
 
 [send]
 update = true
@@ -328,7 +331,7 @@ Deno.test("parseClientArguments takes an option from the command line, else the 
   assert.equal(withSettings(["list", "-s", "work"], { SLUICE_SERVER: "home" }).connection.port, 7000);
   assert.equal(withSettings(["list"], { SLUICE_QUIET: "no" }).quiet, false);
   assert.equal(withSettings(["list"], { SLUICE_TOKEN_FILE: "t" }).tokenFile, "t");
-  assert.deepEqual(withSettings(["list"], { SLUICE_RATE: "16M" }).connection.sendPolicy, {
+  assert.deepEqual(withSettings(["list"], { SLUICE_FIXED_RATE: "16M" }).connection.sendPolicy, {
     kind: "fixed",
     rateBytesPerSecond: 2_000_000,
   });
@@ -350,7 +353,7 @@ Deno.test("parseClientArguments says which setting is wrong, and where", () => {
     ["\ntimeout = 0\n", {}, /^error: config\.toml, line 2: timeout: It must be a number of seconds/],
     ["quiet = 1", {}, /^error: config\.toml, line 1: quiet: it must be true or false/],
     ["server = 'a/b'", {}, /^error: config\.toml, line 1: server: "a\/b": a host is a name or an IP address/],
-    ['rate = "8M"\ncongestion = "bbr"', {}, /the settings --congestion and --rate cannot be used together/],
+    ['fixed-rate = "8M"\ncongestion = "bbr"', {}, /the settings --congestion and --fixed-rate cannot be used together/],
   ];
   for (const [config, variables, message] of wrong) {
     const context = new FakeContext();

@@ -9,6 +9,7 @@ Deno.test("parseServerArguments has a default for everything", () => {
       task: "serve",
       stateFolder: undefined,
       serving: { host: "127.0.0.1", port: 65432, root: "./storage", readOnly: false, limits: {} },
+      limit: undefined,
       open: false,
       keysFile: undefined,
       tokenFile: undefined,
@@ -30,7 +31,7 @@ Deno.test("parseServerArguments lays its help out for 80 columns", () => {
 
 Deno.test("parseServerArguments reads every option", () => {
   const args = "--host [::1] --port 0 --root /srv --read-only --grace 5 --max-connections 8 --log-level error --json " +
-    "--congestion cubic --max-memory 64 --stall-timeout 30 --authorized-keys keys --token-file tokens";
+    "--congestion cubic --limit 8M --max-memory 64 --stall-timeout 30 --authorized-keys keys --token-file tokens";
   const parsed = parseServerArguments([...args.split(" "), "--simulate", "delay=50ms"], new FakeContext());
   assert.ok("value" in parsed);
   const { serving: { simulate, ...serving }, ...rest } = parsed.value;
@@ -46,6 +47,7 @@ Deno.test("parseServerArguments reads every option", () => {
       limits: { maxConnections: 8, maxMemoryMiB: 64, stallTimeoutS: 30 },
       sendPolicy: { kind: "cubic" },
     },
+    limit: [{ fromMinute: 0, bytesPerSecond: 1_000_000 }],
     open: false,
     keysFile: "keys",
     tokenFile: "tokens",
@@ -105,7 +107,7 @@ Deno.test("parseServerArguments has a page of its own for the limits, under the 
 
 Deno.test("parseServerArguments takes what is missing from SLUICE_SERVE_..., then from the table [serve]", () => {
   const context = new FakeContext();
-  context.config = 'rate = "1M"\n[serve]\nport = 7000\nroot = "~/files"\nmax-lists = 3\nread-only = true\n';
+  context.config = 'fixed-rate = "1M"\n[serve]\nport = 7000\nroot = "~/files"\nmax-lists = 3\nread-only = true\n';
   const parse = (...args: string[]) => {
     const parsed = parseServerArguments(args, context);
     assert.ok("value" in parsed, context.console.errLines.join("\n"));

@@ -12,6 +12,8 @@ class Setting extends FakeContext {
   readonly stopped: { graceMs: number }[] = [];
   startError: Error | undefined;
   reloads = 0;
+  /** Set while the server runs. */
+  readonly limits: number[] = [];
   /** Runs while the server stops. */
   onStop: () => void = () => {};
   override startServer: StartServer = (options) => {
@@ -30,6 +32,7 @@ class Setting extends FakeContext {
       root: options.root,
       host: options.host,
       port: 7,
+      setRateLimit: (bytesPerSecond) => void this.limits.push(bytesPerSecond),
       setSendPolicy: () => {},
       reloadAccess: () => void this.reloads++,
       stop: (stopOptions) => {

@@ -63,11 +63,19 @@ Deno.test("parseAccess reads sizes as the programs print them", () => {
   }
 });
 
+Deno.test("parseAccess reads a limit in bits per second", () => {
+  assert.equal(keys(`${formatKey(KEY)} limit=20M`)[0]!.bytesPerSecond, 2_500_000);
+  assert.equal(keys(formatKey(KEY))[0]!.bytesPerSecond, undefined);
+});
+
 Deno.test("parseAccess names the file, the line and the error", () => {
   const key = formatKey(KEY);
   const cases: readonly (readonly [text: string, why: RegExp])[] = [
     ["abc", /^\/keys, line 1: "abc" is not a key; a key is the 43 characters/],
-    [`\n\n${key} right=read`, /^\/keys, line 3: "right=" is not known; the fields are rights=, folder= and quota=/],
+    [
+      `\n\n${key} right=read`,
+      /^\/keys, line 3: "right=" is not known; the fields are rights=, folder=, quota= and limit=/,
+    ],
     [`${key} rights=read,remove`, /"remove" is not a right; the rights are read, write, list, overwrite, delete$/],
     [`${key} rights=`, /"" is not a right/],
     [`${key} folder=../up`, /"\.\.\/up" cannot be a folder in the server's root: names may not contain "\/"/],
@@ -79,6 +87,8 @@ Deno.test("parseAccess names the file, the line and the error", () => {
     [`${key} quota=99999999T`, /is not a size/],
     [`${key} alice bob`, /"bob" is a second name/],
     [`${key} quota=1 quota=2`, /quota= is given twice/],
+    [`${key} limit=20MB`, /"20MB": a rate is in bits/],
+    [`${key} limit=1M limit=2M`, /limit= is given twice/],
     [`${key} rights=read rights=list`, /rights= is given twice/],
     [`${key} folder=a folder=b`, /folder= is given twice/],
     [`${key}\n${key} bob`, /^\/keys, line 2: this key is already on line 1/],
