@@ -221,12 +221,12 @@ class Management {
 
   /** The entries that match a pattern. Throws SluiceError (not-found) if none does. */
   async #matching(pattern: string, recursive: boolean): Promise<readonly FileInfo[]> {
-    if (!isPattern(pattern)) throw new SluiceError("not-found", `on the server, ${quote(pattern)} does not exist`);
+    if (!isPattern(pattern)) throw new SluiceError("not-found", `${quote(pattern)} does not exist on the server`);
     const { path, rest } = splitPattern(pattern);
     const query = { path, recursive: recursive || rest.includes("/") || rest.includes("**"), pattern: rest };
     const entries = await this.#listed(query);
     if (entries.length > 0) return entries;
-    throw new SluiceError("not-found", `on the server, nothing matches ${quote(pattern)}`);
+    throw new SluiceError("not-found", `nothing on the server matches ${quote(pattern)}`);
   }
 
   /** Lists, and warns of what the list lacks. */

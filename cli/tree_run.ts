@@ -112,7 +112,7 @@ class TreeRun {
 
   #missing({ name }: TreeJob): SluiceError {
     if (this.#options.direction === "send") return new SluiceError("local-disk", `${quote(name)} does not exist`);
-    const words = `on the server, ${quote(name)} does not exist; list its files to see what there is`;
+    const words = `${quote(name)} does not exist on the server (see "sluice list")`;
     return new SluiceError("not-found", words);
   }
 

@@ -216,7 +216,7 @@ export class FakeEngine {
       stat: (name) => {
         const file = this.files.find((file) => file.name === name);
         return file === undefined
-          ? Promise.reject(new SluiceError("not-found", `on the server, "${name}" does not exist`))
+          ? Promise.reject(new SluiceError("not-found", `"${name}" does not exist on the server`))
           : Promise.resolve(file);
       },
       makeFolder: (name) => this.#act(`make ${name}`),

@@ -49,7 +49,7 @@ export interface TransferFailure {
 export function refusalFailure(refusal: { reason: RefusalReason; message: string }): TransferFailure {
   switch (refusal.reason) {
     case RefusalReason.notFound:
-      return { kind: "not-found", message: `on the server, ${refusal.message}; list its files to see what there is` };
+      return { kind: "not-found", message: `${refusal.message} on the server (see "sluice list")` };
     case RefusalReason.changed:
       return { kind: "failed", message: `the server gave up: ${refusal.message}` };
     case RefusalReason.io:

@@ -46,7 +46,7 @@ Deno.test("client lists folders, patterns and single files", async () => {
     assert.match((await run("ls", "-l", "link")).stdout, /^link\t0\t\S+\tlink\ta\.txt\n$/);
     const nothing = await run("ls", "*.pdf");
     assert.equal(nothing.code, 3);
-    assert.match(nothing.stderr, /nothing matches "\*\.pdf"/);
+    assert.match(nothing.stderr, /nothing on the server matches "\*\.pdf"/);
   });
 });
 

@@ -200,3 +200,45 @@ check(
   "--stall-timeout",
   "1",
 );
+
+Deno.test("a client whose reader has gone says nothing, and ends as by SIGPIPE; a transfer is done all the same", async () => {
+  await using scene = await Scene.open();
+  const content = randomBytes(1000);
+  await Deno.writeFile(scene.stage.path("file"), content);
+  // The reader has ended before the client begins.
+  const script = (command: string) => `exec 3> >(:); wait $!; ${command} >&3; code=$?; exec 3>&-; exit $code`;
+  for (
+    const command of [
+      "send file",
+      "send file --force --json",
+      "list",
+      "stat file",
+      "df",
+      "key",
+      "--help",
+      "get file -o -",
+    ]
+  ) {
+    const { code, stderr } = await scene.run(script(`sluice ${command}`));
+    assert.deepEqual({ code, stderr }, { code: 141, stderr: "" }, command);
+  }
+  assert.deepEqual(await scene.stored("file"), content);
+  const missing = await scene.run(script("sluice get missing"));
+  assert.deepEqual([missing.code, missing.stderr.split("\n").length], [3, 2]);
+});
+
+if (Deno.build.os === "linux") {
+  Deno.test("a client whose standard error is full or closed does what it does, with the same exit code", async () => {
+    await using scene = await Scene.open();
+    await Deno.writeFile(scene.stage.path("file"), randomBytes(1000));
+    assert.equal((await scene.run("sluice send file 2> /dev/full")).code, 0);
+    for (
+      const [command, code] of [["get missing", 3], ["bogus", 2], ["list --server 127.0.0.1:9 --timeout 1", 5]] as const
+    ) {
+      for (const end of ["2> /dev/full", "2>&-", "> /dev/full 2>&1"]) {
+        const finished = await scene.run(`sluice ${command} ${end}`);
+        assert.deepEqual(finished, { code, stdout: "", stderr: "" }, `${command} ${end}`);
+      }
+    }
+  });
+}

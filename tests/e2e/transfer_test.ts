@@ -93,7 +93,7 @@ Deno.test("client takes several files over one connection, and goes on after one
   const names = ["a", "nowhere", "b", "c", "d", "e", "f"];
   const got = await stage.client(["get", ...names, "--output", stage.path("into"), "--server", server.address]);
   assert.equal(got.code, 3);
-  assert.match(got.stderr, /^error: on the server, "nowhere" does not exist; .*\n$/);
+  assert.match(got.stderr, /^error: "nowhere" does not exist on the server \(see "sluice list"\)\n$/);
   for (const file of files) {
     assert.equal(await sha256Of(stage.path("into", path.basename(file))), await sha256Of(file));
   }

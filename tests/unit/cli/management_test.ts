@@ -78,7 +78,9 @@ Deno.test("runManagement takes a name that exists for a name, not for a pattern"
 });
 
 Deno.test("runManagement says what does not exist, and what matches nothing", async () => {
-  for (const [target, words] of [["no", /"no" does not exist/], ["no*", /nothing matches "no\*"/]] as const) {
+  for (
+    const [target, words] of [["no", /"no" does not exist/], ["no*", /nothing on the server matches "no\*"/]] as const
+  ) {
     const failed = (error: unknown) =>
       error instanceof SluiceError && error.kind === "not-found" && words.test(error.message);
     await assert.rejects(new Setting(TREE).list(target), failed);

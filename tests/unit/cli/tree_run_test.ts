@@ -235,7 +235,7 @@ Deno.test("runTree reports a source that is not there, and does the other jobs",
   assert.deepEqual([sent.exitCode, sent.err], [6, ['error: "from" does not exist']]);
   const got = await run([], [], { direction: "get" });
   assert.deepEqual([got.exitCode, got.err], [3, [
-    'error: on the server, "from" does not exist; list its files to see what there is',
+    'error: "from" does not exist on the server (see "sluice list")',
   ]]);
 });
 

@@ -15,7 +15,7 @@ Deno.test("refusalFailure adds to the server's cause what the user can do", () =
     [RefusalReason.denied, "refused", /^the server refused: CAUSE; ask the server's administrator$/],
     [RefusalReason.busy, "refused", /^the server refused: CAUSE$/],
     [RefusalReason.badName, "refused", /^the server refused: CAUSE; use --as for another name$/],
-    [RefusalReason.notFound, "not-found", /^on the server, CAUSE; list its files to see what there is$/],
+    [RefusalReason.notFound, "not-found", /^CAUSE on the server \(see "sluice list"\)$/],
     [RefusalReason.io, "failed", /^the server failed: CAUSE$/],
     [RefusalReason.changed, "failed", /^the server gave up: CAUSE$/],
   ];
