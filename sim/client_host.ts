@@ -8,7 +8,7 @@ import { SluiceError } from "../app/api.ts";
 import type { Client, LimitSample, RetryEvent, TransferReport } from "../app/client/api.ts";
 import { NetAddress } from "../base/net_address.ts";
 import { connect } from "../app/client/connect.ts";
-import type { CloseReason, Connection, SendPolicy } from "../protocol/mod.ts";
+import type { CloseReason, Connection, RateLimit, SendPolicy } from "../protocol/mod.ts";
 import type { FileInfo } from "../transfer/file_store.ts";
 import { Machine, type MachineOptions } from "./machine.ts";
 
@@ -69,6 +69,7 @@ export class ClientHost extends Machine {
   #abort = new AbortController();
   #client: Client | undefined;
   #sendPolicy: SendPolicy | undefined;
+  #rateLimit: RateLimit | undefined;
 
   constructor(options: ClientHostOptions) {
     super(options);
@@ -142,6 +143,12 @@ export class ClientHost extends Machine {
     if (!this.isDown) this.#client?.setSendPolicy(policy);
   }
 
+  /** Limits its rate in each direction, now or as soon as it is connected. */
+  setRateLimit(limit: RateLimit): void {
+    this.#rateLimit = limit;
+    if (!this.isDown) this.#client?.setRateLimit(limit);
+  }
+
   async #run(connecting: Promise<Client>): Promise<void> {
     const { stays } = this.#options;
     const goals = this.#options.goals.filter((goal) => !this.#ended.has(goal));
@@ -154,6 +161,7 @@ export class ClientHost extends Machine {
     }
     this.#client = client;
     if (this.#sendPolicy !== undefined) client.setSendPolicy(this.#sendPolicy);
+    if (this.#rateLimit !== undefined) client.setRateLimit(this.#rateLimit);
     await Promise.all(goals.map((goal) => this.#pursue(client, goal)));
     if (!stays) await client.close();
   }

@@ -6,7 +6,7 @@
  */
 
 import { InvariantError } from "../base/invariant.ts";
-import { DEFAULT_CONFIG } from "../protocol/mod.ts";
+import { DEFAULT_CONFIG, NO_RATE_LIMIT } from "../protocol/mod.ts";
 import type { Coverage } from "./coverage.ts";
 import type { DiskFaults } from "./disk/faults.ts";
 import type { LinkOptions, LinkStats } from "../netem/link.ts";
@@ -181,6 +181,12 @@ function applyToClient(world: World, incident: Extract<Incident, { client: numbe
         world.at(incident.untilUs, () => link.change({ rateBitsPerSecond }));
       }
       return;
+    case "limit-rate":
+      world.at(incident.untilUs, () => client.setRateLimit(NO_RATE_LIMIT));
+      return client.setRateLimit({
+        bytesPerSecond: incident.bitsPerSecond / 8,
+        isBackground: incident.isBackground,
+      });
     case "set-rate":
       return client.setSendPolicy(
         incident.bitsPerSecond === undefined

@@ -43,6 +43,13 @@ export type Incident =
     | { readonly kind: "delay-spike"; readonly client: number; readonly delayUs: number; readonly untilUs: number }
     | { readonly kind: "change-link"; readonly client: number; readonly factor: number; readonly untilUs: number }
     | { readonly kind: "set-rate"; readonly client: number; readonly bitsPerSecond: number | undefined }
+    | {
+      readonly kind: "limit-rate";
+      readonly client: number;
+      readonly bitsPerSecond: number;
+      readonly isBackground: boolean;
+      readonly untilUs: number;
+    }
   );
 
 /** The probability that an operation of a disk fails. */
@@ -71,6 +78,7 @@ export const INCIDENT_KINDS: readonly Incident["kind"][] = [
   "delay-spike",
   "change-link",
   "set-rate",
+  "limit-rate",
 ];
 
 /** A world as it was drawn. */
@@ -97,6 +105,8 @@ export interface PlanOptions {
   readonly timers?: boolean;
   /** Whether in some worlds sockets send many datagrams in one call; nothing else depends on it. Default: true. */
   readonly batches?: boolean;
+  /** Whether some clients limit the rate for a while; nothing else depends on it. Default: true. */
+  readonly rateLimits?: boolean;
 }
 
 /** Folders of a world's files. */
@@ -114,7 +124,7 @@ const LONGEST_TRANSFER_S = 40;
 /** Draws a world; the same seed and options give the same one. */
 export function planSwarm(seed: number, options: PlanOptions = {}): SwarmPlan {
   const { slowLookups = true, zeros = true, retries = true, folders = true, interruptions = true } = options;
-  const { busyProcessors = true, timers = true, batches = true } = options;
+  const { busyProcessors = true, timers = true, batches = true, rateLimits = true } = options;
   const random = new Random(seed).fork("swarm");
   const dense = drawAbsent(random.fork("absent"), drawGoals(random.fork("goals")));
   const flat = zeros ? drawZeros(random.fork("zeros"), dense) : dense;
@@ -148,7 +158,22 @@ export function planSwarm(seed: number, options: PlanOptions = {}): SwarmPlan {
     ...processor,
   };
   const interrupted = interruptions ? drawInterruptions(random.fork("interruptions"), clients) : [];
-  return { world, incidents: [...incidents, ...interrupted, ...restarts] };
+  const limited = rateLimits ? drawRateLimits(random.fork("rate limits"), clients) : [];
+  return { world, incidents: [...incidents, ...limited, ...interrupted, ...restarts] };
+}
+
+/** In some worlds, a client that limits the rate in each direction for a while, or transfers in the background. */
+function drawRateLimits(random: Random, clients: readonly ClientPlan[]): Incident[] {
+  if (!random.chance(0.1)) return [];
+  const atUs = random.integer(0, 4_000_000);
+  return [{
+    kind: "limit-rate",
+    atUs,
+    client: random.integer(0, clients.length - 1),
+    bitsPerSecond: random.chance(0.2) ? Infinity : Math.round(logUniform(random, 100_000, 100_000_000)),
+    isBackground: random.chance(0.5),
+    untilUs: atUs + random.integer(100_000, 5_000_000),
+  }];
 }
 
 /** The longest time that a disk takes for one call that waits for the device. */

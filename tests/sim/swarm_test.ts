@@ -13,13 +13,23 @@ const SEEDS_PER_TEST = 30;
 /** How worlds have been drawn, the latest first. */
 const EARLIER_DRAWS: readonly PlanOptions[] = [
   {},
-  { batches: false },
-  { batches: false, busyProcessors: false },
-  { batches: false, busyProcessors: false, timers: false },
-  { batches: false, busyProcessors: false, timers: false, interruptions: false },
-  { batches: false, busyProcessors: false, timers: false, interruptions: false, folders: false },
-  { batches: false, busyProcessors: false, timers: false, interruptions: false, folders: false, retries: false },
+  { rateLimits: false },
+  { rateLimits: false, batches: false },
+  { rateLimits: false, batches: false, busyProcessors: false },
+  { rateLimits: false, batches: false, busyProcessors: false, timers: false },
+  { rateLimits: false, batches: false, busyProcessors: false, timers: false, interruptions: false },
+  { rateLimits: false, batches: false, busyProcessors: false, timers: false, interruptions: false, folders: false },
   {
+    rateLimits: false,
+    batches: false,
+    busyProcessors: false,
+    timers: false,
+    interruptions: false,
+    folders: false,
+    retries: false,
+  },
+  {
+    rateLimits: false,
     batches: false,
     busyProcessors: false,
     timers: false,
@@ -29,6 +39,7 @@ const EARLIER_DRAWS: readonly PlanOptions[] = [
     zeros: false,
   },
   {
+    rateLimits: false,
     batches: false,
     busyProcessors: false,
     timers: false,
