@@ -28,7 +28,7 @@ import type { CliContext } from "./context.ts";
 import { addHosts, type HostsTask } from "./hosts.ts";
 import { addManagement, type ManagementTask, PLACED } from "./management_arguments.ts";
 import { settingKeys } from "./settings.ts";
-import { didYouMean } from "./suggestions.ts";
+import { closestTo, didYouMean } from "./suggestions.ts";
 import { addTransfers, type TransferTask } from "./transfer_arguments.ts";
 import type { RateSchedule } from "../app/rate.ts";
 
@@ -54,6 +54,8 @@ export interface ClientArguments {
   readonly limit: RateSchedule | undefined;
   /** Yield to all other traffic. */
   readonly background: boolean;
+  /** A server of the config file that is spelled much like the host, which may be what was meant. */
+  readonly similarServer: string | undefined;
   /** Trust a new server without a question. */
   readonly acceptNew: boolean;
   /** A file with a token to show to the server. */
@@ -231,17 +233,19 @@ function chooseServer(
     readonly config: Config | undefined;
     readonly options: CommonOptions;
   },
-): { connection: ServerName } & Pick<ClientArguments, "serverKey" | "tokenFile"> {
+): { connection: ServerName } & Pick<ClientArguments, "serverKey" | "similarServer" | "tokenFile"> {
   const isTyped = (name: string) => ["cli", "env"].includes(program.getOptionValueSource(name) ?? "");
   const ofOptions = options.serverKey === undefined ? undefined : { key: options.serverKey, source: "--server-key" };
-  const own = { serverKey: ofOptions, tokenFile: options.tokenFile };
+  const own = { serverKey: ofOptions, similarServer: undefined, tokenFile: options.tokenFile };
   if (typeof server === "object") return { connection: server, ...own };
   const text = server ?? options.server;
   if (text === undefined) return { connection: { host: DEFAULT_HOST, port: DEFAULT_PORT }, ...own };
   const named = config?.server(text);
   if (named === undefined) {
     const address = parseServer(text);
-    if (!("error" in address)) return { connection: address, ...own };
+    if (!("error" in address)) {
+      return { connection: address, ...own, similarServer: closestTo(address.host, config?.serverNames ?? []) };
+    }
     const source = server !== undefined
       ? quote(text)
       : program.getOptionValueSource("server") === "config"
@@ -253,6 +257,7 @@ function chooseServer(
   const ofFile = key === undefined ? undefined : { key, source: config!.location(["servers", text, "key"]) };
   return {
     connection: { host, port },
+    similarServer: undefined,
     serverKey: isTyped("serverKey") ? ofOptions : ofFile ?? ofOptions,
     tokenFile: isTyped("tokenFile") ? options.tokenFile : tokenFile ?? options.tokenFile,
   };

@@ -120,13 +120,19 @@ async function execute(args: ClientArguments, context: CliContext): Promise<Exit
       : await runOnce(task, args, session);
     return exitCode === ExitCode.interrupted ? interrupted : exitCode;
   } catch (error) {
-    tellError(session, error);
+    tellError(session, withSuggestion(error, args.similarServer));
     const exitCode = exitCodeOf(error);
     return exitCode === ExitCode.interrupted ? interrupted : exitCode;
   } finally {
     stopListening();
     view.close();
   }
+}
+
+/** An error of a server that cannot be reached, with the one that may be meant. */
+function withSuggestion(error: unknown, similarServer: string | undefined): unknown {
+  if (similarServer === undefined || !(error instanceof SluiceError) || error.kind !== "unreachable") return error;
+  return new SluiceError(error.kind, `${error.message}; did you mean ${similarServer}, a server of the config file?`);
 }
 
 async function runInteractively(args: ClientArguments, session: CliSession): Promise<ExitCode> {

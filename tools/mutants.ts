@@ -12,6 +12,7 @@ import path from "node:path";
 import { parseArgs } from "node:util";
 import { FILE_MUTANTS } from "./mutants/files.ts";
 import { type Mutant, testOf } from "./mutants/mutant.ts";
+import { COMMAND_LINE_MUTANTS } from "./mutants/command_line.ts";
 import { PEER_MUTANTS } from "./mutants/peers.ts";
 import { RESUMING_MUTANTS } from "./mutants/resuming.ts";
 import { SOCKET_MUTANTS } from "./mutants/sockets.ts";
@@ -23,6 +24,7 @@ import { copyCheckout, runTests, tryMutant } from "./mutants/trial.ts";
 export const MUTANTS: readonly Mutant[] = [
   ...TRANSPORT_MUTANTS,
   ...PEER_MUTANTS,
+  ...COMMAND_LINE_MUTANTS,
   ...FILE_MUTANTS,
   ...RESUMING_MUTANTS,
   ...SOCKET_MUTANTS,

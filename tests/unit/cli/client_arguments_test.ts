@@ -264,6 +264,14 @@ Deno.test("parseClientArguments takes places as scp does, and leaves alone what 
   assert.deepEqual([host, typeof listed === "object" && "target" in listed && listed.target], ["host", undefined]);
 });
 
+Deno.test("parseClientArguments takes a word for a file if there is one of that name", () => {
+  const context = new FakeContext();
+  context.entryAt = (path) => path === "host:x" ? "other" : undefined;
+  const parsed = parseClientArguments(["send", "a", "host:x"], context);
+  assert.ok("value" in parsed && parsed.value.task.kind === "send");
+  assert.deepEqual(parsed.value.task.files, ["a", "host:x"]);
+});
+
 Deno.test("parseClientArguments says what is wrong with a place, and what to write", () => {
   const mistakes: [string[], RegExp][] = [
     [["send", "a", "me@host:x"], /"me@host:x": there are no user names: .*; write host:x/],

@@ -248,3 +248,41 @@ Deno.test("runClient shows its key, if it has one, and a token, if it is given o
   assert.equal(await setting.run("list", "--token-file", "none"), 6);
   assert.equal(setting.engine.connections.length, 2);
 });
+
+Deno.test("runClient names the server of the config file that may be meant, if the one typed cannot be reached", async () => {
+  const run = async (...args: string[]) => {
+    const setting = new Setting();
+    setting.config = '[servers.work]\naddress = "h:7"\n';
+    setting.engine.connectError = new SluiceError("unreachable", "no answer");
+    assert.equal(await setting.run(...args), 5);
+    return setting.console.errLines;
+  };
+  const suggestion = "error: no answer; did you mean work, a server of the config file?";
+  assert.deepEqual(await run("list", "wrok:"), [suggestion]);
+  assert.deepEqual(await run("list", "--server", "wok"), [suggestion]);
+  assert.deepEqual(await run("list", "work:"), ["error: no answer"]);
+  assert.deepEqual(await run("list", "elsewhere:"), ["error: no answer"]);
+});
+
+Deno.test("runClient reports a mistake in the config file as a usage error, and completes words in spite of it", async () => {
+  const setting = new Setting();
+  setting.config = "= 1";
+  assert.equal(await setting.run("list"), 2);
+  assert.match(setting.console.errLines[0]!, /^error: config\.toml, line 1: /);
+  const typing = new Setting();
+  typing.config = "= 1";
+  assert.equal(await typing.run("__complete", "lis"), 0);
+  assert.deepEqual(typing.console.outLines, ["list\tlist the server's files and folders", ":none"]);
+});
+
+Deno.test("runClient prints the completion script of a shell, and the help of the server that it has", async () => {
+  const setting = new Setting();
+  assert.equal(await setting.run("completion", "fish"), 0);
+  assert.match(setting.console.outLines[0]!, /^# fish completion for sluice/);
+  for (const args of [["help", "serve"], ["serve", "--help"]]) {
+    const help = new Setting();
+    assert.equal(await help.run(...args), 0);
+    assert.match(help.console.outLines[0]!, /^Usage: sluice serve /);
+  }
+  assert.deepEqual(setting.engine.connections, []);
+});
