@@ -2,8 +2,10 @@
 // files that it names, and `sluice`, `sluice-server` and `deno` in the PATH. What a fenced block means:
 //
 // - `sh`: commands. Each must exit with 0, or as its comment says: `# exits with 4`. `until Ctrl-C` in a comment: Ctrl-C is
-//   pressed once the server receives the file that is named last. A server runs in the background, until the next server or the document's end.
-// - `console`: the same behind `$ `, each with what it prints; numbers, durations and keys may be others, `...` is any lines.
+//   pressed once the server receives the file that is named last. A server runs in the background, until the next one or
+//   the document's end.
+// - `console`: the same behind `$ `, each with what it prints; numbers, durations and keys may be others; `...` is any lines,
+//   or the rest of one.
 // - `LANGUAGE file=PATH`: a file that the reader writes.
 // - what NOT_RUN has: what no test can run, with the reason. Anything else fails the test.
 //
@@ -20,6 +22,7 @@ const PROJECT = path.join(import.meta.dirname!, "..", "..");
 
 /** The documents for users. */
 const DOCUMENTS = [
+  "README.md",
   "docs/GUIDE.md",
   "docs/ACCESS.md",
   "docs/SERVER.md",
@@ -29,6 +32,7 @@ const DOCUMENTS = [
 
 /** Blocks that no test runs, by what stands behind the fence, and why. */
 const NOT_RUN: ReadonlyMap<string, string> = new Map([
+  ["sh install", "changes the machine that it runs on, or needs a release; tests/e2e/install_test.ts installs both"],
   ["sh systemd", "needs root and systemd"],
   ["ini systemd", "read by systemd"],
   [
@@ -134,7 +138,9 @@ function withoutFigures(line: string): string {
 
 function assertPrints(actual: string, { output = [], place }: Command): void {
   const escape = (line: string) => withoutFigures(line).replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
-  const pattern = output.map((line) => line === "..." ? "(?:.*\\n)*?" : `${escape(line)}\\n`).join("");
+  const pattern = output.map((line) =>
+    line === "..." ? "(?:.*\\n)*?" : `${escape(line).replace(/(?:\\\.){3}$/, ".*")}\\n`
+  ).join("");
   const lines = actual.trimEnd().split("\n").map((line) => `${withoutFigures(line)}\n`).join("");
   assert.match(lines, new RegExp(`^${pattern}$`), `${place} prints something else:\n${actual}`);
 }
@@ -228,7 +234,8 @@ class Reader implements AsyncDisposable {
     if (/^(?:sluice serve|sluice-server|deno run .*\s+server\.ts)\b(?! key|.*--help)/s.test(text)) {
       await this.#stopServer(place);
       this.#server = start();
-      await this.#server.says(/listening on \S+:\d+/);
+      await this.#server.says(/listening on .*\n/);
+      if (output !== undefined) assertPrints(this.#server.stdout, command);
       return;
     }
     const program = start();
@@ -295,10 +302,11 @@ Deno.test("a command that does something else than its document says fails, and 
     ["```sh\nfalse\n```", /exits with 1, not 0/],
     ["```sh\ntrue # exits with 4\n```", /exits with 0, not 4/],
     ["```console\n$ echo 2 files\n2 folders\n```", /prints something else/],
+    ["```console\n$ echo 2 files\n3 folders...\n```", /prints something else/],
     ["```console\n$ echo 2 files\n```", /prints something else/],
   ];
   for (const [text, complaint] of wrong) await assert.rejects(followText(text), complaint, text);
-  await followText('```console\n$ printf "%s\\n" "3 files in 7 ms" next last\n12 files in 1 min 2 s\n...\nlast\n```');
+  await followText('```console\n$ printf "%s\\n" "3 files in 7 ms" next last\n12 files in 1 min 2 s\n...\nla...\n```');
   await followText(
     "```sh\n# nothing\ntest \\\n  2 = 2\nfalse # exits with 1\n```\n```text file=~/deep/x\ncontent\n```",
   );
