@@ -100,7 +100,7 @@ async function execute(args: ClientArguments, context: CliContext): Promise<Exit
     quiet,
     verbose,
     json,
-    tally: new LimitTally(),
+    tally: new LimitTally(args.connection.sendPolicy),
     view: createProgressView(context, { enabled: !quiet && !isOnScreen, json }),
   };
   const { onStopSignal, view } = session;

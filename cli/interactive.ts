@@ -163,7 +163,7 @@ class Shell {
     if (text !== "") {
       const policy = text === "auto" ? this.#automatic : parseFixedRate(text);
       if ("error" in policy) throw new SluiceError("usage", `"${text}": ${policy.error}, or auto`);
-      this.#sendPolicy = policy;
+      this.#sendPolicy = this.#session.tally.sendPolicy = policy;
       this.#client?.setSendPolicy(policy);
     }
     if (text === "" || !quiet) view.print(() => console.out(`sending ${describeSendPolicy(this.#sendPolicy)}`));

@@ -8,6 +8,7 @@
  */
 
 import type { LimitSample } from "../app/client/api.ts";
+import type { SendPolicy } from "../protocol/mod.ts";
 import { formatDuration } from "../base/units.ts";
 import { formatBitRate, formatShare } from "./format.ts";
 import type { Direction, LimitCause } from "./records.ts";
@@ -30,6 +31,8 @@ export interface LimitFacts {
   readonly bytesReceived: number;
   /** As of the last sample. */
   readonly smoothedRttMs: number;
+  /** The rate that the user has set, of UDP payload; undefined with congestion control. */
+  readonly fixedBytesPerSecond?: number;
 }
 
 /** Transfers that take less time are not slow. */
@@ -40,6 +43,9 @@ const MIN_SAMPLES = 10;
 
 /** This process was busy for so much of the time. */
 const BUSY_SHARE = 0.9;
+
+/** A transfer that uses less of a fixed rate is not limited by it. */
+const MIN_RATE_SHARE = 0.75;
 
 /** So much loss slows down every kind of congestion control. */
 const LOSS_SHARE = 0.03;
@@ -64,7 +70,7 @@ export function limitOf(facts: LimitFacts): LimitCause | undefined {
     case "flow-control":
       return "server";
     case "fixed-rate":
-      return "rate";
+      return isFarBelowRate(facts) ? undefined : "rate";
     case "no-data":
     case "receive-window":
       return "source";
@@ -73,6 +79,11 @@ export function limitOf(facts: LimitFacts): LimitCause | undefined {
     case "congestion":
       return isLossy ? "loss" : "link";
   }
+}
+
+/** Something else had most of the time: the pauses between many small files, or a machine that is busy. */
+function isFarBelowRate({ bytesSent, elapsedMs, fixedBytesPerSecond = 0 }: LimitFacts): boolean {
+  return bytesSent / elapsedMs * 1000 < fixedBytesPerSecond * MIN_RATE_SHARE;
 }
 
 /** The share of packets that were lost on their way, 0 to 1. */
@@ -122,9 +133,16 @@ export type LimitSums = Omit<LimitFacts, "cpuMs" | "direction" | "elapsedMs">;
 /** Adds up samples, of one connection or of several one after the other. */
 export class LimitTally {
   #sums: LimitSums = NOTHING;
+  /** How the client sends; undefined by default. */
+  sendPolicy: SendPolicy | undefined;
+
+  constructor(sendPolicy?: SendPolicy) {
+    this.sendPolicy = sendPolicy;
+  }
 
   get sums(): LimitSums {
-    return this.#sums;
+    const policy = this.sendPolicy;
+    return policy?.kind === "fixed" ? { ...this.#sums, fixedBytesPerSecond: policy.rateBytesPerSecond } : this.#sums;
   }
 
   add(sample: LimitSample): void {

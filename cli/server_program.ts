@@ -10,7 +10,7 @@ import { limitAt } from "../app/rate.ts";
 import { isLoopbackHost } from "../base/net_address.ts";
 import { RIGHTS } from "../transfer/rights.ts";
 import { COMPLETE_COMMAND, completionLines } from "./completion.ts";
-import { describeError, finishOutput } from "./console.ts";
+import { type Console, finishOutput } from "./console.ts";
 import type { CliContext } from "./context.ts";
 import { ExitCode, exitCodeOf } from "./exit_codes.ts";
 import { followSchedule } from "./rate_limit.ts";
@@ -20,6 +20,8 @@ import {
   type ServerArguments,
   type ServerName,
 } from "./server_arguments.ts";
+import { createProgressView } from "./progress.ts";
+import { jsonLine, tellError, usageRecords } from "./results.ts";
 import { openServerLog } from "./server_log.ts";
 
 /** How long a server that stops waits for the reader of its log. */
@@ -38,23 +40,28 @@ export async function runServer(
 
 async function run(args: readonly string[], context: CliContext, name: ServerName): Promise<ExitCode> {
   const { console, openIdentity } = context;
+  const isJson = args.includes("--json");
   if (args[0] === COMPLETE_COMMAND) {
     const lines = completionLines(createServerProgram({ name, context }, () => {}), args.slice(1), { servers: [] });
     for (const line of lines) console.out(line);
     return ExitCode.done;
   }
   try {
-    const parsed = parseServerArguments(args, context, name);
+    const parsed = parseServerArguments(args, isJson ? { ...context, console: usageRecords(console) } : context, name);
     if ("exitCode" in parsed) return parsed.exitCode;
     const { stateFolder, task } = parsed.value;
     const identity = openIdentity("server", stateFolder);
-    if (task === "key") console.out(formatKey(identity.publicKey));
+    if (task === "key") printKey(formatKey(identity.publicKey), console, parsed.value);
     else await serve(parsed.value, context, identity.privateKey);
     return ExitCode.done;
   } catch (error) {
-    console.err(`error: ${describeError(error)}`);
+    tellError({ console, json: isJson, view: createProgressView(context, { enabled: false }) }, error);
     return exitCodeOf(error);
   }
+}
+
+function printKey(key: string, console: Console, { json }: ServerArguments): void {
+  console.out(json ? jsonLine({ type: "key", key }) : key);
 }
 
 /** Serves until the first signal to stop, which lets running transfers finish; the second one ends the process. */

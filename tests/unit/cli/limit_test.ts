@@ -77,6 +77,12 @@ Deno.test("limitOf names what limited slow transfers, and describeLimit says it 
   }
 });
 
+Deno.test("limitOf takes no fixed rate for the limit of what is far below it", () => {
+  const facts: LimitFacts = { ...FACTS, counts: { "fixed-rate": 50 }, fixedBytesPerSecond: 2_600_000 };
+  assert.equal(limitOf(facts), "rate");
+  assert.equal(limitOf({ ...facts, fixedBytesPerSecond: 5_000_000 }), undefined);
+});
+
 Deno.test("limitOf says nothing of transfers that were not slow, or of which too little is known", () => {
   assert.equal(limitOf({ ...FACTS, elapsedMs: 2_900 }), undefined);
   assert.equal(limitOf({ ...FACTS, counts: {} }), undefined);
@@ -116,4 +122,14 @@ Deno.test("LimitTally adds up samples, and begins anew", () => {
   });
   tally.clear();
   assert.deepEqual([tally.sums.counts, tally.sums.packetsSent], [{}, 0]);
+});
+
+Deno.test("LimitTally knows a fixed rate, and that there is none", () => {
+  const tally = new LimitTally();
+  const rates = [undefined, { kind: "bbr" }, { kind: "fixed", rateBytesPerSecond: 1000 }] as const;
+  const known = rates.map((policy) => {
+    tally.sendPolicy = policy;
+    return tally.sums.fixedBytesPerSecond;
+  });
+  assert.deepEqual(known, [undefined, undefined, 1000]);
 });

@@ -161,6 +161,20 @@ Deno.test("runServer says why it cannot start", async () => {
   assert.equal(setting.signals.listenerCount, 0);
 });
 
+Deno.test("runServer prints its key, and why it cannot start, as objects if that is asked for", async () => {
+  const context = new FakeContext();
+  assert.equal(await runServer(["key", "--json"], context), 0);
+  assert.match(context.console.outLines[0]!, /^\{"type":"key","key":"[\w-]{43}"\}$/);
+  assert.equal(await runServer(["--json", "--bogus"], context), 2);
+  assert.match(context.console.errLines[0]!, /^\{"type":"error","kind":"usage","exitCode":2,"message":"unknown option/);
+  context.startServer = () => Promise.reject(new SluiceError("local-disk", '"x" is not a folder'));
+  assert.equal(await runServer(["--json", "--open"], context), 6);
+  assert.equal(
+    context.console.errLines.at(-1),
+    '{"type":"error","kind":"local-disk","exitCode":6,"message":"\\"x\\" is not a folder"}',
+  );
+});
+
 Deno.test("runServer starts nothing on a mistake or for help", async () => {
   const setting = new Setting();
   assert.equal(await setting.run("--port", "x"), 2);
