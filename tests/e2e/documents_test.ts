@@ -313,6 +313,27 @@ Deno.test("a command that does something else than its document says fails, and 
   await followText("```sh\ngrep -x content ~/deep/x\n```");
 });
 
+/** Options of other programs, which the documents name. */
+const FOREIGN_OPTION = /^--(?:allow-\w+|repo|system)$/;
+
+Deno.test("options and tasks that the documents name exist", async () => {
+  const reference = await Deno.readTextFile(path.join(PROJECT, "docs/REFERENCE.md"));
+  const known = new Set(reference.match(/--[a-z][a-z-]*/g));
+  const { tasks } = JSON.parse(await Deno.readTextFile(path.join(PROJECT, "deno.json"))) as { tasks: object };
+  const wrong: string[] = [];
+  for (const document of DOCUMENTS) {
+    const text = (await Deno.readTextFile(path.join(PROJECT, document))).replaceAll(/^```.*?^```$/gms, "");
+    for (const [span] of text.matchAll(/`[^`]+`/g)) {
+      const options = (span.match(/(?<=[`\s])--[a-z][a-z-]*/g) ?? []).filter((name) => !FOREIGN_OPTION.test(name));
+      wrong.push(...options.filter((name) => !known.has(name)).map((name) => `${document}: ${name}`));
+      const task = /deno task ([\w:]+)/.exec(span)?.[1];
+      if (task !== undefined && !(task in tasks)) wrong.push(`${document}: ${span}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+  assert.ok(known.has("--retry-for") && !known.has("--retry"));
+});
+
 /** The anchor of a heading, as GitHub forms it. */
 function anchorOf(heading: string): string {
   return heading.trim().toLowerCase().replace(/[^\p{L}\p{N}_ -]/gu, "").replaceAll(" ", "-");
