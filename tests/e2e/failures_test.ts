@@ -295,7 +295,7 @@ function failingDisk(call: "readSync" | "writeSync", code: string): Disposable {
 
 Deno.test("client whose disk cannot be read any more says so, and the server keeps nothing", async () => {
   await using stage = await Stage.open();
-  const server = await stage.startServer({ args: SLOW });
+  const server = await stage.startServer({ args: [...SLOW, "--open"] });
   const source = await writeRandomFile(stage.path("up.bin"), MB);
   using _disk = failingDisk("readSync", "EIO");
   const client = await connect({ host: "127.0.0.1", port: server.port });
@@ -313,7 +313,7 @@ Deno.test("client whose disk cannot be read any more says so, and the server kee
 
 Deno.test("client whose disk becomes full says so, and keeps nothing", async () => {
   await using stage = await Stage.open();
-  const server = await stage.startServer({ args: SLOW });
+  const server = await stage.startServer({ args: [...SLOW, "--open"] });
   await writeRandomFile(path.join(server.root, "down.bin"), MB);
   await Deno.mkdir(stage.path("copies"));
   using _disk = failingDisk("writeSync", "ENOSPC");
