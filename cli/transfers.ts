@@ -180,7 +180,8 @@ class TransferRun {
 
   #limit(times: Pick<LimitFacts, "cpuMs" | "elapsedMs">): Pick<TransfersResult, "limitText" | "limitedBy"> {
     const direction = this.#transfers[0]?.direction;
-    if (direction === undefined) return {};
+    // Of a command that achieved nothing, the errors say why.
+    if (direction === undefined || this.#doneCount === 0) return {};
     const facts = { ...this.#session.tally.sums, ...times, direction };
     const limitedBy = limitOf(facts);
     return limitedBy === undefined ? {} : { limitedBy, limitText: describeLimit(limitedBy, facts) };
