@@ -127,8 +127,15 @@ export class Program {
     this.#process = new Deno.Command(command, {
       args: shell === undefined ? args : ["-c", `${shell}; exec "$@"`, "sh", launch.command, ...args],
       cwd,
-      // The developer's own server and config file are not those of the tests.
-      env: { SLUICE_SERVER: "", SLUICE_CONFIG: "", SLUICE_STATE: stateFolderOf(cwd), NO_COLOR: "1", ...env },
+      // The developer's own server and config file are not those of the tests, nor is the folder in which npm was called.
+      env: {
+        SLUICE_SERVER: "",
+        SLUICE_CONFIG: "",
+        SLUICE_STATE: stateFolderOf(cwd),
+        INIT_CWD: cwd,
+        NO_COLOR: "1",
+        ...env,
+      },
       stdin: stdin === undefined ? "null" : "piped",
       stdout: "piped",
       stderr: "piped",

@@ -41,7 +41,16 @@ function commandIn(folder: string, name: string): Launch {
 Deno.test("deno task install makes commands that work in any folder", async () => {
   await using stage = await Stage.open();
   const config = path.join(PROJECT, "deno.json");
-  await succeed(stage, [Deno.execPath(), "task", "--quiet", "--config", config, "install", "--root", "installed"]);
+  await succeed(stage, [
+    Deno.execPath(),
+    "task",
+    "--quiet",
+    "--config",
+    config,
+    "install",
+    "--root",
+    stage.path("installed"),
+  ]);
   // The commands look for Deno in the PATH.
   const bin = stage.path("installed", "bin");
   const inPath = (name: string): Launch => ({
