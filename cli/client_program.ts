@@ -255,7 +255,9 @@ function connector(args: ClientArguments, session: CliSession): {
       try {
         const news = await verifier.verify(client, confirmOnTerminal(session, signal, "nothing was sent"));
         if (news !== undefined) note(news);
+        session.tally.limitBytesPerSecond = limitAt(limit, session.minuteOfDay());
         stopFollowing = followSchedule(limit, session, (bytesPerSecond) => {
+          session.tally.limitBytesPerSecond = bytesPerSecond;
           client.setRateLimit({ bytesPerSecond, isBackground });
         });
         return client;

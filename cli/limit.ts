@@ -33,6 +33,8 @@ export interface LimitFacts {
   readonly smoothedRttMs: number;
   /** The rate that the user has set, of UDP payload; undefined with congestion control. */
   readonly fixedBytesPerSecond?: number;
+  /** The limit that the user has set for each direction; undefined without one. */
+  readonly limitBytesPerSecond?: number;
 }
 
 /** Transfers that take less time are not slow. */
@@ -62,6 +64,7 @@ export function limitOf(facts: LimitFacts): LimitCause | undefined {
   if (direction === "get") {
     if (most === "verifying") return "local-disk";
     if (most === "receive-window") return "output";
+    if (!isFarBelow(facts.bytesReceived, facts, facts.limitBytesPerSecond ?? Infinity)) return "rate-limit";
     return isLossy ? "loss" : "link-or-server";
   }
   switch (most) {
@@ -70,7 +73,9 @@ export function limitOf(facts: LimitFacts): LimitCause | undefined {
     case "flow-control":
       return "server";
     case "fixed-rate":
-      return isFarBelowRate(facts) ? undefined : "rate";
+      return isFarBelow(facts.bytesSent, facts, facts.fixedBytesPerSecond ?? 0) ? undefined : "rate";
+    case "rate-limit":
+      return "rate-limit";
     case "no-data":
     case "receive-window":
       return "source";
@@ -82,8 +87,8 @@ export function limitOf(facts: LimitFacts): LimitCause | undefined {
 }
 
 /** Something else had most of the time: the pauses between many small files, or a machine that is busy. */
-function isFarBelowRate({ bytesSent, elapsedMs, fixedBytesPerSecond = 0 }: LimitFacts): boolean {
-  return bytesSent / elapsedMs * 1000 < fixedBytesPerSecond * MIN_RATE_SHARE;
+function isFarBelow(bytes: number, { elapsedMs }: LimitFacts, bytesPerSecond: number): boolean {
+  return bytes / elapsedMs * 1000 < bytesPerSecond * MIN_RATE_SHARE;
 }
 
 /** The share of packets that were lost on their way, 0 to 1. */
@@ -111,6 +116,7 @@ export function describeLimit(cause: LimitCause, facts: LimitFacts): string {
     "link": `the link (${link})`,
     "loss": `packet loss on the link (${link})`,
     "rate": `the fixed rate (${rate})`,
+    "rate-limit": `the limit on the rate (${rate})`,
     "server": `the server, which took data no faster (${rate})`,
     "server-disk": `the server's disk (${storing})`,
     "local-disk": `this machine's disk (${storing})`,
@@ -135,14 +141,20 @@ export class LimitTally {
   #sums: LimitSums = NOTHING;
   /** How the client sends; undefined by default. */
   sendPolicy: SendPolicy | undefined;
+  /** The limit of each direction; Infinity for none. */
+  limitBytesPerSecond = Infinity;
 
   constructor(sendPolicy?: SendPolicy) {
     this.sendPolicy = sendPolicy;
   }
 
   get sums(): LimitSums {
-    const policy = this.sendPolicy;
-    return policy?.kind === "fixed" ? { ...this.#sums, fixedBytesPerSecond: policy.rateBytesPerSecond } : this.#sums;
+    const { limitBytesPerSecond, sendPolicy } = this;
+    return {
+      ...this.#sums,
+      ...(sendPolicy?.kind === "fixed" ? { fixedBytesPerSecond: sendPolicy.rateBytesPerSecond } : {}),
+      ...(limitBytesPerSecond < Infinity ? { limitBytesPerSecond } : {}),
+    };
   }
 
   add(sample: LimitSample): void {

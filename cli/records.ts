@@ -14,6 +14,7 @@ export type LimitCause =
   | "link"
   | "loss"
   | "rate"
+  | "rate-limit"
   | "server"
   | "server-disk"
   | "local-disk"

@@ -177,6 +177,7 @@ export class Connection {
     if (this.#streams.sender.hasPending()) {
       const { pacer } = this.#path;
       if (this.#recovery.sendMode(nowUs) === SendMode.any && pacer.isFull(nowUs)) return "nothing";
+      if (this.#path.isRateLimited) return "rate-limit";
       return this.#path.isRateFixed ? "fixed-rate" : "congestion";
     }
     if (this.#streams.isSendingBlocked) return "flow-control";

@@ -63,9 +63,18 @@ export interface ConnectionOptions {
 
 /**
  * What keeps a connection from sending more at a moment. "flow-control": the peer grants no more credit; "congestion": the
- * congestion window or the pacer; "fixed-rate": the same under a rate that the user has set; "nothing": this side, which has sent less than it might; "no-data": there is none, and "receive-window": none either, while the peer has used up what it may send.
+ * congestion window or the pacer; "fixed-rate": the same under a rate that the user has set; "rate-limit": a limit that the
+ * user of either side has set; "nothing": this side, which has sent less than it might; "no-data": there is none, and
+ * "receive-window": none either, while the peer has used up what it may send.
  */
-export type SendLimit = "flow-control" | "congestion" | "fixed-rate" | "nothing" | "receive-window" | "no-data";
+export type SendLimit =
+  | "flow-control"
+  | "congestion"
+  | "fixed-rate"
+  | "rate-limit"
+  | "nothing"
+  | "receive-window"
+  | "no-data";
 
 /** Counters that the connection itself keeps. */
 interface OwnStats {

@@ -19,11 +19,13 @@ interface Scene {
   readonly files?: number;
   readonly sizeBytes?: number;
   readonly isPipe?: boolean;
+  /** The limit that the client sets for both directions. */
+  readonly bytesPerSecond?: number;
 }
 
 /** What the client finds out about a scene. */
 async function causeIn(
-  { direction, files = 1, isPipe = false, sizeBytes = 12 * MB, world: options }: Scene,
+  { bytesPerSecond, direction, files = 1, isPipe = false, sizeBytes = 12 * MB, world: options }: Scene,
   seed: number,
 ) {
   const tally = new LimitTally();
@@ -32,6 +34,10 @@ async function causeIn(
     return direction === "send" ? { kind: "put", name, sizeBytes, isPipe } : { kind: "get", name, sizeBytes };
   });
   const world = new World({ seed, ...options, clients: [{ goals, onSample: (sample) => tally.add(sample) }] });
+  if (bytesPerSecond !== undefined) {
+    tally.limitBytesPerSecond = bytesPerSecond;
+    world.clients[0]!.setRateLimit({ bytesPerSecond, isBackground: false });
+  }
   assert(await world.run(200 * SECOND_US), "it has no outcome");
   for (const { outcome } of world.results) assert.equal(outcome.kind, "done");
   const elapsedMs = (world.endUs - world.results[0]!.startUs) / 1000;
@@ -54,6 +60,16 @@ const SCENES: readonly (readonly [what: string, cause: string, scene: Scene])[] 
   ["a slow link behind a pipe", "link", { direction: "send", isPipe: true, world: { up: SLOW_LINK, down: SLOW_LINK } }],
   ["loss", "loss", { direction: "send", world: { up: { ...SLOW_LINK, loss: 0.15 }, down: SLOW_LINK } }],
   ["a fixed rate", "rate", { direction: "send", world: { up: FAST_LINK, down: FAST_LINK, config: FIXED } }],
+  ["a limit", "rate-limit", {
+    direction: "send",
+    bytesPerSecond: 2_000_000,
+    world: { up: FAST_LINK, down: FAST_LINK },
+  }],
+  ["its own limit", "rate-limit", {
+    direction: "get",
+    bytesPerSecond: 2_000_000,
+    world: { up: FAST_LINK, down: FAST_LINK },
+  }],
   ["a small receive window", "server", {
     direction: "send",
     sizeBytes: 6 * MB,

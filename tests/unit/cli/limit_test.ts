@@ -39,6 +39,13 @@ const CASES: readonly (readonly [LimitFacts, LimitCause, words: string])[] = [
     "limited by packet loss on the link (20.0 Mbit/s, round trip 50 ms, 12.4 % lost)",
   ],
   [{ ...FACTS, counts: { "fixed-rate": 50 } }, "rate", "limited by the fixed rate (20.0 Mbit/s)"],
+  [{ ...FACTS, counts: { "rate-limit": 50 } }, "rate-limit", "limited by the limit on the rate (20.0 Mbit/s)"],
+  [{ ...GET, limitBytesPerSecond: 2_600_000 }, "rate-limit", "limited by the limit on the rate (20.0 Mbit/s)"],
+  [
+    { ...GET, limitBytesPerSecond: 5_000_000 },
+    "link-or-server",
+    "limited by the link or the server (20.0 Mbit/s, round trip 50 ms)",
+  ],
   [
     { ...FACTS, counts: { "flow-control": 30, congestion: 20 } },
     "server",
