@@ -14,7 +14,7 @@ import { inTime, Stage } from "../../testing/programs/programs.ts";
 const KILLS = 12;
 const MAX_BYTES = 6_000_000;
 
-for (const seed of sample([1, 2, 3], 1)) {
+for (const seed of sample([1, 2], 1)) {
   Deno.test(`names show old or new files however often the programs are killed (seed ${seed})`, async () => {
     const report = await runCrashes({ seed, kills: KILLS, maxBytes: MAX_BYTES });
     assert.deepEqual([report.lost, report.mixed, report.foreign], [[], [], []]);

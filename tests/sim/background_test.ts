@@ -15,7 +15,7 @@ const QUEUES_US = [50_000, 200_000];
 
 const BACKGROUND: SendPolicy = { kind: "background" };
 
-/** The share of the link that each flow has, after ten seconds for a start. */
+/** The share of the link that each flow has, after five seconds for a start. */
 function shares(seed: number, queueUs: number, flows: readonly FlowPlan[]): number[] {
   const link = {
     rateBitsPerSecond: RATE_BITS_PER_SECOND,
@@ -24,14 +24,14 @@ function shares(seed: number, queueUs: number, flows: readonly FlowPlan[]): numb
     overheadBytes: HEADER_BYTES,
   };
   const competition = new Flows({ seed, link, flows });
-  competition.run(10 * SECOND_US);
-  const bytes = competition.run(40 * SECOND_US);
-  return bytes.map((count) => count * 8 / 30 / RATE_BITS_PER_SECOND);
+  competition.run(5 * SECOND_US);
+  const bytes = competition.run(20 * SECOND_US);
+  return bytes.map((count) => count * 8 / 15 / RATE_BITS_PER_SECOND);
 }
 
 Deno.test("Flows: one in the background fills a link that it has for itself", () => {
   for (const queueUs of QUEUES_US) {
-    for (const seed of sample([1, 2, 3], 1)) {
+    for (const seed of sample([1, 2], 1)) {
       const [share] = shares(seed, queueUs, [{ sendPolicy: BACKGROUND }]);
       assert(share! >= 0.8, `seed ${seed}, a queue of ${queueUs} us: ${share}`);
     }
@@ -40,7 +40,7 @@ Deno.test("Flows: one in the background fills a link that it has for itself", ()
 
 Deno.test("Flows: one in the background leaves the link to others, the default and CUBIC", () => {
   for (const queueUs of QUEUES_US) {
-    for (const seed of sample([1, 2, 3], 1)) {
+    for (const seed of sample([1, 2], 1)) {
       for (const sendPolicy of [{ kind: "bbr" }, { kind: "cubic" }] as const) {
         const [background, other] = shares(seed, queueUs, [{ sendPolicy: BACKGROUND }, { sendPolicy }]);
         const words = `seed ${seed}, a queue of ${queueUs} us, ${sendPolicy.kind}: ${background}, ${other}`;
