@@ -255,11 +255,7 @@ function connector(args: ClientArguments, session: CliSession): {
       try {
         const news = await verifier.verify(client, confirmOnTerminal(session, signal, "nothing was sent"));
         if (news !== undefined) note(news);
-        session.tally.limitBytesPerSecond = limitAt(limit, session.minuteOfDay());
-        stopFollowing = followSchedule(limit, session, (bytesPerSecond) => {
-          session.tally.limitBytesPerSecond = bytesPerSecond;
-          client.setRateLimit({ bytesPerSecond, isBackground });
-        });
+        stopFollowing = followLimit(client, args, session);
         return client;
       } catch (error) {
         await client.close();
@@ -277,6 +273,15 @@ function describeStats(stats: ConnectionStats): string {
     `${datagramBytes} bytes, ${packetsLost - spuriousLosses} lost, ${formatBytes(retransmittedBytes)} retransmitted; ` +
     `${formatBytes(bytesReceived)} received in ${counted(datagramsReceived, "datagram")}; round trip ` +
     `${formatDuration(smoothedRttUs / 1000)}, at least ${formatDuration(minRttUs / 1000)}`;
+}
+
+/** Applies the limit of the command line as it changes with the time of day, until the returned function is called. */
+function followLimit(client: Client, { background, limit = [] }: ClientArguments, session: CliSession): () => void {
+  session.tally.limitBytesPerSecond = limitAt(limit, session.minuteOfDay());
+  return followSchedule(limit, session, (bytesPerSecond) => {
+    session.tally.limitBytesPerSecond = bytesPerSecond;
+    client.setRateLimit({ bytesPerSecond, isBackground: background });
+  });
 }
 
 /** An attempt to connect that takes so long is shown. */

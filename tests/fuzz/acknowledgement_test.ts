@@ -217,5 +217,5 @@ const LINK: fc.Arbitrary<Link> = fc.record({
 });
 
 Deno.test("Acknowledgement reports all that arrived, and loss detection believes it", () => {
-  fc.assert(fc.property(LINK, (link) => new Exchange(link).run()), modelParameters(isThorough ? 60 : 15));
+  fc.assert(fc.property(LINK, (link) => new Exchange(link).run()), modelParameters(isThorough ? 30 : 15));
 });

@@ -15,7 +15,7 @@ import { TARGETS } from "../../testing/fuzz/targets.ts";
 
 /** Fixed, so that a failure can be repeated: `deno task fuzz --seed 21325 --target NAME --try N`. */
 const SEED = 0x534d;
-const TRIES = isThorough ? 300 : 100;
+const TRIES = isThorough ? 150 : 100;
 const SCENES = new Map([["conversation", 15], ["hostile", 5]]);
 
 /** All that is kept, in bytes of text: small enough to be read in a review. */

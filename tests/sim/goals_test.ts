@@ -34,7 +34,7 @@ interface Goal {
 }
 
 const MB = 1_000_000;
-const SEEDS = Array.from({ length: 12 }, (_, index) => index + 1);
+const SEEDS = Array.from({ length: 8 }, (_, index) => index + 1);
 
 /** The startup and the last round trips weigh more with 30 MB than with 100 MB: hence the lower shares. */
 const GOALS: readonly Goal[] = [

@@ -19,7 +19,7 @@ const RATE_BITS_PER_SECOND = 20_000_000;
 const LINE_US = SIZE_BYTES * 8e6 / RATE_BITS_PER_SECOND;
 /** So long the client waits for a server that is silent. */
 const TIMEOUT_US = 3 * SECOND_US;
-const SEEDS = Array.from({ length: isThorough ? 50 : 12 }, (_, index) => index + 1);
+const SEEDS = Array.from({ length: isThorough ? 30 : 12 }, (_, index) => index + 1);
 
 /**
  * What an interruption costs at most: the first part, what was in no block that is whole, and what was on its way, or is
