@@ -80,6 +80,8 @@ class Target {
       program,
       "--port",
       "0",
+      // The clients have keys of their own.
+      "--open",
       "--root",
       root,
       "--state",

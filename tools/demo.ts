@@ -63,6 +63,8 @@ async function startServer(
       "127.0.0.1",
       "--port",
       "0",
+      // The clients have keys of their own.
+      "--open",
       "--root",
       root,
       "--state",
